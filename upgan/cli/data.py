@@ -1,0 +1,85 @@
+"""`upgan data`: raw files and the embedded catalogue to prepared datasets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from upgan.cli.output import JsonFlag, note, print_json
+from upgan.errors import ConfigError
+
+app = typer.Typer(help="Prepare and describe datasets.", no_args_is_help=True, rich_markup_mode=None)
+
+Out = Annotated[Path, typer.Option("--out", help="Folder for the prepared dataset.", show_default=False)]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of the split (and of the simulated readers).")]
+
+
+@app.command()
+def demo(out: Out, seed: Seed = 0) -> None:
+    """Write the embedded book catalogue, with simulated readers, as a prepared dataset."""
+    from upgan.data.demo import write_demo
+
+    dataset = write_demo(out, seed=seed)
+    note(f"wrote {dataset} to {out} (its readers are simulated)")
+
+
+@app.command()
+def prepare(
+    source: Annotated[list[Path], typer.Argument(help="Folders or files of raw data.", show_default=False)],
+    out: Out,
+    format: Annotated[str, typer.Option("--format", help="auto, tsv or recbole.")] = "auto",
+    min_interactions: Annotated[int, typer.Option(help="k-core: users and items with fewer are dropped.")] = 5,
+    min_triples: Annotated[int, typer.Option(help="Entities in fewer triples are dropped.")] = 3,
+    max_hops: Annotated[int, typer.Option(help="Entities farther than this from every item are dropped.")] = 4,
+    keep_reverse: Annotated[
+        bool, typer.Option("--keep-reverse", help="Keep relations that reverse or repeat another.")
+    ] = False,
+    symmetric: Annotated[
+        str, typer.Option(help="together: (h, r, t) and (t, r, h) share a split; random: drawn one by one.")
+    ] = "together",
+    labels: Annotated[list[Path] | None, typer.Option("--labels", help="TSV of id and label; may repeat.")] = None,
+    split: Annotated[str, typer.Option(help="Shares of train, valid and test.")] = "0.8,0.1,0.1",
+    seed: Seed = 0,
+) -> None:
+    """Raw files to a prepared dataset: link, filter, split, and report what was dropped and why."""
+    from upgan.data.formats import read_sources
+    from upgan.data.prepare import PrepareSettings
+    from upgan.data.prepare import prepare as prepare_source
+
+    settings = PrepareSettings(
+        min_interactions=min_interactions,
+        min_triples=min_triples,
+        max_hops=max_hops,
+        keep_reverse=keep_reverse,
+        symmetric=symmetric,  # type: ignore[arg-type]  # checked by the settings themselves
+        split=_shares(split),
+        seed=seed,
+    )
+    raw = read_sources(source, format=format, labels=labels or [])
+    dataset = prepare_source(raw, out, settings, progress=note)
+    note(f"wrote {dataset} to {out}; manifest.json there says what was dropped and why")
+
+
+@app.command()
+def describe(
+    dataset: Annotated[Path, typer.Argument(help="A prepared dataset.", show_default=False)], json: JsonFlag = False
+) -> None:
+    """The counts of the paper's Table 1, layers, degrees and relations."""
+    from upgan.data.dataset import load_dataset
+    from upgan.data.describe import describe as describe_dataset
+
+    description = describe_dataset(load_dataset(dataset))
+    if json:
+        print_json(description.to_dict())
+    else:
+        typer.echo(description.to_text())
+
+
+def _shares(text: str) -> tuple[float, float, float]:
+    try:
+        train, valid, test = (float(part) for part in text.split(","))
+    except ValueError:
+        raise ConfigError(f"--split {text!r}: three numbers that sum to 1, for example 0.8,0.1,0.1") from None
+    return train, valid, test

@@ -1,0 +1,69 @@
+"""`upgan app` and `upgan doctor`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from upgan.cli.output import JsonFlag, note, print_json
+from upgan.errors import RunError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the main application."""
+    app.command("app")(open_app)
+    app.command()(doctor)
+
+
+def open_app(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine.")] = 8501,
+    checkpoints: Annotated[Path, typer.Option(help="Folder with the run folders.")] = Path("checkpoints"),
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser window.")] = True,
+) -> None:
+    """Open the app at http://localhost:PORT, reachable from this machine only."""
+    script = _app_script()
+    environment = {**os.environ, "UPGAN_CHECKPOINTS": str(checkpoints.resolve())}
+    headless = not browser or not _has_display()
+    note(f"the app opens at http://localhost:{port} (Ctrl-C ends it)")
+    command = [sys.executable, "-m", "streamlit", "run", str(script)]
+    options = [f"--server.port={port}", "--server.address=127.0.0.1", f"--server.headless={str(headless).lower()}"]
+    process = subprocess.Popen([*command, *options], env=environment, cwd=script.parent)
+    try:
+        code = process.wait()
+    except KeyboardInterrupt:
+        process.terminate()
+        process.wait()
+        raise
+    if code:
+        raise RunError(f"the app ended with code {code}; is port {port} taken? Try --port {port + 1}")
+
+
+def _app_script() -> Path:
+    """streamlit_app.py of the working tree, or of the checkout this package is installed from."""
+    for folder in (Path.cwd(), Path(__file__).resolve().parents[2]):
+        if (folder / "streamlit_app.py").is_file():
+            return folder / "streamlit_app.py"
+    raise RunError("streamlit_app.py is not here: start the app from a checkout of the project")
+
+
+def _has_display() -> bool:
+    return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def doctor(
+    checkpoints: Annotated[Path, typer.Option(help="Folder with the run folders.")] = Path("checkpoints"),
+    json: JsonFlag = False,
+) -> None:
+    """What this machine has and what is missing."""
+    from upgan.doctor import diagnose
+
+    report = diagnose(checkpoints)
+    if json:
+        print_json(report.to_dict())
+    else:
+        typer.echo(report.to_text())

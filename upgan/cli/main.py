@@ -1,0 +1,97 @@
+"""The command line: commands, exit codes, one clear message for every intended error.
+
+Exit 0 done, 1 failed while running, 2 wrong argument or input, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+
+import typer
+
+from upgan import __version__
+from upgan.cli import ask, data, machine, runs
+from upgan.errors import UpganError
+
+app = typer.Typer(
+    name="upgan",
+    help="Knowledge-graph completion that listens to users (UPGAN, He et al., WWW 2020).",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.add_typer(data.app, name="data")
+runs.register(app)
+ask.register(app)
+machine.register(app)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"upgan {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version and exit."),
+) -> None:
+    """Results go to stdout, progress and logs to stderr."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        result = app(args=list(arguments), standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except UpganError as error:
+        return _fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        return _fail("interrupted", 130)
+    except BrokenPipeError:
+        # The reader of stdout went away (`upgan ... | head`): no error of ours, and nothing more to say there.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except MemoryError:
+        return _fail("out of memory; a smaller batch (--set pretrain.batch=..., adversarial.batch=...) needs less", 1)
+    except OSError as error:
+        return _fail(_os_message(error), 1)
+    except Exception as error:
+        if _is_usage_error(error):
+            return _fail(_usage_message(error), 2)
+        if type(error).__name__ == "Abort":
+            return _fail("interrupted", 130)
+        raise
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"upgan: {message}", file=sys.stderr)
+    return code
+
+
+def _os_message(error: OSError) -> str:
+    place = f"{error.filename}: " if error.filename else ""
+    advice = {errno.ENOSPC: "; free some space and try again", errno.EACCES: "; choose a folder you may write to"}
+    return f"{place}{error.strerror or error}{advice.get(error.errno or 0, '')}"
+
+
+def _is_usage_error(error: Exception) -> bool:
+    # Recent versions of typer carry a copy of click of their own, so the class is known by its interface.
+    return hasattr(error, "format_message") and hasattr(error, "exit_code")
+
+
+def _usage_message(error: Exception) -> str:
+    context = getattr(error, "ctx", None)
+    hint = f"\nTry '{context.command_path} --help'." if context is not None else ""
+    return f"{error.format_message()}{hint}"  # type: ignore[attr-defined]

@@ -1,0 +1,65 @@
+"""Progress with ETA on stderr: a bar where a person watches, a line every few seconds where a file does."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from upgan.evaluation.metrics import Metrics
+
+#: Seconds between lines where stderr is no terminal.
+LINE_EVERY = 5.0
+
+
+class TrainingProgress:
+    """Shows phases and epochs of a training; use as a context manager and pass ``show`` on."""
+
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("epoch {task.fields[epoch]}"),
+            TimeElapsedColumn(),
+            TextColumn("ETA"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[told]}"),
+            console=Console(stderr=True),
+        )
+        self._tasks: dict[str, TaskID] = {}
+        self._told = ""
+        self._line_at = 0.0
+        self._began: dict[str, float] = {}
+
+    def __enter__(self) -> TrainingProgress:
+        if self._terminal:
+            self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._terminal:
+            self._progress.stop()
+
+    def show(self, phase: str, epoch: int, epochs: int, share: float, metrics: Metrics | None) -> None:
+        """One event of RunLog."""
+        if metrics is not None:
+            self._told = f"valid MRR {metrics.mrr:.4f}"
+        finished = max(epoch - 1 + share, 0.0)
+        self._began.setdefault(phase, time.monotonic())
+        if self._terminal:
+            self._bar(phase, epoch, epochs, finished)
+        elif time.monotonic() - self._line_at > LINE_EVERY or (metrics is not None and epoch in (0, epochs)):
+            self._line_at = time.monotonic()
+            elapsed = self._line_at - self._began[phase]
+            left = f", ETA at most {elapsed / finished * (epochs - finished):.0f} s" if finished else ""
+            print(f"{phase}: epoch {epoch}/{epochs} {self._told}{left}", file=sys.stderr, flush=True)
+
+    def _bar(self, phase: str, epoch: int, epochs: int, finished: float) -> None:
+        if phase not in self._tasks:
+            self._tasks[phase] = self._progress.add_task(phase, total=epochs, epoch="0", told="")
+        self._progress.update(
+            self._tasks[phase], completed=finished, epoch=f"{epoch}/{epochs}", told=self._told, total=max(epochs, 1)
+        )

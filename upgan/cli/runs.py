@@ -1,0 +1,139 @@
+"""`upgan train` and `upgan evaluate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from upgan.cli.output import JsonFlag, note, print_json
+from upgan.errors import ConfigError, RunError, UpganError
+
+RUNS = Path("checkpoints")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the main application."""
+    app.command()(train)
+    app.command()(evaluate)
+
+
+def train(
+    dataset: Annotated[Path, typer.Argument(help="A prepared dataset.", show_default=False)],
+    run: Annotated[
+        Path | None, typer.Option("--run", help="Run folder; default checkpoints/DATASET-MODEL-PRESET-sSEED.")
+    ] = None,
+    model: Annotated[str, typer.Option(help="upgan or distmult.")] = "upgan",
+    preset: Annotated[str, typer.Option(help="demo or paper.")] = "paper",
+    config: Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")] = None,
+    assignments: Annotated[
+        list[str] | None, typer.Option("--set", help="key=value, for example --set model.dim=64; may repeat.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of every random draw; 0 unless the settings name one.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run already in the folder.")] = False,
+) -> None:
+    """Train, evaluate on test, and leave a self-contained run folder."""
+    from upgan.config import make_config
+    from upgan.data.dataset import load_dataset
+
+    given: dict[str, Any] = {"model_name": model, "seed": seed, "device": device}
+    settings = make_config(
+        preset,
+        file=config,
+        assignments=assignments or [],
+        overrides={key: value for key, value in given.items() if value is not None},
+    )
+    data = load_dataset(dataset)
+    name = f"{data.name}-{settings.model_name}-{settings.preset}-s{settings.seed}"
+    folder = _run_folder(run, name, overwrite)
+    note(f"training {settings.model_name} (preset {settings.preset}) on {data} into {folder}")
+    metrics = _train_logged(data, settings, folder)
+    note(f"test MRR {_shown(metrics['mrr'])}, Hits@10 {_shown(metrics['hits@10'])}; run: {folder}")
+    typer.echo(str(folder))
+
+
+def _run_folder(asked: Path | None, name: str, overwrite: bool) -> Path:
+    """The folder asked for, or the first free one of the default's names."""
+    if asked is None:
+        candidates = (RUNS / (name if count == 1 else f"{name}-{count}") for count in range(1, 10_000))
+        return next(folder for folder in candidates if overwrite or not folder.exists())
+    if asked.is_file():
+        raise RunError(f"{asked}: a file is in the way of the run folder; choose another --run")
+    if asked.is_dir() and any(asked.iterdir()):
+        if not (asked / "config.toml").is_file():
+            raise RunError(f"{asked}: not empty and not a run folder; choose another --run")
+        if not overwrite:
+            raise RunError(f"{asked}: holds a run already; choose another --run, or add --overwrite to replace it")
+    return asked
+
+
+def _train_logged(data: Any, settings: Any, folder: Path) -> dict[str, Any]:
+    """Train with the folder's files and the console following along; the state is true however it ends."""
+    from upgan.cli.progress import TrainingProgress
+    from upgan.experiment import prepare_training
+    from upgan.experiment import train as train_run
+    from upgan.run_log import RunLog
+
+    prepared = prepare_training(data, settings)
+    with TrainingProgress() as progress:
+        log = RunLog(folder, progress.show)
+        try:
+            metrics = train_run(prepared, settings, folder, log)
+        except KeyboardInterrupt:
+            log.end("interrupted", "stopped from outside")
+            raise
+        except (UpganError, MemoryError, OSError, RuntimeError) as error:
+            log.end("failed", str(error))
+            raise
+        log.end("finished")
+        return metrics
+
+
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="A run folder.", show_default=False)],
+    split: Annotated[str, typer.Option(help="test or valid.")] = "test",
+    by: Annotated[str | None, typer.Option(help="Break down by relation, sparsity, hops or side.")] = None,
+    ranks: Annotated[Path | None, typer.Option("--ranks", help="Write every query's rank to this parquet file.")] = None,
+    json: JsonFlag = False,
+) -> None:
+    """Filtered ranking over all entities, both directions pooled, ties at their mean rank."""
+    if split not in ("test", "valid"):
+        raise ConfigError(f"--split {split!r}: choose test or valid")
+    from upgan.evaluation.groups import GROUPINGS, group_metrics, ranks_table
+    from upgan.predictor import load
+
+    if by is not None and by not in GROUPINGS:
+        raise ConfigError(f"--by {by!r}: choose one of {', '.join(GROUPINGS)}")
+    predictor = load(run)
+    ranking = predictor.rank(split)  # type: ignore[arg-type]
+    result: dict[str, Any] = dict(ranking.metrics.to_dict())
+    if by is not None:
+        groups = group_metrics(ranking, predictor.dataset, predictor.graph, by)
+        result["groups"] = {name: metrics.to_dict() for name, metrics in groups.items()}
+    if ranks is not None:
+        from upgan.files import write_atomic
+
+        table = ranks_table(ranking, predictor.dataset)
+        write_atomic(ranks, lambda path: table.to_parquet(path, index=False))
+    if json:
+        print_json(result)
+    else:
+        _print_metrics(result, split)
+
+
+def _print_metrics(result: dict[str, Any], split: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("group", "queries", "MR", "MRR", "Hits@1", "Hits@3", "Hits@10", title=f"{split}, filtered")
+    for name, row in {"all": result, **result.get("groups", {})}.items():
+        keys = ("mrr", "hits@1", "hits@3", "hits@10")
+        mr = "–" if row["mr"] is None else f"{row['mr']:.1f}"
+        table.add_row(str(name), str(row["queries"]), mr, *(_shown(row[key]) for key in keys))
+    Console().print(table)
+
+
+def _shown(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"

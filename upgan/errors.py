@@ -1,0 +1,39 @@
+"""Every error the package raises on purpose, and the exit code each one means.
+
+A message says what was wrong, where (file, line), the value received, what is allowed and what to do next.
+The command line prints it as one message without a traceback.
+"""
+
+from __future__ import annotations
+
+
+class UpganError(Exception):
+    """Base of all intended errors: something failed while running (exit code 1)."""
+
+    exit_code = 1
+
+
+class InputError(UpganError):
+    """The caller gave something wrong: a file, a value, an argument (exit code 2)."""
+
+    exit_code = 2
+
+
+class DataError(InputError):
+    """A raw file or a prepared dataset is missing, malformed or inconsistent."""
+
+
+class ConfigError(InputError):
+    """A setting, preset or key is unknown, out of bounds or contradicts another."""
+
+
+class RunError(InputError):
+    """A run folder is missing, incomplete, truncated or of another version."""
+
+
+class QueryError(InputError):
+    """A query names an entity, relation or answer that the dataset does not hold, or holds more than once."""
+
+
+class TrainingError(UpganError):
+    """Training could not go on: a loss became NaN, a device ran out of memory."""

@@ -1,0 +1,68 @@
+"""Filtered ranking of a split's triples, asked both ways, over any model that scores all entities."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from upgan.evaluation.metrics import Metrics
+from upgan.evaluation.ranks import filtered_ranks
+from upgan.queries import IntArray, QueryIndex
+
+#: Scores held at once: 64 MB in float32, whatever the number of entities.
+SCORES_PER_BLOCK = 16_000_000
+
+#: (B,) heads and (B,) relations (0 .. 2R-1) -> (B, E) scores.
+Scorer = Callable[[Tensor, Tensor], Tensor]
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """One row per query: the triple's tail asked for first (side "tail"), then its head (side "head")."""
+
+    triples: IntArray  # (T, 3)
+    ranks: npt.NDArray[np.float64]  # (2T,) tails, then heads
+
+    @property
+    def metrics(self) -> Metrics:
+        return Metrics.of(self.ranks)
+
+    @property
+    def answers(self) -> IntArray:
+        """(2T,) the entity asked for in each query."""
+        return np.concatenate([self.triples[:, 2], self.triples[:, 0]])
+
+
+class Evaluator:
+    """The protocol of 5.2.1 on one split: both directions, answers of train, valid and test filtered out."""
+
+    def __init__(self, triples: IntArray, index: QueryIndex) -> None:
+        """``triples`` (T, 3) are asked for; ``index`` holds the known answers of ALL splits."""
+        self.triples = triples
+        self.index = index
+        asked = torch.tensor(triples).to(index.heads.device)
+        self._heads = torch.cat([asked[:, 0], asked[:, 2]])
+        self._relations = torch.cat([asked[:, 1], asked[:, 1] + index.num_relations])
+        self._answers = torch.cat([asked[:, 2], asked[:, 0]])
+
+    @torch.no_grad()
+    def rank(self, score: Scorer, progress: Progress | None = None) -> Ranking:
+        """Score every distinct query once and rank all its answers of the split."""
+        key = self._heads * (2 * self.index.num_relations) + self._relations
+        order = torch.argsort(key, stable=True)
+        ranks = torch.empty(len(key), dtype=torch.float64, device=key.device)
+        size = max(1, SCORES_PER_BLOCK // max(self.index.num_entities, 1))
+        for start in range(0, len(order), size):
+            part = order[start : start + size]
+            heads, relations = self._heads[part], self._relations[part]
+            position, known = self.index.answers_of(self.index.rows(heads, relations))
+            ranks[part] = filtered_ranks(score(heads, relations), self._answers[part], position, known)
+            if progress is not None:
+                progress(min(start + size, len(order)), len(order))
+        return Ranking(triples=self.triples, ranks=ranks.cpu().numpy())

@@ -1,0 +1,215 @@
+"""The interaction-augmented graph, laid out in layers by distance to the users (Section 3 of the paper).
+
+Nodes are the E entities (0 .. E-1) and the U users (E .. E+U-1). d_n is the minimum number of hops from n to any user,
+edges walked both ways: users 0, items with an interaction 1, the rest by breadth-first search. Only TRAINING triples
+are edges. Edges within a layer are used by neither stage, and nodes no user reaches are in no layer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from upgan.errors import DataError
+from upgan.sparse import EdgeMatrix
+
+IntArray = npt.NDArray[np.int64]
+
+#: d_n of a node that no user reaches.
+UNREACHABLE = -1
+
+
+@dataclass(frozen=True)
+class LayerEdges:
+    """All edges between layer l (nearer to the users) and layer l + 1, in the two forms the two stages use.
+
+    Edge e is one training triple or interaction. Node numbers here are positions within their layer.
+    """
+
+    #: Stage 1 (Eq. 2), a row per near node n and a column per distinct (relation, far node m) pair: W_r v~_m is
+    #: computed once for each pair, however many edges share it.
+    forward: EdgeMatrix
+    #: (pairs,) far node of each pair; pairs are sorted by relation, relation i owns pairs starts[i] .. starts[i+1].
+    pair_node: Tensor
+    pair_types: tuple[int, ...]
+    pair_starts: tuple[int, ...]
+    #: (M,) training triple of each forward entry; -1 for an interaction.
+    forward_triple: Tensor
+    #: Stage 2 (Eq. 3, 4), a row per far node n and a column per near node m.
+    backward: EdgeMatrix
+    #: (M,) relation of each backward entry as seen from the far node, as a position in ``backward_types``.
+    backward_type: Tensor
+    backward_types: tuple[int, ...]
+    backward_triple: Tensor
+
+
+@dataclass(frozen=True)
+class LayeredGraph:
+    """Layers 0 (users) .. L with the edges between neighbours."""
+
+    num_entities: int
+    num_users: int
+    num_relations: int
+    num_triples: int
+    #: (E + U,) d_n, UNREACHABLE where no user reaches.
+    distance: Tensor
+    #: Node numbers of each layer, ascending.
+    layers: tuple[Tensor, ...]
+    #: edges[l] joins layers l and l + 1.
+    edges: tuple[LayerEdges, ...]
+    #: (E,) row of each entity in the stacked states of layers 1 .. L; the row after the last (all zeros) where
+    #: unreachable.
+    state_row: Tensor
+
+    @property
+    def num_types(self) -> int:
+        """Relation types with a matrix of their own: R relations, their inverses, the interaction, its inverse."""
+        return 2 * self.num_relations + 2
+
+    @property
+    def num_reachable(self) -> int:
+        """Entities with a path to a user."""
+        return sum(len(layer) for layer in self.layers[1:])
+
+    def to(self, device: torch.device | str) -> LayeredGraph:
+        edges = []
+        for part in self.edges:
+            moved: dict[str, Any] = {
+                name: value.to(device) if isinstance(value, (Tensor, EdgeMatrix)) else value
+                for name, value in vars(part).items()
+            }
+            edges.append(LayerEdges(**moved))
+        return LayeredGraph(
+            num_entities=self.num_entities,
+            num_users=self.num_users,
+            num_relations=self.num_relations,
+            num_triples=self.num_triples,
+            distance=self.distance.to(device),
+            layers=tuple(layer.to(device) for layer in self.layers),
+            edges=tuple(edges),
+            state_row=self.state_row.to(device),
+        )
+
+
+def build_graph(
+    triples: IntArray, interactions: IntArray, num_entities: int, num_users: int, num_relations: int
+) -> LayeredGraph:
+    """Training triples (T, 3) and interactions (M, 2) of (user, entity) -> the layered graph.
+
+    Raises DataError where an index is out of range. Validation and test triples must not be passed: see
+    ``check_no_leak``.
+    """
+    _check_range("entity", triples[:, [0, 2]], num_entities)
+    _check_range("relation", triples[:, 1], num_relations)
+    _check_range("user", interactions[:, 0], num_users)
+    _check_range("entity of an interaction", interactions[:, 1], num_entities)
+
+    # Every edge once, as (left, right): the type seen from the left node, the type seen from the right node.
+    left = np.concatenate([interactions[:, 0] + num_entities, triples[:, 0]])
+    right = np.concatenate([interactions[:, 1], triples[:, 2]])
+    interacted = np.full(len(interactions), 2 * num_relations, dtype=np.int64)
+    seen_left = np.concatenate([interacted, triples[:, 1]])
+    seen_right = np.concatenate([interacted + 1, triples[:, 1] + num_relations])
+    triple = np.concatenate([np.full(len(interactions), -1, dtype=np.int64), np.arange(len(triples), dtype=np.int64)])
+
+    distance = hops_to_users(left, right, num_entities, num_users)
+    depth = int(distance.max(initial=0))
+    layers = [np.flatnonzero(distance == level) for level in range(depth + 1)]
+    place = np.full(num_entities + num_users, -1, dtype=np.int64)
+    for layer in layers:
+        place[layer] = np.arange(len(layer))
+
+    edges = []
+    for level in range(depth):
+        outward = (distance[left] == level) & (distance[right] == level + 1)
+        inward = (distance[right] == level) & (distance[left] == level + 1)
+        edges.append(
+            _layer_edges(
+                near=place[np.concatenate([left[outward], right[inward]])],
+                far=place[np.concatenate([right[outward], left[inward]])],
+                forward_type=np.concatenate([seen_left[outward], seen_right[inward]]),
+                backward_type=np.concatenate([seen_right[outward], seen_left[inward]]),
+                triple=np.concatenate([triple[outward], triple[inward]]),
+                sizes=(len(layers[level]), len(layers[level + 1])),
+            )
+        )
+    reachable = np.concatenate([*layers[1:], np.empty(0, dtype=np.int64)])
+    state_row = np.full(num_entities, len(reachable), dtype=np.int64)
+    state_row[reachable] = np.arange(len(reachable))
+    return LayeredGraph(
+        num_entities=num_entities,
+        num_users=num_users,
+        num_relations=num_relations,
+        num_triples=len(triples),
+        distance=torch.from_numpy(distance),
+        layers=tuple(torch.from_numpy(layer) for layer in layers),
+        edges=tuple(edges),
+        state_row=torch.from_numpy(state_row),
+    )
+
+
+def hops_to_users(left: IntArray, right: IntArray, num_entities: int, num_users: int) -> IntArray:
+    """(M,) edge ends -> (E + U,) minimum hops to any user, level by level over all edges at once."""
+    distance = np.full(num_entities + num_users, UNREACHABLE, dtype=np.int64)
+    distance[num_entities:] = 0
+    level = 0
+    while True:
+        found = np.concatenate([right[distance[left] == level], left[distance[right] == level]])
+        found = found[distance[found] == UNREACHABLE]
+        if not len(found):
+            return distance
+        level += 1
+        distance[found] = level
+
+
+def check_no_leak(train: IntArray, held_out: IntArray, num_entities: int, num_relations: int) -> None:
+    """Raise DataError where a validation or test triple (T, 3) is among the triples that become edges."""
+    leaked = np.flatnonzero(np.isin(_keys(held_out, num_entities, num_relations), _keys(train, num_entities, num_relations)))
+    if len(leaked):
+        head, relation, tail = held_out[leaked[0]].tolist()
+        raise DataError(
+            f"{len(leaked)} validation or test triples are training triples too, the first is "
+            f"(head {head}, relation {relation}, tail {tail}); the graph would hold the answer. Prepare the data again."
+        )
+
+
+def _keys(triples: IntArray, num_entities: int, num_relations: int) -> IntArray:
+    keys: IntArray = (triples[:, 0] * num_relations + triples[:, 1]) * num_entities + triples[:, 2]
+    return keys
+
+
+def _check_range(what: str, values: IntArray, count: int) -> None:
+    if values.size and (values.min() < 0 or values.max() >= count):
+        raise DataError(f"{what} number {int(values.min())} or {int(values.max())} is outside 0 .. {count - 1}")
+
+
+def _layer_edges(
+    near: IntArray,
+    far: IntArray,
+    forward_type: IntArray,
+    backward_type: IntArray,
+    triple: IntArray,
+    sizes: tuple[int, int],
+) -> LayerEdges:
+    num_near, num_far = sizes
+    pairs, pair = np.unique(forward_type * num_far + far, return_inverse=True)
+    types, starts = np.unique(pairs // num_far, return_index=True)
+    forward, forward_order = EdgeMatrix.build(torch.from_numpy(near), torch.from_numpy(pair), num_near, len(pairs))
+    backward, backward_order = EdgeMatrix.build(torch.from_numpy(far), torch.from_numpy(near), num_far, num_near)
+    seen, position = np.unique(backward_type, return_inverse=True)
+    return LayerEdges(
+        forward=forward,
+        pair_node=torch.from_numpy(pairs % num_far),
+        pair_types=tuple(types.tolist()),
+        pair_starts=(*starts.tolist(), len(pairs)),
+        forward_triple=torch.from_numpy(triple)[forward_order],
+        backward=backward,
+        backward_type=torch.from_numpy(position)[backward_order],
+        backward_types=tuple(seen.tolist()),
+        backward_triple=torch.from_numpy(triple)[backward_order],
+    )

@@ -1,0 +1,169 @@
+"""The losses as pure functions of scores. Every function returns something to MINIMISE.
+
+Letters: B queries, E entities, C candidates of a pool, N drawn negatives, P positive (query, answer) pairs.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+#: Scores held at once by the 1-N loss: bounds its memory to 64 MB in float32 whatever E and B are.
+SCORES_PER_CHUNK = 16_000_000
+
+
+def discriminator_loss(
+    positive: Tensor, negative: Tensor, weight: Tensor, smoothing: float = 0.0
+) -> tuple[Tensor, Tensor]:
+    """The two expectations of Eq. 9, before regularisation.
+
+    Args:
+        positive: (P,) scores s of true answers.
+        negative: (B, N) scores of the generator's draws for each distinct query.
+        weight: (B,) how many positives each query stands for; 0 leaves a query without negatives out.
+        smoothing: a positive's target is 1 - smoothing, a draw's is smoothing / N (label smoothing, 4.5).
+
+    Returns:
+        (positive part, negative part), each a mean over the P triples: -log D(t) and, summed over nothing but averaged
+        over the draws, -log(1 - D(t')).
+    """
+    count = float(max(len(positive), 1))
+    real = functional.binary_cross_entropy_with_logits(
+        positive, torch.full_like(positive, 1.0 - smoothing), reduction="sum"
+    )
+    target = torch.full_like(negative, smoothing / negative.shape[1])
+    fake = functional.binary_cross_entropy_with_logits(negative, target, reduction="none").mean(1)
+    return real / count, (fake * weight).sum() / count
+
+
+def rewards(scores: Tensor, known: Tensor) -> Tensor:
+    """Eq. 13: R(a | h, r) = softmax over the pool of s(a | h, r) - 1/|C|.
+
+    Args:
+        scores: (B, C) the discriminator's scores of the pool.
+        known: (B, C) True for true answers; they are not in C_{h,r}.
+
+    Returns:
+        (B, C) rewards; 0 for known answers. A row's rewards sum to 0.
+    """
+    allowed = ~known
+    size = allowed.sum(1, keepdim=True).clamp_(min=1)
+    probability = torch.softmax(scores.masked_fill(known, -torch.inf), dim=1)
+    return torch.where(allowed, probability - 1.0 / size, torch.zeros_like(scores))
+
+
+def generator_loss(log_probability: Tensor, reward: Tensor, weight: Tensor) -> Tensor:
+    """REINFORCE (Eq. 14, with the sign that maximises the expected reward), before regularisation.
+
+    Args:
+        log_probability: (B, N) log G(a | h, r) of the draws.
+        reward: (B, N) their rewards; no gradient flows into them.
+        weight: (B,) how many training triples each query stands for.
+
+    Returns:
+        A scalar whose gradient is an unbiased estimate of -grad E_{a ~ G}[R(a)], averaged over triples.
+    """
+    per_query = -(reward.detach() * log_probability).mean(1)
+    return (per_query * weight).sum() / weight.sum().clamp_min(1.0)
+
+
+def half_squared_norm(parameters: list[Tensor]) -> Tensor:
+    """||theta||^2 / 2 of Eq. 9 and 14."""
+    return torch.stack([parameter.square().sum() for parameter in parameters]).sum() / 2
+
+
+def one_to_n_cross_entropy(
+    vector: Tensor,
+    entity: Tensor,
+    positive_row: Tensor,
+    positive: Tensor,
+    known_row: Tensor,
+    known: Tensor,
+) -> Tensor:
+    """Cross-entropy of each true answer against all entities but the query's other known answers.
+
+    Args:
+        vector: (B, K) query vectors; entity: (E, K). A query's scores are vector @ entity.T.
+        positive_row, positive: (P,) query row and answer of each pair that is asked for.
+        known_row, known: known answers of the queries: they are no negatives. They may hold the positives themselves.
+
+    Returns:
+        The mean over the P pairs. The B x E scores exist one block of queries at a time, forward and backward.
+    """
+    loss = _OneToN.apply(vector, entity, positive_row, positive, known_row, known)
+    return cast(Tensor, loss)
+
+
+class _OneToN(torch.autograd.Function):
+    """Forward computes the gradients too, block by block, so that no B x E matrix outlives its block."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        vector: Tensor,
+        entity: Tensor,
+        positive_row: Tensor,
+        positive: Tensor,
+        known_row: Tensor,
+        known: Tensor,
+    ) -> Tensor:
+        order = torch.argsort(positive_row, stable=True)
+        pairs = (positive_row[order], positive[order])
+        order = torch.argsort(known_row, stable=True)
+        excluded = (known_row[order], known[order])
+        # The answers asked for are excluded too, from each other's normalisation; each adds its own term back.
+        grad_vector, grad_entity = torch.empty_like(vector), torch.zeros_like(entity)
+        total = vector.new_zeros(())
+        rows = max(1, SCORES_PER_CHUNK // len(entity))
+        count = max(len(positive), 1)
+        for start in range(0, len(vector), rows):
+            stop = min(start + rows, len(vector))
+            scores = vector[start:stop] @ entity.T
+            loss, grad = _block(scores, _within(pairs, start, stop), _within(excluded, start, stop), count)
+            total += loss
+            torch.mm(grad, entity, out=grad_vector[start:stop])
+            grad_entity.addmm_(grad.T, vector[start:stop])
+        ctx.save_for_backward(grad_vector, grad_entity)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> tuple[Tensor | None, ...]:
+        (grad,) = grads
+        grad_vector, grad_entity = ctx.saved_tensors
+        return grad_vector * grad, grad_entity * grad, None, None, None, None
+
+
+def _within(pairs: tuple[Tensor, Tensor], start: int, stop: int) -> tuple[Tensor, Tensor]:
+    """The (row, entity) pairs of queries start .. stop, rows counted from start; pairs come sorted by row."""
+    bounds = torch.tensor([start, stop], device=pairs[0].device)
+    first, last = torch.searchsorted(pairs[0], bounds).tolist()
+    return pairs[0][first:last] - start, pairs[1][first:last]
+
+
+def _block(
+    scores: Tensor, pairs: tuple[Tensor, Tensor], excluded: tuple[Tensor, Tensor], count: int
+) -> tuple[Tensor, Tensor]:
+    """(b, E) scores -> loss summed over the block's pairs / count, and its gradient in the scores.
+
+    For a pair (q, t) the normaliser is Z = exp s_t + sum of exp s over entities that are no known answer of q. With
+    N_q the negatives' sum, every pair of q shares it: Z_t = exp s_t + N_q, so the gradient of all pairs of a query is
+    one rank-one correction of the row's softmax.
+    """
+    row, answer = pairs
+    positive = scores[row, answer]
+    scores[excluded] = -torch.inf
+    scores[row, answer] = -torch.inf
+    # A query all of whose entities are known answers has no negatives: N_q = 0, not NaN.
+    log_negatives = torch.logsumexp(scores, 1)
+    log_z = torch.logaddexp(positive, log_negatives[row])
+    share = torch.exp(positive - log_z)
+    loss = (log_z - positive).sum()
+    # d loss / d s_e for a negative e of q: exp(s_e) * sum over the pairs of q of 1/Z_t.
+    log_peak = log_negatives.nan_to_num(neginf=0.0)
+    factor = torch.zeros_like(log_peak).index_add_(0, row, torch.exp(log_peak[row] - log_z))
+    grad = torch.exp_(scores.sub_(log_peak.unsqueeze(1))).mul_(factor.unsqueeze(1))
+    grad.index_put_((row, answer), share - 1.0, accumulate=True)
+    return loss / count, grad.div_(count)

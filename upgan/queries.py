@@ -1,0 +1,136 @@
+"""Triples as queries: every distinct (h, r) once, both directions, with all its known answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class QueryIndex:
+    """The distinct queries of some triples (T, 3), asked both ways, and their answers row by row.
+
+    A triple (h, r, t) answers <h, r, ?> with t and <t, r + R, ?> with h.
+    """
+
+    num_entities: int
+    num_relations: int
+    heads: Tensor  # (Q,)
+    relations: Tensor  # (Q,) 0 .. 2R-1
+    start: Tensor  # (Q + 1,) where each query's answers begin
+    answer: Tensor  # (2T,) answers, query by query
+    key: Tensor  # (Q,) h * 2R + r, ascending: how a query is found
+    #: (2T,) query row of each triple asked forwards (first T) and backwards (last T).
+    row_of_triple: Tensor
+
+    @staticmethod
+    def build(triples: IntArray, num_entities: int, num_relations: int) -> QueryIndex:
+        heads = np.concatenate([triples[:, 0], triples[:, 2]])
+        relations = np.concatenate([triples[:, 1], triples[:, 1] + num_relations])
+        answers = np.concatenate([triples[:, 2], triples[:, 0]])
+        keys = heads * (2 * num_relations) + relations
+        distinct, row, counts = np.unique(keys, return_inverse=True, return_counts=True)
+        order = np.lexsort((answers, row))
+        start = np.zeros(len(distinct) + 1, dtype=np.int64)
+        np.cumsum(counts, out=start[1:])
+        return QueryIndex(
+            num_entities=num_entities,
+            num_relations=num_relations,
+            heads=torch.from_numpy(distinct // (2 * num_relations)),
+            relations=torch.from_numpy(distinct % (2 * num_relations)),
+            start=torch.from_numpy(start),
+            answer=torch.from_numpy(answers[order]),
+            key=torch.from_numpy(distinct),
+            row_of_triple=torch.from_numpy(row.astype(np.int64)),
+        )
+
+    def __len__(self) -> int:
+        return len(self.heads)
+
+    def to(self, device: torch.device | str) -> QueryIndex:
+        tensors = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}
+        return QueryIndex(num_entities=self.num_entities, num_relations=self.num_relations, **tensors)
+
+    def rows(self, heads: Tensor, relations: Tensor) -> Tensor:
+        """(B,) queries -> (B,) their rows here; -1 for a query without a known answer."""
+        if not len(self):
+            return torch.full_like(heads, -1)
+        keys = heads * (2 * self.num_relations) + relations
+        found = torch.searchsorted(self.key, keys).clamp_(max=len(self) - 1)
+        return torch.where(self.key.index_select(0, found) == keys, found, -1)
+
+    def answers_of(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """(B,) rows (-1: none) -> (position in B, answer) pairs of all their known answers, position ascending."""
+        if not len(self):
+            return rows.new_empty(0), rows.new_empty(0)
+        safe = rows.clamp(min=0)
+        first = self.start.index_select(0, safe)
+        count = torch.where(rows < 0, 0, self.start.index_select(0, safe + 1) - first)
+        position = torch.repeat_interleave(torch.arange(len(rows), device=rows.device), count)
+        before = torch.cumsum(count, 0) - count
+        within = torch.arange(len(position), device=rows.device) - before.index_select(0, position)
+        return position, self.answer.index_select(0, first.index_select(0, position) + within)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A mini-batch of training triples as distinct queries."""
+
+    triples: Tensor  # (T,) training triples in it
+    heads: Tensor  # (B,)
+    relations: Tensor  # (B,)
+    row: Tensor  # (P,) query position of each pair asked for; P = 2T
+    answer: Tensor  # (P,)
+    known_row: Tensor  # query position and answer of every known training answer of these queries
+    known: Tensor
+
+    @property
+    def weight(self) -> Tensor:
+        """(B,) how many pairs each query stands for."""
+        return torch.bincount(self.row, minlength=len(self.heads))
+
+
+class BatchSampler:
+    """All training triples once per epoch, in a random order, each asked in both directions.
+
+    A triple's two queries are always in the same batch, so that masking the batch's triples takes every answer asked
+    for out of the graph.
+    """
+
+    def __init__(self, triples: IntArray, index: QueryIndex, size: int, generator: torch.Generator) -> None:
+        self.triples = torch.tensor(triples).to(index.heads.device)
+        self.index = index
+        self.size = size
+        self.generator = generator
+
+    def __len__(self) -> int:
+        return -(-len(self.triples) // self.size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        order = torch.randperm(len(self.triples), generator=self.generator, device=self.generator.device)
+        for part in order.to(self.triples.device).split(self.size):
+            yield self.batch(part)
+
+    def batch(self, part: Tensor) -> Batch:
+        """(T,) training triples -> their queries, pairs and known answers."""
+        rows = self.index.row_of_triple
+        both = torch.cat([rows.index_select(0, part), rows.index_select(0, part + len(self.triples))])
+        distinct, position = torch.unique(both, return_inverse=True)
+        known_row, known = self.index.answers_of(distinct)
+        answer = torch.cat([self.triples[part, 2], self.triples[part, 0]])
+        return Batch(
+            triples=part,
+            heads=self.index.heads.index_select(0, distinct),
+            relations=self.index.relations.index_select(0, distinct),
+            row=position,
+            answer=answer,
+            known_row=known_row,
+            known=known,
+        )

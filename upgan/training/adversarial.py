@@ -1,0 +1,144 @@
+"""The two-player game (Eq. 1): in every mini-batch a G-step by policy gradient, then a D-step (4.4.2, 4.5)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from upgan.config import AdversarialConfig
+from upgan.evaluation.metrics import Metrics
+from upgan.graph import LayeredGraph
+from upgan.losses import discriminator_loss, generator_loss, half_squared_norm, rewards
+from upgan.model.discriminator import Discriminator
+from upgan.model.generator import Generator, draw
+from upgan.queries import Batch, BatchSampler
+from upgan.training.loop import PhaseResult, Reporter, Values, clip_and_step, run_phase
+from upgan.training.pretrain import batch_mask, used_parameters
+
+
+@dataclass(frozen=True)
+class Pool:
+    """C_{h,r} for a whole batch: one shared draw of entities, minus each query's own known answers."""
+
+    entities: Tensor  # (C,)
+    known: Tensor  # (B, C) True for true answers of the query
+    weight: Tensor  # (B,) positives per query; 0 where the pool holds nothing but true answers
+
+    @staticmethod
+    def draw(batch: Batch, num_entities: int, size: int, generator: torch.Generator) -> Pool:
+        device = batch.heads.device
+        entities = torch.randperm(num_entities, generator=generator, device=generator.device)[:size].to(device)
+        position = torch.full((num_entities,), -1, dtype=torch.long, device=device)
+        position[entities] = torch.arange(len(entities), device=device)
+        place = position.index_select(0, batch.known)
+        inside = place >= 0
+        known = torch.zeros(len(batch.heads), len(entities), dtype=torch.bool, device=device)
+        known[batch.known_row[inside], place[inside]] = True
+        empty = known.all(1)
+        # A row without a candidate keeps one, so that its softmax is defined; its weight is 0.
+        known[empty, 0] = False
+        return Pool(entities, known, batch.weight.masked_fill(empty, 0))
+
+
+class AdversarialTrainer:
+    """Both players, their optimisers, and one step of each."""
+
+    def __init__(
+        self,
+        discriminator: Discriminator,
+        generator: Generator,
+        graph: LayeredGraph,
+        config: AdversarialConfig,
+        random: torch.Generator,
+    ) -> None:
+        self.d = discriminator
+        self.g = generator
+        self.graph = graph
+        self.config = config
+        self.random = random
+        self.d_optimizer = torch.optim.Adam(discriminator.parameters(), lr=config.lr)
+        self.g_optimizer = torch.optim.Adam(generator.parameters(), lr=config.lr_g)
+
+    def step(self, batch: Batch) -> dict[str, Tensor]:
+        """G-step, then D-step; both are scored with the discriminator as it is before its own step."""
+        pool = Pool.draw(batch, len(self.d.entity), self.config.n_c, self.random)
+        preference = self.d.preference(self.graph, batch.heads, batch_mask(self.graph, batch))
+        queries = self.d.queries(batch.heads, batch.relations, preference)
+        scores = self.d.scores(queries, pool.entities)
+        if self.config.use_generator:
+            drawn, told = self.generator_step(batch, pool, scores.detach())
+        else:
+            uniform = torch.zeros_like(scores).masked_fill_(pool.known, -torch.inf)
+            drawn, told = draw(uniform.detach(), self.config.n_g, self.random), {}
+        positive = (queries.vector.index_select(0, batch.row) * self.d.entity.index_select(0, batch.answer)).sum(1)
+        positive = positive + queries.offset.index_select(0, batch.row)
+        told |= self.discriminator_step(batch, pool, positive, scores.gather(1, drawn))
+        return told
+
+    def generator_step(self, batch: Batch, pool: Pool, scores: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Eq. 12-14. ``scores`` (B, C) are the discriminator's, without a gradient. Returns the draws (B, N)."""
+        logits = self.g.logits(batch.heads, batch.relations, pool.entities, self.random)
+        logits = logits.masked_fill(pool.known, -torch.inf)
+        log_probability = torch.log_softmax(logits, dim=1)
+        drawn = draw(logits.detach(), self.config.n_g, self.random)
+        reward = rewards(scores, pool.known).gather(1, drawn)
+        loss = generator_loss(log_probability.gather(1, drawn), reward, pool.weight)
+        penalty = half_squared_norm(self._used_by_generator(batch, pool))
+        self.g_optimizer.zero_grad(set_to_none=True)
+        (loss + self.config.l2_g * penalty).backward()  # type: ignore[no-untyped-call]
+        clip_and_step(self.g_optimizer, self.config.clip)
+        probability = log_probability.detach().exp()
+        entropy = -(probability * log_probability.detach().masked_fill(pool.known, 0.0)).sum(1).mean()
+        return drawn, {"loss_g": loss.detach(), "reward": reward.mean(), "entropy_g": entropy}
+
+    def discriminator_step(self, batch: Batch, pool: Pool, positive: Tensor, negative: Tensor) -> dict[str, Tensor]:
+        """Eq. 9. ``positive`` (P,) and ``negative`` (B, N) scores carry the gradient."""
+        real, fake = discriminator_loss(positive, negative, pool.weight, self.config.label_smoothing)
+        penalty = half_squared_norm(used_parameters(self.d, batch))
+        self.d_optimizer.zero_grad(set_to_none=True)
+        (real + fake + self.config.l2 * penalty).backward()  # type: ignore[no-untyped-call]
+        clip_and_step(self.d_optimizer, self.config.clip)
+        self.d.constrain()
+        return {"loss_d": (real + fake).detach(), "loss_d_real": real.detach(), "loss_d_fake": fake.detach()}
+
+    def _used_by_generator(self, batch: Batch, pool: Pool) -> list[Tensor]:
+        """theta_G as this step uses it."""
+        entities = torch.unique(torch.cat([batch.heads, pool.entities]))
+        relations = torch.unique(batch.relations)
+        mlp = [*self.g.layers.parameters(), *self.g.out.parameters()]
+        return [self.g.entity.index_select(0, entities), self.g.relation.index_select(0, relations), *mlp]
+
+
+def train_adversarially(
+    trainer: AdversarialTrainer,
+    sampler: BatchSampler,
+    validate: Callable[[], Metrics],
+    reporter: Reporter,
+    deadline: float = math.inf,
+) -> PhaseResult:
+    """Alternate G and D over all batches; the discriminator with the best validation MRR is kept."""
+    config = trainer.config
+
+    def train_epoch(_epoch: int, progress: Callable[[int, int], None]) -> Values:
+        totals: dict[str, Tensor] = {}
+        for done, batch in enumerate(sampler, start=1):
+            for name, value in trainer.step(batch).items():
+                totals[name] = totals.get(name, torch.zeros_like(value)) + value
+            progress(done, len(sampler))
+        return {name: float(value) / len(sampler) for name, value in totals.items()}
+
+    return run_phase(
+        "adversarial",
+        epochs=config.epochs,
+        eval_every=config.eval_every,
+        patience=config.patience,
+        train_epoch=train_epoch,
+        validate=validate,
+        kept=trainer.d,
+        reporter=reporter,
+        deadline=deadline,
+    )

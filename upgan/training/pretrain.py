@@ -1,0 +1,84 @@
+"""The discriminator alone, before the adversarial phase (4.5): every answer against all entities."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from upgan.config import PretrainConfig
+from upgan.graph import LayeredGraph
+from upgan.losses import half_squared_norm, one_to_n_cross_entropy
+from upgan.model.discriminator import Discriminator
+from upgan.queries import Batch, BatchSampler
+from upgan.training.loop import PhaseResult, Reporter, Values, clip_and_step, run_phase
+from upgan.evaluation.metrics import Metrics
+
+
+def pretrain_discriminator(
+    model: Discriminator,
+    graph: LayeredGraph,
+    sampler: BatchSampler,
+    validate: Callable[[], Metrics],
+    config: PretrainConfig,
+    reporter: Reporter,
+    deadline: float = math.inf,
+) -> PhaseResult:
+    """1-N cross-entropy through Eq. 7 and both propagation stages, Adam."""
+    optimizer = torch.optim.Adam(model.parameters(), lr=config.lr)
+
+    def train_epoch(_epoch: int, progress: Callable[[int, int], None]) -> Values:
+        total = torch.zeros((), device=model.entity.device)
+        for done, batch in enumerate(sampler, start=1):
+            loss = pretrain_loss(model, graph, batch)
+            penalty = half_squared_norm(used_parameters(model, batch))
+            optimizer.zero_grad(set_to_none=True)
+            (loss + config.l2 * penalty).backward()  # type: ignore[no-untyped-call]
+            clip_and_step(optimizer, config.clip)
+            model.constrain()
+            total += loss.detach()
+            progress(done, len(sampler))
+        return {"loss": float(total) / max(len(sampler), 1)}
+
+    return run_phase(
+        "pretrain",
+        epochs=config.epochs,
+        eval_every=config.eval_every,
+        patience=config.patience,
+        train_epoch=train_epoch,
+        validate=validate,
+        kept=model,
+        reporter=reporter,
+        deadline=deadline,
+    )
+
+
+def pretrain_loss(model: Discriminator, graph: LayeredGraph, batch: Batch) -> Tensor:
+    """Mean cross-entropy of a batch's answers against all entities; the batch's own edges are out of the graph."""
+    preference = model.preference(graph, batch.heads, batch_mask(graph, batch))
+    queries = model.queries(batch.heads, batch.relations, preference)
+    return one_to_n_cross_entropy(
+        queries.vector, model.entity, batch.row, batch.answer, batch.known_row, batch.known
+    )
+
+
+def batch_mask(graph: LayeredGraph, batch: Batch) -> Tensor:
+    """(T,) True for the training triples of the batch."""
+    masked = torch.zeros(graph.num_triples, dtype=torch.bool, device=batch.triples.device)
+    masked[batch.triples] = True
+    return masked
+
+
+def used_parameters(model: Discriminator, batch: Batch) -> list[Tensor]:
+    """theta_D as this step uses it: the entities and relations of the batch, and every matrix."""
+    entities = torch.unique(torch.cat([batch.heads, batch.answer]))
+    relations = torch.unique(batch.relations)
+    propagation = model.propagation
+    return [
+        model.entity.index_select(0, entities),
+        model.relation.index_select(0, relations),
+        *(model.w1, model.b1, model.w2, model.b2),
+        *(propagation.own, propagation.relation, propagation.attention, propagation.user),
+    ]
