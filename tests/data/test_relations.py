@@ -1,0 +1,114 @@
+"""Which relations repeat each other: overlaps against Python sets, and the rule that drops one of a pair."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from upgan.data.relations import compare_relations, partner_classes
+
+NAMES = ["r0", "r1", "r2", "r3"]
+NO_ITEMS = np.zeros(0, dtype=np.int64)
+TRIPLES = st.sets(st.tuples(st.integers(0, 5), st.integers(0, 3), st.integers(0, 5)), min_size=1, max_size=60)
+
+
+def array(triples):
+    return np.array(sorted(triples), dtype=np.int64).reshape(-1, 3)
+
+
+def pairs_of(triples, relation):
+    return {(h, t) for h, r, t in triples if r == relation}
+
+
+def compared(triples, **options):
+    """Report for {name: [(head, tail), ...]} with entities as numbers."""
+    names = sorted(triples)
+    rows = [(h, names.index(name), t) for name, pairs in triples.items() for h, t in pairs]
+    return compare_relations(array(rows), names, options.pop("items", NO_ITEMS), **options)
+
+
+@given(TRIPLES)
+def test_overlaps_equal_those_of_sets(triples):
+    report = compare_relations(array(triples), NAMES, NO_ITEMS, keep_reverse=True)
+    found = {(pair.first, pair.second): (pair.same, pair.reversed) for pair in report.pairs}
+    expected: dict[tuple[str, str], object] = {}
+    for a in range(4):
+        for b in range(a + 1, 4):
+            one, other = pairs_of(triples, a), pairs_of(triples, b)
+            smaller = min(len(one), len(other))
+            # A triple from an entity to itself is no evidence of a reversal.
+            turned = {(t, h) for h, t in other if h != t}
+            if one & other or one & turned:
+                expected[NAMES[a], NAMES[b]] = (
+                    pytest.approx(len(one & other) / smaller, abs=1e-4),
+                    pytest.approx(len(one & turned) / smaller, abs=1e-4),
+                )
+    assert found == expected
+    for r, name in enumerate(NAMES):
+        own = pairs_of(triples, r)
+        mirrored = sum((t, h) in own and h != t for h, t in own)
+        assert report.symmetric.get(name, 0.0) == pytest.approx(mirrored / max(len(own), 1), abs=1e-4)
+
+
+def test_a_reverse_keeps_the_relation_that_starts_at_items():
+    forward = [(item, 10 + item) for item in range(6)]
+    report = compared({"a_of": [(t, h) for h, t in forward], "by": forward}, items=np.arange(6))
+    (pair,) = report.pairs
+    assert (pair.kind, pair.reversed, pair.same) == ("reverse", 1.0, 0.0)
+    assert report.dropped == ("a_of",)
+    assert "starts at catalogue items" in pair.reason
+
+
+def test_a_reverse_of_equals_keeps_the_first_by_name():
+    chain = [(n, n + 1) for n in range(6)]
+    report = compared({"previous": chain, "subsequent": [(t, h) for h, t in chain]}, items=np.arange(7))
+    assert report.dropped == ("subsequent",)
+
+
+def test_half_reversed_is_a_reverse_pair_and_less_is_not():
+    chain = [(n, n + 1) for n in range(10)]
+    other = [(n, n + 20) for n in range(6)]
+    assert compared({"a": chain, "b": [(t, h) for h, t in chain[:5]] + other[:5]}).dropped == ("b",)
+    assert compared({"a": chain, "b": [(t, h) for h, t in chain[:4]] + other}).dropped == ()
+
+
+def test_a_duplicate_is_dropped_and_a_small_subset_of_a_large_relation_stays():
+    pairs = [(n, n + 50) for n in range(40)]
+    assert compared({"band": pairs, "artist": pairs[:38]}).dropped == ("band",)
+    assert compared({"nominated": pairs, "won": pairs[:10]}).dropped == ()
+
+
+def test_the_far_smaller_relation_goes_whatever_its_name():
+    pairs = [(n, n + 50) for n in range(40)]
+    report = compared({"actor.film": [(t, h) for h, t in pairs[:5]], "film.actor": pairs})
+    assert report.dropped == ("actor.film",)
+    assert "less than half" in report.pairs[0].reason
+
+
+def test_of_three_that_repeat_each_other_one_stays():
+    pairs = [(n, n + 50) for n in range(10)]
+    turned = [(t, h) for h, t in pairs]
+    report = compared({"a": pairs, "b": turned, "c": pairs})
+    assert report.dropped == ("b", "c")
+    assert any("already" in pair.reason for pair in report.pairs)
+
+
+def test_keep_reverse_finds_the_pairs_and_drops_none():
+    pairs = [(n, n + 50) for n in range(10)]
+    report = compared({"a": pairs, "b": [(t, h) for h, t in pairs]}, keep_reverse=True)
+    assert report.dropped == ()
+    assert report.partners() == [("a", "b")]
+
+
+def test_partners_chain_into_one_class():
+    classes = partner_classes(["a", "b", "c", "d"], [("a", "b"), ("b", "d")])
+    assert classes[0] == classes[1] == classes[3] != classes[2]
+
+
+def test_the_report_states_the_rule_and_plain_values():
+    report = compared({"a": [(0, 1)], "b": [(1, 0)]}).to_dict()
+    assert report["rule"].startswith("The rule.")
+    assert report["dropped"] == ["b"]
+    assert report["pairs"][0]["reversed"] == 1.0

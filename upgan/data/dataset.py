@@ -1,0 +1,278 @@
+"""A prepared dataset: four parquet tables and a manifest in a folder, and the same in memory as numbered arrays.
+
+E entities, R relations, U users, N triples of a split, M interactions. An id's number is its place in the sorted list
+of ids, and rows are sorted too, so equal content gives equal arrays whatever the order of rows in the files.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from upgan.data import tables
+from upgan.data.tables import SPLITS
+from upgan.errors import DataError
+from upgan.files import folder_written_whole, write_json
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True, eq=False)
+class KGDataset:
+    """A knowledge graph split into train, valid and test, and who interacted with which of its entities.
+
+    Shapes: ``train``, ``valid``, ``test`` int64 (N, 3) head, relation, tail; ``interactions`` int64 (M, 2) user,
+    entity. All arrays are read-only and sorted by row.
+    """
+
+    name: str
+    #: The folder it was read from or written to; None in memory.
+    path: Path | None
+    #: SHA-256 over the content of the four tables, whatever wrote the files.
+    fingerprint: str
+    manifest: dict[str, Any]
+    entities: list[str]
+    entity_labels: list[str]
+    entity_kinds: list[str]
+    relations: list[str]
+    relation_labels: list[str]
+    users: list[str]
+    train: np.ndarray
+    valid: np.ndarray
+    test: np.ndarray
+    interactions: np.ndarray
+
+    @property
+    def num_entities(self) -> int:
+        return len(self.entities)
+
+    @property
+    def num_relations(self) -> int:
+        return len(self.relations)
+
+    @property
+    def num_users(self) -> int:
+        return len(self.users)
+
+    @property
+    def simulated_users(self) -> bool:
+        """True where the interactions were generated, not observed."""
+        return bool(self.manifest.get("simulated_users", False))
+
+    def triples(self, split: str) -> np.ndarray:
+        """The (N, 3) array of one split; an unknown name is a DataError."""
+        if split not in SPLITS:
+            raise DataError(f"there is no split {split!r}; allowed: {', '.join(SPLITS)}")
+        array: np.ndarray = {"train": self.train, "valid": self.valid, "test": self.test}[split]
+        return array
+
+    @cached_property
+    def entity_index(self) -> dict[str, int]:
+        return {name: number for number, name in enumerate(self.entities)}
+
+    @cached_property
+    def relation_index(self) -> dict[str, int]:
+        return {name: number for number, name in enumerate(self.relations)}
+
+    @cached_property
+    def user_index(self) -> dict[str, int]:
+        return {name: number for number, name in enumerate(self.users)}
+
+    @cached_property
+    def items(self) -> np.ndarray:
+        """The entities that users interacted with, int64 (items,), sorted."""
+        return np.unique(self.interactions[:, 1])
+
+    def __repr__(self) -> str:
+        return (
+            f"KGDataset({self.name!r}, {self.num_entities} entities, {self.num_relations} relations, "
+            f"{self.num_users} users, {len(self.train)}/{len(self.valid)}/{len(self.test)} triples)"
+        )
+
+
+def build_dataset(
+    *,
+    name: str,
+    triples: pd.DataFrame,
+    interactions: pd.DataFrame | None = None,
+    entities: pd.DataFrame | None = None,
+    relations: pd.DataFrame | None = None,
+    manifest: Mapping[str, Any] | None = None,
+    path: Path | None = None,
+) -> KGDataset:
+    """Number the ids of string tables and check that they fit together.
+
+    ``triples``: head, relation, tail, split. ``interactions``: user, item (None: no users). ``entities``: id and
+    optionally label, kind; ``relations``: id and optionally label; None takes the ids that the triples use. An empty
+    label becomes the id. Raises DataError naming the table, row and value where an id is empty, repeated or unknown,
+    a split has another name, a row is repeated, or no training triple is there.
+    """
+    rows = tables.checked_columns("triples", triples)
+    if interactions is None:
+        interactions = pd.DataFrame({"user": [], "item": []}, dtype=object)
+    pairs = tables.checked_columns("interactions", interactions)
+    if entities is None:
+        entities = pd.DataFrame({"id": pd.unique(np.concatenate([rows["head"], rows["tail"]]))})
+    if relations is None:
+        relations = pd.DataFrame({"id": pd.unique(rows["relation"])})
+    entity = tables.Vocabulary.of("entities", tables.checked_columns("entities", entities))
+    relation = tables.Vocabulary.of("relations", tables.checked_columns("relations", relations))
+    numbered = np.stack(
+        [
+            entity.number("triples", "head", rows["head"]),
+            relation.number("triples", "relation", rows["relation"]),
+            entity.number("triples", "tail", rows["tail"]),
+        ],
+        axis=1,
+    )
+    user_numbers, users = pd.factorize(pairs["user"], sort=True)
+    items = entity.number("interactions", "item", pairs["item"])
+    content: dict[str, Any] = {
+        "entities": entity.ids,
+        "entity_labels": entity.column("label", empty_is_id=True),
+        "entity_kinds": entity.column("kind", empty_is_id=False),
+        "relations": relation.ids,
+        "relation_labels": relation.column("label", empty_is_id=True),
+        "users": users.tolist(),
+        "interactions": tables.unique_rows("interactions", np.stack([user_numbers.astype(np.int64), items], axis=1)),
+        **tables.split_rows(numbered, rows["split"]),
+    }
+    fingerprint = tables.fingerprint_of(content)
+    return KGDataset(name=name, path=path, fingerprint=fingerprint, manifest=dict(manifest or {}), **content)
+
+
+def counts_of(dataset: KGDataset) -> dict[str, int]:
+    """The counts that a manifest states and that loading compares with the tables."""
+    return {
+        "users": dataset.num_users,
+        "items": len(dataset.items),
+        "interactions": len(dataset.interactions),
+        "entities": dataset.num_entities,
+        "relations": dataset.num_relations,
+        "triples": len(dataset.train) + len(dataset.valid) + len(dataset.test),
+        "train": len(dataset.train),
+        "valid": len(dataset.valid),
+        "test": len(dataset.test),
+    }
+
+
+def load_dataset(path: Path | str) -> KGDataset:
+    """Read a prepared dataset and check it whole.
+
+    Raises DataError naming the file and what to do where the folder, a table, a column or the manifest is missing or
+    damaged, an id is unknown, a split has another name, or counts or fingerprint differ from the manifest's.
+    """
+    folder = Path(path)
+    manifest = _read_manifest(folder)
+    frames = {key: tables.read_table(folder, key) for key in tables.COLUMNS}
+    try:
+        dataset = build_dataset(name=str(manifest.get("name") or folder.name), manifest=manifest, path=folder, **frames)
+    except DataError as error:
+        raise DataError(f"{folder}: {error}") from error
+    stated = manifest.get("counts", {})
+    for key, count in counts_of(dataset).items():
+        if key in stated and stated[key] != count:
+            raise DataError(
+                f"{folder / 'manifest.json'} states {stated[key]} {key}, the tables hold {count}; "
+                "the files do not belong together: prepare the dataset again"
+            )
+    expected = manifest.get("fingerprint")
+    if expected is not None and expected != dataset.fingerprint:
+        raise DataError(
+            f"{folder}: the tables have fingerprint {dataset.fingerprint[:12]}…, manifest.json states "
+            f"{str(expected)[:12]}…; the tables were changed after preparation: prepare the dataset again, or, where "
+            "the change is meant, remove fingerprint and counts from manifest.json"
+        )
+    return dataset
+
+
+def write_dataset(
+    out: Path,
+    *,
+    name: str,
+    triples: pd.DataFrame,
+    interactions: pd.DataFrame,
+    entities: pd.DataFrame,
+    relations: pd.DataFrame,
+    manifest: Mapping[str, Any],
+) -> KGDataset:
+    """Check the tables (see ``build_dataset``) and write them with their manifest, whole or not at all.
+
+    ``format_version``, ``name``, ``counts`` and ``fingerprint`` of the manifest are set here. ``out`` may be absent,
+    empty or a prepared dataset, which is replaced; anything else is a DataError.
+    """
+    dataset = build_dataset(
+        name=name,
+        triples=triples,
+        interactions=interactions,
+        entities=entities,
+        relations=relations,
+        manifest=manifest,
+    )
+    copy_dataset(dataset, out)
+    return load_dataset(out)
+
+
+def copy_dataset(dataset: KGDataset, out: Path) -> None:
+    """Write ``dataset`` as a prepared folder; the same content gives the same bytes.
+
+    Written from memory, so the copy is what was loaded even if the folder it came from has changed since.
+    """
+    check_replaceable(out)
+    entity = np.array(dataset.entities, dtype=object)
+    relation = np.array(dataset.relations, dtype=object)
+    user = np.array(dataset.users, dtype=object)
+    rows = np.concatenate([dataset.triples(split) for split in SPLITS])
+    triples = {
+        "head": entity[rows[:, 0]],
+        "relation": relation[rows[:, 1]],
+        "tail": entity[rows[:, 2]],
+        "split": np.repeat(np.array(SPLITS, dtype=object), [len(dataset.triples(split)) for split in SPLITS]),
+    }
+    interactions = {"user": user[dataset.interactions[:, 0]], "item": entity[dataset.interactions[:, 1]]}
+    entities = {"id": dataset.entities, "label": dataset.entity_labels, "kind": dataset.entity_kinds}
+    relations = {"id": dataset.relations, "label": dataset.relation_labels}
+    fixed = {"format_version": FORMAT_VERSION, "name": dataset.name}
+    manifest = {**fixed, **dataset.manifest, **fixed, "counts": counts_of(dataset), "fingerprint": dataset.fingerprint}
+    with folder_written_whole(out) as folder:
+        for key, columns in zip(tables.COLUMNS, (triples, interactions, entities, relations), strict=True):
+            tables.write_table(folder, key, columns)
+        write_json(folder / "manifest.json", manifest)
+
+
+def check_replaceable(out: Path) -> None:
+    """Raise DataError unless ``out`` is absent, an empty folder or a prepared dataset: nothing else is overwritten."""
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise DataError(f"{out} is a file; a prepared dataset is a folder: give another --out")
+    if any(out.iterdir()) and not ((out / "manifest.json").is_file() and (out / "triples.parquet").is_file()):
+        raise DataError(f"{out} is not empty and not a prepared dataset, so it is not overwritten: give another --out")
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    path = folder / "manifest.json"
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder; a prepared dataset is a folder with manifest.json and four tables")
+    if not path.is_file():
+        raise DataError(
+            f"{folder} has no manifest.json, so it is not a prepared dataset; "
+            f"make one with `upgan data prepare {folder} --out DIR`"
+        )
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} is not readable JSON ({error}); prepare the dataset again") from error
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("counts", {}), dict):
+        raise DataError(f"{path} does not hold a manifest (an object with format_version, name, counts, …)")
+    version = manifest.get("format_version")
+    if version != FORMAT_VERSION:
+        raise DataError(f"{path}: format_version {version!r}; this version of upgan reads {FORMAT_VERSION}")
+    return manifest

@@ -1,0 +1,112 @@
+"""Between ids and what a person reads or types: labels made from ids, and ids found by label."""
+
+from __future__ import annotations
+
+import difflib
+from urllib.parse import unquote
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from upgan.data.dataset import KGDataset
+from upgan.errors import QueryError
+
+_DBPEDIA = r"^(?:https?://(?:[a-z-]+\.)?dbpedia\.org/(?:resource|ontology|property)/|db[rop]:)"
+_FREEBASE_RELATION = r"^[a-z0-9_]+(?:\.[a-z0-9_]+){2,}$"
+#: How many ids an ambiguous label lists.
+_MAX_CANDIDATES = 10
+#: For an unknown name: how many names difflib looks at, how many are shown, and how alike they must be.
+_PRESELECTED, _NEAREST, _LEAST_LIKENESS = 200, 5, 0.4
+
+
+def readable_labels(ids: pd.Series) -> pd.Series:
+    """Labels for entity ids: DBpedia names decoded ("dbr:Sophie%27s_World" -> "Sophie's World"), others as they are."""
+    text = ids.astype(str)
+    dbpedia = text.str.contains(_DBPEDIA, regex=True)
+    name = text[dbpedia].str.replace(_DBPEDIA, "", regex=True)
+    encoded = name.str.contains("%", regex=False)
+    name = pd.concat([name[~encoded], name[encoded].map(unquote)]).sort_index()
+    name = name.str.replace("_", " ", regex=False).str.strip()
+    # An id that is nothing but a prefix has no better label than itself.
+    return text.where(~text.index.isin(name.index[name != ""]), name.reindex(text.index))
+
+
+def readable_relations(ids: pd.Series) -> pd.Series:
+    """Labels for relation ids: "dbo:literaryGenre" -> "literary genre", "film.film.written_by" -> "written by".
+
+    Where two Freebase relations would read the same ("film.actor.film", "film.director.film"), the type before the
+    last dot is kept ("actor film"), because a label is also a way to name the relation.
+    """
+    text = ids.astype(str)
+    dbpedia = text.str.contains(_DBPEDIA, regex=True)
+    camel = readable_labels(text[dbpedia]).str.replace(r"(?<=[a-z0-9])(?=[A-Z])", " ", regex=True).str.lower()
+    freebase = text[text.str.contains(_FREEBASE_RELATION, regex=True)]
+    last = _last_words(freebase, r"^.*\.")
+    longer = _last_words(freebase, r"^.*\.(?=[^.]*\.)")
+    last = last.mask(last.duplicated(keep=False), longer)
+    result: pd.Series = pd.concat([text.drop([*camel.index, *last.index]), camel, last]).reindex(text.index)
+    return result
+
+
+def _last_words(ids: pd.Series, before: str) -> pd.Series:
+    """``ids`` without what the pattern ``before`` matches, as words."""
+    return ids.str.replace(before, "", regex=True).str.replace(r"[._]", " ", regex=True)
+
+
+def resolve_entity(dataset: KGDataset, text: str) -> int:
+    """The number of the entity with this id, or else with this unique label; QueryError otherwise."""
+    return _resolve("entity", text, dataset.entity_index, dataset.entities, dataset.entity_labels)
+
+
+def resolve_relation(dataset: KGDataset, text: str) -> int:
+    """The number of the relation with this id, or else with this unique label; QueryError otherwise."""
+    return _resolve("relation", text, dataset.relation_index, dataset.relations, dataset.relation_labels)
+
+
+def _resolve(kind: str, text: str, index: dict[str, int], ids: list[str], labels: list[str]) -> int:
+    """Id, then exact label, then label without regard to case; the first of these that finds anything decides."""
+    wanted = text.strip()
+    for exact in (text, wanted):
+        if exact in index:
+            return index[exact]
+    if not wanted:
+        raise QueryError(f"the {kind} is empty; give an id or a label of the dataset")
+    found = [number for number, label in enumerate(labels) if label == wanted]
+    if not found:
+        folded = wanted.casefold()
+        found = [number for number, label in enumerate(labels) if label.casefold() == folded]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        listed = "; ".join(f"{ids[number]} ({labels[number]})" for number in found[:_MAX_CANDIDATES])
+        more = f"; and {len(found) - _MAX_CANDIDATES} more" if len(found) > _MAX_CANDIDATES else ""
+        raise QueryError(f"{len(found)} {kind} labels are {wanted!r}; give one of these ids: {listed}{more}")
+    near = _nearest(wanted, ids, labels)
+    hint = f"; nearest: {'; '.join(f'{ids[n]} ({labels[n]})' for n in near)}" if near else ""
+    raise QueryError(f"the dataset has no {kind} with id or label {wanted!r}{hint}")
+
+
+def _nearest(wanted: str, ids: list[str], labels: list[str]) -> list[int]:
+    """Up to five numbers whose label or id resembles ``wanted``, best first.
+
+    difflib takes too long on 100,000 names, so it only orders those that share the most letter triples with
+    ``wanted``; the count of shared triples is cheap.
+    """
+    folded = wanted.casefold()
+    grams = {folded[start : start + 3] for start in range(max(len(folded) - 2, 1))}
+    names = pa.array([f"{label} {key}".casefold() for key, label in zip(ids, labels, strict=True)], pa.large_string())
+    shared = np.zeros(len(ids), dtype=np.int64)
+    for gram in sorted(grams):
+        shared += pc.match_substring(names, gram).to_numpy(zero_copy_only=False)
+    # Stable order and, among equals, shorter names first: a short name that shares as much is closer.
+    order = np.lexsort((pc.utf8_length(names).to_numpy(zero_copy_only=False), -shared))[:_PRESELECTED]
+    candidates = [int(number) for number in order if shared[number] > 0]
+
+    def likeness(number: int) -> float:
+        names_of = (labels[number].casefold(), ids[number].casefold())
+        return max(difflib.SequenceMatcher(None, folded, name).ratio() for name in names_of)
+
+    scored = sorted(((likeness(number), number) for number in candidates), key=lambda pair: (-pair[0], pair[1]))
+    return [number for score, number in scored[:_NEAREST] if score >= _LEAST_LIKENESS]

@@ -1,0 +1,39 @@
+"""What a reader of raw files hands on: ids as the source spells them, nothing filtered yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file that was read: its name (no folder), the hash of its bytes and its number of data rows."""
+
+    name: str
+    sha256: str
+    rows: int
+
+
+@dataclass(frozen=True, eq=False)
+class RawSource:
+    """A catalogue before preparation. All columns hold strings.
+
+    ``triples``: head, relation, tail and, optionally, split ("train", "valid", "test", or "" where preparation decides).
+    ``interactions``: user, item. ``links``: item, entity; None where an item's id is its entity's id.
+    ``labels``: id, label (entities and relations). ``kinds``: id, kind.
+    """
+
+    name: str
+    format: str
+    triples: pd.DataFrame
+    interactions: pd.DataFrame
+    links: pd.DataFrame | None
+    labels: pd.DataFrame
+    kinds: pd.DataFrame
+    files: tuple[SourceFile, ...]
+    #: True where the interactions are generated, not observed; kept in the manifest and said wherever users appear.
+    simulated_users: bool = False
+    #: What reading left out, by reason.
+    dropped: dict[str, int] = field(default_factory=dict)
