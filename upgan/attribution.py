@@ -76,12 +76,14 @@ def user_weights(steps: list[LayerSteps], layer: int, position: int) -> tuple[In
 
     The mixing matrices of the layers are multiplied onto the node's unit vector, over the edges it reaches only.
     """
-    node, weight = np.array([position], dtype=np.int64), np.ones(1)
+    node: IntArray = np.array([position], dtype=np.int64)
+    weight: FloatArray = np.ones(1)
     for level in range(layer - 1, -1, -1):
         origin, edge = steps[level].leave(node)
         near = steps[level].near[edge]
         node, place = np.unique(near, return_inverse=True)
-        weight = np.bincount(place, weights=weight[origin] * steps[level].value[edge], minlength=len(node))
+        parts = weight[origin] * steps[level].value[edge]
+        weight = np.bincount(place, weights=parts, minlength=len(node)).astype(np.float64)
     return node, weight
 
 

@@ -121,7 +121,9 @@ def load_weights(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
-        raise RunError(f"{path}: truncated or damaged ({error}); copy it again from its source, or train again") from None
+        raise RunError(
+            f"{path}: truncated or damaged ({error}); copy it again from its source, or train again"
+        ) from None
 
 
 def run_fingerprint(run: Path) -> str:

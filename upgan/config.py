@@ -42,6 +42,13 @@ class ModelConfig(Section):
     preference_init: float = Field(
         0.3, ge=0, description="W1 starts as [I | this * I]: how much the users' half of x_q says at first"
     )
+    kg_dropout: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="share of training queries whose KG half v_h * v_r of x_q is left out, so that the users' half "
+        "learns to answer by itself; not in the paper",
+    )
     entity_norm: Literal["free", "at_least_one", "at_most_one"] = Field(
         "free",
         description="5.2.3 asks for entity vectors no shorter than 1; the authors' code keeps them no longer than 1",
@@ -88,7 +95,9 @@ class AdversarialConfig(Section):
     sigma: float = Field(1.0, ge=0, description="standard deviation of the generator's noise z (Eq. 11)")
     hidden_layers: int = Field(2, ge=1, le=6, description="hidden layers of the generator's MLP (5.2.3: 2)")
     use_generator: bool = Field(True, description="False: negatives uniform over the pool (Table 6, without G)")
-    label_smoothing: float = Field(0.1, ge=0, lt=1, description="a positive's target is 1 - this, a negative's this/n_G")
+    label_smoothing: float = Field(
+        0.1, ge=0, lt=1, description="a positive's target is 1 - this, a negative's this/n_G"
+    )
     clip: float = Field(1.0, gt=0, description="largest norm of a gradient")
     eval_every: int = Field(1, ge=1, description="epochs between evaluations on validation (5.2.3: 20)")
     patience: int = Field(3, ge=1, description="evaluations without a better MRR before stopping")

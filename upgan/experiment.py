@@ -59,9 +59,9 @@ def train(prepared: Prepared, config: Config, run: Path, reporter: Reporter | No
     start_run(run, config, dataset)
     stages: dict[str, Any] = {}
 
-    distmult = DistMult(
-        dataset.num_entities, dataset.num_relations, config.model.dim, config.initialisation.scale
-    ).to(prepared.device)
+    distmult = DistMult(dataset.num_entities, dataset.num_relations, config.model.dim, config.initialisation.scale).to(
+        prepared.device
+    )
     result = train_distmult(
         distmult, prepared.train, prepared.validation, config.initialisation, prepared.random, reporter, deadline
     )
@@ -115,7 +115,7 @@ def prepare_training(dataset: KGDataset, config: Config) -> Prepared:
 
 
 def resolve_device(name: str) -> torch.device:
-    """"auto" takes a CUDA device where there is one; ConfigError where cuda is asked for and absent."""
+    """ "auto" takes a CUDA device where there is one; ConfigError where cuda is asked for and absent."""
     if name == "cuda" and not torch.cuda.is_available():
         raise ConfigError("device 'cuda' is asked for, but PyTorch sees none here; use --device cpu or auto")
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")

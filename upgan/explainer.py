@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -135,7 +136,7 @@ class Explainer:
     ) -> tuple[ContextEdge, ...]:
         """Training facts and interactions among the shown nodes that no shown path walks."""
         chains = [path.nodes for path in paths] + [path.nodes for path in evidence]
-        walked = {frozenset((a.id, b.id)) for chain in chains for a, b in zip(chain, chain[1:], strict=False)}
+        walked = {frozenset((a.id, b.id)) for chain in chains for a, b in pairwise(chain)}
         shown = {node.id for chain in chains for node in chain if node.role != "user"}
         entities = np.unique([target, answer, *(self.dataset.entity_index[node] for node in shown)])
         users = np.unique([self.dataset.user_index[chain[0].id] for chain in (path.nodes for path in paths)])

@@ -29,7 +29,7 @@ def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
-        os.replace(temporary, path)
+        temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -37,7 +37,11 @@ def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text atomically, with the same line ends on every system."""
-    write_atomic(path, lambda temporary: temporary.write_bytes(text.encode("utf-8")) and None)
+
+    def write(temporary: Path) -> None:
+        temporary.write_bytes(text.encode("utf-8"))
+
+    write_atomic(path, write)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -60,11 +64,11 @@ def folder_written_whole(path: Path) -> Iterator[Path]:
         building.chmod(0o777 & ~umask)
         if path.exists():
             previous = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".old", dir=path.parent))
-            os.replace(path, previous / path.name)
-            os.replace(building, path)
+            path.replace(previous / path.name)
+            building.replace(path)
             shutil.rmtree(previous)
         else:
-            os.replace(building, path)
+            building.replace(path)
     except BaseException:
         shutil.rmtree(building, ignore_errors=True)
         raise

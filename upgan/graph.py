@@ -169,7 +169,9 @@ def hops_to_users(left: IntArray, right: IntArray, num_entities: int, num_users:
 
 def check_no_leak(train: IntArray, held_out: IntArray, num_entities: int, num_relations: int) -> None:
     """Raise DataError where a validation or test triple (T, 3) is among the triples that become edges."""
-    leaked = np.flatnonzero(np.isin(_keys(held_out, num_entities, num_relations), _keys(train, num_entities, num_relations)))
+    leaked = np.flatnonzero(
+        np.isin(_keys(held_out, num_entities, num_relations), _keys(train, num_entities, num_relations))
+    )
     if len(leaked):
         head, relation, tail = held_out[leaked[0]].tolist()
         raise DataError(

@@ -39,20 +39,20 @@ def discriminator_loss(
     return real / count, (fake * weight).sum() / count
 
 
-def rewards(scores: Tensor, known: Tensor) -> Tensor:
-    """Eq. 13: R(a | h, r) = softmax over the pool of s(a | h, r) - 1/|C|.
+def rewards(scores: Tensor, known: Tensor, drawn: Tensor) -> Tensor:
+    """Eq. 13 at the drawn entities: softmax over the pool of s(a | h, r), minus 1/|C|.
 
     Args:
         scores: (B, C) the discriminator's scores of the pool.
         known: (B, C) True for true answers; they are not in C_{h,r}.
+        drawn: (B, N) positions in the pool, none of them known.
 
     Returns:
-        (B, C) rewards; 0 for known answers. A row's rewards sum to 0.
+        (B, N) rewards. Over a row's whole pool they sum to 0.
     """
-    allowed = ~known
-    size = allowed.sum(1, keepdim=True).clamp_(min=1)
-    probability = torch.softmax(scores.masked_fill(known, -torch.inf), dim=1)
-    return torch.where(allowed, probability - 1.0 / size, torch.zeros_like(scores))
+    log_total = torch.logsumexp(scores.masked_fill(known, -torch.inf), dim=1, keepdim=True)
+    size = (~known).sum(1, keepdim=True)
+    return torch.exp(scores.gather(1, drawn) - log_total) - 1.0 / size
 
 
 def generator_loss(log_probability: Tensor, reward: Tensor, weight: Tensor) -> Tensor:

@@ -26,8 +26,8 @@ def run_card(dataset: KGDataset, config: Config, metrics: dict[str, Any]) -> str
             "## Data",
             "",
             f"{dataset.num_entities} entities, {dataset.num_relations} relations, {len(dataset.train)} / "
-            f"{len(dataset.valid)} / {len(dataset.test)} training / validation / test triples, {dataset.num_users} users "
-            f"with {len(dataset.interactions)} interactions.{simulated}",
+            f"{len(dataset.valid)} / {len(dataset.test)} training / validation / test triples, {dataset.num_users} "
+            f"users with {len(dataset.interactions)} interactions.{simulated}",
             f"Dataset fingerprint {dataset.fingerprint}. The dataset's own licence applies to the copy in this folder.",
             "",
             "## Test metrics after each phase",

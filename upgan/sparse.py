@@ -91,7 +91,7 @@ def _product(start: Tensor, index: Tensor, values: Tensor, dense: Tensor, rows: 
     if index.numel() == 0:
         return dense.new_zeros(rows, dense.shape[1])
     matrix = torch.sparse_csr_tensor(start, index, values, size=(rows, dense.shape[0]))
-    return cast(Tensor, matrix @ dense)
+    return matrix @ dense
 
 
 class _SpMM(torch.autograd.Function):

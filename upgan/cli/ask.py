@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from json import dumps
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from upgan.cli.output import JsonFlag, note, print_json
 from upgan.errors import ConfigError
+
+if TYPE_CHECKING:
+    from upgan.explanation import Explanation
 
 FORMATS = ("json", "html", "svg", "table")
 
@@ -64,7 +68,8 @@ def explain(
 
     predictor = load(run)
     explanation = predictor.explain(head=head, relation=relation, answer=answer, tail=tail, top_users=top_users)
-    text = _rendered(explanation, "json" if json else format)
+    labels = dict(zip(predictor.relations, predictor.dataset.relation_labels, strict=True))
+    text = _rendered(explanation, labels, "json" if json else format)
     if out is None:
         typer.echo(text)
     else:
@@ -72,23 +77,19 @@ def explain(
         note(f"wrote {out}")
 
 
-def _rendered(explanation: object, format: str) -> str:
-    import json as json_module
-
-    from upgan.explanation import Explanation
-
-    assert isinstance(explanation, Explanation)
+def _rendered(explanation: Explanation, labels: dict[str, str], format: str) -> str:
+    """The explanation in one of FORMATS; ``labels``: relation id -> its words."""
     if format == "json":
-        return json_module.dumps(explanation.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
+        return dumps(explanation.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
     if format == "html":
-        from upgan.render.page import explanation_page
+        from upgan.render.page import page
 
-        return explanation_page(explanation)
+        return page(explanation, relation_labels=labels)
     if format == "svg":
-        from upgan.render.figure import build_figure
-        from upgan.render.svg import figure_svg
+        from upgan.render.figure import figure
+        from upgan.render.svg import svg
 
-        return figure_svg(build_figure(explanation))
+        return svg(figure(explanation, relation_labels=labels))
     from upgan.render.table import explanation_table
 
-    return explanation_table(explanation)
+    return explanation_table(explanation, relation_labels=labels)

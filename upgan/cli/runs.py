@@ -95,7 +95,9 @@ def evaluate(
     run: Annotated[Path, typer.Argument(help="A run folder.", show_default=False)],
     split: Annotated[str, typer.Option(help="test or valid.")] = "test",
     by: Annotated[str | None, typer.Option(help="Break down by relation, sparsity, hops or side.")] = None,
-    ranks: Annotated[Path | None, typer.Option("--ranks", help="Write every query's rank to this parquet file.")] = None,
+    ranks: Annotated[
+        Path | None, typer.Option("--ranks", help="Write every query's rank to this parquet file.")
+    ] = None,
     json: JsonFlag = False,
 ) -> None:
     """Filtered ranking over all entities, both directions pooled, ties at their mean rank."""

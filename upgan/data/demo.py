@@ -10,7 +10,7 @@ What is held out on purpose:
   which training knows only genre, publisher and language; and (The Riftwar Cycle, has_sub_series, The Serpentwar
   Saga), while the other sub-series of that cycle are in training.
 * Sparse books, SPARSE_SHARE of all (one in eight): their author is held out (two thirds test, one third valid), and
-  so are their series, because its other volumes would name the author, and every fact that would narrow the author
+  so is the series, because its other volumes would name the author, and every fact that would narrow the author
   down: what training keeps of them (language, mostly one genre) fits books by at least SPARSE_COMPANY authors. Who
   reads them decides. Drawn by seed among books with enough readers and an author with enough other books.
 

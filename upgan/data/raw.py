@@ -20,7 +20,8 @@ class SourceFile:
 class RawSource:
     """A catalogue before preparation. All columns hold strings.
 
-    ``triples``: head, relation, tail and, optionally, split ("train", "valid", "test", or "" where preparation decides).
+    ``triples``: head, relation, tail and, optionally, split ("train", "valid", "test", or "" where preparation
+    decides).
     ``interactions``: user, item. ``links``: item, entity; None where an item's id is its entity's id.
     ``labels``: id, label (entities and relations). ``kinds``: id, kind.
     """

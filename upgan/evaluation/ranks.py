@@ -5,8 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from upgan.queries import QueryIndex
-
 
 def filtered_ranks(scores: Tensor, answers: Tensor, known_row: Tensor, known: Tensor) -> Tensor:
     """Rank each answer among all entities that are no other known answer of its query.

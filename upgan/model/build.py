@@ -37,7 +37,8 @@ class FullScorer:
         """(B,) heads and relations (0 .. 2R-1) -> (B, E)."""
         if isinstance(self.model, DistMult):
             return self.model.scores(heads, relations)
-        assert isinstance(self.model, Discriminator) and self.preference is not None
+        assert isinstance(self.model, Discriminator)
+        assert self.preference is not None
         preference = self.preference.index_select(0, heads)
         if not users:
             preference = torch.zeros_like(preference)

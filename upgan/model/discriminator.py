@@ -78,16 +78,23 @@ class Discriminator(nn.Module):
             return self.entity.new_zeros(len(heads), self.config.dim)
         return self.propagate(graph, masked).entity_preference(graph, heads)
 
-    def hidden(self, heads: Tensor, relations: Tensor, preference: Tensor) -> Tensor:
-        """(B, K) W1 x_q + b1, before tanh: linear in p_h, which is what makes attribution exact."""
+    def hidden(self, heads: Tensor, relations: Tensor, preference: Tensor, kg_kept: Tensor | None = None) -> Tensor:
+        """(B, K) W1 x_q + b1, before tanh: linear in p_h, which is what makes attribution exact.
+
+        ``kg_kept``: (B,) 0 where the KG half of x_q is dropped in this training step, else 1.
+        """
         dim = self.config.dim
         relation = self.relation.index_select(0, relations)
         known = (self.entity.index_select(0, heads) * relation) @ self.w1[:, :dim].T
+        if kg_kept is not None:
+            known = known * kg_kept.unsqueeze(1)
         return known + (preference * relation) @ self.w1[:, dim:].T + self.b1
 
-    def queries(self, heads: Tensor, relations: Tensor, preference: Tensor) -> QueryVectors:
+    def queries(
+        self, heads: Tensor, relations: Tensor, preference: Tensor, kg_kept: Tensor | None = None
+    ) -> QueryVectors:
         """(B,) queries with p_h (B, K) -> their vectors in the candidates' space (Eq. 7)."""
-        y = torch.tanh(self.hidden(heads, relations, preference))
+        y = torch.tanh(self.hidden(heads, relations, preference, kg_kept))
         return QueryVectors(vector=y @ self.w2, offset=y @ self.b2)
 
     def scores(self, queries: QueryVectors, candidates: Tensor | None = None) -> Tensor:

@@ -1,8 +1,8 @@
 """The query-specific entity generator (Section 4.4). It never sees a user: no graph, no interaction, no p_h.
 
-    v_q = v_h * v_r                                                  (Eq. 10)
-    e_q = [v_q ; z],  z ~ N(0, sigma^2 I)                            (Eq. 11)
-    G(a | h, r) = softmax over the pool C of MLP(e_q) . v_a          (Eq. 12)
+v_q = v_h * v_r                                                  (Eq. 10)
+e_q = [v_q ; z],  z ~ N(0, sigma^2 I)                            (Eq. 11)
+G(a | h, r) = softmax over the pool C of MLP(e_q) . v_a          (Eq. 12)
 """
 
 from __future__ import annotations
@@ -65,11 +65,10 @@ class Generator(nn.Module):
         return self.out(hidden) @ self.entity.index_select(0, pool).T  # type: ignore[no-any-return]
 
 
-def draw(logits: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """(B, C) logits -> (B, N) pool positions drawn from their softmax, with replacement.
+def draw(probability: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """(B, C) probabilities, up to a factor per row -> (B, N) pool positions drawn with replacement.
 
     Draws are independent, so that the mean over them is an unbiased estimate of the expectations in Eq. 9 and 14.
-    Entries of -inf are never drawn; a row of only -inf raises (its query has no negative in the pool).
+    Entries of 0 are never drawn; every row needs one that is not.
     """
-    probability = torch.softmax(logits, dim=1)
     return torch.multinomial(probability, count, replacement=True, generator=generator)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from upgan.config import PropagationConfig
-from upgan.graph import LayeredGraph, LayerEdges
+from upgan.graph import LayerEdges, LayeredGraph
 from upgan.sparse import row_sums, segment_softmax, spmm
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {

@@ -17,7 +17,7 @@ from upgan.model.discriminator import Discriminator
 from upgan.model.generator import Generator, draw
 from upgan.queries import Batch, BatchSampler
 from upgan.training.loop import PhaseResult, Reporter, Values, clip_and_step, run_phase
-from upgan.training.pretrain import batch_mask, used_parameters
+from upgan.training.pretrain import batch_queries, used_parameters
 
 
 @dataclass(frozen=True)
@@ -66,14 +66,12 @@ class AdversarialTrainer:
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """G-step, then D-step; both are scored with the discriminator as it is before its own step."""
         pool = Pool.draw(batch, len(self.d.entity), self.config.n_c, self.random)
-        preference = self.d.preference(self.graph, batch.heads, batch_mask(self.graph, batch))
-        queries = self.d.queries(batch.heads, batch.relations, preference)
+        queries = batch_queries(self.d, self.graph, batch, self.random)
         scores = self.d.scores(queries, pool.entities)
         if self.config.use_generator:
             drawn, told = self.generator_step(batch, pool, scores.detach())
         else:
-            uniform = torch.zeros_like(scores).masked_fill_(pool.known, -torch.inf)
-            drawn, told = draw(uniform.detach(), self.config.n_g, self.random), {}
+            drawn, told = draw((~pool.known).to(scores.dtype), self.config.n_g, self.random), {}
         positive = (queries.vector.index_select(0, batch.row) * self.d.entity.index_select(0, batch.answer)).sum(1)
         positive = positive + queries.offset.index_select(0, batch.row)
         told |= self.discriminator_step(batch, pool, positive, scores.gather(1, drawn))
@@ -84,23 +82,23 @@ class AdversarialTrainer:
         logits = self.g.logits(batch.heads, batch.relations, pool.entities, self.random)
         logits = logits.masked_fill(pool.known, -torch.inf)
         log_probability = torch.log_softmax(logits, dim=1)
-        drawn = draw(logits.detach(), self.config.n_g, self.random)
-        reward = rewards(scores, pool.known).gather(1, drawn)
-        loss = generator_loss(log_probability.gather(1, drawn), reward, pool.weight)
+        drawn = draw(log_probability.detach().exp(), self.config.n_g, self.random)
+        reward = rewards(scores, pool.known, drawn)
+        log_drawn = log_probability.gather(1, drawn)
+        loss = generator_loss(log_drawn, reward, pool.weight)
         penalty = half_squared_norm(self._used_by_generator(batch, pool))
         self.g_optimizer.zero_grad(set_to_none=True)
-        (loss + self.config.l2_g * penalty).backward()  # type: ignore[no-untyped-call]
+        (loss + self.config.l2_g * penalty).backward()
         clip_and_step(self.g_optimizer, self.config.clip)
-        probability = log_probability.detach().exp()
-        entropy = -(probability * log_probability.detach().masked_fill(pool.known, 0.0)).sum(1).mean()
-        return drawn, {"loss_g": loss.detach(), "reward": reward.mean(), "entropy_g": entropy}
+        # The mean of -log G over draws from G estimates its entropy.
+        return drawn, {"loss_g": loss.detach(), "reward": reward.mean(), "entropy_g": -log_drawn.detach().mean()}
 
     def discriminator_step(self, batch: Batch, pool: Pool, positive: Tensor, negative: Tensor) -> dict[str, Tensor]:
         """Eq. 9. ``positive`` (P,) and ``negative`` (B, N) scores carry the gradient."""
         real, fake = discriminator_loss(positive, negative, pool.weight, self.config.label_smoothing)
         penalty = half_squared_norm(used_parameters(self.d, batch))
         self.d_optimizer.zero_grad(set_to_none=True)
-        (real + fake + self.config.l2 * penalty).backward()  # type: ignore[no-untyped-call]
+        (real + fake + self.config.l2 * penalty).backward()
         clip_and_step(self.d_optimizer, self.config.clip)
         self.d.constrain()
         return {"loss_d": (real + fake).detach(), "loss_d_real": real.detach(), "loss_d_fake": fake.detach()}

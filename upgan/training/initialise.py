@@ -38,7 +38,7 @@ def train_distmult(
             loss = one_to_n_cross_entropy(vectors, model.entity, position, answer, position, answer)
             penalty = embedding_penalty(model, rows, index, answer)
             optimizer.zero_grad(set_to_none=True)
-            (loss + config.l2 * penalty).backward()  # type: ignore[no-untyped-call]
+            (loss + config.l2 * penalty).backward()
             optimizer.step()
             total += loss.detach()
             progress(done, len(steps))

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import torch
@@ -85,8 +86,7 @@ def run_phase(
             ended = "stopped"
             break
         epoch += 1
-        current = epoch
-        values = train_epoch(epoch, lambda done, total: reporter.step(name, current, done, total))
+        values = train_epoch(epoch, partial(reporter.step, name, epoch))
         _check_finite(name, epoch, values)
         if epoch % eval_every and epoch < epochs:
             reporter.epoch(name, epoch, values, None)

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from upgan.config import PretrainConfig
+from upgan.evaluation.metrics import Metrics
 from upgan.graph import LayeredGraph
 from upgan.losses import half_squared_norm, one_to_n_cross_entropy
-from upgan.model.discriminator import Discriminator
+from upgan.model.discriminator import Discriminator, QueryVectors
 from upgan.queries import Batch, BatchSampler
 from upgan.training.loop import PhaseResult, Reporter, Values, clip_and_step, run_phase
-from upgan.evaluation.metrics import Metrics
 
 
 def pretrain_discriminator(
@@ -32,10 +32,10 @@ def pretrain_discriminator(
     def train_epoch(_epoch: int, progress: Callable[[int, int], None]) -> Values:
         total = torch.zeros((), device=model.entity.device)
         for done, batch in enumerate(sampler, start=1):
-            loss = pretrain_loss(model, graph, batch)
+            loss = pretrain_loss(model, graph, batch, sampler.generator)
             penalty = half_squared_norm(used_parameters(model, batch))
             optimizer.zero_grad(set_to_none=True)
-            (loss + config.l2 * penalty).backward()  # type: ignore[no-untyped-call]
+            (loss + config.l2 * penalty).backward()
             clip_and_step(optimizer, config.clip)
             model.constrain()
             total += loss.detach()
@@ -55,13 +55,22 @@ def pretrain_discriminator(
     )
 
 
-def pretrain_loss(model: Discriminator, graph: LayeredGraph, batch: Batch) -> Tensor:
-    """Mean cross-entropy of a batch's answers against all entities; the batch's own edges are out of the graph."""
+def pretrain_loss(model: Discriminator, graph: LayeredGraph, batch: Batch, random: torch.Generator) -> Tensor:
+    """Mean cross-entropy of a batch's answers against all entities."""
+    queries = batch_queries(model, graph, batch, random)
+    return one_to_n_cross_entropy(queries.vector, model.entity, batch.row, batch.answer, batch.known_row, batch.known)
+
+
+def batch_queries(model: Discriminator, graph: LayeredGraph, batch: Batch, random: torch.Generator) -> QueryVectors:
+    """The batch's query vectors as a training step sees them: its own edges are out of the graph, and the KG half is
+    dropped for a share of the queries where the settings say so."""
     preference = model.preference(graph, batch.heads, batch_mask(graph, batch))
-    queries = model.queries(batch.heads, batch.relations, preference)
-    return one_to_n_cross_entropy(
-        queries.vector, model.entity, batch.row, batch.answer, batch.known_row, batch.known
-    )
+    kg_kept = None
+    if model.config.kg_dropout and model.config.use_users:
+        chance = torch.rand(len(batch.heads), generator=random, device=random.device, dtype=model.entity.dtype)
+        # Where no user reaches h there is no other half to answer with.
+        kg_kept = ((chance >= model.config.kg_dropout) | (preference == 0).all(1)).to(model.entity.dtype)
+    return model.queries(batch.heads, batch.relations, preference, kg_kept)
 
 
 def batch_mask(graph: LayeredGraph, batch: Batch) -> Tensor:

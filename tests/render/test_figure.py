@@ -1,0 +1,178 @@
+"""The figure's contents and geometry, read as data."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import pytest
+
+from tests.render import samples
+from upgan.explanation import ContextEdge, Explanation
+from upgan.render import layout
+from upgan.render.figure import FigureSpec, figure
+from upgan.render.words import coefficient
+
+CASES = {
+    "bargain": samples.bargain(),
+    "riftwar-3": samples.riftwar(3),
+    "riftwar-6": samples.riftwar(6),
+    "riftwar-10": samples.riftwar(10),
+    "unreachable": samples.unreachable(),
+    "hostile": samples.hostile(),
+}
+
+
+@pytest.fixture(params=CASES)
+def case(request: pytest.FixtureRequest) -> tuple[str, FigureSpec]:
+    return request.param, figure(CASES[request.param])
+
+
+def node_boxes(spec: FigureSpec) -> list[layout.Box]:
+    return [layout.node_box(node.x, node.y, node.lines, node.text_above) for node in spec.nodes]
+
+
+def test_roles_are_those_of_figure_4():
+    spec = figure(samples.bargain())
+    roles = {node.id: node.role for node in spec.nodes}
+    assert roles["e:Part of the Bargain"] == "target"
+    assert roles["e:Linda Lael Miller"] == "answer"
+    assert roles["e:Just Kate"] == "entity"
+    assert sum(role == "user" for role in roles.values()) == 5
+
+
+def test_numbers_stand_on_paths_and_evidence_and_nowhere_else():
+    spec = figure(samples.bargain())
+    for edge in spec.edges:
+        if edge.kind in ("path", "evidence"):
+            assert edge.number is not None
+            assert edge.text.endswith(coefficient(edge.number))
+        if edge.kind in ("fact", "interaction"):
+            assert edge.number is None
+            assert not any(character.isdigit() for character in edge.text)
+    alphas = {edge.source: edge.number for edge in spec.edges if edge.kind == "path"}
+    assert alphas["u:77OC0"] == 0.31
+
+
+def test_a_user_carries_its_weight():
+    spec = figure(samples.bargain())
+    (user,) = [node for node in spec.nodes if node.id == "u:77OC0"]
+    assert user.lines == ("simulated user 77OC0", "w = 0.31")
+
+
+def test_users_that_are_not_drawn_are_counted_with_their_weight():
+    (more,) = [node for node in figure(samples.bargain()).nodes if node.role == "more"]
+    assert more.lines == ("18 more simulated users", "together w = 0.25")
+
+
+def test_every_user_word_says_simulated_where_users_are_simulated():
+    spec = figure(samples.bargain(simulated=True))
+    texts = [spec.description, *(words for _, words in (*spec.roles, *spec.kinds))]
+    texts += [line for node in spec.nodes if node.role in ("user", "more") for line in node.lines]
+    for text in texts:
+        assert text.count("user") == text.count("simulated user"), text
+
+
+def test_each_coefficient_edge_is_drawn_once_and_facts_on_it_are_not_repeated():
+    spec = figure(samples.bargain())
+    pairs = [(edge.source, edge.target, edge.kind) for edge in spec.edges]
+    assert len(pairs) == len(set(pairs))
+    # "Snowflakes — author — Linda" is an evidence edge already; drawing it as a bare fact too would say less.
+    assert not [edge for edge in spec.edges if edge.kind == "fact"]
+    assert [edge.source for edge in spec.edges if edge.kind == "interaction"] == ["u:B9Q1"]
+
+
+def test_parallel_relations_between_two_nodes_are_both_kept_and_bent_apart():
+    spec = figure(samples.riftwar(6))
+    pair = [edge for edge in spec.edges if {edge.source, edge.target} == {"e:b0", "e:The Riftwar Cycle"}]
+    assert len(pair) == 2
+    assert pair[0].bend != pair[1].bend
+
+
+def test_prediction_points_from_head_to_tail():
+    (forward,) = [edge for edge in figure(samples.bargain()).edges if edge.kind == "prediction"]
+    assert (forward.source, forward.target) == ("e:Part of the Bargain", "e:Linda Lael Miller")
+    (backward,) = [edge for edge in figure(samples.riftwar()).edges if edge.kind == "prediction"]
+    assert (backward.source, backward.target) == ("e:The Serpentwar Saga", "e:The Riftwar Cycle")
+
+
+def test_columns_run_from_target_to_answer():
+    spec = figure(samples.riftwar())
+    x = {node.id: node.x for node in spec.nodes}
+    assert x["e:The Riftwar Cycle"] < x["e:b0"] < x["u:R000"] < x["e:s0"] < x["e:The Serpentwar Saga"]
+
+
+def test_users_stand_heaviest_first():
+    spec = figure(samples.bargain())
+    users = [node for node in spec.nodes if node.role == "user"]
+    assert [user.id for user in sorted(users, key=lambda user: user.y)][:2] == ["u:77OC0", "u:7VLI5"]
+
+
+def test_nodes_and_their_labels_do_not_overlap(case):
+    name, spec = case
+    for (left, a), (right, b) in combinations(zip(spec.nodes, node_boxes(spec), strict=True), 2):
+        assert a.overlap(b) == 0, f"{name}: {left.id} and {right.id}"
+
+
+def test_edge_labels_hardly_overlap(case):
+    name, spec = case
+    at = {node.id: (node.x, node.y) for node in spec.nodes}
+    boxes = []
+    for edge in spec.edges:
+        if edge.text:
+            x, y = layout.point_on(at[edge.source], at[edge.target], edge.bend, edge.text_at)
+            half = layout.text_width(edge.text, 10) / 2
+            boxes.append(layout.Box(x - half, y - 4, x + half, y + 4))
+    collisions = sum(a.overlap(b) > 0 for a, b in combinations(boxes, 2))
+    covered = sum(label.overlap(node) > 0 for label in boxes for node in node_boxes(spec))
+    # Ten items and thirty attention edges between two columns cannot be free of it; a case as in the paper is.
+    allowed = 3 if name == "riftwar-10" else 0
+    assert collisions <= allowed
+    assert covered == 0
+
+
+def test_everything_lies_inside_the_frame(case):
+    _, spec = case
+    for box in node_boxes(spec):
+        assert box.left >= 0
+        assert box.right <= spec.width
+        assert box.top >= 0
+        assert box.bottom <= spec.height
+
+
+def test_large_explanations_stay_readable():
+    spec = figure(samples.riftwar(400, users=200))
+    assert len(spec.nodes) <= 150
+    assert any(node.role == "more" and "more" in node.lines[0] for node in spec.nodes)
+    assert "leaves out" in spec.note
+
+
+def test_node_limit_is_kept():
+    assert len(figure(samples.riftwar(60), max_nodes=20).nodes) <= 20
+
+
+def test_unreachable_target_still_has_its_facts():
+    spec = figure(samples.unreachable())
+    assert {edge.kind for edge in spec.edges} == {"prediction", "fact"}
+    assert "e:Poetry" in {node.id for node in spec.nodes}
+
+
+def test_answer_that_is_the_target_itself_is_drawn_without_a_loop():
+    values = {**samples.unreachable().__dict__}
+    values["answer"] = values["target"]
+    spec = figure(Explanation(**values))
+    assert all(edge.source != edge.target for edge in spec.edges)
+
+
+def test_a_user_and_an_entity_with_the_same_id_are_two_nodes():
+    base = samples.bargain()
+    entity = samples.node("77OC0", layer=1)
+    values = {**base.__dict__, "context": (ContextEdge(entity, base.answer, "author"),)}
+    spec = figure(Explanation(**values))
+    ids = [node.id for node in spec.nodes]
+    assert len(ids) == len(set(ids))
+    assert "u:77OC0" in ids
+
+
+def test_relation_labels_are_used_where_given():
+    spec = figure(samples.riftwar(), relation_labels={"series": "belongs to series"})
+    assert any("belongs to series" in edge.text for edge in spec.edges)

@@ -1,0 +1,115 @@
+"""Digits, names and captions."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from tests.render import samples
+from upgan.explanation import UserShare
+from upgan.render import words
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0"), (1, "1.00"), (0.5, "0.50"), (0.123, "0.12"), (0.0341, "0.034"), (0.04, "0.040"), (0.00321, "0.0032"), (0.0999, "0.10"), (0.0002, "<0.001"),
+        (0.9999, ">0.99"), (float("nan"), "n/a"),
+    ],
+)  # fmt: skip
+def test_coefficients_have_sensible_digits(value, text):
+    assert words.coefficient(value) == text
+
+
+@pytest.mark.parametrize(("value", "text"), [(0.5, "+0.500"), (-0.1234, "−0.123"), (0, "0"), (-2e-5, "−2e−05")])
+def test_contributions_show_their_sign(value, text):
+    assert words.signed(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.41, "41%"), (0.001, "less than 1%"), (0.998, "more than 99%"), (1.0, "100%"), (0.0, "0%")]
+)
+def test_percentages_do_not_round_to_a_lie(value, text):
+    assert words.percent(value) == text
+
+
+@pytest.mark.parametrize(
+    ("relation", "text"),
+    [
+        ("dbo:literaryGenre", "literary genre"),
+        ("/book/written_work/author", "author"),
+        ("film.film.directed_by⁻¹", "directed by⁻¹"),
+        ("http://x.org/ns#part_of", "part of"),
+        ("interacted", "interacted"),
+        ("", ""),
+    ],
+)
+def test_relation_ids_become_words(relation, text):
+    assert words.relation_words(relation) == text
+
+
+def test_relation_labels_win():
+    assert words.relation_words("r1⁻¹", {"r1": "written by"}) == "written by⁻¹"
+
+
+@pytest.mark.parametrize("label", samples.HOSTILE)
+def test_clean_leaves_no_control_characters(label):
+    cleaned = words.clean(label)
+    assert "\n" not in cleaned
+    cleaned.encode("utf-8")
+    assert not set(cleaned) & set("\x00\x1b\u202e")
+
+
+def test_clean_keeps_letters_of_every_script():
+    assert (
+        words.clean("Les Misérables — Война и мир — 源氏物語 — ألف") == "Les Misérables — Война и мир — 源氏物語 — ألف"
+    )
+
+
+def test_wrap_breaks_between_words_and_cuts_with_an_ellipsis():
+    assert words.wrap("The Hitchhiker's Guide to the Galaxy", 18, 2) == ["The Hitchhiker's", "Guide to the Gala…"]
+    assert words.wrap("Supercalifragilisticexpialidocious", 10, 2) == ["Supercalif", "ragilisti…"]
+
+
+def test_caption_of_the_first_case():
+    text = words.caption(samples.bargain())
+    assert text.startswith("“Linda Lael Miller” is ranked 1 for “Part of the Bargain — author — ?”; without simulated")
+    assert "without simulated users it would be 14." in text
+    assert "The five heaviest of 23 simulated users carry 75% of the weight." in text
+    assert "from 2.500 to 3.340" in text
+
+
+def test_caption_reads_backward_queries_the_right_way():
+    assert "“? — has sub-series — The Riftwar Cycle”" in words.caption(samples.riftwar())
+    assert "it would be ranked the same" in words.caption(samples.riftwar())
+
+
+def test_caption_without_users():
+    text = words.caption(samples.unreachable())
+    assert "No user reaches “Lonely Book”" in text
+    assert "knowledge graph alone" in text
+
+
+def test_caption_with_one_user():
+    base = samples.bargain(simulated=False)
+    one = dataclasses.replace(base, users=(UserShare("77OC0", 1.0, 0.84),))
+    assert "A single user reaches the target and carries all of the weight." in words.caption(one)
+
+
+def test_caption_says_when_the_heaviest_user_pulls_the_other_way():
+    base = samples.bargain()
+    users = (dataclasses.replace(base.users[0], contribution=-0.33), *base.users[1:])
+    assert "pulls the other way (−0.330)" in words.caption(dataclasses.replace(base, users=users))
+
+
+def test_nothing_is_called_a_probability():
+    for case in (samples.bargain(), samples.riftwar(), samples.unreachable()):
+        assert "probab" not in words.caption(case)
+
+
+def test_proof_names_both_sums_and_both_fingerprints():
+    lines = "\n".join(words.proof(samples.bargain()))
+    assert "Σ weights = 1.000000 over 23 simulated users" in lines
+    assert "Σ contributions = +0.840 = score 3.340 minus score without users 2.500" in lines
+    assert "run ab12cd34ef56" in lines

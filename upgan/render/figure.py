@@ -1,0 +1,127 @@
+"""Explanation -> FigureSpec: what the case study shows (Fig. 4 of the paper), where, and with what text.
+
+Pure data: no drawing library is imported, so that the interactive graph and the SVG draw the same thing and tests can
+read it. Numbers stand only on edges that the model used (attention on paths, coefficients on evidence); known facts
+are drawn for orientation without any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from upgan.explanation import Explanation, Node
+from upgan.render import placing
+from upgan.render.edges import edges_of
+from upgan.render.selection import Selection, select
+from upgan.render.spec import FigureEdge, FigureNode, FigureSpec, figure_id
+from upgan.render.styles import FigureRole, edge_words, role_words
+from upgan.render.words import caption, clean, coefficient, percent, question, score_text, shorten, user_noun, wrap
+
+__all__ = ["FigureEdge", "FigureNode", "FigureSpec", "figure"]
+
+_LABEL_WIDTH = 19
+_COMPACT_ROWS = 6
+
+
+def figure(
+    explanation: Explanation,
+    *,
+    relation_labels: Mapping[str, str] | None = None,
+    max_nodes: int = 150,
+    max_per_column: int = 12,
+) -> FigureSpec:
+    """The case-study figure of one explanation, lightest paths left out where it would not fit."""
+    chosen = select(explanation, max_nodes=max_nodes, max_per_column=max_per_column)
+    edges = edges_of(explanation, chosen, relation_labels)
+    nodes = _nodes(explanation, chosen)
+    nodes = placing.placed(nodes, edges, chosen)
+    edges = placing.routed(nodes, edges)
+    width, height, nodes = placing.framed(nodes, edges)
+    shown_roles = {node.role for node in nodes}
+    shown_kinds = {edge.kind for edge in edges}
+    return FigureSpec(
+        nodes=tuple(nodes),
+        edges=tuple(edges),
+        width=width,
+        height=height,
+        title=question(explanation),
+        description=caption(explanation),
+        roles=tuple(item for item in role_words(explanation).items() if item[0] in shown_roles),
+        kinds=tuple(item for item in edge_words(explanation).items() if item[0] in shown_kinds),
+        note=_note(explanation, chosen),
+    )
+
+
+def _nodes(explanation: Explanation, chosen: Selection) -> list[FigureNode]:
+    weights = {user.id: user for user in explanation.users}
+    nodes = []
+    for index, column in enumerate(chosen.columns):
+        compact = len(column) > _COMPACT_ROWS
+        for node in column:
+            if node.role == "user":
+                share = weights.get(node.id)
+                nodes.append(_user_node(explanation, node, share.weight if share else None))
+            else:
+                nodes.append(_entity_node(explanation, node, compact))
+        if index in chosen.hidden:
+            nodes.append(_more_node(explanation, chosen, index, chosen.hidden[index]))
+    return nodes
+
+
+def _user_node(explanation: Explanation, node: Node, weight: float | None) -> FigureNode:
+    noun = user_noun(explanation.simulated_users, 1)
+    name = shorten(clean(node.label) or clean(node.id), 16)
+    lines = [f"{noun} {name}"]
+    title = f"{noun} {clean(node.label) or clean(node.id)}"
+    if weight is not None:
+        lines.append(f"w = {coefficient(weight)}")
+        share = next(user for user in explanation.users if user.id == node.id)
+        title += (
+            f"\nweight {weight:.4f}: its share of what the target knows from {user_noun(explanation.simulated_users)}"
+        )
+        title += f"\ncontribution to the score {share.contribution:+.4f}"
+    return FigureNode(figure_id(node), "user", node.layer, tuple(lines), title)
+
+
+def _entity_node(explanation: Explanation, node: Node, compact: bool) -> FigureNode:
+    role: FigureRole = "entity"
+    word = ""
+    if node.id == explanation.target.id:
+        role, word = "target", "target"
+    elif node.id == explanation.answer.id:
+        role, word = "answer", "answer"
+    name = clean(node.label) or clean(node.id)
+    kind = clean(node.kind)
+    lines = wrap(name, _LABEL_WIDTH, 1 if compact else 2)
+    second = " · ".join(part for part in (word, shorten(kind, 14)) if part)
+    if second and not (compact and role == "entity"):
+        lines.append(second)
+    hops = "no user reaches it" if node.layer < 0 else f"{node.layer} hop{'s' if node.layer != 1 else ''} from a user"
+    title = "\n".join(
+        part for part in (name, f"id {clean(node.id)}", f"{word or 'entity'} {kind}".strip(), hops) if part
+    )
+    if role == "answer":
+        title += f"\nscore {score_text(explanation.score)}, rank {explanation.rank}"
+    return FigureNode(figure_id(node), role, node.layer, tuple(lines), title)
+
+
+def _more_node(explanation: Explanation, chosen: Selection, column: int, count: int) -> FigureNode:
+    if column == chosen.user_column:
+        noun = user_noun(explanation.simulated_users, count)
+        shown = {node.id for node in chosen.columns[column]}
+        rest = sum(user.weight for user in explanation.users if user.id not in shown)
+        lines = [f"{count:,} more {noun}", f"together w = {coefficient(rest)}"]
+        title = f"{count:,} more {noun} with {percent(rest)} of the weight; the table lists them"
+    else:
+        lines = [f"{count:,} more"]
+        title = f"{count:,} more entities on lighter paths; the table lists them"
+    return FigureNode(f"more:{column}", "more", -1, tuple(lines), title)
+
+
+def _note(explanation: Explanation, chosen: Selection) -> str:
+    if not chosen.left_out_paths:
+        return ""
+    return (
+        f"The figure leaves out {chosen.left_out_paths:,} of the lighter paths; the table lists all "
+        f"{len(explanation.paths) + len(explanation.evidence):,}."
+    )

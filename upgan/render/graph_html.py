@@ -1,0 +1,186 @@
+"""FigureSpec -> one HTML document with an interactive graph, built by pyvis and drawn by our own template.
+
+The document is complete in itself: vis-network is inlined from the pyvis wheel, and a content security policy refuses
+every request and every script but the two inside (by their hashes). Labels travel as JSON data and are drawn on a
+canvas as text; nothing of a dataset is ever parsed as HTML.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, FileSystemLoader
+from markupsafe import Markup
+
+from upgan.render.spec import FigureEdge, FigureNode, FigureSpec
+from upgan.render.styles import (
+    EDGE_FONT_SIZE,
+    EDGE_STYLES,
+    FONT,
+    FONT_SIZE,
+    LINE_HEIGHT,
+    NODE_SIZE,
+    NODE_STYLES,
+    PALETTES,
+    Theme,
+)
+from upgan.render.svg import kind_symbol, role_symbol, svg
+
+if TYPE_CHECKING:
+    from pyvis.network import Network
+
+#: Room for the buttons above and the legend below the canvas, in pixels.
+_CHROME = 118
+_SMALLEST, _TALLEST = 300, 640
+
+
+def graph_height(spec: FigureSpec) -> int:
+    """Pixels of canvas that show the figure at a readable size."""
+    return int(min(_TALLEST, max(_SMALLEST, spec.height * 0.86)))
+
+
+def frame_height(spec: FigureSpec) -> int:
+    """Pixels for an iframe that holds ``graph_html(spec)``: canvas, buttons and legend."""
+    return graph_height(spec) + _CHROME + (20 if spec.note else 0)
+
+
+def graph_html(
+    spec: FigureSpec, theme: Theme = "light", *, before: Markup | None = None, after: Markup | None = None
+) -> str:
+    """The interactive graph as a whole document; ``before`` and ``after`` are finished HTML around it (the report)."""
+    network = _network(spec, theme)
+    environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True)
+    environment.filters["csp_hash"] = _csp_hash
+    environment.globals.update(
+        spec=spec,
+        theme=theme,
+        palette=PALETTES[theme],
+        settings=_settings(spec, theme),
+        vis_script=Markup(_vis_script()),
+        legend_roles=[(Markup(role_symbol(role, theme)), words) for role, words in spec.roles],
+        legend_kinds=[(Markup(kind_symbol(kind, theme)), words) for kind, words in spec.kinds],
+        still=Markup(svg(spec, theme)),
+        before=before or "",
+        after=after or "",
+    )
+    # The documented way to a template of one's own: pyvis collects nodes and edges, the template draws them.
+    network.templateEnv = environment
+    network.path = "graph.html"
+    return str(network.generate_html())
+
+
+def network_edges(spec: FigureSpec, theme: Theme = "light") -> list[dict[str, Any]]:
+    """The edges as pyvis hands them to the browser; parallel ones must all be there."""
+    return list(_network(spec, theme).edges)
+
+
+def _network(spec: FigureSpec, theme: Theme) -> Network:
+    # pyvis imports IPython at its top: half a second that only a caller who draws should pay.
+    from pyvis.network import Network
+
+    # directed=False would silently drop the second edge between two nodes.
+    network = Network(height=f"{graph_height(spec)}px", width="100%", directed=True, cdn_resources="in_line")
+    for node in spec.nodes:
+        network.add_node(node.id, label="\n".join(node.lines) or " ", **_node_options(node, theme))
+    for edge in spec.edges:
+        network.add_edge(edge.source, edge.target, **_edge_options(edge, theme))
+    network.options = _options(theme)
+    return network
+
+
+def _node_options(node: FigureNode, theme: Theme) -> dict[str, Any]:
+    style = NODE_STYLES[node.role]
+    paint = {"background": style.fill, "border": style.border[theme]}
+    return {
+        "shape": style.shape,
+        "color": {**paint, "highlight": paint, "hover": paint},
+        "title": node.title,
+        "x": node.x,
+        "y": node.y,
+        "size": NODE_SIZE,
+        "borderWidth": 2,
+        # vis-network writes below the shape; this lifts the lines above it.
+        "font": {"vadjust": -(2 * NODE_SIZE + LINE_HEIGHT * len(node.lines) + 10) if node.text_above else 0},
+        "shapeProperties": {"borderDashes": [3, 3] if node.role == "more" else False},
+    }
+
+
+def _edge_options(edge: FigureEdge, theme: Theme) -> dict[str, Any]:
+    style = EDGE_STYLES[edge.kind]
+    color = style.color[theme]
+    smooth: dict[str, Any] = {"enabled": False}
+    if edge.bend:
+        smooth = {"enabled": True, "type": "curvedCW" if edge.bend > 0 else "curvedCCW", "roundness": abs(edge.bend)}
+    return {
+        "width": edge.width,
+        "color": {"color": color, "highlight": color, "hover": color, "inherit": False},
+        "dashes": list(style.dashes) or False,
+        "title": edge.title,
+        "smooth": smooth,
+        "arrows": {"to": {"enabled": True, "scaleFactor": 0.55}},
+        # Read by our own label painter (vis-network can only write at the middle, where labels collide).
+        "kind": edge.kind,
+        "text": edge.text,
+        "textAt": edge.text_at,
+        "bend": edge.bend,
+    }
+
+
+def _options(theme: Theme) -> dict[str, Any]:
+    """Assigned as a dict: pyvis' own set_options deletes every space, also inside font names."""
+    palette = PALETTES[theme]
+    return {
+        "autoResize": True,
+        "physics": {"enabled": False},
+        "layout": {"improvedLayout": False},
+        "nodes": {
+            "font": {
+                "size": FONT_SIZE,
+                "face": FONT,
+                "color": palette.text,
+                "strokeWidth": 4,
+                "strokeColor": palette.surface,
+            }
+        },
+        "edges": {"selectionWidth": 1.5, "hoverWidth": 0.8},
+        "interaction": {
+            "hover": True,
+            "tooltipDelay": 120,
+            "zoomView": False,
+            "multiselect": False,
+            "keyboard": {"enabled": True, "bindToWindow": False, "autoFocus": False},
+        },
+    }
+
+
+def _settings(spec: FigureSpec, theme: Theme) -> dict[str, Any]:
+    return {
+        "surface": PALETTES[theme].surface,
+        "edgeFont": f"bold {EDGE_FONT_SIZE}px {FONT}",
+        "colors": {kind: style.color[theme] for kind, style in EDGE_STYLES.items()},
+        "width": spec.width,
+        "height": spec.height,
+    }
+
+
+@functools.cache
+def _vis_script() -> str:
+    """vis-network's bundle from the pyvis wheel, with the line ends that an HTML parser will see."""
+    import pyvis
+
+    bundle = Path(pyvis.__file__).parent / "templates" / "lib" / "vis-9.1.2" / "vis-network.min.js"
+    text = bundle.read_text(encoding="utf-8").replace("\r\n", "\n").replace("\r", "\n")
+    if "</script" in text.lower():
+        raise ValueError(f"{bundle} cannot be inlined: it holds a closing script tag")
+    return text
+
+
+@functools.cache
+def _csp_hash(script: str) -> Markup:
+    """The CSP source expression that allows exactly this inline script."""
+    digest = hashlib.sha256(str(script).encode("utf-8")).digest()
+    return Markup(f"'sha256-{base64.b64encode(digest).decode('ascii')}'")

@@ -1,0 +1,91 @@
+"""Gives every node a place and every edge a way: columns, bends, label spots, frame."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from upgan.render import layout
+from upgan.render.selection import Selection
+from upgan.render.spec import FigureEdge, FigureNode, figure_id
+
+
+def placed(nodes: list[FigureNode], edges: list[FigureEdge], chosen: Selection) -> list[FigureNode]:
+    """Target and answer on the bridge, the other columns stacked below and centred on the tallest."""
+    by_id = {node.id: node for node in nodes}
+    neighbours: dict[str, list[str]] = {}
+    for edge in edges:
+        neighbours.setdefault(edge.source, []).append(edge.target)
+        neighbours.setdefault(edge.target, []).append(edge.source)
+    columns = [[figure_id(node) for node in column] for column in chosen.columns]
+    columns = layout.order_columns(columns, neighbours, chosen.user_column)
+    for index in chosen.hidden:
+        columns[index].append(f"more:{index}")
+    rows = [layout.row_heights([len(by_id[node].lines) for node in column]) for column in columns]
+    tallest = max((heights[-1] for heights in rows[1:-1] if heights), default=0.0)
+    placed = []
+    last = len(columns) - 1
+    for index, (column, heights) in enumerate(zip(columns, rows, strict=True)):
+        on_bridge = index in (0, last)
+        top = 0.0 if on_bridge else layout.BRIDGE_GAP + (tallest - (heights[-1] if heights else 0.0)) / 2
+        placed += [
+            replace(by_id[node], x=_column_x(index, last), y=top + y) for node, y in zip(column, heights, strict=True)
+        ]
+    return placed
+
+
+def _column_x(index: int, last: int) -> float:
+    """Inner columns stand closer together than the ends."""
+    if index == 0:
+        return 0.0
+    inner = layout.END_GAP + (min(index, last - 1) - 1) * layout.COLUMN_GAP
+    return inner + (layout.END_GAP if index == last else 0.0) if last > 1 else 2 * layout.END_GAP
+
+
+def routed(nodes: list[FigureNode], edges: list[FigureEdge]) -> list[FigureEdge]:
+    """Bends for parallel and long edges, then a free spot for every number."""
+    at = {node.id: (node.x, node.y) for node in nodes}
+    boxes = {node.id: layout.node_box(node.x, node.y, node.lines, node.text_above) for node in nodes}
+    pairs: dict[frozenset[str], list[int]] = {}
+    for index, edge in enumerate(edges):
+        pairs.setdefault(frozenset((edge.source, edge.target)), []).append(index)
+    bent = list(edges)
+    for pair, members in pairs.items():
+        if len(members) == 1:
+            edge = edges[members[0]]
+            obstacles = [box for node, box in boxes.items() if node not in pair]
+            bend = 0.0 if edge.kind == "prediction" else layout.choose_bend(at[edge.source], at[edge.target], obstacles)
+            bent[members[0]] = replace(edge, bend=bend)
+            continue
+        straight = any(edges[index].kind == "prediction" for index in members) or len(members) % 2 == 1
+        for order, index in enumerate(members):
+            step = order if straight else order + 1
+            size = 0.16 * ((step + 1) // 2) * (1 if step % 2 else -1)
+            # One side of the pair must be the same side whichever way each edge points.
+            flip = -1 if edges[index].source > edges[index].target else 1
+            bent[index] = replace(edges[index], bend=size * flip)
+    taken = list(boxes.values())
+    done = list(bent)
+    for index in sorted(range(len(bent)), key=lambda i: bent[i].kind not in ("prediction", "path")):
+        edge = bent[index]
+        if not edge.text:
+            continue
+        spot, box = layout.choose_spot(at[edge.source], at[edge.target], edge.bend, edge.text, taken)
+        taken.append(box)
+        done[index] = replace(edge, text_at=spot)
+    return done
+
+
+def framed(nodes: list[FigureNode], edges: list[FigureEdge]) -> tuple[float, float, list[FigureNode]]:
+    """Shift everything so that the drawing starts at a margin, and say how large it is."""
+    at = {node.id: (node.x, node.y) for node in nodes}
+    boxes = [layout.node_box(node.x, node.y, node.lines, node.text_above) for node in nodes]
+    curves = [
+        layout.point_on(at[edge.source], at[edge.target], edge.bend, step / 10) for edge in edges for step in range(11)
+    ]
+    left = min([box.left for box in boxes] + [x for x, _ in curves])
+    top = min([box.top for box in boxes] + [y for _, y in curves])
+    right = max([box.right for box in boxes] + [x for x, _ in curves])
+    bottom = max([box.bottom for box in boxes] + [y for _, y in curves])
+    margin = 18.0
+    moved = [replace(node, x=round(node.x - left + margin, 1), y=round(node.y - top + margin, 1)) for node in nodes]
+    return round(right - left + 2 * margin, 1), round(bottom - top + 2 * margin, 1), moved

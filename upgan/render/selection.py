@@ -1,0 +1,155 @@
+"""Which paths, evidence and known facts of an explanation fit into a readable figure, and in which columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+
+from upgan.explanation import ContextEdge, EvidencePath, Explanation, Node, UserPath
+
+_MAX_FACTS = 40
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The chosen parts. Columns run from the target (first) to the answer (last)."""
+
+    columns: tuple[tuple[Node, ...], ...]
+    user_column: int | None
+    paths: tuple[UserPath, ...]
+    evidence: tuple[EvidencePath, ...]
+    context: tuple[ContextEdge, ...]
+    #: Column -> how many of its nodes are not drawn.
+    hidden: dict[int, int]
+    left_out_paths: int
+
+
+class _Columns:
+    """Columns that fill up: a path is accepted whole or not at all."""
+
+    def __init__(self, explanation: Explanation, users_at: int, last: int, max_nodes: int, max_per_column: int) -> None:
+        self.users_at = users_at
+        self.last = last
+        self._max_nodes = max_nodes
+        self._max_per_column = max_per_column
+        self.of: dict[tuple[bool, str], int] = {_key(explanation.target): 0, _key(explanation.answer): last}
+        self.nodes: dict[tuple[bool, str], Node] = {
+            _key(node): node for node in (explanation.target, explanation.answer)
+        }
+        self.refused: dict[tuple[bool, str], int] = {}
+
+    def accept(self, nodes: Sequence[Node], columns: Sequence[int]) -> bool:
+        """Place the new ones among ``nodes``, unless one of them no longer fits."""
+        new = [(node, column) for node, column in zip(nodes, columns, strict=True) if _key(node) not in self.of]
+        sizes = [sum(other == column for other in self.of.values()) for _, column in new]
+        in_step = [sum(column == other for _, other in new[:index]) for index, (_, column) in enumerate(new)]
+        full = any(size + extra >= self._max_per_column for size, extra in zip(sizes, in_step, strict=True))
+        if full or len(self.of) + len(new) > self._max_nodes:
+            for node, column in new:
+                self.refused.setdefault(_key(node), column)
+            return False
+        for node, column in new:
+            self.of[_key(node)] = column
+            self.nodes[_key(node)] = node
+        return True
+
+    def has(self, node: Node) -> bool:
+        return _key(node) in self.of
+
+
+def select(explanation: Explanation, *, max_nodes: int, max_per_column: int) -> Selection:
+    """Heaviest first, until a column or the whole figure is full."""
+    users_at = max((len(path.nodes) - 1 for path in explanation.paths), default=max(1, explanation.target.layer))
+    reach = max((len(path.nodes) - 1 for path in explanation.evidence), default=1)
+    columns = _Columns(explanation, users_at, users_at + max(reach, 2), max_nodes - 4, max_per_column)
+    paths = [path for path in _by_user_in_turn(explanation) if _accept_path(columns, path)]
+    evidence = [path for path in _heaviest_evidence(explanation) if _accept_evidence(columns, path)]
+    context = _context(explanation, columns)
+    return _pack(explanation, columns, paths, evidence, context)
+
+
+def _accept_path(columns: _Columns, path: UserPath) -> bool:
+    last = len(path.nodes) - 1
+    return columns.accept(path.nodes, [last - index for index in range(len(path.nodes))])
+
+
+def _accept_evidence(columns: _Columns, path: EvidencePath) -> bool:
+    """Only for users that are drawn: evidence of others would hang in the air."""
+    if not columns.has(path.nodes[-1]):
+        return False
+    last = len(path.nodes) - 1
+    return columns.accept(path.nodes, [columns.users_at + last - index for index in range(len(path.nodes))])
+
+
+def _by_user_in_turn(explanation: Explanation) -> list[UserPath]:
+    """The heaviest path of every user, then every second heaviest, …: no user is crowded out by another's paths."""
+    turn: dict[str, int] = {}
+    keyed: list[tuple[int, int, UserPath]] = []
+    for path in sorted(explanation.paths, key=lambda path: -path.weight):
+        user = path.nodes[0].id
+        keyed.append((turn.get(user, 0), len(keyed), path))
+        turn[user] = turn.get(user, 0) + 1
+    return [path for _, _, path in sorted(keyed, key=lambda item: item[:2])]
+
+
+def _heaviest_evidence(explanation: Explanation) -> list[EvidencePath]:
+    return sorted(explanation.evidence, key=lambda path: -prod(path.coefficients))
+
+
+def _context(explanation: Explanation, columns: _Columns) -> list[ContextEdge]:
+    """Facts between what is drawn; where no user reaches the target also the neighbours, or nothing would be drawn."""
+    ends = {explanation.target.id, explanation.answer.id}
+    ordered = sorted(explanation.context, key=lambda edge: not ({edge.source.id, edge.target.id} & ends))
+    chosen: list[ContextEdge] = []
+    for edge in ordered:
+        missing = [node for node in (edge.source, edge.target) if not columns.has(node)]
+        if missing and (explanation.paths or any(node.role == "user" for node in missing)):
+            continue
+        if len(chosen) < _MAX_FACTS and columns.accept(missing, [columns.users_at + 1] * len(missing)):
+            chosen.append(edge)
+    return chosen
+
+
+def _pack(
+    explanation: Explanation,
+    columns: _Columns,
+    paths: list[UserPath],
+    evidence: list[EvidencePath],
+    context: list[ContextEdge],
+) -> Selection:
+    """Close empty columns, sort users by weight, count what stayed out."""
+    weight = {user.id: user.weight for user in explanation.users}
+    used = sorted({*columns.of.values()})
+    place = {column: index for index, column in enumerate(used)}
+    filled: list[list[Node]] = [[] for _ in used]
+    for key, column in columns.of.items():
+        filled[place[column]].append(columns.nodes[key])
+    user_column = None
+    if any(node.role == "user" for column in filled for node in column):
+        user_column = next(i for i, column in enumerate(filled) if any(node.role == "user" for node in column))
+        filled[user_column].sort(key=lambda node: -weight.get(node.id, 0.0))
+    hidden: dict[int, int] = {}
+    for key, column in columns.refused.items():
+        if key not in columns.of and column in place and place[column] != user_column:
+            hidden[place[column]] = hidden.get(place[column], 0) + 1
+    if user_column is not None:
+        drawn = {node.id for node in filled[user_column]}
+        others = sum(user.id not in drawn for user in explanation.users)
+        if others:
+            hidden[user_column] = others
+    shown_users = {node.id for node in filled[user_column]} if user_column is not None else set()
+    relevant = sum(path.nodes[-1].id in shown_users for path in explanation.evidence)
+    return Selection(
+        columns=tuple(tuple(column) for column in filled),
+        user_column=user_column,
+        paths=tuple(paths),
+        evidence=tuple(evidence),
+        context=tuple(context),
+        hidden=hidden,
+        left_out_paths=len(explanation.paths) - len(paths) + relevant - len(evidence),
+    )
+
+
+def _key(node: Node) -> tuple[bool, str]:
+    return node.role == "user", node.id

@@ -1,0 +1,117 @@
+"""Tables for the terminal: plain text, columns aligned, no control characters from labels."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from upgan.explanation import Explanation, UserPath
+from upgan.render.page import path_words
+from upgan.render.words import (
+    caption,
+    clean,
+    coefficient,
+    proof,
+    question,
+    rank_text,
+    score_text,
+    shorten,
+    signed,
+    user_noun,
+)
+
+_LABEL_WIDTH = 48
+_MOST_USERS = 20
+_MOST_PATHS = 30
+
+
+def candidates_table(rows: Iterable[Mapping[str, Any]]) -> str:
+    """The ranked candidates of ``Predictor.predict`` as text."""
+    body = [
+        (
+            str(row["rank"]),
+            shorten(clean(str(row.get("label") or row["id"])), _LABEL_WIDTH),
+            clean(str(row["id"])),
+            score_text(float(row["score"])),
+            str(row.get("known") or ""),
+            "" if row.get("rank_without_users") is None else str(row["rank_without_users"]),
+        )
+        for row in rows
+    ]
+    if not body:
+        return "no candidates"
+    return _aligned(("rank", "answer", "id", "score", "known in", "rank without users"), body, right={0, 3, 5})
+
+
+def explanation_table(explanation: Explanation, *, relation_labels: Mapping[str, str] | None = None) -> str:
+    """An explanation as text: caption, ranks and scores, users, paths, evidence, proof."""
+    blocks = [f"{question(explanation)}\n{caption(explanation)}", _ranks(explanation)]
+    noun = user_noun(explanation.simulated_users, 1)
+    for shares, whose in ((explanation.users, "target"), (explanation.answer_users, "answer")):
+        if not shares:
+            continue
+        body = [(clean(s.id), coefficient(s.weight), signed(s.contribution)) for s in shares[:_MOST_USERS]]
+        if rest := shares[_MOST_USERS:]:
+            total = coefficient(sum(s.weight for s in rest)), signed(sum(s.contribution for s in rest))
+            body.append((f"({len(rest):,} more)", *total))
+        blocks.append(_aligned((f"{noun} of the {whose}", "weight", "part of the score"), body, right={1, 2}))
+    blocks += _paths(explanation, relation_labels)
+    blocks.append("\n".join(proof(explanation)))
+    return "\n\n".join(blocks)
+
+
+def _ranks(explanation: Explanation) -> str:
+    body = [
+        ("rank", str(explanation.rank), str(explanation.rank_without_users)),
+        (
+            "rank, other known answers left out",
+            rank_text(explanation.filtered_rank),
+            rank_text(explanation.filtered_rank_without_users),
+        ),
+        ("score", score_text(explanation.score), score_text(explanation.score_without_users)),
+        ("known in", explanation.known or "(new)", ""),
+    ]
+    return _aligned(("", "with users", "without users"), body, right={1, 2})
+
+
+def _paths(explanation: Explanation, labels: Mapping[str, str] | None) -> list[str]:
+    noun = user_noun(explanation.simulated_users, 1)
+    blocks = []
+    for title, paths in (
+        (f"path from {noun} to target", explanation.paths),
+        (f"how the answer reached the {noun}", explanation.evidence),
+    ):
+        if not paths:
+            continue
+        body = []
+        for path in paths[:_MOST_PATHS]:
+            values = path.alphas if isinstance(path, UserPath) else path.coefficients
+            total = coefficient(path.weight) if isinstance(path, UserPath) else ""
+            body.append((path_words(path, labels), " · ".join(coefficient(value) for value in values), total))
+        if len(paths) > _MOST_PATHS:
+            body.append((f"({len(paths) - _MOST_PATHS:,} more)", "", ""))
+        names = ("attention α", "weight") if paths is explanation.paths else ("coefficients", "")
+        blocks.append(_aligned((title, *names), body, right={2}))
+    return blocks
+
+
+def _aligned(head: Sequence[str], body: Sequence[Sequence[str]], right: set[int]) -> str:
+    widths = [max(_cells(row[index]) for row in (head, *body)) for index in range(len(head))]
+
+    def line(row: Sequence[str]) -> str:
+        padded = []
+        for index, text in enumerate(row):
+            space = " " * (widths[index] - _cells(text))
+            padded.append(space + text if index in right else text + space)
+        return "  ".join(padded).rstrip()
+
+    return "\n".join([line(head), "  ".join("─" * width for width in widths if width), *(line(row) for row in body)])
+
+
+def _cells(text: str) -> int:
+    """Terminal cells: wide letters (CJK) take two, combining marks none."""
+    return sum(
+        0 if unicodedata.combining(letter) else 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+        for letter in text
+    )

@@ -1,0 +1,221 @@
+"""Numbers and names as a reader sees them: how many digits, which words, one caption.
+
+Shared by every drawing of an ``Explanation`` so that the graph, the page, the tables and the app say the same thing.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections.abc import Mapping
+
+from upgan.explanation import Explanation
+
+# Categories that draw nothing or change what follows: control, surrogate, unassigned (Cn is left alone: a font may be
+# newer than this Python), line and paragraph separators.
+_UNDRAWABLE = {"Cc", "Cs", "Zl", "Zp"}
+# Embeddings, overrides and isolates of the bidirectional algorithm: one left open would mirror all that follows.
+_BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_INVERSE_MARK = "⁻¹"
+MINUS = "−"
+
+
+def clean(text: str) -> str:
+    """A label on one line, without control characters (terminal escapes, bidi overrides, what XML forbids)."""
+    kept = []
+    for character in text:
+        if character in "\t\n\r\u2028\u2029":
+            kept.append(" ")
+        elif character in _BIDI_CONTROLS or character in "\ufffe\uffff":
+            continue
+        elif unicodedata.category(character) in _UNDRAWABLE:
+            kept.append("\ufffd")
+        else:
+            kept.append(character)
+    return " ".join("".join(kept).split())
+
+
+def shorten(text: str, width: int) -> str:
+    """At most ``width`` characters, the last one an ellipsis where something was cut."""
+    return text if len(text) <= width else text[: max(1, width - 1)].rstrip() + "…"
+
+
+def wrap(text: str, width: int, lines: int) -> list[str]:
+    """``text`` in at most ``lines`` lines of ``width`` characters, broken between words where possible."""
+    out: list[str] = []
+    rest = text
+    while rest and len(out) < lines:
+        if len(rest) <= width or len(out) == lines - 1:
+            out.append(shorten(rest, width))
+            break
+        cut = rest.rfind(" ", 0, width + 1)
+        cut = cut if cut >= width // 3 else width
+        out.append(rest[:cut].rstrip())
+        rest = rest[cut:].lstrip()
+    return out
+
+
+def coefficient(value: float) -> str:
+    """An alpha, a weight or a coefficient in 0 … 1: two significant digits, never a misleading 0.00 or 1.00."""
+    if not math.isfinite(value):
+        return "n/a"
+    if value == 0:
+        return "0"
+    if abs(value) < 0.001:
+        return "<0.001"
+    if 0.995 <= value < 1:
+        return ">0.99"
+    if value >= 0.0995:
+        return f"{value:.2f}"
+    return f"{value:.3f}" if value >= 0.00995 else f"{value:.4f}"
+
+
+def score_text(value: float) -> str:
+    """A score (logit) with three decimals and a real minus sign."""
+    return f"{value:.3f}".replace("-", MINUS) if math.isfinite(value) else "n/a"
+
+
+def signed(value: float) -> str:
+    """A contribution: always with its sign; tiny values keep their order of magnitude."""
+    if not math.isfinite(value):
+        return "n/a"
+    if value == 0:
+        return "0"
+    text = f"{value:+.3f}" if abs(value) >= 0.001 else f"{value:+.0e}"
+    return text.replace("-", MINUS)
+
+
+def percent(value: float) -> str:
+    """A share of 1 as a whole percentage, saying so where rounding would lie."""
+    if 0 < value < 0.005:
+        return "less than 1%"
+    if 0.995 <= value < 0.99999:
+        return "more than 99%"
+    return f"{value:.0%}"
+
+
+def rank_text(rank: float) -> str:
+    """A rank; halves (ties) keep their half."""
+    return f"{rank:.1f}".rstrip("0").rstrip(".") if rank != int(rank) else f"{int(rank)}"
+
+
+def relation_words(relation: str, labels: Mapping[str, str] | None = None) -> str:
+    """A relation id in words: its label where one is known, otherwise the last part of the id taken apart.
+
+    ``r⁻¹`` keeps its mark; "interacted" and ids that are already words come back as they are.
+    """
+    inverse = relation.endswith(_INVERSE_MARK)
+    bare = relation.removesuffix(_INVERSE_MARK)
+    label = (labels or {}).get(bare)
+    if label is None:
+        tail = re.split(r"[/#:.]", bare.rstrip("/#:."))[-1] or bare
+        label = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", tail).replace("_", " ").lower()
+    return clean(label) + (_INVERSE_MARK if inverse else "")
+
+
+def user_noun(simulated: bool, count: int = 2) -> str:
+    """ "user(s)", or "simulated user(s)" where the dataset's interactions are generated."""
+    return ("simulated " if simulated else "") + ("user" if count == 1 else "users")
+
+
+def number_word(count: int) -> str:
+    """Small counts in words, as in running text."""
+    words = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+    return words[count] if 0 <= count < len(words) else f"{count:,}"
+
+
+def sentence(entity: str, relation: str, *, inverse: bool) -> str:
+    """A query in words: "Part of the Bargain — author — ?" or "? — author — Linda Lael Miller"."""
+    return f"? — {clean(relation)} — {clean(entity)}" if inverse else f"{clean(entity)} — {clean(relation)} — ?"
+
+
+def question(explanation: Explanation) -> str:
+    """The explanation's query in words."""
+    return sentence(explanation.target.label, explanation.relation_label, inverse=explanation.inverse)
+
+
+def caption(explanation: Explanation) -> str:
+    """Two or three plain sentences written from the numbers."""
+    answer = clean(explanation.answer.label)
+    first = f"“{answer}” is ranked {explanation.rank:,} for “{question(explanation)}”"
+    if not explanation.users:
+        return f"{first}. {_without_users(explanation)}"
+    if explanation.rank_without_users == explanation.rank:
+        first += f"; without {user_noun(explanation.simulated_users)} it would be ranked the same."
+    else:
+        first += f"; without {user_noun(explanation.simulated_users)} it would be {explanation.rank_without_users:,}."
+    return f"{first} {_weight_sentence(explanation)} {_score_sentence(explanation)}"
+
+
+def _without_users(explanation: Explanation) -> str:
+    noun = user_noun(explanation.simulated_users, 1)
+    if explanation.target.layer < 0:
+        return f"No {noun} reaches “{clean(explanation.target.label)}”: the rank rests on the knowledge graph alone."
+    return "This model gives the target no user weights: the rank rests on its own score alone."
+
+
+def _weight_sentence(explanation: Explanation) -> str:
+    users = explanation.users
+    shown = min(explanation.top_users, len(users))
+    share = sum(user.weight for user in users[:shown])
+    noun = user_noun(explanation.simulated_users, len(users))
+    if len(users) == 1:
+        return f"A single {noun} reaches the target and carries all of the weight."
+    if shown == len(users):
+        return f"{number_word(shown).capitalize()} {noun} reach the target and carry all of the weight."
+    if shown == 1:
+        return f"The heaviest of {len(users):,} {noun} carries {percent(share)} of the weight."
+    return f"The {number_word(shown)} heaviest of {len(users):,} {noun} carry {percent(share)} of the weight."
+
+
+def _score_sentence(explanation: Explanation) -> str:
+    difference = explanation.score - explanation.score_without_users
+    noun = user_noun(explanation.simulated_users)
+    together = f"Together, the {noun} reached change the score"
+    if len(explanation.users) == 1:
+        together = f"This {user_noun(explanation.simulated_users, 1)} changes the score"
+    sentence = (
+        f"{together} by {signed(difference)}, from {score_text(explanation.score_without_users)} "
+        f"to {score_text(explanation.score)}."
+    )
+    top = explanation.users[0]
+    if len(explanation.users) > 1 and top.contribution * difference < 0:
+        sentence += f" The heaviest one pulls the other way ({signed(top.contribution)})."
+    return sentence
+
+
+def proof(explanation: Explanation) -> list[str]:
+    """The check a reader can redo: weights add up to 1, contributions to the difference of the two scores."""
+    total = sum(user.contribution for user in explanation.users)
+    lines = []
+    if explanation.users:
+        weights = sum(user.weight for user in explanation.users)
+        lines.append(
+            f"Σ weights = {weights:.6f} over {len(explanation.users):,} "
+            f"{user_noun(explanation.simulated_users, len(explanation.users))}"
+        )
+    residual = f"{explanation.residual:.0e}".replace("-", MINUS) if explanation.residual else "0"
+    lines.append(
+        f"Σ contributions = {signed(total)} = score {score_text(explanation.score)} minus score without users "
+        f"{score_text(explanation.score_without_users)} (left over by rounding: {residual})"
+    )
+    if explanation.users:
+        lines.append("All reached users counted, no sampling. “Without users” sets the user part of the query to 0.")
+    prints = [
+        f"{name} {clean(value)[:12]}"
+        for name, value in (("run", explanation.run_fingerprint), ("dataset", explanation.dataset_fingerprint))
+        if value
+    ]
+    if prints:
+        lines.append(" · ".join(prints))
+    return lines
+
+
+def known_sentence(known: str | None) -> str:
+    """What the dataset already says about an answer."""
+    if known is None:
+        return "The dataset does not hold this answer: it is the model's proposal."
+    part = {"train": "training", "valid": "validation", "test": "test"}.get(known, known)
+    unseen = "" if known == "train" else ", which the model did not see"
+    return f"The dataset holds this answer, in its {part} part{unseen}."
