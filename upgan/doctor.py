@@ -208,7 +208,10 @@ def check_browser() -> Finding:
     path = find_browser()
     if path is None:
         return Finding(
-            "browser", "warning", "none found; browser tests are skipped", "python scripts/browser.py installs one"
+            "browser",
+            "warning",
+            "none found; browser tests are skipped",
+            "make test installs one, or .venv/bin/python scripts/browser.py",
         )
     return Finding("browser", "ok", f"{path} (for the tests)")
 

@@ -67,16 +67,21 @@ class Discriminator(nn.Module):
             self.entity.copy_(distmult.entity)
             self.relation.copy_(distmult.relation)
 
-    def propagate(self, graph: LayeredGraph, masked: Tensor | None = None) -> Propagated:
-        """Both stages over the graph, without the edges of ``masked`` training triples (T,) bool."""
-        propagated: Propagated = self.propagation(graph, self.entity, masked)
+    def propagate(
+        self, graph: LayeredGraph, masked: Tensor | None = None, unread: Tensor | None = None
+    ) -> Propagated:
+        """Both stages over the graph, without the edges of ``masked`` training triples (T,) bool, and with the
+        ``unread`` items (E,) bool left out of their readers' profiles."""
+        propagated: Propagated = self.propagation(graph, self.entity, masked, unread)
         return propagated
 
-    def preference(self, graph: LayeredGraph, heads: Tensor, masked: Tensor | None = None) -> Tensor:
+    def preference(
+        self, graph: LayeredGraph, heads: Tensor, masked: Tensor | None = None, unread: Tensor | None = None
+    ) -> Tensor:
         """(B,) heads -> (B, K) p_h; zeros without users."""
         if not self.config.use_users or graph.num_reachable == 0:
             return self.entity.new_zeros(len(heads), self.config.dim)
-        return self.propagate(graph, masked).entity_preference(graph, heads)
+        return self.propagate(graph, masked, unread).entity_preference(graph, heads)
 
     def hidden(self, heads: Tensor, relations: Tensor, preference: Tensor, kg_kept: Tensor | None = None) -> Tensor:
         """(B, K) W1 x_q + b1, before tanh: linear in p_h, which is what makes attribution exact.

@@ -71,21 +71,24 @@ class Propagation(nn.Module):
             self.attention.normal_(0.0, dim**-0.5)
             self.user.normal_(0.0, 0.1 * dim**-0.5)
 
-    def forward(self, graph: LayeredGraph, entity: Tensor, masked: Tensor | None = None) -> Propagated:
+    def forward(
+        self, graph: LayeredGraph, entity: Tensor, masked: Tensor | None = None, unread: Tensor | None = None
+    ) -> Propagated:
         """(E, K) entity vectors -> both stages over the whole graph.
 
         ``masked``: (T,) bool, training triples taken out of the graph for this pass: their edges get coefficient 0
         and the others of the node are renormalised. A training step masks its own batch, so that no query's answer
         reaches its p_h through the very edge that is asked for.
+        ``unread``: (E,) bool, items left out of their readers' v~_u in this pass (stage 1 only).
         """
-        semantic, coefficients = self._entities_to_users(graph, entity, masked)
+        semantic, coefficients = self._entities_to_users(graph, entity, masked, unread)
         preference, alphas = self._users_to_entities(graph, semantic, masked)
         return Propagated(semantic, preference, coefficients, alphas)
 
     # Stage 1 ---------------------------------------------------------------------------------------------------------
 
     def _entities_to_users(
-        self, graph: LayeredGraph, entity: Tensor, masked: Tensor | None
+        self, graph: LayeredGraph, entity: Tensor, masked: Tensor | None, unread: Tensor | None
     ) -> tuple[list[Tensor], list[Tensor]]:
         """Eq. 2 from the farthest layer down: v~_n = sigma(W_0 v_n + sum over F_n of 1/|F_n| W_r v~_m)."""
         depth = len(graph.edges)
@@ -96,7 +99,12 @@ class Propagation(nn.Module):
         coefficients: list[Tensor] = []
         for level in range(depth - 1, -1, -1):
             edges = graph.edges[level]
-            coefficient = forward_coefficients(edges, entity.dtype, masked)
+            keep = None if masked is None else kept(edges.forward_triple, masked)
+            if level == 0 and unread is not None:
+                item = graph.layers[1].index_select(0, edges.pair_node.index_select(0, edges.forward.column))
+                read = ~unread.index_select(0, item)
+                keep = read if keep is None else keep & read
+            coefficient = forward_coefficients(edges, entity.dtype, keep)
             message = spmm(edges.forward, coefficient, self._transformed(edges, states[0]))
             if level == 0:
                 own = self._user_vectors(graph, entity) @ self.own.T
@@ -153,12 +161,12 @@ class Propagation(nn.Module):
         return nn.functional.leaky_relu(logits, self.config.attention_slope)
 
 
-def forward_coefficients(edges: LayerEdges, dtype: torch.dtype, masked: Tensor | None) -> Tensor:
-    """(M,) 1/|F_n| of Eq. 2 for each forward entry, over the edges that are not masked."""
+def forward_coefficients(edges: LayerEdges, dtype: torch.dtype, keep: Tensor | None = None) -> Tensor:
+    """(M,) 1/|F_n| of Eq. 2 for each forward entry, over the entries that are kept (M,)."""
     pattern = edges.forward
     ones = torch.ones(pattern.row.numel(), dtype=dtype, device=pattern.row.device)
-    if masked is not None:
-        ones = kept(edges.forward_triple, masked).to(dtype)
+    if keep is not None:
+        ones = keep.to(dtype)
     return ones / row_sums(pattern, ones).clamp_(min=1.0).index_select(0, pattern.row)
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
+from upgan.render.layout import text_width
 from upgan.render.spec import FigureEdge, FigureNode, FigureSpec
 from upgan.render.styles import (
     EDGE_FONT_SIZE,
@@ -33,19 +34,26 @@ from upgan.render.svg import kind_symbol, role_symbol, svg
 if TYPE_CHECKING:
     from pyvis.network import Network
 
-#: Room for the buttons above and the legend below the canvas, in pixels.
-_CHROME = 118
-_SMALLEST, _TALLEST = 300, 640
+#: Width of the app's column on a common screen, for which heights are chosen, and of the legend in it.
+_COLUMN, _LEGEND = 660.0, 470.0
+#: Below this scale letters would be too small: the canvas is then wider than its window and scrolls sideways.
+_SMALLEST_SCALE = 0.64
+_SHORTEST, _TALLEST = 180, 640
 
 
 def graph_height(spec: FigureSpec) -> int:
     """Pixels of canvas that show the figure at a readable size."""
-    return int(min(_TALLEST, max(_SMALLEST, spec.height * 0.86)))
+    scale = min(1.1, max(_SMALLEST_SCALE, _COLUMN / spec.width))
+    return round(min(_TALLEST, max(_SHORTEST, spec.height * scale)))
 
 
 def frame_height(spec: FigureSpec) -> int:
-    """Pixels for an iframe that holds ``graph_html(spec)``: canvas, buttons and legend."""
-    return graph_height(spec) + _CHROME + (20 if spec.note else 0)
+    """Pixels for an iframe that holds ``graph_html(spec)``: canvas, and below it legend and buttons."""
+    words = [text_width(text, 12) + 42 for _, text in spec.roles] + [
+        text_width(text, 12) + 60 for _, text in spec.kinds
+    ]
+    rows = 1 + int(sum(words) * 1.15 / _LEGEND)
+    return graph_height(spec) + max(48, 20 * rows + 12) + (24 if spec.note else 0) + 16
 
 
 def graph_html(
@@ -164,6 +172,7 @@ def _settings(spec: FigureSpec, theme: Theme) -> dict[str, Any]:
         "colors": {kind: style.color[theme] for kind, style in EDGE_STYLES.items()},
         "width": spec.width,
         "height": spec.height,
+        "smallest": _SMALLEST_SCALE,
     }
 
 

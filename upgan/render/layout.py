@@ -12,10 +12,10 @@ from math import atan2, cos, hypot, pi, sin
 
 from upgan.render.styles import EDGE_FONT_SIZE, FONT_SIZE, LINE_HEIGHT, NODE_SIZE
 
-COLUMN_GAP = 192.0
+COLUMN_GAP = 172.0
 BRIDGE_GAP = 78.0
 #: The first and last gap are wider: many edges end in one node there.
-END_GAP = 225.0
+END_GAP = 205.0
 _LABEL_SPOTS = (0.5, 0.42, 0.58, 0.34, 0.66, 0.27, 0.73, 0.2, 0.8, 0.14, 0.86)
 _BENDS = (0.0, 0.1, -0.1, 0.18, -0.18, 0.28, -0.28, 0.4, -0.4)
 

@@ -62,15 +62,24 @@ def pretrain_loss(model: Discriminator, graph: LayeredGraph, batch: Batch, rando
 
 
 def batch_queries(model: Discriminator, graph: LayeredGraph, batch: Batch, random: torch.Generator) -> QueryVectors:
-    """The batch's query vectors as a training step sees them: its own edges are out of the graph, and the KG half is
-    dropped for a share of the queries where the settings say so."""
-    preference = model.preference(graph, batch.heads, batch_mask(graph, batch))
-    kg_kept = None
-    if model.config.kg_dropout and model.config.use_users:
-        chance = torch.rand(len(batch.heads), generator=random, device=random.device, dtype=model.entity.dtype)
-        # Where no user reaches h there is no other half to answer with.
-        kg_kept = ((chance >= model.config.kg_dropout) | (preference == 0).all(1)).to(model.entity.dtype)
+    """The batch's query vectors as a training step sees them: its own edges are out of the graph, and a share of the
+    items is unknown where the settings say so (``ModelConfig.item_dropout``)."""
+    unread = dropped_items(model, graph, random)
+    preference = model.preference(graph, batch.heads, batch_mask(graph, batch), unread)
+    kg_kept = None if unread is None else (~unread).to(model.entity.dtype).index_select(0, batch.heads)
     return model.queries(batch.heads, batch.relations, preference, kg_kept)
+
+
+def dropped_items(model: Discriminator, graph: LayeredGraph, random: torch.Generator) -> Tensor | None:
+    """(E,) the items (entities of layer 1) that one step treats as unknown; None without item dropout."""
+    share = model.config.item_dropout
+    if not share or not model.config.use_users or graph.num_reachable == 0:
+        return None
+    items = graph.layers[1]
+    chance = torch.rand(len(items), generator=random, device=random.device)
+    unread = torch.zeros(len(model.entity), dtype=torch.bool, device=items.device)
+    unread[items[(chance < share).to(items.device)]] = True
+    return unread
 
 
 def batch_mask(graph: LayeredGraph, batch: Batch) -> Tensor:
