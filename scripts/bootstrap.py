@@ -144,7 +144,10 @@ class Environment:
 
         The errors of an attempt are not shown: another way follows.
         """
-        command = [str(self.python), "-m", "pip", "install", "--no-input", "--disable-pip-version-check", *arguments]
+        # pip compiles the packages, which takes half of the install: left to the first import it would be done at every
+        # start wherever PYTHONDONTWRITEBYTECODE is set, as it often is in containers.
+        options = ["--no-input", "--disable-pip-version-check"]
+        command = [str(self.python), "-m", "pip", "install", *options, *arguments]
         # A user's own settings must not send the packages elsewhere, nor another environment's be used for them.
         environment = {
             k: v for k, v in os.environ.items() if k not in {"PYTHONPATH", "PYTHONHOME", "PIP_TARGET", "PIP_PREFIX"}
@@ -191,7 +194,7 @@ def only_one(root: Path) -> Iterator[None]:
 
 
 def install_torch(env: Environment, requirement: str) -> None:
-    """Where no GPU is, put a torch without CUDA in place before pip looks for one; never an error.
+    """Where no GPU is, put a torch without CUDA in place before pip looks for one; an attempt, not a condition.
 
     Its own dependencies come with the main install, from the index the user has configured.
     """
@@ -204,6 +207,7 @@ def install_torch(env: Environment, requirement: str) -> None:
         if status == 0:
             return
     say(f"{CPU_INDEX} does not answer: torch comes from your package index, probably with CUDA (several GB)")
+    check_disk(env.root, NEEDED_GB["cuda"])
 
 
 def install(env: Environment, extras: list[str], project: dict[str, Any]) -> None:

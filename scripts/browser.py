@@ -23,7 +23,7 @@ def say(text: str) -> None:
 
 
 def attempt(command: list[str]) -> bool:
-    """Run one step of an install; its output is shown only where it fails."""
+    """Run one step of an install; of its output the telling lines are shown where it fails."""
     say(" ".join(command))
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     try:
@@ -41,7 +41,9 @@ def attempt(command: list[str]) -> bool:
         say(f"did not work: {error}")
         return False
     if done.returncode != 0:
-        say("did not work: " + " / ".join(done.stdout.strip().splitlines()[-3:]))
+        lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
+        telling = [line for line in lines if "error" in line.lower() or line.startswith("E:")] or lines
+        say("did not work: " + " / ".join(telling[:2])[:300])
     return done.returncode == 0
 
 

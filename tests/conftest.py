@@ -115,5 +115,5 @@ def browser_path() -> str:
 
     path = find_browser()
     if path is None:
-        pytest.skip("no browser: python scripts/browser.py installs one (UPGAN_BROWSER names another)")
+        pytest.skip("no browser: .venv/bin/python scripts/browser.py installs one (UPGAN_BROWSER names another)")
     return path

@@ -156,13 +156,16 @@ def activate(name: str, x: np.ndarray) -> np.ndarray:
     return x
 
 
-def propagate(facts: Facts, entity: np.ndarray, weights: Weights, masked: Iterable[int] = ()) -> States:
+def propagate(
+    facts: Facts, entity: np.ndarray, weights: Weights, masked: Iterable[int] = (), unread: Iterable[int] = ()
+) -> States:
     """Eq. 2 from the farthest layer down, Eq. 3 and 4 from layer 1 up, with full K x K products on every edge.
 
-    ``masked`` triples are no edges, but the layers stay those of the whole graph. p of a node without a backward edge
-    is the empty sum, 0.
+    ``masked`` triples are no edges, but the layers stay those of the whole graph. ``unread`` items are in no reader's
+    v~_u (stage 1), but hear of their readers as before (stage 2). p of a node without a backward edge is the empty
+    sum, 0.
     """
-    distance, gone = hops(facts), set(masked)
+    distance, gone, silent = hops(facts), set(masked), set(unread)
     edges = layered_edges(facts)
     there = [edge.triple not in gone or edge.triple < 0 for edge in edges]
     zero = np.zeros(entity.shape[1])
@@ -173,6 +176,8 @@ def propagate(facts: Facts, entity: np.ndarray, weights: Weights, masked: Iterab
         is_user = node >= facts.entities
         own = (zero if weights.user is None else weights.user[node - facts.entities]) if is_user else entity[node]
         forward = [place for place, edge in enumerate(edges) if edge.near == node and there[place]]
+        if is_user:
+            forward = [place for place in forward if edges[place].far not in silent]
         total = weights.own @ own
         for place in forward:
             coefficient[place] = 1.0 / len(forward)

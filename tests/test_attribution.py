@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -110,7 +111,7 @@ def layered_steps(draw):
     """Random layers 0 .. 3 with random edges whose values are few, so that products tie."""
     sizes = draw(st.lists(st.integers(1, 4), min_size=2, max_size=4))
     steps = []
-    for near, far in zip(sizes, sizes[1:], strict=False):
+    for near, far in pairwise(sizes):
         edge = st.tuples(st.integers(0, far - 1), st.integers(0, near - 1), st.sampled_from([0.0, 0.25, 0.5, 1.0, 0.3]))
         edges = sorted(draw(st.lists(edge, max_size=9)), key=lambda e: e[0])
         start = np.searchsorted([e[0] for e in edges], np.arange(far + 1))
@@ -168,7 +169,8 @@ def test_the_heaviest_paths_of_a_graph_are_those_of_brute_force(seed):
     steps = backward_steps(graph, propagated.alphas)
     for node in graph.layers[-1].tolist():
         paths = paths_down(facts, states.edges, states.alpha, node)
-        found = heaviest_paths(steps, *place_of(graph, node), 2)[-1]
+        layer, position = place_of(graph, node)
+        found = heaviest_paths(steps, layer, position, 2)[-1]
         for user in range(facts.users):
             expected = sorted((p.weight for p in paths if p.nodes[-1] == facts.entities + user), reverse=True)[:2]
             np.testing.assert_allclose(sorted(found.weight[found.node == user])[::-1], expected, rtol=0, atol=1e-14)
@@ -177,8 +179,9 @@ def test_the_heaviest_paths_of_a_graph_are_those_of_brute_force(seed):
 # Contributions -------------------------------------------------------------------------------------------------------
 
 
-def score_at(model, head, relation, answer, preference):
-    """Eq. 7 with W2 and b2 on the candidate's side."""
+def score_at(model, query, preference):
+    """Eq. 7 with W2 and b2 on the candidate's side; ``query`` is (head, relation, answer)."""
+    head, relation, answer = query
     v_h, v_r, v_t = model.entity[head], model.relation[relation], model.entity[answer]
     hidden = model.w1 @ torch.cat([v_h * v_r, preference * v_r]) + model.b1
     return (model.w2 @ v_t + model.b2) @ torch.tanh(hidden)
@@ -190,7 +193,7 @@ def integrated_gradients(model, query, weights, preferences, pieces=400):
     mean = torch.zeros_like(total)
     for knot in range(2 * pieces + 1):
         p = (total * (knot / (2 * pieces))).requires_grad_()
-        (grad,) = torch.autograd.grad(score_at(model, *query, p), p)
+        (grad,) = torch.autograd.grad(score_at(model, query, p), p)
         mean += grad * (1 if knot in (0, 2 * pieces) else 4 if knot % 2 else 2) / (6 * pieces)
     return weights * (preferences @ mean)
 
@@ -207,7 +210,7 @@ def test_contributions_sum_to_the_users_part_of_the_score_and_are_integrated_gra
     query = (1, 2, 4)
     found = contributions(model, *query, weights, preferences)
     p = (weights.unsqueeze(1) * preferences).sum(0)
-    part = float(score_at(model, *query, p) - score_at(model, *query, torch.zeros(DIM, dtype=torch.float64)))
+    part = float(score_at(model, query, p) - score_at(model, query, torch.zeros(DIM, dtype=torch.float64)))
     assert float(found.sum()) == pytest.approx(part, abs=1e-12)
     torch.testing.assert_close(found, integrated_gradients(model, query, weights, preferences), rtol=0, atol=1e-8)
 
@@ -219,7 +222,7 @@ def test_contributions_are_sharp_on_both_sides_of_the_switch_to_the_derivative(s
     preferences = step * torch.tensor([[1.0, -1.0, 0.5]], dtype=torch.float64)
     found = contributions(model, 0, 1, 2, torch.ones(1, dtype=torch.float64), preferences)
     nothing = torch.zeros(DIM, dtype=torch.float64)
-    part = float(score_at(model, 0, 1, 2, preferences[0]) - score_at(model, 0, 1, 2, nothing))
+    part = float(score_at(model, (0, 1, 2), preferences[0]) - score_at(model, (0, 1, 2), nothing))
     assert float(found.sum()) == pytest.approx(part, abs=1e-14)
     if step:
         assert float(found.sum()) == pytest.approx(part, rel=1e-3 if step < 1e-9 else 1e-6)
@@ -240,7 +243,8 @@ def dataset_of(facts: Facts) -> KGDataset:
     """Ids "e00" .. and "u0" .., so that numbers are those of the facts; repeated triples and reads once."""
     triples = sorted(set(facts.triples))
     frame = pd.DataFrame(
-        [(f"e{h:02d}", f"r{r}", f"e{t:02d}", "train") for h, r, t in triples], columns=["head", "relation", "tail", "split"]
+        [(f"e{h:02d}", f"r{r}", f"e{t:02d}", "train") for h, r, t in triples],
+        columns=["head", "relation", "tail", "split"],
     )
     reads = pd.DataFrame([(f"u{u}", f"e{i:02d}") for u, i in sorted(set(facts.reads))], columns=["user", "item"])
     return build_dataset(
@@ -275,8 +279,8 @@ def test_influence_is_the_models_own_arithmetic_for_every_query(seed):
         query = (head, head % (2 * facts.relations), (head + 3) % facts.entities)
         influence = explainer.influence(*query)
         p = torch.tensor(states.preference[head])
-        assert influence.score == pytest.approx(float(score_at(model, *query, p)), abs=1e-12)
-        assert influence.score_without_users == pytest.approx(float(score_at(model, *query, nothing)), abs=1e-12)
+        assert influence.score == pytest.approx(float(score_at(model, query, p)), abs=1e-12)
+        assert influence.score_without_users == pytest.approx(float(score_at(model, query, nothing)), abs=1e-12)
         assert abs(influence.residual) < 1e-12
         weights = [share.weight for share in influence.users]
         assert weights == sorted(weights, reverse=True)
@@ -324,7 +328,9 @@ def test_paths_are_the_heaviest_of_each_chosen_user_in_words(seed):
             assert [path.weight for path in theirs] == pytest.approx(best, abs=1e-13)
             for path in theirs:
                 assert path.weight == pytest.approx(float(np.prod(path.alphas)), abs=1e-14)
-                known = [(nodes, relations) for weight, nodes, relations in candidates if abs(weight - path.weight) < 1e-12]
+                known = [
+                    (nodes, relations) for weight, nodes, relations in candidates if abs(weight - path.weight) < 1e-12
+                ]
                 assert (tuple(node.id for node in path.nodes), path.relations) in known
                 assert (path.nodes[0].role, path.nodes[-1].role) == ("user", "target")
         assert explainer.paths(target, 0, users[:0]) == ()
@@ -365,18 +371,21 @@ def test_context_holds_true_edges_among_the_shown_that_no_path_walks(seed):
         true |= {(dataset.users[u], "interacted", dataset.entities[i]) for u, i in facts.reads}
         shown = {node.id for chain in [*paths, *evidence] for node in chain.nodes}
         shown |= {dataset.entities[target], dataset.entities[answer]}
-        walked = {
-            frozenset((a.id, b.id)) for chain in [*paths, *evidence] for a, b in zip(chain.nodes, chain.nodes[1:], strict=False)
-        }
+        users_shown = {path.nodes[0].id for path in paths}
+        walked = {fact for chain in [*paths, *evidence] for fact in facts_walked(chain)}
+        assert walked <= true
         found = [(edge.source.id, edge.relation, edge.target.id) for edge in context]
         assert len(set(found)) == len(found)
-        assert set(found) <= true
-        for source, _, end in found:
-            assert {source, end} <= shown
-            assert frozenset((source, end)) not in walked
-        among = {(a, r, b) for a, r, b in true if {a, b} <= shown and frozenset((a, b)) not in walked}
-        users_shown = {chain.nodes[0].id for chain in paths}
-        assert set(found) == {(a, r, b) for a, r, b in among if r != "interacted" or a in users_shown}
+        among = {(a, r, b) for a, r, b in true if {a, b} <= shown and (r != "interacted" or a in users_shown)}
+        assert set(found) == among - walked
+
+
+def facts_walked(chain):
+    """The triples and interactions of a path of either stage, as the dataset spells them."""
+    for a, b, relation in zip(chain.nodes, chain.nodes[1:], chain.relations, strict=False):
+        if relation.endswith("⁻¹") or (relation == "interacted" and b.role == "user"):
+            a, b = b, a
+        yield a.id, relation.removesuffix("⁻¹"), b.id
 
 
 def read_world(user_ids):
@@ -409,9 +418,9 @@ def test_context_shows_the_parallel_fact_that_no_path_walks():
     k, j = dataset.entity_index["k"], dataset.entity_index["j"]
     order = explainer.influence(j, 0, k).order
     paths, evidence = explainer.paths(j, k, order), explainer.evidence(j, k, order)
-    walked = {
-        relation.removesuffix("⁻¹") for chain in [*paths, *evidence] for relation in chain.relations
-    } - {"interacted"}
+    walked = {relation.removesuffix("⁻¹") for chain in [*paths, *evidence] for relation in chain.relations} - {
+        "interacted"
+    }
     assert len(walked) == 1
     (other,) = {"by", "about"} - walked
     context = explainer.context(j, k, paths, evidence)

@@ -33,7 +33,8 @@ def test_the_default_is_the_papers_setting():
     config = make_config()
     assert (config.preset, config.model.dim, config.adversarial.batch) == ("paper", 100, 4096)
     assert (config.adversarial.n_c, config.adversarial.n_g, config.adversarial.hidden_layers) == (1024, 200, 2)
-    assert config.adversarial.l2 == config.adversarial.l2_g == config.initialisation.l2 == 1e-5
+    assert config.adversarial.l2 == config.adversarial.l2_g == 1e-5
+    assert config.model.item_dropout == 0, "which is not in the paper"
 
 
 @pytest.mark.parametrize("preset", sorted(PRESETS))

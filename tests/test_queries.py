@@ -66,7 +66,14 @@ def test_rows_may_be_asked_repeatedly_and_in_any_order():
     index = index_of({(0, 0, 1), (0, 0, 2), (3, 1, 1)})
     heads, relations = torch.tensor([3, 0, 5, 0, 3]), torch.tensor([1, 0, 0, 0, 1])
     position, answer = index.answers_of(index.rows(heads, relations))
-    assert list(zip(position.tolist(), answer.tolist(), strict=True)) == [(0, 1), (1, 1), (1, 2), (3, 1), (3, 2), (4, 1)]
+    assert list(zip(position.tolist(), answer.tolist(), strict=True)) == [
+        (0, 1),
+        (1, 1),
+        (1, 2),
+        (3, 1),
+        (3, 2),
+        (4, 1),
+    ]
 
 
 def test_moving_an_index_keeps_it_whole():

@@ -28,6 +28,7 @@ from upgan.model.build import build_model
 
 FORMAT_VERSION = 1
 MODEL_FILE = "model.safetensors"
+CONFIG_FILE = "config.toml"
 GENERATOR_FILE = "generator.safetensors"
 
 
@@ -49,7 +50,7 @@ def start_run(run: Path, config: Config, dataset: KGDataset) -> None:
     """Create the folder with the settings and a copy of the dataset."""
     run.mkdir(parents=True, exist_ok=True)
     copy_dataset(dataset, run / "dataset")
-    write_text(run / "config.toml", to_toml(config))
+    write_text(run / CONFIG_FILE, to_toml(config))
 
 
 def save_weights(module: nn.Module, path: Path) -> None:
@@ -68,6 +69,7 @@ def seal_run(run: Path, dataset: KGDataset) -> None:
             "torch_version": torch.__version__,
             "dataset_fingerprint": dataset.fingerprint,
             "model_sha256": sha256_of_file(run / MODEL_FILE),
+            "config_sha256": sha256_of_file(run / CONFIG_FILE),
         },
     )
 
@@ -106,10 +108,10 @@ def load_run(run: Path) -> LoadedRun:
 
 def load_config(run: Path) -> Config:
     """The run's settings; RunError where config.toml is missing or not one of this version's."""
-    if not (run / "config.toml").is_file():
+    if not (run / CONFIG_FILE).is_file():
         raise RunError(f"{run}: config.toml is missing, so this is not a run folder, or not a whole one")
     try:
-        return config_from_dict(read_toml(run / "config.toml"))
+        return config_from_dict(read_toml(run / CONFIG_FILE))
     except ConfigError as error:
         raise RunError(f"{run / 'config.toml'}: {error}") from None
 
@@ -129,7 +131,7 @@ def load_weights(path: Path) -> dict[str, Tensor]:
 def run_fingerprint(run: Path) -> str:
     """Hash of the weights and the settings."""
     digest = hashlib.sha256()
-    for name in (MODEL_FILE, "config.toml"):
+    for name in (MODEL_FILE, CONFIG_FILE):
         digest.update(sha256_of_file(run / name).encode())
     return digest.hexdigest()
 
@@ -145,11 +147,13 @@ def _sealed(run: Path) -> dict[str, Any]:
             f"{run}: format version {seal.get('format_version')!r}, this upgan reads {FORMAT_VERSION}; "
             "train again with this version"
         )
-    for key in ("dataset_fingerprint", "model_sha256"):
+    for key in ("dataset_fingerprint", "model_sha256", "config_sha256"):
         if not isinstance(seal.get(key), str):
             raise RunError(f"{run / 'run.json'}: {key} is missing; restore the file or train again")
-    if (run / MODEL_FILE).is_file() and sha256_of_file(run / MODEL_FILE) != seal["model_sha256"]:
-        raise RunError(f"{run / MODEL_FILE}: truncated or changed since training; copy it again, or train again")
+    for name, key in ((MODEL_FILE, "model_sha256"), (CONFIG_FILE, "config_sha256")):
+        # A settings file cut at the end of a line is still valid, with other settings: only its hash tells.
+        if (run / name).is_file() and sha256_of_file(run / name) != seal[key]:
+            raise RunError(f"{run / name}: truncated or changed since training; copy it again, or train again")
     return seal
 
 

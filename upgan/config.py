@@ -62,8 +62,12 @@ class InitialisationConfig(Section):
 
     epochs: int = Field(60, ge=0, le=1000, description="at most this many passes over the distinct queries")
     batch: int = Field(1024, ge=1, description="distinct queries per step")
-    lr: float = Field(0.005, gt=0, le=1, description="learning rate of Adam")
+    optimizer: Literal["adam", "adagrad"] = Field("adam", description="5.2.3 optimises everything with Adam")
+    lr: float = Field(0.005, gt=0, le=1, description="learning rate")
     l2: float = Field(1e-4, ge=0, description="lambda of the squared norm (5.2.3: 1e-5; 1e-4 is better on validation)")
+    n3: float = Field(
+        0.0, ge=0, description="weight of the cubed norm of each triple's vectors (N3: Lacroix et al., ICML 2018)"
+    )
     scale: float = Field(0.1, gt=0, description="standard deviation of the random start")
     eval_every: int = Field(5, ge=1, description="epochs between evaluations on validation")
     patience: int = Field(2, ge=1, description="evaluations without a better MRR before stopping")

@@ -75,6 +75,11 @@ def half_squared_norm(parameters: list[Tensor]) -> Tensor:
     return torch.stack([parameter.square().sum() for parameter in parameters]).sum() / 2
 
 
+def cubed_norm(*factors: Tensor) -> Tensor:
+    """N3: the sum of |x|^3 over the (P, K) vectors of each pair, averaged over the P pairs."""
+    return torch.stack([factor.abs().pow(3).sum() for factor in factors]).sum() / max(len(factors[0]), 1)
+
+
 def one_to_n_cross_entropy(
     vector: Tensor,
     entity: Tensor,

@@ -101,5 +101,9 @@ def test_the_table_of_ranks_names_every_query():
     for place in range(2 * count):
         h, r, t = ranking.triples[place % count].tolist()
         row = table.iloc[place]
-        assert (row["head"], row["relation"], row["tail"]) == (dataset.entities[h], dataset.relations[r], dataset.entities[t])
+        assert (row["head"], row["relation"], row["tail"]) == (
+            dataset.entities[h],
+            dataset.relations[r],
+            dataset.entities[t],
+        )
         assert row["rank"] == ranking.ranks[place]

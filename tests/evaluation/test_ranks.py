@@ -47,7 +47,8 @@ def test_ranks_equal_brute_force_with_ties_infinities_and_nan(rows, asked):
     for dtype in (torch.float64, torch.float32):
         found = filtered_ranks(torch.tensor(rows, dtype=dtype), answers, pairs[:, 0], pairs[:, 1])
         expected = [
-            oracles.filtered_rank(scores, answer, entities) for scores, (answer, entities) in zip(rows, asked, strict=True)
+            oracles.filtered_rank(scores, answer, entities)
+            for scores, (answer, entities) in zip(rows, asked, strict=True)
         ]
         assert found.dtype == torch.float64
         assert found.tolist() == expected
@@ -97,9 +98,7 @@ def test_the_evaluator_equals_brute_force_over_both_directions(parts, seed, bloc
         patch.setattr(evaluator_module, "SCORES_PER_BLOCK", block)
         ranking = Evaluator(test, index).rank(scorer_of(scores))
     tails = [oracles.filtered_rank(scores[h, r], t, known[h, r]) for h, r, t in test.tolist()]
-    heads = [
-        oracles.filtered_rank(scores[t, r + RELATIONS], h, known[t, r + RELATIONS]) for h, r, t in test.tolist()
-    ]
+    heads = [oracles.filtered_rank(scores[t, r + RELATIONS], h, known[t, r + RELATIONS]) for h, r, t in test.tolist()]
     np.testing.assert_allclose(ranking.ranks, tails + heads, rtol=0, atol=1e-12)
     assert ranking.answers.tolist() == [t for _, _, t in test.tolist()] + [h for h, _, _ in test.tolist()]
     if len(test):
@@ -215,4 +214,11 @@ def test_the_json_has_the_contracts_keys_in_order():
 
 def test_metrics_of_no_query_are_null():
     document = Evaluator(array([]), QueryIndex.build(array([]), 3, 1)).rank(scorer_of(np.zeros((3, 2, 3)))).metrics
-    assert document.to_dict() == {"mr": None, "mrr": None, "hits@1": None, "hits@3": None, "hits@10": None, "queries": 0}
+    assert document.to_dict() == {
+        "mr": None,
+        "mrr": None,
+        "hits@1": None,
+        "hits@3": None,
+        "hits@10": None,
+        "queries": 0,
+    }

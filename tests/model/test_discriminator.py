@@ -93,7 +93,9 @@ def test_the_hidden_vector_is_linear_in_p():
     one, other = torch.randn(2, len(heads), DIM, dtype=torch.float64)
     nothing = model.hidden(heads, relations, torch.zeros_like(one))
     mixed = model.hidden(heads, relations, 0.3 * one - 2.0 * other)
-    parts = 0.3 * (model.hidden(heads, relations, one) - nothing) - 2.0 * (model.hidden(heads, relations, other) - nothing)
+    parts = 0.3 * (model.hidden(heads, relations, one) - nothing) - 2.0 * (
+        model.hidden(heads, relations, other) - nothing
+    )
     torch.testing.assert_close(mixed - nothing, parts, rtol=0, atol=1e-12)
 
 
@@ -128,6 +130,7 @@ def test_interactions_reach_the_scores_through_p_and_nothing_else():
     model, (heads, relations) = model_for(facts), every_query(facts)
     one, two = FullScorer(model, graph_of(facts)), FullScorer(model, graph_of(other))
     assert one.preference is not None
+    assert two.preference is not None
     assert not torch.equal(one.preference, two.preference)
     assert not torch.equal(one.scores(heads, relations), two.scores(heads, relations))
     assert torch.equal(one.scores(heads, relations, users=False), two.scores(heads, relations, users=False))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -13,7 +15,7 @@ from upgan.graph import build_graph
 from upgan.model.propagation import ACTIVATIONS, Propagation
 
 DIM = 4
-TIGHT = {"rtol": 0.0, "atol": 1e-12}
+TIGHT: dict[str, Any] = {"rtol": 0.0, "atol": 1e-12}
 
 
 def module_for(facts, seed=0, **settings):
@@ -41,16 +43,21 @@ def weights_of(module):
     )
 
 
-def assert_equal_to_the_loop(facts, module, entity, masked=()):
+def flags(count, numbers):
+    """(count,) bool, True at ``numbers``; None for none."""
+    if not numbers:
+        return None
+    mask = torch.zeros(count, dtype=torch.bool)
+    mask[list(numbers)] = True
+    return mask
+
+
+def assert_equal_to_the_loop(facts, module, entity, masked=(), unread=()):
     """Every state, coefficient and alpha of the module equals the oracle's; returns both."""
     graph = build_graph(*facts.arrays())
-    mask = None
-    if masked:
-        mask = torch.zeros(len(facts.triples), dtype=torch.bool)
-        mask[list(masked)] = True
     with torch.no_grad():
-        found = module(graph, entity, mask)
-    expected = propagate(facts, entity.numpy(), weights_of(module), masked)
+        found = module(graph, entity, flags(len(facts.triples), masked), flags(facts.entities, unread))
+    expected = propagate(facts, entity.numpy(), weights_of(module), masked, unread)
     for level, layer in enumerate(graph.layers):
         for row, node in enumerate(layer.tolist()):
             np.testing.assert_allclose(found.semantic[level][row].detach(), expected.semantic[node], **TIGHT)
@@ -146,7 +153,9 @@ def test_p_is_the_weighted_sum_over_users_of_all_layered_paths(seed):
         p = found.entity_preference(graph, torch.tensor([node]))[0].numpy()
         np.testing.assert_allclose(p, summed, **TIGHT)
     for level, edges in enumerate(graph.edges):
-        sums = torch.zeros(edges.backward.rows, dtype=torch.float64).index_add_(0, edges.backward.row, found.alphas[level])
+        sums = torch.zeros(edges.backward.rows, dtype=torch.float64).index_add_(
+            0, edges.backward.row, found.alphas[level]
+        )
         torch.testing.assert_close(sums, torch.ones_like(sums), rtol=0, atol=1e-13)
 
 
@@ -180,6 +189,36 @@ def test_masked_triples_are_no_edges_while_the_layers_stay(seed):
     masked = [number for number in range(len(facts.triples)) if rng.random() < share]
     assert masked
     assert_equal_to_the_loop(facts, module, entity, masked)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("seed", range(4))
+def test_unread_items_are_in_no_readers_profile_but_hear_of_their_readers(seed, masked):
+    """Together with masked triples, too; a reader of nothing but unread items is as one who read nothing."""
+    rng = np.random.default_rng(seed)
+    facts = random_facts(rng, layers=(5, 4, 3), users=4, extra=10)
+    module, entity = module_for(facts, seed, activation="leaky_relu", user_embedding=seed % 2 == 1)
+    unread = [0, 3, 4] if seed < 3 else range(5)
+    gone = [number for number in range(len(facts.triples)) if masked and rng.random() < 0.3]
+    _, found, expected = assert_equal_to_the_loop(facts, module, entity, gone, unread)
+    if seed == 2:
+        assert not np.allclose(expected.preference[0], 0), "an unread item has readers still"
+    if seed == 3:
+        own = torch.zeros(facts.users, DIM, dtype=torch.float64)
+        if module.config.user_embedding:
+            own = module.user.detach() @ module.own.detach().T
+        torch.testing.assert_close(found.semantic[0], own)
+
+
+def test_only_items_can_be_unread():
+    """An entity further out is in no reader's own list: flagging it changes nothing."""
+    facts = random_facts(np.random.default_rng(0), layers=(4, 4, 3))
+    module, entity = module_for(facts)
+    graph = build_graph(*facts.arrays())
+    further = flags(facts.entities, range(4, facts.entities))
+    with torch.no_grad():
+        one, other = module(graph, entity, None, further), module(graph, entity)
+    assert all(torch.equal(a, b) for a, b in zip(one.preference, other.preference, strict=True))
 
 
 def test_masking_nothing_changes_nothing():
@@ -220,7 +259,7 @@ def test_interactions_are_never_masked():
 )
 def test_gradients_of_p_equal_finite_differences(activation, user_activation, user_embedding, masked):
     """Of a scalar of p, in the entities, W_0, W_r, w and the users' vectors."""
-    facts = random_facts(np.random.default_rng(2), layers=(2, 2, 2), users=2, extra=4)
+    facts = random_facts(np.random.default_rng(2), layers=(3, 3, 2), users=3, extra=4)
     module, entity = module_for(
         facts, activation=activation, user_activation=user_activation, user_embedding=user_embedding
     )
@@ -248,7 +287,9 @@ def test_the_scalar_trick_carries_the_gradient_of_the_full_products():
     graph = build_graph(*facts.arrays())
     reading = torch.randn(DIM, dtype=torch.float64)
     (module(graph, entity).entity_preference(graph, torch.tensor([2]))[0] @ reading).backward()
-    found = {name: parameter.grad.clone() for name, parameter in module.named_parameters() if parameter.grad is not None}
+    found = {
+        name: parameter.grad.clone() for name, parameter in module.named_parameters() if parameter.grad is not None
+    }
     module.zero_grad()
     own, relation = module.own, module.relation
     far = own @ entity[2]

@@ -14,15 +14,17 @@ from upgan.render import words
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (0, "0"), (1, "1.00"), (0.5, "0.50"), (0.123, "0.12"), (0.0341, "0.034"), (0.04, "0.040"), (0.00321, "0.0032"), (0.0999, "0.10"), (0.0002, "<0.001"),
-        (0.9999, ">0.99"), (float("nan"), "n/a"),
+        (0, "0"), (1, "1.00"), (0.5, "0.50"), (0.123, "0.12"), (0.0999, "0.10"), (0.04, "0.040"), (0.0341, "0.034"),
+        (0.00321, "0.0032"), (0.0002, "<0.001"), (0.9999, ">0.99"), (float("nan"), "n/a"),
     ],
 )  # fmt: skip
 def test_coefficients_have_sensible_digits(value, text):
     assert words.coefficient(value) == text
 
 
-@pytest.mark.parametrize(("value", "text"), [(0.5, "+0.500"), (-0.1234, "−0.123"), (0, "0"), (-2e-5, "−2e−05")])
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.5, "+0.500"), (-0.1234, "−0.123"), (0, "0"), (0.0042, "+0.0042"), (-2e-5, "−2e−05")]
+)
 def test_contributions_show_their_sign(value, text):
     assert words.signed(value) == text
 

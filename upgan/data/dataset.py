@@ -7,6 +7,7 @@ of ids, and rows are sorted too, so equal content gives equal arrays whatever th
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -175,7 +176,9 @@ def load_dataset(path: Path | str) -> KGDataset:
     try:
         dataset = build_dataset(name=str(manifest.get("name") or folder.name), manifest=manifest, path=folder, **frames)
     except DataError as error:
-        raise DataError(f"{folder}: {error}") from error
+        # In memory a mistake is in a "table"; here the table is a file.
+        place = re.sub(r"\btable (\w+)", r"\1.parquet", str(error))
+        raise DataError(f"{folder}: {place}") from error
     stated = manifest.get("counts", {})
     for key, count in counts_of(dataset).items():
         if key in stated and stated[key] != count:

@@ -20,6 +20,7 @@ from upgan.render.layout import text_width
 from upgan.render.spec import FigureEdge, FigureNode, FigureSpec
 from upgan.render.styles import (
     EDGE_FONT_SIZE,
+    EDGE_HELP,
     EDGE_STYLES,
     FONT,
     FONT_SIZE,
@@ -70,7 +71,7 @@ def graph_html(
         settings=_settings(spec, theme),
         vis_script=Markup(_vis_script()),
         legend_roles=[(Markup(role_symbol(role, theme)), words) for role, words in spec.roles],
-        legend_kinds=[(Markup(kind_symbol(kind, theme)), words) for kind, words in spec.kinds],
+        legend_kinds=[(Markup(kind_symbol(kind, theme)), words, EDGE_HELP[kind]) for kind, words in spec.kinds],
         still=Markup(svg(spec, theme)),
         before=before or "",
         after=after or "",

@@ -36,10 +36,14 @@ def page(explanation: Explanation, *, relation_labels: Mapping[str, str] | None 
 
 
 def path_words(path: UserPath | EvidencePath, labels: Mapping[str, str] | None = None) -> str:
-    """A path in one line: node — relation → node — relation → node."""
+    """A path in one line: "A — author → B", or "B ← author — A" where it is walked against the relation."""
     words = [clean(path.nodes[0].label) or clean(path.nodes[0].id)]
     for node, relation in zip(path.nodes[1:], path.relations, strict=True):
-        words.append(f"— {relation_words(relation, labels)} → {clean(node.label) or clean(node.id)}")
+        name = relation_words(relation, labels).removesuffix("⁻¹")
+        # Users interact with items, never the other way round.
+        against = relation.endswith("⁻¹") or node.role == "user"
+        step = f"← {name} —" if against else f"— {name} →"
+        words.append(f"{step} {clean(node.label) or clean(node.id)}")
     return " ".join(words)
 
 

@@ -22,6 +22,7 @@ def placed(nodes: list[FigureNode], edges: list[FigureEdge], chosen: Selection) 
         columns[index].append(f"more:{index}")
     rows = [layout.row_heights([len(by_id[node].lines) for node in column]) for column in columns]
     tallest = max((heights[-1] for heights in rows[1:-1] if heights), default=0.0)
+    rows = [_spread(heights, tallest) for heights in rows]
     placed = []
     last = len(columns) - 1
     for index, (column, heights) in enumerate(zip(columns, rows, strict=True)):
@@ -31,6 +32,14 @@ def placed(nodes: list[FigureNode], edges: list[FigureEdge], chosen: Selection) 
             replace(by_id[node], x=_column_x(index, last), y=top + y) for node, y in zip(column, heights, strict=True)
         ]
     return placed
+
+
+def _spread(heights: list[float], tallest: float) -> list[float]:
+    """Rows of a short column moved apart, so that edges to the nodes of a long one keep clear of its labels."""
+    if len(heights) < 2:
+        return heights
+    factor = max(1.0, min(1.7, tallest / heights[-1]))
+    return [height * factor for height in heights]
 
 
 def _column_x(index: int, last: int) -> float:

@@ -75,6 +75,17 @@ EDGE_STYLES: dict[EdgeKind, EdgeStyle] = {
 }
 
 
+#: What a reader without the paper may want to know about a line style.
+EDGE_HELP: dict[EdgeKind, str] = {
+    "path": "α is the share of what a node knows from users that comes this way; all arrows into a node sum to 1, "
+    "and along a path they multiply to its weight.",
+    "evidence": "How the model gathers what a user stands for: each arrow is one part of all that its end collects.",
+    "fact": "A fact of the training data between two nodes shown here; it has no number in this prediction.",
+    "interaction": "The user interacted with this too; it has no number in this prediction.",
+    "prediction": "The fact that is asked about. The score orders candidates and is no probability.",
+}
+
+
 def role_words(explanation: Explanation) -> dict[FigureRole, str]:
     """What each node shape stands for, in the words of the legend."""
     return {

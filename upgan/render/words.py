@@ -82,7 +82,9 @@ def signed(value: float) -> str:
         return "n/a"
     if value == 0:
         return "0"
-    text = f"{value:+.3f}" if abs(value) >= 0.001 else f"{value:+.0e}"
+    text = f"{value:+.0e}"
+    if abs(value) >= 0.0001:
+        text = f"{value:+.3f}" if abs(value) >= 0.01 else f"{value:+.4f}"
     return text.replace("-", MINUS)
 
 
@@ -125,9 +127,10 @@ def number_word(count: int) -> str:
     return words[count] if 0 <= count < len(words) else f"{count:,}"
 
 
-def sentence(entity: str, relation: str, *, inverse: bool) -> str:
-    """A query in words: "Part of the Bargain — author — ?" or "? — author — Linda Lael Miller"."""
-    return f"? — {clean(relation)} — {clean(entity)}" if inverse else f"{clean(entity)} — {clean(relation)} — ?"
+def sentence(entity: str, relation: str, *, inverse: bool, answer: str = "?") -> str:
+    """A query in words, with its gap or filled: "Part of the Bargain — author — ?", "? — author — Robert Jordan"."""
+    ends = (clean(answer), clean(entity)) if inverse else (clean(entity), clean(answer))
+    return f"{ends[0]} — {clean(relation)} — {ends[1]}"
 
 
 def question(explanation: Explanation) -> str:

@@ -10,7 +10,7 @@ import torch
 from upgan.config import InitialisationConfig
 from upgan.evaluation.evaluator import Evaluator
 from upgan.evaluation.metrics import Metrics
-from upgan.losses import one_to_n_cross_entropy
+from upgan.losses import cubed_norm, one_to_n_cross_entropy
 from upgan.model.distmult import DistMult
 from upgan.queries import QueryIndex
 from upgan.training.loop import PhaseResult, Reporter, Values, run_phase
@@ -26,7 +26,8 @@ def train_distmult(
     deadline: float = math.inf,
 ) -> PhaseResult:
     """1-N cross-entropy over the distinct training queries, Adam; every answer of a query is a positive."""
-    optimizer = torch.optim.Adam(model.parameters(), lr=config.lr)
+    kinds = {"adam": torch.optim.Adam, "adagrad": torch.optim.Adagrad}
+    optimizer = kinds[config.optimizer](model.parameters(), lr=config.lr)
 
     def train_epoch(_epoch: int, progress: Callable[[int, int], None]) -> Values:
         order = torch.randperm(len(index), generator=generator, device=generator.device).to(index.heads.device)
@@ -36,9 +37,16 @@ def train_distmult(
             position, answer = index.answers_of(rows)
             vectors = model.queries(index.heads[rows], index.relations[rows])
             loss = one_to_n_cross_entropy(vectors, model.entity, position, answer, position, answer)
-            penalty = embedding_penalty(model, rows, index, answer)
+            penalty = config.l2 * embedding_penalty(model, rows, index, answer)
+            if config.n3:
+                pairs = rows.index_select(0, position)
+                penalty = penalty + config.n3 * cubed_norm(
+                    model.entity.index_select(0, index.heads[pairs]),
+                    model.relation.index_select(0, index.relations[pairs]),
+                    model.entity.index_select(0, answer),
+                )
             optimizer.zero_grad(set_to_none=True)
-            (loss + config.l2 * penalty).backward()
+            (loss + penalty).backward()
             optimizer.step()
             total += loss.detach()
             progress(done, len(steps))

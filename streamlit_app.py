@@ -1,0 +1,20 @@
+"""The explorer's entry: `streamlit run streamlit_app.py` (or `upgan app`). Pages are scripts in ui/pages."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+# As text, not as an icon's name: the browser would fetch the icon from the internet.
+ICON = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">'
+    '<path d="M7 16L25 7M7 16L25 25" stroke="#57606a" stroke-width="3"/>'
+    '<rect x="1" y="10" width="12" height="12" fill="#009E73"/><circle cx="25" cy="7" r="6" fill="#0072B2"/>'
+    '<path d="M25 18l7 7-7 7-7-7z" fill="#D55E00"/></svg>'
+)
+st.set_page_config(page_title="UPGAN explorer", page_icon=ICON, layout="wide")
+
+page = st.navigation(
+    [st.Page("ui/pages/ask.py", title="Ask and explain", icon=":material/hub:", default=True)],
+    position="top",
+)
+page.run()

@@ -1,0 +1,96 @@
+"""Run folders made for the app's tests: the real format, a small catalogue, weights that were never trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+import torch
+
+from upgan.checkpoint import MODEL_FILE, save_weights, seal_run, start_run
+from upgan.config import make_config
+from upgan.data.dataset import build_dataset
+from upgan.files import write_json
+from upgan.model.build import build_model
+
+_BARGAIN = "book:part-of-the-bargain"
+_MILLER = "author:linda-lael-miller"
+
+#: id, label, kind
+ENTITIES = [
+    (_BARGAIN, "Part of the Bargain", "book"),
+    ("book:snowflakes", "Snowflakes on the Sea", "book"),
+    ("book:just-kate", "Just Kate", "book"),
+    ("book:magician", "Magician", "book"),
+    ("book:silverthorn", "Silverthorn", "book"),
+    ("book:dark-queen", "Shadow of a Dark Queen", "book"),
+    ("book:eye", "The Eye of the World", "book"),
+    ("book:lonely", "A Lonely Book", "book"),
+    (_MILLER, "Linda Lael Miller", "author"),
+    ("author:feist", "Raymond E. Feist", "author"),
+    ("author:jordan", "Robert Jordan", "author"),
+    ("author:nobody", "Nobody", "author"),
+    ("series:riftwar", "The Riftwar Cycle", "series"),
+    ("series:serpentwar", "The Serpentwar Saga", "series"),
+    ("series:saga", "The Riftwar Saga", "series"),
+    ("series:wheel", "The Wheel of Time", "series"),
+    ("genre:romance", "Romance", "genre"),
+    ("genre:fantasy", "Fantasy", "genre"),
+]
+TRIPLES = [
+    (_BARGAIN, "genre", "genre:romance", "train"),
+    (_BARGAIN, "author", _MILLER, "test"),
+    ("book:snowflakes", "author", _MILLER, "train"),
+    ("book:just-kate", "author", _MILLER, "train"),
+    ("book:snowflakes", "genre", "genre:romance", "train"),
+    ("book:magician", "author", "author:feist", "train"),
+    ("book:silverthorn", "author", "author:feist", "valid"),
+    ("book:dark-queen", "author", "author:feist", "train"),
+    ("book:eye", "author", "author:jordan", "train"),
+    ("book:magician", "series", "series:saga", "train"),
+    ("book:silverthorn", "series", "series:saga", "train"),
+    ("book:dark-queen", "series", "series:serpentwar", "train"),
+    ("book:eye", "series", "series:wheel", "train"),
+    ("series:riftwar", "has_sub_series", "series:saga", "train"),
+    ("series:riftwar", "has_sub_series", "series:serpentwar", "test"),
+    ("book:magician", "genre", "genre:fantasy", "train"),
+    ("book:eye", "genre", "genre:fantasy", "train"),
+    ("book:lonely", "author", "author:nobody", "train"),
+]
+RELATIONS = [("author", "author"), ("genre", "genre"), ("series", "series"), ("has_sub_series", "has sub-series")]
+READS = {
+    "r1": [_BARGAIN, "book:snowflakes", "book:just-kate"],
+    "r2": [_BARGAIN, "book:snowflakes"],
+    "r3": [_BARGAIN, "book:just-kate", "book:eye"],
+    "r4": ["book:magician", "book:silverthorn", "book:dark-queen"],
+    "r5": ["book:magician", "book:eye"],
+    "r6": ["book:dark-queen", "book:silverthorn"],
+}
+
+
+def make_run(
+    run: Path, *, model: Literal["upgan", "distmult"] = "upgan", labels: dict[str, str] | None = None, mrr: float = 0.5
+) -> None:
+    """A run folder that opens and answers; ``labels`` replaces some entity or relation labels."""
+    labels = labels or {}
+    dataset = build_dataset(
+        name="tiny books",
+        triples=pd.DataFrame(TRIPLES, columns=["head", "relation", "tail", "split"]),
+        interactions=pd.DataFrame(
+            [(user, item) for user, items in READS.items() for item in items], columns=["user", "item"]
+        ),
+        entities=pd.DataFrame(
+            [(name, labels.get(name, label), kind) for name, label, kind in ENTITIES], columns=["id", "label", "kind"]
+        ),
+        relations=pd.DataFrame([(name, labels.get(name, label)) for name, label in RELATIONS], columns=["id", "label"]),
+        manifest={"simulated_users": True},
+    )
+    config = make_config("demo", overrides={"model_name": model, "model.dim": 8, "device": "cpu"})
+    start_run(run, config, dataset)
+    torch.manual_seed(3)
+    weights = build_model(config, dataset.num_entities, dataset.num_relations, dataset.num_users)
+    save_weights(weights, run / MODEL_FILE)
+    seal_run(run, dataset)
+    write_json(run / "metrics.json", {"mrr": mrr, "split": "test"})
+    write_json(run / "status.json", {"state": "finished"})

@@ -1,0 +1,269 @@
+"""The page as a user drives it, without a browser (Streamlit's AppTest)."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.render.samples import HOSTILE
+from tests.ui.made import make_run
+
+APP = Path(__file__).resolve().parents[2] / "streamlit_app.py"
+QUESTION = "upgan_widget_question"
+SEARCH = "upgan_widget_search"
+
+
+def run_app(**link: str) -> AppTest:
+    app = AppTest.from_file(str(APP), default_timeout=60)
+    for name, value in link.items():
+        app.query_params[name] = value
+    return checked(app)
+
+
+def checked(app: AppTest, widget: Any = None) -> AppTest:
+    """Run the page (after ``widget`` was touched) and see that nothing broke."""
+    (widget or app).run()
+    assert not app.exception, [error.value for error in app.exception]
+    return app
+
+
+def said(app: AppTest) -> str:
+    """All text that Streamlit would read as Markdown, without the escapes."""
+    parts = [element.value for kind in (app.markdown, app.caption, app.subheader, app.info, app.warning, app.error)
+             for element in kind]  # fmt: skip
+    return "\n".join(parts).replace("\\", "")
+
+
+def table(app: AppTest):
+    return app.dataframe[0].value
+
+
+@pytest.mark.usefixtures("checkpoints")
+class TestFirstVisit:
+    def test_the_first_case_is_already_answered(self):
+        app = run_app()
+        assert "Part of the Bargain — author — Linda Lael Miller" in said(app)
+        assert "“Linda Lael Miller” is ranked" in said(app)
+        assert "simulated users" in said(app)
+        assert len(app.get("iframe")) == 1
+        assert len(app.get("plotly_chart")) == 1
+        assert not app.warning
+        assert not app.error
+
+    def test_the_address_bar_names_what_is_shown(self):
+        app = run_app()
+        assert dict(app.query_params) == {
+            "checkpoint": "demo",
+            "entity": "book:part-of-the-bargain",
+            "relation": "author",
+            "direction": "tail",
+            "answer": "author:linda-lael-miller",
+        }
+
+    def test_the_candidates_say_what_is_known_and_what_users_change(self):
+        frame = table(run_app())
+        assert list(frame.columns) == ["rank", "answer", "score", "known", "without", "lift"]
+        row = frame[frame["answer"] == "Linda Lael Miller"].iloc[0]
+        assert row["known"] == "test"
+
+    def test_everything_can_be_downloaded(self):
+        app = run_app()
+        assert [button.label for button in cast(Any, app.get("download_button"))] == [
+            "Page (HTML)", "Figure (SVG)", "Users (CSV)", "Paths (CSV)", "Numbers (JSON)"
+        ]  # fmt: skip
+
+    def test_the_proof_stands_below(self):
+        text = said(run_app())
+        assert "Σ weights = 1.000000" in text
+        assert "Σ contributions =" in text
+        assert "run " in text
+
+    def test_nothing_is_called_a_probability(self):
+        assert "probab" not in said(run_app())
+
+    def test_unusable_runs_are_listed_with_the_reason(self):
+        text = said(run_app())
+        assert "**unfinished**: model.safetensors is missing (training is running)" in text
+        assert "**garbled**: run.json is not readable" in text
+
+
+@pytest.mark.usefixtures("checkpoints")
+class TestAsking:
+    def test_the_paper_s_second_case_is_one_click(self):
+        app = run_app()
+        checked(app, app.button(key="upgan_case_1").click())
+        assert "The Riftwar Cycle — has sub-series — The Serpentwar Saga" in said(app)
+        assert app.query_params["entity"] == "series:riftwar"
+
+    def test_a_random_question_answers(self):
+        app = run_app()
+        checked(app, app.button(key="upgan_case_random").click())
+        assert "answer" not in app.query_params
+        assert len(app.get("iframe")) == 1
+
+    def test_search_and_choose_another_entity(self):
+        app = run_app()
+        checked(app, app.text_input(key=SEARCH).set_value("feist"))
+        (matches,) = app.radio
+        assert "Raymond E" in matches.options[0]
+        checked(app, matches.set_value("author:feist"))
+        assert app.query_params["entity"] == "author:feist"
+        assert app.query_params["direction"] == "head"
+        assert app.selectbox(key=QUESTION).value == ("author", "head")
+        assert not app.radio
+        assert app.text_input(key=SEARCH).value == ""
+
+    def test_search_without_a_match_says_so(self):
+        app = run_app()
+        checked(app, app.text_input(key=SEARCH).set_value("zzz"))
+        assert "No name holds “zzz”" in said(app)
+
+    def test_both_directions(self):
+        app = run_app(checkpoint="demo", entity="author:feist", relation="author", direction="head")
+        assert "“? — author — Raymond E. Feist”" in said(app)
+        app = run_app(checkpoint="demo", entity="book:magician", relation="author", direction="tail")
+        assert "“Magician — author — ?”" in said(app)
+
+    def test_switch_the_relation(self):
+        app = run_app()
+        options = app.selectbox(key=QUESTION).options
+        assert "Part of the Bargain — has sub-series — ?" not in options
+        checked(app, app.selectbox(key=QUESTION).select_index(options.index("Part of the Bargain — genre — ?")))
+        assert app.query_params["relation"] == "genre"
+        assert "“Part of the Bargain — genre — ?”" in said(app)
+
+    def test_all_relations(self):
+        app = run_app()
+        checked(app, app.toggle(key="upgan_widget_all").set_value(True))
+        assert "? — has sub-series — Part of the Bargain" in app.selectbox(key=QUESTION).options
+
+    def test_another_candidate_is_explained(self):
+        app = run_app()
+        link = {**dict(app.query_params), "answer": "author:feist"}
+        app = run_app(**link)
+        assert "“Raymond E. Feist” is ranked" in said(app)
+
+    def test_more_and_fewer_candidates(self):
+        app = run_app()
+        checked(app, app.slider(key="upgan_widget_k").set_value(15))
+        assert len(table(app)) >= 15
+
+    def test_hide_known_answers(self):
+        app = run_app(checkpoint="demo", entity="author:feist", relation="author", direction="head")
+        assert "train" in list(table(app)["known"])
+        checked(app, app.toggle(key="upgan_widget_hide_known").set_value(True))
+        assert not table(app)["known"].any()
+
+    def test_sorting_users_by_contribution(self):
+        app = run_app()
+        order = app.segmented_control(key="upgan_widget_order") if hasattr(app, "segmented_control") else None
+        checked(app, order.set_value("contribution") if order is not None else None)
+        assert len(app.get("plotly_chart")) == 1
+
+    def test_a_link_reopens_the_same_view(self):
+        first = run_app(
+            checkpoint="demo", entity="book:eye", relation="genre", direction="tail", answer="genre:fantasy"
+        )
+        again = run_app(**dict(first.query_params))
+        assert said(first) == said(again)
+
+    def test_the_back_button_brings_the_old_question_back(self):
+        app = run_app()
+        before = dict(app.query_params)
+        checked(app, app.button(key="upgan_case_1").click())
+        for name, value in before.items():
+            app.query_params[name] = value
+        checked(app)
+        assert "Part of the Bargain — author — Linda Lael Miller" in said(app)
+
+
+@pytest.mark.usefixtures("checkpoints")
+class TestOddities:
+    def test_no_user_reaches_the_target(self):
+        app = run_app(checkpoint="demo", entity="book:lonely", relation="author", direction="tail")
+        assert "No user reaches this entity" in said(app)
+        assert len(app.get("iframe")) == 1
+
+    def test_a_model_without_users_still_ranks(self):
+        app = run_app(checkpoint="plain")
+        assert len(table(app)) == 10
+        assert "only upgan runs can be explained" in said(app)
+
+    def test_a_damaged_run_says_what_is_wrong(self):
+        app = run_app(checkpoint="truncated")
+        assert "truncated or changed since training" in said(app)
+        checked(app, app.selectbox(key="upgan_widget_checkpoint").select("demo"))
+        assert "Linda Lael Miller" in said(app)
+
+    def test_switching_checkpoints_starts_with_its_own_question(self):
+        app = run_app(checkpoint="demo", entity="book:eye", relation="genre", direction="tail")
+        checked(app, app.selectbox(key="upgan_widget_checkpoint").select("plain"))
+        assert app.query_params["checkpoint"] == "plain"
+        assert app.query_params["entity"] == "book:part-of-the-bargain"
+
+    @pytest.mark.parametrize("name", ["../../etc", "/etc/passwd", "<script>alert(1)</script>", "..", "", "unfinished"])
+    def test_a_checkpoint_outside_the_list_is_not_opened(self, name):
+        app = run_app(checkpoint=name)
+        if name:
+            assert "Showing another one." in said(app)
+        assert app.query_params["checkpoint"] == "demo"
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [("entity", value) for value in (*HOSTILE, "x" * 3000, "%00")]
+        + [(name, HOSTILE[0]) for name in ("relation", "answer", "direction")],
+    )
+    def test_hostile_links_get_a_friendly_answer(self, name, value):
+        value = value.encode("utf-8", "replace").decode()
+        link = {"checkpoint": "demo", "entity": "book:eye", "relation": "genre", "direction": "tail", name: value}
+        app = run_app(**link)
+        assert len(app.warning) >= 1
+        assert len(app.get("iframe")) == 1
+        for message in app.warning:
+            assert "<" not in message.value.replace("\\<", "")
+
+
+def test_no_checkpoint_at_all(tmp_path, monkeypatch):
+    monkeypatch.setenv("UPGAN_CHECKPOINTS", str(tmp_path))
+    app = run_app()
+    assert "There is no checkpoint to ask yet." in said(app)
+    assert "upgan data demo" in app.code[0].value
+    assert "--preset demo" in app.code[0].value
+
+
+def test_only_broken_checkpoints(checkpoints, tmp_path, monkeypatch):
+    shutil.copytree(checkpoints / "unfinished", tmp_path / "unfinished")
+    monkeypatch.setenv("UPGAN_CHECKPOINTS", str(tmp_path))
+    assert "**unfinished**: model.safetensors is missing" in said(run_app())
+
+
+@pytest.fixture(scope="module")
+def hostile_root(tmp_path_factory) -> Path:
+    root: Path = tmp_path_factory.mktemp("hostile")
+    names = [
+        "book:part-of-the-bargain", "author:linda-lael-miller", "book:just-kate", "book:snowflakes", "author:feist",
+        "author",
+    ]  # fmt: skip
+    labels = [label.encode("utf-8", "ignore").decode() for label in HOSTILE]
+    make_run(root / "<b>*run*", labels=dict(zip(names, labels, strict=True)))
+    return root
+
+
+def test_hostile_labels_are_shown_as_they_are(hostile_root, monkeypatch):
+    monkeypatch.setenv("UPGAN_CHECKPOINTS", str(hostile_root))
+    app = run_app(
+        checkpoint="<b>*run*", entity="book:part-of-the-bargain", relation="author", direction="tail",
+        answer="author:linda-lael-miller",
+    )  # fmt: skip
+    assert "<script>alert(1)</script>" in said(app)
+    for kind in (app.markdown, app.caption, app.subheader, app.info):
+        for element in kind:
+            assert "<script" not in element.value.replace("\\<", "")
+            assert "](http" not in element.value
+    assert "<script>alert(1)</script> — " in app.selectbox(key=QUESTION).options[0]
+    checked(app, app.text_input(key=SEARCH).set_value("bold"))
+    assert app.radio[0].options[0].startswith("\\*\\*bold\\*\\*")

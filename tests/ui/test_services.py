@@ -1,0 +1,195 @@
+"""The app's use cases, without Streamlit."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+import upgan
+from tests.render import samples
+from ui import exports, services
+from ui.components.text import plain
+from ui.runs import checkpoint_root, list_runs
+from ui.services import Question
+from upgan.errors import QueryError
+
+
+@pytest.fixture(scope="module")
+def predictor(made_runs):
+    return upgan.load(made_runs / "demo")
+
+
+def bargain(**changes) -> Question:
+    question = Question("demo", "book:part-of-the-bargain", "author", "tail", "author:linda-lael-miller")
+    return dataclasses.replace(question, **changes)
+
+
+def test_runs_are_listed_with_what_is_wrong_with_them(made_runs):
+    entries = {entry.name: entry for entry in list_runs(made_runs)}
+    assert set(entries) == {"demo", "plain", "unfinished", "garbled", "truncated"}
+    assert entries["demo"].problem is None
+    assert (entries["demo"].mrr, entries["demo"].model, entries["demo"].dataset) == (0.5, "upgan", "tiny books")
+    assert "is missing (training is running)" in (entries["unfinished"].problem or "")
+    assert "run.json is not readable" in (entries["garbled"].problem or "")
+    assert next(iter(list_runs(made_runs))).name == "demo"
+    assert "0.500" in entries["demo"].summary()
+
+
+def test_a_changed_run_gets_another_stamp(made_runs, tmp_path):
+    shutil.copytree(made_runs / "demo", tmp_path / "demo")
+    before = list_runs(tmp_path)[0].stamp
+    with (tmp_path / "demo" / "model.safetensors").open("ab") as stream:
+        stream.write(b"x")
+    assert list_runs(tmp_path)[0].stamp != before
+
+
+def test_no_folder_means_no_runs(tmp_path, monkeypatch):
+    assert list_runs(tmp_path / "nowhere") == []
+    monkeypatch.setenv("UPGAN_CHECKPOINTS", str(tmp_path))
+    assert checkpoint_root() == tmp_path
+
+
+def test_paper_cases_are_found_by_their_labels(predictor):
+    first, second = services.paper_cases(predictor, "demo")
+    assert first.question == bargain()
+    assert first.text == "Part of the Bargain — author — ?"
+    assert second.text == "The Riftwar Cycle — has sub-series — ?"
+    assert second.question.answer == "series:serpentwar"
+
+
+def test_first_question_is_the_first_case(predictor):
+    assert services.first_question(predictor, "demo") == bargain()
+
+
+def test_random_question_is_a_held_out_fact_and_repeatable(predictor):
+    first = services.random_question(predictor, "demo", seed=4)
+    assert first == services.random_question(predictor, "demo", seed=4)
+    assert first.answer is None
+    assert first.entity in predictor.dataset.entity_index
+
+
+def test_choices_are_sentences_limited_to_what_this_kind_has(predictor):
+    texts = services.choices(predictor, bargain(), everything=False)
+    assert texts["author", "tail"] == "Part of the Bargain — author — ?"
+    assert ("has_sub_series", "tail") not in texts
+    everything = services.choices(predictor, bargain(), everything=True)
+    assert len(everything) == 2 * len(predictor.relations)
+    assert everything["has_sub_series", "head"] == "? — has sub-series — Part of the Bargain"
+
+
+def test_the_question_asked_is_always_among_the_choices(predictor):
+    odd = bargain(relation="has_sub_series", direction="head")
+    assert ("has_sub_series", "head") in services.choices(predictor, odd, everything=False)
+
+
+def test_another_entity_keeps_the_relation_where_it_fits(predictor):
+    assert services.about(predictor, "demo", "book:eye", bargain()).relation == "author"
+    feist = services.about(predictor, "demo", "author:feist", bargain())
+    assert (feist.relation, feist.direction) == ("author", "head")
+    wheel = services.about(predictor, "demo", "series:wheel")
+    assert (wheel.relation, wheel.direction) == ("series", "head")
+
+
+def test_candidates_both_directions(predictor):
+    tails = services.candidates(predictor, bargain(), 5, hide_known=False)
+    heads = services.candidates(predictor, bargain(entity="author:feist", direction="head"), 5, hide_known=False)
+    assert [row["rank"] for row in tails.rows] == [1, 2, 3, 4, 5]
+    assert len(heads.rows) == 5
+
+
+def test_hiding_known_answers_fills_the_list_up(predictor):
+    question = bargain(entity="author:feist", direction="head", answer=None)
+    everything = services.candidates(predictor, question, 18, hide_known=False)
+    known = [row["id"] for row in everything.rows if row["known"]]
+    assert len(known) == 3
+    hidden = services.candidates(predictor, question, 6, hide_known=True)
+    assert len(hidden.rows) == 6
+    assert not {row["id"] for row in hidden.rows} & set(known)
+    above = [row for row in everything.rows if row["known"] and row["rank"] < hidden.rows[-1]["rank"]]
+    assert hidden.hidden == len(above)
+
+
+def test_the_explained_answer_joins_the_list_where_it_is_not_among_the_best(predictor):
+    found = services.candidates(predictor, bargain(), 1, hide_known=False)
+    last = services.candidates(predictor, bargain(), 18, hide_known=False).rows[-1]["id"]
+    explanation = services.explain(predictor, bargain(), last, 5)
+    rows = services.with_answer(found, explanation).rows
+    assert [row["id"] for row in rows] == [found.rows[0]["id"], last]
+    assert rows[-1]["rank"] == 18
+    assert services.with_answer(services.Candidates(rows, 0), explanation).rows == rows
+
+
+def test_explanations_add_up(predictor):
+    explanation = services.explain(predictor, bargain(), "author:linda-lael-miller", 5)
+    assert sum(user.weight for user in explanation.users) == pytest.approx(1)
+    assert abs(explanation.residual) < 1e-9
+
+
+def test_unknown_answers_are_refused_in_words(predictor):
+    with pytest.raises(QueryError, match="no entity"):
+        services.explain(predictor, bargain(), "<script>", 5)
+
+
+@pytest.mark.parametrize(
+    ("link", "expected"),
+    [
+        ({"entity": "nope"}, "entity “nope”"),
+        ({"entity": "../../etc/passwd"}, "entity “../../etc/passwd”"),
+        ({"entity": "book:eye", "relation": "<script>"}, "relation “<script>”"),
+        ({"entity": "book:eye", "relation": "author", "direction": "sideways"}, "direction “sideways”"),
+        ({"entity": "book:eye", "relation": "author", "answer": "\x00\u202e"}, "answer “"),
+        ({"relation": "author"}, "names no entity"),
+        ({"entity": "x" * 5000}, "x…"),
+    ],
+)
+def test_links_with_unknown_parts_say_so(predictor, link, expected):
+    first = services.first_question(predictor, "demo")
+    question, problems = services.read_link(predictor, "demo", link, first)
+    assert any(expected in problem for problem in problems), problems
+    assert question.entity in predictor.dataset.entity_index
+    assert question.relation in predictor.dataset.relation_index
+    assert all(len(problem) < 200 for problem in problems)
+
+
+def test_links_reopen_what_they_name(predictor):
+    question = Question("demo", "author:feist", "author", "head", "book:magician")
+    assert services.read_link(predictor, "demo", question.parameters(), bargain()) == (question, [])
+
+
+def test_csv_is_readable_and_starts_no_formula():
+    explanation = samples.hostile()
+    text = exports.to_csv(exports.path_rows(explanation, {}), ["user", "path", "factors", "weight"])
+    rows = list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"))))
+    assert len(rows) == len(explanation.paths)
+    assert "<script>alert(1)</script>" in rows[0]["path"]
+    table = exports.to_csv([{"user": "=1+1"}, {"user": "@x"}, {"user": "u,1\n2"}], ["user"])
+    assert table.splitlines()[1:] == ["'=1+1", "'@x", '"u,1 2"']
+
+
+def test_user_rows_hold_every_user():
+    rows = exports.user_rows(samples.bargain())
+    assert len(rows) == 23
+    assert rows[0] == {"user": "77OC0", "weight": 0.31, "contribution": 0.52, "paths": 1}
+    assert len(exports.evidence_rows(samples.bargain(), {})) == 4
+
+
+@pytest.mark.parametrize("label", samples.HOSTILE)
+def test_plain_leaves_no_markdown(label):
+    escaped = plain(label)
+    for sign in "*_`[]<>$:#~|(!":
+        assert f"\\{sign}" in escaped or sign not in label
+
+
+def test_services_need_neither_streamlit_nor_torch():
+    code = (
+        "import sys, ui.services, ui.search, ui.runs, ui.exports, ui.charts;"
+        "bad = {'streamlit', 'torch', 'plotly', 'pyvis'} & set(sys.modules); print(bad); sys.exit(bool(bad))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

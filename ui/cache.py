@@ -1,0 +1,108 @@
+"""The app's only caches. Keys are what decides the content: the run's files and fingerprints, never a name alone."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from ui import services
+from ui.runs import RunEntry
+from ui.search import SearchIndex
+from ui.services import Candidates, Case, Question
+from upgan.explanation import Explanation
+from upgan.render.figure import figure
+from upgan.render.graph_html import frame_height, graph_html
+from upgan.render.styles import Theme
+
+if TYPE_CHECKING:
+    from upgan.predictor import Predictor
+
+Stamp = tuple[tuple[int, int], ...]
+
+
+def predictor(entry: RunEntry) -> Predictor:
+    """The opened run; at most two stay in memory. Raises UpganError where it cannot be opened."""
+    return _predictor(str(entry.path), entry.stamp)
+
+
+@st.cache_resource(max_entries=2, show_spinner="Opening the checkpoint …")
+def _predictor(path: str, stamp: Stamp) -> Predictor:
+    # torch comes in here, not when the page's script is read: the first paint need not wait for it.
+    import upgan
+
+    _warm_up()
+    return upgan.load(path)
+
+
+@st.cache_resource(show_spinner=False)
+def _warm_up() -> None:
+    """Import what the drawings need (over half a second) beside the import of torch, once."""
+    threading.Thread(target=_import_drawing, name="upgan-warm-up", daemon=True).start()
+
+
+def _import_drawing() -> None:
+    with contextlib.suppress(ImportError):  # the drawing itself will say what is missing
+        import pyvis.network  # noqa: F401
+
+
+def search_index(opened: Predictor) -> SearchIndex:
+    """Names of the dataset's entities, ready for the live search."""
+    return _search_index(opened.dataset.fingerprint, opened)
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _search_index(fingerprint: str, _opened: Predictor) -> SearchIndex:
+    return services.search_index(_opened.dataset)
+
+
+def cases(opened: Predictor, checkpoint: str) -> list[Case]:
+    """The paper's cases that this dataset holds."""
+    return _cases(opened.dataset.fingerprint, checkpoint, opened)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _cases(fingerprint: str, checkpoint: str, _opened: Predictor) -> list[Case]:
+    return services.paper_cases(_opened, checkpoint)
+
+
+def candidates(opened: Predictor, question: Question, k: int, *, hide_known: bool) -> Candidates:
+    """Ranked candidates of a question."""
+    key = (question.entity, question.relation, question.direction)
+    return _candidates(opened.fingerprint, opened.dataset.fingerprint, key, k, hide_known, opened, question)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _candidates(
+    run: str, data: str, key: tuple[str, ...], k: int, hide_known: bool, _opened: Predictor, _question: Question
+) -> Candidates:
+    return services.candidates(_opened, _question, k, hide_known=hide_known)
+
+
+def explanation(opened: Predictor, question: Question, answer: str, top_users: int) -> Explanation:
+    """Why an answer stands where it does. Raises QueryError where the run cannot say."""
+    key = (question.entity, question.relation, question.direction, answer)
+    return _explanation(opened.fingerprint, opened.dataset.fingerprint, key, top_users, opened, question)
+
+
+@st.cache_resource(max_entries=64, show_spinner="Tracing the users' paths …")
+def _explanation(
+    run: str, data: str, key: tuple[str, ...], top_users: int, _opened: Predictor, _question: Question
+) -> Explanation:
+    return services.explain(_opened, _question, key[-1], top_users)
+
+
+def graph(opened: Predictor, question: Question, shown: Explanation, theme: Theme) -> tuple[str, int]:
+    """The interactive figure as a document, and the height of its frame."""
+    key = (question.entity, question.relation, question.direction, shown.answer.id)
+    return _graph(opened.fingerprint, opened.dataset.fingerprint, key, shown.top_users, theme, opened, shown)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _graph(
+    run: str, data: str, key: tuple[str, ...], top_users: int, theme: Theme, _opened: Predictor, _shown: Explanation
+) -> tuple[str, int]:
+    spec = figure(_shown, relation_labels=services.relation_labels(_opened.dataset))
+    return graph_html(spec, theme), frame_height(spec)

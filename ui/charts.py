@@ -1,0 +1,103 @@
+"""Explanation -> plotly figure: how heavy each user is, and what each one does to the score."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, Any, Literal
+
+from upgan.explanation import Explanation, UserShare
+from upgan.render.styles import EDGE_STYLES, NODE_STYLES
+from upgan.render.words import clean, coefficient, shorten, signed, user_noun
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+Order = Literal["weight", "contribution"]
+_MOST = 15
+_UP, _DOWN = NODE_STYLES["entity"].fill, EDGE_STYLES["prediction"].color["light"]
+
+#: Plotly's own buttons: no sending to a cloud, pictures as SVG.
+CONFIG: dict[str, Any] = {
+    "displaylogo": False,
+    "showSendToCloud": False,
+    "modeBarButtonsToRemove": ["select2d", "lasso2d", "zoom2d", "pan2d", "autoScale2d"],
+    "toImageButtonOptions": {"format": "svg", "filename": "upgan-users"},
+}
+
+
+def users_chart(explanation: Explanation, order: Order) -> Figure:
+    """Two bars for each user side by side: weight (they sum to 1) and signed part of the score."""
+    # plotly takes a third of a second to import; a page without this chart need not wait.
+    import plotly.graph_objects as go
+    from plotly.subplots import make_subplots
+
+    shares = sorted(explanation.users, key=lambda share: -_size(share, order))
+    shown, rest = shares[:_MOST], shares[_MOST:]
+    names = [_name(share.id) for share in shown]
+    weights = [share.weight for share in shown]
+    parts = [share.contribution for share in shown]
+    if rest:
+        names.append(f"{len(rest):,} more")
+        weights.append(sum(share.weight for share in rest))
+        parts.append(sum(share.contribution for share in rest))
+    # Positions instead of names on the axis: two ids that look alike must not fall into one bar.
+    rows = list(range(len(names)))
+    figure = make_subplots(
+        rows=1, cols=2, shared_yaxes=True, horizontal_spacing=0.04, subplot_titles=("weight", "part of the score")
+    )
+    common: dict[str, Any] = {"y": rows, "orientation": "h", "textposition": "auto", "cliponaxis": False}
+    figure.add_trace(
+        go.Bar(
+            x=weights,
+            text=[coefficient(value) for value in weights],
+            marker={"color": NODE_STYLES["user"].fill, "line": {"color": "#8a8000", "width": 1}},
+            textfont={"color": "#1f2328"},
+            customdata=names,
+            hovertemplate="%{customdata}<br>weight %{x:.4f}<extra></extra>",
+            **common,
+        ),
+        row=1,
+        col=1,
+    )
+    figure.add_trace(
+        go.Bar(
+            x=parts,
+            text=[signed(value) for value in parts],
+            marker={"color": [_UP if value >= 0 else _DOWN for value in parts]},
+            customdata=names,
+            hovertemplate="%{customdata}<br>part of the score %{x:+.4f}<extra></extra>",
+            **common,
+        ),
+        row=1,
+        col=2,
+    )
+    figure.update_yaxes(autorange="reversed", tickvals=rows, ticktext=names, row=1, col=1)
+    figure.update_xaxes(zeroline=True, zerolinewidth=1, fixedrange=True, nticks=5)
+    figure.update_yaxes(fixedrange=True)
+    figure.update_layout(
+        height=95 + 26 * len(names),
+        margin={"l": 8, "r": 8, "t": 34, "b": 24},
+        showlegend=False,
+        bargap=0.25,
+        uirevision=explanation.run_fingerprint,
+    )
+    return figure
+
+
+def users_chart_words(explanation: Explanation) -> str:
+    """The chart's takeaway for who cannot see it."""
+    top = explanation.users[0]
+    noun = user_noun(explanation.simulated_users, 1)
+    return (
+        f"Weight and part of the score of each {noun}; the heaviest, {clean(top.id)}, has weight "
+        f"{coefficient(top.weight)} and changes the score by {signed(top.contribution)}."
+    )
+
+
+def _size(share: UserShare, order: Order) -> float:
+    return share.weight if order == "weight" else abs(share.contribution)
+
+
+def _name(user: str) -> str:
+    # plotly reads a small HTML in texts; an id must stay an id.
+    return escape(shorten(clean(user), 18))

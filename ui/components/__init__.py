@@ -1,0 +1,1 @@
+"""One widget each: what it shows and what it returns; no widget knows another."""

@@ -1,0 +1,106 @@
+"""The ranked candidates; choosing a row explains it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from ui.services import Candidates
+from upgan.render.words import MINUS, clean
+
+_K = "upgan_widget_k"
+_HIDE = "upgan_widget_hide_known"
+
+
+def settings() -> tuple[int, bool]:
+    """How many candidates, and whether known answers are left out (the controls stand below the table)."""
+    k = st.session_state.get(_K, 10)
+    return min(100, max(5, int(k))), bool(st.session_state.get(_HIDE, False))
+
+
+def controls() -> None:
+    """The slider and the switch that ``settings`` reads."""
+    st.slider("Candidates shown", 5, 50, 10, step=5, key=_K, persist_state="session")
+    st.toggle(
+        "Hide known answers",
+        key=_HIDE,
+        persist_state="session",
+        help="Leaves out answers that the dataset already holds, in training, validation or test data.",
+    )
+
+
+def table(found: Candidates, turn: str, answer: str | None, on_choose: Callable[[str], None]) -> None:
+    """The candidates as a table, ``answer`` chosen in it; another choice calls ``on_choose``.
+
+    A new ``turn`` makes a new table, whose choice starts at ``answer``.
+    """
+    rows = found.rows
+    if not rows:
+        st.info("Every candidate is a known answer. Switch “Hide known answers” off to see them.")
+        return
+    ids = [row["id"] for row in rows]
+    position = ids.index(answer) if answer in ids else 0
+    digest = hashlib.sha1("\n".join([turn, *map(str, ids)]).encode("utf-8", "replace")).hexdigest()[:16]
+    key = f"upgan_candidates_{digest}"
+
+    def take() -> None:
+        chosen = st.session_state[key]["selection"]["rows"]
+        if chosen and 0 <= chosen[0] < len(ids):
+            on_choose(ids[chosen[0]])
+
+    st.dataframe(
+        _frame(rows),
+        hide_index=True,
+        height=min(35 * len(rows) + 38, 424),
+        key=key,
+        on_select=take,
+        selection_mode="single-row-required",
+        selection_default={"selection": {"rows": [position]}},
+        column_config=_columns(),
+        alt="Ranked candidates with score, whether each is already known, and the rank without users",
+    )
+    if found.hidden:
+        st.caption(f"{found.hidden:,} known answer{'' if found.hidden == 1 else 's'} hidden among these ranks.")
+
+
+def _frame(rows: tuple[dict[str, object], ...]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "rank": [row["rank"] for row in rows],
+            "answer": [clean(str(row["label"])) or clean(str(row["id"])) for row in rows],
+            "score": [row["score"] for row in rows],
+            "known": [row["known"] or "" for row in rows],
+            "without": [row["rank_without_users"] for row in rows],
+            "lift": [_lift(row) for row in rows],
+        }
+    )
+
+
+def _lift(row: dict[str, object]) -> str:
+    """Places gained through the users, with a sign; text, because a number column would print "+0"."""
+    without, rank = row["rank_without_users"], row["rank"]
+    if not isinstance(without, int) or not isinstance(rank, int):
+        return ""
+    return f"{without - rank:+,}".replace("-", MINUS) if without != rank else "0"
+
+
+def _columns() -> dict[str, Any]:
+    column = st.column_config
+    return {
+        "rank": column.NumberColumn("#", width=34, help="Rank among all entities; 1 is the model's first choice."),
+        "answer": column.TextColumn("Answer", width=138, help="Choose a row to see why it stands there."),
+        "score": column.NumberColumn(
+            "Score", format="%.2f", width=54, help="The model's raw score: it orders candidates and is no probability."
+        ),
+        "known": column.TextColumn(
+            "Known", width=56, help="In which part of the dataset this answer stands; empty: it would be new."
+        ),
+        "without": column.NumberColumn("Without", width=62, help="The rank without the users' part of the query."),
+        "lift": column.TextColumn(
+            "Lift", alignment="right", width=44, help="Places that the users move this answer up (+) or down (−)."
+        ),
+    }

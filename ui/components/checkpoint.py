@@ -1,0 +1,59 @@
+"""Which checkpoint is asked, how good it is, and why others cannot be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+from ui.components.text import plain
+from ui.runs import RunEntry
+from upgan.data.dataset import KGDataset
+from upgan.render.words import clean, user_noun
+
+_KEY = "upgan_widget_checkpoint"
+_COMMANDS = """upgan data demo --out data/demo
+upgan train data/demo --preset demo --run checkpoints/demo"""
+
+
+def choose(entries: Sequence[RunEntry], chosen: str, on_choose: Callable[[str], None]) -> None:
+    """The checkpoint in use, and behind it the list of all; a choice calls ``on_choose`` before the page runs again."""
+    ready = {entry.name: clean(entry.summary()) for entry in entries if entry.problem is None}
+    # The list follows the question (a link may have changed it), not the other way round.
+    st.session_state[_KEY] = chosen
+    st.selectbox(
+        "Checkpoint",
+        list(ready),
+        format_func=lambda name: ready.get(name, name),
+        key=_KEY,
+        on_change=lambda: on_choose(st.session_state[_KEY]),
+        help="A trained model with its data. MRR, the mean reciprocal rank, says how high the right answer stands in "
+        "the list on held-out facts: 1 is always first, 0.5 is second on average.",
+    )
+
+
+def facts(dataset: KGDataset) -> None:
+    """The size of the data behind the checkpoint."""
+    users = user_noun(dataset.simulated_users, dataset.num_users)
+    st.caption(
+        f"{dataset.num_entities:,} entities · {dataset.num_relations:,} relations · {dataset.num_users:,} {users}"
+    )
+
+
+def broken(entries: Sequence[RunEntry]) -> None:
+    """Runs that cannot be opened are said, not hidden."""
+    problems = [entry for entry in entries if entry.problem is not None]
+    if not problems:
+        return
+    one = len(problems) == 1
+    with st.expander(f"{len(problems)} folder{'' if one else 's'} here cannot be opened", icon=":material/warning:"):
+        for entry in problems:
+            st.markdown(f"**{plain(clean(entry.name))}**: {plain(clean(entry.problem or ''))}")
+
+
+def none_at_all(root: str) -> None:
+    """The first thing to do where there is no checkpoint."""
+    st.info("There is no checkpoint to ask yet.", icon=":material/hub:")
+    st.markdown("Two commands make one from the embedded book catalogue; the second takes about two minutes:")
+    st.code(_COMMANDS, language="bash")
+    st.caption(f"Looked in {plain(clean(root))}. Then reload this page.")

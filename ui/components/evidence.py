@@ -1,0 +1,134 @@
+"""Users, paths and evidence of an explanation as charts and tables, and everything as files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+import pandas as pd
+import streamlit as st
+
+from ui import exports
+from ui.charts import CONFIG, users_chart, users_chart_words
+from upgan.explanation import Explanation
+from upgan.render.figure import figure
+from upgan.render.page import page
+from upgan.render.svg import svg
+from upgan.render.words import user_noun
+
+_ORDER = "upgan_widget_order"
+_MOST_ROWS = 500
+
+
+def users(explanation: Explanation) -> None:
+    """How heavy each user is, and what each one does to the score."""
+    noun = user_noun(explanation.simulated_users)
+    if not explanation.users:
+        st.caption(f"There are no {noun} behind this answer.")
+        return
+    order = st.segmented_control(
+        "Sort by",
+        ["weight", "contribution"],
+        default="weight",
+        key=_ORDER,
+        persist_state="session",
+        format_func=lambda name: {"weight": "weight", "contribution": "part of the score"}[name],
+        help="A heavy user is not always an influential one: the weight says how much of the target's user part "
+        "comes from someone, the part of the score says which way and how far that pushes this answer.",
+    )
+    st.plotly_chart(
+        users_chart(explanation, "contribution" if order == "contribution" else "weight"),
+        key="upgan_users_chart",
+        config=CONFIG,
+        alt=users_chart_words(explanation),
+    )
+    st.dataframe(
+        pd.DataFrame(exports.user_rows(explanation)[:_MOST_ROWS]),
+        hide_index=True,
+        height=min(35 * len(explanation.users) + 38, 320),
+        column_config={
+            "user": st.column_config.TextColumn(user_noun(explanation.simulated_users, 1)),
+            "weight": st.column_config.NumberColumn("weight", format="%.4f", help="All weights sum to 1."),
+            "contribution": st.column_config.NumberColumn(
+                "part of the score", format="%+.4f", help="All parts sum to score minus score without users."
+            ),
+            "paths": st.column_config.NumberColumn("paths drawn", help="0: not among the users of the figure."),
+        },
+        alt=f"All {noun} with weight and part of the score",
+    )
+
+
+def paths(explanation: Explanation, labels: Mapping[str, str]) -> None:
+    """By which ways the shown users speak for the target."""
+    noun = user_noun(explanation.simulated_users, 1)
+    if not explanation.paths:
+        st.caption(f"No path from a {noun} to the target.")
+        return
+    _chains(
+        exports.path_rows(explanation, labels),
+        "attention α along the path",
+        "Each α is the share of what a node takes from this neighbour; their product is the path's weight.",
+        f"Paths from each {noun} to the target",
+    )
+
+
+def evidence(explanation: Explanation, labels: Mapping[str, str]) -> None:
+    """By which ways the answer reached the shown users."""
+    noun = user_noun(explanation.simulated_users, 1)
+    if not explanation.evidence:
+        st.caption(f"The answer reached none of the {user_noun(explanation.simulated_users)} shown.")
+        return
+    _chains(
+        exports.evidence_rows(explanation, labels),
+        "coefficients along the path",
+        "Each coefficient is one part of all that a node collects: 1 / number of its parts.",
+        f"How the answer reached each {noun}",
+    )
+
+
+def downloads(explanation: Explanation, labels: Mapping[str, str]) -> None:
+    """The case study as files; each is made only when it is asked for."""
+    users_csv = ["user", "weight", "contribution", "paths"]
+    paths_csv = ["kind", "user", "path", "factors", "weight"]
+
+    def path_table() -> str:
+        rows = [{"kind": "path", **row} for row in exports.path_rows(explanation, labels)]
+        rows += [{"kind": "evidence", **row} for row in exports.evidence_rows(explanation, labels)]
+        return exports.to_csv(rows, paths_csv)
+
+    def document() -> str:
+        return json.dumps(explanation.to_dict(), ensure_ascii=False, indent=2)
+
+    files = (
+        ("Page", "upgan-case.html", "text/html", lambda: page(explanation, relation_labels=labels)),
+        ("Figure", "upgan-case.svg", "image/svg+xml", lambda: svg(figure(explanation, relation_labels=labels))),
+        ("Users", "upgan-users.csv", "text/csv", lambda: exports.to_csv(exports.user_rows(explanation), users_csv)),
+        ("Paths", "upgan-paths.csv", "text/csv", path_table),
+        ("Numbers", "upgan-case.json", "application/json", document),
+    )
+    with st.container(horizontal=True):
+        for label, name, mime, make in files:
+            st.download_button(
+                f"{label} ({name.rsplit('.', 1)[1].upper()})",
+                make,
+                file_name=name,
+                mime=mime,
+                key=f"upgan_download_{name}",
+                icon=":material/download:",
+                on_click="ignore",
+            )
+
+
+def _chains(rows: list[dict[str, object]], factors: str, meaning: str, alt: str) -> None:
+    st.dataframe(
+        pd.DataFrame(rows[:_MOST_ROWS]),
+        hide_index=True,
+        height=min(35 * len(rows) + 38, 400),
+        column_config={
+            "user": None,
+            "path": st.column_config.TextColumn("path", width="large"),
+            "factors": st.column_config.TextColumn(factors, help=meaning),
+            "weight": st.column_config.NumberColumn("weight", format="%.4f", help="Product of the path's α."),
+        },
+        alt=alt,
+    )

@@ -1,0 +1,60 @@
+"""The tables of an explanation as rows and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+
+from upgan.explanation import EvidencePath, Explanation, UserPath
+from upgan.render.page import path_words
+from upgan.render.words import clean, coefficient
+
+# A spreadsheet would run a cell that starts with one of these as a formula.
+_FORMULA = ("=", "+", "-", "@", "\t")
+
+
+def user_rows(explanation: Explanation) -> list[dict[str, object]]:
+    """One row for each reached user, heaviest first."""
+    drawn: dict[str, int] = {}
+    for path in explanation.paths:
+        drawn[path.nodes[0].id] = drawn.get(path.nodes[0].id, 0) + 1
+    return [
+        {"user": share.id, "weight": share.weight, "contribution": share.contribution, "paths": drawn.get(share.id, 0)}
+        for share in explanation.users
+    ]
+
+
+def path_rows(explanation: Explanation, labels: Mapping[str, str]) -> list[dict[str, object]]:
+    """One row for each path from a user to the target."""
+    return [_row(path.nodes[0].id, path, path.alphas, labels) | {"weight": path.weight} for path in explanation.paths]
+
+
+def evidence_rows(explanation: Explanation, labels: Mapping[str, str]) -> list[dict[str, object]]:
+    """One row for each path by which the answer reached a user."""
+    return [_row(path.nodes[-1].id, path, path.coefficients, labels) for path in explanation.evidence]
+
+
+def _row(
+    user: str, path: UserPath | EvidencePath, numbers: Sequence[float], labels: Mapping[str, str]
+) -> dict[str, object]:
+    factors = " · ".join(coefficient(number) for number in numbers)
+    return {"user": user, "path": path_words(path, labels), "factors": factors}
+
+
+def to_csv(rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> str:
+    """UTF-8 CSV with a header; text that a spreadsheet would take for a formula is marked as text."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, fieldnames=list(columns), extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({name: _cell(row.get(name, "")) for name in columns})
+    # The mark at the start is what makes Excel read UTF-8.
+    return "\ufeff" + out.getvalue()
+
+
+def _cell(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    text = clean(value)
+    return f"'{text}" if text.startswith(_FORMULA) else text

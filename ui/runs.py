@@ -1,0 +1,111 @@
+"""The checkpoints that can be asked, and why the others cannot; read from small files, no weights are opened."""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+#: Environment variable that names the folder of run folders.
+ROOT_VARIABLE = "UPGAN_CHECKPOINTS"
+_SMALL = 4_000_000
+
+
+@dataclass(frozen=True)
+class RunEntry:
+    """One folder under the checkpoint root. ``problem`` is None where it can be opened."""
+
+    name: str
+    path: Path
+    problem: str | None
+    dataset: str = ""
+    model: str = ""
+    preset: str = ""
+    #: Filtered mean reciprocal rank on test; None where the run has no metrics.
+    mrr: float | None = None
+    state: str = ""
+    #: Changes when the run's files do: a cache key.
+    stamp: tuple[tuple[int, int], ...] = ()
+
+    def chip(self) -> str:
+        """Two words for a button."""
+        return f"{self.name} · MRR {self.mrr:.2f}" if self.mrr is not None else self.name
+
+    def summary(self) -> str:
+        """One line for a list: name, dataset, model, quality."""
+        quality = f"test MRR {self.mrr:.3f}" if self.mrr is not None else "not evaluated"
+        return " · ".join(part for part in (self.name, self.dataset, self.model, quality) if part)
+
+
+def checkpoint_root() -> Path:
+    """The folder of run folders: as the environment says, or ``checkpoints`` beside the app or in the work folder."""
+    chosen = os.environ.get(ROOT_VARIABLE)
+    if chosen:
+        return Path(chosen).expanduser()
+    beside = Path(__file__).resolve().parent.parent / "checkpoints"
+    return beside if beside.is_dir() else Path.cwd() / "checkpoints"
+
+
+def list_runs(root: Path) -> list[RunEntry]:
+    """Every folder that looks like a run, usable ones first, "demo" before the others."""
+    try:
+        folders = [path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    except OSError:
+        return []
+    entries = [_entry(path) for path in folders]
+    return sorted(entries, key=lambda entry: (entry.problem is not None, entry.name != "demo", entry.name))
+
+
+def _entry(path: Path) -> RunEntry:
+    try:
+        return _read(path)
+    except (OSError, ValueError) as error:
+        return RunEntry(path.name, path, problem=str(error))
+
+
+def _read(path: Path) -> RunEntry:
+    status = _json(path / "status.json", optional=True)
+    state = str(status.get("state", ""))
+    training = f" (training is {state})" if state else ""
+    for name in ("config.toml", "model.safetensors", "run.json", "dataset/manifest.json"):
+        if not (path / name).is_file():
+            raise ValueError(f"{name} is missing{training}")
+    try:
+        config = tomllib.loads((path / "config.toml").read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"config.toml is not readable: {error}") from None
+    _json(path / "run.json")
+    manifest = _json(path / "dataset" / "manifest.json")
+    mrr = _json(path / "metrics.json", optional=True).get("mrr")
+    stamp = []
+    for name in ("config.toml", "model.safetensors", "run.json", "dataset/manifest.json"):
+        stat = (path / name).stat()
+        stamp.append((stat.st_mtime_ns, stat.st_size))
+    return RunEntry(
+        name=path.name,
+        path=path,
+        problem=None,
+        dataset=str(manifest.get("name", "")),
+        model=str(config.get("model_name", "")),
+        preset=str(config.get("preset", "")),
+        mrr=float(mrr) if isinstance(mrr, int | float) else None,
+        state=state,
+        stamp=tuple(stamp),
+    )
+
+
+def _json(path: Path, *, optional: bool = False) -> dict[str, Any]:
+    if optional and not path.is_file():
+        return {}
+    if path.stat().st_size > _SMALL:
+        raise ValueError(f"{path.name} is larger than such a file can be")
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path.name} is not readable: {error}") from None
+    if not isinstance(value, dict):
+        raise ValueError(f"{path.name} does not hold a JSON object")
+    return value
