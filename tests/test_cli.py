@@ -273,8 +273,10 @@ def test_a_prepared_dataset_with_an_unknown_entity_or_split_is_refused(dataset: 
 def test_interrupting_a_training_says_so(dataset: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     process = subprocess.Popen(
-        [sys.executable, "-m", "upgan", "train", dataset, "--run", folder, "--set", "initialisation.epochs=1000"]
-        + ["--set", "initialisation.patience=1000"],
+        [
+            *(sys.executable, "-m", "upgan", "train", dataset, "--run", folder),
+            *("--set", "initialisation.epochs=1000", "--set", "initialisation.patience=1000"),
+        ],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

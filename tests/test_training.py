@@ -375,6 +375,26 @@ def test_every_training_step_masks_exactly_its_own_triples(toy_dataset, monkeypa
     assert sorted(number for batch in batches for number in batch) == list(range(9))
 
 
+def test_evaluation_filters_by_all_splits_while_training_knows_its_own_alone(toy_dataset):
+    prepared = prepare_training(toy_dataset, tiny())
+    everything = [tuple(row) for split in ("train", "valid", "test") for row in toy_dataset.triples(split).tolist()]
+    train_only = [tuple(row) for row in toy_dataset.train.tolist()]
+    for index, triples in (
+        (prepared.validation.index, everything),
+        (prepared.test.index, everything),
+        (prepared.train, train_only),
+    ):
+        position, answer = index.answers_of(torch.arange(len(index)))
+        queries = list(zip(index.heads.tolist(), index.relations.tolist(), strict=True))
+        found: dict[tuple[int, int], set[int]] = {}
+        for row, entity in zip(position.tolist(), answer.tolist(), strict=True):
+            found.setdefault(queries[row], set()).add(entity)
+        assert found == oracles.known_answers(triples, 3)
+    assert prepared.graph.num_triples == len(toy_dataset.train)
+    assert prepared.validation.triples.tolist() == toy_dataset.valid.tolist()
+    assert prepared.test.triples.tolist() == toy_dataset.test.tolist()
+
+
 def test_a_held_out_triple_among_the_training_triples_stops_preparation(toy_dataset):
     leaky = dataclasses.replace(toy_dataset, train=np.concatenate([toy_dataset.train, toy_dataset.test[:1]]))
     with pytest.raises(DataError, match="the graph would hold the answer"):

@@ -255,7 +255,7 @@ def candidates(predictor: Predictor, question: Question, k: int, *, hide_known: 
 
 
 def with_answer(found: Candidates, explanation: Explanation | None) -> Candidates:
-    """The list with the explained answer at its end where it is not among the best."""
+    """The list with the explained answer at its place where it is not among the best."""
     if explanation is None or any(row["id"] == explanation.answer.id for row in found.rows):
         return found
     row = {
@@ -267,7 +267,7 @@ def with_answer(found: Candidates, explanation: Explanation | None) -> Candidate
         "rank_without_users": explanation.rank_without_users,
         "filtered_rank": explanation.filtered_rank,
     }
-    return replace(found, rows=(*found.rows, row))
+    return replace(found, rows=tuple(sorted([*found.rows, row], key=lambda row: int(row["rank"]))))
 
 
 def explain(predictor: Predictor, question: Question, answer: str, top_users: int) -> Explanation:

@@ -137,7 +137,7 @@ def contributions(
     dim = model.config.dim
     heads, relations = torch.tensor([head]), torch.tensor([relation])
     without = model.hidden(heads, relations, weights.new_zeros(1, dim))[0]
-    with_users = model.hidden(heads, relations, (weights.unsqueeze(1) * preferences).sum(0, keepdim=True))[0]
+    with_users = model.hidden(heads, relations, (weights @ preferences).unsqueeze(0))[0]
     step = with_users - without
     secant = (torch.tanh(with_users) - torch.tanh(without)) / torch.where(step == 0, 1.0, step)
     # For a tiny step the quotient loses digits; the derivative at the middle is exact to its square.

@@ -129,7 +129,13 @@ class Config(Section):
 #: tuned on validation; "demo" is smaller, trains within a minute on the embedded catalogue, and drops items so that
 #: the readers' half of the query learns to answer by itself.
 PRESETS: dict[str, dict[str, Any]] = {
-    "paper": {},
+    "paper": {
+        "initialisation.optimizer": "adagrad",
+        "initialisation.lr": 0.1,
+        "initialisation.l2": 0.0,
+        "initialisation.n3": 0.1,
+        "initialisation.epochs": 100,
+    },
     "demo": {
         "model.dim": 48,
         "model.item_dropout": 0.5,

@@ -93,7 +93,7 @@ class Explainer:
             UserShare(self.dataset.users[user], float(w), float(c))
             for user, w, c in zip(users[order].tolist(), weight[order], part[order], strict=True)
         )
-        preference = (weights.unsqueeze(1) * chosen).sum(0, keepdim=True)
+        preference = (weights @ chosen).unsqueeze(0)
         return Influence(shares, users[order], score(preference), score(without))
 
     def paths(self, target: int, answer: int, users: IntArray) -> tuple[UserPath, ...]:

@@ -179,7 +179,7 @@ def test_a_missing_or_truncated_table(toy_folder, key):
     ("key", "change", "parts"),
     [
         ("triples", lambda f: f.drop(columns="split"), ["triples.parquet", "split", "head, relation, tail"]),
-        ("triples", lambda f: f.replace({"split": {"test": "dev"}}), ["triples.parquet, row", "'dev'", "train, valid, test"]),
+        ("triples", lambda f: f.replace({"split": {"test": "dev"}}), ["triples.parquet, row", "'dev'", "train, valid"]),
         ("triples", lambda f: f.replace({"tail": {"c2": "zz"}}), ["tail 'zz'", "entities.parquet"]),
         ("triples", lambda f: f.replace({"relation": {"by": "BY"}}), ["relation 'BY'", "relations.parquet"]),
         ("triples", lambda f: f.replace({"head": {"b1": ""}}), ["triples.parquet, row 4", "head is empty"]),

@@ -164,6 +164,7 @@ def test_a_row_of_nothing_but_true_answers_weighs_nothing():
         zip(zip(batch.heads.tolist(), batch.relations.tolist(), strict=True), pool.weight.tolist(), strict=True)
     )
     assert weight == {(0, 0): 0, (0, 1): 1, (1, 1): 1}
+    assert not pool.known.all(1).any(), "one candidate stays in every row, so that its softmax is defined"
 
 
 def test_pools_are_drawn_uniformly():
@@ -237,6 +238,35 @@ def test_generator_steps_do_not_depend_on_the_interactions():
         assert torch.equal(*drawn)
     first, second = (trainer.g.state_dict() for trainer in trainers)
     assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_both_steps_get_the_scores_of_the_discriminator_as_it_is():
+    """G the pool's, without a gradient; D those of every pair asked for and of every entity that G drew."""
+    trainer, batch = trainer_for(), batch_of(8)
+    seen: dict[str, tuple] = {}
+    generator_step, discriminator_step = trainer.generator_step, trainer.discriminator_step
+
+    def watch_generator(batch, pool, scores):
+        drawn, told = generator_step(batch, pool, scores)
+        seen["g"] = (pool, scores, drawn)
+        return drawn, told
+
+    def watch_discriminator(batch, pool, positive, negative):
+        seen["d"] = (positive, negative)
+        return discriminator_step(batch, pool, positive, negative)
+
+    trainer.generator_step, trainer.discriminator_step = watch_generator, watch_discriminator
+    queries = trainer.d.queries(batch.heads, batch.relations, preference_of(trainer, batch))
+    everything = trainer.d.scores(queries).detach()
+    trainer.step(batch)
+    pool, scores, drawn = seen["g"]
+    torch.testing.assert_close(scores, everything[:, pool.entities])
+    assert not scores.requires_grad
+    positive, negative = seen["d"]
+    torch.testing.assert_close(positive.detach(), everything[batch.row, batch.answer])
+    torch.testing.assert_close(negative.detach(), everything.gather(1, pool.entities[drawn]))
+    assert positive.requires_grad
+    assert negative.requires_grad
 
 
 def test_a_generator_step_leaves_the_discriminator_untouched_and_the_reverse():

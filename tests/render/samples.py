@@ -55,7 +55,7 @@ def bargain(*, simulated: bool = True, known: str | None = None) -> Explanation:
         filtered_rank=1.0,
         score_without_users=2.5,
         rank_without_users=14,
-        filtered_rank_without_users=13.0,
+        filtered_rank_without_users=14.0,
         known=known,  # type: ignore[arg-type]
         users=tuple(shares),
         answer_users=(),

@@ -84,7 +84,18 @@ def test_caption_of_the_first_case():
 
 def test_caption_reads_backward_queries_the_right_way():
     assert "“? — has sub-series — The Riftwar Cycle”" in words.caption(samples.riftwar())
-    assert "it would be ranked the same" in words.caption(samples.riftwar())
+    assert "ranked 1.5 for" in words.caption(samples.riftwar())
+
+
+def test_caption_says_when_known_answers_stand_above():
+    text = words.caption(dataclasses.replace(samples.riftwar(), rank=10, filtered_rank=1.0))
+    assert "is ranked 1 for “? — has sub-series — The Riftwar Cycle”, the other known answers left out (10" in text
+    assert "without users it would be 2." in text
+
+
+def test_caption_says_when_users_change_nothing():
+    text = words.caption(dataclasses.replace(samples.riftwar(), filtered_rank=2.0))
+    assert "it would be ranked the same" in text
 
 
 def test_caption_without_users():

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
 import subprocess
 import sys
+import threading
+import time
+import webbrowser
 from pathlib import Path
 from typing import Annotated
 
@@ -28,11 +33,13 @@ def open_app(
     """Open the app at http://localhost:PORT, reachable from this machine only."""
     script = _app_script()
     environment = {**os.environ, "UPGAN_CHECKPOINTS": str(checkpoints.resolve())}
-    headless = not browser or not _has_display()
     note(f"the app opens at http://localhost:{port} (Ctrl-C ends it)")
     command = [sys.executable, "-m", "streamlit", "run", str(script)]
-    options = [f"--server.port={port}", "--server.address=127.0.0.1", f"--server.headless={str(headless).lower()}"]
+    # Headless: otherwise its first start on a machine stops to ask for an email address.
+    options = [f"--server.port={port}", "--server.address=127.0.0.1", "--server.headless=true"]
     process = subprocess.Popen([*command, *options], env=environment, cwd=script.parent)
+    if browser and _has_display():
+        threading.Thread(target=_open_when_ready, args=(port, process), daemon=True).start()
     try:
         code = process.wait()
     except KeyboardInterrupt:
@@ -41,6 +48,17 @@ def open_app(
         raise
     if code:
         raise RunError(f"the app ended with code {code}; is port {port} taken? Try --port {port + 1}")
+
+
+def _open_when_ready(port: int, app: subprocess.Popen[bytes]) -> None:
+    """Open a browser window once the app listens, or not at all if it does not come up."""
+    for _ in range(100):
+        if app.poll() is not None:
+            return
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            webbrowser.open(f"http://localhost:{port}")
+            return
+        time.sleep(0.2)
 
 
 def _app_script() -> Path:

@@ -77,17 +77,18 @@ def _context(
 
 def _prediction(explanation: Explanation) -> FigureEdge:
     relation = shorten(clean(explanation.relation_label), _RELATION_WIDTH)
-    rank = rank_text(explanation.rank)
+    rank = rank_text(explanation.filtered_rank)
+    left_out = " (known ones left out)" if explanation.filtered_rank < explanation.rank else ""
     target, answer = figure_id(explanation.target), figure_id(explanation.answer)
     return FigureEdge(
         source=answer if explanation.inverse else target,
         target=target if explanation.inverse else answer,
         kind="prediction",
         number=explanation.score,
-        text=f"{relation}? rank {rank}, score {score_text(explanation.score)}",
+        text=f"{relation}? rank {rank}{left_out}, score {score_text(explanation.score)}",
         title=(
-            f"predicted: rank {rank}, score {score_text(explanation.score)}"
-            f"\nwithout users: rank {rank_text(explanation.rank_without_users)},"
+            f"predicted: rank {rank}{left_out}, score {score_text(explanation.score)}"
+            f"\nwithout users: rank {rank_text(explanation.filtered_rank_without_users)}{left_out},"
             f" score {score_text(explanation.score_without_users)}"
         ),
         width=2.4,

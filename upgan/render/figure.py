@@ -101,7 +101,7 @@ def _entity_node(explanation: Explanation, node: Node, compact: bool) -> FigureN
         part for part in (name, f"id {clean(node.id)}", f"{word or 'entity'} {kind}".strip(), hops) if part
     )
     if role == "answer":
-        title += f"\nscore {score_text(explanation.score)}, rank {explanation.rank}"
+        title += f"\nscore {score_text(explanation.score)}, rank {explanation.rank:,} among all entities"
     return FigureNode(figure_id(node), role, node.layer, tuple(lines), title)
 
 

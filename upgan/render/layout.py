@@ -12,10 +12,7 @@ from math import atan2, cos, hypot, pi, sin
 
 from upgan.render.styles import EDGE_FONT_SIZE, FONT_SIZE, LINE_HEIGHT, NODE_SIZE
 
-COLUMN_GAP = 172.0
 BRIDGE_GAP = 78.0
-#: The first and last gap are wider: many edges end in one node there.
-END_GAP = 205.0
 _LABEL_SPOTS = (0.5, 0.42, 0.58, 0.34, 0.66, 0.27, 0.73, 0.2, 0.8, 0.14, 0.86)
 _BENDS = (0.0, 0.1, -0.1, 0.18, -0.18, 0.28, -0.28, 0.4, -0.4)
 
@@ -68,6 +65,17 @@ def point_on(start: Point, end: Point, bend: float, at: float) -> Point:
     return a * start[0] + b * middle[0] + c * end[0], a * start[1] + b * middle[1] + c * end[1]
 
 
+def column_positions(count: int) -> list[float]:
+    """x of each column. The first and last gap are wider: many edges end in one node there."""
+    # Six columns and more would not fit a screen at a readable size with the wider gaps.
+    end, inner = (205.0, 178.0) if count <= 5 else (186.0, 160.0)
+    gaps = [2 * end] if count == 2 else [end, *[inner] * (count - 3), end]
+    positions = [0.0]
+    for gap in gaps[: max(0, count - 1)]:
+        positions.append(positions[-1] + gap)
+    return positions
+
+
 def order_columns(
     columns: Sequence[Sequence[str]], neighbours: Mapping[str, Iterable[str]], fixed: int | None
 ) -> list[list[str]]:
@@ -100,12 +108,13 @@ def row_heights(lines_of: Sequence[int]) -> list[float]:
     return centres
 
 
-def choose_bend(start: Point, end: Point, obstacles: Sequence[Box]) -> float:
-    """The smallest bend with which a long edge passes by the nodes in between."""
+def choose_bend(start: Point, end: Point, shapes: Sequence[Box], texts: Sequence[Box]) -> float:
+    """The smallest bend with which an edge passes by other nodes; crossing a shape is worse than crossing its text."""
 
     def hits(bend: float) -> int:
         points = [point_on(start, end, bend, step / 30) for step in range(2, 29)]
-        return sum(any(box.holds(point) for point in points) for box in obstacles)
+        crossed = [sum(any(box.holds(point) for point in points) for box in boxes) for boxes in (shapes, texts)]
+        return 4 * crossed[0] + crossed[1]
 
     return min(_BENDS, key=lambda bend: (hits(bend), abs(bend)))
 

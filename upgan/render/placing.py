@@ -25,12 +25,11 @@ def placed(nodes: list[FigureNode], edges: list[FigureEdge], chosen: Selection) 
     rows = [_spread(heights, tallest) for heights in rows]
     placed = []
     last = len(columns) - 1
+    positions = layout.column_positions(len(columns))
     for index, (column, heights) in enumerate(zip(columns, rows, strict=True)):
         on_bridge = index in (0, last)
         top = 0.0 if on_bridge else layout.BRIDGE_GAP + (tallest - (heights[-1] if heights else 0.0)) / 2
-        placed += [
-            replace(by_id[node], x=_column_x(index, last), y=top + y) for node, y in zip(column, heights, strict=True)
-        ]
+        placed += [replace(by_id[node], x=positions[index], y=top + y) for node, y in zip(column, heights, strict=True)]
     return placed
 
 
@@ -40,14 +39,6 @@ def _spread(heights: list[float], tallest: float) -> list[float]:
         return heights
     factor = max(1.0, min(1.7, tallest / heights[-1]))
     return [height * factor for height in heights]
-
-
-def _column_x(index: int, last: int) -> float:
-    """Inner columns stand closer together than the ends."""
-    if index == 0:
-        return 0.0
-    inner = layout.END_GAP + (min(index, last - 1) - 1) * layout.COLUMN_GAP
-    return inner + (layout.END_GAP if index == last else 0.0) if last > 1 else 2 * layout.END_GAP
 
 
 def routed(nodes: list[FigureNode], edges: list[FigureEdge]) -> list[FigureEdge]:
@@ -61,8 +52,10 @@ def routed(nodes: list[FigureNode], edges: list[FigureEdge]) -> list[FigureEdge]
     for pair, members in pairs.items():
         if len(members) == 1:
             edge = edges[members[0]]
-            obstacles = [box for node, box in boxes.items() if node not in pair]
-            bend = 0.0 if edge.kind == "prediction" else layout.choose_bend(at[edge.source], at[edge.target], obstacles)
+            texts = [box for node, box in boxes.items() if node not in pair]
+            shapes = [layout.node_box(*at[node], ()) for node in boxes if node not in pair]
+            straight_on = edge.kind == "prediction"
+            bend = 0.0 if straight_on else layout.choose_bend(at[edge.source], at[edge.target], shapes, texts)
             bent[members[0]] = replace(edge, bend=bend)
             continue
         straight = any(edges[index].kind == "prediction" for index in members) or len(members) % 2 == 1

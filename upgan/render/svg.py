@@ -57,6 +57,9 @@ def svg(spec: FigureSpec, theme: Theme = "light") -> str:
         if edge.text:
             x, y = layout.point_on(at[edge.source], at[edge.target], edge.bend, edge.text_at)
             color = EDGE_STYLES[edge.kind].color[theme]
+            half = layout.text_width(edge.text, EDGE_FONT_SIZE) / 2
+            ground = {"x": f"{x - half:.1f}", "y": f"{y - 7:.1f}", "width": f"{2 * half:.1f}", "height": "14"}
+            ET.SubElement(root, "rect", {**ground, "fill": palette.surface})
             _text(root, edge.text, x, y + EDGE_FONT_SIZE * 0.35, EDGE_FONT_SIZE, color, palette.surface, "bold")
     _legend(root, spec, rows, theme)
     return ET.tostring(root, encoding="unicode")

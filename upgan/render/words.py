@@ -99,7 +99,7 @@ def percent(value: float) -> str:
 
 def rank_text(rank: float) -> str:
     """A rank; halves (ties) keep their half."""
-    return f"{rank:.1f}".rstrip("0").rstrip(".") if rank != int(rank) else f"{int(rank)}"
+    return f"{rank:,.1f}" if rank != int(rank) else f"{int(rank):,}"
 
 
 def relation_words(relation: str, labels: Mapping[str, str] | None = None) -> str:
@@ -141,13 +141,14 @@ def question(explanation: Explanation) -> str:
 def caption(explanation: Explanation) -> str:
     """Two or three plain sentences written from the numbers."""
     answer = clean(explanation.answer.label)
-    first = f"“{answer}” is ranked {explanation.rank:,} for “{question(explanation)}”"
+    first = f"“{answer}” is ranked {rank_text(explanation.filtered_rank)} for “{question(explanation)}”"
+    if explanation.filtered_rank < explanation.rank:
+        first += f", the other known answers left out ({explanation.rank:,} with them)"
     if not explanation.users:
         return f"{first}. {_without_users(explanation)}"
-    if explanation.rank_without_users == explanation.rank:
-        first += f"; without {user_noun(explanation.simulated_users)} it would be ranked the same."
-    else:
-        first += f"; without {user_noun(explanation.simulated_users)} it would be {explanation.rank_without_users:,}."
+    noun, without = user_noun(explanation.simulated_users), rank_text(explanation.filtered_rank_without_users)
+    same = explanation.filtered_rank_without_users == explanation.filtered_rank
+    first += f"; without {noun} it would be {'ranked the same' if same else without}."
     return f"{first} {_weight_sentence(explanation)} {_score_sentence(explanation)}"
 
 
