@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-HEADER = "| run | phase | MR | MRR | H@1 | H@3 | H@10 | best epoch | s | s/epoch | peak MB |"
+HEADER = "| run | phase | MR | MRR | H@1 | H@3 | H@10 | best epoch | s | CPU s/epoch | peak MB |"
 PHASES = {
     "initialisation": "DistMult initialisation",
     "pretrain": "D after pre-training",
@@ -22,7 +22,7 @@ def rows(run: Path) -> list[str]:
     for phase, stage in stages.items():
         test = stage["test"]
         metrics = " | ".join(f"{100 * test[key]:.1f}" for key in ("mrr", "hits@1", "hits@3", "hits@10"))
-        per_epoch = stage["seconds"] / max(stage["epochs"], 1)
+        per_epoch = stage["cpu_seconds"] / max(stage["epochs"], 1)
         table.append(
             f"| {run.name} | {PHASES[phase]} | {test['mr']:.0f} | {metrics} | {stage['best_epoch']} of "
             f"{stage['epochs']} | {stage['seconds']:.0f} | {per_epoch:.1f} | {stage['peak_memory_mb']:.0f} |"

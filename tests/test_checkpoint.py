@@ -50,6 +50,7 @@ def reseal(run, **changes):
     seal = json.loads((run / "run.json").read_text())
     if (run / "model.safetensors").is_file():
         seal["model_sha256"] = sha256_of_file(run / "model.safetensors")
+    seal["config_sha256"] = sha256_of_file(run / "config.toml")
     seal.update(changes)
     (run / "run.json").write_text(json.dumps({key: value for key, value in seal.items() if value is not None}))
 
@@ -67,7 +68,7 @@ def refusal(run, kind=RunError):
 
 @pytest.mark.parametrize("model_name", ["upgan", "distmult"])
 def test_a_saved_model_opens_with_bit_identical_weights_and_scores(model_name, toy_dataset, tmp_path):
-    config = make_config(assignments=[*SMALL, f"model_name={model_name}", "user_embedding=true"])
+    config = make_config(assignments=[*SMALL, f"model_name={model_name}", "model.propagation.user_embedding=true"])
     model = build_model(config, 9, 3, 5)
     start_run(tmp_path / "run", config, toy_dataset)
     save_weights(model, tmp_path / "run" / "model.safetensors")
@@ -118,6 +119,7 @@ def test_the_fingerprint_changes_with_the_weights_and_with_the_settings(saved, r
     changed = load_run(run).fingerprint
     assert changed != before
     (run / "config.toml").write_text((run / "config.toml").read_text().replace("seed = 3", "seed = 4"))
+    reseal(run)
     assert load_run(run).fingerprint not in (before, changed)
 
 
@@ -181,9 +183,24 @@ def test_a_changed_model_file_is_named(run):
     assert str(path) in refusal(run)
 
 
+@pytest.mark.parametrize("change", ["another value", "cut after a line"])
+def test_changed_settings_are_named_even_where_they_still_fit(run, change):
+    """attention_slope changes no shape, but every p; a file cut between two lines falls back to defaults."""
+    path = run / "config.toml"
+    lines = path.read_text().splitlines(keepends=True)
+    if change == "another value":
+        lines = [line.replace("attention_slope = 0.2", "attention_slope = 0.3") for line in lines]
+    else:
+        del lines[-1]
+    assert lines != path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines))
+    assert str(path) in refusal(run)
+
+
 def test_weights_of_another_shape_are_named_with_both_shapes(run):
     text = (run / "config.toml").read_text()
     (run / "config.toml").write_text(text.replace("dim = 4", "dim = 5"))
+    reseal(run)
     message = refusal(run)
     assert "model.safetensors" in message
     assert "(4,)" in message
@@ -212,7 +229,7 @@ def test_another_format_version_is_refused_with_both_versions(run, version):
     assert repr(checkpoint.FORMAT_VERSION) in message
 
 
-@pytest.mark.parametrize("key", ["dataset_fingerprint", "model_sha256"])
+@pytest.mark.parametrize("key", ["dataset_fingerprint", "model_sha256", "config_sha256"])
 def test_a_seal_that_lacks_a_key_is_named(run, key):
     reseal(run, **{key: None})
     message = refusal(run)

@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 
 from tests import oracles
 from upgan import losses
-from upgan.losses import discriminator_loss, generator_loss, half_squared_norm, one_to_n_cross_entropy, rewards
+from upgan.losses import (
+    cubed_norm,
+    discriminator_loss,
+    generator_loss,
+    half_squared_norm,
+    one_to_n_cross_entropy,
+    rewards,
+)
 
 FINITE = st.floats(-20, 20)
 
@@ -285,3 +292,11 @@ def test_half_squared_norm_and_its_gradient():
     assert float(penalty.detach()) == pytest.approx(expected, abs=1e-13)
     penalty.backward()
     assert torch.equal(parts[0].grad, parts[0])
+
+
+def test_cubed_norm_is_the_mean_over_pairs_of_the_sum_over_factors():
+    factors = [double(4, 3), double(4, 3), double(4, 3)]
+    expected = sum(abs(value) ** 3 for factor in factors for value in factor.flatten().tolist()) / 4
+    assert float(cubed_norm(*factors)) == pytest.approx(expected, abs=1e-12)
+    assert torch.autograd.gradcheck(cubed_norm, tuple(factor.requires_grad_() for factor in factors))
+    assert float(cubed_norm(double(0, 3))) == 0.0

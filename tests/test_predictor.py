@@ -27,10 +27,19 @@ RELATIONS = ["by", "from", "linked"]
 SPLITS = ("train", "valid", "test")
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Tensors of a few numbers: a second thread would only wait, for very long where cores are shared."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 def make_run(folder, dataset, *assignments, constant=False):
     """A run with random weights, or with all scores equal."""
     torch.manual_seed(1)
-    config = make_config(assignments=["model.dim=4", "activation=tanh", *assignments])
+    config = make_config(assignments=["model.dim=4", "model.propagation.activation=tanh", *assignments])
     model = build_model(config, dataset.num_entities, dataset.num_relations, dataset.num_users)
     with torch.no_grad():
         for parameter in model.parameters():
@@ -442,7 +451,7 @@ def test_a_distmult_run_answers_but_has_no_users_to_explain(toy_dataset, tmp_pat
 def test_a_run_without_users_explains_with_none(toy_frames, tmp_path, case):
     if case == "no interactions":
         toy_frames["interactions"] = toy_frames["interactions"][:0]
-    settings = ["use_users=false"] if case == "users switched off" else []
+    settings = ["model.use_users=false"] if case == "users switched off" else []
     predictor = upgan.load(make_run(tmp_path / "run", build_dataset(name="toy", **toy_frames), *settings))
     found = predictor.explain(head="b3", relation="by", answer="a1")
     assert found.users == ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -113,8 +114,8 @@ def choices(predictor: Predictor, question: Question, *, everything: bool) -> di
         for relation, side in keys
     }
     # Two relations may have one label; then the ids tell them apart.
-    repeated = {text for text in texts.values() if list(texts.values()).count(text) > 1}
-    return {key: f"{text}  ({clean(key[0])})" if text in repeated else text for key, text in texts.items()}
+    count = Counter(texts.values())
+    return {key: f"{text}  ({clean(key[0])})" if count[text] > 1 else text for key, text in texts.items()}
 
 
 def about(predictor: Predictor, checkpoint: str, entity: str, like: Question | None = None) -> Question:

@@ -80,7 +80,7 @@ class PretrainConfig(Section):
     batch: int = Field(4096, ge=1, description="training triples per step, asked in both directions")
     lr: float = Field(0.001, gt=0, le=1, description="learning rate of Adam")
     l2: float = Field(1e-5, ge=0, description="lambda_D of Eq. 9")
-    label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of a positive's target spread over all")
+    n3: float = Field(0.0, ge=0, description="weight of the cubed norm of each pair's v_h, v_r and v_t (N3)")
     clip: float = Field(1.0, gt=0, description="largest norm of the gradient")
     eval_every: int = Field(2, ge=1, description="epochs between evaluations on validation")
     patience: int = Field(3, ge=1, description="evaluations without a better MRR before stopping")
@@ -135,6 +135,9 @@ PRESETS: dict[str, dict[str, Any]] = {
         "initialisation.l2": 0.0,
         "initialisation.n3": 0.1,
         "initialisation.epochs": 100,
+        "pretrain.lr": 0.0003,
+        "pretrain.n3": 0.1,
+        "pretrain.eval_every": 1,
     },
     "demo": {
         "model.dim": 48,

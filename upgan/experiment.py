@@ -168,6 +168,7 @@ def _stage(result: PhaseResult, model: DistMult | Discriminator, prepared: Prepa
         "best_epoch": result.best_epoch,
         "ended": result.ended,
         "seconds": result.seconds,
+        "cpu_seconds": result.cpu_seconds,
         "seconds_test": time.monotonic() - started,
         "peak_memory_mb": peak_memory_mb(),
     }

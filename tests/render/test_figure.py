@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
+from math import atan2, cos, hypot, pi, sin
 
 import pytest
 
@@ -29,6 +30,17 @@ def case(request: pytest.FixtureRequest) -> tuple[str, FigureSpec]:
 
 def node_boxes(spec: FigureSpec) -> list[layout.Box]:
     return [layout.node_box(node.x, node.y, node.lines, node.text_above) for node in spec.nodes]
+
+
+@pytest.mark.parametrize("bend", [0.0, 0.2, -0.3])
+@pytest.mark.parametrize("end", [(100.0, 0.0), (-30.0, 80.0), (0.0, -50.0)])
+def test_curves_are_those_that_vis_network_draws(end, bend):
+    """Its formula for curvedCW and curvedCCW, written out as in its source, for an edge that starts at (0, 0)."""
+    length, angle = hypot(*end), atan2(-end[1], end[0])
+    turned = angle + (bend * 0.5 + 0.5) * pi
+    expected = ((abs(bend) * 0.5 + 0.5) * length * sin(turned), (abs(bend) * 0.5 + 0.5) * length * cos(turned))
+    assert layout.control_point((0.0, 0.0), end, bend) == pytest.approx(expected)
+    assert layout.point_on((0.0, 0.0), end, bend, 1.0) == pytest.approx(end)
 
 
 def test_roles_are_those_of_figure_4():

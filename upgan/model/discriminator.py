@@ -67,9 +67,7 @@ class Discriminator(nn.Module):
             self.entity.copy_(distmult.entity)
             self.relation.copy_(distmult.relation)
 
-    def propagate(
-        self, graph: LayeredGraph, masked: Tensor | None = None, unread: Tensor | None = None
-    ) -> Propagated:
+    def propagate(self, graph: LayeredGraph, masked: Tensor | None = None, unread: Tensor | None = None) -> Propagated:
         """Both stages over the graph, without the edges of ``masked`` training triples (T,) bool, and with the
         ``unread`` items (E,) bool left out of their readers' profiles."""
         propagated: Propagated = self.propagation(graph, self.entity, masked, unread)

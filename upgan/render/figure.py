@@ -79,7 +79,7 @@ def _user_node(explanation: Explanation, node: Node, weight: float | None) -> Fi
         title += (
             f"\nweight {weight:.4f}: its share of what the target knows from {user_noun(explanation.simulated_users)}"
         )
-        title += f"\ncontribution to the score {share.contribution:+.4f}"
+        title += f"\npart of the score {share.contribution:+.4f}"
     return FigureNode(figure_id(node), "user", node.layer, tuple(lines), title)
 
 

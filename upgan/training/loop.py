@@ -53,6 +53,8 @@ class PhaseResult:
     best_epoch: int
     epochs: int
     seconds: float
+    #: The same in processor time, validation included, which other programs on the machine disturb less.
+    cpu_seconds: float
     #: "converged" (no better MRR for ``patience`` evaluations), "completed" or "stopped" (asked to, or out of time).
     ended: str
 
@@ -75,7 +77,7 @@ def run_phase(
         train_epoch: (epoch, progress(done, total)) -> means of the epoch's losses.
         deadline: ``time.monotonic()`` value after which no further epoch starts.
     """
-    started = time.monotonic()
+    started, cpu_started = time.monotonic(), time.process_time()
     reporter.start(name, epochs)
     best, best_epoch = validate(), 0
     state = snapshot(kept)
@@ -102,7 +104,8 @@ def run_phase(
                 ended = "converged"
                 break
     kept.load_state_dict(state)
-    return PhaseResult(best, best_epoch, epoch, time.monotonic() - started, ended)
+    spent = time.monotonic() - started, time.process_time() - cpu_started
+    return PhaseResult(best, best_epoch, epoch, *spent, ended)
 
 
 def snapshot(module: nn.Module) -> dict[str, Tensor]:

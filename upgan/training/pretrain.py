@@ -11,7 +11,7 @@ from torch import Tensor
 from upgan.config import PretrainConfig
 from upgan.evaluation.metrics import Metrics
 from upgan.graph import LayeredGraph
-from upgan.losses import half_squared_norm, one_to_n_cross_entropy
+from upgan.losses import cubed_norm, half_squared_norm, one_to_n_cross_entropy
 from upgan.model.discriminator import Discriminator, QueryVectors
 from upgan.queries import Batch, BatchSampler
 from upgan.training.loop import PhaseResult, Reporter, Values, clip_and_step, run_phase
@@ -33,9 +33,11 @@ def pretrain_discriminator(
         total = torch.zeros((), device=model.entity.device)
         for done, batch in enumerate(sampler, start=1):
             loss = pretrain_loss(model, graph, batch, sampler.generator)
-            penalty = half_squared_norm(used_parameters(model, batch))
+            penalty = config.l2 * half_squared_norm(used_parameters(model, batch))
+            if config.n3:
+                penalty = penalty + config.n3 * pair_norm(model, batch)
             optimizer.zero_grad(set_to_none=True)
-            (loss + config.l2 * penalty).backward()
+            (loss + penalty).backward()
             clip_and_step(optimizer, config.clip)
             model.constrain()
             total += loss.detach()
@@ -87,6 +89,15 @@ def batch_mask(graph: LayeredGraph, batch: Batch) -> Tensor:
     masked = torch.zeros(graph.num_triples, dtype=torch.bool, device=batch.triples.device)
     masked[batch.triples] = True
     return masked
+
+
+def pair_norm(model: Discriminator, batch: Batch) -> Tensor:
+    """N3 of the KG vectors, pair by pair, so that frequent entities are held more than rare ones."""
+    return cubed_norm(
+        model.entity.index_select(0, batch.heads[batch.row]),
+        model.relation.index_select(0, batch.relations[batch.row]),
+        model.entity.index_select(0, batch.answer),
+    )
 
 
 def used_parameters(model: Discriminator, batch: Batch) -> list[Tensor]:
