@@ -140,6 +140,18 @@ def test_one_step_of_initialisation_is_adagrad_on_the_loss_of_all_queries(toy_da
         torch.testing.assert_close(after.detach(), expected, rtol=0, atol=1e-9)
 
 
+def test_both_players_start_from_the_initialisation(toy_dataset, tmp_path):
+    run_training(toy_dataset, tmp_path / "distmult", "model_name=distmult")
+    run_training(toy_dataset, tmp_path / "upgan", "pretrain.epochs=0", "adversarial.epochs=0")
+    start, d, g = (
+        load_file(tmp_path / run / f"{name}.safetensors")
+        for run, name in (("distmult", "model"), ("upgan", "model"), ("upgan", "generator"))
+    )
+    for name in ("entity", "relation"):
+        assert torch.equal(start[name], d[name])
+        assert torch.equal(start[name], g[name])
+
+
 @pytest.mark.parametrize("stage", ["pretrain", "adversarial"])
 @pytest.mark.parametrize(("norm", "scale"), [("at_most_one", 5.0), ("at_least_one", 0.01)])
 def test_every_step_keeps_entities_within_their_bound(toy_dataset, stage, norm, scale):

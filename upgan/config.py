@@ -140,6 +140,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "pretrain.eval_every": 1,
     },
     "demo": {
+        "threads": 1,  # small matrices gain nothing from more, and the result does not depend on the machine's cores
         "model.dim": 48,
         "model.item_dropout": 0.5,
         "model.preference_init": 1.0,

@@ -252,6 +252,9 @@ def test_generator_steps_do_not_depend_on_the_interactions():
 def test_both_steps_get_the_scores_of_the_discriminator_as_it_is():
     """G the pool's, without a gradient; D those of every pair asked for and of every entity that G drew."""
     trainer, batch = trainer_for(), batch_of(8)
+    with torch.no_grad():
+        trainer.d.b1.normal_()
+        trainer.d.b2.normal_()
     seen: dict[str, tuple] = {}
     generator_step, discriminator_step = trainer.generator_step, trainer.discriminator_step
 

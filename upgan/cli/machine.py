@@ -37,6 +37,8 @@ def open_app(
     command = [sys.executable, "-m", "streamlit", "run", str(script)]
     # Headless: otherwise its first start on a machine stops to ask for an email address.
     options = [f"--server.port={port}", "--server.address=127.0.0.1", "--server.headless=true"]
+    # The app does not change while it is used; watching a whole checkout costs more than it tells.
+    options.append("--server.fileWatcherType=none")
     process = subprocess.Popen([*command, *options], env=environment, cwd=script.parent)
     if browser and _has_display():
         threading.Thread(target=_open_when_ready, args=(port, process), daemon=True).start()
