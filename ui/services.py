@@ -37,6 +37,7 @@ class Question:
 
     @property
     def inverse(self) -> bool:
+        """Whether the head is what is missing."""
         return self.direction == "head"
 
     def ends(self) -> dict[str, str]:

@@ -71,6 +71,7 @@ class InitialisationConfig(Section):
     scale: float = Field(0.1, gt=0, description="standard deviation of the random start")
     eval_every: int = Field(5, ge=1, description="epochs between evaluations on validation")
     patience: int = Field(2, ge=1, description="evaluations without a better MRR before stopping")
+    min_steps: int = Field(200, ge=0, description="steps before early stopping counts: vectors start at random")
 
 
 class PretrainConfig(Section):
@@ -160,7 +161,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 def make_config(
-    preset: str = "paper",
+    preset: str | None = None,
     *,
     file: Path | None = None,
     assignments: Sequence[str] = (),
@@ -168,18 +169,20 @@ def make_config(
 ) -> Config:
     """Preset, then the keys of a TOML file, then ``overrides``, then ``key=value`` assignments: later ones win.
 
+    Without a ``preset`` the file's own is the base (a run's config.toml names it), else "paper".
     Raises ConfigError for an unknown preset, key or value, naming what is allowed.
     """
+    given = {} if file is None else _flat(read_toml(file))
+    preset = preset or given.get("preset", "paper")
     if preset not in PRESETS:
         raise ConfigError(f"unknown preset {preset!r}: choose one of {', '.join(sorted(PRESETS))}")
-    values: dict[str, Any] = {"preset": preset, **PRESETS[preset]}
-    if file is not None:
-        values.update(_flat(read_toml(file)))
-    values.update(overrides or {})
+    values: dict[str, Any] = {**PRESETS[preset], **given, "preset": preset, **(overrides or {})}
     for assignment in assignments:
         key, equals, text = assignment.partition("=")
         if not equals:
             raise ConfigError(f"--set {assignment!r}: write it as key=value, for example --set model.dim=64")
+        if key.strip() == "preset":
+            raise ConfigError(f"--set {assignment!r}: a preset is chosen with --preset")
         values[_full_key(key.strip())] = _literal(text.strip())
     return config_from_dict(_nested(values))
 
@@ -262,6 +265,8 @@ def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:
         table = tables
         for part in path:
             table = table.setdefault(part, {})
+            if not isinstance(table, dict):
+                raise ConfigError(f"setting {part!r} is a table of settings, found {table!r}")
         table[last] = value
     return tables
 

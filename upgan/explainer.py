@@ -136,7 +136,11 @@ class Explainer:
     ) -> tuple[ContextEdge, ...]:
         """Training facts and interactions among the shown nodes that no shown path walks."""
         chains = [path.nodes for path in paths] + [path.nodes for path in evidence]
-        walked = {frozenset((a.id, b.id)) for chain in chains for a, b in pairwise(chain)}
+        walked = {
+            self._edge(a, relation, b)
+            for path in [*paths, *evidence]
+            for (a, b), relation in zip(pairwise(path.nodes), path.relations, strict=True)
+        }
         shown = {node.id for chain in chains for node in chain if node.role != "user"}
         entities = np.unique([target, answer, *(self.dataset.entity_index[node] for node in shown)])
         users = np.unique([self.dataset.user_index[chain[0].id] for chain in (path.nodes for path in paths)])
@@ -152,7 +156,16 @@ class Explainer:
             ContextEdge(self._node(u + offset, target, answer), self._node(i, target, answer), INTERACTED)
             for u, i in touched.tolist()
         ]
-        return tuple(edge for edge in edges if frozenset((edge.source.id, edge.target.id)) not in walked)
+        return tuple(edge for edge in edges if self._edge(edge.source, edge.relation, edge.target) not in walked)
+
+    def _edge(self, source: Node, relation: str, target: Node) -> tuple[str, str, str]:
+        """One name for an edge whichever way it is walked: as the triple, or user first for an interaction."""
+        if relation == INTERACTED and relation not in self.dataset.relation_index:
+            backwards = target.role == "user"
+        else:
+            backwards = relation not in self.dataset.relation_index
+        first, last = (target, source) if backwards else (source, target)
+        return first.id, relation.removesuffix(INVERSE_MARK) if backwards else relation, last.id
 
     def node(self, entity: int, role: Role) -> Node:
         """An entity in a given role."""

@@ -51,7 +51,7 @@ def rewards(scores: Tensor, known: Tensor, drawn: Tensor) -> Tensor:
         (B, N) rewards. Over a row's whole pool they sum to 0.
     """
     log_total = torch.logsumexp(scores.masked_fill(known, -torch.inf), dim=1, keepdim=True)
-    size = (~known).sum(1, keepdim=True)
+    size = (~known).sum(1, keepdim=True).to(scores.dtype)
     return torch.exp(scores.gather(1, drawn) - log_total) - 1.0 / size
 
 
@@ -168,7 +168,7 @@ def _block(
     loss = (log_z - positive).sum()
     # d loss / d s_e for a negative e of q: exp(s_e) * sum over the pairs of q of 1/Z_t.
     log_peak = log_negatives.nan_to_num(neginf=0.0)
-    factor = torch.zeros_like(log_peak).index_add_(0, row, torch.exp(log_peak[row] - log_z))
+    factor = torch.zeros_like(log_peak).index_add_(0, row, torch.exp(log_negatives[row] - log_z))
     grad = torch.exp_(scores.sub_(log_peak.unsqueeze(1))).mul_(factor.unsqueeze(1))
     grad.index_put_((row, answer), share - 1.0, accumulate=True)
     return loss / count, grad.div_(count)

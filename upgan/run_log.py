@@ -40,7 +40,15 @@ class RunLog:
             "best_valid_mrr": None,
         }
         run.mkdir(parents=True, exist_ok=True)
-        for name in ("metrics.jsonl", "log.txt", "metrics.json", "run.json", "model.safetensors", "card.md"):
+        for name in (
+            "metrics.jsonl",
+            "log.txt",
+            "metrics.json",
+            "run.json",
+            "model.safetensors",
+            "generator.safetensors",
+            "card.md",
+        ):
             (run / name).unlink(missing_ok=True)
         self._write_status()
 

@@ -109,15 +109,23 @@ class _SpMM(torch.autograd.Function):
         grad = grad.contiguous()
         grad_values = grad_dense = None
         if ctx.needs_input_grad[0]:
-            # d values_e = grad[row_e] . dense[column_e], without gathering a K-vector per edge.
-            zeros = torch.sparse_csr_tensor(
-                pattern.row_start, pattern.column, torch.zeros_like(values), size=(pattern.rows, pattern.columns)
-            )
-            grad_values = torch.sparse.sampled_addmm(zeros, grad, dense.T.contiguous(), beta=0.0).values()
+            grad_values = _sampled_product(pattern, grad, dense)
         if ctx.needs_input_grad[1]:
             transposed = values.index_select(0, pattern.transposed_order)
             grad_dense = _product(pattern.column_start, pattern.transposed_row, transposed, grad, pattern.columns)
         return grad_values, grad_dense, None
+
+
+def _sampled_product(pattern: EdgeMatrix, left: Tensor, right: Tensor) -> Tensor:
+    """(N, K) and (C, K) -> (M,) left[row_e] . right[column_e], without gathering a K-vector per edge."""
+    cells = pattern.rows * pattern.columns
+    if pattern.row.numel() > cells:
+        # More (parallel) edges than cells: sampled_addmm refuses them, and the dense product is the smaller one.
+        return (left @ right.T).flatten().index_select(0, pattern.row * pattern.columns + pattern.column)
+    zeros = torch.sparse_csr_tensor(
+        pattern.row_start, pattern.column, left.new_zeros(pattern.row.numel()), size=(pattern.rows, pattern.columns)
+    )
+    return torch.sparse.sampled_addmm(zeros, left, right.T.contiguous(), beta=0.0).values()
 
 
 class _SegmentSoftmax(torch.autograd.Function):

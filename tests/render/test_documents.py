@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 import json
 import re
@@ -14,6 +15,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from tests.render import samples
+from upgan.explanation import UserShare
 from upgan.render.figure import figure
 from upgan.render.graph_html import frame_height, graph_height, graph_html, network_edges
 from upgan.render.page import page
@@ -219,3 +221,10 @@ def test_importing_the_drawing_code_pulls_in_neither_app_nor_tensors():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_users_on_the_answer_s_side_are_listed_too():
+    explanation = dataclasses.replace(samples.bargain(), answer_users=(UserShare("ZZ9", 1.0, 0.25),))
+    assert "of the answer, heaviest first" in Document(page(explanation)).text
+    assert "simulated user of the answer" in explanation_table(explanation)
+    assert "ZZ9" in explanation_table(explanation)

@@ -128,7 +128,10 @@ def open_page(browser, server: str, *, width=1280, height=720, scheme="light", *
 def graph(page):
     """The drawn graph's frame (waits until it is drawn)."""
     frame = page.frame_locator("iframe")
-    frame.locator("html[data-drawn]").wait_for(state="attached")
+    try:
+        frame.locator("html[data-drawn]").wait_for(state="attached")
+    except playwright.TimeoutError:
+        raise AssertionError(f"no graph; the page says:\n{page.inner_text('body')[:1000]}") from None
     return frame
 
 

@@ -25,7 +25,7 @@ def train(
         Path | None, typer.Option("--run", help="Run folder; default checkpoints/DATASET-MODEL-PRESET-sSEED.")
     ] = None,
     model: Annotated[str, typer.Option(help="upgan or distmult.")] = "upgan",
-    preset: Annotated[str, typer.Option(help="demo or paper.")] = "paper",
+    preset: Annotated[str | None, typer.Option(help="demo or paper; default the settings file's, else paper.")] = None,
     config: Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")] = None,
     assignments: Annotated[
         list[str] | None, typer.Option("--set", help="key=value, for example --set model.dim=64; may repeat.")

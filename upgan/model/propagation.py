@@ -93,7 +93,7 @@ class Propagation(nn.Module):
         """Eq. 2 from the farthest layer down: v~_n = sigma(W_0 v_n + sum over F_n of 1/|F_n| W_r v~_m)."""
         depth = len(graph.edges)
         if depth == 0:
-            return [self._user_vectors(graph, entity)], []
+            return [ACTIVATIONS[self.config.user_activation](self._user_vectors(graph, entity) @ self.own.T)], []
         activation = ACTIVATIONS[self.config.activation]
         states = [activation(entity.index_select(0, graph.layers[depth]) @ self.own.T)]
         coefficients: list[Tensor] = []

@@ -14,6 +14,7 @@ _RELATION_WIDTH = 18
 
 
 def edges_of(explanation: Explanation, chosen: Selection, labels: Mapping[str, str] | None) -> list[FigureEdge]:
+    """The prediction, then paths, evidence and known facts; what several paths share is drawn once."""
     found: dict[tuple[str, str, str, EdgeKind], FigureEdge] = {}
     used: set[tuple[frozenset[str], str]] = set()
     for path in chosen.paths:

@@ -35,6 +35,7 @@ class Box:
         return width * height if width > 0 and height > 0 else 0.0
 
     def holds(self, point: Point) -> bool:
+        """Whether the point lies in it."""
         return self.left <= point[0] <= self.right and self.top <= point[1] <= self.bottom
 
 

@@ -55,6 +55,7 @@ class _Columns:
         return True
 
     def has(self, node: Node) -> bool:
+        """Whether the node has a place already."""
         return _key(node) in self.of
 
 

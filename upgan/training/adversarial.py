@@ -16,7 +16,7 @@ from upgan.losses import discriminator_loss, generator_loss, half_squared_norm, 
 from upgan.model.discriminator import Discriminator
 from upgan.model.generator import Generator, draw
 from upgan.queries import Batch, BatchSampler
-from upgan.training.loop import PhaseResult, Reporter, Values, clip_and_step, run_phase
+from upgan.training.loop import PhaseResult, Reporter, Values, clip_and_step, not_finite, run_phase
 from upgan.training.pretrain import batch_queries, used_parameters
 
 
@@ -111,6 +111,17 @@ class AdversarialTrainer:
         return [self.g.entity.index_select(0, entities), self.g.relation.index_select(0, relations), *mlp]
 
 
+def _finite_step(trainer: AdversarialTrainer, batch: Batch) -> dict[str, Tensor]:
+    """One step; where it fails because the parameters are no numbers any more, say so."""
+    try:
+        return trainer.step(batch)
+    except RuntimeError:
+        for player in (trainer.d, trainer.g):
+            if not all(bool(torch.isfinite(parameter).all()) for parameter in player.parameters()):
+                raise not_finite("adversarial", f"{type(player).__name__.lower()}'s parameters became NaN") from None
+        raise
+
+
 def train_adversarially(
     trainer: AdversarialTrainer,
     sampler: BatchSampler,
@@ -124,7 +135,7 @@ def train_adversarially(
     def train_epoch(_epoch: int, progress: Callable[[int, int], None]) -> Values:
         totals: dict[str, Tensor] = {}
         for done, batch in enumerate(sampler, start=1):
-            for name, value in trainer.step(batch).items():
+            for name, value in _finite_step(trainer, batch).items():
                 totals[name] = totals.get(name, torch.zeros_like(value)) + value
             progress(done, len(sampler))
         return {name: float(value) / len(sampler) for name, value in totals.items()}

@@ -65,6 +65,8 @@ def train_distmult(
         kept=model,
         reporter=reporter,
         deadline=deadline,
+        # A random start stays at the level of chance for a while, for longer where an epoch has few steps.
+        patient_epochs=config.min_steps * config.batch // max(len(index), 1),
     )
 
 

@@ -70,12 +70,14 @@ def run_phase(
     kept: nn.Module,
     reporter: Reporter,
     deadline: float = math.inf,
+    patient_epochs: int = 0,
 ) -> PhaseResult:
     """Train, validate every ``eval_every`` epochs, leave ``kept`` with its best parameters, the start included.
 
     Args:
         train_epoch: (epoch, progress(done, total)) -> means of the epoch's losses.
         deadline: ``time.monotonic()`` value after which no further epoch starts.
+        patient_epochs: evaluations up to this epoch do not count against ``patience``.
     """
     started, cpu_started = time.monotonic(), time.process_time()
     reporter.start(name, epochs)
@@ -99,7 +101,7 @@ def run_phase(
             best, best_epoch, waited = metrics, epoch, 0
             state = snapshot(kept)
         else:
-            waited += 1
+            waited += epoch > patient_epochs
             if waited >= patience:
                 ended = "converged"
                 break
@@ -123,7 +125,10 @@ def clip_and_step(optimizer: torch.optim.Optimizer, largest: float) -> None:
 def _check_finite(phase: str, epoch: int, values: Values) -> None:
     for name, value in values.items():
         if not math.isfinite(value):
-            raise TrainingError(
-                f"{phase}, epoch {epoch}: {name} became {value}. A lower learning rate (--set {phase}.lr=...) "
-                f"or a tighter bound on the gradient (--set {phase}.clip=...) usually helps."
-            )
+            raise not_finite(phase, f"epoch {epoch}: {name} became {value}")
+
+
+def not_finite(phase: str, what: str) -> TrainingError:
+    """The error for a training that left the numbers, with the settings that usually help."""
+    clip = "" if phase == "initialisation" else f" or a tighter bound on the gradient (--set {phase}.clip=...)"
+    return TrainingError(f"{phase}, {what}. A lower learning rate (--set {phase}.lr=...){clip} usually helps.")
