@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -20,21 +19,19 @@ import pytest
 
 from tests.render.samples import HOSTILE
 from tests.ui.made import make_run
+from upgan.doctor import find_browser
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM = os.environ.get("CHROMIUM_PATH") or next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
+CHROMIUM = find_browser()
 ARGUMENTS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
     "--disable-sync", "--no-first-run", "--disable-quic",
 ]  # fmt: skip
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: set CHROMIUM_PATH or install chromium"),
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium or Chrome: python scripts/browser.py installs one"),
 ]
 
 
@@ -175,6 +172,9 @@ def test_first_visit_query_and_choice(browser, server, tmp_path):
     graph(page)
     page.screenshot(path=tmp_path / "another-answer.png")
 
+    page.get_by_role("tab", name="Users", exact=True).click()
+    page.locator(".js-plotly-plot").first.wait_for()
+
     page.go_back()
     page.wait_for_function("before => document.querySelector('h3').innerText === before", arg=before)
     assert_clean(seen)
@@ -235,6 +235,7 @@ def test_hostile_labels_and_links_run_nothing(browser, server, tmp_path):
     assert_clean(seen)
 
 
+@pytest.mark.slow
 def test_answers_are_quick(browser, server):
     page, _ = open_page(browser, server)
     graph(page)

@@ -92,13 +92,19 @@ if explanation is not None:
     with right:
         case_study.heading(explanation)
         case_study.graph(*cache.graph(opened, asked, explanation, case_study.theme()), explanation)
-    by_user, by_path, by_evidence = st.tabs(["Users", "Paths to the target", "How the answer reached the users"])
-    with by_user:
-        evidence.users(explanation)
-    with by_path:
-        evidence.paths(explanation, labels)
-    with by_evidence:
-        evidence.evidence(explanation, labels)
+    by_path, by_evidence, by_user = st.tabs(
+        ["Paths to the target", "How the answer reached the users", "Users"], key="upgan_tabs", on_change="rerun"
+    )
+    if by_path.open:
+        with by_path:
+            evidence.paths(explanation, labels)
+    if by_evidence.open:
+        with by_evidence:
+            evidence.evidence(explanation, labels)
+    # Drawn when asked for: until a browser has read the chart library, it shows nothing else of the page either.
+    if by_user.open:
+        with by_user:
+            evidence.users(explanation)
     evidence.downloads(explanation, labels)
     case_study.proof_lines(explanation)
 

@@ -34,7 +34,7 @@ def open_app(
     script = _app_script()
     environment = {**os.environ, "UPGAN_CHECKPOINTS": str(checkpoints.resolve())}
     note(f"the app opens at http://localhost:{port} (Ctrl-C ends it)")
-    command = [sys.executable, "-m", "streamlit", "run", str(script)]
+    command = [sys.executable, "-m", "ui.serve", "run", str(script)]
     # Headless: otherwise its first start on a machine stops to ask for an email address.
     options = [f"--server.port={port}", "--server.address=127.0.0.1", "--server.headless=true"]
     # The app does not change while it is used; watching a whole checkout costs more than it tells.
