@@ -46,10 +46,14 @@ TOY_KINDS = {"a": "author", "b": "book", "c": "city", "s": "subject", "x": "auth
 
 @pytest.fixture(autouse=True)
 def fixed_seed() -> None:
-    """The same random numbers in every test, alone or in the suite; tests without torch do not pay for it."""
+    """The same random numbers in every test, alone or in the suite; tests without torch do not pay for it.
+
+    One thread: for tensors of a few numbers a second one only waits, for very long where cores are shared.
+    """
     torch = sys.modules.get("torch")
     if torch is not None and hasattr(torch, "manual_seed"):
         torch.manual_seed(0)
+        torch.set_num_threads(1)
 
 
 def toy_tables() -> dict[str, pd.DataFrame]:

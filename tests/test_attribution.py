@@ -33,15 +33,6 @@ from upgan.model.discriminator import Discriminator
 DIM = 3
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Tensors of a few numbers: a second thread would only wait, for very long where cores are shared."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def model_for(facts, seed=0, scale=1.0, **settings_of_model):
     config = ModelConfig(dim=DIM, propagation=PropagationConfig(activation="tanh"), **settings_of_model)
     model = Discriminator(facts.entities, facts.relations, facts.users, config).double()

@@ -27,15 +27,6 @@ RELATIONS = ["by", "from", "linked"]
 SPLITS = ("train", "valid", "test")
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Tensors of a few numbers: a second thread would only wait, for very long where cores are shared."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def make_run(folder, dataset, *assignments, constant=False):
     """A run with random weights, or with all scores equal."""
     torch.manual_seed(1)

@@ -43,15 +43,6 @@ TINY = [
 ]  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Tensors of a few numbers: a second thread would only wait, for very long where cores are shared."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def tiny(*more):
     return make_config(assignments=[*TINY, *more])
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from upgan.checkpoint import LoadedRun, load_run
 from upgan.data.lookup import resolve_entity, resolve_relation
 from upgan.errors import QueryError
-from upgan.evaluation.evaluator import Evaluator, Ranking
+from upgan.evaluation.evaluator import Evaluator, Progress, Ranking
 from upgan.explainer import Explainer
 from upgan.explanation import Explanation, Query, Split
 from upgan.graph import build_graph
@@ -209,9 +209,9 @@ class Predictor:
 
     # Evaluation ------------------------------------------------------------------------------------------------------
 
-    def rank(self, split: SplitName) -> Ranking:
-        """Filtered ranks of a split's triples, both directions."""
-        return Evaluator(self.dataset.triples(split), self._known).rank(self._scorer.scores)
+    def rank(self, split: SplitName, progress: Progress | None = None) -> Ranking:
+        """Filtered ranks of a split's triples, both directions; ``progress`` hears (queries done, of all)."""
+        return Evaluator(self.dataset.triples(split), self._known).rank(self._scorer.scores, progress)
 
     # Names to numbers ------------------------------------------------------------------------------------------------
 

@@ -18,15 +18,6 @@ from upgan.model.distmult import DistMult
 DIM = 3
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Tensors of a few numbers: a second thread would only wait, for very long where cores are shared."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def facts_of(seed=0):
     return random_facts(np.random.default_rng(seed), layers=(3, 3, 2), users=3)
 

@@ -25,15 +25,6 @@ FACTS = random_facts(np.random.default_rng(0), layers=(4, 4, 3), extra=10)
 TRIPLES = np.unique(np.array(FACTS.triples, dtype=np.int64), axis=0)
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Tensors of a few numbers: a second thread would only wait, for very long where cores are shared."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def random_generator(layers=2, sigma=1.0):
     """In float64, every parameter random."""
     model = Generator(FACTS.entities, FACTS.relations, DIM, layers, sigma).double()

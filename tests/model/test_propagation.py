@@ -18,15 +18,6 @@ DIM = 4
 TIGHT: dict[str, Any] = {"rtol": 0.0, "atol": 1e-12}
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Tensors of a few numbers: a second thread would only wait, for very long where cores are shared."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def module_for(facts, seed=0, **settings):
     """A propagation in float64 whose parameters are far from their start, and entity vectors for it."""
     generator = torch.Generator().manual_seed(seed)

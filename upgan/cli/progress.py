@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from upgan.evaluation.metrics import Metrics
 
 #: Seconds between lines where stderr is no terminal.
-LINE_EVERY = 5.0
+LINE_EVERY = 2.0
 
 
 class TrainingProgress:
@@ -63,3 +63,19 @@ class TrainingProgress:
         self._progress.update(
             self._tasks[phase], completed=finished, epoch=f"{epoch}/{epochs}", told=self._told, total=max(epochs, 1)
         )
+
+
+class CountProgress:
+    """Calls with (done, total): a line on stderr every few seconds, none for what is over before that."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._began = self._line_at = time.monotonic()
+
+    def __call__(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if now - self._line_at < LINE_EVERY or done >= total:
+            return
+        self._line_at = now
+        left = (now - self._began) / done * (total - done)
+        print(f"{self._what}: {done} of {total}, ETA {left:.0f} s", file=sys.stderr, flush=True)

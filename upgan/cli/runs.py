@@ -103,13 +103,14 @@ def evaluate(
     """Filtered ranking over all entities, both directions pooled, ties at their mean rank."""
     if split not in ("test", "valid"):
         raise ConfigError(f"--split {split!r}: choose test or valid")
+    from upgan.cli.progress import CountProgress
     from upgan.evaluation.groups import GROUPINGS, group_metrics, ranks_table
     from upgan.predictor import load
 
     if by is not None and by not in GROUPINGS:
         raise ConfigError(f"--by {by!r}: choose one of {', '.join(GROUPINGS)}")
     predictor = load(run)
-    ranking = predictor.rank(split)  # type: ignore[arg-type]
+    ranking = predictor.rank(split, CountProgress(f"ranking {split}"))  # type: ignore[arg-type]
     result: dict[str, Any] = dict(ranking.metrics.to_dict())
     if by is not None:
         groups = group_metrics(ranking, predictor.dataset, predictor.graph, by)
