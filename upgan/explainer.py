@@ -135,10 +135,11 @@ class Explainer:
         self, target: int, answer: int, paths: tuple[UserPath, ...], evidence: tuple[EvidencePath, ...]
     ) -> tuple[ContextEdge, ...]:
         """Training facts and interactions among the shown nodes that no shown path walks."""
-        chains = [path.nodes for path in paths] + [path.nodes for path in evidence]
+        shown_paths: list[UserPath | EvidencePath] = [*paths, *evidence]
+        chains = [path.nodes for path in shown_paths]
         walked = {
             self._edge(a, relation, b)
-            for path in [*paths, *evidence]
+            for path in shown_paths
             for (a, b), relation in zip(pairwise(path.nodes), path.relations, strict=True)
         }
         shown = {node.id for chain in chains for node in chain if node.role != "user"}

@@ -125,7 +125,7 @@ def _sampled_product(pattern: EdgeMatrix, left: Tensor, right: Tensor) -> Tensor
     zeros = torch.sparse_csr_tensor(
         pattern.row_start, pattern.column, left.new_zeros(pattern.row.numel()), size=(pattern.rows, pattern.columns)
     )
-    return torch.sparse.sampled_addmm(zeros, left, right.T.contiguous(), beta=0.0).values()
+    return cast(Tensor, torch.sparse.sampled_addmm(zeros, left, right.T.contiguous(), beta=0.0).values())
 
 
 class _SegmentSoftmax(torch.autograd.Function):
