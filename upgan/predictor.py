@@ -19,7 +19,7 @@ from upgan.errors import QueryError
 from upgan.evaluation.evaluator import Evaluator, Progress, Ranking
 from upgan.explainer import Explainer
 from upgan.explanation import Explanation, Query, Split
-from upgan.graph import build_graph
+from upgan.graph import IntArray, build_graph
 from upgan.model.build import FullScorer
 from upgan.model.discriminator import Discriminator
 from upgan.queries import QueryIndex
@@ -74,22 +74,18 @@ class Predictor:
         Where the dataset names no kinds, those seen with the entity itself.
         """
         number = self._entity(entity)
-        kind = self.dataset.entity_kinds[number]
-        return {
-            side: [self.relations[r] for r in sorted(seen.get(kind or number, ()))]
-            for side, seen in (("head", self._relations_seen[0]), ("tail", self._relations_seen[1]))
-        }
+        train, kinds = self.dataset.train, self._kind_numbers
+        sides = {}
+        for side, column in (("head", 0), ("tail", 2)):
+            ends = train[:, column]
+            alike = ends == number if not self.dataset.entity_kinds[number] else kinds[ends] == kinds[number]
+            sides[side] = [self.relations[r] for r in np.unique(train[alike, 1]).tolist()]
+        return sides
 
     @cached_property
-    def _relations_seen(self) -> tuple[dict[str | int, set[int]], dict[str | int, set[int]]]:
-        """Per side: kind (or entity number where it has no kind) -> relation numbers."""
-        kinds, sides = self.dataset.entity_kinds, []
-        for column in (0, 2):
-            seen: dict[str | int, set[int]] = {}
-            for entity, relation in np.unique(self.dataset.train[:, [column, 1]], axis=0).tolist():
-                seen.setdefault(kinds[entity] or entity, set()).add(relation)
-            sides.append(seen)
-        return sides[0], sides[1]
+    def _kind_numbers(self) -> IntArray:
+        """(E,) a number for each entity's kind."""
+        return np.unique(np.asarray(self.dataset.entity_kinds, dtype=str), return_inverse=True)[1].astype(np.int64)
 
     # Scores ----------------------------------------------------------------------------------------------------------
 
