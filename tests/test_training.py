@@ -35,7 +35,8 @@ from upgan.run_log import RunLog
 from upgan.training.adversarial import AdversarialTrainer, train_adversarially
 from upgan.training.initialise import train_distmult
 from upgan.training.loop import Silent, run_phase
-from upgan.training.pretrain import batch_mask, batch_queries, dropped_items, pretrain_discriminator
+from upgan.training.pretrain import pretrain_discriminator
+from upgan.training.step import batch_mask, batch_queries, dropped_items
 
 TINY = [
     "model.dim=4", "initialisation.epochs=2", "initialisation.batch=4", "pretrain.epochs=2", "pretrain.batch=3",

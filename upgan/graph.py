@@ -15,6 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from upgan.data.filters import bfs_hops
 from upgan.errors import DataError
 from upgan.sparse import EdgeMatrix
 
@@ -117,7 +118,8 @@ def build_graph(
     seen_right = np.concatenate([interacted + 1, triples[:, 1] + num_relations])
     triple = np.concatenate([np.full(len(interactions), -1, dtype=np.int64), np.arange(len(triples), dtype=np.int64)])
 
-    distance = hops_to_users(left, right, num_entities, num_users)
+    users = np.arange(num_entities, num_entities + num_users)
+    distance = bfs_hops(left, right, num_entities + num_users, users)
     depth = int(distance.max(initial=0))
     layers = [np.flatnonzero(distance == level) for level in range(depth + 1)]
     place = np.full(num_entities + num_users, -1, dtype=np.int64)
@@ -151,20 +153,6 @@ def build_graph(
         edges=tuple(edges),
         state_row=torch.from_numpy(state_row),
     )
-
-
-def hops_to_users(left: IntArray, right: IntArray, num_entities: int, num_users: int) -> IntArray:
-    """(M,) edge ends -> (E + U,) minimum hops to any user, level by level over all edges at once."""
-    distance = np.full(num_entities + num_users, UNREACHABLE, dtype=np.int64)
-    distance[num_entities:] = 0
-    level = 0
-    while True:
-        found = np.concatenate([right[distance[left] == level], left[distance[right] == level]])
-        found = found[distance[found] == UNREACHABLE]
-        if not len(found):
-            return distance
-        level += 1
-        distance[found] = level
 
 
 def check_no_leak(train: IntArray, held_out: IntArray, num_entities: int, num_relations: int) -> None:

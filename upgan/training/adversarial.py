@@ -17,7 +17,7 @@ from upgan.model.discriminator import Discriminator
 from upgan.model.generator import Generator, draw
 from upgan.queries import Batch, BatchSampler
 from upgan.training.loop import PhaseResult, Reporter, Values, clip_and_step, not_finite, run_phase
-from upgan.training.pretrain import batch_queries, used_parameters
+from upgan.training.step import batch_queries, used_parameters
 
 
 @dataclass(frozen=True)
