@@ -93,6 +93,15 @@ def test_caption_says_when_known_answers_stand_above():
     assert "without users it would be 2." in text
 
 
+def test_caption_says_both_ranks_where_the_filter_matters_only_without_users():
+    """The table beside it shows rank 1 against 4: "ranked the same" alone would contradict it."""
+    case = dataclasses.replace(samples.riftwar(), rank=1, filtered_rank=1.0)
+    case = dataclasses.replace(case, rank_without_users=4, filtered_rank_without_users=1.0)
+    text = words.caption(case)
+    assert "left out (1 with them, 4 without " in text
+    assert "ranked the same" in text
+
+
 def test_caption_says_when_users_change_nothing():
     text = words.caption(dataclasses.replace(samples.riftwar(), filtered_rank=2.0))
     assert "it would be ranked the same" in text

@@ -142,11 +142,17 @@ def caption(explanation: Explanation) -> str:
     """Two or three plain sentences written from the numbers."""
     answer = clean(explanation.answer.label)
     first = f"“{answer}” is ranked {rank_text(explanation.filtered_rank)} for “{question(explanation)}”"
-    if explanation.filtered_rank < explanation.rank:
-        first += f", the other known answers left out ({explanation.rank:,} with them)"
+    noun, counted = user_noun(explanation.simulated_users), f"{explanation.rank:,} with them"
+    filtered = explanation.filtered_rank < explanation.rank
+    if explanation.users and explanation.filtered_rank_without_users < explanation.rank_without_users:
+        # The table beside this shows ranks with the known answers in: say both where the filter matters to either.
+        filtered = True
+        counted += f", {explanation.rank_without_users:,} without {noun}"
+    if filtered:
+        first += f", the other known answers left out ({counted})"
     if not explanation.users:
         return f"{first}. {_without_users(explanation)}"
-    noun, without = user_noun(explanation.simulated_users), rank_text(explanation.filtered_rank_without_users)
+    without = rank_text(explanation.filtered_rank_without_users)
     same = explanation.filtered_rank_without_users == explanation.filtered_rank
     first += f"; without {noun} it would be {'ranked the same' if same else without}."
     return f"{first} {_weight_sentence(explanation)} {_score_sentence(explanation)}"
