@@ -48,6 +48,8 @@ def _root(
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code."""
     signal.signal(signal.SIGTERM, _interrupt)
+    # A shell starts background jobs with SIGINT ignored, and Python would leave it so.
+    signal.signal(signal.SIGINT, _interrupt)
     try:
         result = app(args=list(arguments), standalone_mode=False)
         return result if isinstance(result, int) else 0
