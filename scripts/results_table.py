@@ -9,9 +9,12 @@ from typing import Any
 
 HEADER = "| run | phase | MR | MRR | H@1 | H@3 | H@10 | best epoch | s | CPU s/epoch | peak MB |"
 PHASES = {
-    "initialisation": "DistMult initialisation",
+    "initialisation": "initialisation",
+    "relaxation": "with half the N3 weight",
     "pretrain": "D after pre-training",
+    "pretrain relaxation": "D with half the N3 weight",
     "adversarial": "after adversarial training",
+    "fusion": "with evidence",
 }
 
 

@@ -179,11 +179,18 @@ def test_the_heaviest_paths_of_a_graph_are_those_of_brute_force(seed):
 # Contributions -------------------------------------------------------------------------------------------------------
 
 
+def multiplied(left, right):
+    """Vectors of real parts, then imaginary parts, as complex numbers multiplied one by one."""
+    found = torch.complex(*left.chunk(2)) * torch.complex(*right.chunk(2))
+    return torch.cat([found.real, found.imag])
+
+
 def score_at(model, query, preference):
     """Eq. 7 with W2 and b2 on the candidate's side; ``query`` is (head, relation, answer)."""
     head, relation, answer = query
     v_h, v_r, v_t = model.entity[head], model.relation[relation], model.entity[answer]
-    hidden = model.w1 @ torch.cat([v_h * v_r, preference * v_r]) + model.b1
+    times = multiplied if model.config.product == "complex" else torch.mul
+    hidden = model.w1 @ torch.cat([times(v_h, v_r), times(preference, v_r)]) + model.b1
     return (model.w2 @ v_t + model.b2) @ torch.tanh(hidden)
 
 
@@ -198,19 +205,20 @@ def integrated_gradients(model, query, weights, preferences, pieces=400):
     return weights * (preferences @ mean)
 
 
+@pytest.mark.parametrize("product", ["distmult", "complex"])
 @pytest.mark.parametrize("scale", [1.0, 0.1, 1e-4])
 @pytest.mark.parametrize("seed", range(3))
-def test_contributions_sum_to_the_users_part_of_the_score_and_are_integrated_gradients(seed, scale):
+def test_contributions_sum_to_the_users_part_of_the_score_and_are_integrated_gradients(seed, scale, product):
     """Also where the users hardly move the hidden vector, and its secant loses digits."""
     facts = random_facts(np.random.default_rng(seed))
-    model = model_for(facts, seed)
+    model = model_for(facts, seed, product=product)
     random = torch.Generator().manual_seed(seed)
     weights = torch.softmax(torch.randn(5, generator=random, dtype=torch.float64), 0)
-    preferences = scale * torch.randn(5, DIM, generator=random, dtype=torch.float64)
+    preferences = scale * torch.randn(5, model.config.width, generator=random, dtype=torch.float64)
     query = (1, 2, 4)
     found = contributions(model, *query, weights, preferences)
     p = (weights.unsqueeze(1) * preferences).sum(0)
-    part = float(score_at(model, query, p) - score_at(model, query, torch.zeros(DIM, dtype=torch.float64)))
+    part = float(score_at(model, query, p) - score_at(model, query, torch.zeros_like(p)))
     assert float(found.sum()) == pytest.approx(part, abs=1e-12)
     torch.testing.assert_close(found, integrated_gradients(model, query, weights, preferences), rtol=0, atol=1e-8)
 
@@ -256,7 +264,12 @@ def dataset_of(facts: Facts) -> KGDataset:
     )
 
 
-def explained_world(seed):
+def explainer_of(dataset, facts, model):
+    """The explainer of a model that has seen all of the facts."""
+    return Explainer(dataset, build_graph(*facts.arrays()), dataset.train, dataset.interactions, model)
+
+
+def explained_world(seed, **settings_of_model):
     facts = random_facts(np.random.default_rng(seed), layers=(4, 3, 3))
     dataset = dataset_of(facts)
     facts = dataclasses.replace(
@@ -265,16 +278,17 @@ def explained_world(seed):
         reads=tuple(map(tuple, dataset.interactions.tolist())),
         users=dataset.num_users,
     )
-    model = model_for(facts, seed)
-    return facts, dataset, model, Explainer(dataset, build_graph(*facts.arrays()), model)
+    model = model_for(facts, seed, **settings_of_model)
+    return facts, dataset, model, explainer_of(dataset, facts, model)
 
 
+@pytest.mark.parametrize("product", ["distmult", "complex"])
 @pytest.mark.parametrize("seed", range(3))
-def test_influence_is_the_models_own_arithmetic_for_every_query(seed):
-    facts, dataset, model, explainer = explained_world(seed)
+def test_influence_is_the_models_own_arithmetic_for_every_query(seed, product):
+    facts, dataset, model, explainer = explained_world(seed, product=product)
     states = oracles.propagate(facts, model.entity.numpy(), oracle_weights(model))
     distance = hops(facts)
-    nothing = torch.zeros(DIM, dtype=torch.float64)
+    nothing = torch.zeros(model.config.width, dtype=torch.float64)
     for head in range(facts.entities):
         query = (head, head % (2 * facts.relations), (head + 3) % facts.entities)
         influence = explainer.influence(*query)
@@ -397,7 +411,7 @@ def read_world(user_ids):
     facts = Facts(
         tuple(map(tuple, dataset.train.tolist())), tuple(map(tuple, dataset.interactions.tolist())), 3, len(user_ids), 3
     )
-    return dataset, Explainer(dataset, build_graph(*facts.arrays()), model_for(facts))
+    return dataset, explainer_of(dataset, facts, model_for(facts))
 
 
 @pytest.mark.parametrize("user_ids", [("u", "v"), ("i", "j")], ids=["own names", "the names of entities"])
@@ -437,7 +451,7 @@ def test_without_users_there_is_nothing_to_attribute(case):
         facts = dataclasses.replace(facts, reads=(), users=0)
         dataset = dataset_of(facts)
         model = model_for(facts)
-    explainer = Explainer(dataset, build_graph(*facts.arrays()), model)
+    explainer = explainer_of(dataset, facts, model)
     influence = explainer.influence(0, 1, 2)
     assert influence.users == ()
     assert influence.residual == 0.0

@@ -19,6 +19,50 @@ from upgan.config import (
 )
 from upgan.errors import ConfigError
 
+#: Settings as a run wrote them before there was a product, a score, or a graph section.
+OLDER = """
+model_name = "upgan"
+preset = "demo"
+seed = 0
+device = "auto"
+threads = 1
+max_seconds = 0.0
+
+[model]
+dim = 48
+use_users = true
+preference_init = 1.0
+item_dropout = 0.5
+entity_norm = "free"
+propagation = {activation = "none", user_activation = "none", attention_slope = 0.2, user_embedding = false}
+
+[initialisation]
+epochs = 60
+batch = 1024
+optimizer = "adam"
+lr = 0.005
+l2 = 0.0001
+n3 = 0.0
+scale = 0.1
+eval_every = 5
+patience = 2
+min_steps = 200
+
+[pretrain]
+epochs = 50
+batch = 512
+lr = 0.003
+l2 = 0.0003
+n3 = 0.0
+clip = 1.0
+eval_every = 2
+patience = 6
+
+[adversarial]
+epochs = 3
+batch = 1024
+"""
+
 
 def write(tmp_path, text):
     path = tmp_path / "settings.toml"
@@ -83,6 +127,31 @@ def test_assignments_are_read_as_toml_or_text_and_their_last_part_is_enough(assi
     assert type(found) is type(value)
 
 
+def test_complex_is_trained_with_its_own_preset_unless_another_is_named(tmp_path):
+    """By --model as by a settings file; DistMult stays with the paper's."""
+    complex_config = make_config(overrides={"model_name": "complex"})
+    assert (complex_config.preset, complex_config.model.product) == ("quality", "complex")
+    assert make_config(file=write(tmp_path, 'model_name = "complex"\n')) == complex_config
+    assert make_config(overrides={"model_name": "distmult"}).preset == "paper"
+    for preset in PRESETS:
+        assert make_config(preset, overrides={"model_name": "complex"}).preset == preset
+
+
+@pytest.mark.parametrize("model_name", ["distmult", "complex"])
+@pytest.mark.parametrize("preset", [None, *sorted(PRESETS)])
+def test_a_factorisation_has_the_product_of_its_name_whatever_the_preset(preset, model_name, tmp_path):
+    by_option = make_config(preset, overrides={"model_name": model_name})
+    by_assignment = make_config(preset, assignments=[f"model_name={model_name}"])
+    by_file = make_config(preset, file=write(tmp_path, f'model_name = "{model_name}"\n'))
+    for config in (by_option, by_assignment, by_file):
+        assert (config.model_name, config.model.product) == (model_name, model_name)
+
+
+@pytest.mark.parametrize(("product", "width"), [("distmult", 6), ("complex", 12)])
+def test_a_complex_embedding_holds_two_values_for_each_of_its_numbers(product, width):
+    assert make_config(assignments=["dim=6", f"product={product}"]).model.width == width
+
+
 def test_the_last_assignment_wins():
     assert make_config(assignments=["dim=8", "model.dim=16"]).model.dim == 16
 
@@ -97,7 +166,7 @@ def test_settings_cannot_be_changed_afterwards():
 
 
 def test_an_unknown_preset_names_the_presets():
-    with pytest.raises(ConfigError, match=r"'fast'.*demo, paper") as caught:
+    with pytest.raises(ConfigError, match=r"'fast'.*demo, paper, quality") as caught:
         make_config("fast")
     assert caught.value.exit_code == 2
 
@@ -162,12 +231,48 @@ def test_an_assignment_without_a_value_shows_how_to_write_one():
         "init_noise=nan",
         "max_seconds=nan",
         "clip.x=1",
+        "product=rescal",
+        "score=dot",
+        "form=gcn",
+        "rgcn_layers=0",
+        "interactions=none",
+        "triple_share=0",
+        "triple_share=1.1",
+        "interaction_share=-0.1",
+        "pretrain.loss=hinge",
+        "initialisation.loss=mse",
+        "batch_by=users",
+        "pretrain.optimizer=sgd",
+        "relax_epochs=-1",
     ],
 )
 def test_a_value_out_of_bounds_or_of_another_type_is_refused(assignment):
     with pytest.raises(ConfigError) as caught:
         make_config(assignments=[assignment])
     assert caught.value.exit_code == 2
+
+
+CONTRADICTIONS = {
+    "a complex run with another product": ("paper", ["model_name=complex", "product=distmult"], "model.product"),
+    "a distmult run with another product": ("paper", ["model_name=distmult", "product=complex"], "model.product"),
+    "another form than the bilinear score reads": ("quality", ["form=rgcn"], "model.propagation.form"),
+    "dropped items that the bilinear score has not": ("quality", ["item_dropout=0.5"], "model.item_dropout"),
+    "dropped items of a preset": ("demo", ["score=bilinear"], "model.item_dropout"),
+    "evidence without the bilinear score": ("paper", ["fusion.enabled=true"], "fusion.enabled"),
+    "evidence of a preset": ("quality", ["score=mlp"], "fusion.enabled"),
+}
+
+
+@pytest.mark.parametrize("case", CONTRADICTIONS)
+def test_settings_that_contradict_each_other_are_refused_with_the_key_to_change(case):
+    """In one sentence, without the whole of the settings in it."""
+    preset, assignments, key = CONTRADICTIONS[case]
+    with pytest.raises(ConfigError) as caught:
+        make_config(preset, assignments=assignments)
+    assert caught.value.exit_code == 2
+    assert key in str(caught.value)
+    assert "{" not in str(caught.value)
+    assert len(str(caught.value)) < 200
 
 
 def test_a_wrong_value_is_reported_with_its_key_its_value_and_what_is_allowed():
@@ -225,6 +330,18 @@ def test_settings_survive_being_written_and_read(preset, tmp_path):
     path = write(tmp_path, to_toml(config))
     assert config_from_dict(read_toml(path)) == config
     assert make_config(preset, file=path) == config
+
+
+def test_settings_written_before_a_key_existed_still_open_and_mean_what_they_meant(tmp_path):
+    """The product, the losses and the samplers that those runs were trained with."""
+    config = config_from_dict(read_toml(write(tmp_path, OLDER)))
+    assert (config.preset, config.model.dim, config.model.width) == ("demo", 48, 48)
+    assert (config.model.product, config.model.score, config.model.propagation.form) == ("distmult", "mlp", "layered")
+    assert config.initialisation.loss == config.pretrain.loss == "cross_entropy_filtered"
+    assert (config.pretrain.batch_by, config.pretrain.optimizer) == ("triples", "adam")
+    assert (config.graph.interactions, config.graph.triple_share, config.graph.interaction_share) == ("real", 1, 1)
+    assert not config.fusion.enabled
+    assert make_config(file=write(tmp_path, OLDER)).model == config.model
 
 
 def test_no_time_limit_can_be_written_and_read(tmp_path):

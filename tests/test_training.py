@@ -28,15 +28,15 @@ from upgan.experiment import prepare_training, resolve_device, train
 from upgan.graph import build_graph
 from upgan.model.build import FullScorer
 from upgan.model.discriminator import Discriminator
-from upgan.model.distmult import DistMult
+from upgan.model.factorisation import Factorisation
 from upgan.model.generator import Generator
-from upgan.queries import BatchSampler, QueryIndex
+from upgan.queries import BatchSampler, QueryIndex, QuerySampler
 from upgan.run_log import RunLog
 from upgan.training.adversarial import AdversarialTrainer, train_adversarially
-from upgan.training.initialise import train_distmult
+from upgan.training.initialise import train_factorisation
 from upgan.training.loop import Silent, run_phase
 from upgan.training.pretrain import pretrain_discriminator
-from upgan.training.step import batch_mask, batch_queries, dropped_items
+from upgan.training.step import batch_mask, batch_queries, dropped_items, step_view
 
 TINY = [
     "model.dim=4", "initialisation.epochs=2", "initialisation.batch=4", "pretrain.epochs=2", "pretrain.batch=3",
@@ -61,12 +61,14 @@ def weights_of(run):
 # Seeds ---------------------------------------------------------------------------------------------------------------
 
 
-def test_the_same_seed_gives_bit_identical_weights_and_metrics(toy_dataset, tmp_path):
+@pytest.mark.parametrize("preset", ["paper", "quality"])
+def test_the_same_seed_gives_bit_identical_weights_and_metrics(toy_dataset, tmp_path, preset):
     """Whatever was drawn before in the process; another seed gives others."""
     found = []
     for name, seed in (("one", 5), ("two", 5), ("three", 6)):
         torch.randn(len(name))  # somebody else's draws
-        metrics = run_training(toy_dataset, tmp_path / name, f"seed={seed}")
+        config = make_config(preset, assignments=[*TINY, f"seed={seed}"])
+        metrics = train(prepare_training(toy_dataset, config), config, tmp_path / name)
         found.append((weights_of(tmp_path / name), {key: metrics[key] for key in ("mr", "mrr", "hits@10")}))
     (one, first), (two, second), (three, _) = found
     assert {name for name, _ in one} == {"model.safetensors", "generator.safetensors"}
@@ -98,7 +100,7 @@ def test_one_step_of_initialisation_is_adagrad_on_the_loss_of_all_queries(toy_da
     """All answers of every distinct query at once; l2 and N3 by the book, the loss told without them."""
     config = InitialisationConfig(epochs=1, batch=1000, optimizer="adagrad", lr=0.1, l2=0.02, n3=n3)
     prepared = prepare_training(toy_dataset, tiny())
-    model = DistMult(9, 3, 4).double()
+    model = Factorisation(9, 3, 4).double()
     entity, relation = (part.detach().clone().requires_grad_() for part in (model.entity, model.relation))
     told: list[float] = []
 
@@ -110,7 +112,7 @@ def test_one_step_of_initialisation_is_adagrad_on_the_loss_of_all_queries(toy_da
     validation = prepared.validation
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Evaluator, "rank", lambda *_: SimpleNamespace(metrics=metrics_of(next(improving))))
-        train_distmult(model, prepared.train, validation, config, torch.Generator(), Loss())
+        train_factorisation(model, prepared.train, validation, config, torch.Generator(), Loss())
 
     known = oracles.known_answers([tuple(row) for row in toy_dataset.train.tolist()], 3)
     scores = [(entity[h] * relation[r]) @ entity.T for h, r in known]
@@ -282,7 +284,7 @@ def test_a_loss_that_is_no_number_stops_training():
         assert caught.value.exit_code == 1
 
 
-@pytest.mark.parametrize("name", ["initialisation", "pretrain", "adversarial"])
+@pytest.mark.parametrize("name", ["initialisation", "relaxation", "pretrain", "pretrain relaxation", "adversarial"])
 def test_the_advice_after_a_loss_that_is_no_number_names_settings_that_exist(name):
     with pytest.raises(TrainingError) as caught:
         run_phase(
@@ -296,7 +298,8 @@ def test_the_advice_after_a_loss_that_is_no_number_names_settings_that_exist(nam
             reporter=Silent(),
         )
     advised = re.findall(r"--set ([\w.]+)=", str(caught.value))
-    assert f"{name}.lr" in advised
+    section = {"relaxation": "initialisation", "pretrain relaxation": "pretrain"}.get(name, name)
+    assert f"{section}.lr" in advised
     assert set(advised) <= set(setting_keys())
 
 
@@ -417,6 +420,26 @@ def test_a_head_whose_only_edge_is_asked_for_has_no_preference_left(toy_dataset)
     c2 = torch.tensor([toy_dataset.entity_index["c2"]])
     assert not model.preference(graph, c2, mask).any()
     assert model.preference(graph, c2).any()
+
+
+def test_a_step_by_queries_masks_every_triple_that_its_queries_ask_for(toy_dataset):
+    """Also those that another query of the epoch asks for from their other end: p of a query without its answers."""
+    facts = facts_of(toy_dataset)
+    graph, model = build_graph(*facts.arrays()), linear_model(facts)
+    index = QueryIndex.build(toy_dataset.train, 9, 3)
+    for batch in QuerySampler(index, 2, torch.Generator().manual_seed(0)):
+        asked = set(zip(batch.heads.tolist(), batch.relations.tolist(), strict=True))
+        expected = [
+            number
+            for number, (h, r, t) in enumerate(toy_dataset.train.tolist())
+            if (h, r) in asked or (t, r + 3) in asked
+        ]
+        mask = batch_mask(graph, batch)
+        assert mask.nonzero().flatten().tolist() == expected
+        found = step_view(model, graph, batch, torch.Generator())
+        p = model.preference(graph, batch.heads, mask)
+        assert torch.equal(found.queries.vector, model.queries(batch.heads, batch.relations, p).vector)
+        assert found.table is model.entity
 
 
 @pytest.mark.parametrize("stage", ["pretrain", "adversarial"])
@@ -596,6 +619,26 @@ def test_two_entities_joined_by_several_relations_are_enough(tmp_path):
         ["pretrain.n3=0.1"],
         ["initialisation.optimizer=adagrad", "initialisation.n3=0.1", "initialisation.lr=0.1"],
         ["model.item_dropout=0.9", "model.use_users=false"],
+        ["model.product=complex"],
+        ["model.product=complex", "initialisation.optimizer=adagrad", "initialisation.n3=0.1", "pretrain.n3=0.1"],
+        ["model.product=complex", "model.item_dropout=0.5", "model.entity_norm=at_most_one"],
+        ["initialisation.loss=bce"],
+        ["initialisation.loss=cross_entropy"],
+        ["initialisation.relax_epochs=2"],
+        ["pretrain.relax_epochs=2", "pretrain.n3=0.1"],
+        ["pretrain.relax_epochs=2", "pretrain.n3=0.1", "pretrain.optimizer=adagrad", "pretrain.batch_by=queries"],
+        ["pretrain.loss=bce"],
+        ["pretrain.loss=cross_entropy"],
+        ["pretrain.batch_by=queries"],
+        ["pretrain.optimizer=adagrad"],
+        ["pretrain.optimizer=adagrad", "initialisation.optimizer=adam"],
+        ["model.propagation.form=rgcn"],
+        ["model.propagation.form=rgcn", "model.propagation.user_embedding=true", "model.product=complex"],
+        ["graph.interactions=shuffled"],
+        ["graph.triple_share=0.5"],
+        ["graph.triple_share=0.5", "pretrain.batch_by=queries", "model.propagation.form=rgcn"],
+        ["graph.interaction_share=0.5"],
+        ["graph.interaction_share=0"],
         ["initialisation.epochs=0", "pretrain.epochs=0", "adversarial.epochs=0"],
     ],
     ids=" ".join,

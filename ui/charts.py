@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -25,13 +26,13 @@ CONFIG: dict[str, Any] = {
 }
 
 
-def users_chart(explanation: Explanation, order: Order) -> Figure:
-    """Two bars for each user side by side: weight (they sum to 1) and signed part of the score."""
+def users_chart(explanation: Explanation, users: Sequence[UserShare], order: Order) -> Figure:
+    """Two bars for each of ``users`` (the target's or the answer's): weight, summing to 1, and part of the score."""
     # plotly takes a third of a second to import; a page without this chart need not wait.
     import plotly.graph_objects as go
     from plotly.subplots import make_subplots
 
-    shares = sorted(explanation.users, key=lambda share: -_size(share, order))
+    shares = sorted(users, key=lambda share: -_size(share, order))
     shown, rest = shares[:_MOST], shares[_MOST:]
     names = [_name(share.id) for share in shown]
     weights = [share.weight for share in shown]
@@ -84,9 +85,9 @@ def users_chart(explanation: Explanation, order: Order) -> Figure:
     return figure
 
 
-def users_chart_words(explanation: Explanation) -> str:
+def users_chart_words(explanation: Explanation, users: Sequence[UserShare]) -> str:
     """The chart's takeaway for who cannot see it."""
-    top = explanation.users[0]
+    top = users[0]
     noun = user_noun(explanation.simulated_users, 1)
     return (
         f"Weight and part of the score of each {noun}; the heaviest, {clean(top.id)}, has weight "

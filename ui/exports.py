@@ -15,24 +15,39 @@ _FORMULA = ("=", "+", "-", "@", "\t")
 
 
 def user_rows(explanation: Explanation) -> list[dict[str, object]]:
-    """One row for each reached user, heaviest first."""
-    drawn: dict[str, int] = {}
-    for path in explanation.paths:
-        drawn[path.nodes[0].id] = drawn.get(path.nodes[0].id, 0) + 1
-    return [
-        {"user": share.id, "weight": share.weight, "contribution": share.contribution, "paths": drawn.get(share.id, 0)}
-        for share in explanation.users
-    ]
+    """One row for each reached user, heaviest first; where the answer's users speak too, they follow the target's."""
+    rows: list[dict[str, object]] = []
+    sides = (
+        ("target", explanation.users, explanation.paths),
+        ("answer", explanation.answer_users, explanation.answer_paths),
+    )
+    for side, shares, paths in sides:
+        drawn: dict[str, int] = {}
+        for path in paths:
+            drawn[path.nodes[0].id] = drawn.get(path.nodes[0].id, 0) + 1
+        rows += [
+            {
+                "user": share.id,
+                "of": side,
+                "weight": share.weight,
+                "contribution": share.contribution,
+                "paths": drawn.get(share.id, 0),
+            }
+            for share in shares
+        ]
+    return rows
 
 
 def path_rows(explanation: Explanation, labels: Mapping[str, str]) -> list[dict[str, object]]:
-    """One row for each path from a user to the target."""
-    return [_row(path.nodes[0].id, path, path.alphas, labels) | {"weight": path.weight} for path in explanation.paths]
+    """One row for each path from a user to the target, then to the answer."""
+    paths = (*explanation.paths, *explanation.answer_paths)
+    return [_row(path.nodes[0].id, path, path.alphas, labels) | {"weight": path.weight} for path in paths]
 
 
 def evidence_rows(explanation: Explanation, labels: Mapping[str, str]) -> list[dict[str, object]]:
-    """One row for each path by which the answer reached a user."""
-    return [_row(path.nodes[-1].id, path, path.coefficients, labels) for path in explanation.evidence]
+    """One row for each path by which the answer reached a user, then for those by which the target did."""
+    evidence = (*explanation.evidence, *explanation.answer_evidence)
+    return [_row(path.nodes[-1].id, path, path.coefficients, labels) for path in evidence]
 
 
 def _row(

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from upgan.graph import IntArray, LayeredGraph
 from upgan.model.discriminator import Discriminator
+from upgan.model.product import adjoint
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -134,7 +135,7 @@ def contributions(
         tanh between the hidden vector without and with users (its derivative where the two coincide). This equals
         integrated gradients from p_h = 0 along the straight line, without sampling.
     """
-    dim = model.config.dim
+    dim = model.config.width
     heads, relations = torch.tensor([head]), torch.tensor([relation])
     without = model.hidden(heads, relations, weights.new_zeros(1, dim))[0]
     with_users = model.hidden(heads, relations, (weights @ preferences).unsqueeze(0))[0]
@@ -144,5 +145,5 @@ def contributions(
     middle = 1.0 - torch.tanh((with_users + without) / 2).square()
     slope = torch.where(step.abs() < 1e-5, middle, secant)
     read = model.w2 @ model.entity[answer] + model.b2
-    direction = model.relation[relation] * (model.w1[:, dim:].T @ (read * slope))
+    direction = adjoint(model.config.product, model.relation[relation], model.w1[:, dim:].T @ (read * slope))
     return weights * (preferences @ direction)

@@ -1,7 +1,7 @@
 """The run folder: weights without pickle, settings, dataset, metrics and status, each file whole or absent.
 
-    config.toml  model.safetensors  generator.safetensors  run.json  metrics.json  metrics.jsonl  status.json
-    log.txt  card.md  dataset/
+    config.toml  model.safetensors  generator.safetensors  squares.safetensors  run.json  metrics.json
+    metrics.jsonl  status.json  log.txt  card.md  dataset/
 
 Copied to another machine the folder opens and answers there. Nothing in it is code, and opening it runs none.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,12 +25,14 @@ from upgan.config import Config, config_from_dict, read_toml, to_toml
 from upgan.data.dataset import KGDataset, copy_dataset, load_dataset
 from upgan.errors import ConfigError, RunError
 from upgan.files import sha256_of_file, write_atomic, write_json, write_text
-from upgan.model.build import build_model
+from upgan.model.build import Model, build_model
 
 FORMAT_VERSION = 1
 MODEL_FILE = "model.safetensors"
 CONFIG_FILE = "config.toml"
 GENERATOR_FILE = "generator.safetensors"
+#: Adagrad's accumulated squares of a DistMult or ComplEx run: with them another training goes on from its vectors.
+SQUARES_FILE = "squares.safetensors"
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +42,7 @@ class LoadedRun:
     path: Path
     config: Config
     dataset: KGDataset
-    model: nn.Module
+    model: Model
     #: Hash of weights and settings: what "the same checkpoint" means.
     fingerprint: str
     metrics: dict[str, Any] | None
@@ -49,13 +52,19 @@ class LoadedRun:
 def start_run(run: Path, config: Config, dataset: KGDataset) -> None:
     """Create the folder with the settings and a copy of the dataset."""
     run.mkdir(parents=True, exist_ok=True)
+    (run / SQUARES_FILE).unlink(missing_ok=True)  # an earlier run's would belong to other vectors
     copy_dataset(dataset, run / "dataset")
     write_text(run / CONFIG_FILE, to_toml(config))
 
 
 def save_weights(module: nn.Module, path: Path) -> None:
     """All parameters as one safetensors file, atomically."""
-    tensors = {name: value.detach().cpu().contiguous() for name, value in module.state_dict().items()}
+    save_tensors(module.state_dict(), path)
+
+
+def save_tensors(named: Mapping[str, Tensor], path: Path) -> None:
+    """Named tensors as one safetensors file, atomically."""
+    tensors = {name: value.detach().cpu().contiguous() for name, value in named.items()}
     write_atomic(path, lambda temporary: save_file(tensors, temporary, metadata={"format": "pt"}))
 
 

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from upgan.errors import ConfigError
+from upgan.presets import PRESETS
 
 Activation = Literal["relu", "leaky_relu", "tanh", "none"]
 
@@ -24,8 +25,25 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class GraphConfig(Section):
+    """What of the dataset the interaction-augmented graph holds: controls, and the regimes of Fig. 3."""
+
+    interactions: Literal["real", "shuffled"] = Field(
+        "real",
+        description="shuffled: the items change places at random, every user and every item keeps its number of "
+        "interactions; the control for whether it is what users chose that helps",
+    )
+    triple_share: float = Field(1.0, gt=0, le=1, description="share of the training triples that is used (Fig. 3a)")
+    interaction_share: float = Field(1.0, ge=0, le=1, description="share of the interactions that is used (Fig. 3b)")
+
+
 class PropagationConfig(Section):
     """Section 4.2; the paper leaves the activations, LeakyReLU's slope and the users' own vectors open."""
+
+    form: Literal["layered", "rgcn"] = Field(
+        "layered", description="layered: Eq. 2 - 5; rgcn: all nodes and edges alike (Table 6, R-GCN-like)"
+    )
+    rgcn_layers: int = Field(2, ge=1, le=4, description="layers of the R-GCN-like form")
 
     activation: Activation = Field("relu", description="sigma of Eq. 2 for entities (the authors' code: relu)")
     user_activation: Activation = Field("none", description="sigma of Eq. 2 for users (the authors' code: none)")
@@ -34,10 +52,31 @@ class PropagationConfig(Section):
     init_noise: float = Field(0.1, ge=0, description="noise around the identity that W_r starts from, times 1/sqrt(K)")
 
 
+class CoInteractionConfig(Section):
+    """Paths item <- user <- item, the sharpened propagation of the bilinear score."""
+
+    power: float = Field(3.0, ge=0.25, le=10, description="exponent of the cosine between two items' users")
+    neighbours: int = Field(30, ge=1, le=1000, description="most similar items whose vectors an item's p is read from")
+    counted: int = Field(200, ge=1, le=10000, description="items with most users in common whose facts are evidence")
+
+
 class ModelConfig(Section):
     """The discriminator (4.2, 4.3)."""
 
-    dim: int = Field(100, ge=2, le=4096, description="K, length of every embedding (5.2.3: 100)")
+    dim: int = Field(
+        100,
+        ge=2,
+        le=4096,
+        description="K, length of every embedding (5.2.3: 100); complex numbers hold two values each",
+    )
+    product: Literal["distmult", "complex"] = Field(
+        "distmult", description="the product of entity and relation vectors: DistMult's, or ComplEx's complex one"
+    )
+    score: Literal["mlp", "bilinear"] = Field(
+        "mlp",
+        description="mlp: Eq. 7; bilinear: p on the query's and on the candidate's side, with relation vectors of "
+        "their own, read along co-interaction paths",
+    )
     use_users: bool = Field(True, description="False: p_h = 0, the paper's variant without interactions (Table 6)")
     preference_init: float = Field(
         0.3, ge=0, description="W1 starts as [I | this * I]: how much the users' half of x_q says at first"
@@ -55,18 +94,35 @@ class ModelConfig(Section):
         description="5.2.3 asks for entity vectors no shorter than 1; the authors' code keeps them no longer than 1",
     )
     propagation: PropagationConfig = Field(default_factory=PropagationConfig)
+    co_interaction: CoInteractionConfig = Field(default_factory=CoInteractionConfig)
+
+    @property
+    def width(self) -> int:
+        """Numbers in an embedding: K, or the K real parts followed by the K imaginary ones."""
+        return 2 * self.dim if self.product == "complex" else self.dim
 
 
 class InitialisationConfig(Section):
-    """DistMult on the knowledge graph alone, whose vectors D and G start from (5.2.3)."""
+    """DistMult or ComplEx on the knowledge graph alone, whose vectors D and G start from (5.2.3)."""
 
     epochs: int = Field(60, ge=0, le=1000, description="at most this many passes over the distinct queries")
     batch: int = Field(1024, ge=1, description="distinct queries per step")
+    loss: Literal["cross_entropy", "cross_entropy_filtered", "bce"] = Field(
+        "cross_entropy_filtered",
+        description="1-N loss over all entities: softmax; softmax without the query's other known answers; binary "
+        "cross-entropy of every entity",
+    )
     optimizer: Literal["adam", "adagrad"] = Field("adam", description="5.2.3 optimises everything with Adam")
     lr: float = Field(0.005, gt=0, le=1, description="learning rate")
     l2: float = Field(1e-4, ge=0, description="lambda of the squared norm (5.2.3: 1e-5; 1e-4 is better on validation)")
     n3: float = Field(
         0.0, ge=0, description="weight of the cubed norm of each triple's vectors (N3: Lacroix et al., ICML 2018)"
+    )
+    relax_epochs: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        description="epochs with the N3 weight halved, from the best state on; kept only where validation is better",
     )
     scale: float = Field(0.1, gt=0, description="standard deviation of the random start")
     eval_every: int = Field(5, ge=1, description="epochs between evaluations on validation")
@@ -78,10 +134,29 @@ class PretrainConfig(Section):
     """The discriminator alone, scored against all entities (1-N), before the adversarial phase (4.5)."""
 
     epochs: int = Field(20, ge=0, le=1000, description="at most this many passes over the training triples")
-    batch: int = Field(4096, ge=1, description="training triples per step, asked in both directions")
-    lr: float = Field(0.001, gt=0, le=1, description="learning rate of Adam")
+    batch_by: Literal["triples", "queries"] = Field(
+        "triples", description="what a batch counts: training triples, or distinct queries with all their answers"
+    )
+    batch: int = Field(
+        4096, ge=1, description="training triples per step, asked in both directions; or distinct queries"
+    )
+    loss: Literal["cross_entropy", "cross_entropy_filtered", "bce"] = Field(
+        "cross_entropy_filtered",
+        description="1-N loss over all entities: softmax; softmax without the query's other known answers; binary "
+        "cross-entropy of every entity",
+    )
+    optimizer: Literal["adam", "adagrad"] = Field(
+        "adam", description="adagrad goes on with the initialisation's accumulated squares"
+    )
+    lr: float = Field(0.001, gt=0, le=1, description="learning rate")
     l2: float = Field(1e-5, ge=0, description="lambda_D of Eq. 9")
-    n3: float = Field(0.0, ge=0, description="weight of the cubed norm of each pair's v_h, v_r and v_t (N3)")
+    n3: float = Field(0.0, ge=0, description="weight of the cubed norm of each pair's vectors (N3)")
+    relax_epochs: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        description="epochs with the N3 weight halved, from the best state on; kept only where validation is better",
+    )
     clip: float = Field(1.0, gt=0, description="largest norm of the gradient")
     eval_every: int = Field(2, ge=1, description="epochs between evaluations on validation")
     patience: int = Field(3, ge=1, description="evaluations without a better MRR before stopping")
@@ -109,10 +184,18 @@ class AdversarialConfig(Section):
     patience: int = Field(3, ge=1, description="evaluations without a better MRR before stopping")
 
 
+class FusionConfig(Section):
+    """Evidence from what the users' items are known for, weighed per relation on validation (bilinear score only)."""
+
+    enabled: bool = Field(False, description="add the evidence to the score, where it helps in cross-validation")
+    smoothing: float = Field(2.0, gt=0, description="epsilon of log(1 + f / epsilon): where evidence f starts to count")
+    prior: float = Field(1.0, ge=0, description="weight of the squared distance to the relations' common mean")
+
+
 class Config(Section):
     """All settings of one run."""
 
-    model_name: Literal["upgan", "distmult"] = Field("upgan", description="the system to train")
+    model_name: Literal["upgan", "distmult", "complex"] = Field("upgan", description="the system to train")
     preset: str = Field("paper", description="the preset the settings started from")
     seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of every random draw")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a CUDA device where there is one")
@@ -120,44 +203,30 @@ class Config(Section):
     max_seconds: float = Field(
         0.0, ge=0, description="training stops at the next epoch's end after this long; 0 for no limit"
     )
+    graph: GraphConfig = Field(default_factory=GraphConfig)
     model: ModelConfig = Field(default_factory=ModelConfig)
     initialisation: InitialisationConfig = Field(default_factory=InitialisationConfig)
     pretrain: PretrainConfig = Field(default_factory=PretrainConfig)
     adversarial: AdversarialConfig = Field(default_factory=AdversarialConfig)
+    fusion: FusionConfig = Field(default_factory=FusionConfig)
 
-
-#: What each preset changes of the defaults. "paper" is the printed form with 5.2.3's settings, and what it leaves open
-#: tuned on validation; "demo" is smaller, trains within a minute on the embedded catalogue, and drops items so that
-#: the readers' half of the query learns to answer by itself.
-PRESETS: dict[str, dict[str, Any]] = {
-    "paper": {
-        "initialisation.optimizer": "adagrad",
-        "initialisation.lr": 0.1,
-        "initialisation.l2": 0.0,
-        "initialisation.n3": 0.1,
-        "initialisation.epochs": 100,
-        "pretrain.lr": 0.0003,
-        "pretrain.n3": 0.1,
-        "pretrain.eval_every": 1,
-    },
-    "demo": {
-        "threads": 1,  # small matrices gain nothing from more, and the result does not depend on the machine's cores
-        "model.dim": 48,
-        "model.item_dropout": 0.5,
-        "model.preference_init": 1.0,
-        "model.propagation.activation": "none",
-        "pretrain.epochs": 50,
-        "pretrain.batch": 512,
-        "pretrain.lr": 0.003,
-        "pretrain.l2": 3e-4,
-        "pretrain.patience": 6,
-        "adversarial.epochs": 3,
-        "adversarial.batch": 1024,
-        "adversarial.n_c": 512,
-        "adversarial.n_g": 64,
-        "adversarial.l2": 3e-4,
-    },
-}
+    @model_validator(mode="after")
+    def _fits_together(self) -> Config:
+        expected = {"distmult": "distmult", "complex": "complex"}.get(self.model_name)
+        if expected and self.model.product != expected:
+            raise ValueError(f"model {self.model_name} has the product {expected!r}: set model.product to it")
+        if self.model.score == "bilinear":
+            if self.model.propagation.form != "layered":
+                raise ValueError(
+                    "model.propagation.form belongs to the score 'mlp'; the bilinear one reads other paths"
+                )
+            if self.model.item_dropout:
+                raise ValueError("model.item_dropout belongs to the score 'mlp': set it to 0")
+        elif self.model.propagation.form == "rgcn" and self.model.item_dropout:
+            raise ValueError("model.item_dropout belongs to the layered propagation: set it to 0 for the form 'rgcn'")
+        elif self.fusion.enabled:
+            raise ValueError('fusion.enabled needs the bilinear score (model.score = "bilinear")')
+        return self
 
 
 def make_config(
@@ -173,10 +242,19 @@ def make_config(
     Raises ConfigError for an unknown preset, key or value, naming what is allowed.
     """
     given = {} if file is None else _flat(read_toml(file))
-    preset = preset or given.get("preset", "paper")
+    asked = {**given, **(overrides or {}), **_assigned(assignments)}
+    preset = preset or given.get("preset") or ("quality" if asked.get("model_name") == "complex" else "paper")
     if preset not in PRESETS:
         raise ConfigError(f"unknown preset {preset!r}: choose one of {', '.join(sorted(PRESETS))}")
-    values: dict[str, Any] = {**PRESETS[preset], **given, "preset": preset, **(overrides or {})}
+    values: dict[str, Any] = {**PRESETS[preset], **asked, "preset": preset}
+    if values.get("model_name") in ("distmult", "complex") and "model.product" not in asked:
+        values["model.product"] = values["model_name"]
+    return config_from_dict(_nested(values))
+
+
+def _assigned(assignments: Sequence[str]) -> dict[str, Any]:
+    """``key=value`` texts -> full key -> value."""
+    values: dict[str, Any] = {}
     for assignment in assignments:
         key, equals, text = assignment.partition("=")
         if not equals:
@@ -184,7 +262,7 @@ def make_config(
         if key.strip() == "preset":
             raise ConfigError(f"--set {assignment!r}: a preset is chosen with --preset")
         values[_full_key(key.strip())] = _literal(text.strip())
-    return config_from_dict(_nested(values))
+    return values
 
 
 def config_from_dict(values: Mapping[str, Any]) -> Config:
@@ -272,6 +350,8 @@ def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _problem(item: Any) -> str:
+    if not item["loc"]:  # settings that contradict each other; the message names them
+        return str(item["msg"]).removeprefix("Value error, ")
     key = ".".join(str(part) for part in item["loc"])
     if item["type"] == "extra_forbidden":
         return f"unknown setting {key!r}: the settings are {', '.join(setting_keys())}"

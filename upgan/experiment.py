@@ -13,22 +13,34 @@ from typing import Any
 import numpy as np
 import torch
 
-from upgan.checkpoint import GENERATOR_FILE, MODEL_FILE, save_weights, seal_run, start_run
-from upgan.config import Config
+from upgan.checkpoint import (
+    GENERATOR_FILE,
+    MODEL_FILE,
+    SQUARES_FILE,
+    load_run,
+    load_weights,
+    save_tensors,
+    save_weights,
+    seal_run,
+    start_run,
+)
+from upgan.config import Config, InitialisationConfig
 from upgan.data.dataset import KGDataset
 from upgan.errors import ConfigError, DataError
 from upgan.evaluation.evaluator import Evaluator
 from upgan.evaluation.metrics import Metrics
 from upgan.files import write_json, write_text
-from upgan.graph import LayeredGraph, build_graph, check_no_leak
-from upgan.model.build import FullScorer
-from upgan.model.discriminator import Discriminator
-from upgan.model.distmult import DistMult
+from upgan.graph import IntArray, LayeredGraph, check_no_leak
+from upgan.model.bilinear import BilinearDiscriminator
+from upgan.model.build import AnyDiscriminator, FullScorer, Model, build_discriminator, build_factorisation
+from upgan.model.factorisation import Factorisation
 from upgan.model.generator import Generator
-from upgan.queries import BatchSampler, QueryIndex
+from upgan.queries import BatchSampler, QueryIndex, QuerySampler
 from upgan.run_card import run_card
+from upgan.seen import seen_graph, seen_triples
 from upgan.training.adversarial import AdversarialTrainer, train_adversarially
-from upgan.training.initialise import train_distmult
+from upgan.training.fuse import fuse_evidence
+from upgan.training.initialise import Squares, relaxed, train_factorisation
 from upgan.training.loop import PhaseResult, Reporter, Silent
 from upgan.training.pretrain import pretrain_discriminator
 from upgan.types import SPLITS
@@ -41,17 +53,43 @@ class Prepared:
     dataset: KGDataset
     device: torch.device
     graph: LayeredGraph
+    #: (T, 3) the training triples that are seen, and their queries.
+    triples: IntArray
     train: QueryIndex
     validation: Evaluator
     test: Evaluator
     random: torch.Generator
 
+    def scorer(self, model: Model) -> FullScorer:
+        """All scores of the model as it is now."""
+        return FullScorer(model, self.graph, self.train)
 
-def train(prepared: Prepared, config: Config, run: Path, reporter: Reporter | None = None) -> dict[str, Any]:
+
+@dataclass(frozen=True)
+class Start:
+    """The vectors of a finished DistMult or ComplEx run, to go on from instead of training them again."""
+
+    model: Factorisation
+    squares: Squares
+    config: Config
+    fingerprint: str
+
+
+def train(
+    prepared: Prepared,
+    config: Config,
+    run: Path,
+    reporter: Reporter | None = None,
+    *,
+    start_from: Start | None = None,
+) -> dict[str, Any]:
     """Initialise, pre-train, play the adversarial game, evaluate on test; returns what metrics.json holds.
 
-    The test split chooses nothing: it is ranked once after each phase, for the report.
+    The test split chooses nothing: it is ranked once after each phase, for the report. With ``start_from`` the
+    initialisation is that run's.
     """
+    if start_from is not None and config.model_name != "upgan":
+        raise ConfigError("only model upgan goes on from another run")
     reporter = reporter or Silent()
     started = time.monotonic()
     deadline = started + config.max_seconds if config.max_seconds else math.inf
@@ -59,38 +97,65 @@ def train(prepared: Prepared, config: Config, run: Path, reporter: Reporter | No
     start_run(run, config, dataset)
     stages: dict[str, Any] = {}
 
-    distmult = DistMult(dataset.num_entities, dataset.num_relations, config.model.dim, config.initialisation.scale).to(
-        prepared.device
-    )
-    result = train_distmult(
-        distmult, prepared.train, prepared.validation, config.initialisation, prepared.random, reporter, deadline
-    )
-    stages["initialisation"] = _stage(result, distmult, prepared)
-    final: DistMult | Discriminator = distmult
+    if start_from is None:
+        start = build_factorisation(config, dataset.num_entities, dataset.num_relations).to(prepared.device)
+        squares = _initialise(start, prepared, config.initialisation, reporter, deadline, stages)
+    else:
+        start, squares = start_from.model.to(prepared.device), start_from.squares
+    final: Model = start
     if config.model_name == "upgan":
-        final = _train_upgan(distmult, prepared, config, run, reporter, deadline, stages)
+        final = _train_upgan(start, squares, prepared, config, run, reporter, deadline, stages)
+    elif squares:
+        save_tensors(squares, run / SQUARES_FILE)
     save_weights(final, run / MODEL_FILE)
     seal_run(run, dataset)
+    last = stages[list(stages)[-1]]
     metrics = {
-        **stages[list(stages)[-1]]["test"],
+        **last["test"],
         "split": "test",
-        "valid": stages[list(stages)[-1]]["valid"],
+        "valid": last["valid"],
         "stages": stages,
         "seconds": time.monotonic() - started,
         "peak_memory_mb": peak_memory_mb(),
         "device": _device_name(prepared.device),
         "threads": torch.get_num_threads(),
         "seed": config.seed,
+        "started_from": None if start_from is None else start_from.fingerprint,
     }
     write_json(run / "metrics.json", metrics)
     write_text(run / "card.md", run_card(dataset, config, metrics))
     return metrics
 
 
+def load_start(run: Path, dataset: KGDataset, config: Config) -> Start:
+    """A run to start from; ConfigError where it does not fit the dataset or the settings."""
+    loaded = load_run(run)
+    wanted: dict[str, Any] = {"model.product": config.model.product, "model.dim": config.model.dim}
+    wanted["graph.triple_share"] = config.graph.triple_share
+    if not isinstance(loaded.model, Factorisation):
+        raise ConfigError(f"--start {run}: a {loaded.config.model_name} run; give one of --model distmult or complex")
+    if loaded.dataset.fingerprint != dataset.fingerprint:
+        raise ConfigError(f"--start {run}: trained on other data ({loaded.dataset.name}) than {dataset.name}")
+    for key, value in wanted.items():
+        section, name = key.split(".")
+        theirs = getattr(getattr(loaded.config, section), name)
+        if theirs != value:
+            raise ConfigError(f"--start {run}: its {key} is {theirs!r}, this training's {value!r}")
+    if config.graph.triple_share < 1 and loaded.config.seed != config.seed:
+        raise ConfigError(f"--start {run}: another seed drew other training triples; train with --seed {config.seed}")
+    squares = load_weights(run / SQUARES_FILE) if (run / SQUARES_FILE).is_file() else {}
+    loaded.model.requires_grad_(True)
+    return Start(loaded.model, squares, loaded.config, loaded.fingerprint)
+
+
 def prepare_training(dataset: KGDataset, config: Config) -> Prepared:
     """Seed everything, build the graph from training triples only, index the queries."""
-    if not len(dataset.train):
-        raise DataError(f"{dataset.name}: no training triples; prepare it with a larger first share (--split)")
+    triples = seen_triples(dataset, config)
+    if not len(triples):
+        remedy = (
+            "prepare it with a larger first share (--split)" if not len(dataset.train) else "raise graph.triple_share"
+        )
+        raise DataError(f"{dataset.name}: no training triples; {remedy}")
     if config.threads:
         torch.set_num_threads(config.threads)
     device = resolve_device(config.device)
@@ -100,14 +165,12 @@ def prepare_training(dataset: KGDataset, config: Config) -> Prepared:
     everything = np.concatenate([dataset.triples(split) for split in SPLITS])
     sizes = (dataset.num_entities, dataset.num_relations)
     known = QueryIndex.build(everything, *sizes).to(device)
-    graph = build_graph(
-        dataset.train, dataset.interactions, dataset.num_entities, dataset.num_users, dataset.num_relations
-    )
     return Prepared(
         dataset=dataset,
         device=device,
-        graph=graph.to(device),
-        train=QueryIndex.build(dataset.train, *sizes).to(device),
+        graph=seen_graph(dataset, config).to(device),
+        triples=triples,
+        train=QueryIndex.build(triples, *sizes).to(device),
         validation=Evaluator(dataset.valid, known),
         test=Evaluator(dataset.test, known),
         random=torch.Generator(device).manual_seed(config.seed + 1),
@@ -121,46 +184,87 @@ def resolve_device(name: str) -> torch.device:
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
 
 
+def _initialise(
+    start: Factorisation,
+    prepared: Prepared,
+    config: InitialisationConfig,
+    reporter: Reporter,
+    deadline: float,
+    stages: dict[str, Any],
+) -> Squares:
+    """Train the vectors everything starts from; Adagrad's accumulated squares go on with them."""
+    parts = prepared.train, prepared.validation
+    result, squares = train_factorisation(start, *parts, config, prepared.random, reporter, deadline)
+    stages["initialisation"] = _stage(result, start, prepared)
+    if config.relax_epochs and config.n3:
+        result, squares = train_factorisation(
+            start, *parts, relaxed(config), prepared.random, reporter, deadline, phase="relaxation", squares=squares
+        )
+        stages["relaxation"] = _stage(result, start, prepared)
+    return squares
+
+
 def _train_upgan(
-    distmult: DistMult,
+    start: Factorisation,
+    squares: Squares,
     prepared: Prepared,
     config: Config,
     run: Path,
     reporter: Reporter,
     deadline: float,
     stages: dict[str, Any],
-) -> Discriminator:
+) -> AnyDiscriminator:
     """Pre-training of D, then G and D against each other; weights are saved after each phase."""
     data, graph, device = prepared.dataset, prepared.graph, prepared.device
-    model = Discriminator(data.num_entities, data.num_relations, data.num_users, config.model).to(device)
-    model.initialise_from(distmult)
+    model = build_discriminator(config, data.num_entities, data.num_relations, data.num_users).to(device)
+    model.initialise_from(start)
 
     def validate() -> Metrics:
-        return prepared.validation.rank(FullScorer(model, graph).scores).metrics
+        return prepared.validation.rank(prepared.scorer(model).scores).metrics
 
-    sampler = BatchSampler(data.train, prepared.train, config.pretrain.batch, prepared.random)
-    result = pretrain_discriminator(model, graph, sampler, validate, config.pretrain, reporter, deadline)
+    settings = config.pretrain
+    sampler = (
+        BatchSampler(prepared.triples, prepared.train, settings.batch, prepared.random)
+        if settings.batch_by == "triples"
+        else QuerySampler(prepared.train, settings.batch, prepared.random)
+    )
+    parts = model, graph, sampler, validate
+    result, squares = pretrain_discriminator(*parts, settings, reporter, deadline, squares=squares)
     stages["pretrain"] = _stage(result, model, prepared)
+    if settings.relax_epochs and settings.n3:
+        phase = "pretrain relaxation"
+        result, _ = pretrain_discriminator(*parts, relaxed(settings), reporter, deadline, phase=phase, squares=squares)
+        stages[phase] = _stage(result, model, prepared)
     save_weights(model, run / MODEL_FILE)
     seal_run(run, data)
 
-    settings = config.adversarial
     generator = Generator(
-        data.num_entities, data.num_relations, config.model.dim, settings.hidden_layers, settings.sigma
+        data.num_entities,
+        data.num_relations,
+        config.model.dim,
+        config.adversarial.hidden_layers,
+        config.adversarial.sigma,
+        config.model.product,
     ).to(device)
-    generator.initialise_from(distmult)
-    trainer = AdversarialTrainer(model, generator, graph, settings, prepared.random)
-    sampler = BatchSampler(data.train, prepared.train, settings.batch, prepared.random)
+    generator.initialise_from(start)
+    trainer = AdversarialTrainer(model, generator, graph, config.adversarial, prepared.random)
+    sampler = BatchSampler(prepared.triples, prepared.train, config.adversarial.batch, prepared.random)
     result = train_adversarially(trainer, sampler, validate, reporter, deadline)
     stages["adversarial"] = _stage(result, model, prepared)
     save_weights(generator, run / GENERATOR_FILE)
+
+    if isinstance(model, BilinearDiscriminator) and config.fusion.enabled and config.model.use_users:
+        result = fuse_evidence(
+            model, graph, prepared.train, prepared.validation, config.fusion, prepared.random, reporter
+        )
+        stages["fusion"] = _stage(result, model, prepared)
     return model
 
 
-def _stage(result: PhaseResult, model: DistMult | Discriminator, prepared: Prepared) -> dict[str, Any]:
+def _stage(result: PhaseResult, model: Model, prepared: Prepared) -> dict[str, Any]:
     """What a phase reached: validation as selected by, test for the report, time and memory so far."""
     started = time.monotonic()
-    test = prepared.test.rank(FullScorer(model, prepared.graph).scores).metrics
+    test = prepared.test.rank(prepared.scorer(model).scores).metrics
     return {
         "valid": result.best.to_dict(),
         "test": test.to_dict(),

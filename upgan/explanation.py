@@ -5,6 +5,7 @@ Everything here is the model's own arithmetic for one query and one answer (equa
 * ``weight`` of a user: w_{h,u} of Eq. 5, the sum over all layered paths user -> target of the product of the attention
   coefficients alpha (Eq. 4); over all users of a target the weights sum to 1.
 * ``contribution`` of a user: the exact signed share of that user in score - score_without_users (p_h = 0).
+* ``answer_users`` are the same for the answer, where the candidates' users speak too; ``residual`` counts both.
 * a ``UserPath`` is one layered path of stage 2 with its alphas; an ``EvidencePath`` is one path of stage 1 by which
   the answer reached the user, with its coefficients 1/|F_n| (Eq. 2).
 """
@@ -115,8 +116,12 @@ class Explanation:
     residual: float
     #: 1 / sum of squared weights: how many equally heavy users would be as concentrated. 0 without users.
     effective_users: float
+    #: For models with users on the candidate side: paths from the answer's heaviest users up to the answer, and how
+    #: the target reached them (target first, user last).
+    answer_paths: tuple[UserPath, ...] = ()
+    answer_evidence: tuple[EvidencePath, ...] = ()
     #: How many of the users (by weight) paths and figure show.
-    top_users: int
+    top_users: int = 5
     #: Fingerprints that tie the numbers to a run and a dataset.
     run_fingerprint: str = ""
     dataset_fingerprint: str = ""
@@ -137,23 +142,10 @@ class Explanation:
             "known": self.known,
             "users": [_share(user) for user in self.users],
             "answer_users": [_share(user) for user in self.answer_users],
-            "paths": [
-                {
-                    "nodes": [node.id for node in path.nodes],
-                    "relations": list(path.relations),
-                    "alphas": list(path.alphas),
-                    "weight": path.weight,
-                }
-                for path in self.paths
-            ],
-            "evidence": [
-                {
-                    "nodes": [node.id for node in path.nodes],
-                    "relations": list(path.relations),
-                    "coefficients": list(path.coefficients),
-                }
-                for path in self.evidence
-            ],
+            "paths": [_path(path) for path in self.paths],
+            "evidence": [_evidence(path) for path in self.evidence],
+            "answer_paths": [_path(path) for path in self.answer_paths],
+            "answer_evidence": [_evidence(path) for path in self.answer_evidence],
             "context": [
                 {"source": edge.source.id, "target": edge.target.id, "relation": edge.relation} for edge in self.context
             ],
@@ -167,7 +159,8 @@ class Explanation:
         }
 
     def _entities(self) -> list[Node]:
-        chains = [path.nodes for path in self.paths] + [path.nodes for path in self.evidence]
+        shown: list[UserPath | EvidencePath] = [*self.paths, *self.evidence, *self.answer_paths, *self.answer_evidence]
+        chains = [path.nodes for path in shown]
         ends = [(edge.source, edge.target) for edge in self.context]
         nodes = [self.target, self.answer, *(node for chain in [*chains, *ends] for node in chain)]
         return [node for node in nodes if node.role != "user"]
@@ -175,3 +168,20 @@ class Explanation:
 
 def _share(user: UserShare) -> dict[str, Any]:
     return {"id": user.id, "weight": user.weight, "contribution": user.contribution}
+
+
+def _path(path: UserPath) -> dict[str, Any]:
+    return {
+        "nodes": [node.id for node in path.nodes],
+        "relations": list(path.relations),
+        "alphas": list(path.alphas),
+        "weight": path.weight,
+    }
+
+
+def _evidence(path: EvidencePath) -> dict[str, Any]:
+    return {
+        "nodes": [node.id for node in path.nodes],
+        "relations": list(path.relations),
+        "coefficients": list(path.coefficients),
+    }

@@ -7,6 +7,7 @@ are edges. Edges within a layer are used by neither stage, and nodes no user rea
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from upgan.cointeraction import CoInteraction
 from upgan.data.filters import bfs_hops
 from upgan.errors import DataError
 from upgan.sparse import EdgeMatrix
@@ -48,6 +50,13 @@ class LayerEdges:
     backward_types: tuple[int, ...]
     backward_triple: Tensor
 
+    def to(self, device: torch.device | str) -> LayerEdges:
+        moved: dict[str, Any] = {
+            name: value.to(device) if isinstance(value, (Tensor, EdgeMatrix)) else value
+            for name, value in vars(self).items()
+        }
+        return LayerEdges(**moved)
+
 
 @dataclass(frozen=True)
 class LayeredGraph:
@@ -66,6 +75,10 @@ class LayeredGraph:
     #: (E,) row of each entity in the stacked states of layers 1 .. L; the row after the last (all zeros) where
     #: unreachable.
     state_row: Tensor
+    #: Item <- user <- item paths, where the model reads them.
+    cointeraction: CoInteraction | None = None
+    #: All nodes and edges alike, in both directions, for the R-GCN-like form: rows and columns are node numbers.
+    whole: LayerEdges | None = None
 
     @property
     def num_types(self) -> int:
@@ -78,13 +91,6 @@ class LayeredGraph:
         return sum(len(layer) for layer in self.layers[1:])
 
     def to(self, device: torch.device | str) -> LayeredGraph:
-        edges = []
-        for part in self.edges:
-            moved: dict[str, Any] = {
-                name: value.to(device) if isinstance(value, (Tensor, EdgeMatrix)) else value
-                for name, value in vars(part).items()
-            }
-            edges.append(LayerEdges(**moved))
         return LayeredGraph(
             num_entities=self.num_entities,
             num_users=self.num_users,
@@ -92,15 +98,26 @@ class LayeredGraph:
             num_triples=self.num_triples,
             distance=self.distance.to(device),
             layers=tuple(layer.to(device) for layer in self.layers),
-            edges=tuple(edges),
+            edges=tuple(part.to(device) for part in self.edges),
             state_row=self.state_row.to(device),
+            cointeraction=None if self.cointeraction is None else self.cointeraction.to(device),
+            whole=None if self.whole is None else self.whole.to(device),
         )
 
 
 def build_graph(
-    triples: IntArray, interactions: IntArray, num_entities: int, num_users: int, num_relations: int
+    triples: IntArray,
+    interactions: IntArray,
+    num_entities: int,
+    num_users: int,
+    num_relations: int,
+    *,
+    cointeraction: CoInteraction | None = None,
+    whole: bool = False,
 ) -> LayeredGraph:
     """Training triples (T, 3) and interactions (M, 2) of (user, entity) -> the layered graph.
+
+    ``whole`` keeps all edges in one piece too, for the R-GCN-like form; ``cointeraction`` is carried along.
 
     Raises DataError where an index is out of range. Validation and test triples must not be passed: see
     ``check_no_leak``.
@@ -126,20 +143,8 @@ def build_graph(
     for layer in layers:
         place[layer] = np.arange(len(layer))
 
-    edges = []
-    for level in range(depth):
-        outward = (distance[left] == level) & (distance[right] == level + 1)
-        inward = (distance[right] == level) & (distance[left] == level + 1)
-        edges.append(
-            _layer_edges(
-                near=place[np.concatenate([left[outward], right[inward]])],
-                far=place[np.concatenate([right[outward], left[inward]])],
-                forward_type=np.concatenate([seen_left[outward], seen_right[inward]]),
-                backward_type=np.concatenate([seen_right[outward], seen_left[inward]]),
-                triple=np.concatenate([triple[outward], triple[inward]]),
-                sizes=(len(layers[level]), len(layers[level + 1])),
-            )
-        )
+    ends = Ends(left, right, seen_left, seen_right, triple)
+    edges = [_edges_between(ends, distance, place, level, layers) for level in range(depth)]
     reachable = np.concatenate([*layers[1:], np.empty(0, dtype=np.int64)])
     state_row = np.full(num_entities, len(reachable), dtype=np.int64)
     state_row[reachable] = np.arange(len(reachable))
@@ -152,6 +157,47 @@ def build_graph(
         layers=tuple(torch.from_numpy(layer) for layer in layers),
         edges=tuple(edges),
         state_row=torch.from_numpy(state_row),
+        cointeraction=cointeraction,
+        whole=_whole_edges(ends, num_entities + num_users) if whole else None,
+    )
+
+
+@dataclass(frozen=True)
+class Ends:
+    """Every edge once: its two nodes, its type as seen from each, its triple (-1: an interaction)."""
+
+    left: IntArray
+    right: IntArray
+    seen_left: IntArray
+    seen_right: IntArray
+    triple: IntArray
+
+
+def _edges_between(
+    ends: Ends, distance: IntArray, place: IntArray, level: int, layers: Sequence[IntArray]
+) -> LayerEdges:
+    """The edges that join layers ``level`` and ``level`` + 1, whichever way their triple points."""
+    outward = (distance[ends.left] == level) & (distance[ends.right] == level + 1)
+    inward = (distance[ends.right] == level) & (distance[ends.left] == level + 1)
+    return _layer_edges(
+        near=place[np.concatenate([ends.left[outward], ends.right[inward]])],
+        far=place[np.concatenate([ends.right[outward], ends.left[inward]])],
+        forward_type=np.concatenate([ends.seen_left[outward], ends.seen_right[inward]]),
+        backward_type=np.concatenate([ends.seen_right[outward], ends.seen_left[inward]]),
+        triple=np.concatenate([ends.triple[outward], ends.triple[inward]]),
+        sizes=(len(layers[level]), len(layers[level + 1])),
+    )
+
+
+def _whole_edges(ends: Ends, num_nodes: int) -> LayerEdges:
+    """All edges in both directions, over node numbers instead of places in layers."""
+    return _layer_edges(
+        near=np.concatenate([ends.left, ends.right]),
+        far=np.concatenate([ends.right, ends.left]),
+        forward_type=np.concatenate([ends.seen_left, ends.seen_right]),
+        backward_type=np.concatenate([ends.seen_right, ends.seen_left]),
+        triple=np.concatenate([ends.triple, ends.triple]),
+        sizes=(num_nodes, num_nodes),
     )
 
 

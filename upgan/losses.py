@@ -5,11 +5,16 @@ Letters: B queries, E entities, C candidates of a pool, N drawn negatives, P pos
 
 from __future__ import annotations
 
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+OneToN = Literal["cross_entropy", "cross_entropy_filtered", "bce"]
+#: (b, E) scores, (row, entity) pairs asked for, pairs known, P -> the block's share of the loss and its gradient.
+Block = Callable[[Tensor, tuple[Tensor, Tensor], tuple[Tensor, Tensor], int], tuple[Tensor, Tensor]]
 
 #: Scores held at once by the 1-N loss: bounds its memory to 64 MB in float32 whatever E and B are.
 SCORES_PER_CHUNK = 16_000_000
@@ -75,31 +80,24 @@ def half_squared_norm(parameters: list[Tensor]) -> Tensor:
     return torch.stack([parameter.square().sum() for parameter in parameters]).sum() / 2
 
 
-def cubed_norm(*factors: Tensor) -> Tensor:
-    """N3: the sum of |x|^3 over the (P, K) vectors of each pair, averaged over the P pairs."""
-    return torch.stack([factor.abs().pow(3).sum() for factor in factors]).sum() / max(len(factors[0]), 1)
-
-
-def one_to_n_cross_entropy(
-    vector: Tensor,
-    entity: Tensor,
-    positive_row: Tensor,
-    positive: Tensor,
-    known_row: Tensor,
-    known: Tensor,
+def one_to_n(
+    kind: OneToN, vector: Tensor, table: Tensor, row: Tensor, answer: Tensor, known_row: Tensor, known: Tensor
 ) -> Tensor:
-    """Cross-entropy of each true answer against all entities but the query's other known answers.
+    """Loss of queries scored against every entity: scores are vector @ table.T.
 
     Args:
-        vector: (B, K) query vectors; entity: (E, K). A query's scores are vector @ entity.T.
-        positive_row, positive: (P,) query row and answer of each pair that is asked for.
+        kind: "cross_entropy": -log softmax of each true answer over all entities, other true answers among them;
+            "cross_entropy_filtered": the same with the query's other known answers left out of the softmax;
+            "bce": binary cross-entropy of every entity, summed over entities.
+        vector: (B, D) query vectors; table: (E, D) candidates' vectors.
+        row, answer: (P,) query row and answer of each pair that is asked for.
         known_row, known: known answers of the queries: they are no negatives. They may hold the positives themselves.
 
     Returns:
-        The mean over the P pairs. The B x E scores exist one block of queries at a time, forward and backward.
+        The sum over the P pairs (for "bce" over all B x E cells) divided by P. The B x E scores exist one block of
+        queries at a time, forward and backward.
     """
-    loss = _OneToN.apply(vector, entity, positive_row, positive, known_row, known)
-    return cast(Tensor, loss)
+    return cast(Tensor, _OneToN.apply(vector, table, row, answer, known_row, known, BLOCKS[kind]))
 
 
 class _OneToN(torch.autograd.Function):
@@ -114,12 +112,12 @@ class _OneToN(torch.autograd.Function):
         positive: Tensor,
         known_row: Tensor,
         known: Tensor,
+        block: Block,
     ) -> Tensor:
         order = torch.argsort(positive_row, stable=True)
         pairs = (positive_row[order], positive[order])
         order = torch.argsort(known_row, stable=True)
         excluded = (known_row[order], known[order])
-        # The answers asked for are excluded too, from each other's normalisation; each adds its own term back.
         grad_vector, grad_entity = torch.empty_like(vector), torch.zeros_like(entity)
         total = vector.new_zeros(())
         rows = max(1, SCORES_PER_CHUNK // len(entity))
@@ -127,7 +125,7 @@ class _OneToN(torch.autograd.Function):
         for start in range(0, len(vector), rows):
             stop = min(start + rows, len(vector))
             scores = vector[start:stop] @ entity.T
-            loss, grad = _block(scores, _within(pairs, start, stop), _within(excluded, start, stop), count)
+            loss, grad = block(scores, _within(pairs, start, stop), _within(excluded, start, stop), count)
             total += loss
             torch.mm(grad, entity, out=grad_vector[start:stop])
             grad_entity.addmm_(grad.T, vector[start:stop])
@@ -138,7 +136,7 @@ class _OneToN(torch.autograd.Function):
     def backward(ctx: Any, *grads: Any) -> tuple[Tensor | None, ...]:
         (grad,) = grads
         grad_vector, grad_entity = ctx.saved_tensors
-        return grad_vector * grad, grad_entity * grad, None, None, None, None
+        return grad_vector * grad, grad_entity * grad, None, None, None, None, None
 
 
 def _within(pairs: tuple[Tensor, Tensor], start: int, stop: int) -> tuple[Tensor, Tensor]:
@@ -148,7 +146,7 @@ def _within(pairs: tuple[Tensor, Tensor], start: int, stop: int) -> tuple[Tensor
     return pairs[0][first:last] - start, pairs[1][first:last]
 
 
-def _block(
+def _filtered_block(
     scores: Tensor, pairs: tuple[Tensor, Tensor], excluded: tuple[Tensor, Tensor], count: int
 ) -> tuple[Tensor, Tensor]:
     """(b, E) scores -> loss summed over the block's pairs / count, and its gradient in the scores.
@@ -172,3 +170,37 @@ def _block(
     grad = torch.exp_(scores.sub_(log_peak.unsqueeze(1))).mul_(factor.unsqueeze(1))
     grad.index_put_((row, answer), share - 1.0, accumulate=True)
     return loss / count, grad.div_(count)
+
+
+def _softmax_block(
+    scores: Tensor, pairs: tuple[Tensor, Tensor], _excluded: tuple[Tensor, Tensor], count: int
+) -> tuple[Tensor, Tensor]:
+    """The plain softmax: every pair of a query shares its normaliser, other true answers included."""
+    row, answer = pairs
+    log_z = torch.logsumexp(scores, 1)
+    loss = (log_z[row] - scores[row, answer]).sum()
+    pairs_of_row = torch.bincount(row, minlength=len(scores)).to(scores.dtype)
+    grad = torch.exp_(scores.sub_(log_z.unsqueeze(1))).mul_(pairs_of_row.unsqueeze(1))
+    grad.index_put_((row, answer), scores.new_tensor(-1.0), accumulate=True)
+    return loss / count, grad.div_(count)
+
+
+def _binary_block(
+    scores: Tensor, pairs: tuple[Tensor, Tensor], excluded: tuple[Tensor, Tensor], count: int
+) -> tuple[Tensor, Tensor]:
+    """-log sigmoid(s) of the answers asked for, -log(1 - sigmoid(s)) of every entity that is no known answer."""
+    row, answer = pairs
+    positive = scores[row, answer]
+    scores[excluded] = -torch.inf
+    scores[row, answer] = -torch.inf
+    loss = functional.softplus(scores).sum() + functional.softplus(-positive).sum()
+    grad = torch.sigmoid(scores)
+    grad.index_put_((row, answer), torch.sigmoid(positive) - 1.0, accumulate=True)
+    return loss / count, grad.div_(count)
+
+
+BLOCKS: dict[OneToN, Block] = {
+    "cross_entropy": _softmax_block,
+    "cross_entropy_filtered": _filtered_block,
+    "bce": _binary_block,
+}

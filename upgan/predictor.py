@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -14,16 +15,32 @@ import torch
 from torch import Tensor
 
 from upgan.checkpoint import LoadedRun, load_run
+from upgan.co_explainer import CoInteractionExplainer
 from upgan.data.lookup import resolve_entity, resolve_relation
 from upgan.errors import QueryError
 from upgan.evaluation.evaluator import Evaluator, Progress, Ranking
+from upgan.explained import Influence
 from upgan.explainer import Explainer
-from upgan.explanation import Explanation, Query, Split
-from upgan.graph import IntArray, build_graph
+from upgan.explanation import EvidencePath, Explanation, Query, Split, UserPath
+from upgan.graph import IntArray
+from upgan.model.bilinear import BilinearDiscriminator
 from upgan.model.build import FullScorer
 from upgan.model.discriminator import Discriminator
 from upgan.queries import QueryIndex
+from upgan.seen import seen_graph, seen_interactions, seen_triples
 from upgan.types import SPLITS, SplitName
+
+AnyExplainer = Explainer | CoInteractionExplainer
+
+
+@dataclass(frozen=True)
+class Chains:
+    """The paths shown in an explanation."""
+
+    paths: tuple[UserPath, ...]
+    evidence: tuple[EvidencePath, ...]
+    answer_paths: tuple[UserPath, ...] = ()
+    answer_evidence: tuple[EvidencePath, ...] = ()
 
 
 def load(run: str | Path) -> Predictor:
@@ -45,12 +62,13 @@ class Predictor:
         self.metrics = run.metrics
         self.fingerprint = run.fingerprint
         data = run.dataset
-        self.graph = build_graph(data.train, data.interactions, data.num_entities, data.num_users, data.num_relations)
+        self.graph = seen_graph(data, run.config)
         everything = np.concatenate([data.triples(split) for split in SPLITS])
         self._known = QueryIndex.build(everything, data.num_entities, data.num_relations)
-        self._scorer = FullScorer(run.model, self.graph)
+        facts = QueryIndex.build(seen_triples(data, run.config), data.num_entities, data.num_relations)
+        self._scorer = FullScorer(run.model, self.graph, facts)
         self._lock = threading.Lock()
-        self._explainer: Explainer | None = None
+        self._explainer: AnyExplainer | None = None
 
     # What it knows ---------------------------------------------------------------------------------------------------
 
@@ -156,15 +174,11 @@ class Predictor:
             raise QueryError("name the answer to explain")
         if top_users < 0:
             raise QueryError(f"top_users = {top_users}: 0 or more")
-        if not isinstance(self._run.model, Discriminator):
-            raise QueryError(f"a {self.config.model_name} run has no users: only upgan runs can be explained")
         entity, number = self._query(head, relation, tail)
         target, chosen = entity, self._entity(answer)
-        explainer = self._float64_explainer()
+        explainer = self.explainer()
         influence = explainer.influence(target, number, chosen)
-        heaviest = influence.order[:top_users]
-        paths = explainer.paths(target, chosen, heaviest)
-        evidence = explainer.evidence(target, chosen, heaviest)
+        told = self._chains(explainer, target, number, chosen, influence, top_users)
         scores, without = self._both_scores(entity, number)
         known = self._known_splits(entity, number)
         picked = torch.tensor([chosen])
@@ -184,10 +198,14 @@ class Predictor:
             filtered_rank_without_users=self._filtered_ranks(without, picked, known)[0],
             known=known.get(chosen),
             users=influence.users,
-            answer_users=(),
-            paths=paths,
-            evidence=evidence,
-            context=explainer.context(target, chosen, paths, evidence),
+            answer_users=influence.answer_users,
+            paths=told.paths,
+            evidence=told.evidence,
+            answer_paths=told.answer_paths,
+            answer_evidence=told.answer_evidence,
+            context=explainer.context(
+                target, chosen, told.paths + told.answer_paths, told.evidence + told.answer_evidence
+            ),
             residual=influence.residual,
             effective_users=influence.effective_users,
             top_users=top_users,
@@ -196,11 +214,36 @@ class Predictor:
             simulated_users=self.dataset.simulated_users,
         )
 
-    def _float64_explainer(self) -> Explainer:
+    def _chains(
+        self, explainer: AnyExplainer, target: int, relation: int, answer: int, influence: Influence, top: int
+    ) -> Chains:
+        """Paths and evidence of the heaviest users of both sides."""
+        heaviest = influence.order[:top]
+        if isinstance(explainer, Explainer):
+            return Chains(explainer.paths(target, answer, heaviest), explainer.evidence(target, answer, heaviest))
+        others = influence.answer_order[:top]
+        return Chains(
+            explainer.paths(target, answer, heaviest),
+            explainer.evidence(target, relation, answer, heaviest),
+            explainer.paths(target, answer, others, side="answer"),
+            explainer.evidence(target, relation, answer, others, side="answer"),
+        )
+
+    def explainer(self) -> AnyExplainer:
+        """Weights and contributions one by one, in float64; QueryError for a run without user weights."""
         with self._lock:
             if self._explainer is None:
-                model = copy.deepcopy(cast(Discriminator, self._run.model)).double()
-                self._explainer = Explainer(self.dataset, self.graph, model)
+                model, data = copy.deepcopy(self._run.model).double(), self.dataset
+                seen = seen_triples(data, self.config), seen_interactions(data, self.config)
+                if isinstance(model, BilinearDiscriminator):
+                    self._explainer = CoInteractionExplainer(data, self.graph, *seen, model)
+                elif isinstance(model, Discriminator) and self.config.model.propagation.form == "layered":
+                    self._explainer = Explainer(data, self.graph, *seen, model)
+                else:
+                    form = "an R-GCN-like" if isinstance(model, Discriminator) else f"a {self.config.model_name}"
+                    raise QueryError(
+                        f"{form} run has no user weights to explain with; explain an upgan run of another form"
+                    )
             return self._explainer
 
     # Evaluation ------------------------------------------------------------------------------------------------------

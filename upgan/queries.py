@@ -27,6 +27,7 @@ class QueryIndex:
     start: Tensor  # (Q + 1,) where each query's answers begin
     answer: Tensor  # (2T,) answers, query by query
     key: Tensor  # (Q,) h * 2R + r, ascending: how a query is found
+    triple: Tensor  # (2T,) the triple each answer comes from, in the order of ``answer``
     #: (2T,) query row of each triple asked forwards (first T) and backwards (last T).
     row_of_triple: Tensor
 
@@ -47,6 +48,7 @@ class QueryIndex:
             relations=torch.from_numpy(distinct % (2 * num_relations)),
             start=torch.from_numpy(start),
             answer=torch.from_numpy(answers[order]),
+            triple=torch.from_numpy(order % max(len(triples), 1)),
             key=torch.from_numpy(distinct),
             row_of_triple=torch.from_numpy(row.astype(np.int64)),
         )
@@ -68,6 +70,11 @@ class QueryIndex:
 
     def answers_of(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """(B,) rows (-1: none) -> (position in B, answer) pairs of all their known answers, position ascending."""
+        position, place = self.places_of(rows)
+        return position, self.answer.index_select(0, place)
+
+    def places_of(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """(B,) rows (-1: none) -> (position in B, place in ``answer``) of all their known answers."""
         if not len(self):
             return rows.new_empty(0), rows.new_empty(0)
         safe = rows.clamp(min=0)
@@ -76,7 +83,7 @@ class QueryIndex:
         position = torch.repeat_interleave(torch.arange(len(rows), device=rows.device), count)
         before = torch.cumsum(count, 0) - count
         within = torch.arange(len(position), device=rows.device) - before.index_select(0, position)
-        return position, self.answer.index_select(0, first.index_select(0, position) + within)
+        return position, first.index_select(0, position) + within
 
 
 @dataclass(frozen=True)
@@ -134,3 +141,36 @@ class BatchSampler:
             known_row=known_row,
             known=known,
         )
+
+
+class QuerySampler:
+    """All distinct training queries once per epoch, in a random order, each with all its training answers.
+
+    Cheaper than triples where queries have many answers. A batch's ``triples`` are those that its queries ask for.
+    """
+
+    def __init__(self, index: QueryIndex, size: int, generator: torch.Generator) -> None:
+        self.index = index
+        self.size = size
+        self.generator = generator
+
+    def __len__(self) -> int:
+        return -(-len(self.index) // self.size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        order = torch.randperm(len(self.index), generator=self.generator, device=self.generator.device)
+        for rows in order.to(self.index.heads.device).split(self.size):
+            position, place = self.index.places_of(rows)
+            answer = self.index.answer.index_select(0, place)
+            yield Batch(
+                triples=torch.unique(self.index.triple.index_select(0, place)),
+                heads=self.index.heads.index_select(0, rows),
+                relations=self.index.relations.index_select(0, rows),
+                row=position,
+                answer=answer,
+                known_row=position,
+                known=answer,
+            )
+
+
+Sampler = BatchSampler | QuerySampler

@@ -137,6 +137,31 @@ def test_progress_counts_up_to_all_queries(monkeypatch):
     assert seen == [(2, 6), (4, 6), (6, 6)]
 
 
+@settings(deadline=None, max_examples=60)
+@given(splits(), st.integers(0, 10_000))
+def test_filtered_scores_lose_the_other_known_answers_and_nothing_else(parts, seed):
+    """Whatever queries are picked, in any order and repeatedly; tails asked for come first, then heads."""
+    random = np.random.default_rng(seed)
+    scores = random.normal(size=(ENTITIES, 2 * RELATIONS, ENTITIES))
+    everything, test = [triple for part in parts for triple in part], array(parts[2])
+    evaluator = Evaluator(test, QueryIndex.build(array(everything), ENTITIES, RELATIONS))
+    asked = [(h, r, t) for h, r, t in test.tolist()] + [(t, r + RELATIONS, h) for h, r, t in test.tolist()]
+    heads, relations, answers = evaluator.queries
+    assert list(zip(heads.tolist(), relations.tolist(), answers.tolist(), strict=True)) == asked
+    known = oracles.known_answers(everything, RELATIONS)
+    picked = random.integers(len(asked), size=5) if asked else np.empty(0, dtype=np.int64)
+    plain = scorer_of(scores)(heads[picked], relations[picked])
+    found = evaluator.filtered(plain, torch.from_numpy(picked))
+    assert found is plain, "in place"
+    for row, number in enumerate(picked.tolist()):
+        head, relation, answer = asked[number]
+        others = known[head, relation] - {answer}
+        expected = [-math.inf if e in others else scores[head, relation, e] for e in range(ENTITIES)]
+        assert found[row].tolist() == expected
+        rank = oracles.filtered_rank(scores[head, relation].tolist(), answer, known[head, relation])
+        assert 1 + sum(score > found[row, answer] for score in found[row].tolist()) == rank
+
+
 # PyKEEN --------------------------------------------------------------------------------------------------------------
 
 

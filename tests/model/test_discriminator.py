@@ -13,9 +13,10 @@ from upgan.config import ModelConfig, PropagationConfig
 from upgan.graph import build_graph
 from upgan.model.build import FullScorer, build_model
 from upgan.model.discriminator import Discriminator
-from upgan.model.distmult import DistMult
+from upgan.model.factorisation import Factorisation
 
 DIM = 3
+PRODUCTS = ("distmult", "complex")
 
 
 def facts_of(seed=0):
@@ -47,7 +48,7 @@ def printed_scores(model, heads, relations, preference):
     matrices = tuple(part.detach().numpy() for part in (model.w1, model.b1, model.w2, model.b2))
     return np.array(
         [
-            [discriminator_score(entity[h], relation[r], p, v_t, matrices) for v_t in entity]
+            [discriminator_score(entity[h], relation[r], p, v_t, matrices, model.config.product) for v_t in entity]
             for h, r, p in zip(heads.tolist(), relations.tolist(), preference.detach().numpy(), strict=True)
         ]
     )
@@ -56,18 +57,20 @@ def printed_scores(model, heads, relations, preference):
 # The score -----------------------------------------------------------------------------------------------------------
 
 
-def test_the_score_is_equation_7_as_printed():
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_the_score_is_equation_7_as_printed(product):
     """(W2 v_t + b2)^T tanh(W1 [v_h * v_r ; p_h * v_r] + b1), W2 and b2 on the candidate's side."""
     facts = facts_of()
-    model, (heads, relations) = model_for(facts), every_query(facts)
-    preference = torch.randn(len(heads), DIM, dtype=torch.float64)
+    model, (heads, relations) = model_for(facts, product=product), every_query(facts)
+    preference = torch.randn(len(heads), model.config.width, dtype=torch.float64)
     found = model.scores(model.queries(heads, relations, preference))
     np.testing.assert_allclose(found.detach(), printed_scores(model, heads, relations, preference), rtol=0, atol=1e-12)
 
 
-def test_the_score_with_p_of_the_graph_is_equation_7_as_printed():
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_the_score_with_p_of_the_graph_is_equation_7_as_printed(product):
     facts = facts_of(1)
-    model, (heads, relations) = model_for(facts), every_query(facts)
+    model, (heads, relations) = model_for(facts, product=product), every_query(facts)
     scorer = FullScorer(model, graph_of(facts))
     preference = model.preference(graph_of(facts), heads)
     expected = printed_scores(model, heads, relations, preference)
@@ -86,11 +89,21 @@ def test_scores_of_some_candidates_are_columns_of_all_scores():
     assert model.scores(queries, chosen[:0]).shape == (len(heads), 0)
 
 
-def test_the_hidden_vector_is_linear_in_p():
+def test_scores_of_pairs_are_entries_of_all_scores():
+    facts = facts_of()
+    model, (heads, relations) = model_for(facts, product="complex"), every_query(facts)
+    queries = model.queries(heads, relations, torch.randn(len(heads), model.config.width, dtype=torch.float64))
+    row, answer = torch.tensor([3, 0, 3, 7]), torch.tensor([1, 5, 0, 0])
+    found = queries.of_pairs(row, model.entity, answer)
+    torch.testing.assert_close(found, model.scores(queries)[row, answer], rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_the_hidden_vector_is_linear_in_p(product):
     """What makes attribution exact."""
     facts = facts_of()
-    model, (heads, relations) = model_for(facts), every_query(facts)
-    one, other = torch.randn(2, len(heads), DIM, dtype=torch.float64)
+    model, (heads, relations) = model_for(facts, product=product), every_query(facts)
+    one, other = torch.randn(2, len(heads), model.config.width, dtype=torch.float64)
     nothing = model.hidden(heads, relations, torch.zeros_like(one))
     mixed = model.hidden(heads, relations, 0.3 * one - 2.0 * other)
     parts = 0.3 * (model.hidden(heads, relations, one) - nothing) - 2.0 * (
@@ -147,9 +160,11 @@ def test_the_score_of_an_unreachable_head_does_not_depend_on_any_interaction():
     assert torch.equal(scorer.scores(heads, relations), scorer.scores(heads, relations, users=False))
 
 
-def test_gradients_of_the_score_reach_every_parameter():
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_gradients_of_the_score_reach_every_parameter(product):
     facts = facts_of()
-    model, (heads, relations) = model_for(facts, propagation=PropagationConfig(user_embedding=True)), every_query(facts)
+    model = model_for(facts, product=product, propagation=PropagationConfig(user_embedding=True))
+    heads, relations = every_query(facts)
     queries = model.queries(heads, relations, model.preference(graph_of(facts), heads))
     model.scores(queries).square().sum().backward()
     for name, parameter in model.named_parameters():
@@ -162,7 +177,7 @@ def test_gradients_of_the_score_reach_every_parameter():
 
 def test_initialise_from_copies_the_vectors_and_shares_nothing():
     facts = facts_of()
-    distmult, model = DistMult(facts.entities, facts.relations, DIM), model_for(facts).float()
+    distmult, model = Factorisation(facts.entities, facts.relations, DIM), model_for(facts).float()
     others = {name: value.clone() for name, value in model.state_dict().items() if name not in ("entity", "relation")}
     model.initialise_from(distmult)
     assert torch.equal(model.entity, distmult.entity)
@@ -173,15 +188,17 @@ def test_initialise_from_copies_the_vectors_and_shares_nothing():
     assert not torch.equal(model.entity, distmult.entity)
 
 
-def test_at_the_start_small_distmult_scores_are_kept():
-    """tanh(x) = x and W1 = [I | ..], W2 = I up to small noise: pre-training starts from DistMult's ranking."""
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_at_the_start_the_small_scores_of_the_vectors_are_kept(product):
+    """tanh(x) = x and W1 = [I | ..], W2 = I up to small noise: pre-training starts from the factorisation's ranking."""
     facts = facts_of()
-    distmult = DistMult(facts.entities, facts.relations, 50)
-    model = Discriminator(facts.entities, facts.relations, facts.users, ModelConfig(dim=50))
-    model.initialise_from(distmult)
+    start = Factorisation(facts.entities, facts.relations, 50, product=product)
+    model = Discriminator(facts.entities, facts.relations, facts.users, ModelConfig(dim=50, product=product))
+    model.initialise_from(start)
     heads, relations = every_query(facts)
-    found = model.scores(model.queries(heads, relations, torch.zeros(len(heads), 50))).detach().flatten()
-    expected = distmult.scores(heads, relations).detach().flatten()
+    nothing = torch.zeros(len(heads), model.config.width)
+    found = model.scores(model.queries(heads, relations, nothing)).detach().flatten()
+    expected = start.scores(heads, relations).detach().flatten()
     assert float(torch.corrcoef(torch.stack([found, expected]))[0, 1]) > 0.99
 
 
@@ -219,11 +236,11 @@ def test_build_model_makes_what_the_settings_name():
     assert isinstance(upgan, Discriminator)
     assert (upgan.entity.shape, upgan.relation.shape, upgan.propagation.relation.shape) == ((5, 4), (4, 4), (6, 4, 4))
     distmult = build_model(make_config(assignments=["dim=4", "model_name=distmult"]), 5, 2, 3)
-    assert isinstance(distmult, DistMult)
+    assert isinstance(distmult, Factorisation)
 
 
 def test_distmult_scores_are_the_product_of_three_vectors():
-    model = DistMult(4, 2, 3).double()
+    model = Factorisation(4, 2, 3).double()
     heads, relations = torch.tensor([0, 3, 3]), torch.tensor([0, 1, 3])
     found, entity, relation = model.scores(heads, relations).detach(), model.entity.detach(), model.relation.detach()
     for row, (h, r) in enumerate(zip(heads.tolist(), relations.tolist(), strict=True)):

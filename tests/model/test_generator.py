@@ -15,7 +15,7 @@ from tests.oracles import generator_distribution, known_answers, random_facts, r
 from upgan.config import AdversarialConfig, ModelConfig
 from upgan.graph import build_graph
 from upgan.model.discriminator import Discriminator
-from upgan.model.distmult import DistMult
+from upgan.model.factorisation import Factorisation
 from upgan.model.generator import SLOPE, Generator, draw
 from upgan.queries import BatchSampler, QueryIndex
 from upgan.training.adversarial import AdversarialTrainer, Pool
@@ -25,9 +25,9 @@ FACTS = random_facts(np.random.default_rng(0), layers=(4, 4, 3), extra=10)
 TRIPLES = np.unique(np.array(FACTS.triples, dtype=np.int64), axis=0)
 
 
-def random_generator(layers=2, sigma=1.0):
+def random_generator(layers=2, sigma=1.0, product="distmult"):
     """In float64, every parameter random."""
-    model = Generator(FACTS.entities, FACTS.relations, DIM, layers, sigma).double()
+    model = Generator(FACTS.entities, FACTS.relations, DIM, layers, sigma, product).double()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.copy_(torch.randn(parameter.shape, dtype=torch.float64))
@@ -55,18 +55,20 @@ def trainer_for(reads=FACTS.reads, seed=0, **changes):
 # The distribution ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("product", ["distmult", "complex"])
 @pytest.mark.parametrize("sigma", [0.0, 0.7])
 @pytest.mark.parametrize("layers", [1, 2, 3])
-def test_the_distribution_is_equations_10_to_12_as_printed(layers, sigma):
-    model = random_generator(layers, sigma)
+def test_the_distribution_is_equations_10_to_12_as_printed(layers, sigma, product):
+    model = random_generator(layers, sigma, product)
     heads, relations = torch.tensor([0, 5, 5, 2]), torch.tensor([0, 1, 3, 2])
     pool = torch.tensor([4, 0, 7, 9, 1])
     found = torch.softmax(model.logits(heads, relations, pool, seeded()), 1).detach()
-    noise = sigma * torch.randn(4, DIM, generator=seeded(), dtype=torch.float64).numpy()
+    noise = sigma * torch.randn(4, model.entity.shape[1], generator=seeded(), dtype=torch.float64).numpy()
     entity, relation = model.entity.detach().numpy(), model.relation.detach().numpy()
     mlp = [(layer.weight.detach().numpy(), layer.bias.detach().numpy()) for layer in [*model.layers, model.out]]
     for row, (h, r) in enumerate(zip(heads.tolist(), relations.tolist(), strict=True)):
-        expected = generator_distribution(entity[h], relation[r], noise[row], mlp, entity[pool.numpy()], SLOPE)
+        vectors = entity[h], relation[r], noise[row]
+        expected = generator_distribution(*vectors, mlp, entity[pool.numpy()], SLOPE, product)
         np.testing.assert_allclose(found[row], expected, rtol=0, atol=1e-12)
 
 
@@ -83,20 +85,21 @@ def test_noise_has_the_standard_deviation_sigma_and_is_fresh_for_every_query():
     assert torch.equal(seen[0][0, :2], model.entity[0] * model.relation[0])
 
 
+@pytest.mark.parametrize("product", ["distmult", "complex"])
 @pytest.mark.parametrize("layers", [1, 2, 4])
-def test_an_initialised_generator_draws_from_the_softmax_of_distmults_scores(layers):
-    distmult = DistMult(12, 2, 64, scale=0.7)
-    model = Generator(12, 2, 64, layers, sigma=0.0)
-    model.initialise_from(distmult)
+def test_an_initialised_generator_draws_from_the_softmax_of_its_starts_scores(layers, product):
+    start = Factorisation(12, 2, 64 if product == "distmult" else 32, scale=0.7, product=product)
+    model = Generator(12, 2, 64 if product == "distmult" else 32, layers, sigma=0.0, product=product)
+    model.initialise_from(start)
     heads, relations = torch.arange(12), torch.arange(12) % 4
     found = torch.softmax(model.logits(heads, relations, torch.arange(12), seeded()), 1)
-    expected = torch.softmax(distmult.scores(heads, relations), 1)
+    expected = torch.softmax(start.scores(heads, relations), 1)
     assert float((found - expected).detach().abs().sum(1).max()) < 0.15, "total variation, twice"
     assert float((expected - 1 / 12).detach().abs().sum(1).max()) > 0.5, "which is far from uniform"
 
 
 def test_initialise_from_copies_the_vectors_and_shares_nothing():
-    distmult, model = DistMult(4, 2, DIM), Generator(4, 2, DIM, 2, 1.0)
+    distmult, model = Factorisation(4, 2, DIM), Generator(4, 2, DIM, 2, 1.0)
     model.initialise_from(distmult)
     assert torch.equal(model.entity, distmult.entity)
     assert torch.equal(model.relation, distmult.relation)

@@ -10,7 +10,7 @@ from upgan.explanation import Explanation, UserShare
 
 
 def test_bars_add_up_to_all_users():
-    weights, parts = users_chart(samples.bargain(), "weight").data
+    weights, parts = users_chart(samples.bargain(), samples.bargain().users, "weight").data
     assert sum(weights.x) == pytest.approx(1)
     assert sum(parts.x) == pytest.approx(0.84)
     assert len(weights.x) == 16
@@ -18,14 +18,14 @@ def test_bars_add_up_to_all_users():
 
 
 def test_sorted_by_weight_or_by_size_of_the_contribution():
-    weights, _ = users_chart(samples.bargain(), "weight").data
+    weights, _ = users_chart(samples.bargain(), samples.bargain().users, "weight").data
     assert list(weights.x[:2]) == [0.31, 0.22]
-    _, parts = users_chart(samples.bargain(), "contribution").data
+    _, parts = users_chart(samples.bargain(), samples.bargain().users, "contribution").data
     assert list(parts.x[:3]) == [0.52, 0.2, -0.11]
 
 
 def test_signs_differ_in_colour_and_in_text():
-    _, parts = users_chart(samples.bargain(), "weight").data
+    _, parts = users_chart(samples.bargain(), samples.bargain().users, "weight").data
     assert parts.marker.color[0] != parts.marker.color[1]
     assert parts.text[1] == "−0.110"
 
@@ -33,10 +33,10 @@ def test_signs_differ_in_colour_and_in_text():
 def test_ids_are_not_read_as_markup():
     base = samples.bargain()
     users = (UserShare("<a href='https://evil.example'>x</a>", 1.0, 0.1),)
-    chart = users_chart(Explanation(**{**base.__dict__, "users": users}), "weight")
+    chart = users_chart(Explanation(**{**base.__dict__, "users": users}), users, "weight")
     assert "<a" not in str(chart.data[0].customdata)
     assert "&lt;a" in str(chart.data[0].customdata)
 
 
 def test_words_name_the_heaviest():
-    assert "77OC0, has weight 0.31" in users_chart_words(samples.bargain())
+    assert "77OC0, has weight 0.31" in users_chart_words(samples.bargain(), samples.bargain().users)

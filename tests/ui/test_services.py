@@ -175,7 +175,7 @@ def test_csv_is_readable_and_starts_no_formula():
 def test_user_rows_hold_every_user():
     rows = exports.user_rows(samples.bargain())
     assert len(rows) == 23
-    assert rows[0] == {"user": "77OC0", "weight": 0.31, "contribution": 0.52, "paths": 1}
+    assert rows[0] == {"user": "77OC0", "of": "target", "weight": 0.31, "contribution": 0.52, "paths": 1}
     assert len(exports.evidence_rows(samples.bargain(), {})) == 4
 
 

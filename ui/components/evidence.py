@@ -17,15 +17,30 @@ from upgan.render.svg import svg
 from upgan.render.words import user_noun
 
 _ORDER = "upgan_widget_order"
+_WHOSE = "upgan_widget_whose"
 _MOST_ROWS = 500
 
 
 def users(explanation: Explanation) -> None:
     """How heavy each user is, and what each one does to the score."""
     noun = user_noun(explanation.simulated_users)
-    if not explanation.users:
+    shares, whose = explanation.users, "target"
+    if not shares:
+        shares, whose = explanation.answer_users, "answer"
+    if not shares:
         st.caption(f"There are no {noun} behind this answer.")
         return
+    if explanation.users and explanation.answer_users:
+        asked = st.segmented_control(
+            f"Whose {noun}",
+            ["target", "answer"],
+            default="target",
+            key=_WHOSE,
+            persist_state="session",
+            help="This model hears the users of both ends of the question; each side's weights sum to 1.",
+        )
+        if asked == "answer":
+            shares, whose = explanation.answer_users, "answer"
     order = st.segmented_control(
         "Sort by",
         ["weight", "contribution"],
@@ -37,20 +52,23 @@ def users(explanation: Explanation) -> None:
         "comes from someone, the part of the score says which way and how far that pushes this answer.",
     )
     st.plotly_chart(
-        users_chart(explanation, "contribution" if order == "contribution" else "weight"),
+        users_chart(explanation, shares, "contribution" if order == "contribution" else "weight"),
         key="upgan_users_chart",
         config=CONFIG,
-        alt=users_chart_words(explanation),
+        alt=users_chart_words(explanation, shares),
     )
     st.dataframe(
-        pd.DataFrame(exports.user_rows(explanation)[:_MOST_ROWS]),
+        pd.DataFrame([row for row in exports.user_rows(explanation) if row["of"] == whose][:_MOST_ROWS]),
         hide_index=True,
-        height=min(35 * len(explanation.users) + 38, 320),
+        height=min(35 * len(shares) + 38, 320),
         column_config={
+            "of": None,
             "user": st.column_config.TextColumn(user_noun(explanation.simulated_users, 1)),
             "weight": st.column_config.NumberColumn("weight", format="%.4f", help="All weights sum to 1."),
             "contribution": st.column_config.NumberColumn(
-                "part of the score", format="%+.4f", help="All parts sum to score minus score without users."
+                "part of the score",
+                format="%+.4f",
+                help="All parts, of both sides, sum to score minus score without users.",
             ),
             "paths": st.column_config.NumberColumn("paths drawn", help="0: not among the users of the figure."),
         },
@@ -61,7 +79,7 @@ def users(explanation: Explanation) -> None:
 def paths(explanation: Explanation, labels: Mapping[str, str]) -> None:
     """By which ways the shown users speak for the target."""
     noun = user_noun(explanation.simulated_users, 1)
-    if not explanation.paths:
+    if not (explanation.paths or explanation.answer_paths):
         st.caption(f"No path from a {noun} to the target.")
         return
     _chains(
@@ -75,7 +93,7 @@ def paths(explanation: Explanation, labels: Mapping[str, str]) -> None:
 def evidence(explanation: Explanation, labels: Mapping[str, str]) -> None:
     """By which ways the answer reached the shown users."""
     noun = user_noun(explanation.simulated_users, 1)
-    if not explanation.evidence:
+    if not (explanation.evidence or explanation.answer_evidence):
         st.caption(f"The answer reached none of the {user_noun(explanation.simulated_users)} shown.")
         return
     _chains(
@@ -88,7 +106,7 @@ def evidence(explanation: Explanation, labels: Mapping[str, str]) -> None:
 
 def downloads(explanation: Explanation, labels: Mapping[str, str]) -> None:
     """The case study as files; each is made only when it is asked for."""
-    users_csv = ["user", "weight", "contribution", "paths"]
+    users_csv = ["user", "of", "weight", "contribution", "paths"]
     paths_csv = ["kind", "user", "path", "factors", "weight"]
 
     def path_table() -> str:

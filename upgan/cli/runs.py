@@ -24,14 +24,23 @@ def train(
     run: Annotated[
         Path | None, typer.Option("--run", help="Run folder; default checkpoints/DATASET-MODEL-PRESET-sSEED.")
     ] = None,
-    model: Annotated[str, typer.Option(help="upgan or distmult.")] = "upgan",
-    preset: Annotated[str | None, typer.Option(help="demo or paper; default the settings file's, else paper.")] = None,
+    model: Annotated[str, typer.Option(help="upgan, complex or distmult.")] = "upgan",
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="quality, paper or demo; default the settings file's, else paper (for --model complex: quality)."
+        ),
+    ] = None,
     config: Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")] = None,
     assignments: Annotated[
         list[str] | None, typer.Option("--set", help="key=value, for example --set model.dim=64; may repeat.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of every random draw; 0 unless the settings name one.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option("--start", help="A finished run of --model complex or distmult to go on from (upgan only)."),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run already in the folder.")] = False,
 ) -> None:
     """Train, evaluate on test, and leave a self-contained run folder."""
@@ -46,10 +55,12 @@ def train(
         overrides={key: value for key, value in given.items() if value is not None},
     )
     data = load_dataset(dataset)
+    if start is not None and settings.model_name != "upgan":
+        raise ConfigError("--start: only --model upgan goes on from another run")
     name = f"{data.name}-{settings.model_name}-{settings.preset}-s{settings.seed}"
     folder = _run_folder(run, name, overwrite)
     note(f"training {settings.model_name} (preset {settings.preset}) on {data} into {folder}")
-    metrics = _train_logged(data, settings, folder)
+    metrics = _train_logged(data, settings, folder, start)
     note(f"test MRR {_shown(metrics['mrr'])}, Hits@10 {_shown(metrics['hits@10'])}; run: {folder}")
     typer.echo(str(folder))
 
@@ -69,18 +80,19 @@ def _run_folder(asked: Path | None, name: str, overwrite: bool) -> Path:
     return asked
 
 
-def _train_logged(data: Any, settings: Any, folder: Path) -> dict[str, Any]:
+def _train_logged(data: Any, settings: Any, folder: Path, start: Path | None) -> dict[str, Any]:
     """Train with the folder's files and the console following along; the state is true however it ends."""
     from upgan.cli.progress import TrainingProgress
-    from upgan.experiment import prepare_training
+    from upgan.experiment import load_start, prepare_training
     from upgan.experiment import train as train_run
     from upgan.run_log import RunLog
 
+    start_from = None if start is None else load_start(start, data, settings)
     prepared = prepare_training(data, settings)
     with TrainingProgress() as progress:
         log = RunLog(folder, progress.show)
         try:
-            metrics = train_run(prepared, settings, folder, log)
+            metrics = train_run(prepared, settings, folder, log, start_from=start_from)
         except KeyboardInterrupt:
             log.end("interrupted", "stopped from outside")
             raise

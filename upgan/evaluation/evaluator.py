@@ -51,6 +51,21 @@ class Evaluator:
         self._relations = torch.cat([asked[:, 1], asked[:, 1] + index.num_relations])
         self._answers = torch.cat([asked[:, 2], asked[:, 0]])
 
+    @property
+    def queries(self) -> tuple[Tensor, Tensor, Tensor]:
+        """(2T,) heads, relations (0 .. 2R-1) and answers: tails asked for first, then heads."""
+        return self._heads, self._relations, self._answers
+
+    def filtered(self, scores: Tensor, queries: Tensor) -> Tensor:
+        """(B, E) scores of the (B,) ``queries``, in place -inf at their other known answers."""
+        position = torch.arange(len(queries), device=scores.device)
+        answer = self._answers[queries]
+        own = scores[position, answer]
+        known_row, known = self.index.answers_of(self.index.rows(self._heads[queries], self._relations[queries]))
+        scores[known_row, known] = -torch.inf
+        scores[position, answer] = own
+        return scores
+
     @torch.no_grad()
     def rank(self, score: Scorer, progress: Progress | None = None) -> Ranking:
         """Score every distinct query once and rank all its answers of the split."""

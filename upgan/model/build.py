@@ -3,43 +3,75 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from upgan.config import Config
 from upgan.graph import LayeredGraph
+from upgan.model.bilinear import BilinearDiscriminator
 from upgan.model.discriminator import Discriminator
-from upgan.model.distmult import DistMult
+from upgan.model.factorisation import Factorisation
+from upgan.queries import QueryIndex
+
+AnyDiscriminator = Discriminator | BilinearDiscriminator
+Model = Factorisation | AnyDiscriminator
 
 
-def build_model(config: Config, num_entities: int, num_relations: int, num_users: int) -> DistMult | Discriminator:
+def build_model(config: Config, num_entities: int, num_relations: int, num_users: int) -> Model:
     """The model that answers queries, freshly initialised."""
-    if config.model_name == "distmult":
-        return DistMult(num_entities, num_relations, config.model.dim, config.initialisation.scale)
+    if config.model_name != "upgan":
+        return build_factorisation(config, num_entities, num_relations)
+    return build_discriminator(config, num_entities, num_relations, num_users)
+
+
+def build_factorisation(config: Config, num_entities: int, num_relations: int) -> Factorisation:
+    """DistMult or ComplEx, as the settings say: a model by itself, or what D and G start from."""
+    return Factorisation(
+        num_entities, num_relations, config.model.dim, config.initialisation.scale, config.model.product
+    )
+
+
+def build_discriminator(config: Config, num_entities: int, num_relations: int, num_users: int) -> AnyDiscriminator:
+    """D with the score that the settings name."""
+    if config.model.score == "bilinear":
+        return BilinearDiscriminator(num_entities, num_relations, config.model, config.fusion)
     return Discriminator(num_entities, num_relations, num_users, config.model)
 
 
 class FullScorer:
     """Scores of every entity with p of the whole graph computed once; valid until the parameters change.
 
-    ``users=False`` switches the users off: p_h = 0 for every query.
+    ``users=False`` switches the users off: p = 0 for every query and candidate, no evidence.
     """
 
-    def __init__(self, model: nn.Module, graph: LayeredGraph) -> None:
+    def __init__(self, model: Model, graph: LayeredGraph, facts: QueryIndex | None = None) -> None:
+        """``facts``: the training triples, which the bilinear score's evidence is read from."""
         self.model = model
+        self.graph = graph
+        self.facts = facts
         self.preference: Tensor | None = None
-        if isinstance(model, Discriminator):
-            with torch.no_grad():
+        with torch.no_grad():
+            if isinstance(model, Discriminator):
                 everyone = torch.arange(len(model.entity), device=model.entity.device)
                 self.preference = model.preference(graph, everyone)
+            elif isinstance(model, BilinearDiscriminator):
+                self.preference = model.preferences(graph)
 
     @torch.no_grad()
     def scores(self, heads: Tensor, relations: Tensor, *, users: bool = True) -> Tensor:
         """(B,) heads and relations (0 .. 2R-1) -> (B, E)."""
-        if isinstance(self.model, DistMult):
+        if isinstance(self.model, Factorisation):
             return self.model.scores(heads, relations)
-        assert isinstance(self.model, Discriminator)
         assert self.preference is not None
-        preference = self.preference.index_select(0, heads)
-        if not users:
-            preference = torch.zeros_like(preference)
-        return self.model.scores(self.model.queries(heads, relations, preference))
+        preference = self.preference if users else torch.zeros_like(self.preference)
+        if isinstance(self.model, Discriminator):
+            return self.model.scores(self.model.queries(heads, relations, preference.index_select(0, heads)))
+        scores = self.model.queries(heads, relations, preference).against(self.model.table(preference))
+        if users and self._has_evidence(self.model):
+            assert self.graph.cointeraction is not None
+            assert self.facts is not None
+            self.model.fusion.add(scores, self.graph.cointeraction.common, self.facts, heads, relations)
+        return scores
+
+    def _has_evidence(self, model: BilinearDiscriminator) -> bool:
+        readable = self.facts is not None and self.graph.cointeraction is not None
+        return readable and model.config.use_users and not model.fusion.silent

@@ -1,6 +1,6 @@
 """The user preference guided discriminator (Section 4.3).
 
-    x_q = [v_h * v_r ; p_h * v_r]                                   (Eq. 8)
+    x_q = [v_h o v_r ; p_h o v_r]                                   (Eq. 8; o: the paper's *, or ComplEx's product)
     s(h, r, t) = (W2 v_t + b2)^T tanh(W1 x_q + b1)                   (Eq. 7)
     D(t | h, r) = 1 / (1 + exp(-s))                                  (Eq. 6)
 
@@ -17,8 +17,10 @@ from torch import Tensor, nn
 
 from upgan.config import ModelConfig
 from upgan.graph import LayeredGraph
-from upgan.model.distmult import DistMult
+from upgan.model.factorisation import Factorisation
+from upgan.model.product import compose
 from upgan.model.propagation import Propagated, Propagation
+from upgan.model.rgcn import rgcn_preference
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,15 @@ class QueryVectors:
     vector: Tensor  # (B, K)
     offset: Tensor  # (B,)
 
+    def against(self, table: Tensor) -> Tensor:
+        """(B, C) scores of the candidates whose vectors are the rows of ``table`` (C, K)."""
+        return torch.addmm(self.offset.unsqueeze(1), self.vector, table.T)
+
+    def of_pairs(self, row: Tensor, table: Tensor, answer: Tensor) -> Tensor:
+        """(P,) scores of pairs: the query at ``row`` with the candidate ``answer`` of ``table``."""
+        product = (self.vector.index_select(0, row) * table.index_select(0, answer)).sum(1)
+        return product + self.offset.index_select(0, row)
+
 
 class Discriminator(nn.Module):
     """Entity and relation vectors, both propagation stages, and the score of Eq. 7."""
@@ -35,7 +46,7 @@ class Discriminator(nn.Module):
     def __init__(self, num_entities: int, num_relations: int, num_users: int, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        dim = config.dim
+        dim = config.width
         self.entity = nn.Parameter(torch.empty(num_entities, dim))
         self.relation = nn.Parameter(torch.empty(2 * num_relations, dim))
         self.propagation = Propagation(2 * num_relations + 2, num_users, dim, config.propagation)
@@ -50,7 +61,7 @@ class Discriminator(nn.Module):
 
         Random W1 and W2 would destroy the initialisation.
         """
-        dim = self.config.dim
+        dim = self.config.width
         with torch.no_grad():
             self.entity.normal_(0.0, 0.1)
             self.relation.normal_(0.0, 0.1)
@@ -61,11 +72,11 @@ class Discriminator(nn.Module):
             self.b1.zero_()
             self.b2.zero_()
 
-    def initialise_from(self, distmult: DistMult) -> None:
+    def initialise_from(self, start: Factorisation) -> None:
         """Copy the pre-trained entity and relation vectors (5.2.3)."""
         with torch.no_grad():
-            self.entity.copy_(distmult.entity)
-            self.relation.copy_(distmult.relation)
+            self.entity.copy_(start.entity)
+            self.relation.copy_(start.relation)
 
     def propagate(self, graph: LayeredGraph, masked: Tensor | None = None, unread: Tensor | None = None) -> Propagated:
         """Both stages over the graph, without the edges of ``masked`` training triples (T,) bool, and with the
@@ -77,8 +88,12 @@ class Discriminator(nn.Module):
         self, graph: LayeredGraph, heads: Tensor, masked: Tensor | None = None, unread: Tensor | None = None
     ) -> Tensor:
         """(B,) heads -> (B, K) p_h; zeros without users."""
-        if not self.config.use_users or graph.num_reachable == 0:
-            return self.entity.new_zeros(len(heads), self.config.dim)
+        if not self.config.use_users:
+            return self.entity.new_zeros(len(heads), self.config.width)
+        if self.config.propagation.form == "rgcn":
+            return rgcn_preference(self.propagation, graph, self.entity, masked).index_select(0, heads)
+        if graph.num_reachable == 0:
+            return self.entity.new_zeros(len(heads), self.config.width)
         return self.propagate(graph, masked, unread).entity_preference(graph, heads)
 
     def hidden(self, heads: Tensor, relations: Tensor, preference: Tensor, kg_kept: Tensor | None = None) -> Tensor:
@@ -86,12 +101,12 @@ class Discriminator(nn.Module):
 
         ``kg_kept``: (B,) 0 where the KG half of x_q is dropped in this training step, else 1.
         """
-        dim = self.config.dim
+        dim = self.config.width
         relation = self.relation.index_select(0, relations)
-        known = (self.entity.index_select(0, heads) * relation) @ self.w1[:, :dim].T
+        known = compose(self.config.product, self.entity.index_select(0, heads), relation) @ self.w1[:, :dim].T
         if kg_kept is not None:
             known = known * kg_kept.unsqueeze(1)
-        return known + (preference * relation) @ self.w1[:, dim:].T + self.b1
+        return known + compose(self.config.product, preference, relation) @ self.w1[:, dim:].T + self.b1
 
     def queries(
         self, heads: Tensor, relations: Tensor, preference: Tensor, kg_kept: Tensor | None = None
@@ -103,14 +118,18 @@ class Discriminator(nn.Module):
     def scores(self, queries: QueryVectors, candidates: Tensor | None = None) -> Tensor:
         """Query vectors -> (B, C) scores of ``candidates`` (C,), or (B, E) of every entity."""
         table = self.entity if candidates is None else self.entity.index_select(0, candidates)
-        return torch.addmm(queries.offset.unsqueeze(1), queries.vector, table.T)
+        return queries.against(table)
 
     def constrain(self) -> None:
         """Keep entity vectors within the configured length (5.2.3)."""
-        kind = self.config.entity_norm
-        if kind == "free":
-            return
-        with torch.no_grad():
-            norm = self.entity.norm(dim=1, keepdim=True).clamp_min(1e-12)
-            bounded = norm.clamp_min(1.0) if kind == "at_least_one" else norm.clamp_max(1.0)
-            self.entity.mul_(bounded / norm)
+        constrain_entities(self.entity, self.config)
+
+
+@torch.no_grad()
+def constrain_entities(entity: Tensor, config: ModelConfig) -> None:
+    """Rescale (E, W) vectors in place that are shorter or longer than ``config.entity_norm`` allows."""
+    if config.entity_norm == "free":
+        return
+    norm = entity.norm(dim=1, keepdim=True).clamp_min(1e-12)
+    bounded = norm.clamp_min(1.0) if config.entity_norm == "at_least_one" else norm.clamp_max(1.0)
+    entity.mul_(bounded / norm)

@@ -1,6 +1,6 @@
 """The query-specific entity generator (Section 4.4). It never sees a user: no graph, no interaction, no p_h.
 
-v_q = v_h * v_r                                                  (Eq. 10)
+v_q = v_h o v_r                                                  (Eq. 10)
 e_q = [v_q ; z],  z ~ N(0, sigma^2 I)                            (Eq. 11)
 G(a | h, r) = softmax over the pool C of MLP(e_q) . v_a          (Eq. 12)
 """
@@ -10,7 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from upgan.model.distmult import DistMult
+from upgan.model.factorisation import Factorisation
+from upgan.model.product import Product, compose
 
 #: Negative slope of the MLP's LeakyReLU (the paper names no value; PyTorch's own).
 SLOPE = 0.01
@@ -23,8 +24,18 @@ class Generator(nn.Module):
     softmax of its initial scores: each hidden layer holds x and -x, whose LeakyReLUs together give x back.
     """
 
-    def __init__(self, num_entities: int, num_relations: int, dim: int, hidden_layers: int, sigma: float) -> None:
+    def __init__(
+        self,
+        num_entities: int,
+        num_relations: int,
+        dim: int,
+        hidden_layers: int,
+        sigma: float,
+        product: Product = "distmult",
+    ) -> None:
         super().__init__()
+        self.product: Product = product
+        dim = 2 * dim if product == "complex" else dim
         self.sigma = sigma
         self.entity = nn.Parameter(torch.empty(num_entities, dim))
         self.relation = nn.Parameter(torch.empty(2 * num_relations, dim))
@@ -49,15 +60,15 @@ class Generator(nn.Module):
             self.out.weight.normal_(0.0, noise).add_(read)
             self.out.bias.zero_()
 
-    def initialise_from(self, distmult: DistMult) -> None:
+    def initialise_from(self, start: Factorisation) -> None:
         """Copy the pre-trained entity and relation vectors (5.2.3)."""
         with torch.no_grad():
-            self.entity.copy_(distmult.entity)
-            self.relation.copy_(distmult.relation)
+            self.entity.copy_(start.entity)
+            self.relation.copy_(start.relation)
 
     def logits(self, heads: Tensor, relations: Tensor, pool: Tensor, generator: torch.Generator) -> Tensor:
         """(B,) queries and a shared (C,) pool -> (B, C) logits of Eq. 12; ``generator`` draws the noise."""
-        query = self.entity.index_select(0, heads) * self.relation.index_select(0, relations)
+        query = compose(self.product, self.entity.index_select(0, heads), self.relation.index_select(0, relations))
         noise = torch.randn(query.shape, generator=generator, dtype=query.dtype, device=generator.device)
         hidden = torch.cat([query, self.sigma * noise.to(query.device)], dim=1)
         for layer in self.layers:

@@ -93,7 +93,7 @@ class Propagation(nn.Module):
         """Eq. 2 from the farthest layer down: v~_n = sigma(W_0 v_n + sum over F_n of 1/|F_n| W_r v~_m)."""
         depth = len(graph.edges)
         if depth == 0:
-            return [ACTIVATIONS[self.config.user_activation](self._user_vectors(graph, entity) @ self.own.T)], []
+            return [ACTIVATIONS[self.config.user_activation](self.user_vectors(graph, entity) @ self.own.T)], []
         activation = ACTIVATIONS[self.config.activation]
         states = [activation(entity.index_select(0, graph.layers[depth]) @ self.own.T)]
         coefficients: list[Tensor] = []
@@ -105,9 +105,9 @@ class Propagation(nn.Module):
                 read = ~unread.index_select(0, item)
                 keep = read if keep is None else keep & read
             coefficient = forward_coefficients(edges, entity.dtype, keep)
-            message = spmm(edges.forward, coefficient, self._transformed(edges, states[0]))
+            message = spmm(edges.forward, coefficient, self.transformed(edges, states[0]))
             if level == 0:
-                own = self._user_vectors(graph, entity) @ self.own.T
+                own = self.user_vectors(graph, entity) @ self.own.T
                 state = ACTIVATIONS[self.config.user_activation](own + message)
             else:
                 state = activation(entity.index_select(0, graph.layers[level]) @ self.own.T + message)
@@ -115,13 +115,13 @@ class Propagation(nn.Module):
             coefficients.insert(0, coefficient)
         return states, coefficients
 
-    def _user_vectors(self, graph: LayeredGraph, entity: Tensor) -> Tensor:
+    def user_vectors(self, graph: LayeredGraph, entity: Tensor) -> Tensor:
         """v_u: learned, or zero where users are only what they read."""
         if self.config.user_embedding:
             return self.user
         return entity.new_zeros(graph.num_users, entity.shape[1])
 
-    def _transformed(self, edges: LayerEdges, far_state: Tensor) -> Tensor:
+    def transformed(self, edges: LayerEdges, far_state: Tensor) -> Tensor:
         """(N_far, K) -> (pairs, K): W_r v~_m of each distinct (relation, far node) pair."""
         sources = far_state.index_select(0, edges.pair_node)
         blocks = [

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from upgan.explanation import Explanation, Node
+from upgan.explanation import Explanation, Node, UserShare
 from upgan.render import placing
 from upgan.render.edges import edges_of
 from upgan.render.selection import Selection, select
@@ -53,14 +53,14 @@ def figure(
 
 
 def _nodes(explanation: Explanation, chosen: Selection) -> list[FigureNode]:
-    weights = {user.id: user for user in explanation.users}
+    weights = {user.id: user for user in chosen.users}
     nodes = []
     for index, column in enumerate(chosen.columns):
         compact = len(column) > _COMPACT_ROWS
         for node in column:
             if node.role == "user":
                 share = weights.get(node.id)
-                nodes.append(_user_node(explanation, node, share.weight if share else None))
+                nodes.append(_user_node(explanation, node, share, chosen.of_answer))
             else:
                 nodes.append(_entity_node(explanation, node, compact))
         if index in chosen.hidden:
@@ -68,17 +68,15 @@ def _nodes(explanation: Explanation, chosen: Selection) -> list[FigureNode]:
     return nodes
 
 
-def _user_node(explanation: Explanation, node: Node, weight: float | None) -> FigureNode:
+def _user_node(explanation: Explanation, node: Node, share: UserShare | None, of_answer: bool) -> FigureNode:
     noun = user_noun(explanation.simulated_users, 1)
     name = shorten(clean(node.label) or clean(node.id), 16)
     lines = [f"{noun} {name}"]
     title = f"{noun} {clean(node.label) or clean(node.id)}"
-    if weight is not None:
-        lines.append(f"w = {coefficient(weight)}")
-        share = next(user for user in explanation.users if user.id == node.id)
-        title += (
-            f"\nweight {weight:.4f}: its share of what the target knows from {user_noun(explanation.simulated_users)}"
-        )
+    if share is not None:
+        lines.append(f"w = {coefficient(share.weight)}")
+        whose, users = "answer" if of_answer else "target", user_noun(explanation.simulated_users)
+        title += f"\nweight {share.weight:.4f}: its share of what the {whose} knows from {users}"
         title += f"\npart of the score {share.contribution:+.4f}"
     return FigureNode(figure_id(node), "user", node.layer, tuple(lines), title)
 
@@ -109,7 +107,7 @@ def _more_node(explanation: Explanation, chosen: Selection, column: int, count: 
     if column == chosen.user_column:
         noun = user_noun(explanation.simulated_users, count)
         shown = {node.id for node in chosen.columns[column]}
-        rest = sum(user.weight for user in explanation.users if user.id not in shown)
+        rest = sum(user.weight for user in chosen.users if user.id not in shown)
         lines = [f"{count:,} more {noun}", f"together w = {coefficient(rest)}"]
         title = f"{count:,} more {noun} with {percent(rest)} of the weight; the table lists them"
     else:
@@ -119,9 +117,19 @@ def _more_node(explanation: Explanation, chosen: Selection, column: int, count: 
 
 
 def _note(explanation: Explanation, chosen: Selection) -> str:
-    if not chosen.left_out_paths:
-        return ""
+    said = []
+    if chosen.of_answer:
+        said.append(f"The {user_noun(explanation.simulated_users)} drawn are the answer's: none reaches the target.")
+    elif explanation.answer_users:
+        said.append(f"The answer's own {user_noun(explanation.simulated_users)} are listed in the tables.")
+    if chosen.left_out_paths:
+        said.append(_left_out(explanation, chosen))
+    return " ".join(said)
+
+
+def _left_out(explanation: Explanation, chosen: Selection) -> str:
+    every = (explanation.paths, explanation.evidence, explanation.answer_paths, explanation.answer_evidence)
     return (
         f"The figure leaves out {chosen.left_out_paths:,} of the lighter paths; the table lists all "
-        f"{len(explanation.paths) + len(explanation.evidence):,}."
+        f"{sum(map(len, every)):,}."
     )

@@ -89,6 +89,8 @@ def _chains(explanation: Explanation, labels: Mapping[str, str] | None) -> Itera
     for title, paths, numbers, weighed in (
         (f"Paths from {noun} to target", explanation.paths, "attention α", True),
         (f"How the answer reached each {noun}", explanation.evidence, "coefficients", False),
+        (f"Paths from {noun} to answer", explanation.answer_paths, "attention α", True),
+        (f"How the target reached each of the answer's {noun}s", explanation.answer_evidence, "coefficients", False),
     ):
         if not paths:
             continue

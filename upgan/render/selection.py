@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
-from upgan.explanation import ContextEdge, EvidencePath, Explanation, Node, UserPath
+from upgan.explanation import ContextEdge, EvidencePath, Explanation, Node, UserPath, UserShare
 
 _MAX_FACTS = 40
 
@@ -23,6 +23,41 @@ class Selection:
     #: Column -> how many of its nodes are not drawn.
     hidden: dict[int, int]
     left_out_paths: int
+    #: The users whose paths are drawn: the target's, or the answer's where no user reaches the target.
+    users: tuple[UserShare, ...]
+    of_answer: bool
+
+
+@dataclass(frozen=True)
+class _Side:
+    """Paths and evidence of the users that are drawn, and the columns they take, the target's column being 0."""
+
+    paths: tuple[UserPath, ...]
+    evidence: tuple[EvidencePath, ...]
+    users: tuple[UserShare, ...]
+    of_answer: bool
+    users_at: int
+    last: int
+
+    def path_columns(self, path: UserPath) -> list[int]:
+        """From the user to the target on the left, or to the answer on the right."""
+        last = len(path.nodes) - 1
+        return [self.users_at + index if self.of_answer else last - index for index in range(last + 1)]
+
+    def evidence_columns(self, path: EvidencePath) -> list[int]:
+        """From the answer on the right to the user, or from the target on the left."""
+        last = len(path.nodes) - 1
+        return [self.users_at - last + i if self.of_answer else self.users_at + last - i for i in range(last + 1)]
+
+
+def _side(explanation: Explanation) -> _Side:
+    of_answer = not explanation.paths and bool(explanation.answer_paths)
+    paths = explanation.answer_paths if of_answer else explanation.paths
+    evidence = explanation.answer_evidence if of_answer else explanation.evidence
+    users = explanation.answer_users if of_answer else explanation.users
+    up = max((len(path.nodes) - 1 for path in paths), default=max(1, explanation.target.layer))
+    reach = max(2, max((len(path.nodes) - 1 for path in evidence), default=1))
+    return _Side(paths, evidence, users, of_answer, users_at=reach if of_answer else up, last=up + reach)
 
 
 class _Columns:
@@ -61,66 +96,57 @@ class _Columns:
 
 def select(explanation: Explanation, *, max_nodes: int, max_per_column: int) -> Selection:
     """Heaviest first, until a column or the whole figure is full."""
-    users_at = max((len(path.nodes) - 1 for path in explanation.paths), default=max(1, explanation.target.layer))
-    reach = max((len(path.nodes) - 1 for path in explanation.evidence), default=1)
-    columns = _Columns(explanation, users_at, users_at + max(reach, 2), max_nodes - 4, max_per_column)
-    paths = [path for path in _by_user_in_turn(explanation) if _accept_path(columns, path)]
-    evidence = [path for path in _heaviest_evidence(explanation) if _accept_evidence(columns, path)]
-    context = _context(explanation, columns)
-    return _pack(explanation, columns, paths, evidence, context)
+    side = _side(explanation)
+    columns = _Columns(explanation, side.users_at, side.last, max_nodes - 4, max_per_column)
+    paths = [path for path in _by_user_in_turn(side.paths) if columns.accept(path.nodes, side.path_columns(path))]
+    # Evidence only for users that are drawn: that of others would hang in the air.
+    evidence = [
+        path
+        for path in _heaviest_evidence(side.evidence)
+        if columns.has(path.nodes[-1]) and columns.accept(path.nodes, side.evidence_columns(path))
+    ]
+    context = _context(explanation, side, columns)
+    return _pack(side, columns, paths, evidence, context)
 
 
-def _accept_path(columns: _Columns, path: UserPath) -> bool:
-    last = len(path.nodes) - 1
-    return columns.accept(path.nodes, [last - index for index in range(len(path.nodes))])
-
-
-def _accept_evidence(columns: _Columns, path: EvidencePath) -> bool:
-    """Only for users that are drawn: evidence of others would hang in the air."""
-    if not columns.has(path.nodes[-1]):
-        return False
-    last = len(path.nodes) - 1
-    return columns.accept(path.nodes, [columns.users_at + last - index for index in range(len(path.nodes))])
-
-
-def _by_user_in_turn(explanation: Explanation) -> list[UserPath]:
+def _by_user_in_turn(paths: tuple[UserPath, ...]) -> list[UserPath]:
     """The heaviest path of every user, then every second heaviest, …: no user is crowded out by another's paths."""
     turn: dict[str, int] = {}
     keyed: list[tuple[int, int, UserPath]] = []
-    for path in sorted(explanation.paths, key=lambda path: -path.weight):
+    for path in sorted(paths, key=lambda path: -path.weight):
         user = path.nodes[0].id
         keyed.append((turn.get(user, 0), len(keyed), path))
         turn[user] = turn.get(user, 0) + 1
     return [path for _, _, path in sorted(keyed, key=lambda item: item[:2])]
 
 
-def _heaviest_evidence(explanation: Explanation) -> list[EvidencePath]:
-    return sorted(explanation.evidence, key=lambda path: -prod(path.coefficients))
+def _heaviest_evidence(evidence: tuple[EvidencePath, ...]) -> list[EvidencePath]:
+    return sorted(evidence, key=lambda path: -prod(path.coefficients))
 
 
-def _context(explanation: Explanation, columns: _Columns) -> list[ContextEdge]:
+def _context(explanation: Explanation, side: _Side, columns: _Columns) -> list[ContextEdge]:
     """Facts between what is drawn; where no user reaches the target also the neighbours, or nothing would be drawn."""
     ends = {explanation.target.id, explanation.answer.id}
     ordered = sorted(explanation.context, key=lambda edge: not ({edge.source.id, edge.target.id} & ends))
     chosen: list[ContextEdge] = []
     for edge in ordered:
         missing = [node for node in (edge.source, edge.target) if not columns.has(node)]
-        if missing and (explanation.paths or any(node.role == "user" for node in missing)):
+        if missing and (side.paths or any(node.role == "user" for node in missing)):
             continue
-        if len(chosen) < _MAX_FACTS and columns.accept(missing, [columns.users_at + 1] * len(missing)):
+        if len(chosen) < _MAX_FACTS and columns.accept(missing, [side.last - 1] * len(missing)):
             chosen.append(edge)
     return chosen
 
 
 def _pack(
-    explanation: Explanation,
+    side: _Side,
     columns: _Columns,
     paths: list[UserPath],
     evidence: list[EvidencePath],
     context: list[ContextEdge],
 ) -> Selection:
     """Close empty columns, sort users by weight, count what stayed out."""
-    weight = {user.id: user.weight for user in explanation.users}
+    weight = {user.id: user.weight for user in side.users}
     used = sorted({*columns.of.values()})
     place = {column: index for index, column in enumerate(used)}
     filled: list[list[Node]] = [[] for _ in used]
@@ -136,11 +162,11 @@ def _pack(
             hidden[place[column]] = hidden.get(place[column], 0) + 1
     if user_column is not None:
         drawn = {node.id for node in filled[user_column]}
-        others = sum(user.id not in drawn for user in explanation.users)
+        others = sum(user.id not in drawn for user in side.users)
         if others:
             hidden[user_column] = others
     shown_users = {node.id for node in filled[user_column]} if user_column is not None else set()
-    relevant = sum(path.nodes[-1].id in shown_users for path in explanation.evidence)
+    relevant = sum(path.nodes[-1].id in shown_users for path in side.evidence)
     return Selection(
         columns=tuple(tuple(column) for column in filled),
         user_column=user_column,
@@ -148,7 +174,9 @@ def _pack(
         evidence=tuple(evidence),
         context=tuple(context),
         hidden=hidden,
-        left_out_paths=len(explanation.paths) - len(paths) + relevant - len(evidence),
+        left_out_paths=len(side.paths) - len(paths) + relevant - len(evidence),
+        users=side.users,
+        of_answer=side.of_answer,
     )
 
 

@@ -81,6 +81,8 @@ def _paths(explanation: Explanation, labels: Mapping[str, str] | None) -> list[s
     for title, paths in (
         (f"path from {noun} to target", explanation.paths),
         (f"how the answer reached the {noun}", explanation.evidence),
+        (f"path from {noun} to answer", explanation.answer_paths),
+        (f"how the target reached the answer's {noun}", explanation.answer_evidence),
     ):
         if not paths:
             continue
@@ -91,7 +93,7 @@ def _paths(explanation: Explanation, labels: Mapping[str, str] | None) -> list[s
             body.append((path_words(path, labels), " · ".join(coefficient(value) for value in values), total))
         if len(paths) > _MOST_PATHS:
             body.append((f"({len(paths) - _MOST_PATHS:,} more)", "", ""))
-        names = ("attention α", "weight") if paths is explanation.paths else ("coefficients", "")
+        names = ("attention α", "weight") if isinstance(paths[0], UserPath) else ("coefficients", "")
         blocks.append(_aligned((title, *names), body, right={2}))
     return blocks
 

@@ -144,13 +144,14 @@ def caption(explanation: Explanation) -> str:
     first = f"“{answer}” is ranked {rank_text(explanation.filtered_rank)} for “{question(explanation)}”"
     noun, counted = user_noun(explanation.simulated_users), f"{explanation.rank:,} with them"
     filtered = explanation.filtered_rank < explanation.rank
-    if explanation.users and explanation.filtered_rank_without_users < explanation.rank_without_users:
+    heard = explanation.users or explanation.answer_users
+    if heard and explanation.filtered_rank_without_users < explanation.rank_without_users:
         # The table beside this shows ranks with the known answers in: say both where the filter matters to either.
         filtered = True
         counted += f", {explanation.rank_without_users:,} without {noun}"
     if filtered:
         first += f", the other known answers left out ({counted})"
-    if not explanation.users:
+    if not heard:
         return f"{first}. {_without_users(explanation)}"
     without = rank_text(explanation.filtered_rank_without_users)
     same = explanation.filtered_rank_without_users == explanation.filtered_rank
@@ -166,14 +167,17 @@ def _without_users(explanation: Explanation) -> str:
 
 
 def _weight_sentence(explanation: Explanation) -> str:
-    users = explanation.users
+    """How concentrated the target's users are; the answer's where none reaches the target."""
+    users, place = explanation.users, "target"
+    if not users:
+        users, place = explanation.answer_users, "answer"
     shown = min(explanation.top_users, len(users))
     share = sum(user.weight for user in users[:shown])
     noun = user_noun(explanation.simulated_users, len(users))
     if len(users) == 1:
-        return f"A single {noun} reaches the target and carries all of the weight."
+        return f"A single {noun} reaches the {place} and carries all of the weight."
     if shown == len(users):
-        return f"{number_word(shown).capitalize()} {noun} reach the target and carry all of the weight."
+        return f"{number_word(shown).capitalize()} {noun} reach the {place} and carry all of the weight."
     if shown == 1:
         return f"The heaviest of {len(users):,} {noun} carries {percent(share)} of the weight."
     return f"The {number_word(shown)} heaviest of {len(users):,} {noun} carry {percent(share)} of the weight."
@@ -183,35 +187,39 @@ def _score_sentence(explanation: Explanation) -> str:
     difference = explanation.score - explanation.score_without_users
     noun = user_noun(explanation.simulated_users)
     together = f"Together, the {noun} reached change the score"
-    if len(explanation.users) == 1:
+    if len(explanation.users) + len(explanation.answer_users) == 1:
         together = f"This {user_noun(explanation.simulated_users, 1)} changes the score"
     sentence = (
         f"{together} by {signed(difference)}, from {score_text(explanation.score_without_users)} "
-        f"to {score_text(explanation.score)}."
+        f"to {score_text(explanation.score)}"
     )
-    top = explanation.users[0]
-    if len(explanation.users) > 1 and top.contribution * difference < 0:
-        sentence += f" The heaviest one pulls the other way ({signed(top.contribution)})."
-    return sentence
+    if explanation.users and explanation.answer_users:
+        own, others = (sum(u.contribution for u in side) for side in (explanation.users, explanation.answer_users))
+        sentence += f" ({signed(own)} from those of the target, {signed(others)} from those of the answer)"
+    users = explanation.users or explanation.answer_users
+    if len(users) > 1 and users[0].contribution * difference < 0:
+        return f"{sentence}. The heaviest one pulls the other way ({signed(users[0].contribution)})."
+    return f"{sentence}."
 
 
 def proof(explanation: Explanation) -> list[str]:
     """The check a reader can redo: weights add up to 1, contributions to the difference of the two scores."""
-    total = sum(user.contribution for user in explanation.users)
+    total = sum(user.contribution for user in (*explanation.users, *explanation.answer_users))
     lines = []
-    if explanation.users:
-        weights = sum(user.weight for user in explanation.users)
-        lines.append(
-            f"Σ weights = {weights:.6f} over {len(explanation.users):,} "
-            f"{user_noun(explanation.simulated_users, len(explanation.users))}"
-        )
+    both = bool(explanation.users and explanation.answer_users)
+    for users, place in ((explanation.users, "target"), (explanation.answer_users, "answer")):
+        if users:
+            weights = sum(user.weight for user in users)
+            noun = user_noun(explanation.simulated_users, len(users))
+            whose = f" of the {place}" if both or place == "answer" else ""
+            lines.append(f"Σ weights = {weights:.6f} over {len(users):,} {noun}{whose}")
     residual = f"{explanation.residual:.0e}".replace("-", MINUS) if explanation.residual else "0"
     lines.append(
         f"Σ contributions = {signed(total)} = score {score_text(explanation.score)} minus score without users "
         f"{score_text(explanation.score_without_users)} (left over by rounding: {residual})"
     )
-    if explanation.users:
-        lines.append("All reached users counted, no sampling. “Without users” sets the user part of the query to 0.")
+    if explanation.users or explanation.answer_users:
+        lines.append("All reached users counted, no sampling. “Without users” sets the user part of the score to 0.")
     prints = [
         f"{name} {clean(value)[:12]}"
         for name, value in (("run", explanation.run_fingerprint), ("dataset", explanation.dataset_fingerprint))

@@ -13,11 +13,11 @@ from upgan.config import AdversarialConfig
 from upgan.evaluation.metrics import Metrics
 from upgan.graph import LayeredGraph
 from upgan.losses import discriminator_loss, generator_loss, half_squared_norm, rewards
-from upgan.model.discriminator import Discriminator
+from upgan.model.build import AnyDiscriminator
 from upgan.model.generator import Generator, draw
-from upgan.queries import Batch, BatchSampler
+from upgan.queries import Batch, Sampler
 from upgan.training.loop import PhaseResult, Reporter, Values, clip_and_step, not_finite, run_phase
-from upgan.training.step import batch_queries, used_parameters
+from upgan.training.step import step_view, used_parameters
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class AdversarialTrainer:
 
     def __init__(
         self,
-        discriminator: Discriminator,
+        discriminator: AnyDiscriminator,
         generator: Generator,
         graph: LayeredGraph,
         config: AdversarialConfig,
@@ -60,20 +60,19 @@ class AdversarialTrainer:
         self.graph = graph
         self.config = config
         self.random = random
-        self.d_optimizer = torch.optim.Adam(discriminator.parameters(), lr=config.lr)
+        self.d_optimizer = torch.optim.Adam([p for p in discriminator.parameters() if p.requires_grad], lr=config.lr)
         self.g_optimizer = torch.optim.Adam(generator.parameters(), lr=config.lr_g)
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """G-step, then D-step; both are scored with the discriminator as it is before its own step."""
         pool = Pool.draw(batch, len(self.d.entity), self.config.n_c, self.random)
-        queries = batch_queries(self.d, self.graph, batch, self.random)
-        scores = self.d.scores(queries, pool.entities)
+        view = step_view(self.d, self.graph, batch, self.random)
+        scores = view.queries.against(view.table.index_select(0, pool.entities))
         if self.config.use_generator:
             drawn, told = self.generator_step(batch, pool, scores.detach())
         else:
             drawn, told = draw((~pool.known).to(scores.dtype), self.config.n_g, self.random), {}
-        positive = (queries.vector.index_select(0, batch.row) * self.d.entity.index_select(0, batch.answer)).sum(1)
-        positive = positive + queries.offset.index_select(0, batch.row)
+        positive = view.queries.of_pairs(batch.row, view.table, batch.answer)
         told |= self.discriminator_step(batch, pool, positive, scores.gather(1, drawn))
         return told
 
@@ -124,7 +123,7 @@ def _finite_step(trainer: AdversarialTrainer, batch: Batch) -> dict[str, Tensor]
 
 def train_adversarially(
     trainer: AdversarialTrainer,
-    sampler: BatchSampler,
+    sampler: Sampler,
     validate: Callable[[], Metrics],
     reporter: Reporter,
     deadline: float = math.inf,

@@ -1,33 +1,45 @@
-"""DistMult on the knowledge graph: the vectors both D and G start from (5.2.3)."""
+"""DistMult or ComplEx on the knowledge graph: the vectors both D and G start from (5.2.3)."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 import torch
+from torch import Tensor, nn
 
-from upgan.config import InitialisationConfig
+from upgan.config import InitialisationConfig, PretrainConfig
 from upgan.evaluation.evaluator import Evaluator
 from upgan.evaluation.metrics import Metrics
-from upgan.losses import cubed_norm, one_to_n_cross_entropy
-from upgan.model.distmult import DistMult
+from upgan.losses import one_to_n
+from upgan.model.factorisation import Factorisation
+from upgan.model.product import mean_cubed_modulus
 from upgan.queries import QueryIndex
 from upgan.training.loop import PhaseResult, Reporter, Values, run_phase
 
+#: Parameter name -> its accumulated squared gradients.
+Squares = Mapping[str, Tensor]
 
-def train_distmult(
-    model: DistMult,
+
+def train_factorisation(
+    model: Factorisation,
     index: QueryIndex,
     validation: Evaluator,
     config: InitialisationConfig,
     generator: torch.Generator,
     reporter: Reporter,
     deadline: float = math.inf,
-) -> PhaseResult:
-    """1-N cross-entropy over the distinct training queries, Adam; every answer of a query is a positive."""
-    kinds = {"adam": torch.optim.Adam, "adagrad": torch.optim.Adagrad}
-    optimizer = kinds[config.optimizer](model.parameters(), lr=config.lr)
+    *,
+    phase: str = "initialisation",
+    squares: Squares | None = None,
+) -> tuple[PhaseResult, Squares]:
+    """1-N loss over the distinct training queries; every answer of a query is a positive.
+
+    Also returns the squared gradients that Adagrad accumulated per parameter (empty for Adam), with which a further
+    training (``squares``) goes on from here instead of starting over with large steps.
+    """
+    optimizer = make_optimizer(model, config.optimizer, config.lr, squares)
 
     def train_epoch(_epoch: int, progress: Callable[[int, int], None]) -> Values:
         order = torch.randperm(len(index), generator=generator, device=generator.device).to(index.heads.device)
@@ -36,11 +48,12 @@ def train_distmult(
         for done, rows in enumerate(steps, start=1):
             position, answer = index.answers_of(rows)
             vectors = model.queries(index.heads[rows], index.relations[rows])
-            loss = one_to_n_cross_entropy(vectors, model.entity, position, answer, position, answer)
+            loss = one_to_n(config.loss, vectors, model.entity, position, answer, position, answer)
             penalty = config.l2 * embedding_penalty(model, rows, index, answer)
             if config.n3:
                 pairs = rows.index_select(0, position)
-                penalty = penalty + config.n3 * cubed_norm(
+                penalty = penalty + config.n3 * mean_cubed_modulus(
+                    model.product,
                     model.entity.index_select(0, index.heads[pairs]),
                     model.relation.index_select(0, index.relations[pairs]),
                     model.entity.index_select(0, answer),
@@ -55,8 +68,8 @@ def train_distmult(
     def validate() -> Metrics:
         return validation.rank(model.scores).metrics
 
-    return run_phase(
-        "initialisation",
+    result = run_phase(
+        phase,
         epochs=config.epochs,
         eval_every=config.eval_every,
         patience=config.patience,
@@ -66,11 +79,47 @@ def train_distmult(
         reporter=reporter,
         deadline=deadline,
         # A random start stays at the level of chance for a while, for longer where an epoch has few steps.
-        patient_epochs=config.min_steps * config.batch // max(len(index), 1),
+        patient_epochs=0 if squares else config.min_steps * config.batch // max(len(index), 1),
     )
+    return result, accumulated(model, optimizer)
 
 
-def embedding_penalty(model: DistMult, rows: torch.Tensor, index: QueryIndex, answer: torch.Tensor) -> torch.Tensor:
+Phase = TypeVar("Phase", InitialisationConfig, PretrainConfig)
+
+
+def relaxed(config: Phase) -> Phase:
+    """The settings of the relaxation after a phase: half the N3 weight, from its best state on.
+
+    The best weight differs between data (0.1 or 0.05 on those tried), and too small a one overfits from the start. From
+    the best state of the larger one a few epochs tell; the phase keeps them only where validation is better.
+    """
+    return config.model_copy(update={"n3": config.n3 / 2, "epochs": config.relax_epochs})
+
+
+def accumulated(model: nn.Module, optimizer: torch.optim.Optimizer) -> Squares:
+    """Adagrad's accumulated squares by parameter name; nothing for another optimiser."""
+    return {
+        name: optimizer.state[parameter]["sum"].clone()
+        for name, parameter in model.named_parameters()
+        if parameter in optimizer.state and "sum" in optimizer.state[parameter]
+    }
+
+
+def make_optimizer(
+    model: nn.Module, kind: str, lr: float, squares: Squares | None = None
+) -> torch.optim.Adam | torch.optim.Adagrad:
+    """Adam, or Adagrad that goes on from accumulated ``squares`` of the parameters that have some."""
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    if kind == "adam":
+        return torch.optim.Adam(parameters, lr=lr)
+    optimizer = torch.optim.Adagrad(parameters, lr=lr)
+    for name, parameter in model.named_parameters():
+        if squares and name in squares:
+            optimizer.state[parameter]["sum"].copy_(squares[name])
+    return optimizer
+
+
+def embedding_penalty(model: Factorisation, rows: Tensor, index: QueryIndex, answer: Tensor) -> Tensor:
     """||theta||^2 / 2 of the vectors this step uses, so that a rarely seen entity is not shrunk at every step."""
     heads = torch.unique(torch.cat([index.heads[rows], answer]))
     relations = torch.unique(index.relations[rows])

@@ -128,7 +128,12 @@ def _check_finite(phase: str, epoch: int, values: Values) -> None:
             raise not_finite(phase, f"epoch {epoch}: {name} became {value}")
 
 
+#: The settings section of a phase that has none of its own name.
+SECTIONS = {"relaxation": "initialisation", "pretrain relaxation": "pretrain"}
+
+
 def not_finite(phase: str, what: str) -> TrainingError:
     """The error for a training that left the numbers, with the settings that usually help."""
-    clip = "" if phase == "initialisation" else f" or a tighter bound on the gradient (--set {phase}.clip=...)"
-    return TrainingError(f"{phase}, {what}. A lower learning rate (--set {phase}.lr=...){clip} usually helps.")
+    section = SECTIONS.get(phase, phase)
+    clip = "" if section == "initialisation" else f" or a tighter bound on the gradient (--set {section}.clip=...)"
+    return TrainingError(f"{phase}, {what}. A lower learning rate (--set {section}.lr=...){clip} usually helps.")

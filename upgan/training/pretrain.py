@@ -11,32 +11,37 @@ from torch import Tensor
 from upgan.config import PretrainConfig
 from upgan.evaluation.metrics import Metrics
 from upgan.graph import LayeredGraph
-from upgan.losses import half_squared_norm, one_to_n_cross_entropy
-from upgan.model.discriminator import Discriminator
-from upgan.queries import Batch, BatchSampler
+from upgan.losses import half_squared_norm, one_to_n
+from upgan.model.build import AnyDiscriminator
+from upgan.queries import Batch, Sampler
+from upgan.training.initialise import Squares, accumulated, make_optimizer
 from upgan.training.loop import PhaseResult, Reporter, Values, clip_and_step, run_phase
-from upgan.training.step import batch_queries, pair_norm, used_parameters
+from upgan.training.step import Step, pair_norm, step_view, used_parameters
 
 
 def pretrain_discriminator(
-    model: Discriminator,
+    model: AnyDiscriminator,
     graph: LayeredGraph,
-    sampler: BatchSampler,
+    sampler: Sampler,
     validate: Callable[[], Metrics],
     config: PretrainConfig,
     reporter: Reporter,
     deadline: float = math.inf,
-) -> PhaseResult:
-    """1-N cross-entropy through Eq. 7 and both propagation stages, Adam."""
-    optimizer = torch.optim.Adam(model.parameters(), lr=config.lr)
+    *,
+    phase: str = "pretrain",
+    squares: Squares | None = None,
+) -> tuple[PhaseResult, Squares]:
+    """1-N loss through the score and its propagation; ``squares`` are what Adagrad goes on from, and what it leaves."""
+    optimizer = make_optimizer(model, config.optimizer, config.lr, squares)
 
     def train_epoch(_epoch: int, progress: Callable[[int, int], None]) -> Values:
         total = torch.zeros((), device=model.entity.device)
         for done, batch in enumerate(sampler, start=1):
-            loss = pretrain_loss(model, graph, batch, sampler.generator)
+            step = step_view(model, graph, batch, sampler.generator)
+            loss = pretrain_loss(step, batch, config)
             penalty = config.l2 * half_squared_norm(used_parameters(model, batch))
             if config.n3:
-                penalty = penalty + config.n3 * pair_norm(model, batch)
+                penalty = penalty + config.n3 * pair_norm(model, batch, step)
             optimizer.zero_grad(set_to_none=True)
             (loss + penalty).backward()
             clip_and_step(optimizer, config.clip)
@@ -45,8 +50,8 @@ def pretrain_discriminator(
             progress(done, len(sampler))
         return {"loss": float(total) / max(len(sampler), 1)}
 
-    return run_phase(
-        "pretrain",
+    result = run_phase(
+        phase,
         epochs=config.epochs,
         eval_every=config.eval_every,
         patience=config.patience,
@@ -56,9 +61,13 @@ def pretrain_discriminator(
         reporter=reporter,
         deadline=deadline,
     )
+    return result, accumulated(model, optimizer)
 
 
-def pretrain_loss(model: Discriminator, graph: LayeredGraph, batch: Batch, random: torch.Generator) -> Tensor:
-    """Mean cross-entropy of a batch's answers against all entities."""
-    queries = batch_queries(model, graph, batch, random)
-    return one_to_n_cross_entropy(queries.vector, model.entity, batch.row, batch.answer, batch.known_row, batch.known)
+def pretrain_loss(step: Step, batch: Batch, config: PretrainConfig) -> Tensor:
+    """Mean loss of a batch's answers against all entities."""
+    vector, table = step.queries.vector, step.table
+    if config.loss == "bce":  # a softmax does not feel the offset, a sigmoid does
+        vector = torch.cat([vector, step.queries.offset.unsqueeze(1)], dim=1)
+        table = torch.cat([table, table.new_ones(len(table), 1)], dim=1)
+    return one_to_n(config.loss, vector, table, batch.row, batch.answer, batch.known_row, batch.known)

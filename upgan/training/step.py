@@ -2,13 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
 from upgan.graph import LayeredGraph
-from upgan.losses import cubed_norm
+from upgan.model.bilinear import BilinearDiscriminator
+from upgan.model.build import AnyDiscriminator
 from upgan.model.discriminator import Discriminator, QueryVectors
+from upgan.model.product import mean_cubed_modulus
 from upgan.queries import Batch
+
+
+@dataclass(frozen=True)
+class Step:
+    """A batch as the discriminator sees it in one step: scores are queries . table."""
+
+    queries: QueryVectors
+    #: (E, D) vectors of every candidate.
+    table: Tensor
+    #: (E, W) p of every entity, where the score reads the candidates' users too.
+    preferences: Tensor | None = None
+
+
+def step_view(model: AnyDiscriminator, graph: LayeredGraph, batch: Batch, random: torch.Generator) -> Step:
+    """The batch's queries and all candidates, with the gradient, none of the batch's own edges in the graph.
+
+    The bilinear form walks no triple at all, so that there is nothing to take out.
+    """
+    if isinstance(model, BilinearDiscriminator):
+        preferences = model.preferences(graph)
+        queries = model.queries(batch.heads, batch.relations, preferences)
+        return Step(queries, model.table(preferences), preferences)
+    return Step(batch_queries(model, graph, batch, random), model.entity)
 
 
 def batch_queries(model: Discriminator, graph: LayeredGraph, batch: Batch, random: torch.Generator) -> QueryVectors:
@@ -39,23 +66,41 @@ def batch_mask(graph: LayeredGraph, batch: Batch) -> Tensor:
     return masked
 
 
-def pair_norm(model: Discriminator, batch: Batch) -> Tensor:
-    """N3 of the KG vectors, pair by pair, so that frequent entities are held more than rare ones."""
-    return cubed_norm(
-        model.entity.index_select(0, batch.heads[batch.row]),
-        model.relation.index_select(0, batch.relations[batch.row]),
+def pair_norm(model: AnyDiscriminator, batch: Batch, step: Step) -> Tensor:
+    """N3 of every factor of the score, pair by pair, so that frequent entities are held more than rare ones.
+
+    In the bilinear form p is a factor like the others: without its part it would escape the regularisation.
+    """
+    heads, relations = batch.heads[batch.row], batch.relations[batch.row]
+    factors = [
+        model.entity.index_select(0, heads),
+        model.relation.index_select(0, relations),
         model.entity.index_select(0, batch.answer),
-    )
+    ]
+    if isinstance(model, BilinearDiscriminator) and step.preferences is not None:
+        factors += [
+            step.preferences.index_select(0, heads),
+            model.target_relation.index_select(0, relations),
+            step.preferences.index_select(0, batch.answer),
+            model.answer_relation.index_select(0, relations),
+        ]
+    return mean_cubed_modulus(model.config.product, *factors)
 
 
-def used_parameters(model: Discriminator, batch: Batch) -> list[Tensor]:
+def used_parameters(model: AnyDiscriminator, batch: Batch) -> list[Tensor]:
     """theta_D as this step uses it: the entities and relations of the batch, and every matrix."""
     entities = torch.unique(torch.cat([batch.heads, batch.answer]))
     relations = torch.unique(batch.relations)
+    used = [model.entity.index_select(0, entities), model.relation.index_select(0, relations)]
+    if isinstance(model, BilinearDiscriminator):
+        return [
+            *used,
+            model.target_relation.index_select(0, relations),
+            model.answer_relation.index_select(0, relations),
+        ]
     propagation = model.propagation
     return [
-        model.entity.index_select(0, entities),
-        model.relation.index_select(0, relations),
+        *used,
         *(model.w1, model.b1, model.w2, model.b2),
         *(propagation.own, propagation.relation, propagation.attention, propagation.user),
     ]

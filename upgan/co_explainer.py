@@ -1,0 +1,235 @@
+"""Why this answer, for the bilinear score: the target's users and the answer's users, each with an exact share.
+
+With pi the path weights of upgan.cointeraction, everything users add to the score is a sum over paths, hence over
+users:
+
+    (p_h o v'_r) . v_t            = sum_u ((sum_j pi_huj v_j) o v'_r) . v_t           users of the target
+    (v_h o v''_r) . p_t           = sum_u (v_h o v''_r) . (sum_j pi_tuj v_j)          users of the answer
+    gamma log(1 + f / epsilon)    shared in proportion to each user's part of f       both
+
+The last is the only non-linear part; sharing it in proportion is what integrated gradients from f = 0 give too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from upgan.cointeraction import CoInteraction, FloatArray, ItemPaths, Row
+from upgan.data.dataset import KGDataset
+from upgan.explained import GraphReader, Influence
+from upgan.explanation import EvidencePath, Node, UserPath, UserShare
+from upgan.graph import IntArray, LayeredGraph
+from upgan.model.bilinear import BilinearDiscriminator
+from upgan.model.product import compose
+from upgan.queries import QueryIndex
+from upgan.types import INTERACTED
+
+BoolArray = npt.NDArray[np.bool_]
+Side = Literal["target", "answer"]
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """What the users of one side say: (N,) users ascending, their weights (sum 1, or all 0) and parts of the score."""
+
+    users: IntArray
+    weight: FloatArray
+    part: FloatArray
+
+    @property
+    def order(self) -> IntArray:
+        """Places of the users, heaviest first; equal weights by the size of their part, then by number."""
+        return np.lexsort((self.users, -np.abs(self.part), -self.weight)).astype(np.int64)
+
+
+class CoInteractionExplainer(GraphReader):
+    """Path weights and evidence of one query at a time, in float64, over all users (nothing sampled)."""
+
+    def __init__(
+        self,
+        dataset: KGDataset,
+        graph: LayeredGraph,
+        triples: IntArray,
+        interactions: IntArray,
+        model: BilinearDiscriminator,
+    ) -> None:
+        """``model``: a float64 discriminator."""
+        super().__init__(dataset, graph, triples, interactions)
+        self.model = model
+        self.facts = QueryIndex.build(triples, dataset.num_entities, dataset.num_relations)
+        self.co: CoInteraction | None = graph.cointeraction if model.config.use_users else None
+
+    # Users -----------------------------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def influence(self, head: int, relation: int, answer: int) -> Influence:
+        """Weights and contributions of the users of both sides (relation 0 .. 2R-1)."""
+        without = self._known_score(head, relation, answer)
+        target, answered = self._speak("target", head, relation, answer), self._speak("answer", head, relation, answer)
+        score = self._score(head, relation, answer)
+        users, order = self._shares(target)
+        answer_users, answer_order = self._shares(answered)
+        return Influence(users, order, score, without, answer_users, answer_order)
+
+    def _shares(self, spoken: Spoken) -> tuple[tuple[UserShare, ...], IntArray]:
+        order = spoken.order
+        shares = tuple(
+            UserShare(self.dataset.users[user], float(weight), float(part))
+            for user, weight, part in zip(
+                spoken.users[order].tolist(), spoken.weight[order], spoken.part[order], strict=True
+            )
+        )
+        return shares, spoken.users[order]
+
+    def _speak(self, side: Side, head: int, relation: int, answer: int) -> Spoken:
+        """Every user of one side with its weight in p and its part of the score."""
+        item = head if side == "target" else answer
+        empty = ItemPaths(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty(0))
+        similar = self.co.similar_paths(item) if self.co else empty
+        common = self.co.common_paths(item) if self.co else empty
+        users = np.union1d(similar.user, common.user)
+        size = len(users)
+        place = np.searchsorted(users, similar.user)
+        weight = np.bincount(place, weights=similar.weight, minlength=size).astype(np.float64)
+        said = self._read(side, head, relation, answer, similar.other) * similar.weight
+        part = np.bincount(place, weights=said, minlength=size).astype(np.float64)
+        place = np.searchsorted(users, common.user)
+        for channel, counted in self._channels(side, head, relation, answer, common.other):
+            each = np.bincount(place, weights=common.weight * counted, minlength=size)
+            part += self._evidence_value(relation, channel, each.sum()) * each / max(each.sum(), np.finfo(float).tiny)
+        return Spoken(users, weight, part)
+
+    def _read(self, side: Side, head: int, relation: int, answer: int, items: IntArray) -> FloatArray:
+        """(N,) what a path's far item alone would add to the score, were its weight 1."""
+        model, product = self.model, self.model.config.product
+        vectors = model.entity[torch.from_numpy(items)]
+        if side == "target":
+            read = compose(product, vectors, model.target_relation[relation]) @ model.entity[answer]
+        else:
+            read = vectors @ compose(product, model.entity[head], model.answer_relation[relation])
+        return np.asarray(read.numpy(), dtype=np.float64)
+
+    def _channels(
+        self, side: Side, head: int, relation: int, answer: int, others: IntArray
+    ) -> list[tuple[int, BoolArray]]:
+        """Evidence channels of a side: (number in CHANNELS, which of the paths to ``others`` count)."""
+        if side == "target":
+            having = self._answers(answer, self.inverse_kind(relation))  # j with (j, r, answer) known
+            return [(0, np.isin(others, having)), (2, others == answer)]
+        return [(1, np.isin(others, self._answers(head, relation)))]
+
+    def _evidence_value(self, relation: int, channel: int, total: float) -> float:
+        """gamma log(1 + f / epsilon) of one channel."""
+        value = torch.tensor(total, dtype=torch.float64)
+        return float(self.model.fusion.gamma[relation, channel] * self.model.fusion.transformed(value))
+
+    def _answers(self, entity: int, relation: int) -> IntArray:
+        """Known training answers of <entity, relation, ?>."""
+        rows = self.facts.rows(torch.tensor([entity]), torch.tensor([relation]))
+        return self.facts.answers_of(rows)[1].numpy()
+
+    # Scores ----------------------------------------------------------------------------------------------------------
+
+    def _known_score(self, head: int, relation: int, answer: int) -> float:
+        """(v_h o v_r) . v_t."""
+        model = self.model
+        query = compose(model.config.product, model.entity[head], model.relation[relation])
+        return float(query @ model.entity[answer])
+
+    @torch.no_grad()
+    def score_if_not_chosen(self, head: int, relation: int, answer: int, users: IntArray, side: Side) -> float:
+        """The score, had ``users`` not chosen the item of their side; every trained weight stays as it is."""
+        item = head if side == "target" else answer
+        changed = {} if self.co is None else {item: self.co.rows_without(item, users)}
+        return self._score(head, relation, answer, changed)
+
+    def _score(
+        self, head: int, relation: int, answer: int, changed: Mapping[int, tuple[Row, Row]] | None = None
+    ) -> float:
+        """The whole score, from p as vectors and f as totals: the other side of the proof.
+
+        ``changed``: rows of S and c that are not the graph's.
+        """
+        model, product = self.model, self.model.config.product
+        changed = changed or {}
+        p_head, p_answer = self._preference(head, changed), self._preference(answer, changed)
+        query = compose(product, model.entity[head], model.relation[relation])
+        query = query + compose(product, p_head, model.target_relation[relation])
+        score = float(query @ model.entity[answer])
+        score += float(compose(product, model.entity[head], model.answer_relation[relation]) @ p_answer)
+        if self.co is None:
+            return score
+        sides: tuple[tuple[Side, int], ...] = (("target", head), ("answer", answer))
+        for side, item in sides:
+            others, counts = changed[item][1] if item in changed else self.co.common.of(item)
+            for channel, counted in self._channels(side, head, relation, answer, others):
+                score += self._evidence_value(relation, channel, float(counts[counted].sum()))
+        return score
+
+    def _preference(self, item: int, changed: Mapping[int, tuple[Row, Row]]) -> Tensor:
+        """(W,) p of one entity."""
+        if self.co is None:
+            return torch.zeros_like(self.model.entity[item])
+        others, share = changed[item][0] if item in changed else self.co.similar.of(item)
+        weights = torch.from_numpy(share / max(share.sum(), np.finfo(float).tiny))
+        return weights @ self.model.entity[torch.from_numpy(others)]
+
+    # Paths -----------------------------------------------------------------------------------------------------------
+
+    def paths(self, target: int, answer: int, users: IntArray, *, side: Side = "target") -> tuple[UserPath, ...]:
+        """The edge from each of ``users`` to the item of their side, with w_u, heaviest first."""
+        if self.co is None:
+            return ()
+        item = target if side == "target" else answer
+        similar = self.co.similar_paths(item)
+        result = []
+        for user in users.tolist():
+            weight = float(similar.weight[similar.user == user].sum())
+            nodes = (self._user(user, target, answer), self.named(item, target, answer))
+            result.append(UserPath(nodes, (INTERACTED,), (weight,), weight))
+        return tuple(sorted(result, key=lambda path: -path.weight))
+
+    def evidence(
+        self, target: int, relation: int, answer: int, users: IntArray, *, side: Side = "target"
+    ) -> tuple[EvidencePath, ...]:
+        """For each of ``users`` their heaviest path to the other end of the question, where there is one.
+
+        Users of the target: answer - fact - item - user, or answer - user where they chose it themselves. Users of the
+        answer: target - fact - item - user. The number at the item is its share of the user's own paths; a known fact
+        counts as 1.
+        """
+        if self.co is None:
+            return ()
+        item, end = (target, answer) if side == "target" else (answer, target)
+        asked = self.inverse_kind(relation) if side == "target" else relation
+        common = self.co.common_paths(item)
+        linked = np.isin(common.other, self._answers(end, asked))
+        direct = (common.other == end) if side == "target" else np.zeros(len(common.other), dtype=bool)
+        result = []
+        for user in users.tolist():
+            mine = common.user == user
+            total = float(common.weight[mine].sum())
+            found = np.flatnonzero(mine & (linked | direct))
+            if not len(found):
+                continue
+            best = found[np.argmax(common.weight[found] + direct[found] * common.weight[found].max())]
+            share = float(common.weight[best] / total)
+            end_node, user_node = self.named(end, target, answer), self._user(user, target, answer)
+            if direct[best]:
+                result.append(EvidencePath((end_node, user_node), (INTERACTED,), (share,)))
+                continue
+            middle = self.named(int(common.other[best]), target, answer)
+            result.append(
+                EvidencePath((end_node, middle, user_node), (self.relation_name(asked), INTERACTED), (1.0, share))
+            )
+        return tuple(result)
+
+    def _user(self, user: int, target: int, answer: int) -> Node:
+        return self.named(user + self.dataset.num_entities, target, answer)

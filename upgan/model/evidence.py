@@ -1,0 +1,111 @@
+"""What the users of one side are known to have chosen, as evidence for an answer: paths in plain facts.
+
+For a query <h, r, ?> and a candidate t, with c of upgan.cointeraction (a weighted count of shared users) and the
+training triples:
+
+    target:  f_1(t) = sum_j c_hj [(j, r, t) known]     what the items that h's users also chose have there
+    answer:  f_2(t) = sum_j c_tj [(h, r, j) known]     how many of t's users chose the answers already known
+    direct:  f_3(t) = c_ht                             how many of h's users chose t itself
+
+    s(h, r, t) += sum_c gamma_{r,c} log(1 + f_c(t) / epsilon)
+
+Each f is a sum over paths t - j - user - h, hence over users. Counts instead of means: evidence from many users weighs
+more than the same share of a few. c has no diagonal, so a triple never counts for itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from upgan.cointeraction import ItemWeights
+from upgan.queries import QueryIndex
+
+CHANNELS = ("target", "answer", "direct")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The entities with any evidence, query by query: position in the batch, entity, f of each channel."""
+
+    row: Tensor  # (M,)
+    entity: Tensor  # (M,)
+    value: Tensor  # (M, 3)
+
+
+def gather_evidence(common: ItemWeights, facts: QueryIndex, heads: Tensor, relations: Tensor) -> Evidence:
+    """(B,) queries -> their evidence over the training ``facts``, by segment operations on whole blocks."""
+    device = heads.device
+    row, item, weight = _row_entries(common, heads)
+    at, answer = facts.answers_of(facts.rows(item, relations.index_select(0, row)))
+    known_row, known = facts.answers_of(facts.rows(heads, relations))
+    back, candidate, back_weight = _column_entries(common, known)
+    parts = (
+        (row.index_select(0, at), answer, weight.index_select(0, at)),
+        (known_row.index_select(0, back), candidate, back_weight),
+        (row, item, weight),
+    )
+    size = facts.num_entities
+    keys = torch.cat([part[0] * size + part[1] for part in parts])
+    distinct, place = torch.unique(keys, return_inverse=True)
+    value = torch.zeros(len(distinct) * len(CHANNELS), dtype=weight.dtype, device=device)
+    channel = torch.repeat_interleave(
+        torch.arange(len(CHANNELS), device=device), torch.tensor([len(part[0]) for part in parts], device=device)
+    )
+    value.index_add_(0, place * len(CHANNELS) + channel, torch.cat([part[2] for part in parts]))
+    return Evidence(distinct // size, distinct % size, value.view(-1, len(CHANNELS)))
+
+
+def _row_entries(common: ItemWeights, items: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(B,) items -> position in B, neighbour j and c_ij of all entries of their rows."""
+    position, place = _spans(common.pattern.row_start, items)
+    return position, common.pattern.column.index_select(0, place), common.weight.index_select(0, place)
+
+
+def _column_entries(common: ItemWeights, items: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(B,) items -> position in B, i and c_ij of all entries of their columns j."""
+    position, place = _spans(common.pattern.column_start, items)
+    entry = common.pattern.transposed_order.index_select(0, place)
+    return position, common.pattern.transposed_row.index_select(0, place), common.weight.index_select(0, entry)
+
+
+def _spans(starts: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
+    """(N + 1,) starts and (B,) block numbers -> position in B and place of every element of those blocks."""
+    first = starts.index_select(0, index)
+    count = starts.index_select(0, index + 1) - first
+    position = torch.repeat_interleave(torch.arange(len(index), device=index.device), count)
+    before = torch.cumsum(count, 0) - count
+    within = torch.arange(len(position), device=index.device) - before.index_select(0, position)
+    return position, first.index_select(0, position) + within
+
+
+class EvidenceFusion(nn.Module):
+    """gamma, one weight per relation (and direction) and channel; zero until it is fitted on validation."""
+
+    def __init__(self, num_relations: int, smoothing: float) -> None:
+        super().__init__()
+        self.smoothing = smoothing
+        self.gamma = nn.Parameter(torch.zeros(2 * num_relations, len(CHANNELS)), requires_grad=False)
+
+    @property
+    def silent(self) -> bool:
+        return not bool(self.gamma.any())
+
+    def transformed(self, value: Tensor) -> Tensor:
+        """(M, 3) f -> log(1 + f / epsilon)."""
+        return torch.log1p(value / self.smoothing)
+
+    def add(self, scores: Tensor, common: ItemWeights, facts: QueryIndex, heads: Tensor, relations: Tensor) -> Tensor:
+        """(B, E) scores of the queries with their evidence added, in place."""
+        keys, inverse = torch.unique(heads * (2 * facts.num_relations) + relations, return_inverse=True)
+        distinct_heads, distinct_relations = keys // (2 * facts.num_relations), keys % (2 * facts.num_relations)
+        for part in torch.arange(len(keys), device=keys.device).split(256):
+            found = gather_evidence(common, facts, distinct_heads[part], distinct_relations[part])
+            gamma = self.gamma.index_select(0, distinct_relations[part]).index_select(0, found.row)
+            added = scores.new_zeros(len(part), scores.shape[1])
+            added[found.row, found.entity] = (self.transformed(found.value).to(gamma) * gamma).sum(1).to(scores.dtype)
+            asked = ((inverse >= part[0]) & (inverse <= part[-1])).nonzero().flatten()
+            scores.index_add_(0, asked, added.index_select(0, inverse.index_select(0, asked) - part[0]))
+        return scores

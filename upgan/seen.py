@@ -1,0 +1,74 @@
+"""What of a dataset a model may see: its training triples and interactions, or a controlled share of them.
+
+The graph is built here and nowhere else, so that training, answering and explaining see the same.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from upgan.cointeraction import build_cointeraction
+from upgan.config import Config
+from upgan.data.dataset import KGDataset
+from upgan.graph import IntArray, LayeredGraph, build_graph
+
+SHUFFLE_ROUNDS = 200
+
+
+def seen_triples(dataset: KGDataset, config: Config) -> IntArray:
+    """(T, 3) the training triples, or a random share of them; the draw depends on the seed alone."""
+    return _share(dataset.train, config.graph.triple_share, config.seed)
+
+
+def seen_interactions(dataset: KGDataset, config: Config) -> IntArray:
+    """(M, 2) the interactions, or a random share of them; "shuffled" lets their items change places."""
+    interactions = _share(dataset.interactions, config.graph.interaction_share, config.seed)
+    return interactions if config.graph.interactions == "real" else shuffled(interactions, config.seed)
+
+
+def shuffled(interactions: IntArray, seed: int) -> IntArray:
+    """(M, 2) pairs with their items permuted: every user and every item keeps its number of interactions.
+
+    A permutation may give a user the same item twice; such pairs swap items with others at random until none is left
+    (or, where a user has nearly everything, ``SHUFFLE_ROUNDS`` are over).
+    """
+    random = np.random.default_rng([seed, 1])
+    pairs = interactions.copy()
+    pairs[:, 1] = random.permutation(pairs[:, 1])
+    for _ in range(SHUFFLE_ROUNDS):
+        _, first = np.unique(pairs, axis=0, return_index=True)
+        again = np.setdiff1d(np.arange(len(pairs)), first)
+        if not len(again):
+            break
+        moved = np.union1d(again, random.integers(len(pairs), size=len(again)))
+        pairs[moved, 1] = random.permutation(pairs[moved, 1])
+    return pairs
+
+
+def seen_graph(dataset: KGDataset, config: Config) -> LayeredGraph:
+    """The interaction-augmented graph of what is seen, with co-interactions where the score reads them."""
+    interactions = seen_interactions(dataset, config)
+    sizes = (dataset.num_entities, dataset.num_users)
+    model = config.model
+    cointeraction = None
+    if config.model_name == "upgan" and model.score == "bilinear":
+        settings = model.co_interaction
+        cointeraction = build_cointeraction(
+            interactions, *sizes, power=settings.power, neighbours=settings.neighbours, counted=settings.counted
+        )
+    return build_graph(
+        seen_triples(dataset, config),
+        interactions,
+        *sizes,
+        dataset.num_relations,
+        cointeraction=cointeraction,
+        whole=config.model_name == "upgan" and model.propagation.form == "rgcn",
+    )
+
+
+def _share(rows: IntArray, share: float, seed: int) -> IntArray:
+    """A random ``share`` of the rows in their order; all of them for 1."""
+    if share >= 1.0:
+        return rows
+    chosen = np.random.default_rng([seed, 0]).permutation(len(rows))[: round(share * len(rows))]
+    return rows[np.sort(chosen)]

@@ -1,0 +1,167 @@
+"""The last phase: how much evidence in plain facts counts, per relation, fitted on validation.
+
+The training triples cannot tell: the vectors have memorised them, so that evidence would seem to be worth nothing.
+Validation queries were never trained on. With base scores b (sharpened by the temperature that validation likes best)
+and transformed evidence x, the loss of a query with answer a is convex in gamma and needs only the entities with
+evidence:
+
+    -log softmax = log( sum_e exp b_e + sum_{e with evidence} exp(b_e) (exp(gamma . x_e) - 1) ) - b_a - gamma . x_a
+
+gamma_r = mu + delta_r, delta_r pulled to zero by a prior, so that a relation with few validation triples follows the
+others. Whether evidence helps at all is judged by two-fold cross-validation: each half of the validation queries is
+ranked with weights fitted on the other half. Where that is no better than without, gamma stays zero.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from upgan.config import FusionConfig
+from upgan.evaluation.evaluator import Evaluator
+from upgan.evaluation.metrics import Metrics
+from upgan.graph import LayeredGraph
+from upgan.model.bilinear import BilinearDiscriminator
+from upgan.model.build import FullScorer
+from upgan.model.evidence import CHANNELS, gather_evidence
+from upgan.queries import QueryIndex
+from upgan.training.loop import PhaseResult, Reporter
+
+#: Inverse temperatures the base scores are tried at.
+SHARPNESS = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6)
+#: Entities with evidence that are held for the fit: bounds its memory to about 0.5 GB. Beyond it, queries are sampled.
+MOST_ENTRIES = 8_000_000
+#: Weak prior of the relations' common mean: keeps it finite where nothing speaks about it.
+COMMON_PRIOR = 0.01
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Q validation queries and their M entities with evidence; Q of them may be fewer than all."""
+
+    query: Tensor  # (Q,) which of the evaluator's queries
+    #: (Q, S) log of the sum of exp(b * sharpness) over the query's candidates, and (Q,) b of the answer.
+    log_total: Tensor
+    answer_score: Tensor
+    row: Tensor  # (M,) position in query
+    relation: Tensor  # (M,) relation of that query
+    base: Tensor  # (M,) b
+    value: Tensor  # (M, C) transformed evidence
+    is_answer: Tensor  # (M,) bool
+
+
+def fuse_evidence(
+    model: BilinearDiscriminator,
+    graph: LayeredGraph,
+    facts: QueryIndex,
+    validation: Evaluator,
+    config: FusionConfig,
+    random: torch.Generator,
+    reporter: Reporter,
+) -> PhaseResult:
+    """Fit gamma and set it in ``model.fusion`` where cross-validation is for it.
+
+    The validation metrics returned are the cross-validated ones: no query is ranked with weights fitted on it.
+    """
+    started, cpu_started = time.monotonic(), time.process_time()
+    reporter.start("fusion", 1)
+    model.fusion.gamma.zero_()
+    without = validation.rank(FullScorer(model, graph, facts).scores)
+    reporter.epoch("fusion", 0, {}, without.metrics)
+    best, chosen = without.metrics, 0
+    if graph.cointeraction is not None and len(without.ranks) > 1:
+        fit = collect(model, graph, facts, validation, random)
+        half = (torch.arange(len(without.ranks)) % len(validation.triples)) % 2 == 0
+        ranks = torch.empty(len(without.ranks), dtype=torch.float64)
+        for fold in (half, ~half):
+            set_weights(model, fit, ~fold, config)
+            ranked = torch.from_numpy(validation.rank(FullScorer(model, graph, facts).scores).ranks)
+            ranks[fold] = ranked[fold]
+        crossed = Metrics.of(ranks.numpy())
+        if crossed.mrr > without.metrics.mrr:
+            best, chosen = crossed, 1
+            set_weights(model, fit, torch.ones_like(half), config)
+        else:
+            model.fusion.gamma.zero_()
+        reporter.epoch("fusion", 1, {"gamma": float(model.fusion.gamma.abs().mean())}, crossed)
+    spent = time.monotonic() - started, time.process_time() - cpu_started
+    return PhaseResult(best, chosen, 1, *spent, "completed")
+
+
+@torch.no_grad()
+def collect(
+    model: BilinearDiscriminator,
+    graph: LayeredGraph,
+    facts: QueryIndex,
+    validation: Evaluator,
+    random: torch.Generator,
+) -> Fit:
+    """Base scores and evidence of the validation queries, as many as ``MOST_ENTRIES`` allows, in a random order."""
+    assert graph.cointeraction is not None
+    model.fusion.gamma.zero_()
+    scorer = FullScorer(model, graph, facts)
+    heads, relations, answers = validation.queries
+    order = torch.randperm(len(heads), generator=random, device=random.device).to(heads.device)
+    parts: list[Fit] = []
+    rows = entries = 0
+    for part in order.split(512):
+        if entries > MOST_ENTRIES:
+            break
+        scores = validation.filtered(scorer.scores(heads[part], relations[part]), part)
+        found = gather_evidence(graph.cointeraction.common, facts, heads[part], relations[part])
+        base = scores[found.row, found.entity]
+        competes = ~torch.isneginf(base)
+        row, entity = found.row[competes], found.entity[competes]
+        parts.append(
+            Fit(
+                query=part,
+                log_total=torch.stack([torch.logsumexp(scores * sharp, 1) for sharp in SHARPNESS], 1),
+                answer_score=scores.gather(1, answers[part].unsqueeze(1)).squeeze(1),
+                row=row + rows,
+                relation=relations[part][row],
+                base=base[competes],
+                value=model.fusion.transformed(found.value[competes]),
+                is_answer=entity == answers[part][row],
+            )
+        )
+        rows, entries = rows + len(part), entries + len(row)
+    return Fit(**{name: torch.cat([getattr(part, name) for part in parts]) for name in vars(parts[0])})
+
+
+def set_weights(model: BilinearDiscriminator, fit: Fit, chosen: Tensor, config: FusionConfig) -> None:
+    """Fit gamma on the ``chosen`` (all validation queries,) bool and leave it in the model."""
+    picked = chosen.to(fit.query.device)[fit.query]
+    nll = fit.log_total - fit.answer_score.unsqueeze(1) * fit.log_total.new_tensor(SHARPNESS)
+    best = int(nll[picked].mean(0).argmin()) if bool(picked.any()) else SHARPNESS.index(1.0)
+    sharp = SHARPNESS[best]
+    inside = picked[fit.row]
+    row, relation, value = fit.row[inside], fit.relation[inside], fit.value[inside]
+    log_share = fit.base[inside] * sharp - fit.log_total[:, best][row]
+    covered = log_share.new_zeros(len(fit.query)).index_add_(0, row, torch.exp(log_share))
+    # The share of the entities without evidence; rounding may take it below zero by an epsilon.
+    log_rest = torch.log((1.0 - covered).clamp(min=torch.finfo(covered.dtype).eps))
+    answered = fit.is_answer[inside]
+
+    common = value.new_zeros(len(CHANNELS), requires_grad=True)
+    own = value.new_zeros(model.fusion.gamma.shape, requires_grad=True)
+    optimizer = torch.optim.LBFGS([common, own], max_iter=30, line_search_fn="strong_wolfe")
+
+    def loss() -> Tensor:
+        optimizer.zero_grad()
+        added = (value * (common + own).index_select(0, relation)).sum(1)
+        raised = log_share + added
+        # Relative to each query's largest term: on the way to the optimum the line search may go far beyond it.
+        peak = log_rest.scatter_reduce(0, row, raised.detach(), "amax")
+        grown = torch.exp(log_rest - peak).index_add(0, row, torch.exp(raised - peak.index_select(0, row)))
+        total = (peak + torch.log(grown)).sum() - added[answered].sum()
+        total = total + config.prior * own.square().sum() + COMMON_PRIOR * common.square().sum()
+        total.backward()
+        return total
+
+    with torch.enable_grad():
+        optimizer.step(loss)
+    # The scores that are ranked are not sharpened, so the weights are scaled back.
+    model.fusion.gamma.copy_((common + own).detach() / sharp)
