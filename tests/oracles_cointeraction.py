@@ -96,16 +96,22 @@ def is_known(facts: Iterable[Fact], relations: int, head: int, relation: int, ta
 
 def evidence(
     common: Matrix, facts: Iterable[Fact], relations: int, head: int, relation: int, candidate: int
-) -> tuple[float, float, float]:
-    """f of the channels target, answer, direct of one candidate; ``common`` is the (E, E) matrix of c as it is kept."""
+) -> tuple[float, float, float, float, float]:
+    """f of the channels target, answer, direct, target_linked, answer_linked of one candidate; ``common`` is the (E, E)
+    matrix of c as it is kept."""
     once = set(facts)
-    target = answer = 0.0
+    linked = {frozenset((one, other)) for one, _, other in once}
+    target = answer = target_linked = answer_linked = 0.0
     for other in range(len(common)):
         if is_known(once, relations, other, relation, candidate):
             target += common[head][other]
         if is_known(once, relations, head, relation, other):
             answer += common[candidate][other]
-    return target, answer, common[head][candidate]
+        if frozenset((other, candidate)) in linked:
+            target_linked += common[head][other]
+        if frozenset((head, other)) in linked:
+            answer_linked += common[candidate][other]
+    return target, answer, common[head][candidate], target_linked, answer_linked
 
 
 def added_evidence(f: Sequence[float], gamma: Sequence[float], smoothing: float) -> float:

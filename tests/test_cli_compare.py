@@ -13,10 +13,10 @@ import pandas as pd
 import pytest
 
 from tests.test_cli import here, refused, upgan
-from upgan.config import PRESETS
 from upgan.data.dataset import copy_dataset
 from upgan.evaluation.compare import compare_rankings
 from upgan.predictor import load
+from upgan.presets import PRESETS
 
 if TYPE_CHECKING:
     from upgan.data.dataset import KGDataset

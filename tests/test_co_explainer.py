@@ -86,6 +86,7 @@ def test_each_users_share_equals_a_loop_over_its_paths(predictor, explainer):
     a = {user: math.log(1 + items / len(mine)) for user, mine in chose.items()}
     facts = {(h, r, t) for h, r, t in data.train.tolist()}
     facts |= {(t, r + data.num_relations, h) for h, r, t in facts}
+    linked = {frozenset((h, t)) for h, _, t in facts}
     everyone = range(data.num_users)
 
     def count(i, j):
@@ -104,7 +105,7 @@ def test_each_users_share_equals_a_loop_over_its_paths(predictor, explainer):
         total = sum(cosine[j] for j in kept)
         return {j: cosine[j] / total for j in kept}
 
-    def shares(item, read, linked):
+    def shares(item, read, channels):
         """User -> (weight, part) of one side."""
         weight, part = dict.fromkeys(everyone, 0.0), dict.fromkeys(everyone, 0.0)
         for j, share in similar(item).items():
@@ -112,7 +113,7 @@ def test_each_users_share_equals_a_loop_over_its_paths(predictor, explainer):
                 if item in chose[u] and j in chose[u]:
                     weight[u] += share * a[u] / count(item, j)
                     part[u] += share * a[u] / count(item, j) * read(model.entity[j])
-        for gamma, related in linked:
+        for gamma, related in channels:
             f = {u: a[u] * sum(related(j) for j in chose[u] - {item}) * (item in chose[u]) for u in everyone}
             for u in everyone:
                 if f[u]:
@@ -128,12 +129,16 @@ def test_each_users_share_equals_a_loop_over_its_paths(predictor, explainer):
             [
                 (gamma[0], lambda j, r=relation, t=answer: (j, r, t) in facts),
                 (gamma[2], lambda j, t=answer: j == t),
+                (gamma[3], lambda j, t=answer: frozenset((j, t)) in linked),
             ],
         )
         answered = shares(
             answer,
             lambda v, h=head, r=relation: float(times(model.entity[h], model.answer_relation[r]) @ v),
-            [(gamma[1], lambda j, h=head, r=relation: (h, r, j) in facts)],
+            [
+                (gamma[1], lambda j, h=head, r=relation: (h, r, j) in facts),
+                (gamma[4], lambda j, h=head: frozenset((h, j)) in linked),
+            ],
         )
         for users, expected in ((found.users, target), (found.answer_users, answered)):
             told = {user.id: (user.weight, user.contribution) for user in users}

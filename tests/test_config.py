@@ -8,7 +8,6 @@ from typing import get_args
 import pytest
 
 from upgan.config import (
-    PRESETS,
     Activation,
     Config,
     config_from_dict,
@@ -18,6 +17,7 @@ from upgan.config import (
     to_toml,
 )
 from upgan.errors import ConfigError
+from upgan.presets import PRESETS
 
 #: Settings as a run wrote them before there was a product, a score, or a graph section.
 OLDER = """

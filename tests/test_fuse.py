@@ -20,10 +20,12 @@ from upgan.evaluation.metrics import Metrics
 from upgan.graph import LayeredGraph, build_graph
 from upgan.model.bilinear import BilinearDiscriminator
 from upgan.model.build import FullScorer
+from upgan.model.evidence import CHANNELS, Facts
 from upgan.queries import QueryIndex
 from upgan.training.loop import Silent
 
-Facts = list[tuple[int, int, int]]
+SIZE = len(CHANNELS)
+Triples = list[tuple[int, int, int]]
 
 
 @dataclass
@@ -32,8 +34,8 @@ class World:
 
     model: BilinearDiscriminator
     graph: LayeredGraph
-    train: Facts
-    facts: QueryIndex
+    train: Triples
+    facts: Facts
     validation: Evaluator
     test: Evaluator
     config: FusionConfig
@@ -80,7 +82,7 @@ def world_of(splits, reads, sizes, seed=0, scale=0.7, **config):
         ):
             table.copy_(torch.randn(table.shape, generator=generator, dtype=torch.float64) * size)
     known = QueryIndex.build(np.concatenate([train, valid, test]), entities, relations)
-    facts = QueryIndex.build(train, entities, relations)
+    facts = Facts.build(train, entities, relations)
     return World(model, graph, list(splits[0]), facts, Evaluator(valid, known), Evaluator(test, known), settings)
 
 
@@ -95,7 +97,7 @@ def planted(seed=0, clusters=5, per_split=3, signal=0.0, **config):
     items = clusters * each
     order = rng.permutation(items)
     cluster = {int(item): place // each for place, item in enumerate(order)}
-    splits: list[Facts] = [[], [], []]
+    splits: list[Triples] = [[], [], []]
     for place, item in enumerate(order.tolist()):
         splits[place % each // per_split].append((item, 0, items + cluster[item]))
     noise = {(int(rng.integers(items)), 1, int(rng.integers(items))) for _ in range(items)}
@@ -148,7 +150,7 @@ def contradictory(**config):
 
 @dataclass
 class Dense:
-    """All candidates of all queries: b (Q, E), -inf where filtered, and x (Q, E, 3), by loops."""
+    """All candidates of all queries: b (Q, E), -inf where filtered, and x (Q, E, C), by loops."""
 
     base: npt.NDArray[np.float64]
     value: npt.NDArray[np.float64]
@@ -160,13 +162,13 @@ class Dense:
     @staticmethod
     def of(world):
         heads, relations, answers = (column.tolist() for column in world.validation.queries)
-        count = world.facts.num_relations
+        count = world.facts.by_relation.num_relations
         splits = [world.train, world.validation.triples.tolist(), world.test.triples.tolist()]
         known = {tuple(fact) for facts in splits for fact in facts}
         base = world.model.queries(*world.validation.queries[:2], p := world.model.preferences(world.graph))
         base = base.against(world.model.table(p)).detach().numpy()
         common = world.dense_common
-        value = np.zeros((*base.shape, 3))
+        value = np.zeros((*base.shape, len(CHANNELS)))
         for query, (h, r, a) in enumerate(zip(heads, relations, answers, strict=True)):
             for e in range(base.shape[1]):
                 fact = (h, r, e) if r < count else (e, r - count, h)
@@ -177,7 +179,7 @@ class Dense:
         return Dense(base, value, np.array(relations), np.array(answers), world.config.prior, count)
 
     def fit(self, chosen):
-        """(2R, 3) gamma and the loss it reaches, over the ``chosen`` queries alone."""
+        """(2R, C) gamma and the loss it reaches, over the ``chosen`` queries alone."""
         rows = np.flatnonzero(chosen)
         base, value = self.base[rows], torch.from_numpy(self.value[rows])
         relation, answer = torch.from_numpy(self.relation[rows]), torch.from_numpy(self.answer[rows])
@@ -191,7 +193,7 @@ class Dense:
 
         def objective(flat):
             parameters = torch.tensor(flat, requires_grad=True)
-            mean, own = parameters[:3], parameters[3:].view(2 * self.relations, 3)
+            mean, own = parameters[:SIZE], parameters[SIZE:].view(2 * self.relations, SIZE)
             added = (value * (mean + own)[relation].unsqueeze(1)).sum(2)
             full = torch.logsumexp(logits + added, 1) - (logits + added)[place, answer]
             loss = full.sum() + self.prior * own.square().sum() + 0.01 * mean.square().sum()
@@ -200,11 +202,11 @@ class Dense:
             return loss.item(), parameters.grad.numpy()
 
         self.objective = objective
-        start = np.zeros(3 + 6 * self.relations)
+        start = np.zeros(SIZE + 2 * SIZE * self.relations)
         found = scipy.optimize.minimize(
             objective, start, jac=True, method="L-BFGS-B", options={"maxiter": 2000, "ftol": 1e-15, "gtol": 1e-9}
         )
-        gamma = found.x[:3] + found.x[3:].reshape(-1, 3)
+        gamma = found.x[:SIZE] + found.x[SIZE:].reshape(-1, SIZE)
         return gamma / self.sharp, float(found.fun)
 
     def loss_at(self, gamma):
@@ -269,7 +271,7 @@ def test_weights_stay_finite_where_evidence_separates_answers_that_the_scores_th
         row=torch.arange(queries),
         relation=torch.zeros(queries, dtype=torch.long),
         base=answer,
-        value=torch.tensor([1.0, 0.0, 0.0]).repeat(queries, 1),
+        value=torch.eye(SIZE)[0].repeat(queries, 1),
         is_answer=torch.ones(queries, dtype=torch.bool),
     )
     fuse.set_weights(model, fit, torch.ones(queries, dtype=torch.bool), config)

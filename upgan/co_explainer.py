@@ -27,8 +27,8 @@ from upgan.explained import GraphReader, Influence
 from upgan.explanation import EvidencePath, Node, UserPath, UserShare
 from upgan.graph import IntArray, LayeredGraph
 from upgan.model.bilinear import BilinearDiscriminator
+from upgan.model.evidence import Facts
 from upgan.model.product import compose
-from upgan.queries import QueryIndex
 from upgan.types import INTERACTED
 
 BoolArray = npt.NDArray[np.bool_]
@@ -63,7 +63,7 @@ class CoInteractionExplainer(GraphReader):
         """``model``: a float64 discriminator."""
         super().__init__(dataset, graph, triples, interactions)
         self.model = model
-        self.facts = QueryIndex.build(triples, dataset.num_entities, dataset.num_relations)
+        self.facts = Facts.build(triples, dataset.num_entities, dataset.num_relations)
         self.co: CoInteraction | None = graph.cointeraction if model.config.use_users else None
 
     # Users -----------------------------------------------------------------------------------------------------------
@@ -122,8 +122,10 @@ class CoInteractionExplainer(GraphReader):
         """Evidence channels of a side: (number in CHANNELS, which of the paths to ``others`` count)."""
         if side == "target":
             having = self._answers(answer, self.inverse_kind(relation))  # j with (j, r, answer) known
-            return [(0, np.isin(others, having)), (2, others == answer)]
-        return [(1, np.isin(others, self._answers(head, relation)))]
+            linked = np.isin(others, self._neighbours(answer))
+            return [(0, np.isin(others, having)), (2, others == answer), (3, linked)]
+        linked = np.isin(others, self._neighbours(head))
+        return [(1, np.isin(others, self._answers(head, relation))), (4, linked)]
 
     def _evidence_value(self, relation: int, channel: int, total: float) -> float:
         """gamma log(1 + f / epsilon) of one channel."""
@@ -132,8 +134,13 @@ class CoInteractionExplainer(GraphReader):
 
     def _answers(self, entity: int, relation: int) -> IntArray:
         """Known training answers of <entity, relation, ?>."""
-        rows = self.facts.rows(torch.tensor([entity]), torch.tensor([relation]))
-        return self.facts.answers_of(rows)[1].numpy()
+        index = self.facts.by_relation
+        return index.answers_of(index.rows(torch.tensor([entity]), torch.tensor([relation])))[1].numpy()
+
+    def _neighbours(self, entity: int) -> IntArray:
+        """Entities that a training triple joins with this one."""
+        index = self.facts.linked
+        return index.answers_of(index.rows(torch.tensor([entity]), torch.tensor([0])))[1].numpy()
 
     # Scores ----------------------------------------------------------------------------------------------------------
 

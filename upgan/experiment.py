@@ -33,6 +33,7 @@ from upgan.files import write_json, write_text
 from upgan.graph import IntArray, LayeredGraph, check_no_leak
 from upgan.model.bilinear import BilinearDiscriminator
 from upgan.model.build import AnyDiscriminator, FullScorer, Model, build_discriminator, build_factorisation
+from upgan.model.evidence import Facts
 from upgan.model.factorisation import Factorisation
 from upgan.model.generator import Generator
 from upgan.queries import BatchSampler, QueryIndex, QuerySampler
@@ -56,13 +57,15 @@ class Prepared:
     #: (T, 3) the training triples that are seen, and their queries.
     triples: IntArray
     train: QueryIndex
+    #: The same triples as evidence reads them, where the score has some.
+    facts: Facts | None
     validation: Evaluator
     test: Evaluator
     random: torch.Generator
 
     def scorer(self, model: Model) -> FullScorer:
         """All scores of the model as it is now."""
-        return FullScorer(model, self.graph, self.train)
+        return FullScorer(model, self.graph, self.facts)
 
 
 @dataclass(frozen=True)
@@ -171,6 +174,7 @@ def prepare_training(dataset: KGDataset, config: Config) -> Prepared:
         graph=seen_graph(dataset, config).to(device),
         triples=triples,
         train=QueryIndex.build(triples, *sizes).to(device),
+        facts=Facts.build(triples, *sizes).to(device) if config.fusion.enabled else None,
         validation=Evaluator(dataset.valid, known),
         test=Evaluator(dataset.test, known),
         random=torch.Generator(device).manual_seed(config.seed + 1),
@@ -253,10 +257,9 @@ def _train_upgan(
     stages["adversarial"] = _stage(result, model, prepared)
     save_weights(generator, run / GENERATOR_FILE)
 
-    if isinstance(model, BilinearDiscriminator) and config.fusion.enabled and config.model.use_users:
-        result = fuse_evidence(
-            model, graph, prepared.train, prepared.validation, config.fusion, prepared.random, reporter
-        )
+    facts = prepared.facts
+    if isinstance(model, BilinearDiscriminator) and facts and config.fusion.enabled and config.model.use_users:
+        result = fuse_evidence(model, graph, facts, prepared.validation, config.fusion, prepared.random, reporter)
         stages["fusion"] = _stage(result, model, prepared)
     return model
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-#: "paper" is the printed form with 5.2.3's settings, and what it leaves open tuned on validation. "quality" is the best
-#: form known here, tuned on the validation splits of book, music and movie data. "demo" is the paper's form, smaller: it
-#: trains within a minute on the embedded catalogue, and drops items so that the readers' half of the query learns to
-#: answer by itself.
+#: "paper" is the printed form with 5.2.3's settings, and what it leaves open tuned on validation.
+#: "quality" is the best form known here, tuned on the validation splits of book, music and movie data.
+#: "demo" is the paper's form, smaller: it trains within a minute on the embedded catalogue, and drops items so that the
+#: readers' half of the query learns to answer by itself.
 PRESETS: dict[str, dict[str, Any]] = {
     "paper": {
         "initialisation.optimizer": "adagrad",

@@ -13,8 +13,8 @@ from upgan.config import FusionConfig, ModelConfig
 from upgan.graph import build_graph
 from upgan.model.bilinear import BilinearDiscriminator
 from upgan.model.build import FullScorer
+from upgan.model.evidence import Facts
 from upgan.model.factorisation import Factorisation
-from upgan.queries import QueryIndex
 
 ENTITIES, RELATIONS, USERS, DIM = 8, 2, 4, 3
 READS = [(0, 0), (0, 1), (1, 1), (1, 2), (1, 3), (2, 0), (2, 2), (2, 3), (3, 3)]
@@ -53,7 +53,7 @@ def all_queries():
 
 
 def facts_of(triples=TRIPLES):
-    return QueryIndex.build(np.array(triples), ENTITIES, RELATIONS)
+    return Facts.build(np.array(triples), ENTITIES, RELATIONS)
 
 
 # The formula ---------------------------------------------------------------------------------------------------------

@@ -8,8 +8,7 @@ import torch
 
 from tests.oracles_cointeraction import added_evidence, evidence
 from upgan.cointeraction import ItemWeights, build_cointeraction
-from upgan.model.evidence import CHANNELS, EvidenceFusion, gather_evidence
-from upgan.queries import QueryIndex
+from upgan.model.evidence import CHANNELS, EvidenceFusion, Facts, gather_evidence
 from upgan.sparse import EdgeMatrix
 
 ENTITIES, RELATIONS = 9, 3
@@ -44,7 +43,7 @@ def random_triples(seed, entities=ENTITIES, count=25):
 
 
 def index_of(facts, entities=ENTITIES):
-    return QueryIndex.build(np.array(facts, dtype=np.int64).reshape(-1, 3), entities, RELATIONS)
+    return Facts.build(np.array(facts, dtype=np.int64).reshape(-1, 3), entities, RELATIONS)
 
 
 def all_queries(entities=ENTITIES):
@@ -53,7 +52,7 @@ def all_queries(entities=ENTITIES):
 
 
 def gathered(common, facts, heads, relations, entities=ENTITIES):
-    """(B, E, 3) float64: what gather_evidence found, 0 elsewhere."""
+    """(B, E, C) float64: what gather_evidence found, 0 elsewhere."""
     found = gather_evidence(common, index_of(facts, entities), heads, relations)
     keys = found.row * entities + found.entity
     assert len(torch.unique(keys)) == len(keys), "every entity is listed once per query"
@@ -127,7 +126,7 @@ def test_direct_evidence_needs_no_fact_and_the_other_channels_do():
     common, dense = random_common(1)
     heads, relations = all_queries()
     found = gathered(common, [], heads, relations)
-    assert not found[:, :, :2].any()
+    assert not found[:, :, [0, 1, 3, 4]].any()
     np.testing.assert_allclose(found[:, :, 2], dense[heads.numpy()], rtol=0, atol=1e-7)
 
 
@@ -150,7 +149,7 @@ def test_no_queries_have_no_evidence():
 
 def fusion_of(seed, smoothing=0.7):
     fusion = EvidenceFusion(RELATIONS, smoothing).double()
-    fusion.gamma.copy_(torch.randn(2 * RELATIONS, 3, generator=torch.Generator().manual_seed(seed)))
+    fusion.gamma.copy_(torch.randn(2 * RELATIONS, len(CHANNELS), generator=torch.Generator().manual_seed(seed)))
     return fusion
 
 

@@ -9,8 +9,8 @@ from upgan.config import Config
 from upgan.graph import LayeredGraph
 from upgan.model.bilinear import BilinearDiscriminator
 from upgan.model.discriminator import Discriminator
+from upgan.model.evidence import Facts
 from upgan.model.factorisation import Factorisation
-from upgan.queries import QueryIndex
 
 AnyDiscriminator = Discriminator | BilinearDiscriminator
 Model = Factorisation | AnyDiscriminator
@@ -43,7 +43,7 @@ class FullScorer:
     ``users=False`` switches the users off: p = 0 for every query and candidate, no evidence.
     """
 
-    def __init__(self, model: Model, graph: LayeredGraph, facts: QueryIndex | None = None) -> None:
+    def __init__(self, model: Model, graph: LayeredGraph, facts: Facts | None = None) -> None:
         """``facts``: the training triples, which the bilinear score's evidence is read from."""
         self.model = model
         self.graph = graph

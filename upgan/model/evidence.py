@@ -6,6 +6,7 @@ training triples:
     target:  f_1(t) = sum_j c_hj [(j, r, t) known]     what the items that h's users also chose have there
     answer:  f_2(t) = sum_j c_tj [(h, r, j) known]     how many of t's users chose the answers already known
     direct:  f_3(t) = c_ht                             how many of h's users chose t itself
+    target_linked, answer_linked:  f_1 and f_2 with any relation, in either direction, in place of r
 
     s(h, r, t) += sum_c gamma_{r,c} log(1 + f_c(t) / epsilon)
 
@@ -17,13 +18,33 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from upgan.cointeraction import ItemWeights
-from upgan.queries import QueryIndex
+from upgan.queries import IntArray, QueryIndex
 
-CHANNELS = ("target", "answer", "direct")
+CHANNELS = ("target", "answer", "direct", "target_linked", "answer_linked")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The training triples as evidence reads them: by relation, and which entities are linked at all."""
+
+    by_relation: QueryIndex
+    #: One relation, both directions of every linked pair: the answers of (x, 0) are all of x's neighbours.
+    linked: QueryIndex
+
+    @staticmethod
+    def build(triples: IntArray, num_entities: int, num_relations: int) -> Facts:
+        """(T, 3) training triples, as numbers."""
+        pairs = np.unique(np.concatenate([triples[:, [0, 2]], triples[:, [2, 0]]]), axis=0)
+        once = np.stack([pairs[:, 0], np.zeros(len(pairs), dtype=np.int64), pairs[:, 1]], axis=1)
+        return Facts(QueryIndex.build(triples, num_entities, num_relations), QueryIndex.build(once, num_entities, 1))
+
+    def to(self, device: torch.device | str) -> Facts:
+        return Facts(self.by_relation.to(device), self.linked.to(device))
 
 
 @dataclass(frozen=True)
@@ -32,22 +53,21 @@ class Evidence:
 
     row: Tensor  # (M,)
     entity: Tensor  # (M,)
-    value: Tensor  # (M, 3)
+    value: Tensor  # (M, C)
 
 
-def gather_evidence(common: ItemWeights, facts: QueryIndex, heads: Tensor, relations: Tensor) -> Evidence:
-    """(B,) queries -> their evidence over the training ``facts``, by segment operations on whole blocks."""
-    device = heads.device
+def gather_evidence(common: ItemWeights, facts: Facts, heads: Tensor, relations: Tensor) -> Evidence:
+    """(B,) queries -> their evidence, by segment operations on whole blocks."""
     row, item, weight = _row_entries(common, heads)
-    at, answer = facts.answers_of(facts.rows(item, relations.index_select(0, row)))
-    known_row, known = facts.answers_of(facts.rows(heads, relations))
-    back, candidate, back_weight = _column_entries(common, known)
+    linked = torch.zeros_like(relations)
     parts = (
-        (row.index_select(0, at), answer, weight.index_select(0, at)),
-        (known_row.index_select(0, back), candidate, back_weight),
+        _through_target(facts.by_relation, row, item, weight, relations),
+        _through_answer(common, facts.by_relation, heads, relations),
         (row, item, weight),
+        _through_target(facts.linked, row, item, weight, linked),
+        _through_answer(common, facts.linked, heads, linked),
     )
-    size = facts.num_entities
+    size, device = facts.by_relation.num_entities, heads.device
     keys = torch.cat([part[0] * size + part[1] for part in parts])
     distinct, place = torch.unique(keys, return_inverse=True)
     value = torch.zeros(len(distinct) * len(CHANNELS), dtype=weight.dtype, device=device)
@@ -56,6 +76,23 @@ def gather_evidence(common: ItemWeights, facts: QueryIndex, heads: Tensor, relat
     )
     value.index_add_(0, place * len(CHANNELS) + channel, torch.cat([part[2] for part in parts]))
     return Evidence(distinct // size, distinct % size, value.view(-1, len(CHANNELS)))
+
+
+#: Query's position in the batch, entity, weight: one entry per path.
+Paths = tuple[Tensor, Tensor, Tensor]
+
+
+def _through_target(index: QueryIndex, row: Tensor, item: Tensor, weight: Tensor, relations: Tensor) -> Paths:
+    """h - user - j - fact - t: what the items in the rows of the heads have."""
+    at, answer = index.answers_of(index.rows(item, relations.index_select(0, row)))
+    return row.index_select(0, at), answer, weight.index_select(0, at)
+
+
+def _through_answer(common: ItemWeights, index: QueryIndex, heads: Tensor, relations: Tensor) -> Paths:
+    """h - fact - j - user - t: the items whose rows hold a known answer."""
+    row, known = index.answers_of(index.rows(heads, relations))
+    back, candidate, weight = _column_entries(common, known)
+    return row.index_select(0, back), candidate, weight
 
 
 def _row_entries(common: ItemWeights, items: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -94,13 +131,14 @@ class EvidenceFusion(nn.Module):
         return not bool(self.gamma.any())
 
     def transformed(self, value: Tensor) -> Tensor:
-        """(M, 3) f -> log(1 + f / epsilon)."""
+        """(M, C) f -> log(1 + f / epsilon)."""
         return torch.log1p(value / self.smoothing)
 
-    def add(self, scores: Tensor, common: ItemWeights, facts: QueryIndex, heads: Tensor, relations: Tensor) -> Tensor:
+    def add(self, scores: Tensor, common: ItemWeights, facts: Facts, heads: Tensor, relations: Tensor) -> Tensor:
         """(B, E) scores of the queries with their evidence added, in place."""
-        keys, inverse = torch.unique(heads * (2 * facts.num_relations) + relations, return_inverse=True)
-        distinct_heads, distinct_relations = keys // (2 * facts.num_relations), keys % (2 * facts.num_relations)
+        kinds = 2 * facts.by_relation.num_relations
+        keys, inverse = torch.unique(heads * kinds + relations, return_inverse=True)
+        distinct_heads, distinct_relations = keys // kinds, keys % kinds
         for part in torch.arange(len(keys), device=keys.device).split(256):
             found = gather_evidence(common, facts, distinct_heads[part], distinct_relations[part])
             gamma = self.gamma.index_select(0, distinct_relations[part]).index_select(0, found.row)

@@ -26,14 +26,13 @@ from upgan.evaluation.metrics import Metrics
 from upgan.graph import LayeredGraph
 from upgan.model.bilinear import BilinearDiscriminator
 from upgan.model.build import FullScorer
-from upgan.model.evidence import CHANNELS, gather_evidence
-from upgan.queries import QueryIndex
+from upgan.model.evidence import CHANNELS, Facts, gather_evidence
 from upgan.training.loop import PhaseResult, Reporter
 
 #: Inverse temperatures the base scores are tried at.
 SHARPNESS = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6)
 #: Entities with evidence that are held for the fit: bounds its memory to about 0.5 GB. Beyond it, queries are sampled.
-MOST_ENTRIES = 8_000_000
+MOST_ENTRIES = 6_000_000
 #: Weak prior of the relations' common mean: keeps it finite where nothing speaks about it.
 COMMON_PRIOR = 0.01
 
@@ -56,7 +55,7 @@ class Fit:
 def fuse_evidence(
     model: BilinearDiscriminator,
     graph: LayeredGraph,
-    facts: QueryIndex,
+    facts: Facts,
     validation: Evaluator,
     config: FusionConfig,
     random: torch.Generator,
@@ -95,7 +94,7 @@ def fuse_evidence(
 def collect(
     model: BilinearDiscriminator,
     graph: LayeredGraph,
-    facts: QueryIndex,
+    facts: Facts,
     validation: Evaluator,
     random: torch.Generator,
 ) -> Fit:
