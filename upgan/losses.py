@@ -177,12 +177,15 @@ def _softmax_block(
 ) -> tuple[Tensor, Tensor]:
     """The plain softmax: every pair of a query shares its normaliser, other true answers included."""
     row, answer = pairs
-    log_z = torch.logsumexp(scores, 1)
-    loss = (log_z[row] - scores[row, answer]).sum()
+    positive = scores[row, answer]
+    peak = scores.amax(1)
+    exponential = torch.exp_(scores.sub_(peak.unsqueeze(1)))
+    total = exponential.sum(1)
+    loss = ((torch.log(total) + peak)[row] - positive).sum()
     pairs_of_row = torch.bincount(row, minlength=len(scores)).to(scores.dtype)
-    grad = torch.exp_(scores.sub_(log_z.unsqueeze(1))).mul_(pairs_of_row.unsqueeze(1))
-    grad.index_put_((row, answer), scores.new_tensor(-1.0), accumulate=True)
-    return loss / count, grad.div_(count)
+    grad = exponential.mul_((pairs_of_row / (total * count)).unsqueeze(1))
+    grad.index_put_((row, answer), scores.new_tensor(-1.0 / count), accumulate=True)
+    return loss / count, grad
 
 
 def _binary_block(

@@ -140,13 +140,14 @@ def evaluate(
 
 def _print_metrics(result: dict[str, Any], split: str) -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table("group", "queries", "MR", "MRR", "Hits@1", "Hits@3", "Hits@10", title=f"{split}, filtered")
     for name, row in {"all": result, **result.get("groups", {})}.items():
         keys = ("mrr", "hits@1", "hits@3", "hits@10")
         mr = "–" if row["mr"] is None else f"{row['mr']:.1f}"
-        table.add_row(str(name), str(row["queries"]), mr, *(_shown(row[key]) for key in keys))
+        table.add_row(escape(str(name)), str(row["queries"]), mr, *(_shown(row[key]) for key in keys))
     Console().print(table)
 
 

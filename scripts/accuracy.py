@@ -1,0 +1,133 @@
+"""The tables of docs/accuracy.md: python scripts/accuracy.py [--cache FOLDER] RUN [RUN ...]
+
+All runs of one dataset: ComplEx (the baseline), the quality preset, its controls, in as many seeds as there are. The
+cache keeps each run's test ranks, so that a second call takes seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+import upgan
+from upgan.checkpoint import run_fingerprint
+from upgan.config import Config
+from upgan.evaluation.compare import Change, compare_rankings, summarise
+from upgan.evaluation.evaluator import Ranking
+from upgan.evaluation.groups import GROUPINGS
+from upgan.predictor import Predictor
+
+BASELINE, QUALITY, SHUFFLED = "ComplEx-N3", "quality", "shuffled users"
+GROUPS = ("sparsity", "hops")
+
+
+@dataclass(frozen=True)
+class System:
+    """One system and its rankings of the test split by seed."""
+
+    name: str
+    rankings: dict[int, Ranking]
+
+    @property
+    def all(self) -> list[Ranking]:
+        return [self.rankings[seed] for seed in sorted(self.rankings)]
+
+
+def system_name(config: Config) -> str:
+    """What sets a run apart from the quality preset."""
+    if config.model_name != "upgan":
+        return BASELINE if config.model_name == "complex" else config.model_name
+    changed = []
+    if not config.model.use_users:
+        changed.append("without users")
+    if config.graph.interactions == "shuffled":
+        changed.append(SHUFFLED)
+    if not config.adversarial.use_generator:
+        changed.append("without generator")
+    return ", ".join(changed) or config.preset
+
+
+def ranking_of(predictor: Predictor, cache: Path | None) -> Ranking:
+    """Test ranks of a run, from the cache where they are there."""
+    triples = predictor.dataset.test
+    kept = cache / f"{run_fingerprint(predictor.run_path)}.npy" if cache else None
+    if kept and kept.is_file():
+        return Ranking(triples, np.load(kept))
+    ranking = predictor.rank("test")
+    if kept:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        np.save(kept, ranking.ranks)
+    return ranking
+
+
+def difference(change: Change) -> str:
+    """Percentage points with their interval."""
+    return f"{100 * change.value:+.2f} [{100 * change.low:+.2f}, {100 * change.high:+.2f}]"
+
+
+def overall(systems: Sequence[System]) -> list[str]:
+    """MRR and Hits of each system, and its difference to ComplEx and to shuffled users."""
+    by_name = {system.name: system for system in systems}
+    lines = ["| system | seeds | MRR | H@1 | H@3 | H@10 | minus ComplEx-N3 | relative | minus shuffled users |"]
+    lines.append("| --- " * 9 + "|")
+    for system in systems:
+        told = summarise(system.all)
+        spread = "" if np.isnan(told.mrr_std) else f" ± {100 * told.mrr_std:.2f}"
+        hits = " | ".join(f"{100 * told.metrics.hits[k]:.1f}" for k in (1, 3, 10))
+        base, other = by_name.get(BASELINE), by_name.get(SHUFFLED)
+        first = compare_rankings(base.all, system.all).mrr if base and base is not system else None
+        second = compare_rankings(other.all, system.all).mrr if other and system.name == QUALITY else None
+        lines.append(
+            f"| {system.name} | {len(system.rankings)} | {100 * told.metrics.mrr:.2f}{spread} | {hits} "
+            f"| {difference(first) if first else ''} | {f'{100 * first.relative:+.1f}%' if first else ''} "
+            f"| {difference(second) if second else ''} |"
+        )
+    return lines
+
+
+def grouped(systems: Sequence[System], predictor: Predictor) -> list[str]:
+    """MRR by the answer's frequency and hops, and what the users are worth there."""
+    lines = [f"| group | queries | {' | '.join(system.name for system in systems)} | quality minus shuffled users |"]
+    lines.append("| --- " * (len(systems) + 3) + "|")
+    by_name = {system.name: system for system in systems}
+    for grouping in GROUPS:
+        names = GROUPINGS[grouping](systems[0].all[0], predictor.dataset, predictor.graph)
+        for group in sorted(set(names.tolist())):
+            mask = names == group
+            values = " | ".join(f"{100 * summarise(system.all, mask).metrics.mrr:.2f}" for system in systems)
+            change = ""
+            if QUALITY in by_name and SHUFFLED in by_name:
+                pair = by_name[SHUFFLED].all, by_name[QUALITY].all
+                change = difference(compare_rankings(*pair, queries=mask).mrr)
+            title = f"frequency {group}" if grouping == "sparsity" else f"hops {group}"
+            lines.append(f"| {title} | {int(mask.sum())} | {values} | {change} |")
+    return lines
+
+
+def main() -> None:
+    """Print both tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("runs", nargs="+", type=Path)
+    parser.add_argument("--cache", type=Path)
+    arguments = parser.parse_args()
+    systems: dict[str, System] = {}
+    whole: Predictor | None = None
+    for run in arguments.runs:
+        predictor = upgan.load(run)
+        name = system_name(predictor.config)
+        print(f"ranking {run} ({name})", file=sys.stderr)
+        system = systems.setdefault(name, System(name, {}))
+        system.rankings[predictor.config.seed] = ranking_of(predictor, arguments.cache)
+        whole = whole or predictor
+    ordered = sorted(systems.values(), key=lambda system: (system.name != BASELINE, system.name != QUALITY))
+    assert whole is not None
+    print("\n".join([*overall(ordered), "", *grouped(ordered, whole)]))
+
+
+if __name__ == "__main__":
+    main()
