@@ -47,7 +47,9 @@ def figure(
         title=question(explanation),
         description=caption(explanation),
         roles=tuple(item for item in role_words(explanation).items() if item[0] in shown_roles),
-        kinds=tuple(item for item in edge_words(explanation).items() if item[0] in shown_kinds),
+        kinds=tuple(
+            item for item in edge_words(explanation, of_answer=chosen.of_answer).items() if item[0] in shown_kinds
+        ),
         note=_note(explanation, chosen),
     )
 

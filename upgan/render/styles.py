@@ -97,12 +97,13 @@ def role_words(explanation: Explanation) -> dict[FigureRole, str]:
     }
 
 
-def edge_words(explanation: Explanation) -> dict[EdgeKind, str]:
-    """What each line style stands for, in the words of the legend."""
+def edge_words(explanation: Explanation, *, of_answer: bool = False) -> dict[EdgeKind, str]:
+    """What each line style stands for, in the words of the legend; ``of_answer``: the users drawn are the answer's."""
     noun = user_noun(explanation.simulated_users, 1)
+    near, far = ("answer", "target") if of_answer else ("target", "answer")
     return {
-        "path": f"attention α from {noun} to target",
-        "evidence": f"how the answer reached the {noun}",
+        "path": f"attention α from {noun} to {near}",
+        "evidence": f"how the {far} reached the {noun}",
         "fact": "known fact",
         "interaction": f"{noun} also interacted",
         "prediction": "predicted",
