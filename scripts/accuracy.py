@@ -38,6 +38,15 @@ class System:
         return [self.rankings[seed] for seed in sorted(self.rankings)]
 
 
+def change_of(base: System | None, system: System, queries: np.ndarray | None = None) -> Change | None:
+    """MRR of ``system`` minus the base's, over the seeds that both have."""
+    seeds = sorted(base.rankings.keys() & system.rankings.keys()) if base and base is not system else []
+    if base is None or not seeds:
+        return None
+    pair = [base.rankings[seed] for seed in seeds], [system.rankings[seed] for seed in seeds]
+    return compare_rankings(*pair, queries=queries).mrr
+
+
 def system_name(config: Config) -> str:
     """What sets a run apart from the quality preset."""
     if config.model_name != "upgan":
@@ -79,9 +88,8 @@ def overall(systems: Sequence[System]) -> list[str]:
         told = summarise(system.all)
         spread = "" if np.isnan(told.mrr_std) else f" ± {100 * told.mrr_std:.2f}"
         hits = " | ".join(f"{100 * told.metrics.hits[k]:.1f}" for k in (1, 3, 10))
-        base, other = by_name.get(BASELINE), by_name.get(SHUFFLED)
-        first = compare_rankings(base.all, system.all).mrr if base and base is not system else None
-        second = compare_rankings(other.all, system.all).mrr if other and system.name == QUALITY else None
+        first = change_of(by_name.get(BASELINE), system)
+        second = change_of(by_name.get(SHUFFLED), system) if system.name == QUALITY else None
         lines.append(
             f"| {system.name} | {len(system.rankings)} | {100 * told.metrics.mrr:.2f}{spread} | {hits} "
             f"| {difference(first) if first else ''} | {f'{100 * first.relative:+.1f}%' if first else ''} "
@@ -100,10 +108,8 @@ def grouped(systems: Sequence[System], predictor: Predictor) -> list[str]:
         for group in sorted(set(names.tolist())):
             mask = names == group
             values = " | ".join(f"{100 * summarise(system.all, mask).metrics.mrr:.2f}" for system in systems)
-            change = ""
-            if QUALITY in by_name and SHUFFLED in by_name:
-                pair = by_name[SHUFFLED].all, by_name[QUALITY].all
-                change = difference(compare_rankings(*pair, queries=mask).mrr)
+            told = change_of(by_name.get(SHUFFLED), by_name[QUALITY], mask) if QUALITY in by_name else None
+            change = difference(told) if told else ""
             title = f"frequency {group}" if grouping == "sparsity" else f"hops {group}"
             lines.append(f"| {title} | {int(mask.sum())} | {values} | {change} |")
     return lines
