@@ -27,7 +27,7 @@ from upgan.explained import GraphReader, Influence
 from upgan.explanation import EvidencePath, Node, UserPath, UserShare
 from upgan.graph import IntArray, LayeredGraph
 from upgan.model.bilinear import BilinearDiscriminator
-from upgan.model.evidence import Facts
+from upgan.model.evidence import CHANNELS, Facts
 from upgan.model.product import compose
 from upgan.types import INTERACTED
 
@@ -101,7 +101,7 @@ class CoInteractionExplainer(GraphReader):
         said = self._read(side, head, relation, answer, similar.other) * similar.weight
         part = np.bincount(place, weights=said, minlength=size).astype(np.float64)
         place = np.searchsorted(users, common.user)
-        for channel, counted in self._channels(side, head, relation, answer, common.other):
+        for channel, counted in self._channels(side, head, relation, answer, common.other).items():
             each = np.bincount(place, weights=common.weight * counted, minlength=size)
             part += self._evidence_value(relation, channel, each.sum()) * each / max(each.sum(), np.finfo(float).tiny)
         return Spoken(users, weight, part)
@@ -116,21 +116,24 @@ class CoInteractionExplainer(GraphReader):
             read = vectors @ compose(product, model.entity[head], model.answer_relation[relation])
         return np.asarray(read.numpy(), dtype=np.float64)
 
-    def _channels(
-        self, side: Side, head: int, relation: int, answer: int, others: IntArray
-    ) -> list[tuple[int, BoolArray]]:
-        """Evidence channels of a side: (number in CHANNELS, which of the paths to ``others`` count)."""
+    def _channels(self, side: Side, head: int, relation: int, answer: int, others: IntArray) -> dict[str, BoolArray]:
+        """Evidence channels of a side -> which of the paths to ``others`` count there."""
         if side == "target":
             having = self._answers(answer, self.inverse_kind(relation))  # j with (j, r, answer) known
-            linked = np.isin(others, self._neighbours(answer))
-            return [(0, np.isin(others, having)), (2, others == answer), (3, linked)]
-        linked = np.isin(others, self._neighbours(head))
-        return [(1, np.isin(others, self._answers(head, relation))), (4, linked)]
+            return {
+                "target": np.isin(others, having),
+                "direct": others == answer,
+                "target_linked": np.isin(others, self._neighbours(answer)),
+            }
+        return {
+            "answer": np.isin(others, self._answers(head, relation)),
+            "answer_linked": np.isin(others, self._neighbours(head)),
+        }
 
-    def _evidence_value(self, relation: int, channel: int, total: float) -> float:
+    def _evidence_value(self, relation: int, channel: str, total: float) -> float:
         """gamma log(1 + f / epsilon) of one channel."""
         value = torch.tensor(total, dtype=torch.float64)
-        return float(self.model.fusion.gamma[relation, channel] * self.model.fusion.transformed(value))
+        return float(self.model.fusion.gamma[relation, CHANNELS.index(channel)] * self.model.fusion.transformed(value))
 
     def _answers(self, entity: int, relation: int) -> IntArray:
         """Known training answers of <entity, relation, ?>."""
@@ -176,7 +179,7 @@ class CoInteractionExplainer(GraphReader):
         sides: tuple[tuple[Side, int], ...] = (("target", head), ("answer", answer))
         for side, item in sides:
             others, counts = changed[item][1] if item in changed else self.co.common.of(item)
-            for channel, counted in self._channels(side, head, relation, answer, others):
+            for channel, counted in self._channels(side, head, relation, answer, others).items():
                 score += self._evidence_value(relation, channel, float(counts[counted].sum()))
         return score
 

@@ -38,7 +38,7 @@ from upgan.model.factorisation import Factorisation
 from upgan.model.generator import Generator
 from upgan.queries import BatchSampler, QueryIndex, QuerySampler
 from upgan.run_card import run_card
-from upgan.seen import seen_graph, seen_triples
+from upgan.seen import seen_facts, seen_graph, seen_triples
 from upgan.training.adversarial import AdversarialTrainer, train_adversarially
 from upgan.training.fuse import fuse_evidence
 from upgan.training.initialise import Squares, relaxed, train_factorisation
@@ -74,7 +74,6 @@ class Start:
 
     model: Factorisation
     squares: Squares
-    config: Config
     fingerprint: str
 
 
@@ -148,7 +147,7 @@ def load_start(run: Path, dataset: KGDataset, config: Config) -> Start:
         raise ConfigError(f"--start {run}: another seed drew other training triples; train with --seed {config.seed}")
     squares = load_weights(run / SQUARES_FILE) if (run / SQUARES_FILE).is_file() else {}
     loaded.model.requires_grad_(True)
-    return Start(loaded.model, squares, loaded.config, loaded.fingerprint)
+    return Start(loaded.model, squares, loaded.fingerprint)
 
 
 def prepare_training(dataset: KGDataset, config: Config) -> Prepared:
@@ -168,13 +167,14 @@ def prepare_training(dataset: KGDataset, config: Config) -> Prepared:
     everything = np.concatenate([dataset.triples(split) for split in SPLITS])
     sizes = (dataset.num_entities, dataset.num_relations)
     known = QueryIndex.build(everything, *sizes).to(device)
+    facts = seen_facts(dataset, config)
     return Prepared(
         dataset=dataset,
         device=device,
         graph=seen_graph(dataset, config).to(device),
         triples=triples,
         train=QueryIndex.build(triples, *sizes).to(device),
-        facts=Facts.build(triples, *sizes).to(device) if config.fusion.enabled else None,
+        facts=None if facts is None else facts.to(device),
         validation=Evaluator(dataset.valid, known),
         test=Evaluator(dataset.test, known),
         random=torch.Generator(device).manual_seed(config.seed + 1),
@@ -257,9 +257,10 @@ def _train_upgan(
     stages["adversarial"] = _stage(result, model, prepared)
     save_weights(generator, run / GENERATOR_FILE)
 
-    facts = prepared.facts
-    if isinstance(model, BilinearDiscriminator) and facts and config.fusion.enabled and config.model.use_users:
-        result = fuse_evidence(model, graph, facts, prepared.validation, config.fusion, prepared.random, reporter)
+    if isinstance(model, BilinearDiscriminator) and prepared.facts:
+        result = fuse_evidence(
+            model, graph, prepared.facts, prepared.validation, config.fusion, prepared.random, reporter
+        )
         stages["fusion"] = _stage(result, model, prepared)
     return model
 

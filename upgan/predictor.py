@@ -26,9 +26,8 @@ from upgan.graph import IntArray
 from upgan.model.bilinear import BilinearDiscriminator
 from upgan.model.build import FullScorer
 from upgan.model.discriminator import Discriminator
-from upgan.model.evidence import Facts
 from upgan.queries import QueryIndex
-from upgan.seen import seen_graph, seen_interactions, seen_triples
+from upgan.seen import seen_facts, seen_graph, seen_interactions, seen_triples
 from upgan.types import SPLITS, SplitName
 
 AnyExplainer = Explainer | CoInteractionExplainer
@@ -66,10 +65,7 @@ class Predictor:
         self.graph = seen_graph(data, run.config)
         everything = np.concatenate([data.triples(split) for split in SPLITS])
         self._known = QueryIndex.build(everything, data.num_entities, data.num_relations)
-        facts = None
-        if run.config.fusion.enabled:
-            facts = Facts.build(seen_triples(data, run.config), data.num_entities, data.num_relations)
-        self._scorer = FullScorer(run.model, self.graph, facts)
+        self._scorer = FullScorer(run.model, self.graph, seen_facts(data, run.config))
         self._lock = threading.Lock()
         self._explainer: AnyExplainer | None = None
 

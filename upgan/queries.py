@@ -10,6 +10,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from upgan.sparse import spans
+
 IntArray = npt.NDArray[np.int64]
 
 
@@ -77,13 +79,7 @@ class QueryIndex:
         """(B,) rows (-1: none) -> (position in B, place in ``answer``) of all their known answers."""
         if not len(self):
             return rows.new_empty(0), rows.new_empty(0)
-        safe = rows.clamp(min=0)
-        first = self.start.index_select(0, safe)
-        count = torch.where(rows < 0, 0, self.start.index_select(0, safe + 1) - first)
-        position = torch.repeat_interleave(torch.arange(len(rows), device=rows.device), count)
-        before = torch.cumsum(count, 0) - count
-        within = torch.arange(len(position), device=rows.device) - before.index_select(0, position)
-        return position, first.index_select(0, position) + within
+        return spans(self.start, rows)
 
 
 @dataclass(frozen=True)

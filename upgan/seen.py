@@ -11,6 +11,7 @@ from upgan.cointeraction import build_cointeraction
 from upgan.config import Config
 from upgan.data.dataset import KGDataset
 from upgan.graph import IntArray, LayeredGraph, build_graph
+from upgan.model.evidence import Facts
 
 SHUFFLE_ROUNDS = 200
 
@@ -64,6 +65,13 @@ def seen_graph(dataset: KGDataset, config: Config) -> LayeredGraph:
         cointeraction=cointeraction,
         whole=config.model_name == "upgan" and model.propagation.form == "rgcn",
     )
+
+
+def seen_facts(dataset: KGDataset, config: Config) -> Facts | None:
+    """The training triples as evidence reads them; None for a model whose score has no evidence."""
+    if config.model_name != "upgan" or not config.fusion.enabled or not config.model.use_users:
+        return None
+    return Facts.build(seen_triples(dataset, config), dataset.num_entities, dataset.num_relations)
 
 
 def _share(rows: IntArray, share: float, seed: int) -> IntArray:

@@ -69,6 +69,20 @@ def _starts(sorted_index: Tensor, count: int) -> Tensor:
     return starts
 
 
+def spans(starts: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
+    """(N + 1,) starts of blocks and (B,) block numbers (-1: none) -> position in B and place of all their elements.
+
+    Positions ascend, and within a block places do.
+    """
+    safe = index.clamp(min=0)
+    first = starts.index_select(0, safe)
+    count = torch.where(index < 0, 0, starts.index_select(0, safe + 1) - first)
+    position = torch.repeat_interleave(torch.arange(len(index), device=index.device), count)
+    before = torch.cumsum(count, 0) - count
+    within = torch.arange(len(position), device=index.device) - before.index_select(0, position)
+    return position, first.index_select(0, position) + within
+
+
 def row_sums(pattern: EdgeMatrix, values: Tensor) -> Tensor:
     """(M,) values -> (N,) sums over each row's entries."""
     return values.new_zeros(pattern.rows).index_add_(0, pattern.row, values)

@@ -47,7 +47,9 @@ def test_the_figure_runs_from_the_target_over_facts_and_users_to_the_answer(mirr
 
 
 def test_caption_and_proof_speak_of_the_answers_users(mirrored):
-    assert "reach the answer" in caption(mirrored) or "carry" in caption(mirrored)
+    only = dataclasses.replace(mirrored, answer_users=mirrored.answer_users[:1])
+    assert "A single user reaches the answer" in caption(only).replace("simulated ", "")
+    assert "heaviest of 23" in caption(mirrored)
     assert "change the score by" in caption(mirrored)
     assert any(line.endswith("of the answer") for line in proof(mirrored))
 

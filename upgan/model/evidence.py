@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from upgan.cointeraction import ItemWeights
 from upgan.queries import IntArray, QueryIndex
+from upgan.sparse import spans
 
 CHANNELS = ("target", "answer", "direct", "target_linked", "answer_linked")
 
@@ -97,25 +98,15 @@ def _through_answer(common: ItemWeights, index: QueryIndex, heads: Tensor, relat
 
 def _row_entries(common: ItemWeights, items: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """(B,) items -> position in B, neighbour j and c_ij of all entries of their rows."""
-    position, place = _spans(common.pattern.row_start, items)
+    position, place = spans(common.pattern.row_start, items)
     return position, common.pattern.column.index_select(0, place), common.weight.index_select(0, place)
 
 
 def _column_entries(common: ItemWeights, items: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """(B,) items -> position in B, i and c_ij of all entries of their columns j."""
-    position, place = _spans(common.pattern.column_start, items)
+    position, place = spans(common.pattern.column_start, items)
     entry = common.pattern.transposed_order.index_select(0, place)
     return position, common.pattern.transposed_row.index_select(0, place), common.weight.index_select(0, entry)
-
-
-def _spans(starts: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
-    """(N + 1,) starts and (B,) block numbers -> position in B and place of every element of those blocks."""
-    first = starts.index_select(0, index)
-    count = starts.index_select(0, index + 1) - first
-    position = torch.repeat_interleave(torch.arange(len(index), device=index.device), count)
-    before = torch.cumsum(count, 0) - count
-    within = torch.arange(len(position), device=index.device) - before.index_select(0, position)
-    return position, first.index_select(0, position) + within
 
 
 class EvidenceFusion(nn.Module):

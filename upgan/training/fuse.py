@@ -17,6 +17,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -73,16 +74,17 @@ def fuse_evidence(
     best, chosen = without.metrics, 0
     if graph.cointeraction is not None and len(without.ranks) > 1:
         fit = collect(model, graph, facts, validation, random)
-        half = (torch.arange(len(without.ranks)) % len(validation.triples)) % 2 == 0
-        ranks = torch.empty(len(without.ranks), dtype=torch.float64)
-        for fold in (half, ~half):
-            set_weights(model, fit, ~fold, config)
-            ranked = torch.from_numpy(validation.rank(FullScorer(model, graph, facts).scores).ranks)
-            ranks[fold] = ranked[fold]
-        crossed = Metrics.of(ranks.numpy())
+        ranks = np.empty_like(without.ranks)
+        for half in range(2):
+            triples = np.arange(len(validation.triples)) % 2 == half
+            fold = np.tile(triples, 2)  # both queries of a triple in the same half
+            set_weights(model, fit, torch.from_numpy(~fold), config)
+            own = Evaluator(validation.triples[triples], validation.index)
+            ranks[fold] = own.rank(FullScorer(model, graph, facts).scores).ranks
+        crossed = Metrics.of(ranks)
         if crossed.mrr > without.metrics.mrr:
             best, chosen = crossed, 1
-            set_weights(model, fit, torch.ones_like(half), config)
+            set_weights(model, fit, torch.ones(len(ranks), dtype=torch.bool), config)
         else:
             model.fusion.gamma.zero_()
         reporter.epoch("fusion", 1, {"gamma": float(model.fusion.gamma.abs().mean())}, crossed)
