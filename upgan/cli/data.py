@@ -31,6 +31,10 @@ def prepare(
     out: Out,
     format: Annotated[str, typer.Option("--format", help="auto, tsv or recbole.")] = "auto",
     min_interactions: Annotated[int, typer.Option(help="k-core: users and items with fewer are dropped.")] = 5,
+    min_rating: Annotated[
+        float | None,
+        typer.Option(help="Interactions rated lower are dropped. [default: every rating counts]", show_default=False),
+    ] = None,
     min_triples: Annotated[int, typer.Option(help="Entities in fewer triples are dropped.")] = 3,
     max_hops: Annotated[int, typer.Option(help="Entities farther than this from every item are dropped.")] = 4,
     keep_reverse: Annotated[
@@ -56,6 +60,7 @@ def prepare(
         symmetric=symmetric,  # type: ignore[arg-type]  # checked by the settings themselves
         split=_shares(split),
         seed=seed,
+        min_rating=min_rating,
     )
     raw = read_sources(source, format=format, labels=labels or [])
     dataset = prepare_source(raw, out, settings, progress=note)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from upgan.data.raw import RawSource, SourceFile
-from upgan.data.read_tsv import ROLES, assemble
+from upgan.data.read_tsv import ROLES, assemble, with_numbers
 from upgan.data.text_tables import TextTable, read_table
 from upgan.errors import DataError
 
@@ -23,6 +23,8 @@ FIELDS: dict[str, tuple[str, dict[str, str]]] = {
     ".link": ("links", {"item": "item_id", "entity": "entity_id"}),
     ".item": ("labels", {"id": "item_id"}),
 }
+#: Fields of .inter that are numbers, by the names RecBole gives them; of type float.
+NUMBERS = ("rating", "timestamp")
 TYPES = ("token", "token_seq", "float", "float_seq")
 #: Fields of .item that name an item, best first.
 TITLES = ("title", "name", "movie_title", "book_title", "artist_name", "item_name", "item_title")
@@ -50,7 +52,10 @@ def read_recbole_files(paths: Sequence[Path], name: str) -> RawSource:
         if extension == ".item":
             title = next((field for field in TITLES if header.get(field, (0, ""))[1].startswith("token")), None)
             fields = fields | {"label": title} if title else fields
-        frame = table.frame(_places(table, header, fields), 1)
+        places = _places(table, header, fields)
+        if extension == ".inter":
+            places |= {field: header[field][0] for field in NUMBERS if header.get(field, (0, ""))[1] == "float"}
+        frame = with_numbers(table, table.frame(places, 1), 1)
         if extension == ".item":
             titles = frame if "label" in frame else None
         else:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from upgan.data.ratings import LEAST_TIME, looks_numeric, rating_numbers, time_numbers
 from upgan.data.raw import RawSource, SourceFile
 from upgan.data.text_tables import TextTable, read_table
 from upgan.errors import DataError
@@ -38,6 +39,8 @@ class Role:
     #: The number of columns without a header must be this, or at least this.
     exact_width: bool = False
     stems: frozenset[str] = frozenset()
+    #: Columns that may be there beside the others, and the header names that mean them.
+    optional: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -60,6 +63,10 @@ INTERACTIONS = Role(
     {"user": "user user_id userid u", "item": f"{_ITEM_NAMES} i"},
     header_names=1,
     stems=frozenset({"interactions", "ratings"}),
+    optional={
+        "rating": "rating ratings score stars weight",
+        "timestamp": "timestamp timestamps time unixtime date datetime",
+    },
 )
 LINKS = Role(
     "links",
@@ -89,7 +96,8 @@ def read_role(table: TextTable, role: Role) -> pd.DataFrame:
                 f"{table.path}, line {table.lines[0]}: {width} column(s) and no header; a {role.name} file has "
                 f"{least}{needed}: {', '.join(role.columns)}"
             )
-        return table.frame({column: place for place, column in enumerate(role.columns)}, 0)
+        frame = table.frame({column: place for place, column in enumerate(role.columns)}, 0)
+        return _with_unnamed_numbers(table, frame) if role is INTERACTIONS else frame
     missing = [column for column in role.columns if column not in places]
     if missing:
         raise DataError(
@@ -98,10 +106,43 @@ def read_role(table: TextTable, role: Role) -> pd.DataFrame:
         )
     if role is TRIPLES and "split" in first:
         places["split"] = first.index("split")
+    places |= _optional_places(first, role, set(places.values()))
     frame = table.frame(places, 1)
     if "split" in frame:
         frame["split"] = _checked_splits(table, frame["split"])
+    return with_numbers(table, frame, 1)
+
+
+def with_numbers(table: TextTable, frame: pd.DataFrame, first_row: int) -> pd.DataFrame:
+    """``frame`` with its columns rating and timestamp, where it has them, as numbers."""
+
+    def place(row: int) -> str:
+        return f"{table.path}, line {table.lines[first_row + row]}"
+
+    if "rating" in frame:
+        frame["rating"] = rating_numbers(frame["rating"], place)
+    if "timestamp" in frame:
+        frame["timestamp"] = time_numbers(frame["timestamp"], place)
     return frame
+
+
+def _with_unnamed_numbers(table: TextTable, frame: pd.DataFrame) -> pd.DataFrame:
+    """Without a header the third column is the rating and the fourth the time, if they hold numbers.
+
+    A third column of times alone (all from LEAST_TIME on) is one of times.
+    """
+    found = []
+    for column in table.cells[2:4]:
+        numbers = looks_numeric(pd.Series(column, dtype=object))
+        if numbers is None:
+            break
+        found.append((column, numbers))
+    if found and np.nanmin(found[0][1]) >= LEAST_TIME:
+        frame["timestamp"] = found[0][0]
+    else:
+        for name, (column, _) in zip(("rating", "timestamp"), found, strict=False):
+            frame[name] = column
+    return with_numbers(table, frame, 0)
 
 
 def role_of_stem(path: Path) -> Role | None:
@@ -130,8 +171,8 @@ def assemble(
 ) -> RawSource:
     """One RawSource of the tables read, by role; a row that stands there again is dropped and counted."""
     dropped: dict[str, int] = {}
-    whole: dict[str, pd.DataFrame] = {}
-    for role in ROLES:
+    whole: dict[str, pd.DataFrame] = {"interactions": _interactions(parts["interactions"])}
+    for role in (TRIPLES, LINKS, LABELS, KINDS):
         columns = [*role.columns, "split"] if role is TRIPLES else list(role.columns)
         frames = [frame[columns] for frame in parts[role.name]]
         table = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
@@ -152,6 +193,18 @@ def assemble(
         files=tuple(files),
         dropped=dropped,
     )
+
+
+def _interactions(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """All interactions, repeated pairs too: which of them count is decided by rating and time, later.
+
+    Where one file has ratings and another none, those of the other are unknown (NaN).
+    """
+    kept = [
+        frame[[name for name in (*INTERACTIONS.columns, *INTERACTIONS.optional) if name in frame]] for frame in frames
+    ]
+    table = pd.concat(kept, ignore_index=True) if kept else pd.DataFrame(columns=list(INTERACTIONS.columns))
+    return table.astype(dict.fromkeys(INTERACTIONS.columns, str))
 
 
 def _role_of_content(table: TextTable) -> Role:
@@ -180,6 +233,16 @@ def _header_places(first: list[str], role: Role) -> dict[str, int] | None:
     long = {place for place in places.values() if len(first[place]) > 1}
     whole = len(set(places.values())) == len(role.columns)
     return places if whole or len(long) >= role.header_names else None
+
+
+def _optional_places(first: list[str], role: Role, taken: set[int]) -> dict[str, int]:
+    """Where a header row names the role's optional columns, in cells that name nothing else."""
+    found = {}
+    for column, aliases in role.optional.items():
+        named = [place for place, cell in enumerate(first) if cell in aliases.split() and place not in taken]
+        if named:
+            found[column] = named[0]
+    return found
 
 
 def _checked_splits(table: TextTable, values: pd.Series) -> pd.Series:

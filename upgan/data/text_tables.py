@@ -23,7 +23,7 @@ from upgan.errors import DataError
 
 EXTENSIONS = {".tsv": "\t", ".txt": "\t", ".csv": ","}
 #: Columns in which a cell may be empty; in all others a row needs a value.
-_MAY_BE_EMPTY = {"label", "kind", "split"}
+_MAY_BE_EMPTY = {"label", "kind", "split", "rating", "timestamp"}
 
 
 @dataclass(frozen=True, eq=False)
