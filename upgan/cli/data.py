@@ -29,7 +29,9 @@ def demo(out: Out, seed: Seed = 0) -> None:
 def prepare(
     source: Annotated[list[Path], typer.Argument(help="Folders or files of raw data.", show_default=False)],
     out: Out,
-    format: Annotated[str, typer.Option("--format", help="auto, tsv or recbole.")] = "auto",
+    format: Annotated[
+        str, typer.Option("--format", help="auto (by file names), tsv, recbole, release, kgat, hetrec or ntriples.")
+    ] = "auto",
     min_interactions: Annotated[int, typer.Option(help="k-core: users and items with fewer are dropped.")] = 5,
     min_rating: Annotated[
         float | None,
@@ -44,6 +46,13 @@ def prepare(
         str, typer.Option(help="together: (h, r, t) and (t, r, h) share a split; random: drawn one by one.")
     ] = "together",
     labels: Annotated[list[Path] | None, typer.Option("--labels", help="TSV of id and label; may repeat.")] = None,
+    encoding: Annotated[
+        str | None,
+        typer.Option(help="Encoding of the raw files, such as latin-1. [default: utf-8]", show_default=False),
+    ] = None,
+    skip_bad_lines: Annotated[
+        bool, typer.Option("--skip-bad-lines", help="Leave out and count lines that do not fit their format.")
+    ] = False,
     split: Annotated[str, typer.Option(help="Shares of train, valid and test.")] = "0.8,0.1,0.1",
     seed: Seed = 0,
 ) -> None:
@@ -51,6 +60,7 @@ def prepare(
     from upgan.data.formats import read_sources
     from upgan.data.prepare import PrepareSettings
     from upgan.data.prepare import prepare as prepare_source
+    from upgan.data.text_stream import ReadOptions
 
     settings = PrepareSettings(
         min_interactions=min_interactions,
@@ -62,7 +72,9 @@ def prepare(
         seed=seed,
         min_rating=min_rating,
     )
-    raw = read_sources(source, format=format, labels=labels or [])
+    options = ReadOptions(encoding, skip_bad_lines)
+    note("reading " + ", ".join(map(str, source)))
+    raw = read_sources(source, format=format, labels=labels or [], options=options)
     dataset = prepare_source(raw, out, settings, progress=note)
     note(f"wrote {dataset} to {out}; manifest.json there says what was dropped and why")
 
