@@ -128,6 +128,9 @@ def _edges_and_names(parts: pa.StructArray) -> tuple[pd.DataFrame, pd.DataFrame,
         }
     )
     predicate = _bare(relation)
+    if pc.any(pc.match_substring(predicate, "\\")).as_py():
+        # Spelled with escapes a predicate is the same.
+        predicate = pa.array(_unescaped(predicate), type=pa.large_string())
     order = pc.index_in(predicate, pa.array(NAMING, type=pa.large_string()))
     naming = pc.and_(pc.invert(edge), pc.is_valid(order))
     language = pc.utf8_lower(kind.filter(naming))
