@@ -33,7 +33,10 @@ def spelled(draw, text: str, escape_all: bool) -> str:
 @st.composite
 def documents(draw) -> tuple[str, list[tuple[str, str, str]], dict[str, str], int]:
     """A file, its edges in order, the labels it gives, and its number of literals."""
-    lines, edges, labels, literals = [], [], {}, 0
+    lines: list[str] = []
+    edges: list[tuple[str, str, str]] = []
+    labels: dict[str, str] = {}
+    literals = 0
     for _ in range(draw(st.integers(1, 8))):
         head, relation = draw(IRIS | NODES), draw(IRIS)
 
