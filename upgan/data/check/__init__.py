@@ -16,6 +16,7 @@ import pandas as pd
 
 from upgan.data import formats, read_tsv, text_tables
 from upgan.data.check import items, scan, text, triples
+from upgan.data.check.alignment import NOT_CHECKED, check_alignment
 from upgan.data.check.catalogue import Catalogue, of_dataset, of_source
 from upgan.data.check.report import CheckReport, Finding, Severity, ordered
 from upgan.data.check.scan import Progress
@@ -110,13 +111,14 @@ def _report(
         *text.spelling(catalogue, examples),
         *items.missing_labels(catalogue, labelled, examples),
     ]
+    aligned, alignment = check_alignment(catalogue, relations, names, seed, examples, say)
     return CheckReport(
         name=catalogue.name,
         kind=catalogue.kind,
         format=format_name,
         paths=tuple(str(path) for path in paths),
-        findings=ordered(findings),
-        alignment={"verdict": "not checked", "titles": None, "interactions": None},
+        findings=ordered([*aligned, *findings]),
+        alignment=alignment,
         counts=catalogue.counts(),
     )
 
@@ -138,7 +140,7 @@ def _unreadable(paths: Sequence[Path], format_name: str, found: list[Finding], e
         format=format_name,
         paths=tuple(str(path) for path in paths),
         findings=ordered([*found, finding]),
-        alignment={"verdict": "not checked", "titles": None, "interactions": None},
+        alignment=NOT_CHECKED,
         counts={},
     )
 

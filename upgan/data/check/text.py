@@ -84,7 +84,7 @@ def _broken(values: pa.Array) -> np.ndarray:
     repaired = [_repairable(text) for text in values.take(pa.array(places)).to_pylist()]
     suspects[places] = np.array(repaired, dtype=bool)
     lost = _mask(pc.match_substring(values, "\N{REPLACEMENT CHARACTER}"))
-    return np.logical_or(suspects, lost)
+    return np.asarray(suspects | lost)
 
 
 def _repairable(text: str) -> bool:
