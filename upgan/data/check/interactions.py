@@ -39,7 +39,7 @@ NODES = 2000
 SHUFFLES = 10
 RESAMPLES = 1000
 #: Fewer nodes than this say nothing, and fewer answers than this nothing about a relation.
-LEAST, LEAST_ANSWERS = 50, 30
+LEAST, LEAST_ANSWERS = 100, 30
 AGREEING, AGREEING_LEAST, STRUCTURED = 0.6, 0.55, 0.55
 MANY_WRONG = 0.5
 RATIO_FINE, RATIO_WRONG = 1.2, 1.5
