@@ -87,7 +87,7 @@ def number_source(source: RawSource) -> Catalogue:
         users=users.to_numpy(dtype=object),
         triples=np.stack([heads, relation_codes, tails], axis=1).astype(np.int64),
         preset=_preset_codes(triples),
-        interactions=np.unique(np.stack([user_codes, items], axis=1).astype(np.int64), axis=0),
+        interactions=_unique_pairs(user_codes, items, len(entities)),
         linked=np.unique(linked_codes),
     )
     for note in notes:
@@ -95,6 +95,12 @@ def number_source(source: RawSource) -> Catalogue:
     work.note("interactions", len(interactions) - len(work.interactions), "the same user and item again")
     _drop_repeated_triples(work)
     return work
+
+
+def _unique_pairs(users: np.ndarray, items: np.ndarray, num_entities: int) -> np.ndarray:
+    """The pairs int64 (M, 2), each once and sorted; as one number each, ten million of them take a second."""
+    keys = np.unique(users.astype(np.int64) * max(num_entities, 1) + items)
+    return np.stack(np.divmod(keys, max(num_entities, 1)), axis=1)
 
 
 def _preset_codes(triples: pd.DataFrame) -> np.ndarray:
