@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,21 +16,22 @@ from upgan.data.check import CheckReport, Finding, check_dataset, check_source
 from upgan.data.dataset import build_dataset
 from upgan.errors import ConfigError, DataError
 
+Row = tuple[str, ...]
+
 BOOKS = [f"b{n}" for n in range(10)]
-TRIPLES = [(book, "by", f"a{n // 2}") for n, book in enumerate(BOOKS)] + [
+TRIPLES: list[Row] = [(book, "by", f"a{n // 2}") for n, book in enumerate(BOOKS)] + [
     (book, "genre", f"g{n % 3}") for n, book in enumerate(BOOKS)
 ]
 #: Book n of user u where n - u is 0 to 5 modulo 10: each user has six.
-CHOSEN = [(f"u{user}", BOOKS[(user + step) % 10]) for user in range(10) for step in range(6)]
-
-Row = tuple[str, ...]
+CHOSEN: list[Row] = [(f"u{user}", BOOKS[(user + step) % 10]) for user in range(10) for step in range(6)]
 
 
 def write(folder: Path, **tables: list[Row]) -> Path:
     """The clean source with some of its tables replaced, or more of them."""
     folder.mkdir(exist_ok=True)
-    named = [(row[0], f"The {row[0]}") for row in [*TRIPLES, *((tail, "", "") for _, _, tail in TRIPLES)]]
-    whole = {"triples": TRIPLES, "interactions": CHOSEN, "labels": sorted(set(named))} | tables
+    names = sorted({name for head, _, tail in TRIPLES for name in (head, tail)})
+    labels: list[Row] = [(name, f"The {name}") for name in names]
+    whole = {"triples": TRIPLES, "interactions": CHOSEN, "labels": labels} | tables
     for name, rows in whole.items():
         text = "".join("\t".join(row) + "\n" for row in rows)
         (folder / f"{name}.tsv").write_bytes(text.encode("utf-8"))
@@ -62,8 +64,8 @@ def test_a_clean_source_has_nothing_but_facts(tmp_path):
     assert found(report, "layers").details["layers"] == {"1": 10, "2": 8}
 
 
-LINKS = [(f"i{n}", book) for n, book in enumerate(BOOKS)]
-LINKED = [(user, f"i{book[1:]}") for user, book in CHOSEN]
+LINKS: list[Row] = [(f"i{n}", book) for n, book in enumerate(BOOKS)]
+LINKED: list[Row] = [(user, f"i{book[1:]}") for user, book in CHOSEN]
 
 #: code -> tables that plant it, the count, and a text that an example must hold.
 PLANTED: dict[str, tuple[dict[str, list[Row]], int, str]] = {
@@ -176,8 +178,8 @@ def test_a_mirrored_triple_of_a_symmetric_relation_leaks(tmp_path):
 
 
 def test_a_prepared_dataset_is_checked_too():
-    dataset = build_dataset(name="toy", **toy_tables())
-    report = check_dataset(dataset)
+    tables: dict[str, Any] = {**toy_tables()}
+    report = check_dataset(build_dataset(name="toy", **tables))
     assert (report.kind, report.format) == ("dataset", "prepared")
     # x stands in a test triple only; the toy catalogue's layers are drawn in conftest.py.
     assert found(report, "entities-only-in-heldout").examples == ("x",)

@@ -214,7 +214,7 @@ def test_few_titles_or_names_made_of_them_tell_nothing():
 @pytest.fixture
 def published(shared_data, tmp_path) -> Path:
     """ml-100k with the link file as it was published."""
-    folder = tmp_path / "ml-100k"
+    folder = Path(tmp_path) / "ml-100k"
     folder.mkdir()
     for path in (shared_data / "ml-100k").iterdir():
         if path.suffix in (".kg", ".inter", ".item"):

@@ -26,6 +26,7 @@ from typing import Any, Literal
 
 import numpy as np
 import scipy.sparse as sp
+from scipy.stats import t
 
 from upgan.data.check.catalogue import Catalogue
 from upgan.data.check.prediction import Facts, facts_of, reciprocal_ranks, similarities
@@ -229,8 +230,10 @@ def _signals(
     gain = (real - shuffled.mean(axis=0))[:, kept]
     drawn = rng.multinomial(len(real), np.full(len(real), 1 / len(real)), size=RESAMPLES).astype(float)
     resampled = (drawn @ gain) / np.maximum(drawn @ answers[:, kept], 1)
-    # The bootstrap takes entities as independent; shuffles tell how far the whole moves by chance. The wider counts.
-    error = np.maximum(resampled.std(axis=0), each.std(axis=0, ddof=1) * np.sqrt(1 + 1 / SHUFFLES)) * Z
+    # The bootstrap takes entities as independent; shuffles, few as they are, tell how far the whole moves by chance.
+    # The wider of the two counts.
+    by_chance = each.std(axis=0, ddof=1) * np.sqrt(1 + 1 / len(each)) * t.ppf(0.975, len(each) - 1)
+    error = np.maximum(resampled.std(axis=0) * Z, by_chance)
     return tuple(
         RelationSignal(
             relation=catalogue.relations[code // 2],

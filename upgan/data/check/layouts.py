@@ -11,6 +11,9 @@ from upgan.data.detect import files_of, readable
 from upgan.data.tables import SPLITS
 from upgan.data.text_tables import EXTENSIONS, table_suffix
 
+#: A file of this many bytes whose rows have no known form (a dump of a whole graph) is left to its reader.
+LARGE = 1 << 30
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -27,7 +30,8 @@ class Layout:
 def layouts_of(paths: Sequence[Path], format_name: str) -> list[tuple[Path, Layout]]:
     """The files that the reader of this format looks at, in its order."""
     files = readable(files_of(paths), format_name, paths)
-    return [(path, _layout(path, format_name)) for path in files if path.is_file()]
+    found = [(path, _layout(path, format_name)) for path in files if path.is_file()]
+    return [(path, layout) for path, layout in found if layout.separators or path.stat().st_size < LARGE]
 
 
 def _layout(path: Path, format_name: str) -> Layout:
