@@ -19,8 +19,9 @@ from upgan.errors import ConfigError, DataError
 Row = tuple[str, ...]
 
 BOOKS = [f"b{n}" for n in range(10)]
-TRIPLES: list[Row] = [(book, "by", f"a{n // 2}") for n, book in enumerate(BOOKS)] + [
-    (book, "genre", f"g{n % 3}") for n, book in enumerate(BOOKS)
+TRIPLES: list[Row] = [
+    *((book, "by", f"a{n // 2}") for n, book in enumerate(BOOKS)),
+    *((book, "genre", f"g{n % 3}") for n, book in enumerate(BOOKS)),
 ]
 #: Book n of user u where n - u is 0 to 5 modulo 10: each user has six.
 CHOSEN: list[Row] = [(f"u{user}", BOOKS[(user + step) % 10]) for user in range(10) for step in range(6)]
