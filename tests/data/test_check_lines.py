@@ -98,6 +98,17 @@ def test_a_source_without_bad_lines_that_no_reader_takes_is_the_caller_s_mistake
         check_source([source(tmp_path / "s", [b"a\tb\tc\td"] * 3)])
 
 
+@pytest.mark.parametrize("cut", [5, 30, 60])
+def test_a_damaged_archive_is_refused(cut, tmp_path):
+    folder = source(tmp_path / "s", LINES, "triples.tsv.gz")
+    path = folder / "triples.tsv.gz"
+    content = path.read_bytes()
+    for damaged in (content[:cut], content[:cut] + bytes(8) + content[cut + 8 :]):
+        path.write_bytes(damaged)
+        with pytest.raises(DataError, match="gzip"):
+            check_source([folder])
+
+
 def test_nothing_is_written(tmp_path, monkeypatch):
     lines = [*LINES, b"odd"]
     folder = source(tmp_path / "s", lines)

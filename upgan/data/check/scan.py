@@ -11,6 +11,7 @@ import codecs
 import contextlib
 import gzip
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,8 +111,10 @@ def scan(paths: Sequence[Path], format_name: str, options: ReadOptions, progress
                 for first, block in _blocks(_unpacked(stream), result, options.encoding):
                     _look(result, first, block)
                     progress("reading lines", min(done + stream.tell(), total), total)
-        except (OSError, EOFError) as error:
-            raise DataError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise DataError(f"{path}: the gzip data are cut off or damaged ({error}); fetch the file again") from error
+        except OSError as error:
+            raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
         except UnicodeError as error:
             raise DataError(f"{path}: not {options.encoding} ({error}); --encoding is that of all files") from error
         done += path.stat().st_size
