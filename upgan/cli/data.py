@@ -57,6 +57,7 @@ def prepare(
     seed: Seed = 0,
 ) -> None:
     """Raw files to a prepared dataset: link, filter, split, and report what was dropped and why."""
+    from upgan.cli.progress import reading_progress
     from upgan.data.formats import read_sources
     from upgan.data.prepare import PrepareSettings
     from upgan.data.prepare import prepare as prepare_source
@@ -72,7 +73,7 @@ def prepare(
         seed=seed,
         min_rating=min_rating,
     )
-    options = ReadOptions(encoding, skip_bad_lines)
+    options = ReadOptions(encoding, skip_bad_lines, reading_progress())
     note("reading " + ", ".join(map(str, source)))
     raw = read_sources(source, format=format, labels=labels or [], options=options)
     dataset = prepare_source(raw, out, settings, progress=note)

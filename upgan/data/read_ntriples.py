@@ -83,7 +83,7 @@ def read_ntriples(path: Path, options: ReadOptions = STRICT, own_nodes: bool = F
 
     ``own_nodes``: add the file's name to its blank nodes, whose names mean nothing in another file.
     """
-    stream = TextStream(path, options.encoding)
+    stream = TextStream(path, options)
     triples: list[pd.DataFrame] = []
     names: list[pd.DataFrame] = []
     counts = {"statements about a literal": 0, "lines that are no statement (--skip-bad-lines)": 0}
