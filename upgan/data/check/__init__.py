@@ -10,6 +10,7 @@ that returns ``Finding``s; docs/check.md says what each means.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -64,8 +65,8 @@ def check_source(
         raise ConfigError(f"unknown format {format!r}; allowed: auto, {', '.join(formats.READERS)}")
     scans = scan.scan(sources, chosen, options, say)
     found = scan.findings_of(scans, examples)
+    options = replace(options, progress=lambda name, done, total: say(f"reading {name}", done, total))
     names = _names(labels, options)
-    say("reading the source", 0, 1)
     try:
         with scan.mended(sources, scans, options) as readable:
             source = formats.read_sources(readable, format=chosen, options=options)
