@@ -157,6 +157,8 @@ def test_false_alarms_are_rare(monkeypatch):
         ("Usual Suspects, The", "The Usual Suspects (1995)"),
         ("Misérables, Les (1995)", "Les Miserables"),
         ("Seven (Se7en)", "Se7en"),
+        ("Aparajito", "Unvanquished, The (Aparajito) (1957)"),
+        ("M*A*S*H", "MASH"),
         ("Star Wars", "Star Wars: Episode IV – A New Hope"),
         ("Wallace & Gromit: The Wrong Trousers", "Wallace and Gromit The Wrong Trousers"),
         ("Smørrebrød", "Smorrebrod"),
