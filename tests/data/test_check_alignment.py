@@ -11,9 +11,11 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
+from tests.data.sources import FORMATS, write_source
 from tests.planted import planted_catalogue
 from upgan.data.check import check_source, interactions, prediction, swaps, titles, triples
 from upgan.data.check.catalogue import of_source
+from upgan.data.formats import read_sources
 
 
 def judged(seed: int, **settings: object) -> interactions.Signal:
@@ -208,6 +210,12 @@ def test_few_titles_or_names_made_of_them_tell_nothing():
     assert agreement(["Alien"] * 5, ["Aliens"] * 5).verdict == "cannot tell"
     same = [f"Film {n}" for n in range(30)]
     assert agreement(same, same).verdict == "cannot tell"
+
+
+def test_readers_hand_on_the_titles_of_items(tmp_path):
+    source = read_sources([write_source(tmp_path / "d", FORMATS["recbole"])])
+    assert dict(source.titles.itertuples(index=False)) == {"1": "Alien", "2": "Brazil", "3": "Cube"}
+    assert not len(read_sources([write_source(tmp_path / "t", FORMATS["tsv"])]).titles)
 
 
 # The real catalogues -------------------------------------------------------------------------------------------------
