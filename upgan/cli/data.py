@@ -81,6 +81,38 @@ def prepare(
 
 
 @app.command()
+def check(
+    source: Annotated[
+        list[Path], typer.Argument(help="Folders or files of raw data, or one prepared dataset.", show_default=False)
+    ],
+    format: Annotated[str, typer.Option("--format", help="As for prepare.")] = "auto",
+    labels: Annotated[
+        list[Path] | None, typer.Option("--labels", help="TSV of entity id and name; items' titles are set against it.")
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="Encoding of the raw files. [default: utf-8]", show_default=False)
+    ] = None,
+    min_rating: Annotated[
+        float | None,
+        typer.Option(help="Leave lower ratings out. [default: every rating counts]", show_default=False),
+    ] = None,
+    min_interactions: Annotated[int, typer.Option(min=1, help="The k of the k-core.")] = 5,
+    examples: Annotated[int, typer.Option(min=0, help="Most examples shown for a finding.")] = 5,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the shuffled links.")] = 0,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 where an error was found.")] = False,
+    json: JsonFlag = False,
+) -> None:
+    """Report what is wrong or suspicious, and whether items and entities fit together; writes nothing.
+
+    Exits with 0 whatever was found, unless --strict.
+    """
+    from upgan.cli.check import run_check
+
+    limits = {"min_interactions": min_interactions, "examples": examples, "seed": seed}
+    run_check(source, format, labels or [], encoding, min_rating, limits, strict=strict, json=json)
+
+
+@app.command()
 def describe(
     dataset: Annotated[Path, typer.Argument(help="A prepared dataset.", show_default=False)], json: JsonFlag = False
 ) -> None:

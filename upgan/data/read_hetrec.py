@@ -97,6 +97,7 @@ def _gather_titles(gathered: Gathered, path: Path, domain: Domain, options: Read
     titles = table.frame(_places(table, {"id": "id", "label": domain.title}), 1)
     titles = titles[~titles["label"].isin(["", "\\N"])]
     gathered.files.append(table.file(len(titles)))
+    gathered.titles.append(titles)
     links = gathered.parts[LINKS.name]
     if links:
         titles = entity_labels(pd.concat(links, ignore_index=True), titles)

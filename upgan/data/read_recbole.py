@@ -68,6 +68,7 @@ def read_recbole_files(paths: Sequence[Path], name: str, options: ReadOptions = 
         frame = with_numbers(table, table.frame(places, 1), 1)
         if role is LABELS:
             titles = frame if "label" in frame else None
+            gathered.titles += [] if titles is None else [titles]
             gathered.files.append(table.file(len(frame)))
         else:
             gathered.add(role, frame, table)

@@ -119,6 +119,7 @@ def _gather_links(gathered: Gathered, path: Path, options: ReadOptions) -> None:
     gathered.add(LINKS, frame, table)
     if last == 2:
         titles = frame.rename(columns={"item": "id"})[["id", "label"]]
+        gathered.titles.append(titles)
         gathered.parts[LABELS.name].append(entity_labels(frame, titles[titles["label"] != ""]))
 
 

@@ -187,6 +187,8 @@ class Gathered:
     files: list[SourceFile] = field(default_factory=list)
     dropped: dict[str, int] = field(default_factory=dict)
     reading: dict[str, Any] = field(default_factory=dict)
+    #: id of an item, label: titles from lists of items, which also name the linked entities.
+    titles: list[pd.DataFrame] = field(default_factory=list)
 
     def add(self, role: Role, frame: pd.DataFrame, table: TextTable) -> None:
         """One table, read from its file."""
@@ -224,7 +226,15 @@ def assemble(name: str, format_name: str, gathered: Gathered) -> RawSource:
         files=tuple(gathered.files),
         dropped=dropped,
         reading=gathered.reading,
+        titles=_titles(gathered.titles),
     )
+
+
+def _titles(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """item, title: the last title that a list gives each item."""
+    titles = pd.concat([pd.DataFrame({"id": [], "label": []}, dtype=object), *frames], ignore_index=True).astype(str)
+    titles = titles[titles["label"] != ""].drop_duplicates("id", keep="last", ignore_index=True)
+    return titles[["id", "label"]].set_axis(["item", "title"], axis=1)
 
 
 def entity_labels(links: pd.DataFrame, titles: pd.DataFrame) -> pd.DataFrame:
