@@ -8,21 +8,24 @@ from pathlib import Path
 
 import pandas as pd
 
-from upgan.data import read_recbole, read_tsv, text_tables
+from upgan.data import read_kb4rec, read_recbole, read_tsv, text_tables
 from upgan.data.raw import RawSource
+from upgan.data.read_kb4rec import DumpReading
 from upgan.errors import ConfigError, DataError
 
 #: Formats that can be read.
-READABLE = ("tsv", "recbole")
+READABLE = ("tsv", "recbole", "kb4rec")
 #: Formats that the command line knows by name but that this version cannot read.
-NOT_YET = ("release", "kgat", "hetrec", "kb4rec")
+NOT_YET = ("release", "kgat", "hetrec")
 
 
-def read_sources(paths: Sequence[Path], format: str = "auto", labels: Sequence[Path] = ()) -> RawSource:
+def read_sources(
+    paths: Sequence[Path], format: str = "auto", labels: Sequence[Path] = (), *, dump: DumpReading | None = None
+) -> RawSource:
     """Read one catalogue from folders and files.
 
     ``format``: "auto" (by file names), "tsv" or "recbole". ``labels``: tables id, label; a later one overrides an
-    earlier one and the source's own. Raises ConfigError for an unknown format, DataError for a file that is missing,
+    earlier one and the source's own. ``dump``: how a Freebase dump is read, where there is one. Raises ConfigError for an unknown format, DataError for a file that is missing,
     malformed or not recognised, naming file, line and value.
     """
     if format in NOT_YET:
@@ -36,16 +39,22 @@ def read_sources(paths: Sequence[Path], format: str = "auto", labels: Sequence[P
         if not path.exists():
             raise DataError(f"{path}: no such file or folder")
     chosen = detect_format(sources) if format == "auto" else format
-    source = _read_recbole(sources) if chosen == "recbole" else _read_tsv(sources)
+    if chosen == read_kb4rec.FORMAT:
+        source = read_kb4rec.read_kb4rec(sources, _name(sources), dump)
+    else:
+        source = _read_recbole(sources) if chosen == "recbole" else _read_tsv(sources)
     for path in labels:
         source = _with_labels(source, Path(path))
     return source
 
 
 def detect_format(paths: Sequence[Path]) -> str:
-    """ "recbole" where an atomic file (.kg, .inter, .link) is among the files, otherwise "tsv"."""
+    """ "recbole" where an atomic file (.kg, .inter, .link) is among the files, "kb4rec" where a Freebase dump and links
+    to its topics are, otherwise "tsv"."""
     atomic = {".kg", ".inter", ".link"}
-    return "recbole" if any(file.suffix in atomic for path in paths for file in _files_of(path)) else "tsv"
+    if any(file.suffix in atomic for path in paths for file in _files_of(path)):
+        return "recbole"
+    return read_kb4rec.FORMAT if read_kb4rec.find_files(paths) else "tsv"
 
 
 def _files_of(path: Path) -> list[Path]:

@@ -37,7 +37,7 @@ from upgan.files import write_atomic
 NAMESPACE = "<http://rdf.freebase.com/ns/"
 NAME = "type.object.name"
 #: First parts of properties that describe Freebase's own objects: their types, keys, permissions, images.
-HOUSEKEEPING = ("type", "common", "freebase", "user", "dataworld", "pipeline", "kg", "kp_lw", "key", "en", "m", "g")
+HOUSEKEEPING = ("type", "common", "freebase", "user", "dataworld", "pipeline", "kg", "kp_lw")
 #: Lines per part: what a killed pass loses, and what is held in memory before it is written.
 LINES_PER_PART = 5_000_000
 MALFORMED_SHARE = 0.01

@@ -10,8 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import wait as wait_for
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +19,7 @@ import pandas as pd
 import pyarrow as pa
 
 from upgan.data.freebase import PASS as DUMP_PASS
-from upgan.data.passes import SAY_EVERY, Say, WorkFolder, connect, copy_to, quoted
+from upgan.data.passes import Say, WorkFolder, connect, copy_to, quoted, run_saying
 from upgan.errors import DataError
 
 #: More triples than this do not fit the memory that preparation needs (about 0.5 kB each).
@@ -164,20 +162,7 @@ def _induced(
 
 
 def _run(connection: duckdb.DuckDBPyConnection, query: str, target: Path, what: str, say: Say) -> int:
-    """Write a query's rows to ``target`` in a thread of its own, saying how far it is; an interrupt stops the query."""
-    with ThreadPoolExecutor(1, thread_name_prefix="duckdb") as pool:
-        running = pool.submit(copy_to, connection, query, target)
-        try:
-            waited = 0.0
-            while wait_for([running], SAY_EVERY).not_done:
-                waited += SAY_EVERY
-                share = connection.query_progress() / 100
-                left = f"{share:.0%}, ETA {waited / share * (1 - share):.0f} s" if share > 0 else "started"
-                say(f"{what}: {left}")
-        except BaseException:
-            connection.interrupt()
-            raise
-    return running.result()
+    return run_saying(connection, lambda: copy_to(connection, query, target), what, say)
 
 
 def _parquet(*files: Path) -> str:

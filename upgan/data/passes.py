@@ -12,8 +12,9 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 
@@ -28,6 +29,7 @@ MEMORY = "1GB"
 THREADS = 2
 
 Say = Callable[[str], None]
+Result = TypeVar("Result")
 
 
 class WorkFolder:
@@ -123,6 +125,22 @@ def copy_to(connection: duckdb.DuckDBPyConnection, query: str, path: Path) -> in
     connection.execute(f"COPY ({query}) TO {quoted(building)} (FORMAT parquet, COMPRESSION zstd)")
     building.replace(path)
     return count_rows(connection, f"read_parquet({quoted(path)})")
+
+
+def run_saying(connection: duckdb.DuckDBPyConnection, job: Callable[[], Result], what: str, say: Say) -> Result:
+    """Run ``job``, a query on ``connection``, saying how far it is; an interrupt stops the query."""
+    with ThreadPoolExecutor(1, thread_name_prefix="duckdb") as pool:
+        running = pool.submit(job)
+        began = time.monotonic()
+        try:
+            while wait([running], SAY_EVERY).not_done:
+                share, spent = connection.query_progress() / 100, time.monotonic() - began
+                left = f"{share:.0%}, ETA {duration(spent / share * (1 - share))}" if share > 0 else "started"
+                say(f"{what}: {left}")
+        except BaseException:
+            connection.interrupt()
+            raise
+    return running.result()
 
 
 def count_rows(connection: duckdb.DuckDBPyConnection, table: str) -> int:
