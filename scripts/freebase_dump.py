@@ -46,7 +46,7 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(options.seed)
     items, users = options.items, options.users
-    topics = items + max(options.lines // 20, 1000)
+    topics = items + max(options.lines // 40, 1000)
     _write_links_and_ratings(options.out, items, users, rng)
     words = pa.array([f"word{number}" for number in range(5000)])
     domains = [f"domain{number}" for number in range(60)]

@@ -6,8 +6,10 @@ compressed stream, or that is damaged, is a DataError that says how far it could
 
 from __future__ import annotations
 
+import bz2
 import hashlib
 import os
+import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,6 +24,8 @@ from upgan.errors import DataError
 BLOCK = 8 << 20
 #: A longer line is refused: it would have to be held in memory as a whole.
 LONGEST_LINE = 64 << 20
+#: Text of a file's start that is looked at to tell what it is.
+_HEAD = 1 << 16
 #: First bytes of a file -> the name of its compression.
 _MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd"}
 
@@ -157,14 +161,23 @@ def compression_of(path: Path) -> str | None:
 
 
 def first_lines(path: Path, count: int = 5) -> list[str]:
-    """The first lines of a file, decompressed; fewer where it is shorter. Bytes that are no UTF-8 become "\ufffd"."""
-    with DumpStream(path) as stream:
-        try:
-            data = stream._stream.read(1 << 16)
-        except (OSError, pa.ArrowException) as error:
-            raise DataError(f"{path} cannot be decompressed ({error}); the file is damaged, fetch it again") from error
-    lines: list[str] = data.decode("utf-8-sig", errors="replace").splitlines()
-    return lines[:count]
+    """The first lines of a file, decompressed, as far as its first MiB tells; bytes that are no UTF-8 become U+FFFD.
+
+    Also of a file that is truncated or damaged further on: the pass over it is what says so.
+    """
+    compression = compression_of(path)
+    with _opened(path) as stream:
+        head = stream.read(1 << 20)
+    try:
+        if compression == "gzip":
+            head = zlib.decompressobj(31).decompress(head, _HEAD)
+        elif compression == "bz2":
+            head = bz2.BZ2Decompressor().decompress(head, _HEAD)
+        elif compression == "zstd":
+            head = pa.CompressedInputStream(pa.BufferReader(head), "zstd").read(_HEAD)
+    except (OSError, zlib.error, pa.ArrowException):
+        return []
+    return head[:_HEAD].decode("utf-8-sig", errors="replace").splitlines()[:count]
 
 
 def identity_of(path: Path) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from upgan.data.filters import k_core
 from upgan.data.freebase import HOUSEKEEPING, Tally, manifest_of, read_dump
 from upgan.data.freebase_graph import Subgraph, names_of, search
 from upgan.data.passes import Say, WorkFolder, connect
+from upgan.data.prepare import PrepareSettings
 from upgan.data.rating_stream import RatingFile, Ratings, read_ratings, recognise_ratings
 from upgan.data.raw import RawSource, SourceFile
 from upgan.errors import DataError
@@ -54,6 +55,12 @@ class DumpReading:
     work: Path | None = None
     say: Say | None = None
 
+    @classmethod
+    def of(cls, settings: PrepareSettings, relations: tuple[str, ...], work: Path | None, say: Say | None) -> DumpReading:
+        """The part of the settings of preparation that already counts while a dump is read."""
+        shared = ("min_interactions", "min_rating", "since", "until", "max_hops")
+        return cls(**{name: getattr(settings, name) for name in shared}, relations=relations, work=work, say=say)
+
 
 @dataclass(frozen=True)
 class Kb4RecFiles:
@@ -69,42 +76,46 @@ def find_files(paths: Sequence[Path]) -> Kb4RecFiles | None:
     that was named has none.
     """
     found: dict[str, list[Any]] = {"links": [], "ratings": [], "dump": []}
+    files = {
+        file: path.is_dir()
+        for path in paths
+        for file in (sorted(path.iterdir()) if path.is_dir() else [path])
+        if file.is_file() and not file.name.startswith(".")
+    }
+    heads = {file: [line for line in first_lines(file) if line.strip()] for file in files}
+    if not any(_is_dump(head) for head in heads.values()):
+        return None
     unknown = []
-    for path in paths:
-        listed = sorted(file for file in path.iterdir() if file.is_file()) if path.is_dir() else [path]
-        for file in listed:
-            role, value = _role_of(file) if not file.name.startswith(".") else ("", None)
-            if role:
-                found[role].append(value)
-            elif not path.is_dir():
-                unknown.append(file)
-    if not found["dump"] or not found["links"]:
+    for file, in_folder in files.items():
+        role, value = _role_of(file, heads[file])
+        if role:
+            found[role].append(value)
+        elif not in_folder:
+            unknown.append(file)
+    if not found["links"]:
         return None
     if unknown:
         raise DataError(f"{unknown[0]}: neither links, ratings nor a Freebase dump; needed are {NEEDS}")
-    for role, files in found.items():
-        names = ", ".join(str(getattr(file, "path", file)) for file in files)
-        if len(files) > 1:
-            raise DataError(f"{len(files)} files look like {role}: {names}; name the one to read")
-        if not files:
+    for role, those in found.items():
+        names = ", ".join(str(getattr(file, "path", file)) for file in those)
+        if len(those) > 1:
+            raise DataError(f"{len(those)} files look like {role}: {names}; name the one to read")
+        if not those:
             raise DataError(f"no file of ratings beside {found['dump'][0]}; needed are {NEEDS}")
     return Kb4RecFiles(found["links"][0], found["ratings"][0], found["dump"][0])
 
 
-def _role_of(file: Path) -> tuple[str, Any]:
+def _is_dump(lines: Sequence[str]) -> bool:
+    return any(_DUMP_LINE.match(line) for line in lines)
+
+
+def _role_of(file: Path, lines: Sequence[str]) -> tuple[str, Any]:
     """The role of a file and what stands for it, or "" for a file of another kind."""
-    try:
-        lines = [line for line in first_lines(file) if line.strip()]
-    except DataError:
-        if file.suffix == ".gz" and "freebase" in file.name.lower():
-            return "dump", file  # truncated at its head: the pass over it says so
-        raise
-    if any(_DUMP_LINE.match(line) for line in lines):
+    if _is_dump(lines):
         return "dump", file
-    if lines and any("\t" in line or "," in line or " " in line for line in lines):
-        rows = [re.split(r"[\t, ]+", line.strip()) for line in lines[1:] or lines]
-        if all(len(row) == 2 and _TOPIC.fullmatch(row[1]) for row in rows):
-            return "links", file
+    rows = [re.split(r"[\t, ]+", line.strip()) for line in lines[1:] or lines]
+    if rows and all(len(row) == 2 and _TOPIC.fullmatch(row[1]) for row in rows):
+        return "links", file
     ratings = recognise_ratings(file)
     return ("ratings", ratings) if ratings else ("", None)
 

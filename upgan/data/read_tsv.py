@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from upgan.data.ratings import LEAST_TIME, looks_numeric, rating_numbers, time_numbers
 from upgan.data.raw import RawSource, SourceFile
-from upgan.data.text_tables import TextTable, read_table
+from upgan.data.text_stream import STRICT, ReadOptions
+from upgan.data.text_tables import TextTable, read_table, table_stem
 from upgan.errors import DataError
 
 _SPLIT_NAMES = {
@@ -96,8 +98,9 @@ def read_role(table: TextTable, role: Role) -> pd.DataFrame:
                 f"{table.path}, line {table.lines[0]}: {width} column(s) and no header; a {role.name} file has "
                 f"{least}{needed}: {', '.join(role.columns)}"
             )
-        frame = table.frame({column: place for place, column in enumerate(role.columns)}, 0)
-        return _with_unnamed_numbers(table, frame) if role is INTERACTIONS else frame
+        if role is INTERACTIONS:
+            return unnamed_interactions(table)
+        return table.frame({column: place for place, column in enumerate(role.columns)}, 0)
     missing = [column for column in role.columns if column not in places]
     if missing:
         raise DataError(
@@ -107,6 +110,12 @@ def read_role(table: TextTable, role: Role) -> pd.DataFrame:
     if role is TRIPLES and "split" in first:
         places["split"] = first.index("split")
     places |= _optional_places(first, role, set(places.values()))
+    for place in places.values():
+        if first.count(first[place]) > 1:
+            raise DataError(
+                f"{table.path}, line {table.lines[0]}: the header has {table.row(0)[place]!r} twice; it is not clear "
+                "which of the two columns is meant"
+            )
     frame = table.frame(places, 1)
     if "split" in frame:
         frame["split"] = _checked_splits(table, frame["split"])
@@ -126,14 +135,15 @@ def with_numbers(table: TextTable, frame: pd.DataFrame, first_row: int) -> pd.Da
     return frame
 
 
-def _with_unnamed_numbers(table: TextTable, frame: pd.DataFrame) -> pd.DataFrame:
-    """Without a header the third column is the rating and the fourth the time, if they hold numbers.
+def unnamed_interactions(table: TextTable) -> pd.DataFrame:
+    """user, item of a table without a header; the third column is the rating and the fourth the time, if numbers.
 
     A third column of times alone (all from LEAST_TIME on) is one of times.
     """
+    frame = table.frame({column: place for place, column in enumerate(INTERACTIONS.columns)}, 0)
     found = []
-    for column in table.cells[2:4]:
-        numbers = looks_numeric(pd.Series(column, dtype=object))
+    for column in (cells.to_pandas() for cells in table.cells[2:4]):
+        numbers = looks_numeric(column)
         if numbers is None:
             break
         found.append((column, numbers))
@@ -147,30 +157,51 @@ def _with_unnamed_numbers(table: TextTable, frame: pd.DataFrame) -> pd.DataFrame
 
 def role_of_stem(path: Path) -> Role | None:
     """The role that a file's name tells, or None."""
-    stem = path.stem.lower()
+    stem = table_stem(path)
     return next((role for role in ROLES if stem in role.stems), None)
 
 
-def read_tsv_files(paths: Sequence[Path], name: str) -> RawSource:
+def read_tsv_files(paths: Sequence[Path], name: str, options: ReadOptions = STRICT) -> RawSource:
     """Read a catalogue from text tables; a file whose name tells nothing is taken by its header or column count."""
-    parts: dict[str, list[pd.DataFrame]] = {role.name: [] for role in ROLES}
-    files: list[SourceFile] = []
+    gathered = Gathered()
     for path in paths:
-        table = read_table(path)
-        role = role_of_stem(path) or _role_of_content(table)
-        frame = read_role(table, role)
-        if role is TRIPLES and "split" not in frame:
-            frame["split"] = _SPLIT_NAMES.get(path.stem.lower(), "")
-        parts[role.name].append(frame)
-        files.append(table.file(len(frame)))
-    return assemble(name, "tsv", parts, files)
+        gather_table(gathered, path, options)
+    return assemble(name, "tsv", gathered)
 
 
-def assemble(
-    name: str, format_name: str, parts: Mapping[str, Sequence[pd.DataFrame]], files: Sequence[SourceFile]
-) -> RawSource:
+def gather_table(gathered: Gathered, path: Path, options: ReadOptions = STRICT) -> None:
+    """Read one text table into ``gathered``, by the role that its name, header or column count tells."""
+    table = read_table(path, options=options)
+    role = role_of_stem(path) or _role_of_content(table)
+    frame = read_role(table, role)
+    if role is TRIPLES and "split" not in frame:
+        frame["split"] = _SPLIT_NAMES.get(table_stem(path), "")
+    gathered.add(role, frame, table)
+
+
+@dataclass
+class Gathered:
+    """What a reader has read so far: tables by role, files, what was left out, and how columns were understood."""
+
+    parts: dict[str, list[pd.DataFrame]] = field(default_factory=lambda: {role.name: [] for role in ROLES})
+    files: list[SourceFile] = field(default_factory=list)
+    dropped: dict[str, int] = field(default_factory=dict)
+    reading: dict[str, Any] = field(default_factory=dict)
+
+    def add(self, role: Role, frame: pd.DataFrame, table: TextTable) -> None:
+        """One table, read from its file."""
+        self.parts[role.name].append(frame)
+        self.files.append(table.file(len(frame)))
+        self.drop(f"{table.path.name}: another number of cells than the first row (--skip-bad-lines)", table.skipped)
+
+    def drop(self, reason: str, count: int) -> None:
+        if count:
+            self.dropped[reason] = self.dropped.get(reason, 0) + count
+
+
+def assemble(name: str, format_name: str, gathered: Gathered) -> RawSource:
     """One RawSource of the tables read, by role; a row that stands there again is dropped and counted."""
-    dropped: dict[str, int] = {}
+    parts, dropped = gathered.parts, gathered.dropped
     whole: dict[str, pd.DataFrame] = {"interactions": _interactions(parts["interactions"])}
     for role in (TRIPLES, LINKS, LABELS, KINDS):
         columns = [*role.columns, "split"] if role is TRIPLES else list(role.columns)
@@ -190,9 +221,20 @@ def assemble(
         links=whole["links"] if parts["links"] else None,
         labels=whole["labels"],
         kinds=whole["kinds"],
-        files=tuple(files),
+        files=tuple(gathered.files),
         dropped=dropped,
+        reading=gathered.reading,
     )
+
+
+def entity_labels(links: pd.DataFrame, titles: pd.DataFrame) -> pd.DataFrame:
+    """Titles as labels of the linked entities; of several items of one entity the first in the link file names it.
+
+    ``links``: item, entity; ``titles``: id (of an item), label.
+    """
+    first = links[["item", "entity"]].drop_duplicates("item").drop_duplicates("entity")
+    named = first.merge(titles.drop_duplicates("id"), left_on="item", right_on="id", how="inner")
+    return pd.DataFrame({"id": named["entity"], "label": named["label"]})
 
 
 def _interactions(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:

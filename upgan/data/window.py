@@ -76,5 +76,15 @@ def within_window(source: RawSource, since: str | None, until: str | None) -> tu
     return replace(source, interactions=kept, dropped=dropped), facts
 
 
+def refuse_window_without_times(source: RawSource) -> None:
+    """ConfigError where a window was asked for and no interaction has a timestamp."""
+    known = "timestamp" in source.interactions and source.interactions["timestamp"].notna().any()
+    if not known:
+        raise ConfigError(
+            "--from and --until need interactions with timestamps, and this source has none; leave them out, or give "
+            "interactions with a column timestamp"
+        )
+
+
 def _reason(since: str | None, until: str | None) -> str:
     return f"outside the time window {since or ''}..{until or ''} (from, until)"
