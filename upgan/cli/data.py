@@ -30,7 +30,8 @@ def prepare(
     source: Annotated[list[Path], typer.Argument(help="Folders or files of raw data.", show_default=False)],
     out: Out,
     format: Annotated[
-        str, typer.Option("--format", help="auto (by file names), tsv, recbole, release, kgat, hetrec, ntriples, kb4rec.")
+        str,
+        typer.Option("--format", help="auto, tsv, recbole, release, kgat, hetrec, ntriples or kb4rec."),
     ] = "auto",
     preset: Annotated[
         str | None,
@@ -40,7 +41,8 @@ def prepare(
         ),
     ] = None,
     min_interactions: Annotated[
-        int | None, typer.Option(help="k-core: users and items with fewer are dropped. [default: 5]", show_default=False)
+        int | None,
+        typer.Option(help="k-core: users and items with fewer go. [default: 5]", show_default=False),
     ] = None,
     min_rating: Annotated[
         float | None,

@@ -144,7 +144,9 @@ class DumpStream:
         try:
             data: bytes = ahead.result()
         except (OSError, pa.ArrowException) as error:
-            where = f"read so far: {line:,} whole lines ({offset:,} bytes of text), {self.bytes_read:,} of {self.size:,}"
+            where = (
+                f"read so far: {line:,} whole lines ({offset:,} bytes of text), {self.bytes_read:,} of {self.size:,}"
+            )
             if "runcated" in str(error) or "nexpected end" in str(error):
                 why = "ends in the middle of its compressed data; the download is not complete"
             else:

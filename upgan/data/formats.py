@@ -38,9 +38,9 @@ def read_sources(
 ) -> RawSource:
     """Read one catalogue from folders and files.
 
-    ``format``: "auto" (by file names), "kb4rec" (``dump``: how its dump is read) or a name of READERS. ``labels``: tables id, label; a later one overrides an
-    earlier one and the source's own. Raises ConfigError for an unknown format, DataError for a file that is missing,
-    malformed or not recognised, naming file, line and value.
+    ``format``: "auto" (by file names), "kb4rec" (``dump``: how its dump is read) or a name of READERS. ``labels``:
+    tables id, label; a later one overrides an earlier one and the source's own. Raises ConfigError for an unknown
+    format, DataError for a file that is missing, malformed or not recognised, naming file, line and value.
     """
     allowed = ("auto", *READERS, read_kb4rec.FORMAT)
     if format not in allowed:

@@ -2,8 +2,8 @@
 
 A line is ``subject<TAB>predicate<TAB>object<TAB>.``; addresses stand in angle brackets. Of a line is kept
 
-* a fact: subject and object are topics (``<http://rdf.freebase.com/ns/m.…>`` or ``g.…``) and the predicate is a property
-  of Freebase. Written to ``facts-*.parquet``: head, relation, tail.
+* a fact: subject and object are topics (``<http://rdf.freebase.com/ns/m.…>`` or ``g.…``), and the predicate is a
+  property of Freebase. Written to ``facts-*.parquet``: head, relation, tail.
 * a name: the predicate is ``type.object.name``. Written to ``names-*.parquet``: id, name, language.
 
 Everything else is counted by what it is, and per property: a property that only ends in strings, in addresses of other

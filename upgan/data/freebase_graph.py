@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +29,7 @@ MOST_TRIPLES = 20_000_000
 
 @dataclass(frozen=True, eq=False)
 class Subgraph:
-    """Unique triples (head, relation, tail), how often one stood in the dump again, and topics by hop (0: the seeds)."""
+    """Unique triples (head, relation, tail), repeated lines of them, and topics by hop (0: the seeds)."""
 
     triples: pd.DataFrame
     repeated: int
@@ -105,15 +106,16 @@ def names_of(work: WorkFolder, ids: Sequence[str]) -> pd.DataFrame:
 
 
 def unescaped(literals: pd.Series) -> pd.Series:
-    r"""Strings of N-Triples as text: ``\"``, ``\\``, ``\t``, ``\n``, ``\r``, ``\uXXXX``; white space becomes one blank."""
+    r"""Strings of N-Triples as text: ``\"``, ``\\``, ``\n``, ``\uXXXX`` and the like; white space becomes one blank."""
     named = {"t": " ", "n": " ", "r": " ", "b": " ", "f": " "}
 
-    def one(match: Any) -> str:
+    def one(match: re.Match[str]) -> str:
         code = match.group(1) or match.group(2)
         if code:
             number = int(code, 16)
             return chr(number) if number <= 0x10FFFF and not 0xD800 <= number < 0xE000 else "\ufffd"
-        return named.get(match.group(3), match.group(3))
+        letter: str = match.group(3)
+        return named.get(letter, letter)
 
     text = literals.astype(str).str.replace(r"\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|(.))", one, regex=True)
     result: pd.Series = text.str.replace(r"\s+", " ", regex=True).str.strip()
@@ -167,5 +169,3 @@ def _run(connection: duckdb.DuckDBPyConnection, query: str, target: Path, what: 
 
 def _parquet(*files: Path) -> str:
     return f"read_parquet([{', '.join(quoted(file) for file in files)}])"
-
-

@@ -61,6 +61,9 @@ class WorkFolder:
         if entry is not None and entry["key"] == key and self.folder_of(name).is_dir():
             state: dict[str, Any] = entry["state"]
             return state
+        # First the journal: whatever happens now, it never speaks of files that are gone.
+        if self._journal["passes"].pop(name, None) is not None:
+            write_json(self.journal_file, self._journal)
         shutil.rmtree(self.folder_of(name), ignore_errors=True)
         self.folder_of(name).mkdir()
         return None
@@ -79,9 +82,9 @@ class WorkFolder:
                 try:
                     fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except OSError as error:
-                    raise UpganError(f"another run is working in {self.path}; wait for it, or give another --work") from (
-                        error
-                    )
+                    raise UpganError(
+                        f"another run works in {self.path}; wait for it, or give another --work"
+                    ) from error
             yield
 
 
@@ -105,7 +108,9 @@ class PassProgress:
         rate = (lines - self._first_lines) / max(spent, 1e-9)
         left = duration(spent / done * (self._size - bytes_read)) if done > 0 else "not known yet"
         share = bytes_read / max(self._size, 1)
-        self._say(f"{self._what}: {share:.1%} of {size_text(self._size)}, {lines:,} lines, {rate:,.0f} lines/s, ETA {left}")
+        self._say(
+            f"{self._what}: {share:.1%} of {size_text(self._size)}, {lines:,} lines, {rate:,.0f} lines/s, ETA {left}"
+        )
 
 
 def connect(work: Path) -> duckdb.DuckDBPyConnection:

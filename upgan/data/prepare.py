@@ -2,10 +2,10 @@
 
 The steps, in this order; every one is counted in the manifest.
 
-1. Interactions outside the time window (``since`` to ``until``, both inclusive, UTC) are dropped, where it is given; one
+1. Interactions outside the time window (``since`` to ``until``, inclusive, UTC) are dropped, where it is given; one
    without a timestamp stays. Interactions rated below ``min_rating`` are dropped, where it is given; otherwise every
-   interaction counts, whatever its rating. Repeated rows are dropped. Items become the entities they are linked to: the
-   first link of an item in file order counts, items of one entity become one node, items without a link and their
+   interaction counts, whatever its rating. Repeated rows are dropped. Items become the entities they are linked to:
+   the first link of an item in file order counts, items of one entity become one node, items without a link and their
    interactions are dropped.
 2. k-core: users and items with fewer than ``min_interactions`` interactions are dropped, until none is left. Items
    need not stand in the graph for this step.

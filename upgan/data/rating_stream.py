@@ -136,7 +136,9 @@ def _result(
     min_rating: float | None,
     window: tuple[str | None, str | None],
 ) -> Ratings:
-    counts = {why: int(count) for why, count in connection.execute("SELECT why, sum(times) FROM kept GROUP BY why").fetchall()}
+    counts = {
+        why: int(count) for why, count in connection.execute("SELECT why, sum(times) FROM kept GROUP BY why").fetchall()
+    }
     for column in ("rating", "timestamp"):
         if counts.get(f"bad {column}"):
             _refuse_value(connection, file, column, counts[f"bad {column}"])
@@ -156,7 +158,7 @@ def _result(
         raise DataError(f"{file.path}: no interaction is left of {rows:,} rows ({outcome or 'none'})")
     columns = ["user", "item"] + ["rating"] * rated + ["timestamp"] * timed
     chosen = ", ".join(f'"{name}"' for name in columns)
-    frame = connection.execute(f'SELECT {chosen} FROM kept WHERE why = \'\' ORDER BY "user", item').df()
+    frame = connection.execute(f"SELECT {chosen} FROM kept WHERE why = '' ORDER BY \"user\", item").df()
     frame = frame.astype({"user": str, "item": str})
     dropped = {f"interactions: {text}": counts.get(why, 0) for why, text in _reasons(window, min_rating).items()}
     dropped["interactions: row of another width, or not UTF-8"] = len(rejects)
@@ -201,7 +203,14 @@ def _header(cells: list[str]) -> tuple[str, ...] | None:
     known = {**INTERACTIONS.aliases, **INTERACTIONS.optional}
     extra = {"item": "track_id trackid track asin book movie song_id", "user": "reviewerid listener"}
     names = [
-        next((column for column, words in known.items() if cell.casefold() in f"{words} {extra.get(column, '')}".split()), cell)
+        next(
+            (
+                column
+                for column, words in known.items()
+                if cell.casefold() in f"{words} {extra.get(column, '')}".split()
+            ),
+            cell,
+        )
         for cell in cells
     ]
     if names.count("user") != 1 or names.count("item") != 1 or len(set(names)) < len(names):

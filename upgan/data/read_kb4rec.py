@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,9 @@ class DumpReading:
     say: Say | None = None
 
     @classmethod
-    def of(cls, settings: PrepareSettings, relations: tuple[str, ...], work: Path | None, say: Say | None) -> DumpReading:
+    def of(
+        cls, settings: PrepareSettings, relations: tuple[str, ...], work: Path | None, say: Say | None
+    ) -> DumpReading:
         """The part of the settings of preparation that already counts while a dump is read."""
         shared = ("min_interactions", "min_rating", "since", "until", "max_hops")
         return cls(**{name: getattr(settings, name) for name in shared}, relations=relations, work=work, say=say)
@@ -249,9 +251,3 @@ def _assembled(
         dropped={reason: count for reason, count in dropped.items() if count},
         reading=reading,
     )
-
-
-def with_labels(source: RawSource, labels: pd.DataFrame, file: SourceFile) -> RawSource:
-    """``labels`` (id, label) for the ids that have none in ``source``."""
-    new = labels[~labels["id"].isin(source.labels["id"])]
-    return replace(source, labels=pd.concat([source.labels, new], ignore_index=True), files=(*source.files, file))

@@ -15,7 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as csv
 
-_STATEMENT = re.compile(r"\s*(<[^<>\s]+>|_:\S+)\s+(<[^<>\s]+>)\s+(<[^<>\s]*>|_:\S+|\"(?:.*)\"\S*|[^\s\"<]\S*)\s*\.\s*", re.S)
+_STATEMENT = re.compile(
+    r"\s*(<[^<>\s]+>|_:\S+)\s+(<[^<>\s]+>)\s+(<[^<>\s]*>|_:\S+|\"(?:.*)\"\S*|[^\s\"<]\S*)\s*\.\s*", re.S
+)
 _CELLS = ("subject", "predicate", "object", "stop")
 
 
@@ -101,4 +103,3 @@ def _rows_as_text(columns: list[pa.Array], wrong: np.ndarray, skipped: list[int]
 
 def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
     return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays([pa.array([], pa.binary()), *column.chunks])
-
