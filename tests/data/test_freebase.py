@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from upgan.data import dump_stream, freebase
+from upgan.data import dump_stream, freebase, freebase_graph
 from upgan.data.dump_stream import DumpStream, identity_of
 from upgan.data.freebase import read_dump
 from upgan.data.freebase_graph import search, unescaped
@@ -136,7 +136,7 @@ def test_a_line_without_end_does_not_fill_the_memory(tmp_path, monkeypatch):
 KILL = """
 import os, signal, sys
 from pathlib import Path
-from upgan.data import dump_stream, freebase
+from upgan.data import dump_stream, freebase, freebase_graph
 from upgan.data.passes import WorkFolder
 dump_stream.BLOCK, freebase.LINES_PER_PART = 1 << 14, 900
 def die(tally):
@@ -246,6 +246,16 @@ def test_a_search_killed_between_hops_goes_on_with_the_next(tmp_path, monkeypatc
     assert again.triples.equals(whole.triples)
     assert again.hops == whole.hops
     assert (work.folder_of(name) / "hop-2.parquet").stat().st_mtime_ns == before
+
+
+def test_a_sub_graph_that_preparation_cannot_hold_is_refused(tmp_path, monkeypatch):
+    dump = tmp_path / "dump.gz"
+    random_dump(dump)
+    work = WorkFolder(tmp_path / "work")
+    read_dump(dump, work, quiet)
+    monkeypatch.setattr(freebase_graph, "BYTES_PER_TRIPLE", 1 << 40)
+    with pytest.raises(DataError, match=r"within 4 hops of the 1 linked.*--relations film"):
+        search(work, identity_of(dump), ["m.0t3"], (), 4, quiet)
 
 
 def test_escapes_of_names():

@@ -11,6 +11,8 @@ import pandas as pd
 import pytest
 
 from upgan.cli.main import run as run_command
+from upgan.data import dump_stream, wikidata
+from upgan.data.passes import WorkFolder
 from upgan.data.raw import RawSource
 from upgan.data.wikidata import with_wikidata_labels
 from upgan.data.window import seconds_of, within_window
@@ -89,6 +91,34 @@ def test_topics_without_a_name_get_the_english_label_of_the_lowest_item(tmp_path
     assert any("read before" in text for text in said)
     assert named.files[-1].name == name
     assert named.files[-1].rows in (7, 11)
+
+
+def test_a_pass_that_was_cut_off_goes_on_behind_its_last_part(tmp_path, monkeypatch):
+    monkeypatch.setattr(wikidata, "ROWS_PER_PART", 1)
+    monkeypatch.setattr(dump_stream, "BLOCK", 64)
+    path = tmp_path / "truthy.nt.gz"
+    path.write_bytes(gzip.compress(STATEMENTS.encode()))
+    work = WorkFolder(tmp_path / "work")
+    parts = []
+
+    def stop(block, dump):
+        parts.append(block.first_line)
+        if len(parts) == 4:
+            raise KeyboardInterrupt
+        return read(block, dump)
+
+    read = wikidata._statement_rows
+    monkeypatch.setattr(wikidata, "_statement_rows", stop)
+    with pytest.raises(KeyboardInterrupt):
+        wikidata.read_wikidata(path, work, lambda text: None)
+    monkeypatch.setattr(wikidata, "_statement_rows", read)
+    said: list[str] = []
+    state = wikidata.read_wikidata(path, WorkFolder(tmp_path / "work"), said.append)
+    assert "going on behind line" in said[0]
+    assert state["lines"] == 11
+    files = sorted(work.folder_of("wikidata").glob("*.parquet"))
+    found = pd.concat([pd.read_parquet(file) for file in files])
+    assert found["item"].tolist() == ["Q9", "Q9", "Q10", "Q10", "Q11", "Q12", "Q13", "Q13"]
 
 
 @pytest.mark.parametrize(

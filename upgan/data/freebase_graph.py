@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,11 +21,12 @@ import pandas as pd
 import pyarrow as pa
 
 from upgan.data.freebase import PASS as DUMP_PASS
-from upgan.data.passes import Say, WorkFolder, connect, copy_to, quoted, run_saying
+from upgan.data.passes import Say, WorkFolder, connect, copy_to, quoted, run_saying, size_text
 from upgan.errors import DataError
 
-#: More triples than this do not fit the memory that preparation needs (about 0.5 kB each).
-MOST_TRIPLES = 20_000_000
+#: Memory that preparation needs per triple of the sub-graph, measured on nine million of them. The dump itself never
+#: has to fit: this is about what is left of it.
+BYTES_PER_TRIPLE = 800
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,17 +74,23 @@ def search(
             work.record(name, {"dump": dump}, state)
         counts = state["triples"][str(max_hops)]
         say(f"sub-graph: {counts['kept']:,} triples")
-        if counts["kept"] > MOST_TRIPLES:
-            raise DataError(
-                f"{counts['kept']:,} triples lie within {max_hops} hops of the {len(ids):,} linked topics, more than "
-                f"the {MOST_TRIPLES:,} that preparation holds in memory; walk fewer properties (--relations film, for "
-                "example) or fewer hops (--max-hops). What was read from the dump is kept"
-            )
+        _refuse_too_many(counts["kept"], len(ids), max_hops)
         triples = connection.execute(f"SELECT head, relation, tail FROM {_parquet(file)} ORDER BY ALL").df()
     finally:
         connection.close()
     hops = {hop: int(state["hops"][str(hop)]) for hop in range(max_hops + 1)}
     return Subgraph(triples.astype(str), counts["all"] - counts["kept"], hops, absent)
+
+
+def _refuse_too_many(triples: int, seeds: int, max_hops: int) -> None:
+    """DataError where the sub-graph cannot be prepared in the memory of this machine."""
+    needed, there = triples * BYTES_PER_TRIPLE, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > there:
+        raise DataError(
+            f"{triples:,} triples lie within {max_hops} hops of the {seeds:,} linked topics; preparing them needs about "
+            f"{size_text(needed)} of memory, and this machine has {size_text(there)}. Walk fewer properties "
+            "(--relations film, for example) or fewer hops (--max-hops); what was read from the dump is kept"
+        )
 
 
 def names_of(work: WorkFolder, ids: Sequence[str]) -> pd.DataFrame:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -57,31 +56,32 @@ def with_wikidata_labels(source: RawSource, dump: Path, work: Path, say: Say) ->
 def read_wikidata(dump: Path, work: WorkFolder, say: Say) -> dict[str, Any]:
     """Pass over the dump, unless the work folder has its result; what it holds lies in parts in the folder."""
     key = identity_of(dump)
-    state = work.state(PASS, key) or {"finished": False}
+    state = work.state(PASS, key) or {"finished": False, "lines": 0, "offset": 0, "parts": 0}
     if state["finished"]:
         say(f"{dump.name}: {state['lines']:,} lines, read before (kept in {work.path})")
         return state
-    folder, parts, lines = work.folder_of(PASS), 0, 0
-    rows: list[pa.Table] = []
+    rows: list[pa.Table] = [_SCHEMA.empty_table()]
+
+    def write_part(lines: int, offset: int) -> None:
+        _write(work.folder_of(PASS) / f"part-{state['parts']:05d}.parquet", rows)
+        state.update(parts=state["parts"] + 1, lines=lines, offset=offset)
+        work.record(PASS, key, state)
+
+    of_block = _json_rows if _is_json(dump) else _statement_rows
     with DumpStream(dump) as stream:
-        of_block = _json_rows if _is_json(dump) else _statement_rows
+        if state["offset"]:
+            say(f"{dump.name}: going on behind line {state['lines']:,}; what is before it is only decompressed")
         progress = PassProgress(f"reading {dump.name}", stream.size, say)
-        for table, block in _tables(stream, of_block):
-            lines += block.lines
-            rows.append(table)
+        lines, offset = state["lines"], state["offset"]
+        for block in stream.blocks(offset, lines):
+            rows.append(of_block(block, dump))
+            lines, offset = lines + block.lines, block.end
             progress(stream.bytes_read, lines)
             if sum(map(len, rows)) >= ROWS_PER_PART:
-                _write(folder / f"part-{parts:05d}.parquet", rows)
-                parts += 1
-        _write(folder / f"part-{parts:05d}.parquet", [*rows, _SCHEMA.empty_table()])
-        state = {"finished": True, "lines": lines, "sha256": stream.sha256()}
-    work.record(PASS, key, state)
+                write_part(lines, offset)
+        state.update(finished=True, sha256=stream.sha256())
+        write_part(lines, offset)
     return state
-
-
-def _tables(stream: DumpStream, of_block: Any) -> Iterator[tuple[pa.Table, Block]]:
-    for block in stream.blocks():
-        yield of_block(block, stream.path), block
 
 
 def _is_json(dump: Path) -> bool:
@@ -160,4 +160,4 @@ def _with_labels(source: RawSource, labels: pd.DataFrame, file: SourceFile) -> R
 def _write(path: Path, rows: list[pa.Table]) -> None:
     table = pa.concat_tables(rows)
     write_atomic(path, lambda temporary: pq.write_table(table, temporary, compression="zstd"))
-    rows.clear()
+    rows[:] = [_SCHEMA.empty_table()]
