@@ -128,9 +128,11 @@ def test_kgat_without_lists_keeps_the_numbers(tmp_path):
 
 
 def test_hetrec_titles_are_those_of_the_linked_entities(tmp_path):
-    latin = {**HETREC, "artists.dat": HETREC["artists.dat"].encode("latin-1")}
-    for folder, files in (("utf8", HETREC), ("latin1", latin)):
-        source = read_sources([write_source(tmp_path / folder, files)])
+    latin: dict[str, str | bytes] = {**HETREC, "artists.dat": HETREC["artists.dat"].encode("latin-1")}
+    write_source(tmp_path / "utf8", HETREC)
+    write_source(tmp_path / "latin1", latin)
+    for folder in ("utf8", "latin1"):
+        source = read_sources([tmp_path / folder])
         assert chosen(source) == [("2", "51"), ("2", "52"), ("4", "52"), ("4", "53")]
         assert source.interactions["rating"].tolist() == [13883, 11690, 300, 20]
         assert labels(source) == {"m1": "Duran Duran", "m2": "Morcheeba", "m3": "Björk"}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 import re
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 
 from upgan.data.detect import detect_format
 from upgan.data.formats import read_sources
+from upgan.data.text_tables import read_table
 from upgan.errors import ConfigError, DataError
 
 TRIPLES = "b1\tby\ta1\nb2\tby\ta1\nb2\tgenre\tg1\n"
@@ -75,6 +78,25 @@ def test_a_quotation_mark_is_data_in_tsv_and_quotes_in_csv(tmp_path):
         ['Smith, "J"', "wrote", "two\nlines"],
         ["b", "by", "c"],
     ]
+
+
+@given(st.text(alphabet='ab," \n', max_size=40))
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_csv_is_what_the_standard_library_reads(tmp_path, text):
+    path = tmp_path / "x.csv"
+    # Two cells at least, because a row of one empty cell is a blank line.
+    text = "x," + text.replace("\n", "\nx,")
+    path.write_text(text)
+    try:
+        rows = list(csv.reader(io.StringIO(text), strict=True))
+    except csv.Error:
+        rows = []
+    if not rows or len({len(row) for row in rows}) > 1:
+        with pytest.raises(DataError):
+            read_table(path)
+    else:
+        table = read_table(path, ",")
+        assert [table.row(place) for place in range(len(rows))] == [[cell.strip() for cell in row] for row in rows]
 
 
 @given(

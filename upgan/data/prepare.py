@@ -32,10 +32,10 @@ import pandas as pd
 
 from upgan.data.dataset import KGDataset, check_replaceable, write_dataset
 from upgan.data.filters import bfs_hops, k_core, min_triples
-from upgan.data.lookup import readable_labels, readable_relations
 from upgan.data.numbering import Catalogue, number_source
 from upgan.data.ratings import rated_at_least
 from upgan.data.raw import RawSource
+from upgan.data.readable import readable_labels, readable_relations
 from upgan.data.relations import RelationReport, compare_relations, partner_classes
 from upgan.data.split import OPEN, answers_in_training, draw_split, units_of, unseen_in_training
 from upgan.data.tables import SPLITS

@@ -6,10 +6,8 @@ count for nothing. Errors name the file, the 1-based line and the value.
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from upgan.data.quoted_csv import has_quotes, quoted_rows, rows_over_lines
 from upgan.data.raw import SourceFile
 from upgan.data.text_stream import STRICT, LineBlock, ReadOptions, TextStream, refuse_carriage_returns
 from upgan.errors import DataError
@@ -30,8 +29,8 @@ EXTENSIONS: dict[str, tuple[str, ...]] = {
 _BETWEEN = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "bars", " ": "spaces"}
 #: Columns in which a cell may be empty; in all others a row needs a value.
 _MAY_BE_EMPTY = {"label", "kind", "split", "rating", "timestamp"}
-#: Lines that a separator is told by, and rows of quoted CSV that are held as Python lists at a time.
-_SAMPLE, _ROWS = 200, 50_000
+#: Lines that a separator is told by.
+_SAMPLE = 200
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,10 +87,12 @@ def read_table(path: Path, separator: str | None = None, options: ReadOptions = 
     for block in stream.blocks():
         if separator is None:
             separator = _separator(path, block.lines)
-        if separator == "," and _has_quotes(block):
-            return _read_quoted(path, options)
         refuse_carriage_returns(path, block.lines, block.first)
-        parts.add(*_cells(block, separator))
+        lines, numbers = _filled(block)
+        rows = _rows(path, lines, separator)
+        if rows is None:
+            return _read_over_lines(path, options, separator)
+        parts.add(rows, numbers, separator)
     return parts.table(stream.sha256, separator or "\t")
 
 
@@ -135,14 +136,29 @@ class _Parts:
         return TextTable(self.path, sha256, columns, np.concatenate(self.lines), separator, self.skipped)
 
 
-def _cells(block: LineBlock, separator: str) -> tuple[pa.Array, np.ndarray, str]:
-    """Lines with something on them, taken apart, and their numbers int64."""
+def _filled(block: LineBlock) -> tuple[pa.Array, np.ndarray]:
+    """The lines with something on them, and their numbers int64."""
     filled = pc.not_equal(pc.utf8_trim(block.lines, " "), "")
-    lines = np.flatnonzero(filled.to_numpy(zero_copy_only=False)).astype(np.int64) + block.first
-    rows = block.lines.filter(filled)
+    numbers = np.flatnonzero(filled.to_numpy(zero_copy_only=False)).astype(np.int64) + block.first
+    return block.lines.filter(filled), numbers
+
+
+def _rows(path: Path, lines: pa.Array, separator: str) -> pa.Array | None:
+    """Lines as lists of cells; None where a quoted cell of a .csv file may run over several lines."""
     if separator == " ":
-        return pc.utf8_split_whitespace(pc.utf8_trim_whitespace(rows)), lines, separator
-    return pc.split_pattern(rows, separator), lines, separator
+        return pc.utf8_split_whitespace(pc.utf8_trim_whitespace(lines))
+    if table_suffix(path) == ".csv" and has_quotes(lines):
+        return quoted_rows(lines, separator)
+    return pc.split_pattern(lines, separator)
+
+
+def _read_over_lines(path: Path, options: ReadOptions, separator: str) -> TextTable:
+    """A .csv file with quoted cells that run over several lines."""
+    stream = TextStream(path, options.encoding)
+    parts = _Parts(path, options.skip_bad_lines)
+    for rows, numbers in rows_over_lines(path, stream, separator):
+        parts.add(rows, numbers, separator)
+    return parts.table(stream.sha256, separator)
 
 
 def _separator(path: Path, lines: pa.Array) -> str:
@@ -150,11 +166,12 @@ def _separator(path: Path, lines: pa.Array) -> str:
     allowed = EXTENSIONS.get(table_suffix(path), ("\t",))
     sample = lines.slice(0, _SAMPLE)
     sample = sample.filter(pc.not_equal(pc.utf8_trim_whitespace(sample), ""))
+    if table_suffix(path) == ".csv":
+        # A separator inside quotation marks separates nothing.
+        sample = pc.replace_substring_regex(sample, r'"[^"]*"', "")
     if not len(sample):
         return allowed[0]
     for separator in allowed:
-        if separator == "," and pc.any(pc.match_substring(sample, '"')).as_py():
-            return separator
         trimmed = pc.utf8_trim_whitespace(sample) if separator == " " else sample
         counts = (
             pc.count_substring_regex(trimmed, r"\s+") if separator == " " else pc.count_substring(sample, separator)
@@ -166,40 +183,3 @@ def _separator(path: Path, lines: pa.Array) -> str:
         if separator == allowed[0] and least > 0:
             return separator
     return allowed[0]
-
-
-def _has_quotes(block: LineBlock) -> bool:
-    return bool(pc.any(pc.match_substring(block.lines, '"')).as_py())
-
-
-def _read_quoted(path: Path, options: ReadOptions) -> TextTable:
-    """CSV with quotation marks, by the standard library's reader; a quoted cell may run over several lines."""
-    stream = TextStream(path, options.encoding)
-    parts = _Parts(path, options.skip_bad_lines)
-    for rows, lines in _quoted_rows(path, stream):
-        parts.add(pa.array(rows, type=pa.list_(pa.large_string())), lines, ",")
-    return parts.table(stream.sha256, ",")
-
-
-def _quoted_rows(path: Path, stream: TextStream) -> Iterator[tuple[list[list[str]], np.ndarray]]:
-    """Filled rows and the line each began on, some thousands at a time."""
-    text = (f"{line}\n" for block in stream.blocks() for line in block.lines.to_pylist())
-    reader = csv.reader(text, strict=True)
-    start = 1
-
-    def numbered() -> Iterator[tuple[int, list[str]]]:
-        nonlocal start
-        for row in reader:
-            yield start, row
-            start = reader.line_num + 1
-
-    rows = numbered()
-    try:
-        while batch := list(islice(rows, _ROWS)):
-            filled = [(line, row) for line, row in batch if len(row) > 1 or (row and row[0].strip(" "))]
-            yield [row for _, row in filled], np.array([line for line, _ in filled], dtype=np.int64)
-    except csv.Error as error:
-        raise DataError(
-            f"{path}, line {start}: not standard CSV ({error}); a quotation mark inside a quoted cell is "
-            "written twice, and every opened one is closed"
-        ) from error
