@@ -243,7 +243,7 @@ def test_a_search_killed_between_hops_goes_on_with_the_next(tmp_path, monkeypatc
         (work.folder_of(name) / file).write_bytes(b"half")
     before = (work.folder_of(name) / "hop-2.parquet").stat().st_mtime_ns
     again = search(WorkFolder(tmp_path / "work"), identity_of(dump), ["m.0t3"], (), 4, quiet)
-    assert again.triples.equals(whole.triples)
+    assert set(map(tuple, again.triples.to_numpy())) == set(map(tuple, whole.triples.to_numpy()))
     assert again.hops == whole.hops
     assert (work.folder_of(name) / "hop-2.parquet").stat().st_mtime_ns == before
 

@@ -19,6 +19,7 @@ from typing import Any
 import duckdb
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from upgan.data.freebase import PASS as DUMP_PASS
 from upgan.data.passes import Say, WorkFolder, connect, copy_to, quoted, run_saying, size_text
@@ -75,20 +76,23 @@ def search(
         counts = state["triples"][str(max_hops)]
         say(f"sub-graph: {counts['kept']:,} triples")
         _refuse_too_many(counts["kept"], len(ids), max_hops)
-        triples = connection.execute(f"SELECT head, relation, tail FROM {_parquet(file)} ORDER BY ALL").df()
     finally:
         connection.close()
+    # Read after the connection has given its memory back; the order does not matter, preparation sorts.
+    triples = pq.read_table(file, columns=["head", "relation", "tail"]).to_pandas()
     hops = {hop: int(state["hops"][str(hop)]) for hop in range(max_hops + 1)}
-    return Subgraph(triples.astype(str), counts["all"] - counts["kept"], hops, absent)
+    return Subgraph(triples, counts["all"] - counts["kept"], hops, absent)
 
 
 def _refuse_too_many(triples: int, seeds: int, max_hops: int) -> None:
     """DataError where the sub-graph cannot be prepared in the memory of this machine."""
+    if not hasattr(os, "sysconf"):  # Windows does not tell
+        return
     needed, there = triples * BYTES_PER_TRIPLE, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if needed > there:
         raise DataError(
-            f"{triples:,} triples lie within {max_hops} hops of the {seeds:,} linked topics; preparing them needs about "
-            f"{size_text(needed)} of memory, and this machine has {size_text(there)}. Walk fewer properties "
+            f"{triples:,} triples lie within {max_hops} hops of the {seeds:,} linked topics; preparing them needs "
+            f"about {size_text(needed)} of memory, and this machine has {size_text(there)}. Walk fewer properties "
             "(--relations film, for example) or fewer hops (--max-hops); what was read from the dump is kept"
         )
 
