@@ -10,7 +10,7 @@ import bz2
 import hashlib
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,9 +102,12 @@ class DumpStream:
             pass
         return self._file.digest.hexdigest()
 
-    def blocks(self, skip: int = 0, skipped_lines: int = 0) -> Iterator[Block]:
+    def blocks(
+        self, skip: int = 0, skipped_lines: int = 0, on_skip: Callable[[int], None] | None = None
+    ) -> Iterator[Block]:
         """Blocks of whole lines from byte ``skip`` of the text on, which must be the start of a line.
 
+        ``skipped_lines`` lie before it; ``on_skip`` is told the offset while the text before it is passed over.
         Raises DataError where the compressed data end early or are damaged, and for a line that is too long.
         """
         offset, line, rest = 0, skipped_lines, b""
@@ -117,6 +120,8 @@ class DumpStream:
                 ahead = reader.submit(self._read)
                 if offset + len(data) <= skip:
                     offset += len(data)
+                    if on_skip:
+                        on_skip(offset)
                     continue
                 if offset < skip:
                     data, offset = data[skip - offset :], skip

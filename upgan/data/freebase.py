@@ -29,7 +29,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from upgan.data.dump_stream import Block, DumpStream, identity_of
-from upgan.data.passes import PassProgress, Say, WorkFolder
+from upgan.data.passes import PassProgress, Say, WorkFolder, skip_progress
 from upgan.data.statements import Statements, split_statements
 from upgan.errors import DataError
 from upgan.files import write_atomic
@@ -131,7 +131,8 @@ def read_dump(dump: Path, work: WorkFolder, say: Say, on_part: Callable[[Tally],
         if tally.offset:
             say(f"{dump.name}: going on behind line {tally.lines:,}; what is before it is only decompressed")
         progress = PassProgress(f"reading {dump.name}", stream.size, say)
-        for block in stream.blocks(tally.offset, tally.lines):
+        skipping = skip_progress(dump.name, tally.offset, say)
+        for block in stream.blocks(tally.offset, tally.lines, skipping):
             fact, name = _read_block(block, dump, tally)
             facts.append(fact)
             names.append(name)

@@ -113,6 +113,21 @@ class PassProgress:
         )
 
 
+def skip_progress(what: str, skip: int, say: Say) -> Callable[[int], None]:
+    """Says how far a resumed pass is in decompressing the ``skip`` bytes of text that it need not parse again."""
+    began = said = time.monotonic()
+
+    def at(offset: int) -> None:
+        nonlocal said
+        now = time.monotonic()
+        if now - said >= SAY_EVERY and offset:
+            said = now
+            left = duration((now - began) / offset * max(skip - offset, 0))
+            say(f"{what}: passing over what was read before, {min(offset / skip, 1):.1%}, ETA {left}")
+
+    return at
+
+
 def connect(work: Path) -> duckdb.DuckDBPyConnection:
     """A DuckDB connection that keeps to MEMORY and spills to ``work``."""
     connection = duckdb.connect()

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from upgan.data.dump_stream import Block, DumpStream, first_lines, identity_of
 from upgan.data.freebase_graph import unescaped
-from upgan.data.passes import PassProgress, Say, WorkFolder, connect, quoted
+from upgan.data.passes import PassProgress, Say, WorkFolder, connect, quoted, skip_progress
 from upgan.data.raw import RawSource, SourceFile
 from upgan.errors import DataError
 from upgan.files import write_atomic
@@ -73,7 +73,7 @@ def read_wikidata(dump: Path, work: WorkFolder, say: Say) -> dict[str, Any]:
             say(f"{dump.name}: going on behind line {state['lines']:,}; what is before it is only decompressed")
         progress = PassProgress(f"reading {dump.name}", stream.size, say)
         lines, offset = state["lines"], state["offset"]
-        for block in stream.blocks(offset, lines):
+        for block in stream.blocks(offset, lines, skip_progress(dump.name, offset, say)):
             rows.append(of_block(block, dump))
             lines, offset = lines + block.lines, block.end
             progress(stream.bytes_read, lines)
