@@ -21,7 +21,7 @@ import pyarrow as pa
 from upgan.errors import DataError
 
 #: Bytes of text that are read at once; a block is this much and the rest of its last line.
-BLOCK = 8 << 20
+BLOCK = 24 << 20
 #: A longer line is refused: it would have to be held in memory as a whole.
 LONGEST_LINE = 64 << 20
 #: Text of a file's start that is looked at to tell what it is.

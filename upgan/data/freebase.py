@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ EXAMPLES = 5
 PASS = "freebase"
 OTHER_NAMESPACES = "(not Freebase's)"
 
-FACT, NAMED, LITERAL, ELSEWHERE, SCHEMA, NO_TOPIC, KEPT_HOUSE, FOREIGN = range(8)
+FACT, NAMED, LITERAL, ELSEWHERE, SCHEMA, NO_TOPIC, HOUSE, FOREIGN = range(8)
 #: What a line is, in the order of the codes above.
 KINDS = (
     "facts between two topics",
@@ -162,29 +163,27 @@ def _read_block(block: Block, dump: Path, tally: Tally) -> tuple[pa.Table, pa.Ta
     encoded = pc.dictionary_encode(found.predicates)
     codes = encoded.indices.to_numpy(zero_copy_only=False)
     properties = [_property(value) for value in encoded.dictionary.to_pylist()]
-    kinds = _kinds(found, codes, properties)
+    kinds = _kinds(found, np.array([kind for _, kind in properties], dtype=np.int64)[codes])
     table = np.bincount(codes * len(KINDS) + kinds, minlength=len(properties) * len(KINDS)).reshape(-1, len(KINDS))
-    for name, row in zip(properties, table.tolist(), strict=True):
+    for (name, kind), row in zip(properties, table.tolist(), strict=True):
         # The hundreds of thousands of properties that users made, and foreign ones, are counted together.
-        name = OTHER_NAMESPACES if name.startswith("<") else "user.*" if name.startswith("user.") else name
+        name = OTHER_NAMESPACES if kind == FOREIGN else "user.*" if name.startswith("user.") else name
         before = tally.properties.get(name)
         tally.properties[name] = [a + b for a, b in zip(before, row, strict=True)] if before else row
-    relation = pa.DictionaryArray.from_arrays(encoded.indices, pa.array(properties, pa.string()))
+    relation = pa.DictionaryArray.from_arrays(encoded.indices, pa.array([name for name, _ in properties], pa.string()))
     return _facts(found, relation, kinds == FACT), _names(found, kinds == NAMED)
 
 
-def _kinds(found: Statements, codes: np.ndarray, properties: list[str]) -> np.ndarray:
-    """The kind of each statement, int64 (N,)."""
-    foreign = np.array([name.startswith("<") for name in properties], dtype=bool)[codes]
-    naming = np.array([name == NAME for name in properties], dtype=bool)[codes]
-    house = np.array([name.split(".")[0] in HOUSEKEEPING for name in properties], dtype=bool)[codes]
+def _kinds(found: Statements, by_property: np.ndarray) -> np.ndarray:
+    """The kind of each statement, int64 (N,), from its parts and what its property tells (see ``_property``)."""
+    foreign, naming, house = (by_property == kind for kind in (FOREIGN, NAMED, HOUSE))
     topic, other = _is_topic(found.subjects), _is_topic(found.objects)
     inside = _starts(found.objects, NAMESPACE.encode())
     address = _starts(found.objects, b"<")
     # The first condition that holds decides.
     return np.select(
         [foreign, ~topic, naming & ~address, ~address, ~inside, ~other, house],
-        [FOREIGN, NO_TOPIC, NAMED, LITERAL, ELSEWHERE, SCHEMA, KEPT_HOUSE],
+        [FOREIGN, NO_TOPIC, NAMED, LITERAL, ELSEWHERE, SCHEMA, HOUSE],
         default=FACT,
     )
 
@@ -215,10 +214,15 @@ def _write_part(path: Path, table: pa.Table) -> None:
     write_atomic(path, lambda temporary: pq.write_table(table, temporary, compression="zstd"))
 
 
-def _property(value: bytes) -> str:
-    """``film.film.genre`` of a property of Freebase; of any other predicate the address as it is, with its brackets."""
+@lru_cache(maxsize=1 << 16)
+def _property(value: bytes) -> tuple[str, int]:
+    """``film.film.genre`` of a property of Freebase, any other predicate as it is, and what that tells of a line:
+    FOREIGN, NAMED, HOUSE, or FACT where the object decides."""
     text = value.decode("utf-8", errors="replace")
-    return text[len(NAMESPACE) : -1] if text.startswith(NAMESPACE) and text.endswith(">") else text
+    if not (text.startswith(NAMESPACE) and text.endswith(">")):
+        return text, FOREIGN
+    name = text[len(NAMESPACE) : -1]
+    return name, NAMED if name == NAME else HOUSE if name.split(".")[0] in HOUSEKEEPING else FACT
 
 
 def _is_topic(values: pa.Array) -> np.ndarray:
