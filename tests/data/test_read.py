@@ -81,7 +81,7 @@ def test_a_quotation_mark_is_data_in_tsv_and_quotes_in_csv(tmp_path):
 
 
 @given(st.text(alphabet='ab," \n', max_size=40))
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_csv_is_what_the_standard_library_reads(tmp_path, text):
     path = tmp_path / "x.csv"
     # Two cells at least, because a row of one empty cell is a blank line.
@@ -105,7 +105,7 @@ def test_csv_is_what_the_standard_library_reads(tmp_path, text):
         min_size=1,
     )
 )
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_text_survives(tmp_path, cells):
     path = tmp_path / "triples.tsv"
     path.write_text("head\trelation\ttail\n" + "".join("\t".join(row) + "\n" for row in cells), encoding="utf-8")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from upgan.data.readable import readable_labels, readable_relations
@@ -60,6 +60,7 @@ def test_uris_become_names(readable, expected):
         st.text(st.characters(exclude_categories=["Cs"])) | st.from_regex(r"dbr:(%[0-9A-F]{2}|[a-z_])+"), min_size=1
     )
 )
+@settings(deadline=None)
 def test_any_id_has_a_label_that_is_not_empty(ids):
     for readable in (readable_labels, readable_relations):
         labels = readable(pd.Series(ids, dtype=object))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from upgan.data import read_hetrec, read_kb4rec, read_kgat, read_ntriples, read_recbole, read_release, read_tsv
 from upgan.data.text_tables import EXTENSIONS, table_suffix
-from upgan.errors import DataError
+from upgan.errors import DataError, listed
 
 #: Folders of a source that may hold its files, beside the source itself.
 SUBFOLDERS = ("rs", "kg")
@@ -63,7 +63,9 @@ def detect_format(paths: Sequence[Path]) -> str:
     if prepared:
         raise DataError(f"{prepared[0]} looks like a dataset that is prepared already; it needs no preparation")
     needs = "".join(f"\n  {name}: {text}" for name, text in NEEDS.items())
-    raise DataError(f"no known format in {_named(paths)} (found: {listed(files)}). Each format needs:{needs}")
+    raise DataError(
+        f"no known format in {_named(paths)} (found: {listed(file.name for file in files)}). Each format needs:{needs}"
+    )
 
 
 def _found(files: Sequence[Path]) -> Iterable[Found]:
@@ -99,11 +101,5 @@ def readable(files: Sequence[Path], format: str, named: Sequence[Path]) -> list[
     return [file for file in files if file in named or is_for(file)]
 
 
-def listed(files: Sequence[Path]) -> str:
-    """Names of files for a message, at most a dozen."""
-    names = [file.name for file in files]
-    return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "") or "no file"
-
-
 def _named(paths: Sequence[Path]) -> str:
-    return ", ".join(map(str, paths))
+    return listed(paths)

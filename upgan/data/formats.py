@@ -9,12 +9,12 @@ from pathlib import Path
 import pandas as pd
 
 from upgan.data import read_hetrec, read_kb4rec, read_kgat, read_ntriples, read_recbole, read_release, read_tsv
-from upgan.data.detect import NEEDS, detect_format, files_of, listed, readable
+from upgan.data.detect import NEEDS, detect_format, files_of, readable
 from upgan.data.raw import RawSource
 from upgan.data.read_kb4rec import DumpReading
 from upgan.data.text_stream import STRICT, ReadOptions
 from upgan.data.text_tables import read_table
-from upgan.errors import ConfigError, DataError
+from upgan.errors import ConfigError, DataError, listed
 
 Reader = Callable[[Sequence[Path], str, ReadOptions], RawSource]
 
@@ -59,10 +59,8 @@ def read_sources(
     else:
         source = READERS[chosen](readable(files_of(sources), chosen, sources), _name(sources), options)
     if not len(source.triples):
-        raise DataError(
-            f"no triples file in {', '.join(map(str, sources))} (found: {listed(files_of(sources))}); a graph needs "
-            f"one: {NEEDS[chosen]}"
-        )
+        found = listed(file.name for file in files_of(sources))
+        raise DataError(f"no triples file in {listed(sources)} (found: {found}); a graph needs one: {NEEDS[chosen]}")
     for path in labels:
         source = _with_labels(source, Path(path), options)
     return source

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from upgan.errors import DataError
+from upgan.errors import DataError, shown
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +26,9 @@ class IdMap:
         for wrong, what in ((numbers.duplicated(), "has two rows"), (originals == "", "has no original id")):
             if wrong.any():
                 row = int(np.flatnonzero(wrong.to_numpy())[0])
-                raise DataError(f"{path}, line {lines[row]}: the number {numbers.iloc[row]!r} {what}; each has one id")
+                raise DataError(
+                    f"{path}, line {lines[row]}: the number {shown(numbers.iloc[row])} {what}; each has one id"
+                )
         return cls(path, pd.Index(numbers.astype(object)), originals.to_numpy(dtype=object))
 
     def holds(self, values: pd.Series) -> np.ndarray:
@@ -44,7 +46,7 @@ class IdMap:
         if len(unknown):
             row = int(unknown[0])
             raise DataError(
-                f"{place(row)}: {values.iloc[row]!r} is not a number of {self.path.name} ({len(unknown)} such "
+                f"{place(row)}: {shown(values.iloc[row])} is not a number of {self.path.name} ({len(unknown)} such "
                 f"value(s)), which has {len(self.numbers)}"
             )
         return pd.Series(self.originals[rows], dtype=str)

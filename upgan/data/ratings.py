@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from upgan.data.raw import RawSource
-from upgan.errors import ConfigError, DataError
+from upgan.errors import ConfigError, DataError, shown
 
 #: Times from these on count milliseconds and microseconds since 1970: in seconds they would be past the year 5000.
 _MILLISECONDS, _MICROSECONDS = 1e11, 1e14
@@ -32,7 +32,7 @@ def rating_numbers(cells: pd.Series, place: Place) -> np.ndarray:
     wrong = np.flatnonzero(filled & ~np.isfinite(numbers))
     if len(wrong):
         row = int(wrong[0])
-        raise DataError(f"{place(row)}: the rating {cells.iloc[row]!r} is not a finite number")
+        raise DataError(f"{place(row)}: the rating {shown(cells.iloc[row])} is not a finite number")
     return numbers
 
 
@@ -51,8 +51,8 @@ def time_numbers(cells: pd.Series, place: Place) -> np.ndarray:
         if len(wrong):
             row = int(open_[wrong[0]])
             raise DataError(
-                f"{place(row)}: the timestamp {cells.iloc[row]!r} is neither a number of seconds since 1970 nor an "
-                "ISO 8601 date"
+                f"{place(row)}: the timestamp {shown(cells.iloc[row])} is neither a number of seconds since 1970 nor "
+                "an ISO 8601 date"
             )
         numbers[open_] = (dates - pd.Timestamp(0, tz="UTC")).dt.total_seconds().to_numpy()
     scale = np.where(np.abs(numbers) >= _MICROSECONDS, 1e6, np.where(np.abs(numbers) >= _MILLISECONDS, 1e3, 1.0))

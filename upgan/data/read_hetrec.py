@@ -31,7 +31,7 @@ from upgan.data.read_tsv import (
 )
 from upgan.data.text_stream import STRICT, NotUtf8Error, ReadOptions
 from upgan.data.text_tables import EXTENSIONS, TextTable, read_table, table_suffix
-from upgan.errors import DataError
+from upgan.errors import DataError, listed
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def read_hetrec_files(paths: Sequence[Path], name: str, options: ReadOptions = S
     domain = next((domain for domain in DOMAINS if domain.interactions in files), None)
     if domain is None:
         wanted = ", ".join(domain.interactions for domain in DOMAINS)
-        raise DataError(f"no file of interactions ({wanted}); found: {', '.join(sorted(files)) or 'no file'}")
+        raise DataError(f"no file of interactions ({wanted}); found: {listed(sorted(files))}")
     gathered = Gathered()
     for path in paths:
         if is_ntriples(path):
@@ -111,6 +111,6 @@ def _places(table: TextTable, wanted: dict[str, str]) -> dict[str, int]:
     if missing:
         raise DataError(
             f"{table.path}, line {table.lines[0]}: the header has not exactly one column {', '.join(missing)}; found: "
-            f"{', '.join(table.row(0))}"
+            f"{listed(table.row(0))}"
         )
     return {column: header.index(cell) for column, cell in wanted.items()}

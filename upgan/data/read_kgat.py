@@ -24,7 +24,7 @@ from upgan.data.raw import RawSource, SourceFile
 from upgan.data.read_tsv import INTERACTIONS, TRIPLES, Gathered, assemble
 from upgan.data.text_stream import LONGEST_LIST, STRICT, ReadOptions, read_lines
 from upgan.data.text_tables import read_table
-from upgan.errors import DataError
+from upgan.errors import DataError, listed, shown
 
 GRAPH = "kg_final.txt"
 INTERACTION_FILES = ("train.txt", "test.txt")
@@ -37,7 +37,7 @@ def read_kgat_files(paths: Sequence[Path], name: str, options: ReadOptions = STR
     """Read KGAT's files. Raises DataError for one that is missing or malformed, and for a number a list lacks."""
     files = {path.name: path for path in paths}
     if GRAPH not in files:
-        raise DataError(f"no {GRAPH} (head, relation, tail as numbers); found: {', '.join(sorted(files)) or 'no file'}")
+        raise DataError(f"no {GRAPH} (head, relation, tail as numbers); found: {listed(sorted(files))}")
     gathered = Gathered()
     lists = {kind: _read_list(gathered, files[file], options) for kind, file in LISTS.items() if file in files}
     _gather_triples(gathered, files[GRAPH], lists, options)
@@ -94,7 +94,7 @@ def _read_list(gathered: Gathered, path: Path, options: ReadOptions) -> IdMap:
     if parts.null_count:
         row = int(np.flatnonzero(parts.is_null().to_numpy(zero_copy_only=False))[0])
         raise DataError(
-            f"{path}, line {numbers[row]}: {lines[row].as_py()[:120]!r} is not an original id and its number"
+            f"{path}, line {numbers[row]}: {shown(lines[row].as_py())} is not an original id and its number"
             f"{', and the entity of it' if is_three else ''}"
         )
     gathered.files.append(SourceFile(path.name, sha256, len(lines)))
@@ -120,5 +120,7 @@ def _decoded(values: pd.Series, ids: IdMap | None, path: Path, lines: np.ndarray
     wrong = np.flatnonzero(~values.str.fullmatch(r"[0-9]{1,18}").to_numpy(dtype=bool))
     if len(wrong):
         row = int(wrong[0])
-        raise DataError(f"{path}, line {lines[row]}: {values.iloc[row]!r} is not a number; ids here are whole numbers")
+        raise DataError(
+            f"{path}, line {lines[row]}: {shown(values.iloc[row])} is not a number; ids here are whole numbers"
+        )
     return values

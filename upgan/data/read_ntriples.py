@@ -12,7 +12,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,7 +21,7 @@ import pyarrow.compute as pc
 from upgan.data.raw import RawSource, SourceFile
 from upgan.data.read_tsv import LABELS, TRIPLES, Gathered, assemble, gather_table
 from upgan.data.text_stream import STRICT, ReadOptions, TextStream
-from upgan.errors import DataError
+from upgan.errors import DataError, shown
 
 EXTENSIONS = (".nt", ".nt.gz")
 #: Predicates whose literal names the subject, best first.
@@ -182,8 +181,7 @@ def _with_own_nodes(frame: pd.DataFrame, suffix: str) -> pd.DataFrame:
 
 
 def _no_statement(path: Path, line: int, text: str) -> DataError:
-    shown: Any = text if len(text) <= 120 else text[:120] + "…"
     return DataError(
-        f"{path}, line {line}: {shown!r} is no N-Triples statement; one is <head> <relation> <tail> . or "
+        f"{path}, line {line}: {shown(text)} is no N-Triples statement; one is <head> <relation> <tail> . or "
         '<head> <relation> "literal" . (--skip-bad-lines counts such lines instead)'
     )

@@ -25,7 +25,7 @@ from upgan.data.read_tsv import (
 )
 from upgan.data.text_stream import STRICT, ReadOptions
 from upgan.data.text_tables import TextTable, read_table
-from upgan.errors import DataError
+from upgan.errors import DataError, listed, shown
 
 #: Extension -> role, and the file's field for each of the role's columns.
 FIELDS: dict[str, tuple[Role, dict[str, str]]] = {
@@ -98,11 +98,11 @@ def _header(table: TextTable) -> dict[str, tuple[int, str]]:
         name, _, kind = cell.rpartition(":")
         if not name or kind not in TYPES:
             raise DataError(
-                f"{table.path}, line {table.lines[0]}: header cell {cell!r} is not name:type; "
+                f"{table.path}, line {table.lines[0]}: header cell {shown(cell)} is not name:type; "
                 f"types are {', '.join(TYPES)}, for example user_id:token"
             )
         if name in fields:
-            raise DataError(f"{table.path}, line {table.lines[0]}: the header has the field {name!r} twice")
+            raise DataError(f"{table.path}, line {table.lines[0]}: the header has the field {shown(name)} twice")
         fields[name] = (place, kind)
     return fields
 
@@ -112,10 +112,10 @@ def _places(table: TextTable, header: dict[str, tuple[int, str]], fields: dict[s
     if missing:
         raise DataError(
             f"{table.path}, line {table.lines[0]}: the header lacks the field(s) {', '.join(missing)}; "
-            f"found: {', '.join(header)}"
+            f"found: {listed(header)}"
         )
     return {column: header[field][0] for column, field in fields.items()}
 
 
 def _names(paths: Sequence[Path]) -> str:
-    return ", ".join(path.name for path in paths) or "no file"
+    return listed(path.name for path in paths)

@@ -35,7 +35,7 @@ from upgan.data.read_tsv import (
 from upgan.data.tables import SPLITS
 from upgan.data.text_stream import STRICT, ReadOptions
 from upgan.data.text_tables import TextTable, read_table
-from upgan.errors import DataError
+from upgan.errors import DataError, listed
 
 #: Without these it is no release.
 MAPS = ("e_map.dat", "r_map.dat")
@@ -180,4 +180,4 @@ def _bare(ids: pd.Series) -> pd.Series:
 
 
 def _found(paths: Sequence[Path]) -> str:
-    return "found: " + (", ".join(sorted(f"{path.parent.name}/{path.name}" for path in paths)) or "no file")
+    return "found: " + listed(sorted(f"{path.parent.name}/{path.name}" for path in paths))

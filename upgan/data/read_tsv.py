@@ -14,7 +14,7 @@ from upgan.data.ratings import LEAST_TIME, looks_numeric, rating_numbers, time_n
 from upgan.data.raw import RawSource, SourceFile
 from upgan.data.text_stream import STRICT, ReadOptions
 from upgan.data.text_tables import TextTable, read_table, table_stem
-from upgan.errors import DataError
+from upgan.errors import DataError, listed, shown
 
 _SPLIT_NAMES = {
     "train": "train",
@@ -105,7 +105,7 @@ def read_role(table: TextTable, role: Role) -> pd.DataFrame:
     if missing:
         raise DataError(
             f"{table.path}, line {table.lines[0]}: the header lacks the column(s) {', '.join(missing)}; found: "
-            f"{', '.join(table.row(0))}; needed: {', '.join(role.columns)}"
+            f"{listed(table.row(0))}; needed: {', '.join(role.columns)}"
         )
     if role is TRIPLES and "split" in first:
         places["split"] = first.index("split")
@@ -113,8 +113,8 @@ def read_role(table: TextTable, role: Role) -> pd.DataFrame:
     for place in places.values():
         if first.count(first[place]) > 1:
             raise DataError(
-                f"{table.path}, line {table.lines[0]}: the header has {table.row(0)[place]!r} twice; it is not clear "
-                "which of the two columns is meant"
+                f"{table.path}, line {table.lines[0]}: the header has {shown(table.row(0)[place])} twice; it is not "
+                "clear which of the two columns is meant"
             )
     frame = table.frame(places, 1)
     if "split" in frame:
@@ -293,7 +293,7 @@ def _checked_splits(table: TextTable, values: pd.Series) -> pd.Series:
     if len(wrong):
         row = int(wrong[0])
         raise DataError(
-            f"{table.path}, line {table.lines[row + 1]}: split {values.iloc[row]!r}; "
+            f"{table.path}, line {table.lines[row + 1]}: split {shown(values.iloc[row])}; "
             "allowed: train, valid, test or empty"
         )
     return splits

@@ -28,7 +28,7 @@ LONGEST_LINE = 1 << 20
 LONGEST_LIST = 64 << 20
 #: A gzip file may grow to so many times its size once it has passed the first so many bytes. Tables of text shrink to a
 #: tenth or a fiftieth; a file made to fill a memory grows a thousandfold.
-GZIP_RATIO, GZIP_FREE = 200, 256 << 20
+GZIP_RATIO, GZIP_FREE = 200, 64 << 20
 
 _GZIP = b"\x1f\x8b"
 #: First bytes of files that are no text, and what to say about them.
@@ -127,6 +127,8 @@ class TextStream:
         try:
             with gzip.GzipFile(fileobj=cast(BinaryIO, raw)) as unpacked:
                 while block := unpacked.read(BLOCK):
+                    if not size:
+                        self._refuse_other_kinds(block[:512])
                     size += len(block)
                     if size > GZIP_FREE and size > GZIP_RATIO * raw.count:
                         raise DataError(
