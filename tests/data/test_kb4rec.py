@@ -253,7 +253,16 @@ def test_bad_input_is_named_and_nothing_is_written(tmp_path, capsys, files, opti
     assert told.out == ""
     for word in words:
         assert word in told.err
-    assert not (tmp_path / "out").exists()
+    left = {path.name for path in tmp_path.iterdir()}
+    # A pass over the dump that was finished is kept, whatever is wrong with the rest.
+    assert left == ({"source", "out.work"} if "linked topics" in words[0] else {"source"})
+
+
+def test_what_stands_in_the_way_of_the_result_is_said_before_reading(tmp_path, capsys):
+    source = write_source(tmp_path / "source")
+    assert run_command(["data", "prepare", str(source), "--out", str(source)]) == 2
+    assert "is not overwritten" in capsys.readouterr().err
+    assert not (tmp_path / "source.work").exists()
 
 
 def test_a_source_without_ratings_and_one_with_two_dumps_are_refused(tmp_path):

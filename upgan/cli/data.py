@@ -112,6 +112,7 @@ def prepare(
     seed: Seed = 0,
 ) -> None:
     """Raw files to a prepared dataset: link, filter, split, and report what was dropped and why."""
+    from upgan.data.dataset import check_replaceable
     from upgan.data.domains import domain_settings
     from upgan.data.formats import read_sources
     from upgan.data.prepare import PrepareSettings
@@ -134,6 +135,8 @@ def prepare(
         "preset": preset or "",
     }
     settings = PrepareSettings(**domain_settings(preset, given))
+    # Reading may take hours: what would stand in the way of the result is said before.
+    check_replaceable(out)
     work = work or out.with_name(f"{out.name}.work")
     dump = DumpReading.of(settings, tuple((relations or "").replace(",", " ").split()), work, note)
     options = ReadOptions(encoding, skip_bad_lines)

@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -40,6 +41,7 @@ class WorkFolder:
         self.journal_file = path / "passes.json"
         if path.exists() and (not path.is_dir() or (any(path.iterdir()) and not self.journal_file.is_file())):
             raise DataError(f"{path} is no work folder (it has no passes.json); --work names an empty or a new folder")
+        self._made_here = not path.exists()
         path.mkdir(parents=True, exist_ok=True)
         self._journal: dict[str, Any] = {"format": FORMAT, "passes": {}}
         if self.journal_file.is_file():
@@ -51,6 +53,11 @@ class WorkFolder:
                 raise DataError(f"{self.journal_file} cannot be read ({error}); delete {path} to start over") from error
         else:
             write_json(self.journal_file, self._journal)
+
+    def remove_if_useless(self) -> None:
+        """Take the folder away again where it was made here and nothing was finished in it: after bad input."""
+        if self._made_here and not self._journal["passes"]:
+            shutil.rmtree(self.path, ignore_errors=True)
 
     def folder_of(self, name: str) -> Path:
         return self.path / name
@@ -86,6 +93,22 @@ class WorkFolder:
                         f"another run works in {self.path}; wait for it, or give another --work"
                     ) from error
             yield
+
+
+@contextlib.contextmanager
+def work_folder(work: Path | None) -> Iterator[WorkFolder]:
+    """The work folder under its lock, or a temporary one; bad input leaves none behind."""
+    if work is None:
+        with tempfile.TemporaryDirectory(prefix="upgan-work-") as path:
+            yield WorkFolder(Path(path))
+        return
+    folder = WorkFolder(work)
+    try:
+        with folder.locked():
+            yield folder
+    except UpganError:
+        folder.remove_if_useless()
+        raise
 
 
 class PassProgress:

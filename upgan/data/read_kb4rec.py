@@ -8,10 +8,7 @@ k-core again, on the same interactions, and so with the same result.
 from __future__ import annotations
 
 import re
-import shutil
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +19,7 @@ from upgan.data.dump_stream import first_lines, identity_of
 from upgan.data.filters import k_core
 from upgan.data.freebase import HOUSEKEEPING, Tally, manifest_of, read_dump
 from upgan.data.freebase_graph import Subgraph, names_of, search
-from upgan.data.passes import Say, WorkFolder, connect
+from upgan.data.passes import Say, connect, work_folder
 from upgan.data.prepare import PrepareSettings
 from upgan.data.rating_stream import RatingFile, Ratings, read_ratings, recognise_ratings
 from upgan.data.raw import RawSource, SourceFile
@@ -130,7 +127,7 @@ def read_kb4rec(paths: Sequence[Path], name: str, settings: DumpReading | None =
     if files is None:
         raise DataError(f"no KB4Rec source in {', '.join(map(str, paths))}; needed are {NEEDS}")
     links, bad_links = read_links(files.links)
-    with _work_folder(settings.work) as folder, folder.locked():
+    with work_folder(settings.work) as folder:
         connection = connect(folder.path)
         try:
             ratings = read_ratings(
@@ -188,18 +185,6 @@ def seeds_of(interactions: pd.DataFrame, links: pd.DataFrame, minimum: int) -> p
     pairs = pd.DataFrame({"user": interactions["user"], "entity": interactions["item"].map(first)}).drop_duplicates()
     users, items = pd.factorize(pairs["user"])[0], pd.factorize(pairs["entity"])[0]
     return pd.Series(pairs["entity"][k_core(users, items, minimum)].unique(), dtype=str)
-
-
-@contextmanager
-def _work_folder(work: Path | None) -> Iterator[WorkFolder]:
-    if work is not None:
-        yield WorkFolder(work)
-        return
-    path = Path(tempfile.mkdtemp(prefix="upgan-work-"))
-    try:
-        yield WorkFolder(path)
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
 
 
 def _assembled(

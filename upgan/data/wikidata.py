@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from upgan.data.dump_stream import Block, DumpStream, first_lines, identity_of
 from upgan.data.freebase_graph import unescaped
-from upgan.data.passes import PassProgress, Say, WorkFolder, connect, quoted, skip_progress
+from upgan.data.passes import PassProgress, Say, WorkFolder, connect, quoted, skip_progress, work_folder
 from upgan.data.raw import RawSource, SourceFile
 from upgan.errors import DataError
 from upgan.files import write_atomic
@@ -45,8 +45,7 @@ def with_wikidata_labels(source: RawSource, dump: Path, work: Path, say: Say) ->
         raise DataError(f"{dump}: no such file; --wikidata names a Wikidata dump")
     ids = pd.concat([source.triples["head"], source.triples["tail"]]).drop_duplicates()
     ids = ids[ids.str.match(r"[mg]\.") & ~ids.isin(source.labels["id"])]
-    folder = WorkFolder(work)
-    with folder.locked():
+    with work_folder(work) as folder:
         state = read_wikidata(dump, folder, say)
         labels = _labels_of(folder, ids)
     say(f"{dump.name}: {len(labels):,} of {len(ids):,} topics without a name are named by Wikidata")
