@@ -18,13 +18,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from upgan.cli.main import run as run_command
 from upgan.data.dataset import load_dataset
 from upgan.data.domains import DOMAINS
 from upgan.data.formats import read_sources
 from upgan.data.read_kb4rec import DumpReading, find_files
-from upgan.errors import DataError
+from upgan.errors import DataError, InputError
 
 ROOT = Path(__file__).resolve().parents[2]
 NS = "http://rdf.freebase.com/ns/"
@@ -295,3 +297,28 @@ def test_a_foreign_folder_is_not_taken_for_a_work_folder(tmp_path):
     with pytest.raises(DataError, match="no work folder"):
         read_sources([source], dump=DumpReading(min_interactions=2, work=source))
     assert len(list(source.iterdir())) == 4
+
+
+@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from(["ml2fb.txt", "ratings.csv", "freebase-rdf.gz", "text of the dump"]),
+    st.floats(0, 1),
+    st.integers(0, 40),
+    st.one_of(
+        st.binary(max_size=6), st.sampled_from([b"\0", b"\r", b"\n", b"\t", b",", b'"', b"1e999", b"\xef\xbb\xbf"])
+    ),
+)
+def test_a_damaged_source_is_read_or_refused_by_name(tmp_path, name, place, length, put):
+    source = write_source(tmp_path / "source")
+    file = source / ("freebase-rdf.gz" if name.startswith("text") else name)
+    data = file.read_bytes()
+    data = gzip.decompress(data) if name.startswith("text") else data
+    at = int(place * len(data))
+    data = data[:at] + put + data[at + length :]
+    file.write_bytes(gzip.compress(data) if name.startswith("text") else data)
+    try:
+        raw = read_sources([source], format="kb4rec", dump=DumpReading(min_interactions=1))
+    except InputError:  # any other error fails the test
+        return
+    assert len(raw.triples)
+    assert len(raw.interactions)
