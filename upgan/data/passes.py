@@ -170,20 +170,36 @@ def copy_to(connection: duckdb.DuckDBPyConnection, query: str, path: Path) -> in
     return count_rows(connection, f"read_parquet({quoted(path)})")
 
 
-def run_saying(connection: duckdb.DuckDBPyConnection, job: Callable[[], Result], what: str, say: Say) -> Result:
-    """Run ``job``, a query on ``connection``, saying how far it is; an interrupt stops the query."""
+def run_saying(
+    connection: duckdb.DuckDBPyConnection, job: Callable[[], Result], what: str, say: Say, size: int = 0
+) -> Result:
+    """Run ``job``, a query on ``connection``, saying how long it has run; an interrupt stops the query.
+
+    With the ``size`` of the file that it reads, also the share of it that this process has read, and the time left.
+    (DuckDB's own progress stands at 100% from the start where rows are grouped.)
+    """
     with ThreadPoolExecutor(1, thread_name_prefix="duckdb") as pool:
         running = pool.submit(job)
-        began = time.monotonic()
+        began, before = time.monotonic(), _bytes_read()
         try:
             while wait([running], SAY_EVERY).not_done:
-                share, spent = connection.query_progress() / 100, time.monotonic() - began
-                left = f"{share:.0%}, ETA {duration(spent / share * (1 - share))}" if share > 0 else "started"
-                say(f"{what}: {left}")
+                spent, share = time.monotonic() - began, (_bytes_read() - before) / size if size else 0.0
+                told = f"running for {duration(spent)}"
+                if 0 < share < 1:
+                    told = f"{share:.1%} of {size_text(size)}, ETA {duration(spent / share * (1 - share))}"
+                say(f"{what}: {told}")
         except BaseException:
             connection.interrupt()
             raise
     return running.result()
+
+
+def _bytes_read() -> int:
+    """Bytes that this process has read from files so far; 0 where the system does not tell."""
+    try:
+        return int(Path("/proc/self/io").read_text(encoding="ascii").split("rchar:")[1].split()[0])
+    except (OSError, IndexError, ValueError):
+        return 0
 
 
 def count_rows(connection: duckdb.DuckDBPyConnection, table: str) -> int:

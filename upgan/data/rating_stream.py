@@ -114,7 +114,9 @@ def read_ratings(
                 {_SECONDS if timed else "NULL::DOUBLE"} AS t FROM {_scan(file)}))
         GROUP BY ALL"""
     try:
-        run_saying(connection, lambda: connection.execute(query), f"reading {file.path.name}", say)
+        run_saying(
+            connection, lambda: connection.execute(query), f"reading {file.path.name}", say, file.path.stat().st_size
+        )
     except duckdb.Error as error:
         raise DataError(f"{file.path} cannot be read as ratings: {str(error).splitlines()[0]}") from error
     return _result(connection, file, rated, timed, min_rating, (since, until))
