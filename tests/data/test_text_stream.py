@@ -109,6 +109,19 @@ def test_lines_keep_their_numbers_over_blocks(tmp_path):
     assert sum(len(block.lines) for block in blocks) == count + 4
 
 
+def test_progress_tells_the_bytes_of_each_file(tmp_path):
+    rows = b"entity\trelation\tother\n" * (BLOCK // 10)
+    (tmp_path / "train.tsv").write_bytes(rows)
+    (tmp_path / "test.tsv.gz").write_bytes(gzip.compress(rows[:4000]))
+    told: list[tuple[str, int, int]] = []
+    read_sources([tmp_path], options=ReadOptions(progress=lambda *event: told.append(event)))
+    plain = [(done, size) for name, done, size in told if name == "train.tsv"]
+    assert [done for done, _ in plain] == [BLOCK, 2 * BLOCK, len(rows)]
+    assert {size for _, size in plain} == {len(rows)}
+    packed = (tmp_path / "test.tsv.gz").stat().st_size
+    assert told[0] == ("test.tsv.gz", packed, packed)
+
+
 @pytest.mark.parametrize("name", ["gz-rows", "gz-zeros", "gz-one-line", "nt"])
 def test_a_gzip_bomb_is_refused_in_bounded_memory(tmp_path, name):
     pattern = {

@@ -112,6 +112,7 @@ def prepare(
     seed: Seed = 0,
 ) -> None:
     """Raw files to a prepared dataset: link, filter, split, and report what was dropped and why."""
+    from upgan.cli.progress import reading_progress
     from upgan.data.dataset import check_replaceable
     from upgan.data.domains import domain_settings
     from upgan.data.formats import read_sources
@@ -139,7 +140,7 @@ def prepare(
     check_replaceable(out)
     work = work or out.with_name(f"{out.name}.work")
     dump = DumpReading.of(settings, tuple((relations or "").replace(",", " ").split()), work, note)
-    options = ReadOptions(encoding, skip_bad_lines)
+    options = ReadOptions(encoding, skip_bad_lines, reading_progress())
     note("reading " + ", ".join(map(str, source)))
     raw = read_sources(source, format=format, labels=labels or [], options=options, dump=dump)
     if since or until:

@@ -83,7 +83,7 @@ def read_ntriples(path: Path, options: ReadOptions = STRICT, own_nodes: bool = F
 
     ``own_nodes``: add the file's name to its blank nodes, whose names mean nothing in another file.
     """
-    stream = TextStream(path, options.encoding)
+    stream = TextStream(path, options)
     triples: list[pd.DataFrame] = []
     names: list[pd.DataFrame] = []
     counts = {"statements about a literal": 0, "lines that are no statement (--skip-bad-lines)": 0}
@@ -128,6 +128,9 @@ def _edges_and_names(parts: pa.StructArray) -> tuple[pd.DataFrame, pd.DataFrame,
         }
     )
     predicate = _bare(relation)
+    if pc.any(pc.match_substring(predicate, "\\")).as_py():
+        # Spelled with escapes a predicate is the same.
+        predicate = pa.array(_unescaped(predicate), type=pa.large_string())
     order = pc.index_in(predicate, pa.array(NAMING, type=pa.large_string()))
     naming = pc.and_(pc.invert(edge), pc.is_valid(order))
     language = pc.utf8_lower(kind.filter(naming))

@@ -10,8 +10,9 @@ from __future__ import annotations
 import codecs
 import gzip
 import hashlib
+import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -57,6 +58,8 @@ class ReadOptions:
     encoding: str | None = None
     #: Leave out, and count, lines that do not fit their format instead of refusing the file.
     skip_bad_lines: bool = False
+    #: Told a file's name, the bytes of it read so far, and its size, now and then.
+    progress: Callable[[str, int, int], None] | None = None
 
     def __post_init__(self) -> None:
         if self.encoding is None:
@@ -85,9 +88,12 @@ class LineBlock:
 class TextStream:
     """The lines of a file, block by block; ``sha256`` is that of the file's bytes once all blocks were taken."""
 
-    def __init__(self, path: Path, encoding: str | None = None, longest: int = LONGEST_LINE) -> None:
+    def __init__(self, path: Path, options: ReadOptions | None = None, longest: int = LONGEST_LINE) -> None:
+        options = options or STRICT
+        encoding = options.encoding
         self.path = path
         self.encoding = None if encoding is None or codecs.lookup(encoding).name == "utf-8" else encoding
+        self.progress = options.progress
         self.longest = longest
         self.sha256 = ""
 
@@ -115,7 +121,12 @@ class TextStream:
                 file.seek(0)
                 self._refuse_other_kinds(head)
                 raw = _Hashed(file, digest)
-                yield from self._gunzipped(raw) if head.startswith(_GZIP) else iter(lambda: raw.read(BLOCK), b"")
+                size = os.fstat(file.fileno()).st_size
+                packed = head.startswith(_GZIP)
+                for block in self._gunzipped(raw) if packed else iter(lambda: raw.read(BLOCK), b""):
+                    yield block
+                    if self.progress is not None:
+                        self.progress(self.path.name, raw.count, size)
         except FileNotFoundError as error:
             raise DataError(f"{self.path}: no such file") from error
         except OSError as error:
@@ -229,7 +240,7 @@ def read_lines(
     path: Path, options: ReadOptions = STRICT, longest: int = LONGEST_LINE
 ) -> tuple[pa.Array, np.ndarray, str]:
     """All lines with something on them, their 1-based numbers int64, and the file's SHA-256; DataError for none."""
-    stream = TextStream(path, options.encoding, longest)
+    stream = TextStream(path, options, longest)
     kept, numbers = [], []
     for block in stream.blocks():
         refuse_carriage_returns(path, block.lines, block.first)

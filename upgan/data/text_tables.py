@@ -82,7 +82,7 @@ def read_table(path: Path, separator: str | None = None, options: ReadOptions = 
     the first separator that divides all of them into the same number of cells. With ``options.skip_bad_lines`` rows of
     another length than the first are left out and counted.
     """
-    stream = TextStream(path, options.encoding)
+    stream = TextStream(path, options)
     parts = _Parts(path, options.skip_bad_lines)
     for block in stream.blocks():
         if separator is None:
@@ -154,7 +154,7 @@ def _rows(path: Path, lines: pa.Array, separator: str) -> pa.Array | None:
 
 def _read_over_lines(path: Path, options: ReadOptions, separator: str) -> TextTable:
     """A .csv file with quoted cells that run over several lines."""
-    stream = TextStream(path, options.encoding)
+    stream = TextStream(path, options)
     parts = _Parts(path, options.skip_bad_lines)
     for rows, numbers in rows_over_lines(path, stream, separator):
         parts.add(rows, numbers, separator)
