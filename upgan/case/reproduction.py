@@ -87,7 +87,7 @@ def reproduce(case: CaseFile, predictor: Predictor, *, tolerance: float = TOLERA
         answer=case.explanation.answer.id,
         top_users=case.explanation.top_users,
     )
-    differences = compare(case, pseudonymised(again) if case.pseudonyms else again)
+    differences = compare(case, pseudonymised(again) if case.pseudonyms else again, predictor)
     return _judged(case, predictor, differences, tolerance)
 
 
@@ -101,10 +101,8 @@ def _unknown(case: CaseFile, predictor: Predictor) -> str:
                 f"cannot be computed again: {what}, {_name(name)}, is not in dataset {_name(dataset.name)} of this run"
             )
     if query.relation not in dataset.relation_index:
-        return (
-            f"cannot be computed again: the relation {_name(query.relation)} is not in dataset {_name(dataset.name)} of "
-            "this run"
-        )
+        name = _name(query.relation)
+        return f"cannot be computed again: the relation {name} is not in this run's dataset, {_name(dataset.name)}"
     return ""
 
 
@@ -159,7 +157,7 @@ def _print(fingerprint: str) -> str:
 # The groups ----------------------------------------------------------------------------------------------------------
 
 
-def compare(case: CaseFile, again: Explanation) -> tuple[Difference, ...]:
+def compare(case: CaseFile, again: Explanation, predictor: Predictor) -> tuple[Difference, ...]:
     """Every group of the case against a fresh explanation, its users named as the case names them."""
     told = case.explanation
     by_order = case.pseudonyms
@@ -175,6 +173,7 @@ def compare(case: CaseFile, again: Explanation) -> tuple[Difference, ...]:
         ),
         _sets("known facts", _facts(told, by_order), _facts(again, by_order)),
         _sets("names", _names(told), _names(again)),
+        _sets("labels", _file_labels(case), _run_labels(predictor)),
         *_drawn(case),
     )
 
@@ -274,6 +273,16 @@ def _names(explanation: Explanation) -> Iterable[Any]:
     nodes = {node for chain in chains for node in chain.nodes if node.role != "user"}
     yield from nodes | {explanation.target, explanation.answer}
     yield explanation.relation_label, explanation.inverse, explanation.known, explanation.simulated_users
+
+
+def _file_labels(case: CaseFile) -> Iterable[tuple[str, str]]:
+    return {*case.relation_labels.items(), ("model", case.run.model), ("preset", case.run.preset)}
+
+
+def _run_labels(predictor: Predictor) -> Iterable[tuple[str, str]]:
+    data, config = predictor.dataset, predictor.config
+    labels = zip(data.relations, data.relation_labels, strict=True)
+    return {*labels, ("model", config.model_name), ("preset", config.preset)}
 
 
 def _sets(name: str, told: Iterable[Any], again: Iterable[Any]) -> Difference:
