@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -86,13 +88,13 @@ class Runs:
 
     def _found(self, seed: int) -> Path | None:
         """The newest finished run of the dataset with preset and seed."""
-        from upgan.checkpoint import load_config, run_dataset
+        from upgan.checkpoint import dataset_fingerprint, load_config
 
         fitting = []
         for folder in self.checkpoints.glob("*/"):
             try:
                 config = load_config(folder)
-                of = run_dataset(folder)
+                of = dataset_fingerprint(folder)
             except UpganError:
                 continue  # half a run, or something else: not what is looked for
             whole = (folder / "metrics.json").is_file() and of == self.dataset.fingerprint
@@ -104,14 +106,17 @@ class Runs:
         return newest
 
     def _trained(self, seed: int) -> Path:
-        from upgan.cli.runs import run_folder, train_logged
-        from upgan.config import make_config
+        """A new run in the first free folder of the usual name."""
+        from upgan.cli.runs import train
 
-        settings = make_config(self.preset, overrides={"model_name": "upgan", "seed": seed})
         name = f"{self.dataset.name}-upgan-{self.preset}-s{seed}"
-        folder = run_folder(None, name, False, self.checkpoints)
-        note(f"no finished run of this dataset, preset {self.preset} and seed {seed}: training into {folder}")
-        train_logged(self.dataset, settings, folder, None)
+        names = (name if count == 1 else f"{name}-{count}" for count in range(1, 10_000))
+        folder = next(path for path in map(self.checkpoints.joinpath, names) if not path.exists())
+        note(f"no finished run of this dataset, preset {self.preset} and seed {seed} in {self.checkpoints}")
+        assert self.dataset.path is not None
+        # The command prints the run's folder; here stdout belongs to the page.
+        with contextlib.redirect_stdout(sys.stderr):
+            train(self.dataset.path, run=folder, preset=self.preset, seed=seed)
         return folder
 
 

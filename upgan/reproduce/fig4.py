@@ -111,15 +111,11 @@ def _answer_case(found: FoundCase, predictors: list[Predictor]) -> CaseResult:
     by_run = []
     for predictor in predictors:
         again = _explain(predictor, found, found.questions[0], found.answer)
-        by_run.append(
-            (predictor.run_path.resolve().name, again.filtered_rank, again.filtered_rank_without_users)
-        )
+        by_run.append((predictor.run_path.resolve().name, again.filtered_rank, again.filtered_rank_without_users))
     return CaseResult(found, explanation.target.label, len(related), answered, tuple(bridges), tuple(by_run))
 
 
-def _answered(
-    found: FoundCase, asked: Asked, predictor: Predictor, readers: Readers, related: set[str]
-) -> Answered:
+def _answered(found: FoundCase, asked: Asked, predictor: Predictor, readers: Readers, related: set[str]) -> Answered:
     def candidate(entity: str) -> Candidate:
         explanation = _explain(predictor, found, asked, entity)
         who = related & readers.of(entity)

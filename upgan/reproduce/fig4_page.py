@@ -138,7 +138,9 @@ def _verdict(result: CaseResult, main: Predictor) -> str:
         said.append(f"The {noun} leave the answer's rank as it is ({rank_text(with_users)}).")
     else:
         way = "better" if with_users < without else "worse"
-        said.append(f"The {noun} make the answer's rank {way}: {rank_text(without)} without, {rank_text(with_users)} with.")
+        said.append(
+            f"The {noun} make the answer's rank {way}: {rank_text(without)} without, {rank_text(with_users)} with."
+        )
     if result.found.how == "linked":
         said.append(
             "The right answer is found first, as in the paper."
@@ -164,7 +166,9 @@ def _choosing(answer: Candidate, rival: Candidate) -> str:
 
     names = escaped(answer.label), escaped(rival.label)
     if ahead(True):
-        rest = ", and it does so without users too" if ahead(False) else "; without users it would be the other way round"
+        rest = (
+            ", and it does so without users too" if ahead(False) else "; without users it would be the other way round"
+        )
         return f"The model prefers {names[0]} to {names[1]}{rest}."
     rest = "; without users it would be the other way round" if ahead(False) else ", with users and without"
     return f"The model prefers {names[1]} to {names[0]}{rest}: not what the paper reports."
