@@ -269,7 +269,8 @@ def _facts(explanation: Explanation, by_order: bool) -> Iterable[Any]:
 
 def _names(explanation: Explanation) -> Iterable[Any]:
     """Labels, kinds and layers of the entities named, and how the question reads."""
-    chains = (*explanation.paths, *explanation.evidence, *explanation.answer_paths, *explanation.answer_evidence)
+    chains: list[UserPath | EvidencePath] = [*explanation.paths, *explanation.answer_paths]
+    chains += [*explanation.evidence, *explanation.answer_evidence]
     nodes = {node for chain in chains for node in chain.nodes if node.role != "user"}
     yield from nodes | {explanation.target, explanation.answer}
     yield explanation.relation_label, explanation.inverse, explanation.known, explanation.simulated_users

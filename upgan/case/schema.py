@@ -6,7 +6,7 @@ import json
 import math
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -14,8 +14,8 @@ from upgan.errors import CaseError
 from upgan.explanation import Explanation
 from upgan.render.spec import FigureSpec
 
-FORMAT = "upgan-case"
-VERSION = 1
+FORMAT: Final = "upgan-case"
+VERSION: Final = 1
 
 #: Bounds of a document from elsewhere: far above what an explanation needs, far below what would hurt.
 LONGEST_TEXT = 100_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -108,7 +109,7 @@ def explain(
         _write(_shown(explanation, format, pseudonyms, real_ids), predictor, format, out)
 
 
-def _refuse(given: dict[str, object], why: str) -> None:
+def _refuse(given: Mapping[str, object], why: str) -> None:
     """ConfigError for options that have no meaning here."""
     named = [name for name, value in given.items() if value is not None]
     if named:

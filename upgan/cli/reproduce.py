@@ -158,7 +158,10 @@ def _summary(result: CaseResult) -> dict[str, Any]:
             else {
                 "id": one.id,
                 "label": one.label,
+                "place": one.place,
+                "place_without_users": one.place_without_users,
                 "readers": one.readers,
+                "all_readers": one.all_readers,
                 "readers_weight": one.weight,
                 "readers_contribution": one.contribution,
                 "score": one.explanation.score,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from upgan.case import make_case, write_bundle
 from upgan.data.dataset import KGDataset
@@ -26,7 +27,13 @@ class Candidate:
     id: str
     label: str
     explanation: Explanation
+    #: Place among the entities that training does not already hold as an answer, with users and without. The filtered
+    #: rank would leave the right answer out where the rival is ranked.
+    place: int
+    place_without_users: int
+    #: Users who read it, of those related to the target and of all.
     readers: int
+    all_readers: int
     #: Of those readers, summed over the target's users: their share of p_h, and of this candidate's score.
     weight: float
     contribution: float
@@ -116,23 +123,49 @@ def _answer_case(found: FoundCase, predictors: list[Predictor]) -> CaseResult:
 
 
 def _answered(found: FoundCase, asked: Asked, predictor: Predictor, readers: Readers, related: set[str]) -> Answered:
+    inverse = asked.direction == "head"
+    rows = predictor.predict(
+        head=None if inverse else found.entity,
+        tail=found.entity if inverse else None,
+        relation=asked.relation,
+        k=len(predictor.entities),
+    )
+    places, without = (_places(rows, by) for by in ("rank", "rank_without_users"))
+
     def candidate(entity: str) -> Candidate:
         explanation = _explain(predictor, found, asked, entity)
-        who = related & readers.of(entity)
+        everyone = readers.of(entity)
+        who = related & everyone
         weight, part = weight_and_part(explanation, who)
-        return Candidate(entity, explanation.answer.label, explanation, len(who), weight, part)
+        return Candidate(
+            id=entity,
+            label=explanation.answer.label,
+            explanation=explanation,
+            place=places[entity],
+            place_without_users=without[entity],
+            readers=len(who),
+            all_readers=len(everyone),
+            weight=weight,
+            contribution=part,
+        )
 
-    inverse = asked.direction == "head"
-    ends = {"tail" if inverse else "head": found.entity}
-    first = predictor.predict(relation=asked.relation, k=1, **ends)[0]
     answer = candidate(found.answer)
     return Answered(
         question=sentence(answer.explanation.target.label, answer.explanation.relation_label, inverse=inverse),
         answer=answer,
         rival=None if found.rival is None else candidate(found.rival),
-        first=first["label"],
-        first_known=first["known"],
+        first=rows[0]["label"],
+        first_known=rows[0]["known"],
     )
+
+
+def _places(rows: list[dict[str, Any]], by: str) -> dict[str, int]:
+    """Entity -> how many stand before it, and one, the answers that training holds not counted."""
+    places, passed = {}, 0
+    for row in sorted(rows, key=lambda row: row[by]):
+        places[row["id"]] = passed + 1
+        passed += row["known"] != "train"
+    return places
 
 
 def _explain(predictor: Predictor, found: FoundCase, asked: Asked, answer: str) -> Explanation:

@@ -53,7 +53,7 @@ def _case(result: CaseResult, main: Predictor) -> list[str]:
         _verdict(result, main),
     ]
     if len(result.answered) > 1:
-        blocks.append("Every way to ask it, with filtered ranks as with users / without:")
+        blocks.append("Every way to ask it; places with users / without:")
         blocks.append(table(("question", "first", "answer", "rival"), [_other(one) for one in result.answered]))
     if len(result.by_run) > 1:
         blocks.append("The answer's filtered rank in each run:")
@@ -74,14 +74,14 @@ def _rows(result: CaseResult, main: Predictor) -> list[tuple[str, str, str]]:
     shares = answer.explanation.users
     rows = [(f"{noun} related to the target", str(PAPER_RELATED) if second else "–", f"{result.related:,}")]
     if rival is not None:
-        rows.append((f"of them read {escaped(rival.label)}", str(PAPER_RIVAL), f"{rival.readers:,}"))
-    rows.append((f"of them read {escaped(answer.label)}", str(PAPER_ANSWER) if second else "–", f"{answer.readers:,}"))
+        rows.append((_read(rival), str(PAPER_RIVAL), _readers(rival)))
+    rows.append((_read(answer), str(PAPER_ANSWER) if second else "–", _readers(answer)))
     for bridge in result.bridges:
         said = "–" if second else "several"
         rows.append((f"of them read {escaped(bridge.label)}", said, f"{bridge.readers:,}"))
-    rows.append((f"{escaped(answer.label)}: filtered rank", "found", _ranks(answer)))
+    rows.append((f"place of {escaped(answer.label)}", "found", _places(answer)))
     if rival is not None:
-        rows.append((f"{escaped(rival.label)}: filtered rank", "not chosen", _ranks(rival)))
+        rows.append((f"place of {escaped(rival.label)}", "not chosen", _places(rival)))
     rows.append(("first of all entities", escaped(answer.label), _first(asked)))
     if shares:
         heaviest = " + ".join(coefficient(share.weight) for share in shares[:2])
@@ -98,9 +98,16 @@ def _rows(result: CaseResult, main: Predictor) -> list[tuple[str, str, str]]:
     return rows
 
 
-def _ranks(candidate: Candidate) -> str:
-    told = candidate.explanation
-    return f"{rank_text(told.filtered_rank)} (without users {rank_text(told.filtered_rank_without_users)})"
+def _read(candidate: Candidate) -> str:
+    return f"of them read {escaped(candidate.label)}, or an item of it"
+
+
+def _readers(candidate: Candidate) -> str:
+    return f"{candidate.readers:,} (of {candidate.all_readers:,} in all)"
+
+
+def _places(candidate: Candidate) -> str:
+    return f"{candidate.place:,} (without users {candidate.place_without_users:,})"
 
 
 def _first(asked: Answered) -> str:
@@ -108,67 +115,57 @@ def _first(asked: Answered) -> str:
 
 
 def _other(asked: Answered) -> tuple[str, str, str, str]:
-    def ranks(one: Candidate | None) -> str:
-        if one is None:
-            return "–"
-        told = one.explanation
-        return f"{rank_text(told.filtered_rank)} / {rank_text(told.filtered_rank_without_users)}"
+    def places(one: Candidate | None) -> str:
+        return "–" if one is None else f"{one.place:,} / {one.place_without_users:,}"
 
-    return escaped(asked.question), _first(asked), ranks(asked.answer), ranks(asked.rival)
+    return escaped(asked.question), _first(asked), places(asked.answer), places(asked.rival)
 
 
 def _verdict(result: CaseResult, main: Predictor) -> str:
     """What is as in the paper and what is not, from the numbers alone."""
     asked = result.answered[0]
     answer, rival = asked.answer, asked.rival
-    noun = user_noun(main.dataset.simulated_users)
-    said = []
-    if rival is not None:
-        said.append(_counting(answer, rival))
-        said.append(_choosing(answer, rival))
-    told = answer.explanation
-    with_users, without = told.filtered_rank, told.filtered_rank_without_users
-    if not (told.users or told.answer_users):
-        said.append(
-            f"No {noun} enter this score: the model reads them for items only, and neither end of the question is one."
-            if main.config.model.score == "bilinear"
-            else f"No {noun} enter this score."
-        )
-    elif with_users == without:
-        said.append(f"The {noun} leave the answer's rank as it is ({rank_text(with_users)}).")
-    else:
-        way = "better" if with_users < without else "worse"
-        said.append(
-            f"The {noun} make the answer's rank {way}: {rank_text(without)} without, {rank_text(with_users)} with."
-        )
+    said = [] if rival is None else [_counting(answer, rival), _choosing(answer, rival)]
+    said.append(_moved(answer, main))
     if result.found.how == "linked":
         said.append(
-            "The right answer is found first, as in the paper."
-            if with_users == 1
-            else f"The right answer is not first here, unlike in the paper: its filtered rank is {rank_text(with_users)}."
+            "The right answer comes first of all that training does not hold, as in the paper."
+            if answer.place == 1
+            else f"The right answer is not found, unlike in the paper: its place is {answer.place:,}."
         )
     return " ".join(said)
 
 
+def _moved(answer: Candidate, main: Predictor) -> str:
+    """What the users do to the answer's place and score: better, worse or nothing."""
+    noun, told = user_noun(main.dataset.simulated_users), answer.explanation
+    if not (told.users or told.answer_users):
+        why = ": the model reads them for items only, and neither end of the question is one"
+        return f"No {noun} enter this score{why if main.config.model.score == 'bilinear' else ''}."
+    gain = f"its score changes by {signed(told.score - told.score_without_users)}"
+    if answer.place == answer.place_without_users:
+        return f"The {noun} leave the answer at its place, {answer.place:,}; {gain}."
+    way = "up" if answer.place < answer.place_without_users else "down"
+    return f"The {noun} move the answer {way}, from place {answer.place_without_users:,} to {answer.place:,}; {gain}."
+
+
 def _counting(answer: Candidate, rival: Candidate) -> str:
-    counts = f"{rival.readers:,} of the related users read {escaped(rival.label)}, {answer.readers:,} {escaped(answer.label)}"
+    """Whom the raw count of readers would choose."""
+    names = escaped(rival.label), escaped(answer.label)
+    counts = f"{rival.readers:,} of the related users read {names[0]}, {answer.readers:,} {names[1]}"
     if rival.readers > answer.readers:
-        return f"As in the paper, counting readers would choose the wrong one: {counts}."
-    return f"Unlike in the paper, counting readers would not choose the wrong one: {counts}."
+        return f"As in the paper, counting readers would choose {names[0]}: {counts}."
+    return f"Unlike in the paper, counting readers would not choose {names[0]}: {counts}."
 
 
 def _choosing(answer: Candidate, rival: Candidate) -> str:
     """Which of the two scores higher, with users and without."""
-
-    def ahead(with_users: bool) -> bool:
-        pick = "score" if with_users else "score_without_users"
-        return bool(getattr(answer.explanation, pick) > getattr(rival.explanation, pick))
-
     names = escaped(answer.label), escaped(rival.label)
-    if ahead(True):
-        rest = (
-            ", and it does so without users too" if ahead(False) else "; without users it would be the other way round"
-        )
-        return f"The model prefers {names[0]} to {names[1]}{rest}."
-    rest = "; without users it would be the other way round" if ahead(False) else ", with users and without"
-    return f"The model prefers {names[1]} to {names[0]}{rest}: not what the paper reports."
+    told, other = answer.explanation, rival.explanation
+    ahead, ahead_without = told.score > other.score, told.score_without_users > other.score_without_users
+    gap = f"by {abs(told.score - other.score):.3f}"
+    if ahead:
+        rest = "and does so without users too" if ahead_without else "and only with users: without them it would not"
+        return f"The model prefers {names[0]} to {names[1]} {gap}, {rest}."
+    rest = "without them it would not" if ahead_without else "without them too"
+    return f"With users the model prefers {names[1]} to {names[0]} {gap}, {rest}: not what the paper reports."
