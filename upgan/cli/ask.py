@@ -144,10 +144,11 @@ def _write(explanation: Explanation, predictor: Predictor, format: str, out: Pat
         raise ConfigError(f"--out {out}: a folder is in the way of the file; choose another name")
     labels = dict(zip(predictor.relations, predictor.dataset.relation_labels, strict=True))
     content = rendered(explanation, labels, format)
-    if out is None:
-        sys.stdout.flush()
+    if out is None and format == "png":
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
+    elif out is None:
+        typer.echo(content.decode("utf-8"), nl=False)
     else:
         write_bytes(out, content)
         note(f"wrote {out}")
