@@ -18,6 +18,7 @@ from upgan.render.words import (
     rank_text,
     score_text,
     sentence,
+    short_id,
     shorten,
     signed,
     user_noun,
@@ -83,7 +84,7 @@ def explanation_table(explanation: Explanation, *, relation_labels: Mapping[str,
     for shares, whose in ((explanation.users, "target"), (explanation.answer_users, "answer")):
         if not shares:
             continue
-        body = [(clean(s.id), coefficient(s.weight), signed(s.contribution)) for s in shares[:_MOST_USERS]]
+        body = [(short_id(s.id), coefficient(s.weight), signed(s.contribution)) for s in shares[:_MOST_USERS]]
         if rest := shares[_MOST_USERS:]:
             total = coefficient(sum(s.weight for s in rest)), signed(sum(s.contribution for s in rest))
             body.append((f"({len(rest):,} more)", *total))

@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 
-from upgan.explanation import Explanation
+from upgan.explanation import Explanation, Node
 
 # Categories that draw nothing or change what follows: control, surrogate, unassigned (Cn is left alone: a font may be
 # newer than this Python), line and paragraph separators.
@@ -156,7 +156,11 @@ def caption(explanation: Explanation) -> str:
     without = rank_text(explanation.filtered_rank_without_users)
     same = explanation.filtered_rank_without_users == explanation.filtered_rank
     first += f"; without {noun} it would be {'ranked the same' if same else without}."
-    return f"{first} {_weight_sentence(explanation)} {_score_sentence(explanation)}"
+    if explanation.filtered_rank > explanation.filtered_rank_without_users:
+        first += f" Here the {noun} made it worse."
+    return " ".join(
+        [first, _weight_sentence(explanation), _score_sentence(explanation), *_influence_sentence(explanation)]
+    )
 
 
 def _without_users(explanation: Explanation) -> str:
@@ -200,6 +204,32 @@ def _score_sentence(explanation: Explanation) -> str:
     if len(users) > 1 and users[0].contribution * difference < 0:
         return f"{sentence}. The heaviest one pulls the other way ({signed(users[0].contribution)})."
     return f"{sentence}."
+
+
+def _influence_sentence(explanation: Explanation) -> list[str]:
+    """Weight is not influence: said where the heaviest user is not the one whose part of the score is largest."""
+    users = explanation.users or explanation.answer_users
+    if len(users) < 2:
+        return []
+    strongest = max(users, key=lambda user: abs(user.contribution))
+    if abs(strongest.contribution) <= abs(users[0].contribution):
+        return []
+    place = next(place for place, user in enumerate(users, start=1) if user is strongest)
+    return [
+        f"Weight is not influence: the largest part of the score ({signed(strongest.contribution)}) comes from user "
+        f"number {place:,} by weight, the heaviest one's is {signed(users[0].contribution)}."
+    ]
+
+
+def short_id(user: str) -> str:
+    """A user's id for a display: both its ends where it is long, so that ids which begin alike stay apart."""
+    text = clean(user)
+    return text if len(text) <= 16 else f"{text[:8]}…{text[-7:]}"
+
+
+def node_words(node: Node) -> str:
+    """A node by its label, or its id where that is blank; a user by the short form."""
+    return short_id(node.label or node.id) if node.role == "user" else clean(node.label) or clean(node.id)
 
 
 def proof(explanation: Explanation) -> list[str]:
