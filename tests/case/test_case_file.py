@@ -31,7 +31,7 @@ def document(predictor):
     return json.loads(case_json(make_case(explanation, predictor, written="2026-01-02")))
 
 
-def written(value, tmp_path) -> Path:
+def written(value, tmp_path):
     path = tmp_path / "case.json"
     path.write_text(value if isinstance(value, str) else json.dumps(value), encoding="utf-8")
     return path

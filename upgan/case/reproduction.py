@@ -97,12 +97,10 @@ def _unknown(case: CaseFile, predictor: Predictor) -> str:
     asked = {"the entity asked about": query.head or query.tail, "the answer": case.explanation.answer.id}
     for what, name in asked.items():
         if name not in dataset.entity_index:
-            return (
-                f"cannot be computed again: {what}, {_name(name)}, is not in dataset {_name(dataset.name)} of this run"
-            )
+            return f"cannot be computed again: {what} {_name(name)} is not in this run's dataset {_name(dataset.name)}"
     if query.relation not in dataset.relation_index:
         name = _name(query.relation)
-        return f"cannot be computed again: the relation {name} is not in this run's dataset, {_name(dataset.name)}"
+        return f"cannot be computed again: the relation {name} is not in this run's dataset {_name(dataset.name)}"
     return ""
 
 
