@@ -82,6 +82,16 @@ def _rows(result: CaseResult, main: Predictor) -> list[tuple[str, str, str]]:
     rows.append((f"place of {escaped(answer.label)}", "found", _places(answer)))
     if rival is not None:
         rows.append((f"place of {escaped(rival.label)}", "not chosen", _places(rival)))
+    for one in (rival, answer):
+        if one is not None and (one.explanation.users or one.explanation.answer_users):
+            told = one.explanation
+            rows.append(
+                (
+                    f"users change the score of {escaped(one.label)} by",
+                    "–",
+                    signed(told.score - told.score_without_users),
+                )
+            )
     rows.append(("first of all entities", escaped(answer.label), _first(asked)))
     if shares:
         heaviest = " + ".join(coefficient(share.weight) for share in shares[:2])
@@ -137,16 +147,15 @@ def _verdict(result: CaseResult, main: Predictor) -> str:
 
 
 def _moved(answer: Candidate, main: Predictor) -> str:
-    """What the users do to the answer's place and score: better, worse or nothing."""
+    """What the users do to the answer's place: better, worse or nothing."""
     noun, told = user_noun(main.dataset.simulated_users), answer.explanation
     if not (told.users or told.answer_users):
         why = ": the model reads them for items only, and neither end of the question is one"
         return f"No {noun} enter this score{why if main.config.model.score == 'bilinear' else ''}."
-    gain = f"its score changes by {signed(told.score - told.score_without_users)}"
     if answer.place == answer.place_without_users:
-        return f"The {noun} leave the answer at its place, {answer.place:,}; {gain}."
+        return f"The {noun} leave the answer at its place, {answer.place:,}."
     way = "up" if answer.place < answer.place_without_users else "down"
-    return f"The {noun} move the answer {way}, from place {answer.place_without_users:,} to {answer.place:,}; {gain}."
+    return f"The {noun} move the answer {way}, from place {answer.place_without_users:,} to {answer.place:,}."
 
 
 def _counting(answer: Candidate, rival: Candidate) -> str:
@@ -164,8 +173,10 @@ def _choosing(answer: Candidate, rival: Candidate) -> str:
     told, other = answer.explanation, rival.explanation
     ahead, ahead_without = told.score > other.score, told.score_without_users > other.score_without_users
     gap = f"by {abs(told.score - other.score):.3f}"
+    gains = [one.score - one.score_without_users for one in (told, other)]
+    more = f" Its users speak louder for {names[1]} all the same." if gains[1] > gains[0] else ""
     if ahead:
         rest = "and does so without users too" if ahead_without else "and only with users: without them it would not"
-        return f"The model prefers {names[0]} to {names[1]} {gap}, {rest}."
+        return f"The model prefers {names[0]} to {names[1]} {gap}, {rest}.{more}"
     rest = "without them it would not" if ahead_without else "without them too"
     return f"With users the model prefers {names[1]} to {names[0]} {gap}, {rest}: not what the paper reports."
