@@ -174,7 +174,7 @@ def _choosing(answer: Candidate, rival: Candidate) -> str:
     ahead, ahead_without = told.score > other.score, told.score_without_users > other.score_without_users
     gap = f"by {abs(told.score - other.score):.3f}"
     gains = [one.score - one.score_without_users for one in (told, other)]
-    more = f" Its users speak louder for {names[1]} all the same." if gains[1] > gains[0] else ""
+    more = f" Yet the users add more to {names[1]} than to {names[0]}." if gains[1] > gains[0] else ""
     if ahead:
         rest = "and does so without users too" if ahead_without else "and only with users: without them it would not"
         return f"The model prefers {names[0]} to {names[1]} {gap}, {rest}.{more}"
