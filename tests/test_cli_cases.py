@@ -201,12 +201,37 @@ def test_fig4_on_the_demo_finds_both_answers_with_users(tmp_path):
         assert here("case", "open", tmp_path / "fig4" / key / "case.json", "--run", DEMO, "--check").returncode == 0
 
 
-def test_fig4_finds_the_run_of_the_dataset(tiny, tmp_path):
-    asked = ("reproduce", "fig4", "--data", tiny / "dataset", "--preset", "demo", "--checkpoints", tiny.parent)
-    result = here(*asked, "--out", tmp_path / "fig4")
+def test_fig4_finds_the_newest_whole_run_of_the_dataset(tmp_path):
+    """A control with shuffled readers, another seed and a run of another dataset are newer, and not taken."""
+    from upgan.checkpoint import load_config, seal_run, start_run
+    from upgan.data.dataset import load_dataset
+
+    root = tmp_path / "runs"
+    made.make_run(root / "tiny")
+    for name, key, value in (("shuffled", "graph", {"interactions": "shuffled"}), ("seven", "seed", 7)):
+        shutil.copytree(root / "tiny", root / name)
+        config, data = load_config(root / name), load_dataset(root / "tiny" / "dataset")
+        update = {key: config.graph.model_copy(update=value) if isinstance(value, dict) else value}
+        start_run(root / name, config.model_copy(update=update), data)
+        seal_run(root / name, data)
+    shutil.copytree(DEMO, root / "other")
+    asked = ("reproduce", "fig4", "--data", root / "tiny" / "dataset", "--checkpoints", root, "--json")
+    result = here(*asked, "--seeds", "0", "--out", tmp_path / "fig4")
     assert result.returncode == 0, result.stderr
-    assert f"using {tiny}" in result.stderr
+    assert f"using {root / 'tiny'}" in result.stderr
     assert (tmp_path / "fig4" / "case2" / "figure.svg").is_file()
+    assert f"using {root / 'seven'}" in here(*asked, "--seeds", "7", "--out", tmp_path / "fig4").stderr
+    both = here(*asked[:-1], "--seeds", "0,7", "--out", tmp_path / "fig4")
+    assert "| seven |" in both.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_fig4_trains_a_run_where_there_is_none(tmp_path):
+    asked = ("reproduce", "fig4", "--data", DEMO / "dataset", "--preset", "demo", "--checkpoints", tmp_path / "runs")
+    result = here(*asked, "--out", tmp_path / "fig4", "--json")
+    assert result.returncode == 0, result.stderr
+    assert [case["answer"]["place"] for case in json.loads(result.stdout)["cases"]] == [1, 1]
 
 
 @pytest.mark.parametrize(

@@ -37,21 +37,26 @@ def reproduce(
         list[Path] | None,
         typer.Option("--run", help="A finished run of this dataset; may repeat, the first is drawn."),
     ] = None,
-    preset: Annotated[str, typer.Option(help="What to train where --checkpoints has no run yet.")] = "quality",
-    seeds: Annotated[str, typer.Option(help="Seeds of the runs, for example 0,1,2; the first is drawn.")] = "0",
+    preset: Annotated[
+        str | None, typer.Option(help="Of the runs looked for or trained.  [default: any; quality to train]")
+    ] = None,
+    seeds: Annotated[
+        str | None, typer.Option(help="Such as 0,1,2, a run each; the first is drawn.  [default: any; 0 to train]")
+    ] = None,
     checkpoints: Annotated[Path, typer.Option(help="Where runs are looked for, and trained into.")] = RUNS,
     json: JsonFlag = False,
 ) -> None:
     """Reproduce a table or figure of the paper, and write a Markdown page with the paper's numbers beside it.
 
-    Without --run the newest finished run of the preset and seed in --checkpoints is used, or one is trained.
+    Without --run the newest finished run of the dataset in --checkpoints that was trained on all of it is used, or one
+    is trained there.
     """
     if target not in TARGETS:
         known = f"{target} is not there yet" if target in PAPER else f"{target!r} is none of the paper's"
         raise ConfigError(f"{known}; this version reproduces: {', '.join(TARGETS)}")
     if out.exists() and not out.is_dir():
         raise ConfigError(f"--out {out}: a file is in the way of the folder; choose another name")
-    numbers = _seeds(seeds)
+    numbers = None if seeds is None else _seeds(seeds)
     from upgan.data.dataset import load_dataset
 
     dataset = load_dataset(data)
@@ -63,7 +68,9 @@ def reproduce(
 class Runs:
     """Where a reproduction gets its runs from: named, found by dataset, preset and seed, or trained now."""
 
-    def __init__(self, dataset: KGDataset, named: list[Path], preset: str, seeds: list[int], checkpoints: Path) -> None:
+    def __init__(
+        self, dataset: KGDataset, named: list[Path], preset: str | None, seeds: list[int] | None, checkpoints: Path
+    ) -> None:
         self.dataset = dataset
         self.named = named
         self.preset = preset
@@ -75,7 +82,8 @@ class Runs:
         from upgan.predictor import load
 
         if not self.named:
-            return [load(self._found(seed) or self._trained(seed)) for seed in self.seeds]
+            seeds: list[int | None] = [None] if self.seeds is None else [*self.seeds]
+            return [load(self._found(seed) or self._trained(seed or 0)) for seed in seeds]
         opened = [load(path) for path in self.named]
         for predictor in opened:
             if predictor.dataset.fingerprint != self.dataset.fingerprint:
@@ -86,37 +94,50 @@ class Runs:
                 )
         return opened
 
-    def _found(self, seed: int) -> Path | None:
-        """The newest finished run of the dataset with preset and seed."""
-        from upgan.checkpoint import dataset_fingerprint, load_config
-
-        fitting = []
-        for folder in self.checkpoints.glob("*/"):
-            try:
-                config = load_config(folder)
-                of = dataset_fingerprint(folder)
-            except UpganError:
-                continue  # half a run, or something else: not what is looked for
-            whole = (folder / "metrics.json").is_file() and of == self.dataset.fingerprint
-            if whole and (config.model_name, config.preset, config.seed) == ("upgan", self.preset, seed):
-                fitting.append(folder)
+    def _found(self, seed: int | None) -> Path | None:
+        """The newest finished run that fits; None where there is none."""
+        fitting = [folder for folder in self.checkpoints.glob("*/") if self._fits(folder, seed)]
         newest = max(fitting, key=lambda folder: (folder / "metrics.json").stat().st_mtime, default=None)
         if newest is not None:
             note(f"using {newest}")
         return newest
 
+    def _fits(self, folder: Path, seed: int | None) -> bool:
+        """A finished run of this dataset with users to explain by, no control that saw only a part or a shuffle."""
+        from upgan.checkpoint import dataset_fingerprint, load_config
+
+        try:
+            config = load_config(folder)
+            of = dataset_fingerprint(folder)
+        except UpganError:
+            return False  # half a run, or something else: not what is looked for
+        seen = config.graph
+        whole = seen.interactions == "real" and seen.triple_share == seen.interaction_share == 1
+        layered = config.model.score == "bilinear" or config.model.propagation.form == "layered"
+        return (
+            (folder / "metrics.json").is_file()
+            and of == self.dataset.fingerprint
+            and config.model_name == "upgan"
+            and config.model.use_users
+            and whole
+            and layered
+            and self.preset in (None, config.preset)
+            and seed in (None, config.seed)
+        )
+
     def _trained(self, seed: int) -> Path:
         """A new run in the first free folder of the usual name."""
         from upgan.cli.runs import train
 
-        name = f"{self.dataset.name}-upgan-{self.preset}-s{seed}"
+        preset = self.preset or "quality"
+        name = f"{self.dataset.name}-upgan-{preset}-s{seed}"
         names = (name if count == 1 else f"{name}-{count}" for count in range(1, 10_000))
         folder = next(path for path in map(self.checkpoints.joinpath, names) if not path.exists())
-        note(f"no finished run of this dataset, preset {self.preset} and seed {seed} in {self.checkpoints}")
+        note(f"no finished run of this dataset in {self.checkpoints} to use: training preset {preset}, seed {seed}")
         assert self.dataset.path is not None
         # The command prints the run's folder; here stdout belongs to the page.
         with contextlib.redirect_stdout(sys.stderr):
-            train(self.dataset.path, run=folder, preset=self.preset, seed=seed)
+            train(self.dataset.path, run=folder, preset=preset, seed=seed)
         return folder
 
 

@@ -98,8 +98,8 @@ def _rows(result: CaseResult, main: Predictor) -> list[tuple[str, str, str]]:
         even = coefficient(1 / len(shares))
         rows.append(("weights of the two heaviest", "very large" if second else "–", f"{heaviest} (even: {even} each)"))
         for name in [rival, answer] if rival is not None else [answer]:
-            told = f"{coefficient(name.weight)}; {signed(name.contribution)}"
-            rows.append((f"readers of {escaped(name.label)}: weight; part of its score", "–", told))
+            summed = f"{coefficient(name.weight)}; {signed(name.contribution)}"
+            rows.append((f"readers of {escaped(name.label)}: weight; part of its score", "–", summed))
     rows += [
         (f"the two heaviest who read both {escaped(bridge.label)} and the answer", "2", str(bridge.heaviest_two))
         for bridge in result.bridges
