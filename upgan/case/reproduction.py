@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 import upgan
+from upgan.case.alternatives import KINDS, computed, gaps
 from upgan.case.documents import with_figure
 from upgan.case.schema import CaseFile
 from upgan.explanation import EvidencePath, Explanation, Node, UserPath, UserShare
 from upgan.predictor import Predictor
-from upgan.render.pseudonyms import pseudonymised
+from upgan.render.pseudonyms import pseudonymised, pseudonyms_of
 from upgan.render.words import clean, shorten
 
 #: Everything compared but the ranks is computed in float64: machines differ by far less, an edit by far more.
@@ -86,8 +87,14 @@ def reproduce(case: CaseFile, predictor: Predictor, *, tolerance: float = TOLERA
         tail=query.tail,
         answer=case.explanation.answer.id,
         top_users=case.explanation.top_users,
+        baseline=case.explanation.baseline,
+        sort=case.explanation.sort,
+        paths_per_user=case.explanation.paths_per_user,
+        evidence_per_user=case.explanation.evidence_per_user,
+        top_paths=len(case.explanation.heaviest_paths),
     )
-    differences = compare(case, pseudonymised(again) if case.pseudonyms else again, predictor)
+    shown = pseudonymised(again) if case.pseudonyms else again
+    differences = (*compare(case, shown, predictor), *_alternatives(case, again, predictor))
     return _judged(case, predictor, differences, tolerance)
 
 
@@ -160,12 +167,12 @@ def compare(case: CaseFile, again: Explanation, predictor: Predictor) -> tuple[D
     told = case.explanation
     by_order = case.pseudonyms
     return (
-        _numbers("score", [told.score, told.score_without_users], [again.score, again.score_without_users]),
+        _numbers("score", _scores(told), _scores(again)),
         _numbers("ranks", _ranks(told), _ranks(again)),
         *_shares("", told.users, again.users, by_order),
         *_shares("answer's ", told.answer_users, again.answer_users, by_order),
         _numbers("sums", [told.residual, told.effective_users], [again.residual, again.effective_users]),
-        _chains("paths", (*told.paths, *told.answer_paths), (*again.paths, *again.answer_paths), by_order),
+        _chains("paths", _every_path(told), _every_path(again), by_order),
         _chains(
             "evidence", (*told.evidence, *told.answer_evidence), (*again.evidence, *again.answer_evidence), by_order
         ),
@@ -174,6 +181,14 @@ def compare(case: CaseFile, again: Explanation, predictor: Predictor) -> tuple[D
         _sets("labels", _file_labels(case), _run_labels(predictor)),
         *_drawn(case),
     )
+
+
+def _scores(explanation: Explanation) -> list[float]:
+    return [explanation.score, explanation.score_without_users, explanation.baseline_score]
+
+
+def _every_path(explanation: Explanation) -> list[UserPath]:
+    return [*explanation.paths, *explanation.answer_paths, *explanation.heaviest_paths]
 
 
 def _ranks(explanation: Explanation) -> list[float]:
@@ -308,3 +323,16 @@ def _drawn(case: CaseFile) -> Iterable[Difference]:
     for name, part in parts:
         same = part(case) == part(drawn)
         yield Difference(name, 1, 0.0, "" if same else "not what the file's own numbers give")
+
+
+def _alternatives(case: CaseFile, again: Explanation, predictor: Predictor) -> Iterable[Difference]:
+    """Contrast, what if and smallest set, where the file holds them."""
+    names = pseudonyms_of(again) if case.pseudonyms else {user: user for user in predictor.dataset.users}
+    real = {name: user for user, name in names.items()}
+    for kind, document in case.alternatives.items():
+        fresh = computed(kind, document, case.explanation, predictor, real)
+        if fresh is None:
+            yield Difference(KINDS[kind], 0, 0.0, "names what this run cannot tell (a user, or a candidate)")
+            continue
+        compared, largest, off = gaps(document, fresh, case.pseudonyms)
+        yield Difference(KINDS[kind], compared, largest, f"{off:,} other values differ" if off else "")
