@@ -245,4 +245,5 @@ def explain(predictor: Predictor, question: Question, answer: str, top_users: in
     """Why ``answer`` stands where it does; QueryError where the run cannot say."""
     if answer not in predictor.dataset.entity_index:
         raise QueryError(f"the dataset has no entity {shorten(clean(answer), 60)!r}")
-    return predictor.explain(**question.ends(), relation=question.relation, answer=answer, top_users=top_users)
+    ends = question.ends()
+    return predictor.explain(ends.get("head"), question.relation, answer, ends.get("tail"), top_users)

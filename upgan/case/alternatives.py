@@ -15,6 +15,7 @@ from upgan.alternatives import Changes, Contrast
 from upgan.errors import CaseError
 from upgan.explanation import BASELINES, Explanation
 from upgan.predictor import Predictor
+from upgan.shares import FloatArray
 
 Document = dict[str, Any]
 #: Names of the documents in a case file, and as a comparison calls them.
@@ -106,7 +107,7 @@ def computed(
 def check(kind: str, document: Document) -> None:
     """CaseError where a document lacks what computing it again needs, or names users in no way that is known."""
     try:
-        whole = all(isinstance(user, str) for _, user in _named(document))
+        whole = all(isinstance(user, str) for _, user in _named(document)) and _numeric(document)
         if kind == "contrast":
             whole = whole and isinstance(document["against"], str) and document["baseline"] in BASELINES
         if kind == "what_if":
@@ -127,6 +128,20 @@ def check(kind: str, document: Document) -> None:
         whole = False
     if not whole:
         raise CaseError(f"{kind}: not what `upgan explain --json` prints under this key")
+
+
+def _numeric(value: Any) -> bool:
+    """Whether users carry nothing but an id and numbers."""
+    if not isinstance(value, dict):
+        return True
+    for key, inner in value.items():
+        for entry in inner if key in _SHARES and isinstance(inner, list) else []:
+            numbers = [part for name, part in entry.items() if name != "id"] if isinstance(entry, dict) else []
+            if any(isinstance(part, bool) or not isinstance(part, int | float) for part in numbers):
+                return False
+        if not _numeric(inner):
+            return False
+    return True
 
 
 # Comparing -----------------------------------------------------------------------------------------------------------
@@ -167,20 +182,20 @@ def _entry(key: str, told: Any, again: Any, by_order: bool) -> tuple[int, float,
 def _share_gaps(told: list[Document], again: list[Document], by_order: bool) -> tuple[int, float, int]:
     """Lists of users with numbers, matched by id, or by their numbers."""
     columns = sorted({key for entry in (*told, *again) for key in entry} - {"id"})
+    if not columns:
+        return len(told), 0.0, abs(len(told) - len(again))
+
+    def table(entries: list[Document]) -> FloatArray:
+        rows = [[float(entry.get(name, 0.0)) for name in columns] for entry in entries]
+        return np.array(rows, dtype=np.float64).reshape(len(entries), len(columns))
+
     if by_order:
-        tables = [
-            np.array([[float(e[c]) for c in columns] for e in part]).reshape(-1, len(columns)) for part in (told, again)
-        ]
-        tables = [table[np.lexsort(np.round(table, 7).T)] for table in tables]
-        shared = min(map(len, tables))
-        off = abs(len(told) - len(again))
-        ours, theirs = (table[:shared] for table in tables)
+        ours, theirs = (rows[np.lexsort(np.round(rows, 7).T)] for rows in (table(told), table(again)))
+        shared, off = min(len(ours), len(theirs)), abs(len(ours) - len(theirs))
+        ours, theirs = ours[:shared], theirs[:shared]
     else:
-        mine, yours = ({e["id"]: e for e in part} for part in (told, again))
+        mine, yours = ({entry["id"]: entry for entry in part} for part in (told, again))
         common = [user for user in mine if user in yours]
         off = len(mine) + len(yours) - 2 * len(common)
-        ours, theirs = (
-            np.array([[float(part[u][c]) for c in columns] for u in common]).reshape(-1, len(columns))
-            for part in (mine, yours)
-        )
+        ours, theirs = table([mine[user] for user in common]), table([yours[user] for user in common])
     return ours.size, float(np.abs(ours - theirs).max(initial=0.0)), off

@@ -18,8 +18,10 @@ from upgan.predictor import Predictor
 from upgan.render.pseudonyms import pseudonymised, pseudonyms_of
 from upgan.render.words import clean, shorten
 
-#: Everything compared but the ranks is computed in float64: machines differ by far less, an edit by far more.
+#: The explanation is computed in float64, but for its ranks: machines differ by far less, an edit by far more.
 TOLERANCE = 1e-8
+#: Contrast, what if and smallest set also hold scores of all candidates, which are float32.
+SINGLE_TOLERANCE = 1e-4
 
 Verdict = Literal["reproduced", "differs", "other run", "other dataset", "unknown"]
 FloatArray = npt.NDArray[np.float64]
@@ -36,10 +38,12 @@ class Difference:
     largest: float
     #: What has no counterpart on the other side, in words; empty where everything has.
     unmatched: str = ""
+    #: What rounding alone explains in this group, where that is more than the comparison's own tolerance.
+    rounding: float = 0.0
 
     def within(self, tolerance: float) -> bool:
         """Whether the group is the same up to rounding."""
-        return self.largest <= tolerance and not self.unmatched
+        return self.largest <= max(tolerance, self.rounding) and not self.unmatched
 
 
 @dataclass(frozen=True)
@@ -335,4 +339,5 @@ def _alternatives(case: CaseFile, again: Explanation, predictor: Predictor) -> I
             yield Difference(KINDS[kind], 0, 0.0, "names what this run cannot tell (a user, or a candidate)")
             continue
         compared, largest, off = gaps(document, fresh, case.pseudonyms)
-        yield Difference(KINDS[kind], compared, largest, f"{off:,} other values differ" if off else "")
+        told = f"{off:,} other values differ" if off else ""
+        yield Difference(KINDS[kind], compared, largest, told, SINGLE_TOLERANCE)
