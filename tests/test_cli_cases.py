@@ -196,6 +196,8 @@ def test_fig4_on_the_demo_finds_both_answers_with_users(tmp_path):
     page = (tmp_path / "fig4" / "fig4.md").read_text(encoding="utf-8")
     assert "simulated" in page
     assert "| 33 | 54" in page
+    told = (tmp_path / "fig4" / "case2" / "caption.txt").read_text(encoding="utf-8")
+    assert "counting them would choose “The Wheel of Time”" in told
     for key in ("case1", "case2"):
         assert {path.name for path in (tmp_path / "fig4" / key).iterdir()} == FILES
         assert here("case", "open", tmp_path / "fig4" / key / "case.json", "--run", DEMO, "--check").returncode == 0
