@@ -137,7 +137,7 @@ def test_the_page_and_the_caption_tell_of_all_three(cases, tmp_path):
     assert "without user U1" in document.text
     assert "reader-" not in document.text
     caption = (tmp_path / "caption.txt").read_text(encoding="utf-8")
-    assert "54 of the target's users touched “The Wheel of Time”, 10 “The Serpentwar Saga”" in caption
+    assert "54 of the target's simulated users touched “The Wheel of Time”, 10 “The Serpentwar Saga”" in caption
     assert "counting them would choose “The Wheel of Time”, the model prefers “The Serpentwar Saga”" in caption
 
 

@@ -17,27 +17,27 @@ Document = Mapping[str, Any]
 _MOST_USERS = 20
 
 
-def beside(documents: Mapping[str, Document], answer: str) -> Iterable[Markup]:
+def beside(documents: Mapping[str, Document], answer: str, noun: str = "users") -> Iterable[Markup]:
     """Sections of the page; ``answer``: the answer's label. Documents that are not there are left out."""
     if (contrast := documents.get("contrast")) is not None:
-        yield from _contrast(contrast, answer)
+        yield from _contrast(contrast, answer, noun)
     if (what_if := documents.get("what_if")) is not None:
         yield from _what_if(what_if)
     if (smallest := documents.get("smallest_set")) is not None:
         yield from _smallest_set(smallest)
 
 
-def contrast_caption(contrast: Document, answer: str) -> str:
+def contrast_caption(contrast: Document, answer: str, noun: str = "users") -> str:
     """Why A and not B in words, the popularity trap named where there is one."""
     rival = clean(str(contrast["against_label"]))
     answer = clean(answer)
     difference = float(contrast["difference"])
     favoured = answer if difference > 0 else rival
-    said = f"Users add {signed(abs(difference))} more to the score of “{favoured}” than to the other's"
+    said = f"The {noun} add {score_text(abs(difference))} more to the score of “{favoured}” than to the other's"
     if difference == 0:
-        said = "Users add as much to both scores"
+        said = f"The {noun} add as much to both scores"
     mine, other = contrast["popularity"]["answer"], contrast["popularity"]["against"]
-    counts = f"{other['touched']:,} of the target's users touched “{rival}”, {mine['touched']:,} “{answer}”"
+    counts = f"{other['touched']:,} of the target's {noun} touched “{rival}”, {mine['touched']:,} “{answer}”"
     ahead = contrast["answer_standing"]["score"] > contrast["against_standing"]["score"]
     if other["touched"] > mine["touched"] and ahead:
         counts += f": counting them would choose “{rival}”, the model prefers “{answer}”"
@@ -46,10 +46,10 @@ def contrast_caption(contrast: Document, answer: str) -> str:
     return f"{said}. {counts}."
 
 
-def _contrast(contrast: Document, answer: str) -> Iterable[Markup]:
+def _contrast(contrast: Document, answer: str, noun: str) -> Iterable[Markup]:
     names = (answer, str(contrast["against_label"]))
     yield Markup("<h2>Why {} and not {}</h2><p>{}</p>").format(
-        *map(cell_text, names), cell_text(contrast_caption(contrast, answer))
+        *map(cell_text, names), cell_text(contrast_caption(contrast, answer, noun))
     )
     head = ("", *((name,) for name in names))
     standings = contrast["answer_standing"], contrast["against_standing"]

@@ -14,7 +14,7 @@ from upgan.render.page import page
 from upgan.render.png import png
 from upgan.render.svg import svg
 from upgan.render.table import explanation_table
-from upgan.render.words import caption, question
+from upgan.render.words import caption, question, user_noun
 
 Labels = Mapping[str, str]
 #: What was asked beside the explanation: contrast, what_if, smallest_set, as case files hold them.
@@ -33,7 +33,8 @@ def _json(explanation: Explanation, _labels: Labels, documents: Documents) -> st
 def _caption(explanation: Explanation, _labels: Labels, documents: Documents) -> str:
     lines = [question(explanation), caption(explanation)]
     if "contrast" in documents:
-        lines.append(contrast_caption(documents["contrast"], explanation.answer.label))
+        noun = user_noun(explanation.simulated_users)
+        lines.append(contrast_caption(documents["contrast"], explanation.answer.label, noun))
     return "\n".join(lines)
 
 

@@ -43,7 +43,7 @@ def page(
     before = Markup("<h1>{}</h1><p class='lead'>{}</p>").format(bdi(question(explanation)), bdi(caption(explanation)))
     parts = [
         _summary(explanation),
-        *beside(documents or {}, explanation.answer.label),
+        *beside(documents or {}, explanation.answer.label, user_noun(explanation.simulated_users)),
         *_users(explanation),
         *_chains(explanation, relation_labels),
         _proof(explanation),
