@@ -60,7 +60,7 @@ def mined_table(rows: Iterable[Mapping[str, Any]]) -> str:
         for row in rows
     ]
     head = ("1/rank difference", "rank", "without users", "question", "right answer")
-    return _aligned(head, body, right={0, 1, 2})
+    return aligned(head, body, right={0, 1, 2})
 
 
 def differences_table(differences: Mapping[str, Mapping[str, Any]]) -> str:
@@ -70,7 +70,7 @@ def differences_table(differences: Mapping[str, Mapping[str, Any]]) -> str:
         for name, row in differences.items()
         if row["compared"] or row["unmatched"]
     ]
-    return _aligned(("compared", "values", "largest difference", ""), body, right={1, 2})
+    return aligned(("compared", "values", "largest difference", ""), body, right={1, 2})
 
 
 def _outcome(row: Mapping[str, Any]) -> str:
