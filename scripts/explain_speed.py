@@ -13,6 +13,7 @@ import resource
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -55,17 +56,17 @@ def questions(predictor: Predictor, count: int, random: np.random.Generator) -> 
 
 def explained(predictor: Predictor, question: dict[str, str], against: str) -> None:
     """What the bar is about: users, paths, contributions and contrast."""
-    ends = {key: question.get(key) for key in ("head", "relation", "tail", "answer")}
-    predictor.explain(**ends, top_users=TOP_USERS)  # type: ignore[arg-type]
-    predictor.contrast(**ends, against=against)  # type: ignore[arg-type]
+    ends: Any = question
+    predictor.explain(**ends, top_users=TOP_USERS)
+    predictor.contrast(**ends, against=against)
 
 
 def changed(predictor: Predictor, question: dict[str, str]) -> None:
     """Without the heaviest user and one training fact of the target or the answer."""
-    ends = {key: question.get(key) for key in ("head", "relation", "tail", "answer")}
-    told = predictor.explain(**ends, top_users=1)  # type: ignore[arg-type]
+    ends: Any = question
+    told = predictor.explain(**ends, top_users=1)
     data = predictor.dataset
-    number = data.entity_index[str(ends["head"] or ends["tail"])]
+    number = data.entity_index[question.get("head") or question["tail"]]
     mine = data.train[(data.train[:, 0] == number) | (data.train[:, 2] == number)][:1]
     facts = tuple((data.entities[h], data.relations[r], data.entities[t]) for h, r, t in mine.tolist())
     users = tuple(share.id for share in told.users[:1])

@@ -1,6 +1,11 @@
-"""Contrast, what-if and smallest set as text for the terminal, and their captions in words."""
+"""Contrast, what-if and smallest set as text for the terminal.
+
+``called``, everywhere: user id -> pseudonym, where users are hidden.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from upgan.alternatives import Contrast, FlipSet, Popularity, Standing, WhatIf
 from upgan.render.table import aligned
@@ -10,7 +15,7 @@ _LABEL_WIDTH = 40
 _MOST_USERS = 20
 
 
-def contrast_table(contrast: Contrast) -> str:
+def contrast_table(contrast: Contrast, called: Mapping[str, str] | None = None) -> str:
     """Both candidates' standing, the users between them, and how popular each is."""
     names = [shorten(clean(node.label), _LABEL_WIDTH) for node in (contrast.answer, contrast.against)]
     blocks = [
@@ -18,9 +23,9 @@ def contrast_table(contrast: Contrast) -> str:
         aligned(("", *names), _standings(contrast.answer_standing, contrast.against_standing), right={1, 2}),
     ]
     if contrast.users:
-        body = [
+        body: list[tuple[str, ...]] = [
             (
-                clean(user.id),
+                _user(user.id, called),
                 coefficient(user.weight),
                 signed(user.contribution),
                 signed(user.contribution_against),
@@ -30,13 +35,15 @@ def contrast_table(contrast: Contrast) -> str:
         ]
         if len(contrast.users) > _MOST_USERS:
             rest, other = contrast.users[_MOST_USERS:], contrast.contributions_against[_MOST_USERS:]
-            parts = rest.contributions.sum(), other.sum(), (rest.contributions - other).sum()
-            body.append((f"({len(rest):,} more)", coefficient(float(rest.weights.sum())), *map(signed, parts)))
+            sums = rest.contributions.sum(), other.sum(), (rest.contributions - other).sum()
+            body.append(
+                (f"({len(rest):,} more)", coefficient(float(rest.weights.sum())), *map(signed, map(float, sums)))
+            )
         head = ("user of the target", "weight", *(f"part of {name}" for name in names), "difference")
         blocks.append(aligned(head, body, right={1, 2, 3, 4}))
     for shares, name in ((contrast.answer_users, names[0]), (contrast.against_users, names[1])):
         if shares:
-            parts = [(clean(s.id), coefficient(s.weight), signed(s.contribution)) for s in shares[:_MOST_USERS]]
+            parts = [(_user(s.id, called), coefficient(s.weight), signed(s.contribution)) for s in shares[:_MOST_USERS]]
             if rest := shares[_MOST_USERS:]:
                 total = coefficient(float(rest.weights.sum())), signed(float(rest.contributions.sum()))
                 parts.append((f"({len(rest):,} more)", *total))
@@ -51,10 +58,10 @@ def contrast_table(contrast: Contrast) -> str:
     return "\n\n".join([*blocks, *contrast.limits])
 
 
-def what_if_table(found: WhatIf) -> str:
+def what_if_table(found: WhatIf, called: Mapping[str, str] | None = None) -> str:
     """Ranks and scores before and after, and both lists side by side."""
     blocks = [
-        f"What if ({found.label}): {changes_words(found)}",
+        f"What if ({found.label}): {changes_words(found, called)}",
         aligned(("", "before", "after"), _standings(found.before, found.after), right={1, 2}),
     ]
     rows = max(len(found.candidates_before), len(found.candidates_after))
@@ -76,24 +83,31 @@ def what_if_table(found: WhatIf) -> str:
     return "\n\n".join([*blocks, counts, *found.limits])
 
 
-def changes_words(found: WhatIf) -> str:
+def changes_words(found: WhatIf, called: Mapping[str, str] | None = None) -> str:
     """The changes in one line."""
     changes, parts = found.changes, []
     if changes.remove_users:
-        parts.append(f"without {', '.join(map(clean, changes.remove_users))}")
-    parts += [f"without the interaction {clean(user)} – {clean(item)}" for user, item in changes.remove_interactions]
+        parts.append(f"without {', '.join(_user(user, called) for user in changes.remove_users)}")
+    parts += [
+        f"without the interaction {_user(user, called)} – {clean(item)}" for user, item in changes.remove_interactions
+    ]
     parts += [f"without the fact {clean(h)} — {clean(r)} — {clean(t)}" for h, r, t in changes.remove_triples]
-    parts += [f"with the interaction {clean(user)} – {clean(item)}" for user, item in changes.add_interactions]
+    parts += [f"with the interaction {_user(user, called)} – {clean(item)}" for user, item in changes.add_interactions]
     return "; ".join(parts) or "nothing changed"
 
 
-def flip_table(found: FlipSet) -> str:
+def flip_table(found: FlipSet, called: Mapping[str, str] | None = None) -> str:
     """The set, what it does, and how it was checked."""
     title = f"Smallest set of users ({found.label}, greedy, {found.checks} checks by the model)"
     lines = [title, found.reason]
     if found.found:
-        lines.append(", ".join(map(clean, found.users)))
+        lines.append(", ".join(_user(user, called) for user in found.users))
     return "\n".join(lines)
+
+
+def _user(user: str, called: Mapping[str, str] | None) -> str:
+    """A user's id, or what ``called`` (id -> pseudonym) has for it."""
+    return clean((called or {}).get(user, user))
 
 
 def _standings(left: Standing, right: Standing) -> list[tuple[str, str, str]]:
