@@ -72,6 +72,25 @@ def test_who_is_named_follows_the_format_and_the_options(tmp_path):
     assert real[0] in here("explain", DEMO, *ASKED, "--format", "html", "--real-ids").stdout
 
 
+def test_contrast_and_the_rest_reach_case_page_and_caption(tmp_path):
+    asked = ("--head", "The Riftwar Cycle", "--relation", "has_sub_series", "--answer", "The Serpentwar Saga")
+    beside = ("--contrast", "The Wheel of Time", "--remove-user", "reader-0195", "--sort", "contribution")
+    result = here("explain", DEMO, *asked, *beside, "--export", tmp_path / "why")
+    assert result.returncode == 0, result.stderr
+    document = json.loads((tmp_path / "why" / "case.json").read_text(encoding="utf-8"))
+    assert document["contrast"]["against"] == "series:the-wheel-of-time"
+    assert document["what_if"]["changes"]["remove_users"][0].startswith("U")
+    assert "reader-" not in json.dumps(document)
+    assert here("case", "open", tmp_path / "why" / "case.json", "--run", DEMO, "--check").returncode == 0
+    page = here("explain", DEMO, *asked, *beside, "--format", "html").stdout
+    assert "What if (weights frozen)" in page
+    assert "reader-" not in page
+    caption = here("explain", DEMO, *asked, *beside, "--format", "caption").stdout
+    assert caption == (tmp_path / "why" / "caption.txt").read_text(encoding="utf-8")
+    assert "counting them would choose" in caption
+    refused(here("explain", DEMO, *asked, *beside, "--format", "svg"), "--format svg", "--case")
+
+
 def test_png_to_stdout_is_a_picture(monkeypatch):
     out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     monkeypatch.setattr(sys, "stdout", out)

@@ -53,6 +53,8 @@ EXPORTS: dict[str, Renderer] = {
     "caption": _caption,
 }
 FORMATS = (*ANSWERS, *EXPORTS)
+#: Exports that tell of contrast, what if and smallest set too.
+TOLD_IN = ("html", "caption")
 
 #: The files of a whole export, and the format of each; the case file comes beside them.
 FILES = {
