@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from upgan.explanation import EvidencePath, Explanation, UserPath, UserShare
+from upgan.explanation import Chain, EvidencePath, Explanation, UserPath, UserShare
 from upgan.render.beside import beside
 from upgan.render.figure import figure
 from upgan.render.graph_html import graph_html
@@ -51,7 +51,14 @@ def page(
     return graph_html(spec, theme, before=before, after=Markup("").join(parts))
 
 
-def path_words(path: UserPath | EvidencePath, labels: Mapping[str, str] | None = None) -> str:
+def numbers_of(path: UserPath | EvidencePath | Chain) -> Sequence[float]:
+    """The numbers on the edges of a path, in its order."""
+    if isinstance(path, Chain):
+        return path.numbers
+    return path.alphas if isinstance(path, UserPath) else path.coefficients
+
+
+def path_words(path: UserPath | EvidencePath | Chain, labels: Mapping[str, str] | None = None) -> str:
     """A path in one line: "A — author → B", or "B ← author — A" where it is walked against the relation."""
     words = [node_words(path.nodes[0])]
     for node, relation in zip(path.nodes[1:], path.relations, strict=True):
@@ -84,7 +91,8 @@ def _users(explanation: Explanation) -> Iterable[Markup]:
     for shares, whose in ((explanation.users, "target"), (explanation.answer_users, "answer")):
         if not shares:
             continue
-        yield Markup("<h2>{} of the {}, heaviest first</h2>").format(noun.capitalize(), whose)
+        order = "heaviest" if explanation.sort == "weight" else "largest part of the score"
+        yield Markup("<h2>{} of the {}, {} first</h2>").format(noun.capitalize(), whose, order)
         if explanation.simulated_users:
             yield Markup("<p class='faint'>The interactions of this dataset are generated, not observed.</p>")
         yield _sharehtml_table(shares, user_noun(explanation.simulated_users, 1))
@@ -103,19 +111,20 @@ def _sharehtml_table(shares: Sequence[UserShare], noun: str) -> Markup:
 
 def _chains(explanation: Explanation, labels: Mapping[str, str] | None) -> Iterable[Markup]:
     noun = user_noun(explanation.simulated_users, 1)
-    for title, paths, numbers, weighed in (
+    sections: tuple[tuple[str, Sequence[UserPath | EvidencePath | Chain], str, bool], ...] = (
+        (f"From target to answer, through each {noun}", explanation.chains, "α and coefficients", True),
         (f"Paths from {noun} to target", explanation.paths, "attention α", True),
         (f"How the answer reached each {noun}", explanation.evidence, "coefficients", False),
         (f"Paths from {noun} to answer", explanation.answer_paths, "attention α", True),
         (f"How the target reached each of the answer's {noun}s", explanation.answer_evidence, "coefficients", False),
-    ):
+    )
+    for title, paths, numbers, weighed in sections:
         if not paths:
             continue
         body: list[Sequence[object]] = []
         for path in paths[:_MOST_PATHS]:
-            values = path.alphas if isinstance(path, UserPath) else path.coefficients
-            row: list[object] = [path_words(path, labels), (" · ".join(coefficient(value) for value in values),)]
-            body.append([*row, (coefficient(path.weight),)] if isinstance(path, UserPath) else row)
+            row: list[object] = [path_words(path, labels), (" · ".join(map(coefficient, numbers_of(path))),)]
+            body.append(row if isinstance(path, EvidencePath) else [*row, (coefficient(path.weight),)])
         head: list[object] = ["path", (numbers,), *([("weight",)] if weighed else [])]
         yield Markup("<h2>{}</h2>").format(title)
         yield html_table(head, body)

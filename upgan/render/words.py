@@ -260,6 +260,7 @@ def proof(explanation: Explanation) -> list[str]:
     )
     if explanation.users or explanation.answer_users:
         lines.append("All reached users counted, no sampling. “Without users” sets the user part of the score to 0.")
+    lines += [clean(limit) for limit in explanation.limits]
     prints = [
         f"{name} {clean(value)[:12]}"
         for name, value in (("run", explanation.run_fingerprint), ("dataset", explanation.dataset_fingerprint))
