@@ -165,8 +165,8 @@ def _explain(run: Path, question: Question, shown: dict[str, int], wanted: Wante
     writes = output.case is not None or output.export is not None
     if wanted.any and output.format not in ("json", "table") and not writes:
         raise ConfigError(
-            f"--format {output.format} shows the explanation alone; contrast, what-if and smallest set are in table and "
-            "json, and kept by --case"
+            f"--format {output.format} shows the explanation alone; contrast, what-if and smallest set are in table "
+            "and json, and kept by --case"
         )
     predictor = load(run)
     explanation, found = explained(predictor, question, shown, wanted)
