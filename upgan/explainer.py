@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 import torch
 
+from upgan.adjacency import Adjacency
 from upgan.attribution import (
     LayerSteps,
     PathStep,
@@ -65,7 +66,7 @@ class Explainer(GraphReader):
     ) -> Influence:
         """Weights and contributions of every user that reaches ``head`` (relation 0 .. 2R-1)."""
         nothing = self.model.entity.new_zeros(self.model.config.width)
-        without = self._score(head, relation, answer, nothing)
+        without = self.score(head, relation, answer, nothing)
         if self.propagated is None or self.layer(head) == UNREACHABLE:
             nobody = Spoken.nobody()
             return Influence(nobody, nobody, without, without, without, self.user_names)
@@ -74,10 +75,16 @@ class Explainer(GraphReader):
         preference = self.propagated.preference[self.layer(head)][self._position(head)]  # p_h of stage 2, not a sum
         direction = direction_of(self.model, head, relation, answer, preference, start)
         part = weight * (self._said(users, direction) - float(start @ direction))
-        score = self._score(head, relation, answer, preference)
-        before = without if baseline == "none" else self._score(head, relation, answer, start)
+        score = self.score(head, relation, answer, preference)
+        before = without if baseline == "none" else self.score(head, relation, answer, start)
         spoken = Spoken(users, weight, part).sorted(sort)
         return Influence(spoken, Spoken.nobody(), score, without, before, self.user_names)
+
+    @cached_property
+    def adjacency(self) -> Adjacency:
+        """Every edge from both ends."""
+        data = self.dataset
+        return Adjacency.build(self.triples, self.interactions, data.num_entities, data.num_users, data.num_relations)
 
     @cached_property
     def mean_user(self) -> torch.Tensor:
@@ -103,7 +110,7 @@ class Explainer(GraphReader):
             return np.asarray((everybody @ direction).numpy()[users], dtype=np.float64)
         return np.asarray((everybody[torch.from_numpy(users)] @ direction).numpy(), dtype=np.float64)
 
-    def _score(self, head: int, relation: int, answer: int, preference: torch.Tensor) -> float:
+    def score(self, head: int, relation: int, answer: int, preference: torch.Tensor) -> float:
         """Eq. 7 with p_h = (W,) ``preference``."""
         heads, relations = torch.tensor([head]), torch.tensor([relation])
         queries = self.model.queries(heads, relations, preference.unsqueeze(0))

@@ -130,7 +130,7 @@ def explained(
     # Their values are checked there: the choices are the predictor's to name.
     asked: Any = question
     counted: Any = {"baseline": wanted.baseline}
-    explanation = predictor.explain(**asked, **shown, **counted, sort=cast(Any, wanted.sort))
+    explanation = predictor.explain(**asked, **counted, **cast(Any, shown), sort=cast(Any, wanted.sort))
     contrast = what_if = smallest = None
     if wanted.against is not None:
         contrast = predictor.contrast(**asked, against=wanted.against, **counted)
