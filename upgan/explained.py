@@ -25,7 +25,10 @@ NO_INTERACTIONS = "The dataset has no interactions: there are no users to show, 
 
 @dataclass(frozen=True)
 class Spoken:
-    """What the users of one side say: (N,) user numbers (ascending unless sorted), their weights (sum 1, or all 0) and parts of the score."""
+    """What the users of one side say: user numbers, weights (sum 1, or all 0) and parts of the score, (N,) each.
+
+    Numbers ascend unless they were ``sorted`` otherwise.
+    """
 
     users: IntArray
     weight: FloatArray
