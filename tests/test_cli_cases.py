@@ -45,8 +45,9 @@ def test_export_writes_every_file_and_the_case_opens(tmp_path):
     with Image.open(tmp_path / "why" / "figure.png") as image:
         image.load()
         assert min(image.size) > 500
-    again = here("explain", DEMO, *ASKED, "--export", tmp_path / "again")
+    again = here("explain", DEMO, *ASKED, "--export", tmp_path / "again", "--format", "json")
     assert again.returncode == 0
+    assert json.loads(again.stdout)["answer"] == "author:linda-lael-miller"
     for name in FILES:
         assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "why" / name).read_bytes(), name
 

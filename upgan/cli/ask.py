@@ -49,9 +49,9 @@ Format = Annotated[
 Out = Annotated[
     Path | None, typer.Option("--out", help="Write to this file instead of stdout (with --mine: a folder).")
 ]
-Case = Annotated[Path | None, typer.Option("--case", help="Also write a case file, for `upgan case open`.")]
+Case = Annotated[Path | None, typer.Option("--case", help="Write a case file, for `upgan case open`.")]
 Export = Annotated[
-    Path | None, typer.Option("--export", help="Also write case file, page, figures, tables and caption here.")
+    Path | None, typer.Option("--export", help="Write case file, page, figures, tables and caption here.")
 ]
 Pseudonyms = Annotated[
     bool, typer.Option("--pseudonyms", help="Name users U1, U2, … in json and table too, as exports always do.")
@@ -143,7 +143,13 @@ def explain(
     question = {"head": head, "relation": relation, "tail": tail, "answer": answer}
     shown = {"top_users": top_users, "paths_per_user": paths, "evidence_per_user": evidence, "top_paths": top_paths}
     wanted = Wanted(contrast, changes, smallest_set, baseline, sort)
-    _explain(run, question, shown, wanted, Output(_format(format, json), out, case, export, pseudonyms, real_ids, json))
+    _explain(
+        run,
+        question,
+        shown,
+        wanted,
+        Output(_format(format, json), out, case, export, pseudonyms, real_ids, json or format is not None),
+    )
 
 
 @dataclass(frozen=True)
@@ -156,7 +162,8 @@ class Output:
     export: Path | None
     pseudonyms: bool
     real_ids: bool
-    json: bool
+    #: Whether the format was asked for: then it is printed beside the files too.
+    asked: bool
 
 
 def _explain(run: Path, question: Question, shown: dict[str, int], wanted: Wanted, output: Output) -> None:
@@ -172,7 +179,7 @@ def _explain(run: Path, question: Question, shown: dict[str, int], wanted: Wante
     predictor = load(run)
     explanation, found = explained(predictor, question, shown, wanted)
     _write_cases(explanation, found, predictor, output.case, output.export, real_ids=output.real_ids)
-    if output.out is None and writes and not output.json:
+    if output.out is None and writes and not output.asked:
         return
     hidden = output.pseudonyms or (output.format not in ANSWERS and not output.real_ids)
     _write(*named(explanation, found, hidden=hidden), predictor, output.format, output.out)
