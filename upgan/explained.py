@@ -116,7 +116,12 @@ class Told:
     evidence: tuple[EvidencePath, ...] = ()
     answer_paths: tuple[UserPath, ...] = ()
     answer_evidence: tuple[EvidencePath, ...] = ()
-    heaviest: tuple[UserPath, ...] = ()
+    heaviest_paths: tuple[UserPath, ...] = ()
+
+    @property
+    def everything(self) -> tuple[tuple[UserPath, ...], tuple[EvidencePath, ...]]:
+        """Paths and evidence of both sides."""
+        return self.paths + self.answer_paths, self.evidence + self.answer_evidence
 
 
 class GraphReader:
