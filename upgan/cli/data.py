@@ -77,6 +77,33 @@ def describe(
         typer.echo(description.to_text())
 
 
+@app.command()
+def synth(
+    like: Annotated[str, typer.Option("--like", help="Whose Table 1 size: movie, music or book.", show_default=False)],
+    out: Out,
+    scale: Annotated[float, typer.Option("--scale", help="Times the size of Table 1, from 0.01 to 20.")] = 1.0,
+    raw: Annotated[
+        bool,
+        typer.Option("--raw", help="Write raw text tables for `upgan data prepare` instead of a prepared dataset."),
+    ] = False,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of everything that is drawn.")] = 0,
+) -> None:
+    """Generate a dataset of the paper's Table 1 size, with planted taste: for scale tests, not for results."""
+    from upgan.data.dataset import check_replaceable, copy_dataset
+    from upgan.data.synth.generate import generate
+    from upgan.data.synth.write import check_raw_replaceable, write_raw
+
+    (check_raw_replaceable if raw else check_replaceable)(out)
+    dataset = generate(like, scale, seed, note)
+    note(f"writing {out}")
+    if raw:
+        write_raw(dataset, out, seed)
+        note(f"wrote raw tables to {out}; next: upgan data prepare {out} --out DIR")
+    else:
+        copy_dataset(dataset, out)
+        note(f"wrote {dataset} to {out} (nothing in it was observed)")
+
+
 def _shares(text: str) -> tuple[float, float, float]:
     try:
         train, valid, test = (float(part) for part in text.split(","))

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from upgan.data import tables
-from upgan.data.tables import SPLITS
+from upgan.data.tables import SPLITS, Coded
 from upgan.errors import DataError
 from upgan.files import folder_written_whole, write_json
 
@@ -229,19 +229,26 @@ def copy_dataset(dataset: KGDataset, out: Path) -> None:
     Written from memory, so the copy is what was loaded even if the folder it came from has changed since.
     """
     check_replaceable(out)
-    entity = np.array(dataset.entities, dtype=object)
-    relation = np.array(dataset.relations, dtype=object)
-    user = np.array(dataset.users, dtype=object)
     rows = np.concatenate([dataset.triples(split) for split in SPLITS])
+    pairs = dataset.interactions
+    lengths = [len(dataset.triples(split)) for split in SPLITS]
     triples = {
-        "head": entity[rows[:, 0]],
-        "relation": relation[rows[:, 1]],
-        "tail": entity[rows[:, 2]],
-        "split": np.repeat(np.array(SPLITS, dtype=object), [len(dataset.triples(split)) for split in SPLITS]),
+        "head": Coded(rows[:, 0], dataset.entities),
+        "relation": Coded(rows[:, 1], dataset.relations),
+        "tail": Coded(rows[:, 2], dataset.entities),
+        "split": Coded(np.repeat(np.arange(len(SPLITS)), lengths), SPLITS),
     }
-    interactions = {"user": user[dataset.interactions[:, 0]], "item": entity[dataset.interactions[:, 1]]}
-    entities = {"id": dataset.entities, "label": dataset.entity_labels, "kind": dataset.entity_kinds}
-    relations = {"id": dataset.relations, "label": dataset.relation_labels}
+    interactions = {"user": Coded(pairs[:, 0], dataset.users), "item": Coded(pairs[:, 1], dataset.entities)}
+    all_entities, all_relations = np.arange(dataset.num_entities), np.arange(dataset.num_relations)
+    entities = {
+        "id": Coded(all_entities, dataset.entities),
+        "label": Coded(all_entities, dataset.entity_labels),
+        "kind": Coded(all_entities, dataset.entity_kinds),
+    }
+    relations = {
+        "id": Coded(all_relations, dataset.relations),
+        "label": Coded(all_relations, dataset.relation_labels),
+    }
     fixed = {"format_version": FORMAT_VERSION, "name": dataset.name}
     manifest = {**fixed, **dataset.manifest, **fixed, "counts": counts_of(dataset), "fingerprint": dataset.fingerprint}
     with folder_written_whole(out) as folder:

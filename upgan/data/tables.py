@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,25 @@ COLUMNS = {
     "entities": ("id", "label", "kind"),
     "relations": ("id", "label"),
 }
+#: Rows of a row group of the parquet files.
+ROW_GROUP = 1 << 20
 #: Columns that build_dataset fills in where a caller's frame has none, and whose cells may be empty.
 OPTIONAL = frozenset({"label", "kind"})
 _AGAIN = "prepare the dataset again with `upgan data prepare SOURCE... --out DIR`"
+
+
+@dataclass(frozen=True, eq=False)
+class Coded:
+    """A column of strings as places (N,) in a list of values: ten million cells need not be ten million objects."""
+
+    codes: np.ndarray
+    values: Sequence[str]
+
+    def strings(self) -> pa.ChunkedArray:
+        """The column spelled out, in pieces as long as a row group, so that no piece outgrows its 32-bit offsets."""
+        values = pa.array(self.values, type=pa.string())
+        starts = range(0, max(len(self.codes), 1), ROW_GROUP)
+        return pa.chunked_array([values.take(pa.array(self.codes[at : at + ROW_GROUP])) for at in starts], pa.string())
 
 
 def read_table(folder: Path, key: str) -> pd.DataFrame:
@@ -57,11 +74,11 @@ def read_table(folder: Path, key: str) -> pd.DataFrame:
     return pd.DataFrame(columns, columns=list(COLUMNS[key]))
 
 
-def write_table(folder: Path, key: str, columns: dict[str, Any]) -> None:
+def write_table(folder: Path, key: str, columns: Mapping[str, Coded]) -> None:
     """Write one table with fixed options and no writer's metadata, so equal content gives equal bytes."""
     schema = pa.schema([(column, pa.string()) for column in COLUMNS[key]])
-    table = pa.table([pa.array(columns[column], type=pa.string()) for column in COLUMNS[key]], schema=schema)
-    pq.write_table(table, folder / f"{key}.parquet", compression="zstd", version="2.6", row_group_size=1 << 20)
+    table = pa.table([columns[column].strings() for column in COLUMNS[key]], schema=schema)
+    pq.write_table(table, folder / f"{key}.parquet", compression="zstd", version="2.6", row_group_size=ROW_GROUP)
 
 
 def checked_columns(key: str, table: pd.DataFrame) -> dict[str, np.ndarray]:
