@@ -35,7 +35,8 @@ def make_triples(world: World, seed: int) -> np.ndarray:
     _fill(world, pairs, seed)
     rows = [np.insert(pairs[number], 1, number, axis=1) for number in sorted(pairs)]
     whole = np.concatenate(rows)
-    return whole[np.lexsort((whole[:, 2], whole[:, 1], whole[:, 0]))]
+    ordered: np.ndarray = whole[np.lexsort((whole[:, 2], whole[:, 1], whole[:, 0]))]
+    return ordered
 
 
 def _bounded(world: World, relation: Relation, rng: np.random.Generator) -> np.ndarray:
