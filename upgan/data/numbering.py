@@ -10,7 +10,7 @@ import pandas as pd
 
 from upgan.data.raw import RawSource
 from upgan.data.split import OPEN
-from upgan.data.tables import SPLITS
+from upgan.data.tables import SPLITS, same_as_before, sorted_rows
 from upgan.errors import DataError
 
 
@@ -67,14 +67,18 @@ def number_source(source: RawSource) -> Catalogue:
         linked = links["entity"]
         merged = int(linked.duplicated().sum())
         notes.append(("items", merged, "another item is linked to the same entity: they became one node"))
-        found = interactions.merge(links, on="item", how="left")
-        missing = found["entity"].isna()
-        notes.append(("items", found.loc[missing, "item"].nunique(), "item without a link to an entity"))
+        item_codes, items_seen = pd.factorize(interactions["item"])
+        # One look-up per item, not per interaction.
+        entity_of = links.set_index("item")["entity"].reindex(items_seen).to_numpy(dtype=object)
+        unlinked = pd.isna(entity_of)
+        missing = unlinked[item_codes]
+        notes.append(("items", int(unlinked.sum()), "item without a link to an entity"))
         notes.append(("interactions", int(missing.sum()), "item without a link to an entity"))
-        if len(found) and missing.all():
+        if len(interactions) and missing.all():
             example = interactions["item"].iloc[0]
-            raise DataError(f"none of the {len(found)} interactions is of a linked item (first item: {example!r})")
-        interactions = found.loc[~missing, ["user", "entity"]].rename(columns={"entity": "item"})
+            raise DataError(f"none of the {len(interactions)} interactions is of a linked item (first item: {example!r})")
+        kept = interactions.loc[~missing, "user"]
+        interactions = pd.DataFrame({"user": kept, "item": entity_of[item_codes[~missing]]})
     codes, entities = pd.factorize(
         pd.concat([triples["head"], triples["tail"], interactions["item"], linked], ignore_index=True), sort=True
     )
@@ -87,14 +91,21 @@ def number_source(source: RawSource) -> Catalogue:
         users=users.to_numpy(dtype=object),
         triples=np.stack([heads, relation_codes, tails], axis=1).astype(np.int64),
         preset=_preset_codes(triples),
-        interactions=np.unique(np.stack([user_codes, items], axis=1).astype(np.int64), axis=0),
-        linked=np.unique(linked_codes),
+        interactions=_unique_pairs(user_codes, items),
+        linked=np.flatnonzero(np.bincount(linked_codes, minlength=len(entities))),
     )
     for note in notes:
         work.note(*note)
     work.note("interactions", len(interactions) - len(work.interactions), "the same user and item again")
     _drop_repeated_triples(work)
     return work
+
+
+def _unique_pairs(users: np.ndarray, items: np.ndarray) -> np.ndarray:
+    """The pairs int64 (M, 2), each once and sorted."""
+    rows = sorted_rows(np.stack([users, items], axis=1).astype(np.int64))
+    pairs: np.ndarray = rows[~same_as_before(rows)]
+    return pairs
 
 
 def _preset_codes(triples: pd.DataFrame) -> np.ndarray:
