@@ -58,7 +58,10 @@ def number_source(source: RawSource) -> Catalogue:
     """Step 1: ids to numbers, items to entities, repeated rows dropped; rows sorted, so file order does not matter."""
     triples, interactions = source.triples, source.interactions
     notes: list[tuple[str, int, str]] = [("rows", count, reason) for reason, count in source.dropped.items()]
-    linked = interactions["item"]
+    users, linked = interactions["user"], interactions["item"]
+    # Ten million interactions are of a few thousand items: each is looked up and numbered once.
+    item_codes, items = pd.factorize(interactions["item"])
+    items = pd.Series(items, dtype=object)
     if source.links is not None:
         items_of_links = source.links.drop_duplicates()
         links = items_of_links.drop_duplicates("item")
@@ -67,36 +70,38 @@ def number_source(source: RawSource) -> Catalogue:
         linked = links["entity"]
         merged = int(linked.duplicated().sum())
         notes.append(("items", merged, "another item is linked to the same entity: they became one node"))
-        item_codes, items_seen = pd.factorize(interactions["item"])
-        # One look-up per item, not per interaction.
-        entity_of = links.set_index("item")["entity"].reindex(items_seen).to_numpy(dtype=object)
-        unlinked = pd.isna(entity_of)
-        missing = unlinked[item_codes]
-        notes.append(("items", int(unlinked.sum()), "item without a link to an entity"))
+        items = links.set_index("item")["entity"].astype(object).reindex(items)
+        missing = items.isna().to_numpy()[item_codes]
+        notes.append(("items", int(items.isna().sum()), "item without a link to an entity"))
         notes.append(("interactions", int(missing.sum()), "item without a link to an entity"))
         if len(interactions) and missing.all():
             example = interactions["item"].iloc[0]
-            raise DataError(f"none of the {len(interactions)} interactions is of a linked item (first item: {example!r})")
-        kept = interactions.loc[~missing, "user"]
-        interactions = pd.DataFrame({"user": kept, "item": entity_of[item_codes[~missing]]})
+            raise DataError(
+                f"none of the {len(interactions)} interactions is of a linked item (first item: {example!r})"
+            )
+        users, item_codes = users[~missing], item_codes[~missing]
+    known = items.notna().to_numpy()
     codes, entities = pd.factorize(
-        pd.concat([triples["head"], triples["tail"], interactions["item"], linked], ignore_index=True), sort=True
+        pd.concat([triples["head"], triples["tail"], items[known], linked.drop_duplicates()], ignore_index=True),
+        sort=True,
     )
     relation_codes, relations = pd.factorize(triples["relation"], sort=True)
-    user_codes, users = pd.factorize(interactions["user"], sort=True)
-    heads, tails, items, linked_codes = np.split(codes, np.cumsum([len(triples), len(triples), len(interactions)]))
+    user_codes, user_names = pd.factorize(users, sort=True)
+    heads, tails, known_codes, linked_codes = np.split(codes, np.cumsum([len(triples), len(triples), known.sum()]))
+    numbers = np.full(len(items), -1, dtype=np.int64)
+    numbers[known] = known_codes
     work = Catalogue(
         entities=entities.to_numpy(dtype=object),
         relations=relations.to_numpy(dtype=object),
-        users=users.to_numpy(dtype=object),
+        users=user_names.to_numpy(dtype=object),
         triples=np.stack([heads, relation_codes, tails], axis=1).astype(np.int64),
         preset=_preset_codes(triples),
-        interactions=_unique_pairs(user_codes, items),
+        interactions=_unique_pairs(user_codes, numbers[item_codes]),
         linked=np.flatnonzero(np.bincount(linked_codes, minlength=len(entities))),
     )
     for note in notes:
         work.note(*note)
-    work.note("interactions", len(interactions) - len(work.interactions), "the same user and item again")
+    work.note("interactions", len(users) - len(work.interactions), "the same user and item again")
     _drop_repeated_triples(work)
     return work
 
