@@ -37,3 +37,7 @@ class QueryError(InputError):
 
 class TrainingError(UpganError):
     """Training could not go on: a loss became NaN, a device ran out of memory."""
+
+
+class DownloadError(UpganError):
+    """A public file could not be fetched: no network, or the server refuses."""

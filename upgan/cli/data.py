@@ -104,6 +104,46 @@ def synth(
         note(f"wrote {dataset} to {out} (nothing in it was observed)")
 
 
+@app.command()
+def download(
+    name: Annotated[str | None, typer.Argument(help="movie, music or book.", show_default=False)] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for the files; data/raw/NAME if not given.")] = None,
+    accept_licence: Annotated[bool, typer.Option("--accept-licence", help="Accept the licence that is shown.")] = False,
+    listing: Annotated[bool, typer.Option("--list", help="List the sources and do nothing.")] = False,
+    base_url: Annotated[
+        str | None,
+        typer.Option(
+            "--base-url", envvar="UPGAN_DOWNLOAD_BASE", help="Take the files from here: a mirror of your own."
+        ),
+    ] = None,
+) -> None:
+    """Fetch the public files of a real dataset; interrupted downloads go on where they stopped."""
+    from upgan.cli.progress import CountProgress
+    from upgan.data.download.fetch import fetch_source
+    from upgan.data.download.sources import all_sources, find_source
+
+    if listing:
+        for source in all_sources().values():
+            typer.echo(f"{source.name}: {source.title}")
+            for file in source.files:
+                typer.echo(f"  {file.url}  ({file.hash or 'hash recorded at the first download'})")
+        return
+    if name is None:
+        raise ConfigError(f"name a source ({', '.join(all_sources())}), or use --list")
+    source = find_source(name)
+    if not accept_licence:
+        typer.echo(source.licence)
+        raise ConfigError(f"{name}: read the licence and add --accept-licence")
+    note(source.licence)
+    folder = out or Path("data/raw") / name
+    if folder.is_file():
+        raise ConfigError(f"--out {folder} is a file; give a folder")
+    folders = fetch_source(source, folder, base_url=base_url, say=note, progress=CountProgress)
+    note(f"wrote {', '.join(map(str, folders))}")
+    if source.note:
+        note(source.note)
+
+
 def _shares(text: str) -> tuple[float, float, float]:
     try:
         train, valid, test = (float(part) for part in text.split(","))

@@ -58,21 +58,12 @@ def number_source(source: RawSource) -> Catalogue:
     """Step 1: ids to numbers, items to entities, repeated rows dropped; rows sorted, so file order does not matter."""
     triples, interactions = source.triples, source.interactions
     notes: list[tuple[str, int, str]] = [("rows", count, reason) for reason, count in source.dropped.items()]
-    users, linked = interactions["user"], interactions["item"]
     # Ten million interactions are of a few thousand items: each is looked up and numbered once.
-    item_codes, items = pd.factorize(interactions["item"])
-    items = pd.Series(items, dtype=object)
+    item_codes, names = pd.factorize(interactions["item"])
+    users, linked, items = interactions["user"], interactions["item"], pd.Series(names, dtype=object)
     if source.links is not None:
-        items_of_links = source.links.drop_duplicates()
-        links = items_of_links.drop_duplicates("item")
-        later = len(items_of_links) - len(links)
-        notes.append(("links", later, "item linked before: its first link in file order counts"))
-        linked = links["entity"]
-        merged = int(linked.duplicated().sum())
-        notes.append(("items", merged, "another item is linked to the same entity: they became one node"))
-        items = links.set_index("item")["entity"].astype(object).reindex(items)
+        linked, items = _entities_of(source.links, items, notes)
         missing = items.isna().to_numpy()[item_codes]
-        notes.append(("items", int(items.isna().sum()), "item without a link to an entity"))
         notes.append(("interactions", int(missing.sum()), "item without a link to an entity"))
         if len(interactions) and missing.all():
             example = interactions["item"].iloc[0]
@@ -104,6 +95,20 @@ def number_source(source: RawSource) -> Catalogue:
     work.note("interactions", len(users) - len(work.interactions), "the same user and item again")
     _drop_repeated_triples(work)
     return work
+
+
+def _entities_of(
+    links: pd.DataFrame, items: pd.Series, notes: list[tuple[str, int, str]]
+) -> tuple[pd.Series, pd.Series]:
+    """The entities that links (item, entity) lead to, and the one of each of ``items``, null where it has none."""
+    distinct = links.drop_duplicates()
+    first = distinct.drop_duplicates("item")
+    notes.append(("links", len(distinct) - len(first), "item linked before: its first link in file order counts"))
+    merged = int(first["entity"].duplicated().sum())
+    notes.append(("items", merged, "another item is linked to the same entity: they became one node"))
+    found = first.set_index("item")["entity"].astype(object).reindex(items.to_numpy())
+    notes.append(("items", int(found.isna().sum()), "item without a link to an entity"))
+    return first["entity"], found
 
 
 def _unique_pairs(users: np.ndarray, items: np.ndarray) -> np.ndarray:

@@ -55,8 +55,8 @@ def _bounded(world: World, relation: Relation, rng: np.random.Generator) -> np.n
     else:
         tails = tails[: int(relation.amount * len(tails))]
         heads = world.shelves[relation.head].mixed(world.places[tails], SIGNAL, rng)
-    pairs = np.stack([heads, tails], axis=1)
-    return pairs[heads != tails]
+    pairs: np.ndarray = np.stack([heads, tails], axis=1)[heads != tails]
+    return pairs
 
 
 def _cover(world: World, pairs: dict[int, np.ndarray], rng: np.random.Generator) -> None:
