@@ -196,9 +196,10 @@ def test_links_bombs_and_what_is_no_archive(tmp_path, monkeypatch):
         unpack(archive, tmp_path / "out", ("",))
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as opened:
         opened.writestr("zeros", bytes(1 << 20))
-    monkeypatch.setattr(fetch, "MOST_UNPACKED", 1 << 19)
-    with pytest.raises(DataError, match="refused"):
-        unpack(archive, tmp_path / "out", ("",))
+    with monkeypatch.context() as patched:
+        patched.setattr(fetch, "MOST_UNPACKED", 1 << 19)
+        with pytest.raises(DataError, match="refused"):
+            unpack(archive, tmp_path / "out", ("",))
     archive.write_bytes(b"no zip at all")
     with pytest.raises(DataError, match="cannot be unpacked"):
         unpack(archive, tmp_path / "out", ("",))

@@ -13,6 +13,8 @@ from upgan.errors import ConfigError
 DOMAINS = ("movie", "music", "book")
 #: Below the smallest scale some kinds would not have an entity to choose from.
 SMALLEST, LARGEST = 0.01, 20.0
+#: Two relations to a handful of entities would repeat each other by chance.
+FEWEST_OF_A_KIND = 6
 
 Cells = Literal["circle", "topic", "all"]
 Cardinality = Literal["N-1", "1-N", "1-1", "N-N", "symmetric"]
@@ -71,8 +73,8 @@ def load_schema(domain: str, scale: float = 1.0) -> Schema:
     sizes = {key: round(table[key] * scale) for key in ("users", "items", "interactions", "entities", "triples")}
     rest = sizes["entities"] - sizes["items"]
     shares = {name: kind["share"] for name, kind in table["kinds"].items()}
-    # Rounded so that they sum to `rest`: what is left over goes to the largest kind. Two at least, to choose between.
-    counts = {name: max(2, round(rest * share / sum(shares.values()))) for name, share in shares.items()}
+    # Rounded so that they sum to `rest`: what is left over goes to the largest kind. A few at least, to choose between.
+    counts = {name: max(FEWEST_OF_A_KIND, round(rest * share / sum(shares.values()))) for name, share in shares.items()}
     largest = max(counts, key=lambda name: counts[name])
     counts[largest] += rest - sum(counts.values())
     item = table["item_kind"]
