@@ -1,7 +1,7 @@
 """CPU seconds and peak memory of generating, preparing and loading data, each in a process of its own.
 
-    .venv/bin/python scripts/prepare_speed.py --like book              # raw files of Table 1 size, then their preparation
-    .venv/bin/python scripts/prepare_speed.py --source FOLDER          # the preparation of your own raw files
+    .venv/bin/python scripts/prepare_speed.py --like book        # raw files of Table 1 size, and their preparation
+    .venv/bin/python scripts/prepare_speed.py --source FOLDER    # the preparation of your own raw files
 
 CPU time (user + system) and not the clock's: it tells nothing about what else the machine does. One thread.
 """

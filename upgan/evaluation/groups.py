@@ -34,7 +34,8 @@ def by_sparsity(ranking: Ranking, dataset: KGDataset, _graph: LayeredGraph) -> n
     Queries whose answers are equally frequent stay together, so groups differ in size where frequencies tie.
     """
     frequencies = answer_frequencies(dataset.train, ranking.answers, dataset.num_entities)
-    return np.array(GROUPS, dtype=object)[frequency_groups(frequencies)]
+    groups: np.ndarray = np.array(GROUPS, dtype=object)[frequency_groups(frequencies)]
+    return groups
 
 
 def by_hops(ranking: Ranking, _dataset: KGDataset, graph: LayeredGraph) -> np.ndarray:
