@@ -89,12 +89,13 @@ def synth(
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of everything that is drawn.")] = 0,
 ) -> None:
     """Generate a dataset of the paper's Table 1 size, with planted taste: for scale tests, not for results."""
+    from upgan.cli.progress import CountProgress
     from upgan.data.dataset import check_replaceable, copy_dataset
     from upgan.data.synth.generate import generate
     from upgan.data.synth.write import check_raw_replaceable, write_raw
 
     (check_raw_replaceable if raw else check_replaceable)(out)
-    dataset = generate(like, scale, seed, note)
+    dataset = generate(like, scale, seed, note, CountProgress("interactions"))
     note(f"writing {out}")
     if raw:
         write_raw(dataset, out, seed)

@@ -25,10 +25,16 @@ _RULES = (
 )
 
 
-def generate(like: str, scale: float = 1.0, seed: int = 0, progress: Callable[[str], None] | None = None) -> KGDataset:
+def generate(
+    like: str,
+    scale: float = 1.0,
+    seed: int = 0,
+    progress: Callable[[str], None] | None = None,
+    counted: Callable[[int, int], None] | None = None,
+) -> KGDataset:
     """A dataset of the paper's Table 1 size times ``scale``, with planted taste and a split of 8:1:1.
 
-    ``like``: movie, music or book. Raises ConfigError where ``like`` or ``scale`` is out of bounds.
+    ``like``: movie, music or book. ``progress`` is told each step, ``counted`` the interactions drawn and wanted. Raises ConfigError where ``like`` or ``scale`` is out of bounds.
     """
     say = progress or (lambda message: None)
     schema = load_schema(like, scale)
@@ -37,7 +43,7 @@ def generate(like: str, scale: float = 1.0, seed: int = 0, progress: Callable[[s
     triples = make_triples(world, seed)
     codes = _split(world, triples, seed)
     say(f"drawing {schema.interactions:,} interactions")
-    interactions = make_interactions(world, seed)
+    interactions = make_interactions(world, seed, counted)
     say("naming and numbering")
     return _assembled(world, triples, codes, interactions, seed)
 

@@ -8,6 +8,7 @@ Every item is first given ``FEWEST`` users who like its circle, so that none is 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,8 +33,8 @@ class _Users:
     favourites: np.ndarray
 
 
-def make_interactions(world: World, seed: int) -> np.ndarray:
-    """Unique rows (M, 2) user, entity number of the item; sorted."""
+def make_interactions(world: World, seed: int, counted: Callable[[int, int], None] | None = None) -> np.ndarray:
+    """Unique rows (M, 2) user, entity number of the item; sorted. ``counted`` is told (done, wanted)."""
     rng = np.random.default_rng([seed, 5])
     schema = world.schema
     users = _make_users(world, rng)
@@ -52,6 +53,8 @@ def make_interactions(world: World, seed: int) -> np.ndarray:
         who = np.repeat(np.arange(schema.users), missing)
         drawn = _draw(users, circle, topic, who, 0.8**turn, rng) - first_item
         keys = _unique(np.concatenate([keys, _unique(who * span + drawn)]))
+        if counted:
+            counted(len(keys), schema.interactions)
     return np.stack([keys // span, keys % span + first_item], axis=1)
 
 
