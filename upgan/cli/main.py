@@ -15,7 +15,7 @@ from types import FrameType
 import typer
 
 from upgan import __version__
-from upgan.cli import ask, compare, data, machine, runs
+from upgan.cli import ask, compare, complete, data, machine, runs
 from upgan.errors import UpganError
 
 app = typer.Typer(
@@ -30,6 +30,7 @@ app.add_typer(data.app, name="data")
 runs.register(app)
 compare.register(app)
 ask.register(app)
+complete.register(app)
 machine.register(app)
 
 
