@@ -34,7 +34,8 @@ def generate(
 ) -> KGDataset:
     """A dataset of the paper's Table 1 size times ``scale``, with planted taste and a split of 8:1:1.
 
-    ``like``: movie, music or book. ``progress`` is told each step, ``counted`` the interactions drawn and wanted. Raises ConfigError where ``like`` or ``scale`` is out of bounds.
+    ``like``: movie, music or book. ``progress`` is told each step, ``counted`` the interactions drawn and wanted.
+    Raises ConfigError where ``like`` or ``scale`` is out of bounds.
     """
     say = progress or (lambda message: None)
     schema = load_schema(like, scale)
