@@ -14,7 +14,10 @@ ICON = (
 st.set_page_config(page_title="UPGAN explorer", page_icon=ICON, layout="wide")
 
 page = st.navigation(
-    [st.Page("ui/pages/ask.py", title="Ask and explain", icon=":material/hub:", default=True)],
+    [
+        st.Page("ui/pages/start.py", title="Start", icon=":material/home:", default=True),
+        st.Page("ui/pages/ask.py", title="Ask & explain", icon=":material/hub:"),
+    ],
     position="top",
 )
 page.run()

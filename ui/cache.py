@@ -4,23 +4,37 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from ui import services
-from ui.runs import RunEntry
-from ui.search import SearchIndex
-from ui.services import Candidates, Case, Question
+from ui.services import answers, examples, questions
+from ui.services.answers import Candidates
+from ui.services.examples import Case
+from ui.services.questions import Question
+from ui.services.runs import RunEntry
+from ui.services.search import SearchIndex
+from ui.services.view import Settings
 from upgan.explanation import Explanation
 from upgan.render.figure import figure
 from upgan.render.graph_html import frame_height, graph_html
+from upgan.render.spec import Layout
 from upgan.render.styles import Theme
 
 if TYPE_CHECKING:
     from upgan.predictor import Predictor
 
 Stamp = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class DrawnGraph:
+    """The figure as a document, the height of its frame, and its nodes: id -> name."""
+
+    document: str
+    height: int
+    nodes: dict[str, str]
 
 
 def predictor(entry: RunEntry) -> Predictor:
@@ -55,7 +69,7 @@ def search_index(opened: Predictor) -> SearchIndex:
 
 @st.cache_resource(max_entries=2, show_spinner=False)
 def _search_index(fingerprint: str, _opened: Predictor) -> SearchIndex:
-    return services.search_index(_opened.dataset)
+    return questions.search_index(_opened.dataset)
 
 
 def cases(opened: Predictor, checkpoint: str) -> list[Case]:
@@ -65,7 +79,7 @@ def cases(opened: Predictor, checkpoint: str) -> list[Case]:
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _cases(fingerprint: str, checkpoint: str, _opened: Predictor) -> list[Case]:
-    return services.paper_cases(_opened, checkpoint)
+    return examples.paper_cases(_opened, checkpoint)
 
 
 def candidates(opened: Predictor, question: Question, k: int, *, hide_known: bool) -> Candidates:
@@ -78,7 +92,7 @@ def candidates(opened: Predictor, question: Question, k: int, *, hide_known: boo
 def _candidates(
     run: str, data: str, key: tuple[str, ...], k: int, hide_known: bool, _opened: Predictor, _question: Question
 ) -> Candidates:
-    return services.candidates(_opened, _question, k, hide_known=hide_known)
+    return answers.candidates(_opened, _question, k, hide_known=hide_known)
 
 
 def explanation(opened: Predictor, question: Question, answer: str, top_users: int) -> Explanation:
@@ -91,18 +105,26 @@ def explanation(opened: Predictor, question: Question, answer: str, top_users: i
 def _explanation(
     run: str, data: str, key: tuple[str, ...], top_users: int, _opened: Predictor, _question: Question
 ) -> Explanation:
-    return services.explain(_opened, _question, key[-1], top_users)
+    return answers.explain(_opened, _question, key[-1], top_users)
 
 
-def graph(opened: Predictor, question: Question, shown: Explanation, theme: Theme) -> tuple[str, int]:
-    """The interactive figure as a document, and the height of its frame."""
+def graph(opened: Predictor, question: Question, shown: Explanation, settings: Settings, theme: Theme) -> DrawnGraph:
+    """The interactive figure as a document."""
     key = (question.entity, question.relation, question.direction, shown.answer.id)
-    return _graph(opened.fingerprint, opened.dataset.fingerprint, key, shown.top_users, theme, opened, shown)
+    how = (shown.top_users, settings.weight, settings.layout, theme)
+    return _graph(opened.fingerprint, opened.dataset.fingerprint, key, how, opened, shown)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _graph(
-    run: str, data: str, key: tuple[str, ...], top_users: int, theme: Theme, _opened: Predictor, _shown: Explanation
-) -> tuple[str, int]:
-    spec = figure(_shown, relation_labels=services.relation_labels(_opened.dataset))
-    return graph_html(spec, theme), frame_height(spec)
+    run: str,
+    data: str,
+    key: tuple[str, ...],
+    how: tuple[int, float, Layout, Theme],
+    _opened: Predictor,
+    _shown: Explanation,
+) -> DrawnGraph:
+    labels = questions.relation_labels(_opened.dataset)
+    spec = figure(_shown, relation_labels=labels, min_weight=how[1], layout=how[2])
+    names = {node.id: " ".join(node.title.split("\n")[:1]) for node in spec.nodes if node.role != "more"}
+    return DrawnGraph(graph_html(spec, how[3]), frame_height(spec), names)

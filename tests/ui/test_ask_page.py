@@ -19,9 +19,15 @@ SEARCH = "upgan_widget_search"
 
 def run_app(**link: str) -> AppTest:
     app = AppTest.from_file(str(APP), default_timeout=60)
+    app.switch_page("ui/pages/ask.py")
     for name, value in link.items():
         app.query_params[name] = value
     return checked(app)
+
+
+def flat(app: AppTest) -> dict[str, str]:
+    """The address bar; each name here has one value."""
+    return {name: str(value) for name, value in app.query_params.items()}
 
 
 def checked(app: AppTest, widget: Any = None) -> AppTest:
@@ -38,6 +44,11 @@ def said(app: AppTest) -> str:
     return "\n".join(parts).replace("\\", "")
 
 
+def matches(app: AppTest) -> list[Any]:
+    """The search's buttons."""
+    return [button for button in app.button if str(button.key).startswith("upgan_match_")]
+
+
 def table(app: AppTest):
     return app.dataframe[0].value
 
@@ -49,14 +60,14 @@ class TestFirstVisit:
         assert "Part of the Bargain — author — Linda Lael Miller" in said(app)
         assert "“Linda Lael Miller” is ranked" in said(app)
         assert "simulated users" in said(app)
-        assert len(app.get("iframe")) == 1
+        assert len(app.get("bidi_component")) == 1
         assert len(app.get("plotly_chart")) == 0, "the browser would read the chart library before it shows the graph"
         assert not app.warning
         assert not app.error
 
     def test_the_address_bar_names_what_is_shown(self):
         app = run_app()
-        assert dict(app.query_params) == {
+        assert flat(app) == {
             "checkpoint": "demo",
             "entity": "book:part-of-the-bargain",
             "relation": "author",
@@ -71,7 +82,7 @@ class TestFirstVisit:
         assert row["known"] == "test"
 
     def test_everything_can_be_downloaded(self):
-        app = run_app()
+        app = run_app(tab="files")
         assert [button.label for button in cast(Any, app.get("download_button"))] == [
             "Page (HTML)", "Figure (SVG)", "Users (CSV)", "Paths (CSV)", "Numbers (JSON)"
         ]  # fmt: skip
@@ -83,7 +94,7 @@ class TestFirstVisit:
         assert "run " in text
 
     def test_nothing_is_called_a_probability(self):
-        assert "probab" not in said(run_app())
+        assert "probab" not in said(run_app()).replace("it is not a probability", "")
 
     def test_unusable_runs_are_listed_with_the_reason(self):
         text = said(run_app())
@@ -93,34 +104,47 @@ class TestFirstVisit:
 
 @pytest.mark.usefixtures("checkpoints")
 class TestAsking:
-    def test_the_paper_s_second_case_is_one_click(self):
+    def test_swapping_asks_from_the_other_end(self):
         app = run_app()
-        checked(app, app.button(key="upgan_case_1").click())
-        assert "The Riftwar Cycle — has sub-series — The Serpentwar Saga" in said(app)
-        assert app.query_params["entity"] == "series:riftwar"
+        assert "Missing: the end of “author”" in said(app)
+        checked(app, app.button(key="upgan_swap").click())
+        assert app.query_params["entity"] == "author:linda-lael-miller"
+        assert app.query_params["direction"] == "head"
+        assert "“? — author — Linda Lael Miller”" in said(app)
+        assert "Missing: the start of “author”" in said(app)
+        checked(app, app.button(key="upgan_swap").click())
+        assert "“Part of the Bargain — author — ?”" in said(app)
 
     def test_a_random_question_answers(self):
         app = run_app()
-        checked(app, app.button(key="upgan_case_random").click())
+        checked(app, app.button(key="upgan_random").click())
         assert "answer" not in app.query_params
-        assert len(app.get("iframe")) == 1
+        assert len(app.get("bidi_component")) == 1
 
     def test_search_and_choose_another_entity(self):
         app = run_app()
         checked(app, app.text_input(key=SEARCH).set_value("feist"))
-        (matches,) = app.radio
-        assert "Raymond E" in matches.options[0]
-        checked(app, matches.set_value("author:feist"))
+        (match,) = matches(app)
+        assert "Raymond E" in match.label
+        checked(app, match.click())
         assert app.query_params["entity"] == "author:feist"
         assert app.query_params["direction"] == "head"
         assert app.selectbox(key=QUESTION).value == ("author", "head")
-        assert not app.radio
+        assert not matches(app)
         assert app.text_input(key=SEARCH).value == ""
 
     def test_search_without_a_match_says_so(self):
         app = run_app()
         checked(app, app.text_input(key=SEARCH).set_value("zzz"))
         assert "No name holds “zzz”" in said(app)
+        assert not matches(app)
+
+    def test_a_slip_still_finds_the_name(self):
+        app = run_app()
+        checked(app, app.text_input(key=SEARCH).set_value("riftwra cycel"))
+        assert "No name holds “riftwra cycel”. Similar names:" in said(app)
+        (match,) = matches(app)
+        assert match.label.startswith("The Riftwar Cycle :gray[series")
 
     def test_both_directions(self):
         app = run_app(checkpoint="demo", entity="author:feist", relation="author", direction="head")
@@ -143,7 +167,7 @@ class TestAsking:
 
     def test_another_candidate_is_explained(self):
         app = run_app()
-        link = {**dict(app.query_params), "answer": "author:feist"}
+        link = {**flat(app), "answer": "author:feist"}
         app = run_app(**link)
         assert "“Raymond E. Feist” is ranked" in said(app)
 
@@ -155,13 +179,15 @@ class TestAsking:
     def test_hide_known_answers(self):
         app = run_app(checkpoint="demo", entity="author:feist", relation="author", direction="head")
         assert "train" in list(table(app)["known"])
-        checked(app, app.toggle(key="upgan_widget_hide_known").set_value(True))
+        checked(app, app.segmented_control(key="upgan_widget_known").set_value("hide"))
         assert not table(app)["known"].any()
+        assert app.query_params["known"] == "hide"
+        checked(app, app.segmented_control(key="upgan_widget_known").set_value("show"))
+        assert "train" in list(table(app)["known"])
 
     def test_sorting_users_by_contribution(self):
         app = run_app()
-        app.session_state["upgan_tabs"] = "Users"
-        app.run()
+        app = run_app(**flat(app), tab="users")
         assert len(app.get("plotly_chart")) == 1
         checked(app, app.segmented_control(key="upgan_widget_order").set_value("contribution"))
         assert len(app.get("plotly_chart")) == 1
@@ -170,13 +196,13 @@ class TestAsking:
         first = run_app(
             checkpoint="demo", entity="book:eye", relation="genre", direction="tail", answer="genre:fantasy"
         )
-        again = run_app(**dict(first.query_params))
+        again = run_app(**flat(first))
         assert said(first) == said(again)
 
     def test_the_back_button_brings_the_old_question_back(self):
         app = run_app()
-        before = dict(app.query_params)
-        checked(app, app.button(key="upgan_case_1").click())
+        before = flat(app)
+        checked(app, app.button(key="upgan_swap").click())
         for name, value in before.items():
             app.query_params[name] = value
         checked(app)
@@ -188,7 +214,7 @@ class TestOddities:
     def test_no_user_reaches_the_target(self):
         app = run_app(checkpoint="demo", entity="book:lonely", relation="author", direction="tail")
         assert "No user reaches this entity" in said(app)
-        assert len(app.get("iframe")) == 1
+        assert len(app.get("bidi_component")) == 1
 
     def test_a_model_without_users_still_ranks(self):
         app = run_app(checkpoint="plain")
@@ -224,7 +250,7 @@ class TestOddities:
         link = {"checkpoint": "demo", "entity": "book:eye", "relation": "genre", "direction": "tail", name: value}
         app = run_app(**link)
         assert len(app.warning) >= 1
-        assert len(app.get("iframe")) == 1
+        assert len(app.get("bidi_component")) == 1
         for message in app.warning:
             assert "<" not in message.value.replace("\\<", "")
 
@@ -268,4 +294,4 @@ def test_hostile_labels_are_shown_as_they_are(hostile_root, monkeypatch):
             assert "](http" not in element.value
     assert "<script>alert(1)</script> — " in app.selectbox(key=QUESTION).options[0]
     checked(app, app.text_input(key=SEARCH).set_value("bold"))
-    assert app.radio[0].options[0].startswith("\\*\\*bold\\*\\*")
+    assert matches(app)[0].label.startswith("\\*\\*bold\\*\\*")

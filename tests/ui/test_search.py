@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from ui.search import MOST, SearchIndex, normalised
+from ui.services.search import MOST, SearchIndex, normalised
 
 LABELS = [
     "The Riftwar Cycle", "Riftwar", "Arctic Drift", "Rift", "Linda Lael Miller", "Émile Zola", "zola", "Война и мир",

@@ -45,7 +45,7 @@ def checkpoint_root() -> Path:
     chosen = os.environ.get(ROOT_VARIABLE)
     if chosen:
         return Path(chosen).expanduser()
-    beside = Path(__file__).resolve().parent.parent / "checkpoints"
+    beside = Path(__file__).resolve().parents[2] / "checkpoints"
     return beside if beside.is_dir() else Path.cwd() / "checkpoints"
 
 
