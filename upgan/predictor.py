@@ -6,7 +6,7 @@ import copy
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -247,9 +247,13 @@ class Predictor:
 
     # Evaluation ------------------------------------------------------------------------------------------------------
 
-    def rank(self, split: SplitName, progress: Progress | None = None) -> Ranking:
-        """Filtered ranks of a split's triples, both directions; ``progress`` hears (queries done, of all)."""
-        return Evaluator(self.dataset.triples(split), self._known).rank(self._scorer.scores, progress)
+    def rank(self, split: SplitName, progress: Progress | None = None, *, users: bool = True) -> Ranking:
+        """Filtered ranks of a split's triples, both directions; ``progress`` hears (queries done, of all).
+
+        ``users=False`` ranks with the users switched off (p = 0).
+        """
+        score = partial(self._scorer.scores, users=users)
+        return Evaluator(self.dataset.triples(split), self._known).rank(score, progress)
 
     # Names to numbers ------------------------------------------------------------------------------------------------
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import pandas as pd
 import streamlit as st
 
-from ui.services import exports
 from upgan.explanation import Explanation
+from upgan.render.csv_tables import evidence_rows, path_rows
 from upgan.render.words import user_noun
 
 _MOST_ROWS = 500
@@ -21,7 +21,7 @@ def paths(explanation: Explanation, labels: Mapping[str, str]) -> None:
     if not (explanation.paths or explanation.answer_paths):
         st.caption(f"No path from a {noun} to the target.")
         return
-    rows = exports.path_rows(explanation, labels)
+    rows = path_rows(explanation, labels)
     if st.toggle(
         "Group by kind of path",
         key=_GROUPED,
@@ -45,7 +45,7 @@ def evidence(explanation: Explanation, labels: Mapping[str, str]) -> None:
         st.caption(f"The answer reached none of the {user_noun(explanation.simulated_users)} shown.")
         return
     _chains(
-        exports.evidence_rows(explanation, labels),
+        evidence_rows(explanation, labels),
         "coefficients along the path",
         "Each coefficient is one part of all that a node collects: 1 / number of its parts.",
         f"How the answer reached each {noun}",
@@ -53,13 +53,13 @@ def evidence(explanation: Explanation, labels: Mapping[str, str]) -> None:
 
 
 def _kinds(rows: list[dict[str, object]], noun: str) -> None:
-    frame = pd.DataFrame(rows).groupby("kind", as_index=False).agg(paths=("path", "size"), weight=("weight", "sum"))
+    frame = pd.DataFrame(rows).groupby("pattern", as_index=False).agg(paths=("path", "size"), weight=("weight", "sum"))
     frame = frame.sort_values("weight", ascending=False)
     st.dataframe(
-        frame[["kind", "paths", "weight"]],
+        frame[["pattern", "paths", "weight"]],
         hide_index=True,
         column_config={
-            "kind": st.column_config.TextColumn("kind of path", width="large"),
+            "pattern": st.column_config.TextColumn("kind of path", width="large"),
             "paths": st.column_config.NumberColumn("paths"),
             "weight": st.column_config.NumberColumn("weight together", format="%.4f"),
         },
@@ -74,7 +74,7 @@ def _chains(rows: list[dict[str, object]], factors: str, meaning: str, alt: str)
         height=min(35 * len(rows) + 38, 400),
         column_config={
             "user": None,
-            "kind": None,
+            "pattern": None,
             "path": st.column_config.TextColumn("path", width="large"),
             "factors": st.column_config.TextColumn(factors, help=meaning),
             "weight": st.column_config.NumberColumn("weight", format="%.4f", help="Product of the path's α."),

@@ -8,9 +8,9 @@ import pandas as pd
 import streamlit as st
 
 from ui.charts import CONFIG, users_chart, users_chart_words
-from ui.services import exports
 from ui.services.view import Order
 from upgan.explanation import Explanation
+from upgan.render.csv_tables import user_rows
 from upgan.render.words import user_noun
 
 _ORDER = "upgan_widget_order"
@@ -57,7 +57,7 @@ def users(explanation: Explanation, order: Order, on_order: Callable[[Order], No
         alt=users_chart_words(explanation, shares),
     )
     st.dataframe(
-        pd.DataFrame([row for row in exports.user_rows(explanation) if row["of"] == whose][:_MOST_ROWS]),
+        pd.DataFrame([row for row in user_rows(explanation) if row["of"] == whose][:_MOST_ROWS]),
         hide_index=True,
         height=min(35 * len(shares) + 38, 320),
         column_config={

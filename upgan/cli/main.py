@@ -15,7 +15,7 @@ from types import FrameType
 import typer
 
 from upgan import __version__
-from upgan.cli import ask, compare, data, machine, runs
+from upgan.cli import ask, case, compare, data, machine, runs
 from upgan.errors import UpganError
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(data.app, name="data")
+app.add_typer(case.app, name="case")
 runs.register(app)
 compare.register(app)
 ask.register(app)

@@ -9,6 +9,7 @@ from typing import Any
 from upgan.explanation import Explanation, UserPath
 from upgan.render.page import path_words
 from upgan.render.words import (
+    MINUS,
     caption,
     clean,
     coefficient,
@@ -16,6 +17,7 @@ from upgan.render.words import (
     question,
     rank_text,
     score_text,
+    sentence,
     shorten,
     signed,
     user_noun,
@@ -42,6 +44,36 @@ def candidates_table(rows: Iterable[Mapping[str, Any]]) -> str:
     if not body:
         return "no candidates"
     return _aligned(("rank", "answer", "id", "score", "known in", "rank without users"), body, right={0, 3, 5})
+
+
+def mined_table(rows: Iterable[Mapping[str, Any]]) -> str:
+    """The cases of ``upgan.mining`` as text."""
+    body = [
+        (
+            f"{row['reciprocal_rank_difference']:+.4f}".replace("-", MINUS),
+            rank_text(row["rank"]),
+            rank_text(row["rank_without_users"]),
+            shorten(sentence(row["entity_label"], row["relation_label"], inverse=row["inverse"]), 2 * _LABEL_WIDTH),
+            shorten(clean(row["answer_label"]), _LABEL_WIDTH),
+        )
+        for row in rows
+    ]
+    head = ("1/rank difference", "rank", "without users", "question", "right answer")
+    return _aligned(head, body, right={0, 1, 2})
+
+
+def differences_table(differences: Mapping[str, Mapping[str, Any]]) -> str:
+    """The groups of a reproduction as text."""
+    body = [
+        (name, f"{row['compared']:,}", f"{row['largest']:.1e}" if row["largest"] else "0", _outcome(row))
+        for name, row in differences.items()
+        if row["compared"] or row["unmatched"]
+    ]
+    return _aligned(("compared", "values", "largest difference", ""), body, right={1, 2})
+
+
+def _outcome(row: Mapping[str, Any]) -> str:
+    return "same" if row["same"] else row["unmatched"] or "differs"
 
 
 def explanation_table(explanation: Explanation, *, relation_labels: Mapping[str, str] | None = None) -> str:

@@ -1,4 +1,4 @@
-"""The tables of an explanation as rows and as CSV."""
+"""The tables of an explanation as rows and as CSV, for the command line and the app alike."""
 
 from __future__ import annotations
 
@@ -10,8 +10,23 @@ from upgan.explanation import EvidencePath, Explanation, UserPath
 from upgan.render.page import path_words
 from upgan.render.words import clean, coefficient, relation_words
 
-# A spreadsheet would run a cell that starts with one of these as a formula.
-_FORMULA = ("=", "+", "-", "@", "\t")
+USER_COLUMNS = ("user", "of", "weight", "contribution", "paths")
+PATH_COLUMNS = ("kind", "user", "path", "pattern", "factors", "weight")
+
+# A spreadsheet would run a cell that starts with one of these as a formula; some drop blanks in front of it first.
+_FORMULA = ("=", "+", "-", "@", "\t", "＝", "＋", "－", "＠")
+
+
+def users_csv(explanation: Explanation) -> str:
+    """Every reached user with weight and part of the score."""
+    return to_csv(user_rows(explanation), USER_COLUMNS)
+
+
+def paths_csv(explanation: Explanation, labels: Mapping[str, str]) -> str:
+    """Paths from the users, then evidence: ways by which the other end of the question reached them."""
+    rows = [{"kind": "path", **row} for row in path_rows(explanation, labels)]
+    rows += [{"kind": "evidence", **row} for row in evidence_rows(explanation, labels)]
+    return to_csv(rows, PATH_COLUMNS)
 
 
 def user_rows(explanation: Explanation) -> list[dict[str, object]]:
@@ -54,10 +69,10 @@ def _row(
     user: str, path: UserPath | EvidencePath, numbers: Sequence[float], labels: Mapping[str, str]
 ) -> dict[str, object]:
     factors = " · ".join(coefficient(number) for number in numbers)
-    return {"user": user, "path": path_words(path, labels), "kind": _kind(path, labels), "factors": factors}
+    return {"user": user, "path": path_words(path, labels), "pattern": _pattern(path, labels), "factors": factors}
 
 
-def _kind(path: UserPath | EvidencePath, labels: Mapping[str, str]) -> str:
+def _pattern(path: UserPath | EvidencePath, labels: Mapping[str, str]) -> str:
     """A path without its names: the kinds of its nodes and its relations ("user — interacted → book — …")."""
     kinds = [clean(node.kind) or node.role for node in path.nodes]
     steps = zip(path.relations, kinds[1:], strict=True)
