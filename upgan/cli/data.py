@@ -63,6 +63,30 @@ def prepare(
 
 
 @app.command()
+def check(
+    source: Annotated[
+        list[Path], typer.Argument(help="Folders or files of raw data, or one prepared dataset.", show_default=False)
+    ],
+    format: Annotated[str, typer.Option("--format", help="As for prepare.")] = "auto",
+    labels: Annotated[
+        list[Path] | None, typer.Option("--labels", help="TSV of entity id and name; items' titles are set against it.")
+    ] = None,
+    min_interactions: Annotated[int, typer.Option(min=1, help="The k of the k-core.")] = 5,
+    examples: Annotated[int, typer.Option(min=0, help="Most examples shown for a finding.")] = 5,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the shuffled links.")] = 0,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 where an error was found.")] = False,
+    json: JsonFlag = False,
+) -> None:
+    """Report what is wrong or suspicious, and whether items and entities fit together; writes nothing.
+
+    Exits with 0 whatever was found, unless --strict.
+    """
+    from upgan.cli.check import run_check
+
+    run_check(source, format, labels or [], min_interactions, examples, seed, strict=strict, json=json)
+
+
+@app.command()
 def describe(
     dataset: Annotated[Path, typer.Argument(help="A prepared dataset.", show_default=False)], json: JsonFlag = False
 ) -> None:

@@ -38,3 +38,6 @@ class RawSource:
     simulated_users: bool = False
     #: What reading left out, by reason.
     dropped: dict[str, int] = field(default_factory=dict)
+    #: item, title: names from a list of items, which know nothing of the graph; `upgan data check` sets them against
+    #: the names of the entities that the items are linked to.
+    titles: pd.DataFrame = field(default_factory=lambda: pd.DataFrame({"item": [], "title": []}, dtype=object))

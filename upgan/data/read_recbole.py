@@ -7,6 +7,7 @@ extension alone, so ``data.link.published`` beside ``data.link`` is another file
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -59,7 +60,11 @@ def read_recbole_files(paths: Sequence[Path], name: str) -> RawSource:
     parts["triples"] = [frame.assign(split="") for frame in parts["triples"]]
     if titles is not None and parts["links"]:
         parts["labels"] = [_entity_labels(parts["links"][0], titles)]
-    return assemble(name, "recbole", parts, files)
+    source = assemble(name, "recbole", parts, files)
+    if titles is None:
+        return source
+    named = titles.set_axis(["item", "title"], axis=1).astype(str)
+    return replace(source, titles=named[named["title"] != ""].drop_duplicates("item", ignore_index=True))
 
 
 def _by_extension(paths: Sequence[Path]) -> dict[str, Path]:
