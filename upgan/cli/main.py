@@ -15,7 +15,7 @@ from types import FrameType
 import typer
 
 from upgan import __version__
-from upgan.cli import ask, case, compare, data, machine, runs
+from upgan.cli import ask, case, compare, complete, data, machine, runs
 from upgan.errors import UpganError
 
 app = typer.Typer(
@@ -31,6 +31,7 @@ app.add_typer(case.app, name="case")
 runs.register(app)
 compare.register(app)
 ask.register(app)
+complete.register(app)
 machine.register(app)
 
 
