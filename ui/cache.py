@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ import streamlit as st
 
 from ui.services import answers, examples, questions
 from ui.services.answers import Candidates
-from ui.services.examples import Case
+from ui.services.examples import Example
 from ui.services.questions import Question
 from ui.services.runs import RunEntry
 from ui.services.search import SearchIndex
@@ -23,6 +24,9 @@ from upgan.render.spec import Layout
 from upgan.render.styles import Theme
 
 if TYPE_CHECKING:
+    from upgan.data.dataset import KGDataset
+    from upgan.data.describe import Description
+    from upgan.evaluation.evaluator import Ranking
     from upgan.predictor import Predictor
 
 Stamp = tuple[tuple[int, int], ...]
@@ -72,14 +76,14 @@ def _search_index(fingerprint: str, _opened: Predictor) -> SearchIndex:
     return questions.search_index(_opened.dataset)
 
 
-def cases(opened: Predictor, checkpoint: str) -> list[Case]:
-    """The paper's cases that this dataset holds."""
-    return _cases(opened.dataset.fingerprint, checkpoint, opened)
+def cards(opened: Predictor, checkpoint: str) -> list[Example]:
+    """Questions for a first visit."""
+    return _cards(opened.fingerprint, opened.dataset.fingerprint, checkpoint, opened)
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _cases(fingerprint: str, checkpoint: str, _opened: Predictor) -> list[Case]:
-    return examples.paper_cases(_opened, checkpoint)
+@st.cache_resource(max_entries=8, show_spinner="Looking for examples among the held-out facts …")
+def _cards(run: str, data: str, checkpoint: str, _opened: Predictor) -> list[Example]:
+    return examples.cards(_opened, checkpoint)
 
 
 def candidates(opened: Predictor, question: Question, k: int, *, hide_known: bool) -> Candidates:
@@ -128,3 +132,46 @@ def _graph(
     spec = figure(_shown, relation_labels=labels, min_weight=how[1], layout=how[2])
     names = {node.id: " ".join(node.title.split("\n")[:1]) for node in spec.nodes if node.role != "more"}
     return DrawnGraph(graph_html(spec, how[3]), frame_height(spec), names)
+
+
+class _Slot:
+    """A place for one ranking, filled by the first who needs it."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.ranking: Ranking | None = None
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _slot(run: str, data: str) -> _Slot:
+    return _Slot()
+
+
+def known_ranking(opened: Predictor) -> Ranking | None:
+    """The ranking of the run's test part where it was made already."""
+    return _slot(opened.fingerprint, opened.dataset.fingerprint).ranking
+
+
+def ranking(opened: Predictor, progress: Callable[[int, int], None]) -> Ranking:
+    """Filtered ranks of the run's test part, made once; ``progress`` hears (questions done, of all)."""
+    slot = _slot(opened.fingerprint, opened.dataset.fingerprint)
+    with slot.lock:
+        if slot.ranking is None:
+            slot.ranking = opened.rank("test", progress)
+        return slot.ranking
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading the dataset …")
+def dataset(path: str, fingerprint: str) -> KGDataset:
+    """A prepared dataset; at most four stay in memory."""
+    from upgan.data.dataset import load_dataset
+
+    return load_dataset(path)
+
+
+@st.cache_resource(max_entries=16, show_spinner="Counting …")
+def description(path: str, fingerprint: str) -> Description:
+    """What a prepared dataset holds."""
+    from upgan.data.describe import describe
+
+    return describe(dataset(path, fingerprint))

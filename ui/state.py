@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _VIEW = "upgan_view"
 _WRITTEN = "upgan_written"
+_ADDRESS = "upgan_address"
 _PENDING = "upgan_pending"
 _NOTICES = "upgan_notices"
 _CHECKPOINT = "upgan_checkpoint"
@@ -51,6 +53,8 @@ def view(opened: Predictor, name: str) -> View:
     """The session's view: a new link's where there is one, otherwise the one before, otherwise the first question."""
     stored: View | None = st.session_state.get(_VIEW)
     link: dict[str, list[str]] | None = st.session_state.pop(_PENDING, None)
+    if stored is not None and stored.question.checkpoint == name and link is not None and set(link) == {"checkpoint"}:
+        link = None
     if link is not None or stored is None or stored.question.checkpoint != name:
         stored, problems = read_view(opened, name, link or {}, examples.first_question(opened, name))
         if link is not None:
@@ -106,8 +110,19 @@ def notices() -> list[str]:
 
 def write_link(current: View) -> None:
     """Make the address bar name what is shown."""
-    wanted = current.parameters()
-    listed = {name: [value] if isinstance(value, str) else value for name, value in wanted.items()}
+    write_address(current.parameters())
+
+
+def write_address(parameters: Mapping[str, str | list[str]]) -> None:
+    """Make the address bar say exactly this."""
+    listed = {name: [value] if isinstance(value, str) else value for name, value in parameters.items()}
     if {name: st.query_params.get_all(name) for name in st.query_params} != listed:
-        st.query_params.from_dict(wanted)
-    st.session_state[_WRITTEN] = listed
+        st.query_params.from_dict(dict(parameters))
+    st.session_state[_ADDRESS] = listed
+    st.session_state[_WRITTEN] = {name: values for name, values in listed.items() if name in PARAMETERS}
+
+
+def fresh_address() -> bool:
+    """Whether the address says something that the page did not write: a link, the back button."""
+    named = {name: st.query_params.get_all(name) for name in st.query_params}
+    return bool(named) and named != st.session_state.get(_ADDRESS)

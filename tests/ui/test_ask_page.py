@@ -84,7 +84,7 @@ class TestFirstVisit:
     def test_everything_can_be_downloaded(self):
         app = run_app(tab="files")
         assert [button.label for button in cast(Any, app.get("download_button"))] == [
-            "Page (HTML)", "Figure (SVG)", "Users (CSV)", "Paths (CSV)", "Numbers (JSON)"
+            "Page (HTML)", "Figure (PNG)", "Figure (SVG)", "Users (CSV)", "Paths (CSV)", "Case file (JSON)"
         ]  # fmt: skip
 
     def test_the_proof_stands_below(self):

@@ -1,47 +1,64 @@
-"""The explanation as files to take away; each is made only when it is asked for."""
+"""An explanation as files to take away, and as a link; each file is made only when it is asked for."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from urllib.parse import urlencode
 
 import streamlit as st
 
-from ui.services import exports
 from upgan.explanation import Explanation
-from upgan.render.figure import figure
-from upgan.render.page import page
-from upgan.render.svg import svg
+from upgan.render.export import rendered
+from upgan.render.pseudonyms import pseudonymised
+
+_REAL_IDS = "upgan_widget_real_ids"
+#: What a button says, the file's name, its type, and the format of ``upgan.render.export``; None: the case file.
+_FILES: tuple[tuple[str, str, str, str | None], ...] = (
+    ("Page (HTML)", "upgan-case.html", "text/html", "html"),
+    ("Figure (PNG)", "upgan-figure.png", "image/png", "png"),
+    ("Figure (SVG)", "upgan-figure.svg", "image/svg+xml", "svg"),
+    ("Users (CSV)", "upgan-users.csv", "text/csv", "users.csv"),
+    ("Paths (CSV)", "upgan-paths.csv", "text/csv", "paths.csv"),
+    ("Case file (JSON)", "upgan-case.json", "application/json", None),
+)
 
 
-def downloads(explanation: Explanation, labels: Mapping[str, str]) -> None:
-    """The case study as files; each is made only when it is asked for."""
-    users_csv = ["user", "of", "weight", "contribution", "paths"]
-    paths_csv = ["of", "user", "path", "kind", "factors", "weight"]
-
-    def path_table() -> str:
-        rows = [{**row, "of": "path"} for row in exports.path_rows(explanation, labels)]
-        rows += [{**row, "of": "evidence"} for row in exports.evidence_rows(explanation, labels)]
-        return exports.to_csv(rows, paths_csv)
-
-    def document() -> str:
-        return json.dumps(explanation.to_dict(), ensure_ascii=False, indent=2)
-
-    files = (
-        ("Page", "upgan-case.html", "text/html", lambda: page(explanation, relation_labels=labels)),
-        ("Figure", "upgan-case.svg", "image/svg+xml", lambda: svg(figure(explanation, relation_labels=labels))),
-        ("Users", "upgan-users.csv", "text/csv", lambda: exports.to_csv(exports.user_rows(explanation), users_csv)),
-        ("Paths", "upgan-paths.csv", "text/csv", path_table),
-        ("Numbers", "upgan-case.json", "application/json", document),
+def real_ids() -> bool:
+    """Whether the files shall name users by their ids: off until asked for."""
+    return st.toggle(
+        "Real user ids in the files",
+        key=_REAL_IDS,
+        persist_state="session",
+        help="Off: the files name users U1, U2, … in the order of this explanation, so that nobody is recognised.",
     )
+
+
+def downloads(
+    explanation: Explanation, labels: Mapping[str, str], case_file: Callable[[], str], *, pseudonyms: bool
+) -> None:
+    """The buttons; ``case_file`` makes the JSON that the case study page opens again."""
+    shown = pseudonymised(explanation) if pseudonyms else explanation
+
+    def maker(format: str | None) -> Callable[[], str | bytes]:
+        return case_file if format is None else lambda: rendered(shown, labels, format)
+
     with st.container(horizontal=True):
-        for label, name, mime, make in files:
+        for label, name, mime, format in _FILES:
             st.download_button(
-                f"{label} ({name.rsplit('.', 1)[1].upper()})",
-                make,
+                label,
+                maker(format),
                 file_name=name,
                 mime=mime,
                 key=f"upgan_download_{name}",
                 icon=":material/download:",
                 on_click="ignore",
             )
+
+
+def link(parameters: Mapping[str, str | list[str]], page: str) -> None:
+    """The address that reopens this view, ready to be copied."""
+    base = (st.context.url or "").split("?")[0].rstrip("/")
+    if not base.endswith(f"/{page}"):
+        base = f"{base}/{page}"
+    st.caption("Link to this view (the button copies it)")
+    st.code(f"{base}?{urlencode(parameters, doseq=True)}", language=None, wrap_lines=True)

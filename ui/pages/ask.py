@@ -10,7 +10,7 @@ import streamlit as st
 from ui import cache, state
 from ui.components import candidates, entity_picker, files, graph, paths, question, reason, users
 from ui.components.text import plain
-from ui.services import answers, questions
+from ui.services import answers, casefiles, questions
 from ui.services.nodes import node_facts
 from ui.services.view import View, known_node
 from ui.session import Opened, open_checkpoint
@@ -80,19 +80,19 @@ def figure(opened: Opened, view: View, explanation: Explanation) -> None:
         graph.node_panel(node_facts(opened.predictor, view.node), lambda entity: about(opened, view, entity))
 
 
-def details(view: View, explanation: Explanation, labels: Mapping[str, str]) -> None:
+def details(opened: Opened, view: View, explanation: Explanation, labels: Mapping[str, str]) -> None:
     """Below both columns, one part at a time: what is not looked at is not made.
 
     Paths come first: until a browser has read the chart library, it shows nothing else of the page either.
     """
     st.session_state[_TABS] = TABS[view.settings.tab] if view.settings.tab in TABS else TABS["paths"]
     name_of = {words: name for name, words in TABS.items()}
-    opened = st.tabs(
+    tabs = st.tabs(
         list(TABS.values()),
         key=_TABS,
         on_change=lambda: state.set_up(tab=name_of.get(st.session_state[_TABS], "paths")),
     )
-    by_name = dict(zip(TABS, opened, strict=True))
+    by_name = dict(zip(TABS, tabs, strict=True))
     if by_name["users"].open:
         with by_name["users"]:
             users.users(explanation, view.settings.order, lambda order: state.set_up(order=order))
@@ -104,7 +104,15 @@ def details(view: View, explanation: Explanation, labels: Mapping[str, str]) -> 
             paths.evidence(explanation, labels)
     if by_name["files"].open:
         with by_name["files"]:
-            files.downloads(explanation, labels)
+            real = files.real_ids()
+            predictor = opened.predictor
+            files.downloads(
+                explanation,
+                labels,
+                lambda: casefiles.case_text(explanation, predictor, real_ids=real),
+                pseudonyms=not real,
+            )
+            files.link(view.parameters(), "ask")
 
 
 def main() -> None:
@@ -131,7 +139,7 @@ def main() -> None:
         if explanation is not None:
             figure(opened, view, explanation)
     if explanation is not None:
-        details(view, explanation, questions.relation_labels(opened.predictor.dataset))
+        details(opened, view, explanation, questions.relation_labels(opened.predictor.dataset))
         reason.proof_lines(explanation)
 
 
