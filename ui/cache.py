@@ -24,6 +24,7 @@ from upgan.render.spec import Layout
 from upgan.render.styles import Theme
 
 if TYPE_CHECKING:
+    from upgan.alternatives import Contrast, FlipSet, WhatIf
     from upgan.data.dataset import KGDataset
     from upgan.data.describe import Description
     from upgan.evaluation.evaluator import Ranking
@@ -110,6 +111,41 @@ def _explanation(
     run: str, data: str, key: tuple[str, ...], top_users: int, _opened: Predictor, _question: Question
 ) -> Explanation:
     return answers.explain(_opened, _question, key[-1], top_users)
+
+
+def contrast(opened: Predictor, question: Question, answer: str, against: str) -> Contrast:
+    """Why one candidate and not another. Raises QueryError where the run cannot say."""
+    key = (question.entity, question.relation, question.direction, answer, against)
+    return _contrast(opened.fingerprint, opened.dataset.fingerprint, key, opened, question)
+
+
+@st.cache_resource(max_entries=32, show_spinner="Comparing …")
+def _contrast(run: str, data: str, key: tuple[str, ...], _opened: Predictor, _question: Question) -> Contrast:
+    return answers.contrast(_opened, _question, key[-2], key[-1])
+
+
+def what_if(opened: Predictor, question: Question, answer: str, without: tuple[str, ...]) -> WhatIf:
+    """The question without some users. Raises QueryError where the run cannot say."""
+    key = (question.entity, question.relation, question.direction, answer)
+    return _what_if(opened.fingerprint, opened.dataset.fingerprint, key, without, opened, question)
+
+
+@st.cache_resource(max_entries=32, show_spinner="Asking again without them …")
+def _what_if(
+    run: str, data: str, key: tuple[str, ...], without: tuple[str, ...], _opened: Predictor, _question: Question
+) -> WhatIf:
+    return answers.what_if(_opened, _question, key[-1], without)
+
+
+def smallest_set(opened: Predictor, question: Question, answer: str) -> FlipSet:
+    """The users without whom the answer loses its place. Raises QueryError where the run cannot say."""
+    key = (question.entity, question.relation, question.direction, answer)
+    return _smallest_set(opened.fingerprint, opened.dataset.fingerprint, key, opened, question)
+
+
+@st.cache_resource(max_entries=32, show_spinner="Looking for the smallest set …")
+def _smallest_set(run: str, data: str, key: tuple[str, ...], _opened: Predictor, _question: Question) -> FlipSet:
+    return answers.smallest_set(_opened, _question, key[-1])
 
 
 def graph(opened: Predictor, question: Question, shown: Explanation, settings: Settings, theme: Theme) -> DrawnGraph:

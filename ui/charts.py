@@ -14,6 +14,8 @@ from upgan.render.words import clean, coefficient, shorten, signed, user_noun
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
+    from upgan.alternatives import UserDifference
+
 Order = Literal["weight", "contribution"]
 _MOST = 15
 _MOST_GROUPS = 25
@@ -104,6 +106,35 @@ def _size(share: UserShare, order: Order) -> float:
 def _name(user: str) -> str:
     # plotly reads a small HTML in texts; an id must stay an id.
     return escape(shorten(clean(user), 18))
+
+
+def differences_chart(users: Sequence[UserDifference], answer: str, against: str) -> Figure:
+    """For the users who tell two candidates apart most: what each adds to the one score minus to the other."""
+    import plotly.graph_objects as go
+
+    shown = users[:_MOST]
+    rows = list(range(len(shown)))
+    values = [user.difference for user in shown]
+    figure = go.Figure(
+        go.Bar(
+            x=values,
+            y=rows,
+            orientation="h",
+            text=[signed(value) for value in values],
+            textposition="auto",
+            marker={"color": [_UP if value >= 0 else _DOWN for value in values]},
+            customdata=[_name(user.id) for user in shown],
+            hovertemplate="%{customdata}<br>%{x:+.4f}<extra></extra>",
+        )
+    )
+    figure.update_yaxes(
+        autorange="reversed", tickvals=rows, ticktext=[_name(user.id) for user in shown], fixedrange=True
+    )
+    figure.update_xaxes(title=f"← for {_name(against)} · for {_name(answer)} →", zeroline=True, fixedrange=True)
+    figure.update_layout(
+        height=100 + 26 * len(rows), margin={"l": 8, "r": 8, "t": 10, "b": 44}, showlegend=False, uirevision="contrast"
+    )
+    return figure
 
 
 def groups_chart(groups: Sequence[Group]) -> Figure:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import streamlit as st
 
 from ui import cache, state
-from ui.components import candidates, entity_picker, files, graph, paths, question, reason, users
+from ui.components import candidates, contrast, entity_picker, files, graph, paths, question, reason, users, what_if
 from ui.components.text import plain
 from ui.services import answers, casefiles, questions
 from ui.services.nodes import node_facts
@@ -24,6 +24,8 @@ TABS = {
     "paths": "Paths to the target",
     "users": "Users",
     "evidence": "How the answer reached the users",
+    "contrast": "Why not another?",
+    "whatif": "What if",
     "files": "Files",
 }
 _TABS = "upgan_tabs"
@@ -80,7 +82,42 @@ def figure(opened: Opened, view: View, explanation: Explanation) -> None:
         graph.node_panel(node_facts(opened.predictor, view.node), lambda entity: about(opened, view, entity))
 
 
-def details(opened: Opened, view: View, explanation: Explanation, labels: Mapping[str, str]) -> None:
+def why_not(opened: Opened, view: View, explanation: Explanation, shown: answers.Candidates) -> None:
+    """The answer set against another candidate."""
+    dataset, answer = opened.predictor.dataset, explanation.answer.id
+    others = {row["id"]: f"{row['rank']}. {questions.label_of(dataset, row['id'])}" for row in shown.rows}
+    others.pop(answer, None)
+    if view.contrast is not None and view.contrast != answer:
+        others.setdefault(view.contrast, questions.label_of(dataset, view.contrast))
+    contrast.choose(others, view.contrast, lambda chosen: state.change(contrast=chosen))
+    if view.contrast in others:
+        found = cache.contrast(opened.predictor, view.question, answer, view.contrast)
+        contrast.show(found, simulated=dataset.simulated_users)
+
+
+def without_some(opened: Opened, view: View, explanation: Explanation) -> None:
+    """The question without the users that are unticked, and the fewest it takes to change the answer."""
+    simulated, answer = explanation.simulated_users, explanation.answer.id
+    if not (explanation.users or explanation.answer_users):
+        st.caption("There are no users behind this answer to leave out.")
+        return
+    what_if.untick(explanation, view.without, lambda left: state.change(without=left))
+    if view.without:
+        found = cache.what_if(opened.predictor, view.question, answer, view.without)
+        what_if.outcome(found, simulated=simulated)
+    if st.button(
+        "Fewest users that change the answer's place",
+        key="upgan_smallest",
+        icon=":material/group_remove:",
+        help="Leaves users out one after the other, the most telling first, until the answer loses its rank; each step "
+        "is computed again.",
+    ):
+        what_if.smallest(cache.smallest_set(opened.predictor, view.question, answer), simulated=simulated)
+
+
+def details(
+    opened: Opened, view: View, shown: answers.Candidates, explanation: Explanation, labels: Mapping[str, str]
+) -> None:
     """Below both columns, one part at a time: what is not looked at is not made.
 
     Paths come first: until a browser has read the chart library, it shows nothing else of the page either.
@@ -102,6 +139,12 @@ def details(opened: Opened, view: View, explanation: Explanation, labels: Mappin
     if by_name["evidence"].open:
         with by_name["evidence"]:
             paths.evidence(explanation, labels)
+    if by_name["contrast"].open:
+        with by_name["contrast"]:
+            told(lambda: why_not(opened, view, explanation, shown))
+    if by_name["whatif"].open:
+        with by_name["whatif"]:
+            told(lambda: without_some(opened, view, explanation))
     if by_name["files"].open:
         with by_name["files"]:
             real = files.real_ids()
@@ -113,6 +156,14 @@ def details(opened: Opened, view: View, explanation: Explanation, labels: Mappin
                 pseudonyms=not real,
             )
             files.link(view.parameters(), "ask")
+
+
+def told(part: Callable[[], None]) -> None:
+    """A part of the page, or the reason why the run cannot show it."""
+    try:
+        part()
+    except UpganError as error:
+        st.info(plain(clean(str(error))), icon=":material/info:")
 
 
 def main() -> None:
@@ -131,15 +182,16 @@ def main() -> None:
             explanation = cache.explanation(opened.predictor, view.question, answer, settings.users)
         except UpganError as error:
             unexplained = clean(str(error))
+    shown = answers.with_answer(found, explanation)
     with left:
-        ask(opened, view, answers.with_answer(found, explanation), answer)
+        ask(opened, view, shown, answer)
     with right:
         if unexplained:
             st.info(plain(unexplained), icon=":material/info:")
         if explanation is not None:
             figure(opened, view, explanation)
     if explanation is not None:
-        details(opened, view, explanation, questions.relation_labels(opened.predictor.dataset))
+        details(opened, view, shown, explanation, questions.relation_labels(opened.predictor.dataset))
         reason.proof_lines(explanation)
 
 

@@ -12,6 +12,7 @@ from upgan.explanation import Explanation
 from upgan.render.words import clean, shorten
 
 if TYPE_CHECKING:
+    from upgan.alternatives import Contrast, FlipSet, WhatIf
     from upgan.predictor import Predictor
 
 
@@ -57,3 +58,21 @@ def explain(predictor: Predictor, question: Question, answer: str, top_users: in
     if answer not in predictor.dataset.entity_index:
         raise QueryError(f"the dataset has no entity {shorten(clean(answer), 60)!r}")
     return predictor.explain(**question.ends(), relation=question.relation, answer=answer, top_users=top_users)
+
+
+def contrast(predictor: Predictor, question: Question, answer: str, against: str) -> Contrast:
+    """Why ``answer`` and not ``against``; QueryError where the run cannot say."""
+    return predictor.contrast(**question.ends(), relation=question.relation, answer=answer, against=against)
+
+
+def what_if(predictor: Predictor, question: Question, answer: str, without: tuple[str, ...]) -> WhatIf:
+    """The question asked again without some users; QueryError where the run cannot."""
+    from upgan.alternatives import Changes
+
+    changes = Changes(remove_users=without)
+    return predictor.what_if(**question.ends(), relation=question.relation, answer=answer, changes=changes)
+
+
+def smallest_set(predictor: Predictor, question: Question, answer: str) -> FlipSet:
+    """The users without whom the answer loses its place; QueryError where the run cannot say."""
+    return predictor.smallest_set(**question.ends(), relation=question.relation, answer=answer)
