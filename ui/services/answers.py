@@ -28,7 +28,9 @@ def candidates(predictor: Predictor, question: Question, k: int, *, hide_known: 
     """The k best candidates; with ``hide_known`` the k best of those that the dataset does not hold already."""
     asked = k
     while True:
-        rows: Sequence[dict[str, Any]] = predictor.predict(**question.ends(), relation=question.relation, k=asked)
+        rows: Sequence[dict[str, Any]] = predictor.predict(
+            head=question.head, tail=question.tail, relation=question.relation, k=asked
+        )
         kept = [row for row in rows if not (hide_known and row["known"])]
         if not hide_known or len(kept) >= k or asked >= len(predictor.entities):
             shown = kept[:k]
@@ -57,12 +59,16 @@ def explain(predictor: Predictor, question: Question, answer: str, top_users: in
     """Why ``answer`` stands where it does; QueryError where the run cannot say."""
     if answer not in predictor.dataset.entity_index:
         raise QueryError(f"the dataset has no entity {shorten(clean(answer), 60)!r}")
-    return predictor.explain(**question.ends(), relation=question.relation, answer=answer, top_users=top_users)
+    return predictor.explain(
+        head=question.head, tail=question.tail, relation=question.relation, answer=answer, top_users=top_users
+    )
 
 
 def contrast(predictor: Predictor, question: Question, answer: str, against: str) -> Contrast:
     """Why ``answer`` and not ``against``; QueryError where the run cannot say."""
-    return predictor.contrast(**question.ends(), relation=question.relation, answer=answer, against=against)
+    return predictor.contrast(
+        head=question.head, tail=question.tail, relation=question.relation, answer=answer, against=against
+    )
 
 
 def what_if(predictor: Predictor, question: Question, answer: str, without: tuple[str, ...]) -> WhatIf:
@@ -70,9 +76,11 @@ def what_if(predictor: Predictor, question: Question, answer: str, without: tupl
     from upgan.alternatives import Changes
 
     changes = Changes(remove_users=without)
-    return predictor.what_if(**question.ends(), relation=question.relation, answer=answer, changes=changes)
+    return predictor.what_if(
+        head=question.head, tail=question.tail, relation=question.relation, answer=answer, changes=changes
+    )
 
 
 def smallest_set(predictor: Predictor, question: Question, answer: str) -> FlipSet:
     """The users without whom the answer loses its place; QueryError where the run cannot say."""
-    return predictor.smallest_set(**question.ends(), relation=question.relation, answer=answer)
+    return predictor.smallest_set(head=question.head, tail=question.tail, relation=question.relation, answer=answer)

@@ -37,9 +37,15 @@ class Question:
         """Whether the head is what is missing."""
         return self.direction == "head"
 
-    def ends(self) -> dict[str, str]:
-        """The known entity as the keyword that the predictor takes."""
-        return {"tail" if self.inverse else "head": self.entity}
+    @property
+    def head(self) -> str | None:
+        """The known entity where the tail is missing."""
+        return None if self.inverse else self.entity
+
+    @property
+    def tail(self) -> str | None:
+        """The known entity where the head is missing."""
+        return self.entity if self.inverse else None
 
     def parameters(self) -> dict[str, str]:
         """For the address bar: ids, never labels, so that the link survives a renaming."""

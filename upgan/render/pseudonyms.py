@@ -12,6 +12,7 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
 from upgan.explanation import Explanation, Node, UserShare
+from upgan.shares import Shares
 
 #: Put before the number; short, as the paper's "77OC0" is.
 PREFIX = "U"
@@ -39,6 +40,8 @@ def renamed(value: _Any, names: dict[str, str]) -> _Any:
 def _renamed(value: Any, names: dict[str, str]) -> Any:
     if isinstance(value, tuple):
         return tuple(_renamed(item, names) for item in value)
+    if isinstance(value, Shares):
+        return value.renamed(names)
     if isinstance(value, UserShare):
         return replace(value, id=names[value.id])
     if isinstance(value, Node):
