@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -210,6 +210,90 @@ class TestAsking:
 
 
 @pytest.mark.usefixtures("checkpoints")
+class TestComparing:
+    BARGAIN: ClassVar = {
+        "checkpoint": "demo", "entity": "book:part-of-the-bargain", "relation": "author", "direction": "tail",
+        "answer": "author:linda-lael-miller",
+    }  # fmt: skip
+
+    def test_another_candidate_is_set_against_the_answer(self):
+        app = run_app(**self.BARGAIN, tab="contrast")
+        assert "Σ differences" not in said(app)
+        checked(app, app.selectbox(key="upgan_widget_against").select_index(1))
+        against = app.query_params["contrast"]
+        assert against != self.BARGAIN["answer"]
+        assert "Σ differences =" in said(app)
+        assert len(app.get("plotly_chart")) == 1
+        both = app.dataframe[1].value
+        assert list(both.columns) == ["", "answer", "against"]
+        differences = app.dataframe[2].value
+        assert (differences["answer"] - differences["against"]).to_numpy() == pytest.approx(differences["difference"])
+
+    def test_a_user_unticked_is_left_out_and_can_come_back(self):
+        app = run_app(**self.BARGAIN, tab="whatif")
+        boxes = [box for box in app.checkbox if box.label.startswith("r")]
+        assert len(boxes) == 3
+        assert all(box.value for box in boxes)
+        checked(app, boxes[0].uncheck())
+        (left_out,) = [app.query_params["without"]]
+        assert left_out == boxes[0].label.split("\\")[0]
+        counts = {metric.label: metric.value for metric in app.metric}
+        assert counts["simulated users who reach the target"] == "2"
+        assert "Weights frozen" in said(app)
+        checked(app, app.button(key="upgan_whatif_reset").click())
+        assert "without" not in app.query_params
+
+    def test_the_smallest_set_is_told_or_why_there_is_none(self):
+        app = run_app(**self.BARGAIN, tab="whatif")
+        checked(app, app.button(key="upgan_smallest").click())
+        assert len(app.success) + len(app.info) == 1
+
+    def test_what_if_stays_with_another_answer_and_goes_with_another_question(self):
+        app = run_app(**self.BARGAIN, tab="whatif", without="r1")
+        assert app.query_params["without"] == "r1"
+        checked(app, app.button(key="upgan_swap").click())
+        assert "without" not in app.query_params
+
+
+@pytest.mark.usefixtures("checkpoints")
+class TestNodesAndSettings:
+    def test_a_node_chosen_from_the_list_shows_its_facts(self):
+        app = run_app()
+        checked(app, app.selectbox(key="upgan_widget_node").select("e:book:snowflakes"))
+        assert app.query_params["node"] == "e:book:snowflakes"
+        assert "2 training facts" in said(app)
+        facts = [button.label for button in app.button if str(button.key).startswith("upgan_node_fact_")]
+        assert facts == [
+            "Snowflakes on the Sea — author — Linda Lael Miller", "Snowflakes on the Sea — genre — Romance"
+        ]  # fmt: skip
+        checked(app, app.button(key="upgan_node_ask").click())
+        assert app.query_params["entity"] == "book:snowflakes"
+        assert "node" not in app.query_params
+
+    def test_a_user_shows_what_it_chose(self):
+        app = run_app(node="u:r1", checkpoint="demo", entity="book:part-of-the-bargain", relation="author")
+        assert "interacted with 3 items" in said(app)
+
+    def test_settings_are_in_the_address_and_come_back(self):
+        app = run_app()
+        checked(app, app.slider(key="upgan_widget_users").set_value(2))
+        checked(app, app.slider(key="upgan_widget_weight").set_value(0.1))
+        checked(app, app.segmented_control(key="upgan_widget_layout").set_value("rows"))
+        link = flat(app)
+        assert (link["users"], link["weight"], link["layout"]) == ("2", "0.1", "rows")
+        again = run_app(**link)
+        assert again.slider(key="upgan_widget_users").value == 2
+        assert again.segmented_control(key="upgan_widget_layout").value == "rows"
+
+    @pytest.mark.parametrize(("name", "value"), [("k", "1e99"), ("users", "-1"), ("weight", "nan"), ("tab", "<b>")])
+    def test_settings_out_of_bounds_are_told_and_left_out(self, name, value):
+        link = {"checkpoint": "demo", "entity": "book:eye", "relation": "genre", "direction": "tail", name: value}
+        app = run_app(**link)
+        assert len(app.warning) == 1
+        assert name not in app.query_params
+
+
+@pytest.mark.usefixtures("checkpoints")
 class TestOddities:
     def test_no_user_reaches_the_target(self):
         app = run_app(checkpoint="demo", entity="book:lonely", relation="author", direction="tail")
@@ -219,7 +303,7 @@ class TestOddities:
     def test_a_model_without_users_still_ranks(self):
         app = run_app(checkpoint="plain")
         assert len(table(app)) == 10
-        assert "no user weights to explain with" in said(app)
+        assert "hears no users" in said(app)
 
     def test_a_damaged_run_says_what_is_wrong(self):
         app = run_app(checkpoint="truncated")

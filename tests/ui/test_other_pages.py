@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -82,7 +82,7 @@ class TestCaseStudy:
         assert "“Linda Lael Miller” is ranked" in said(app)
         assert "Σ weights = 1.000000" in said(app)
         assert len(app.get("image")) == 1
-        assert [button.label for button in app.get("download_button")] == [  # type: ignore[attr-defined]
+        assert [button.label for button in cast(Any, app.get("download_button"))] == [
             "Page (HTML)", "Figure (PNG)", "Figure (SVG)", "Users (CSV)", "Paths (CSV)", "Case file (JSON)"
         ]  # fmt: skip
 
@@ -196,10 +196,9 @@ class TestImport:
     """The real files of a small source, sent as a browser sends them."""
 
     @pytest.fixture(autouse=True)
-    def roots(self, checkpoints, tmp_path, monkeypatch) -> Path:
+    def roots(self, checkpoints, tmp_path, monkeypatch) -> None:
         monkeypatch.setenv("UPGAN_DATA", str(tmp_path / "data"))
         self.data = tmp_path / "data"
-        return tmp_path
 
     def sent(self, **files: str) -> Any:
         app = run_page("models", part="import")
@@ -215,6 +214,7 @@ class TestImport:
         app.number_input[0].set_value(2)
         app.number_input[1].set_value(1)
         checked(app, app.button[0].click())
+        assert [error.value for error in app.error] == []
         assert "The dataset “my-books” is ready" in said(app)
         assert upgan.load_dataset(self.data / "my-books").num_users == 8
         app = run_page("models", part="data")

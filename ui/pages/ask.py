@@ -90,7 +90,7 @@ def why_not(opened: Opened, view: View, explanation: Explanation, shown: answers
     if view.contrast is not None and view.contrast != answer:
         others.setdefault(view.contrast, questions.label_of(dataset, view.contrast))
     contrast.choose(others, view.contrast, lambda chosen: state.change(contrast=chosen))
-    if view.contrast in others:
+    if view.contrast is not None and view.contrast in others:
         found = cache.contrast(opened.predictor, view.question, answer, view.contrast)
         contrast.show(found, simulated=dataset.simulated_users)
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 PARTS = {"models": "Models", "compare": "Compare", "data": "Datasets", "import": "Import your own"}
 _REPORT = "upgan_check_report"
 _UPLOAD = "upgan_upload"
+_OUTCOME = "upgan_upload_outcome"
 
 
 def models(choices: Choices, ready: Mapping[str, RunEntry]) -> dict[str, str]:
@@ -108,42 +109,50 @@ def data(choices: Choices, ready: Mapping[str, RunEntry]) -> dict[str, str]:
 def own() -> dict[str, str]:
     """Files from the browser: checked, then prepared."""
     files = importer.ask_for_files()
-    done = st.session_state.pop(_REPORT + "_done", None)
-    if done:
-        st.success(f"The dataset “{plain(done)}” is ready: see it under Datasets.", icon=":material/check_circle:")
     if not files:
-        st.session_state.pop(_UPLOAD, None)
-        return {}
-    try:
-        upload, result = checked(files)
-    except UpganError as error:
-        st.error(plain(clean(str(error))), icon=":material/error:")
-        return {}
-    dataset.report(result)
-    importer.ask_how(lambda order: prepare(upload, order))
-    if problem := st.session_state.pop(_UPLOAD + "_problem", None):
-        st.error(plain(clean(problem)), icon=":material/error:")
+        forget_upload()
+    elif st.session_state.get(_UPLOAD, (None,))[0] != files:
+        check_upload(files)
+    stored = st.session_state.get(_UPLOAD)
+    if stored is not None:
+        dataset.report(stored[2])
+        importer.ask_how(lambda order: prepare(stored[1], order))
+    kind, text = st.session_state.get(_OUTCOME, ("", ""))
+    if kind == "done":
+        st.success(f"The dataset “{plain(text)}” is ready: see it under Datasets.", icon=":material/check_circle:")
+    elif kind == "problem":
+        st.error(plain(clean(text)), icon=":material/error:")
     return {}
 
 
-def checked(files: Mapping[str, bytes]) -> tuple[datasets.Upload, CheckReport]:
-    """The files in a folder and their check, made once for the same files."""
-    stored = st.session_state.get(_UPLOAD)
-    if stored is None or stored[0] != files:
+def check_upload(files: Mapping[str, bytes]) -> None:
+    """Put the files into a folder and check them; what is wrong with them as files is the outcome."""
+    forget_upload()
+    try:
         upload = datasets.Upload(files)
         with st.status("Checking …", expanded=False) as said:
             result = upload.check(lambda what, done, of: said.update(label=step(what, done, of)))
-        st.session_state[_UPLOAD] = stored = (dict(files), upload, result)
-    return stored[1], stored[2]
+        st.session_state[_UPLOAD] = (dict(files), upload, result)
+    except UpganError as error:
+        st.session_state[_OUTCOME] = ("problem", str(error))
+
+
+def forget_upload() -> None:
+    """Remove the files and what was said about them."""
+    stored = st.session_state.pop(_UPLOAD, None)
+    if stored is not None:
+        stored[1].close()
+    st.session_state.pop(_OUTCOME, None)
 
 
 def prepare(upload: datasets.Upload, order: importer.Order) -> None:
-    """Make the dataset (a callback: what it says is shown by the page that follows)."""
+    """Make the dataset; what came of it is the outcome."""
     try:
-        upload.prepare(order.name, min_interactions=order.min_interactions, min_triples=order.min_triples)
-        st.session_state[_REPORT + "_done"] = order.name
+        with st.spinner("Preparing …"):
+            upload.prepare(order.name, min_interactions=order.min_interactions, min_triples=order.min_triples)
+        st.session_state[_OUTCOME] = ("done", order.name)
     except UpganError as error:
-        st.session_state[_UPLOAD + "_problem"] = str(error)
+        st.session_state[_OUTCOME] = ("problem", str(error))
 
 
 def open_run(entry: RunEntry) -> Predictor | None:
