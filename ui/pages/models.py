@@ -17,7 +17,6 @@ from upgan.errors import UpganError
 from upgan.render.words import clean
 
 if TYPE_CHECKING:
-    from upgan.data.check import CheckReport
     from upgan.evaluation.evaluator import Ranking
     from upgan.predictor import Predictor
 
