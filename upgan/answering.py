@@ -53,6 +53,7 @@ class Answering:
         self.scorer = FullScorer(model, self.graph, facts_of(dataset, config, triples))
         self._precise = precise
         self._explainer: AnyExplainer | None = None
+        self._scored: tuple[tuple[int, int], Scored] | None = None
         self._lock = threading.RLock()
 
     def on(self, triples: IntArray, interactions: IntArray) -> Answering:
@@ -70,10 +71,14 @@ class Answering:
 
     def scored(self, entity: int, relation: int) -> Scored:
         """All candidates of a query (relation 0 .. 2R-1)."""
-        heads, relations = torch.tensor([entity]), torch.tensor([relation])
-        scores = self.scorer.scores(heads, relations)[0]
-        without = self.scorer.scores(heads, relations, users=False)[0]
-        return Scored(scores, without, self.known_splits(entity, relation))
+        last = self._scored  # an explanation and its contrast ask the same; read once, threads may replace it
+        if last is None or last[0] != (entity, relation):
+            heads, relations = torch.tensor([entity]), torch.tensor([relation])
+            scores = self.scorer.scores(heads, relations)[0]
+            without = self.scorer.scores(heads, relations, users=False)[0]
+            last = ((entity, relation), Scored(scores, without, self.known_splits(entity, relation)))
+            self._scored = last
+        return last[1]
 
     def known_splits(self, entity: int, relation: int) -> dict[int, Split]:
         """Known answers of a query -> the split that holds them (train before valid before test)."""

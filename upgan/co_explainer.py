@@ -56,7 +56,7 @@ class CoInteractionExplainer(GraphReader):
 
     @torch.no_grad()
     def influence(
-        self, head: int, relation: int, answer: int, *, baseline: Baseline = "none", sort: Sort = "weight"
+        self, head: int, relation: int, answer: int, *, baseline: Baseline = "none", sort: Sort | None = "weight"
     ) -> Influence:
         """Weights and contributions of the users of both sides (relation 0 .. 2R-1)."""
         without = self._known_score(head, relation, answer)

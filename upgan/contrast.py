@@ -21,9 +21,9 @@ def contrast(
 ) -> Contrast:
     """``answer`` against another candidate of the same query (relation 0 .. 2R-1)."""
     explainer = answering.explainer()
-    ours = explainer.influence(target, relation, answer, baseline=baseline)
-    theirs = explainer.influence(target, relation, against, baseline=baseline)
-    here, there = _by_number(ours.target), _by_number(theirs.target)
+    ours = explainer.influence(target, relation, answer, baseline=baseline, sort=None)
+    theirs = explainer.influence(target, relation, against, baseline=baseline, sort=None)
+    here, there = ours.target, theirs.target
     gap = here.part - there.part
     order = np.lexsort((here.users, -here.weight, -np.abs(gap)))
     difference = (ours.score - ours.score_baseline) - (theirs.score - theirs.score_baseline)
@@ -40,8 +40,8 @@ def contrast(
         residual=float(difference - gap.sum() - ours.answer.part.sum() + theirs.answer.part.sum()),
         users=Shares(explainer.user_names[here.users[order]], here.weight[order], here.part[order]),
         contributions_against=there.part[order],
-        answer_users=ours.answer_users,
-        against_users=theirs.answer_users,
+        answer_users=_heaviest_first(explainer, ours.answer),
+        against_users=_heaviest_first(explainer, theirs.answer),
         answer_popularity=popularity(explainer, answer, here),
         against_popularity=popularity(explainer, against, there),
         limits=explainer.limits(),
@@ -71,6 +71,6 @@ def _among(users: IntArray, chosen: IntArray) -> np.ndarray:
     return table[users]
 
 
-def _by_number(spoken: Spoken) -> Spoken:
-    order = np.argsort(spoken.users)
-    return Spoken(spoken.users[order], spoken.weight[order], spoken.part[order])
+def _heaviest_first(explainer: AnyExplainer, spoken: Spoken) -> Shares:
+    spoken = spoken.sorted()
+    return Shares(explainer.user_names[spoken.users], spoken.weight, spoken.part)

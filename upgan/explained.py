@@ -35,8 +35,13 @@ class Spoken:
     def nobody() -> Spoken:
         return Spoken(np.empty(0, dtype=np.int64), np.empty(0), np.empty(0))
 
-    def sorted(self, sort: Sort = "weight") -> Spoken:
-        """Heaviest first, equal weights by the size of their part, or the other way round; then by number."""
+    def sorted(self, sort: Sort | None = "weight") -> Spoken:
+        """Heaviest first, equal weights by the size of their part, or the other way round; then by number.
+
+        None leaves them as they are: ascending numbers.
+        """
+        if sort is None:
+            return self
         keys = (-np.abs(self.part), -self.weight)
         order = np.lexsort((self.users, *(keys if sort == "weight" else keys[::-1])))
         return Spoken(self.users[order], self.weight[order], self.part[order])

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 import torch
 
+from upgan.adjacency import Adjacency
 from upgan.attribution import (
     LayerSteps,
     PathStep,
@@ -52,35 +55,52 @@ class Explainer(GraphReader):
                 self.propagated = model.propagate(graph)
             self._backward = backward_steps(graph, self.propagated.alphas)
             self._forward = forward_steps(graph)
+        self._last: tuple[int, IntArray, FloatArray] | None = None
         self._layers = [layer.numpy() for layer in graph.layers]
 
     # Users -----------------------------------------------------------------------------------------------------------
 
     @torch.no_grad()
     def influence(
-        self, head: int, relation: int, answer: int, *, baseline: Baseline = "none", sort: Sort = "weight"
+        self, head: int, relation: int, answer: int, *, baseline: Baseline = "none", sort: Sort | None = "weight"
     ) -> Influence:
         """Weights and contributions of every user that reaches ``head`` (relation 0 .. 2R-1)."""
         nothing = self.model.entity.new_zeros(self.model.config.width)
-        without = self._score(head, relation, answer, nothing)
+        without = self.score(head, relation, answer, nothing)
         if self.propagated is None or self.layer(head) == UNREACHABLE:
             nobody = Spoken.nobody()
             return Influence(nobody, nobody, without, without, without, self.user_names)
         users, weight = self.weights(head)
-        start = nothing if baseline == "none" else self.propagated.semantic[0].mean(dim=0)
-        preference = self.propagated.entity_preference(self.graph, torch.tensor([head]))[0]
+        start = nothing if baseline == "none" else self.mean_user
+        preference = self.propagated.preference[self.layer(head)][self._position(head)]  # p_h of stage 2, not a sum
         direction = direction_of(self.model, head, relation, answer, preference, start)
         part = weight * (self._said(users, direction) - float(start @ direction))
-        score = self._score(head, relation, answer, preference)
-        before = without if baseline == "none" else self._score(head, relation, answer, start)
+        score = self.score(head, relation, answer, preference)
+        before = without if baseline == "none" else self.score(head, relation, answer, start)
         spoken = Spoken(users, weight, part).sorted(sort)
         return Influence(spoken, Spoken.nobody(), score, without, before, self.user_names)
+
+    @cached_property
+    def adjacency(self) -> Adjacency:
+        """Every edge from both ends."""
+        data = self.dataset
+        return Adjacency.build(self.triples, self.interactions, data.num_entities, data.num_users, data.num_relations)
+
+    @cached_property
+    def mean_user(self) -> torch.Tensor:
+        """(W,) plain mean of all users' v~."""
+        assert self.propagated is not None
+        return self.propagated.semantic[0].mean(dim=0)
 
     def weights(self, head: int) -> tuple[IntArray, FloatArray]:
         """w_{h,u} of all reached users (ascending), Eq. 5; nobody where no user reaches ``head``."""
         if not self.has_users or self.layer(head) == UNREACHABLE:
             return np.empty(0, dtype=np.int64), np.empty(0)
-        return user_weights(self._backward, self.layer(head), self._position(head))
+        last = self._last  # a contrast asks twice for the same target; read once, other threads may replace it
+        if last is None or last[0] != head:
+            last = (head, *user_weights(self._backward, self.layer(head), self._position(head)))
+            self._last = last
+        return last[1:]
 
     def _said(self, users: IntArray, direction: torch.Tensor) -> FloatArray:
         """(N,) v~_u . direction; over everybody at once where most of them are asked for."""
@@ -90,7 +110,7 @@ class Explainer(GraphReader):
             return np.asarray((everybody @ direction).numpy()[users], dtype=np.float64)
         return np.asarray((everybody[torch.from_numpy(users)] @ direction).numpy(), dtype=np.float64)
 
-    def _score(self, head: int, relation: int, answer: int, preference: torch.Tensor) -> float:
+    def score(self, head: int, relation: int, answer: int, preference: torch.Tensor) -> float:
         """Eq. 7 with p_h = (W,) ``preference``."""
         heads, relations = torch.tensor([head]), torch.tensor([relation])
         queries = self.model.queries(heads, relations, preference.unsqueeze(0))

@@ -76,7 +76,8 @@ def smallest_set(answering: Answering, query: Query, target: int, relation: int,
         return made(nobody, trials.last, reason, True, trials.count)
     needed = _minimised(trials, order[:taken])
     small = taken <= LARGEST_MINIMISED
-    assert trials.moves(needed)
+    verified = trials.moves(needed)
+    assert verified, "the last set that was kept moved the rank"
     reason = f"Without these {len(needed):,} users" if len(needed) > 1 else "Without this user"
     reason += f" the filtered rank falls from {before.filtered_rank:g} to {trials.last.filtered_rank:g}."
     if not small:
@@ -88,7 +89,6 @@ def _order(answering: Answering, query: Query, target: int, relation: int, answe
     """Users of the question, those first that help the answer most against ``rival``."""
     if rival is None:
         return np.empty(0, dtype=np.int64)
-    explainer = answering.explainer()
     found = contrast(answering, query, target, relation, answer, rival, "none")
     total = np.zeros(answering.dataset.num_users)
     there = np.zeros(answering.dataset.num_users, dtype=bool)
@@ -99,9 +99,9 @@ def _order(answering: Answering, query: Query, target: int, relation: int, answe
         there[numbers] = True
     numbers = np.array([index[user] for user in found.users.ids], dtype=np.int64)
     total[numbers] -= found.contributions_against
-    assert explainer is not None
     users = np.flatnonzero(there)
-    return users[np.lexsort((users, -total[users]))]
+    order: IntArray = users[np.lexsort((users, -total[users]))]
+    return order
 
 
 def _taken(trials: Trials, order: IntArray) -> int | None:
@@ -124,11 +124,17 @@ def _taken(trials: Trials, order: IntArray) -> int | None:
 
 
 def _minimised(trials: Trials, users: IntArray) -> IntArray:
-    """``users`` without those who need not go, tried from the last taken to the first."""
+    """``users`` without those who need not go, tried from the last taken to the first until nobody is spare.
+
+    Effects depend on each other: once one is dropped, another may be spare that was not before.
+    """
     if len(users) > LARGEST_MINIMISED:
         return users
-    for user in users[::-1].tolist():
-        fewer = users[users != user]
-        if len(fewer) and trials.moves(fewer):
-            users = fewer
+    again = True
+    while again:
+        again = False
+        for user in users[::-1].tolist():
+            fewer = users[users != user]
+            if len(fewer) and trials.moves(fewer):
+                users, again = fewer, True
     return users

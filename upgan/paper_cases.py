@@ -98,7 +98,7 @@ def find_cases(dataset: KGDataset, cases: tuple[PaperCase, ...] = PAPER_CASES) -
         questions = [link[0]] if link else _plausible(dataset, entity, answer, worst=0 if stands_in else 2)
         if not questions:
             continue
-        bridges = [number for labels in case.bridges if (number := named(labels)) is not None]
+        bridges = [bridge for labels in case.bridges if (bridge := named(labels)) is not None]
         found.append(
             FoundCase(
                 case=case,

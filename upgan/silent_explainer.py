@@ -39,7 +39,7 @@ class SilentExplainer(GraphReader):
         self._limits = limits
 
     def influence(
-        self, head: int, relation: int, answer: int, *, baseline: Baseline = "none", sort: Sort = "weight"
+        self, head: int, relation: int, answer: int, *, baseline: Baseline = "none", sort: Sort | None = "weight"
     ) -> Influence:
         """The two scores, without a part of anybody: what users do together is the residual."""
         score, without = self._scores(head, relation, answer)

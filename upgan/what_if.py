@@ -8,17 +8,23 @@ attention (Eq. 4) reads p.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 
 from upgan.alternatives import Candidate, Changes, Standing, WhatIf
 from upgan.answering import Answering
+from upgan.attribution import direction_of
 from upgan.data.dataset import KGDataset
 from upgan.data.lookup import resolve_entity, resolve_relation
 from upgan.errors import QueryError
+from upgan.explained import Influence, Spoken
+from upgan.explainer import Explainer
 from upgan.explanation import Query
 from upgan.graph import IntArray
+from upgan.local_change import ChangedPreference, LocalChange
+from upgan.model.discriminator import Discriminator
 from upgan.standing import Scored
 
 
@@ -38,10 +44,10 @@ def what_if(
 ) -> WhatIf:
     """``answer`` and the ``k`` best candidates before and after ``changes`` (relation 0 .. 2R-1)."""
     edit = resolved(answering, changes)
-    changed = apply(answering, edit)
+    changed = changed_graph(answering, edit)
     before, after = answering.scored(target, relation), changed.scored(target, relation)
-    explainer, again = answering.explainer(), changed.explainer()
-    was, now = (one.influence(target, relation, answer) for one in (explainer, again))
+    explainer = answering.explainer()
+    was, now = explainer.influence(target, relation, answer), changed.influence(target, relation, answer)
     return WhatIf(
         query=query,
         target=explainer.node(target, "target"),
@@ -55,7 +61,7 @@ def what_if(
         users_after=now.users,
         answer_users_before=was.answer_users,
         answer_users_after=now.answer_users,
-        target_layer_after=again.layer(target),
+        target_layer_after=changed.layer(target),
         limits=explainer.limits(),
     )
 
@@ -65,10 +71,80 @@ def standing_without(answering: Answering, users: IntArray, target: int, relatio
     none = np.empty(0, dtype=np.int64)
     rows = np.flatnonzero(np.isin(answering.interactions[:, 0], users))
     edit = Edit(none, rows, none.reshape(0, 2), Changes())
-    return apply(answering, edit).scored(target, relation).standing(answer)
+    return changed_graph(answering, edit).scored(target, relation).standing(answer)
 
 
-def apply(answering: Answering, edit: Edit) -> Answering:
+class Rebuilt:
+    """The changed graph built as any other: for every form of the score."""
+
+    def __init__(self, answering: Answering, edit: Edit) -> None:
+        self._answering = rebuilt(answering, edit)
+
+    def scored(self, target: int, relation: int) -> Scored:
+        """All candidates of a query."""
+        return self._answering.scored(target, relation)
+
+    def influence(self, target: int, relation: int, answer: int) -> Influence:
+        """The users behind the answer's score."""
+        return self._answering.explainer().influence(target, relation, answer)
+
+    def layer(self, target: int) -> int:
+        """d_n; -1 where no user reaches the entity."""
+        return self._answering.explainer().layer(target)
+
+
+class Local:
+    """The same for the layered form, where p_h is all that changes: computed only where the change is felt."""
+
+    def __init__(self, answering: Answering, explainer: Explainer, edit: Edit) -> None:
+        self._answering = answering
+        self._explainer = explainer
+        gone = np.zeros(len(answering.interactions) + len(answering.triples), dtype=bool)
+        gone[edit.interactions] = True
+        gone[len(answering.interactions) + edit.triples] = True
+        self._change = LocalChange(explainer, gone, edit.added)
+        self._found: dict[int, ChangedPreference] = {}
+
+    def scored(self, target: int, relation: int) -> Scored:
+        """All candidates of a query."""
+        model, before = self._answering.model, self._answering.scored(target, relation)
+        assert isinstance(model, Discriminator)
+        preference = self._preference(target).preference.to(before.scores.dtype).unsqueeze(0)
+        with torch.no_grad():
+            queries = model.queries(torch.tensor([target]), torch.tensor([relation]), preference)
+            return replace(before, scores=model.scores(queries)[0])
+
+    @torch.no_grad()
+    def influence(self, target: int, relation: int, answer: int) -> Influence:
+        """The users behind the answer's score."""
+        found, explainer = self._preference(target), self._explainer
+        nothing = torch.zeros_like(found.preference)
+        without = explainer.score(target, relation, answer, nothing)
+        direction = direction_of(explainer.model, target, relation, answer, found.preference, nothing)
+        part = found.weights * np.asarray((found.semantic @ direction).numpy())
+        score = explainer.score(target, relation, answer, found.preference)
+        spoken = Spoken(found.users, found.weights, part).sorted()
+        return Influence(spoken, Spoken.nobody(), score, without, without, explainer.user_names)
+
+    def layer(self, target: int) -> int:
+        """d_n; -1 where no user reaches the entity."""
+        return int(self._change.distance[target])
+
+    def _preference(self, target: int) -> ChangedPreference:
+        if target not in self._found:
+            self._found[target] = self._change.preference(target)
+        return self._found[target]
+
+
+def changed_graph(answering: Answering, edit: Edit) -> Rebuilt | Local:
+    """The question's graph after the change, by the cheapest exact way."""
+    explainer = answering.explainer()
+    if isinstance(explainer, Explainer) and explainer.has_users:
+        return Local(answering, explainer, edit)
+    return Rebuilt(answering, edit)
+
+
+def rebuilt(answering: Answering, edit: Edit) -> Answering:
     """The same weights on the changed graph."""
     triples = np.delete(answering.triples, edit.triples, axis=0)
     interactions = np.delete(answering.interactions, edit.interactions, axis=0)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from upgan.cli.output import JsonFlag, print_json
-from upgan.errors import CaseError
+from upgan.errors import CaseError, QueryError
 
 if TYPE_CHECKING:
     from upgan.case import CaseFile
@@ -41,14 +41,13 @@ def open_case(
     case = read_case(file)
     predictor = load(run if run is not None else _find(case, checkpoints))
     outcome = reproduce(case, predictor)
+    if outcome.verdict == "unknown":
+        raise QueryError(f"{file}: {outcome.message}")
     if json:
         print_json({"case": str(file), "run": str(predictor.run_path), **outcome.to_dict()})
     else:
         typer.echo(f"{clean(case.question)}\n{outcome.message}")
-        if outcome.differences:
-            typer.echo("\n" + differences_table(outcome.to_dict()["differences"]))
-    if outcome.verdict == "unknown":
-        raise typer.Exit(2)
+        typer.echo("\n" + differences_table(outcome.to_dict()["differences"]))
     if check and outcome.verdict != "reproduced":
         raise typer.Exit(1)
 

@@ -15,7 +15,7 @@ from types import FrameType
 import typer
 
 from upgan import __version__
-from upgan.cli import ask, case, compare, complete, data, machine, runs
+from upgan.cli import ask, case, compare, complete, data, machine, reproduce, runs
 from upgan.errors import UpganError
 
 app = typer.Typer(
@@ -33,6 +33,7 @@ compare.register(app)
 ask.register(app)
 complete.register(app)
 machine.register(app)
+reproduce.register(app)
 
 
 def _version(asked: bool) -> None:

@@ -15,10 +15,12 @@ from upgan.render.words import (
     clean,
     coefficient,
     known_sentence,
+    node_words,
     proof,
     question,
     relation_words,
     score_text,
+    short_id,
     signed,
     user_noun,
 )
@@ -37,13 +39,13 @@ def page(explanation: Explanation, *, relation_labels: Mapping[str, str] | None 
 
 def path_words(path: UserPath | EvidencePath, labels: Mapping[str, str] | None = None) -> str:
     """A path in one line: "A — author → B", or "B ← author — A" where it is walked against the relation."""
-    words = [clean(path.nodes[0].label) or clean(path.nodes[0].id)]
+    words = [node_words(path.nodes[0])]
     for node, relation in zip(path.nodes[1:], path.relations, strict=True):
         name = relation_words(relation, labels).removesuffix("⁻¹")
         # Users interact with items, never the other way round.
         against = relation.endswith("⁻¹") or node.role == "user"
         step = f"← {name} —" if against else f"— {name} →"
-        words.append(f"{step} {clean(node.label) or clean(node.id)}")
+        words.append(f"{step} {node_words(node)}")
     return " ".join(words)
 
 
@@ -76,7 +78,8 @@ def _users(explanation: Explanation) -> Iterable[Markup]:
 
 def _share_table(shares: Sequence[UserShare], noun: str) -> Markup:
     body: list[Sequence[object]] = [
-        (share.id, (coefficient(share.weight),), (signed(share.contribution),)) for share in shares[:_MOST_USERS]
+        (short_id(share.id), (coefficient(share.weight),), (signed(share.contribution),))
+        for share in shares[:_MOST_USERS]
     ]
     if rest := shares[_MOST_USERS:]:
         weight, part = sum(share.weight for share in rest), sum(share.contribution for share in rest)

@@ -20,11 +20,11 @@ PREFIX = "U"
 _Any = TypeVar("_Any")
 
 
-def pseudonyms_of(explanation: Explanation) -> dict[str, str]:
-    """User id -> pseudonym, for every user that the explanation names."""
+def pseudonyms_of(explanation: Explanation, others: Iterable[str] = ()) -> dict[str, str]:
+    """User id -> pseudonym, for every user that the explanation names, and then for ``others``."""
     named = [share.id for share in (*explanation.users, *explanation.answer_users)]
     named += [node.id for node in _nodes(explanation) if node.role == "user"]
-    return {user: f"{PREFIX}{place}" for place, user in enumerate(dict.fromkeys(named), start=1)}
+    return {user: f"{PREFIX}{place}" for place, user in enumerate(dict.fromkeys([*named, *others]), start=1)}
 
 
 def pseudonymised(explanation: Explanation) -> Explanation:
