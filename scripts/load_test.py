@@ -171,7 +171,7 @@ async def choose(page: Page, chance: random.Random) -> None:
 
 async def drawn(page: Page) -> None:
     """Wait until the graph is there."""
-    await page.locator("iframe").scroll_into_view_if_needed()
+    await page.locator("iframe").wait_for(state="attached")
     await page.frame_locator("iframe").locator("html[data-drawn]").wait_for(state="attached")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -136,8 +137,11 @@ def open_page(browser, server: str, *, at="ask", width=1280, height=720, scheme=
 def graph(page):
     """The drawn graph's frame (waits until it is drawn)."""
     frame = page.frame_locator("iframe")
-    # A browser does not draw what is out of sight.
-    page.locator("iframe").scroll_into_view_if_needed()
+    for _ in range(5):
+        # A browser does not draw what is out of sight; another answer puts another frame in its place meanwhile.
+        with contextlib.suppress(playwright.Error):
+            page.locator("iframe").scroll_into_view_if_needed()
+            break
     try:
         frame.locator("html[data-drawn]").wait_for(state="attached")
     except playwright.TimeoutError:
