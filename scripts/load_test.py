@@ -100,7 +100,8 @@ async def measure(address: str, server: subprocess.Popen[bytes], path: str, sess
         alone = Seen()
         started = time.perf_counter()
         await session(browser, address, alone, seconds / 5, seed=0)
-        together, memory = Seen(), []
+        together = Seen()
+        memory: list[tuple[float, float]] = []
         watcher = asyncio.create_task(watch(server.pid, memory))
         crowd = [session(browser, address, together, seconds, seed) for seed in range(1, sessions + 1)]
         await asyncio.gather(*crowd)

@@ -60,8 +60,10 @@ def server(tmp_path_factory) -> Iterator[str]:
     root = tmp_path_factory.mktemp("checkpoints")
     make_run(root / "demo")
     labels = [label.encode("utf-8", "ignore").decode() for label in HOSTILE]
-    names = ["book:part-of-the-bargain", "author:linda-lael-miller", "book:just-kate", "book:snowflakes", "author"]
-    make_run(root / "hostile", labels=dict(zip(names, labels, strict=False)))
+    labels += ["long " * 2000, "javascript:alert(1)", "$$\\frac{1}{2}$$ :material/home: 👩‍💻🏳️‍🌈", "=cmd|' /C calc'!A0"]
+    names = ["book:part-of-the-bargain", "author:linda-lael-miller", "book:just-kate", "book:snowflakes", "author",
+             "genre:romance", "book:eye", "author:feist", "author:jordan", "genre"]  # fmt: skip
+    make_run(root / "hostile", labels=dict(zip(names, labels, strict=True)))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
