@@ -390,10 +390,10 @@ def test_hostile_labels_and_links_run_nothing(browser, server, tmp_path):
 def test_answers_are_quick(browser, server):
     page, _ = open_page(browser, server)
     graph(page)
-    for _ in range(4):
+    for row in (1, 0, 2, 1):
         before = heading(page)
         started = time.perf_counter()
-        choose_row(page, 1 if before.endswith("Miller") else 0)
+        choose_row(page, row)
         changed(page, before)
         graph(page)
         # Generous: a shared machine, and the browser's own drawing within it. The server needs a tenth of this.
