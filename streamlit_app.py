@@ -14,7 +14,12 @@ ICON = (
 st.set_page_config(page_title="UPGAN explorer", page_icon=ICON, layout="wide")
 
 page = st.navigation(
-    [st.Page("ui/pages/ask.py", title="Ask and explain", icon=":material/hub:", default=True)],
+    [
+        st.Page("ui/pages/start.py", title="Start", icon=":material/home:", default=True),
+        st.Page("ui/pages/ask.py", title="Ask & explain", icon=":material/hub:"),
+        st.Page("ui/pages/case.py", title="Case study", icon=":material/article:"),
+        st.Page("ui/pages/models.py", title="Models & data", icon=":material/table:"),
+    ],
     position="top",
 )
 page.run()

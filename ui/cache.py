@@ -4,23 +4,42 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from ui import services
-from ui.runs import RunEntry
-from ui.search import SearchIndex
-from ui.services import Candidates, Case, Question
+from ui.services import answers, examples, questions
+from ui.services.answers import Candidates
+from ui.services.examples import Example
+from ui.services.questions import Question
+from ui.services.runs import RunEntry
+from ui.services.search import SearchIndex
+from ui.services.view import Settings
 from upgan.explanation import Explanation
 from upgan.render.figure import figure
 from upgan.render.graph_html import frame_height, graph_html
+from upgan.render.spec import Layout
 from upgan.render.styles import Theme
 
 if TYPE_CHECKING:
+    from upgan.alternatives import Contrast, FlipSet, WhatIf
+    from upgan.data.dataset import KGDataset
+    from upgan.data.describe import Description
+    from upgan.evaluation.evaluator import Ranking
     from upgan.predictor import Predictor
 
 Stamp = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class DrawnGraph:
+    """The figure as a document, the height of its frame, and its nodes: id -> name."""
+
+    document: str
+    height: int
+    nodes: dict[str, str]
 
 
 def predictor(entry: RunEntry) -> Predictor:
@@ -55,17 +74,17 @@ def search_index(opened: Predictor) -> SearchIndex:
 
 @st.cache_resource(max_entries=2, show_spinner=False)
 def _search_index(fingerprint: str, _opened: Predictor) -> SearchIndex:
-    return services.search_index(_opened.dataset)
+    return questions.search_index(_opened.dataset)
 
 
-def cases(opened: Predictor, checkpoint: str) -> list[Case]:
-    """The paper's cases that this dataset holds."""
-    return _cases(opened.dataset.fingerprint, checkpoint, opened)
+def cards(opened: Predictor, checkpoint: str) -> list[Example]:
+    """Questions for a first visit."""
+    return _cards(opened.fingerprint, opened.dataset.fingerprint, checkpoint, opened)
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _cases(fingerprint: str, checkpoint: str, _opened: Predictor) -> list[Case]:
-    return services.paper_cases(_opened, checkpoint)
+@st.cache_resource(max_entries=8, show_spinner="Looking for examples among the held-out facts …")
+def _cards(run: str, data: str, checkpoint: str, _opened: Predictor) -> list[Example]:
+    return examples.cards(_opened, checkpoint)
 
 
 def candidates(opened: Predictor, question: Question, k: int, *, hide_known: bool) -> Candidates:
@@ -78,7 +97,7 @@ def candidates(opened: Predictor, question: Question, k: int, *, hide_known: boo
 def _candidates(
     run: str, data: str, key: tuple[str, ...], k: int, hide_known: bool, _opened: Predictor, _question: Question
 ) -> Candidates:
-    return services.candidates(_opened, _question, k, hide_known=hide_known)
+    return answers.candidates(_opened, _question, k, hide_known=hide_known)
 
 
 def explanation(opened: Predictor, question: Question, answer: str, top_users: int) -> Explanation:
@@ -91,18 +110,104 @@ def explanation(opened: Predictor, question: Question, answer: str, top_users: i
 def _explanation(
     run: str, data: str, key: tuple[str, ...], top_users: int, _opened: Predictor, _question: Question
 ) -> Explanation:
-    return services.explain(_opened, _question, key[-1], top_users)
+    return answers.explain(_opened, _question, key[-1], top_users)
 
 
-def graph(opened: Predictor, question: Question, shown: Explanation, theme: Theme) -> tuple[str, int]:
-    """The interactive figure as a document, and the height of its frame."""
+def contrast(opened: Predictor, question: Question, answer: str, against: str) -> Contrast:
+    """Why one candidate and not another. Raises QueryError where the run cannot say."""
+    key = (question.entity, question.relation, question.direction, answer, against)
+    return _contrast(opened.fingerprint, opened.dataset.fingerprint, key, opened, question)
+
+
+@st.cache_resource(max_entries=32, show_spinner="Comparing …")
+def _contrast(run: str, data: str, key: tuple[str, ...], _opened: Predictor, _question: Question) -> Contrast:
+    return answers.contrast(_opened, _question, key[-2], key[-1])
+
+
+def what_if(opened: Predictor, question: Question, answer: str, without: tuple[str, ...]) -> WhatIf:
+    """The question without some users. Raises QueryError where the run cannot say."""
+    key = (question.entity, question.relation, question.direction, answer)
+    return _what_if(opened.fingerprint, opened.dataset.fingerprint, key, without, opened, question)
+
+
+@st.cache_resource(max_entries=32, show_spinner="Asking again without them …")
+def _what_if(
+    run: str, data: str, key: tuple[str, ...], without: tuple[str, ...], _opened: Predictor, _question: Question
+) -> WhatIf:
+    return answers.what_if(_opened, _question, key[-1], without)
+
+
+def smallest_set(opened: Predictor, question: Question, answer: str) -> FlipSet:
+    """The users without whom the answer loses its place. Raises QueryError where the run cannot say."""
+    key = (question.entity, question.relation, question.direction, answer)
+    return _smallest_set(opened.fingerprint, opened.dataset.fingerprint, key, opened, question)
+
+
+@st.cache_resource(max_entries=32, show_spinner="Looking for the smallest set …")
+def _smallest_set(run: str, data: str, key: tuple[str, ...], _opened: Predictor, _question: Question) -> FlipSet:
+    return answers.smallest_set(_opened, _question, key[-1])
+
+
+def graph(opened: Predictor, question: Question, shown: Explanation, settings: Settings, theme: Theme) -> DrawnGraph:
+    """The interactive figure as a document."""
     key = (question.entity, question.relation, question.direction, shown.answer.id)
-    return _graph(opened.fingerprint, opened.dataset.fingerprint, key, shown.top_users, theme, opened, shown)
+    how = (shown.top_users, settings.weight, settings.layout, theme)
+    return _graph(opened.fingerprint, opened.dataset.fingerprint, key, how, opened, shown)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def _graph(
-    run: str, data: str, key: tuple[str, ...], top_users: int, theme: Theme, _opened: Predictor, _shown: Explanation
-) -> tuple[str, int]:
-    spec = figure(_shown, relation_labels=services.relation_labels(_opened.dataset))
-    return graph_html(spec, theme), frame_height(spec)
+    run: str,
+    data: str,
+    key: tuple[str, ...],
+    how: tuple[int, float, Layout, Theme],
+    _opened: Predictor,
+    _shown: Explanation,
+) -> DrawnGraph:
+    labels = questions.relation_labels(_opened.dataset)
+    spec = figure(_shown, relation_labels=labels, min_weight=how[1], layout=how[2])
+    names = {node.id: " ".join(node.title.split("\n")[:1]) for node in spec.nodes if node.role != "more"}
+    return DrawnGraph(graph_html(spec, how[3]), frame_height(spec), names)
+
+
+class _Slot:
+    """A place for one ranking, filled by the first who needs it."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.ranking: Ranking | None = None
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _slot(run: str, data: str) -> _Slot:
+    return _Slot()
+
+
+def known_ranking(opened: Predictor) -> Ranking | None:
+    """The ranking of the run's test part where it was made already."""
+    return _slot(opened.fingerprint, opened.dataset.fingerprint).ranking
+
+
+def ranking(opened: Predictor, progress: Callable[[int, int], None]) -> Ranking:
+    """Filtered ranks of the run's test part, made once; ``progress`` hears (questions done, of all)."""
+    slot = _slot(opened.fingerprint, opened.dataset.fingerprint)
+    with slot.lock:
+        if slot.ranking is None:
+            slot.ranking = opened.rank("test", progress)
+        return slot.ranking
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading the dataset …")
+def dataset(path: str, fingerprint: str) -> KGDataset:
+    """A prepared dataset; at most four stay in memory."""
+    from upgan.data.dataset import load_dataset
+
+    return load_dataset(path)
+
+
+@st.cache_resource(max_entries=16, show_spinner="Counting …")
+def description(path: str, fingerprint: str) -> Description:
+    """What a prepared dataset holds."""
+    from upgan.data.describe import describe
+
+    return describe(dataset(path, fingerprint))

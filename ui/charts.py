@@ -1,11 +1,12 @@
-"""Explanation -> plotly figure: how heavy each user is, and what each one does to the score."""
+"""Numbers -> plotly figures: users and what each does to a score, groups of a ranking, runs against each other."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any, Literal
 
+from ui.services.evaluation import Compared, Group
 from upgan.explanation import Explanation, UserShare
 from upgan.render.styles import EDGE_STYLES, NODE_STYLES
 from upgan.render.words import clean, coefficient, shorten, signed, user_noun
@@ -13,8 +14,11 @@ from upgan.render.words import clean, coefficient, shorten, signed, user_noun
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
+    from upgan.alternatives import UserDifference
+
 Order = Literal["weight", "contribution"]
 _MOST = 15
+_MOST_GROUPS = 25
 _UP, _DOWN = NODE_STYLES["entity"].fill, EDGE_STYLES["prediction"].color["light"]
 
 #: Plotly's own buttons: no sending to a cloud, pictures as SVG.
@@ -102,3 +106,116 @@ def _size(share: UserShare, order: Order) -> float:
 def _name(user: str) -> str:
     # plotly reads a small HTML in texts; an id must stay an id.
     return escape(shorten(clean(user), 18))
+
+
+def differences_chart(users: Sequence[UserDifference], answer: str, against: str) -> Figure:
+    """For the users who tell two candidates apart most: what each adds to the one score minus to the other."""
+    import plotly.graph_objects as go
+
+    shown = users[:_MOST]
+    rows = list(range(len(shown)))
+    values = [user.difference for user in shown]
+    figure = go.Figure(
+        go.Bar(
+            x=values,
+            y=rows,
+            orientation="h",
+            text=[signed(value) for value in values],
+            textposition="auto",
+            marker={"color": [_UP if value >= 0 else _DOWN for value in values]},
+            customdata=[_name(user.id) for user in shown],
+            hovertemplate="%{customdata}<br>%{x:+.4f}<extra></extra>",
+        )
+    )
+    figure.update_yaxes(
+        autorange="reversed", tickvals=rows, ticktext=[_name(user.id) for user in shown], fixedrange=True
+    )
+    figure.update_xaxes(title=f"← for {_name(against)} · for {_name(answer)} →", zeroline=True, fixedrange=True)
+    figure.update_layout(
+        height=100 + 26 * len(rows), margin={"l": 8, "r": 8, "t": 10, "b": 44}, showlegend=False, uirevision="contrast"
+    )
+    return figure
+
+
+def groups_chart(groups: Sequence[Group]) -> Figure:
+    """One bar of MRR for each group, how many questions it has at its end."""
+    import plotly.graph_objects as go
+
+    shown = groups[:_MOST_GROUPS]
+    rows = list(range(len(shown)))
+    figure = go.Figure(
+        go.Bar(
+            x=[group.metrics["mrr"] or 0.0 for group in shown],
+            y=rows,
+            orientation="h",
+            marker={"color": NODE_STYLES["entity"].fill},
+            text=[f"{group.metrics['mrr'] or 0:.3f} ({group.metrics['queries']:,})" for group in shown],
+            textposition="auto",
+            customdata=[_name(group.name) for group in shown],
+            hovertemplate="%{customdata}<br>MRR %{x:.4f}<extra></extra>",
+        )
+    )
+    figure.update_yaxes(
+        autorange="reversed", tickvals=rows, ticktext=[_name(group.name) for group in shown], fixedrange=True
+    )
+    figure.update_xaxes(range=[0, 1], fixedrange=True, title="MRR (in brackets: questions)")
+    figure.update_layout(
+        height=90 + 28 * len(rows), margin={"l": 8, "r": 8, "t": 10, "b": 40}, showlegend=False, uirevision="groups"
+    )
+    return figure
+
+
+def changes_chart(rows: Sequence[Compared]) -> Figure:
+    """Difference of MRR to the first run, as points with their intervals."""
+    import plotly.graph_objects as go
+
+    told = [(row.name, row.mrr) for row in rows if row.mrr is not None]
+    places = list(range(len(told)))
+    figure = go.Figure(
+        go.Scatter(
+            x=[change.value for _, change in told],
+            y=places,
+            mode="markers",
+            marker={"size": 11, "color": NODE_STYLES["entity"].fill},
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": [change.high - change.value for _, change in told],
+                "arrayminus": [change.value - change.low for _, change in told],
+            },
+            customdata=[_name(name) for name, _ in told],
+            hovertemplate="%{customdata}<br>%{x:+.4f}<extra></extra>",
+        )
+    )
+    figure.add_vline(x=0, line_dash="dot", line_color="#8c959f")
+    figure.update_yaxes(
+        autorange="reversed",
+        tickvals=places,
+        ticktext=[_name(name) for name, _ in told],
+        range=[len(told) - 0.5, -0.5],
+        fixedrange=True,
+    )
+    figure.update_xaxes(title=f"MRR minus that of {_name(rows[0].name)}", fixedrange=True)
+    figure.update_layout(
+        height=110 + 34 * len(told), margin={"l": 8, "r": 8, "t": 10, "b": 44}, showlegend=False, uirevision="changes"
+    )
+    return figure
+
+
+def layers_chart(layers: Mapping[str, int]) -> Figure:
+    """How many nodes stand at each distance from the users."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure(
+        go.Bar(
+            x=list(layers),
+            y=list(layers.values()),
+            marker={"color": NODE_STYLES["entity"].fill},
+            text=[f"{count:,}" for count in layers.values()],
+            textposition="auto",
+        )
+    )
+    figure.update_xaxes(type="category", fixedrange=True)
+    figure.update_yaxes(title="nodes", fixedrange=True)
+    figure.update_layout(height=280, margin={"l": 8, "r": 8, "t": 10, "b": 30}, showlegend=False)
+    return figure

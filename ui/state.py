@@ -1,20 +1,23 @@
-"""What a session remembers: the question as plain ids, mirrored in the address bar so that a link reopens it."""
+"""What a session remembers: the view as plain ids, mirrored in the address bar so that a link reopens it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from ui import services
-from ui.services import PARAMETERS, Question
+from ui.services import examples
+from ui.services.questions import Question
+from ui.services.view import PARAMETERS, Settings, View, read_view
 
 if TYPE_CHECKING:
     from upgan.predictor import Predictor
 
-_QUESTION = "upgan_question"
+_VIEW = "upgan_view"
 _WRITTEN = "upgan_written"
+_ADDRESS = "upgan_address"
 _PENDING = "upgan_pending"
 _NOTICES = "upgan_notices"
 _CHECKPOINT = "upgan_checkpoint"
@@ -24,14 +27,16 @@ _TURN = "upgan_turn"
 def link_checkpoint() -> str | None:
     """Take up the address bar where someone else wrote it (a first visit, a pasted link, the back button).
 
-    Returns the checkpoint in use by name; whether it exists is the page's to check.
+    Returns the checkpoint in use by name; whether it exists is the page's to check. An address that names nothing is
+    that of a page just turned to: what was looked at stays.
     """
-    link = {name: st.query_params[name] for name in PARAMETERS if name in st.query_params}
-    if link != st.session_state.get(_WRITTEN):
-        # Kept until ``question`` has read it: this run may be cut short, by an error or by the next click.
-        st.session_state[_WRITTEN] = st.session_state[_PENDING] = link
-        if "checkpoint" in link:
-            st.session_state[_CHECKPOINT] = link["checkpoint"]
+    link = {name: st.query_params.get_all(name) for name in PARAMETERS if name in st.query_params}
+    if link and link != st.session_state.get(_WRITTEN):
+        # Kept until ``view`` has read it: this run may be cut short, by an error or by the next click.
+        st.session_state[_PENDING] = link
+        if link.get("checkpoint"):
+            st.session_state[_CHECKPOINT] = link["checkpoint"][-1]
+    st.session_state[_WRITTEN] = link
     chosen: str | None = st.session_state.get(_CHECKPOINT)
     return chosen
 
@@ -40,38 +45,53 @@ def choose_checkpoint(name: str, notice: str | None = None) -> None:
     """Another checkpoint has other entities: its own first question follows."""
     st.session_state[_CHECKPOINT] = name
     st.session_state[_NOTICES] = [notice] if notice else []
-    for key in (_QUESTION, _PENDING):
+    for key in (_VIEW, _PENDING):
         st.session_state.pop(key, None)
 
 
-def question(opened: Predictor, name: str) -> Question:
-    """The session's question: from a new link where there is one, otherwise the one before, otherwise the first."""
-    stored: Question | None = st.session_state.get(_QUESTION)
-    link: dict[str, str] | None = st.session_state.pop(_PENDING, None)
-    if link is not None or stored is None or stored.checkpoint != name:
-        first = services.first_question(opened, name)
-        stored, problems = services.read_link(opened, name, link or {}, first)
+def view(opened: Predictor, name: str) -> View:
+    """The session's view: a new link's where there is one, otherwise the one before, otherwise the first question."""
+    stored: View | None = st.session_state.get(_VIEW)
+    link: dict[str, list[str]] | None = st.session_state.pop(_PENDING, None)
+    if stored is not None and stored.question.checkpoint == name and link is not None and set(link) == {"checkpoint"}:
+        link = None
+    if link is not None or stored is None or stored.question.checkpoint != name:
+        stored, problems = read_view(opened, name, link or {}, examples.first_question(opened, name))
         if link is not None:
             st.session_state[_NOTICES] = problems
-        st.session_state[_QUESTION] = stored
+        st.session_state[_VIEW] = stored
         _next_turn()
     return stored
 
 
 def ask(new: Question) -> None:
-    """Replace the question (a callback: runs before the page does)."""
+    """Another question (a callback: runs before the page does)."""
+    stored: View | None = st.session_state.get(_VIEW)
     st.session_state[_CHECKPOINT] = new.checkpoint
-    st.session_state[_QUESTION] = new
+    st.session_state[_VIEW] = View(new) if stored is None else stored.ask(new)
     st.session_state[_NOTICES] = []
     _next_turn()
 
 
+def change(**changes: Any) -> None:
+    """Other values for fields of the view, by name; the question stays."""
+    stored: View | None = st.session_state.get(_VIEW)
+    if stored is not None:
+        st.session_state[_VIEW] = replace(stored, **changes)
+        st.session_state[_NOTICES] = []
+
+
 def choose_answer(answer: str) -> None:
     """Explain another candidate of the same question (chosen in the table, which therefore stays as it is)."""
-    stored: Question | None = st.session_state.get(_QUESTION)
+    stored: View | None = st.session_state.get(_VIEW)
     if stored is not None:
-        st.session_state[_QUESTION] = replace(stored, answer=answer)
-        st.session_state[_NOTICES] = []
+        change(question=replace(stored.question, answer=answer), node=None)
+
+
+def set_up(**changes: Any) -> None:
+    """Other settings, by name."""
+    stored: View | None = st.session_state.get(_VIEW)
+    change(settings=replace(stored.settings if stored else Settings(), **changes))
 
 
 def turn() -> int:
@@ -88,9 +108,21 @@ def notices() -> list[str]:
     return list(st.session_state.get(_NOTICES, []))
 
 
-def write_link(current: Question) -> None:
+def write_link(current: View) -> None:
     """Make the address bar name what is shown."""
-    wanted = current.parameters()
-    if {name: st.query_params[name] for name in PARAMETERS if name in st.query_params} != wanted:
-        st.query_params.from_dict(wanted)
-    st.session_state[_WRITTEN] = wanted
+    write_address(current.parameters())
+
+
+def write_address(parameters: Mapping[str, str | list[str]]) -> None:
+    """Make the address bar say exactly this."""
+    listed = {name: [value] if isinstance(value, str) else value for name, value in parameters.items()}
+    if {name: st.query_params.get_all(name) for name in st.query_params} != listed:
+        st.query_params.from_dict(dict(parameters))
+    st.session_state[_ADDRESS] = listed
+    st.session_state[_WRITTEN] = {name: values for name, values in listed.items() if name in PARAMETERS}
+
+
+def fresh_address() -> bool:
+    """Whether the address says something that the page did not write: a link, the back button."""
+    named = {name: st.query_params.get_all(name) for name in st.query_params}
+    return bool(named) and named != st.session_state.get(_ADDRESS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -19,9 +19,15 @@ SEARCH = "upgan_widget_search"
 
 def run_app(**link: str) -> AppTest:
     app = AppTest.from_file(str(APP), default_timeout=60)
+    app.switch_page("ui/pages/ask.py")
     for name, value in link.items():
         app.query_params[name] = value
     return checked(app)
+
+
+def flat(app: AppTest) -> dict[str, str]:
+    """The address bar; each name here has one value."""
+    return {name: str(value) for name, value in app.query_params.items()}
 
 
 def checked(app: AppTest, widget: Any = None) -> AppTest:
@@ -38,6 +44,11 @@ def said(app: AppTest) -> str:
     return "\n".join(parts).replace("\\", "")
 
 
+def matches(app: AppTest) -> list[Any]:
+    """The search's buttons."""
+    return [button for button in app.button if str(button.key).startswith("upgan_match_")]
+
+
 def table(app: AppTest):
     return app.dataframe[0].value
 
@@ -49,14 +60,14 @@ class TestFirstVisit:
         assert "Part of the Bargain — author — Linda Lael Miller" in said(app)
         assert "“Linda Lael Miller” is ranked" in said(app)
         assert "simulated users" in said(app)
-        assert len(app.get("iframe")) == 1
+        assert len(app.get("bidi_component")) == 1
         assert len(app.get("plotly_chart")) == 0, "the browser would read the chart library before it shows the graph"
         assert not app.warning
         assert not app.error
 
     def test_the_address_bar_names_what_is_shown(self):
         app = run_app()
-        assert dict(app.query_params) == {
+        assert flat(app) == {
             "checkpoint": "demo",
             "entity": "book:part-of-the-bargain",
             "relation": "author",
@@ -71,9 +82,9 @@ class TestFirstVisit:
         assert row["known"] == "test"
 
     def test_everything_can_be_downloaded(self):
-        app = run_app()
+        app = run_app(tab="files")
         assert [button.label for button in cast(Any, app.get("download_button"))] == [
-            "Page (HTML)", "Figure (SVG)", "Users (CSV)", "Paths (CSV)", "Numbers (JSON)"
+            "Page (HTML)", "Figure (PNG)", "Figure (SVG)", "Users (CSV)", "Paths (CSV)", "Case file (JSON)"
         ]  # fmt: skip
 
     def test_the_proof_stands_below(self):
@@ -83,7 +94,7 @@ class TestFirstVisit:
         assert "run " in text
 
     def test_nothing_is_called_a_probability(self):
-        assert "probab" not in said(run_app())
+        assert "probab" not in said(run_app()).replace("it is not a probability", "")
 
     def test_unusable_runs_are_listed_with_the_reason(self):
         text = said(run_app())
@@ -93,34 +104,47 @@ class TestFirstVisit:
 
 @pytest.mark.usefixtures("checkpoints")
 class TestAsking:
-    def test_the_paper_s_second_case_is_one_click(self):
+    def test_swapping_asks_from_the_other_end(self):
         app = run_app()
-        checked(app, app.button(key="upgan_case_1").click())
-        assert "The Riftwar Cycle — has sub-series — The Serpentwar Saga" in said(app)
-        assert app.query_params["entity"] == "series:riftwar"
+        assert "Missing: the end of “author”" in said(app)
+        checked(app, app.button(key="upgan_swap").click())
+        assert app.query_params["entity"] == "author:linda-lael-miller"
+        assert app.query_params["direction"] == "head"
+        assert "“? — author — Linda Lael Miller”" in said(app)
+        assert "Missing: the start of “author”" in said(app)
+        checked(app, app.button(key="upgan_swap").click())
+        assert "“Part of the Bargain — author — ?”" in said(app)
 
     def test_a_random_question_answers(self):
         app = run_app()
-        checked(app, app.button(key="upgan_case_random").click())
+        checked(app, app.button(key="upgan_random").click())
         assert "answer" not in app.query_params
-        assert len(app.get("iframe")) == 1
+        assert len(app.get("bidi_component")) == 1
 
     def test_search_and_choose_another_entity(self):
         app = run_app()
         checked(app, app.text_input(key=SEARCH).set_value("feist"))
-        (matches,) = app.radio
-        assert "Raymond E" in matches.options[0]
-        checked(app, matches.set_value("author:feist"))
+        (match,) = matches(app)
+        assert "Raymond E" in match.label
+        checked(app, match.click())
         assert app.query_params["entity"] == "author:feist"
         assert app.query_params["direction"] == "head"
         assert app.selectbox(key=QUESTION).value == ("author", "head")
-        assert not app.radio
+        assert not matches(app)
         assert app.text_input(key=SEARCH).value == ""
 
     def test_search_without_a_match_says_so(self):
         app = run_app()
         checked(app, app.text_input(key=SEARCH).set_value("zzz"))
         assert "No name holds “zzz”" in said(app)
+        assert not matches(app)
+
+    def test_a_slip_still_finds_the_name(self):
+        app = run_app()
+        checked(app, app.text_input(key=SEARCH).set_value("riftwra cycel"))
+        assert "No name holds “riftwra cycel”. Similar names:" in said(app)
+        (match,) = matches(app)
+        assert match.label.startswith("The Riftwar Cycle :gray[series")
 
     def test_both_directions(self):
         app = run_app(checkpoint="demo", entity="author:feist", relation="author", direction="head")
@@ -143,7 +167,7 @@ class TestAsking:
 
     def test_another_candidate_is_explained(self):
         app = run_app()
-        link = {**dict(app.query_params), "answer": "author:feist"}
+        link = {**flat(app), "answer": "author:feist"}
         app = run_app(**link)
         assert "“Raymond E. Feist” is ranked" in said(app)
 
@@ -155,13 +179,15 @@ class TestAsking:
     def test_hide_known_answers(self):
         app = run_app(checkpoint="demo", entity="author:feist", relation="author", direction="head")
         assert "train" in list(table(app)["known"])
-        checked(app, app.toggle(key="upgan_widget_hide_known").set_value(True))
+        checked(app, app.segmented_control(key="upgan_widget_known").set_value("hide"))
         assert not table(app)["known"].any()
+        assert app.query_params["known"] == "hide"
+        checked(app, app.segmented_control(key="upgan_widget_known").set_value("show"))
+        assert "train" in list(table(app)["known"])
 
     def test_sorting_users_by_contribution(self):
         app = run_app()
-        app.session_state["upgan_tabs"] = "Users"
-        app.run()
+        app = run_app(**flat(app), tab="users")
         assert len(app.get("plotly_chart")) == 1
         checked(app, app.segmented_control(key="upgan_widget_order").set_value("contribution"))
         assert len(app.get("plotly_chart")) == 1
@@ -170,13 +196,13 @@ class TestAsking:
         first = run_app(
             checkpoint="demo", entity="book:eye", relation="genre", direction="tail", answer="genre:fantasy"
         )
-        again = run_app(**dict(first.query_params))
+        again = run_app(**flat(first))
         assert said(first) == said(again)
 
     def test_the_back_button_brings_the_old_question_back(self):
         app = run_app()
-        before = dict(app.query_params)
-        checked(app, app.button(key="upgan_case_1").click())
+        before = flat(app)
+        checked(app, app.button(key="upgan_swap").click())
         for name, value in before.items():
             app.query_params[name] = value
         checked(app)
@@ -184,11 +210,95 @@ class TestAsking:
 
 
 @pytest.mark.usefixtures("checkpoints")
+class TestComparing:
+    BARGAIN: ClassVar = {
+        "checkpoint": "demo", "entity": "book:part-of-the-bargain", "relation": "author", "direction": "tail",
+        "answer": "author:linda-lael-miller",
+    }  # fmt: skip
+
+    def test_another_candidate_is_set_against_the_answer(self):
+        app = run_app(**self.BARGAIN, tab="contrast")
+        assert "Σ differences" not in said(app)
+        checked(app, app.selectbox(key="upgan_widget_against").select_index(1))
+        against = app.query_params["contrast"]
+        assert against != self.BARGAIN["answer"]
+        assert "Σ differences =" in said(app)
+        assert len(app.get("plotly_chart")) == 1
+        both = app.dataframe[1].value
+        assert list(both.columns) == ["", "answer", "against"]
+        differences = app.dataframe[2].value
+        assert (differences["answer"] - differences["against"]).to_numpy() == pytest.approx(differences["difference"])
+
+    def test_a_user_unticked_is_left_out_and_can_come_back(self):
+        app = run_app(**self.BARGAIN, tab="whatif")
+        boxes = [box for box in app.checkbox if box.label.startswith("r")]
+        assert len(boxes) == 3
+        assert all(box.value for box in boxes)
+        checked(app, boxes[0].uncheck())
+        (left_out,) = [app.query_params["without"]]
+        assert left_out == boxes[0].label.split("\\")[0]
+        counts = {metric.label: metric.value for metric in app.metric}
+        assert counts["simulated users who reach the target"] == "2"
+        assert "Weights frozen" in said(app)
+        checked(app, app.button(key="upgan_whatif_reset").click())
+        assert "without" not in app.query_params
+
+    def test_the_smallest_set_is_told_or_why_there_is_none(self):
+        app = run_app(**self.BARGAIN, tab="whatif")
+        checked(app, app.button(key="upgan_smallest").click())
+        assert len(app.success) + len(app.info) == 1
+
+    def test_what_if_stays_with_another_answer_and_goes_with_another_question(self):
+        app = run_app(**self.BARGAIN, tab="whatif", without="r1")
+        assert app.query_params["without"] == "r1"
+        checked(app, app.button(key="upgan_swap").click())
+        assert "without" not in app.query_params
+
+
+@pytest.mark.usefixtures("checkpoints")
+class TestNodesAndSettings:
+    def test_a_node_chosen_from_the_list_shows_its_facts(self):
+        app = run_app()
+        checked(app, app.selectbox(key="upgan_widget_node").select("e:book:snowflakes"))
+        assert app.query_params["node"] == "e:book:snowflakes"
+        assert "2 training facts" in said(app)
+        facts = [button.label for button in app.button if str(button.key).startswith("upgan_node_fact_")]
+        assert facts == [
+            "Snowflakes on the Sea — author — Linda Lael Miller", "Snowflakes on the Sea — genre — Romance"
+        ]  # fmt: skip
+        checked(app, app.button(key="upgan_node_ask").click())
+        assert app.query_params["entity"] == "book:snowflakes"
+        assert "node" not in app.query_params
+
+    def test_a_user_shows_what_it_chose(self):
+        app = run_app(node="u:r1", checkpoint="demo", entity="book:part-of-the-bargain", relation="author")
+        assert "interacted with 3 items" in said(app)
+
+    def test_settings_are_in_the_address_and_come_back(self):
+        app = run_app()
+        checked(app, app.slider(key="upgan_widget_users").set_value(2))
+        checked(app, app.slider(key="upgan_widget_weight").set_value(0.1))
+        checked(app, app.segmented_control(key="upgan_widget_layout").set_value("rows"))
+        link = flat(app)
+        assert (link["users"], link["weight"], link["layout"]) == ("2", "0.1", "rows")
+        again = run_app(**link)
+        assert again.slider(key="upgan_widget_users").value == 2
+        assert again.segmented_control(key="upgan_widget_layout").value == "rows"
+
+    @pytest.mark.parametrize(("name", "value"), [("k", "1e99"), ("users", "-1"), ("weight", "nan"), ("tab", "<b>")])
+    def test_settings_out_of_bounds_are_told_and_left_out(self, name, value):
+        link = {"checkpoint": "demo", "entity": "book:eye", "relation": "genre", "direction": "tail", name: value}
+        app = run_app(**link)
+        assert len(app.warning) == 1
+        assert name not in app.query_params
+
+
+@pytest.mark.usefixtures("checkpoints")
 class TestOddities:
     def test_no_user_reaches_the_target(self):
         app = run_app(checkpoint="demo", entity="book:lonely", relation="author", direction="tail")
         assert "No user reaches this entity" in said(app)
-        assert len(app.get("iframe")) == 1
+        assert len(app.get("bidi_component")) == 1
 
     def test_a_model_without_users_still_ranks(self):
         app = run_app(checkpoint="plain")
@@ -224,7 +334,7 @@ class TestOddities:
         link = {"checkpoint": "demo", "entity": "book:eye", "relation": "genre", "direction": "tail", name: value}
         app = run_app(**link)
         assert len(app.warning) >= 1
-        assert len(app.get("iframe")) == 1
+        assert len(app.get("bidi_component")) == 1
         for message in app.warning:
             assert "<" not in message.value.replace("\\<", "")
 
@@ -268,4 +378,4 @@ def test_hostile_labels_are_shown_as_they_are(hostile_root, monkeypatch):
             assert "](http" not in element.value
     assert "<script>alert(1)</script> — " in app.selectbox(key=QUESTION).options[0]
     checked(app, app.text_input(key=SEARCH).set_value("bold"))
-    assert app.radio[0].options[0].startswith("\\*\\*bold\\*\\*")
+    assert matches(app)[0].label.startswith("\\*\\*bold\\*\\*")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -13,7 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
+from xml.etree import ElementTree
 
 import pytest
 
@@ -58,8 +60,10 @@ def server(tmp_path_factory) -> Iterator[str]:
     root = tmp_path_factory.mktemp("checkpoints")
     make_run(root / "demo")
     labels = [label.encode("utf-8", "ignore").decode() for label in HOSTILE]
-    names = ["book:part-of-the-bargain", "author:linda-lael-miller", "book:just-kate", "book:snowflakes", "author"]
-    make_run(root / "hostile", labels=dict(zip(names, labels, strict=False)))
+    labels += ["long " * 2000, "javascript:alert(1)", "$$\\frac{1}{2}$$ :material/home: 👩‍💻🏳️‍🌈", "=cmd|' /C calc'!A0"]
+    names = ["book:part-of-the-bargain", "author:linda-lael-miller", "book:just-kate", "book:snowflakes", "author",
+             "genre:romance", "book:eye", "author:feist", "author:jordan", "genre"]  # fmt: skip
+    make_run(root / "hostile", labels=dict(zip(names, labels, strict=True)))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -95,7 +99,17 @@ def _wait_for(url: str, process: subprocess.Popen) -> None:
     raise AssertionError(f"{url} did not answer within a minute")
 
 
-def open_page(browser, server: str, *, width=1280, height=720, scheme="light", **link: str):
+#: Where Streamlit is served from it finds out by asking below the page's own path first: these are not there, on
+#: purpose, and Chromium writes that down as an error.
+PROBES = ("/_stcore/health", "/_stcore/host-config")
+
+
+def is_error(message) -> bool:
+    """Whether a line of the console is a complaint."""
+    return message.type == "error" and not message.location.get("url", "").endswith(PROBES)
+
+
+def open_page(browser, server: str, *, at="ask", width=1280, height=720, scheme="light", **link: str):
     """A page with its own session whose every foreign request is refused and written down."""
     context = browser.new_context(
         viewport={"width": width, "height": height}, color_scheme=scheme, accept_downloads=True
@@ -114,17 +128,22 @@ def open_page(browser, server: str, *, width=1280, height=720, scheme="light", *
         opened.dismiss()
 
     context.route(lambda url: urlsplit(url).scheme in ("http", "https"), only_here)
-    page.on("console", lambda message: seen.errors.append(message.text) if message.type == "error" else None)
+    page.on("console", lambda message: seen.errors.append(message.text) if is_error(message) else None)
     page.on("pageerror", lambda error: seen.errors.append(str(error)))
     page.on("dialog", dialog)
     page.set_default_timeout(60_000)
-    page.goto(f"{server}/?{urlencode(link)}" if link else server)
+    page.goto(f"{server}/{at}?{urlencode(link, doseq=True)}" if link else f"{server}/{at}")
     return page, seen
 
 
 def graph(page):
     """The drawn graph's frame (waits until it is drawn)."""
     frame = page.frame_locator("iframe")
+    for _ in range(5):
+        # A browser does not draw what is out of sight; another answer puts another frame in its place meanwhile.
+        with contextlib.suppress(playwright.Error):
+            page.locator("iframe").scroll_into_view_if_needed()
+            break
     try:
         frame.locator("html[data-drawn]").wait_for(state="attached")
     except playwright.TimeoutError:
@@ -150,59 +169,163 @@ def assert_clean(seen: Seen) -> None:
     assert seen.dialogs == []
 
 
-def test_first_visit_query_and_choice(browser, server, tmp_path):
-    page, seen = open_page(browser, server)
-    frame = graph(page)
-    assert ink(frame) > 50
-    page.get_by_role("heading", name="Part of the Bargain — author — Linda Lael Miller").wait_for()
-    page.screenshot(path=tmp_path / "first-visit.png")
+def choose_row(page, number: int) -> None:
+    """Click the box before a row of the candidates (0 is the first)."""
+    box = page.get_by_test_id("stDataFrame").first.bounding_box()
+    page.mouse.click(box["x"] + 17, box["y"] + 36 + 35 * number + 17)
 
-    page.get_by_placeholder("Type part of a name").press_sequentially("feist", delay=30)
-    page.get_by_text("Raymond E. Feist").first.click()
+
+def heading(page) -> Any:
+    return page.locator("h3").first.inner_text()
+
+
+def changed(page, before: str) -> None:
+    """Wait until the answer's heading is another."""
+    page.wait_for_function("before => document.querySelector('h3').innerText !== before", arg=before)
+
+
+def test_first_visit_query_in_each_direction_and_back(browser, server, tmp_path):
+    page, seen = open_page(browser, server, at="")
+    page.get_by_role("heading", name="see which users speak for the answer").wait_for()
+    page.get_by_role("link", name="Ask this").first.click()
+    assert ink(graph(page)) > 50
+    page.get_by_role("heading", name="Part of the Bargain — author — Linda Lael Miller").wait_for()
+    page.wait_for_url("**/ask?**entity=book%3Apart-of-the-bargain**")
+
+    page.get_by_placeholder("Type part of a name").press_sequentially("fiest", delay=30)
+    page.get_by_text("Similar names:").wait_for()
+    page.get_by_role("button", name="Raymond E. Feist").first.click()
     page.get_by_role("heading", name="— author — Raymond E. Feist").wait_for()
     page.wait_for_url("**entity=author%3Afeist**")
     assert "direction=head" in page.url
-    page.screenshot(path=tmp_path / "after-search.png")
 
-    before = page.locator("h3").first.inner_text()
-    box = page.get_by_test_id("stDataFrame").first.bounding_box()
-    page.mouse.click(box["x"] + 17, box["y"] + 36 + 35 * 2 + 17)
-    page.wait_for_function("before => document.querySelector('h3').innerText !== before", arg=before)
+    before = heading(page)
+    choose_row(page, 2)
+    changed(page, before)
     page.wait_for_url("**answer=**")
     graph(page)
-    page.screenshot(path=tmp_path / "another-answer.png")
-
-    page.get_by_role("tab", name="Users", exact=True).click()
-    page.locator(".js-plotly-plot").first.wait_for()
 
     page.go_back()
     page.wait_for_function("before => document.querySelector('h3').innerText === before", arg=before)
+
+    page.get_by_role("link", name="Case study").click()
+    page.wait_for_url("**/case?**entity=author%3Afeist**")
+    page.get_by_role("heading", name="Case study").wait_for()
+    page.get_by_role("link", name="Models & data").click()
+    page.get_by_role("heading", name="Models & data").wait_for()
+    page.get_by_role("link", name="Ask & explain").click()
+    page.get_by_role("heading", name="— author — Raymond E. Feist").wait_for()
+    page.screenshot(path=tmp_path / "back-again.png")
     assert_clean(seen)
 
 
-def test_graph_buttons_keyboard_and_picture(browser, server, tmp_path):
+def test_keyboard_alone_finds_an_entity_and_a_node(browser, server):
+    page, seen = open_page(browser, server)
+    graph(page)
+    field = page.get_by_placeholder("Type part of a name")
+    field.focus()
+    page.keyboard.type("magician", delay=30)
+    match = page.get_by_role("button", name="Magician").first
+    match.wait_for()
+    for _ in range(6):
+        page.keyboard.press("Tab")
+        if match.evaluate("button => button === document.activeElement"):
+            break
+    page.keyboard.press("Enter")
+    page.wait_for_url("**entity=book%3Amagician**")
+    frame = graph(page)
+    frame.locator(".vis-network").focus()
+    page.keyboard.press("ArrowRight")
+    choice = page.get_by_role("combobox", name="Look at a node")
+    choice.focus()
+    page.keyboard.type("magician", delay=20)
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Ask about this").wait_for()
+    assert "node=e%3Abook%3Amagician" in page.url
+    assert_clean(seen)
+
+
+def test_a_click_on_a_node_shows_its_facts_and_keeps_the_view(browser, server):
     page, seen = open_page(browser, server)
     frame = graph(page)
     frame.get_by_role("button", name="Zoom in").click()
-    frame.get_by_role("button", name="Zoom out").click()
     frame.get_by_role("button", name="Fit").click()
-    frame.locator(".vis-network").focus()
-    page.keyboard.press("ArrowRight")
-    with page.expect_download() as download:
-        frame.get_by_role("button", name="PNG").click()
-    download.value.save_as(tmp_path / "graph.png")
-    assert (tmp_path / "graph.png").read_bytes().startswith(b"\x89PNG")
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Page (HTML)").click()
-    download.value.save_as(tmp_path / "page.html")
+    frame.locator("body").evaluate("body => { body.dataset.untouched = 'yes'; }")
+    x, y = frame.locator("#graph").evaluate(
+        """holder => {
+            const read = id => JSON.parse(document.getElementById(id).textContent);
+            const node = read("network-data").nodes.find(node => node.id.startsWith("e:"));
+            const { width, height } = read("settings");
+            const scale = Math.min(1.15, holder.clientWidth / width, holder.clientHeight / height);
+            return [holder.clientWidth / 2 + (node.x - width / 2) * scale,
+                    holder.clientHeight / 2 + (node.y - height / 2) * scale];
+        }"""
+    )
+    frame.locator("#graph").click(position={"x": x, "y": y})
+    page.wait_for_url("**node=e%3A**")
+    page.get_by_text("training fact").first.wait_for()
+    assert frame.locator("body").get_attribute("data-untouched") == "yes", "the graph was drawn anew"
+    assert_clean(seen)
+
+
+def test_a_deep_link_reopens_the_view_with_contrast_and_what_if(browser, server, tmp_path):
+    link = {
+        "checkpoint": "demo", "entity": "book:part-of-the-bargain", "relation": "author", "direction": "tail",
+        "answer": "author:linda-lael-miller", "contrast": "author:feist", "k": "15", "layout": "rows",
+        "tab": "contrast",
+    }  # fmt: skip
+    page, seen = open_page(browser, server, **link)
+    graph(page)
+    page.get_by_text("Σ differences =").wait_for()
+    assert all(f"{name}={value}".split(":")[0] in page.url for name, value in link.items())
+    page.get_by_role("tab", name="What if").click()
+    page.wait_for_url("**tab=whatif**")
+    page.get_by_text("r1, w =").click()
+    page.get_by_text("Weights frozen").wait_for()
+    page.wait_for_url("**without=r1**")
+    address = page.url
+    page.get_by_role("button", name="Fewest users").click()
+    page.get_by_text("weights frozen").last.wait_for()
+    assert_clean(seen)
+
+    again, seen = open_page(browser, server, **link | {"tab": "whatif", "without": "r1"})
+    again.get_by_text("Weights frozen").wait_for()
+    assert parse_qs(urlsplit(again.url).query) == parse_qs(urlsplit(address).query)
+    assert_clean(seen)
+
+
+def test_graph_as_pictures_and_the_page_as_a_file(browser, server, tmp_path):
+    page, seen = open_page(browser, server, tab="files")
+    frame = graph(page)
+    for name, start in (("PNG", b"\x89PNG"), ("SVG", b"<svg")):
+        with page.expect_download() as download:
+            frame.get_by_role("button", name=name).click()
+        download.value.save_as(tmp_path / name)
+        assert (tmp_path / name).read_bytes().startswith(start)
+    drawn = ElementTree.fromstring((tmp_path / "SVG").read_text())
+    texts = [element.text for element in drawn.iter("{http://www.w3.org/2000/svg}text")]
+    assert "Part of the Bargain" in texts
+    for name in ("Page (HTML)", "Figure (PNG)", "Figure (SVG)", "Users (CSV)", "Paths (CSV)", "Case file (JSON)"):
+        with page.expect_download() as download:
+            page.get_by_role("button", name=name).click()
+        download.value.save_as(tmp_path / name)
+    assert "reader" not in (tmp_path / "Users (CSV)").read_text()
     report = page.context.new_page()
     errors: list[str] = []
     report.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    (tmp_path / "page.html").write_bytes((tmp_path / "Page (HTML)").read_bytes())
     report.goto((tmp_path / "page.html").as_uri())
     report.locator("html[data-drawn]").wait_for(state="attached")
     report.get_by_role("heading", name="The numbers add up").wait_for()
-    report.screenshot(path=tmp_path / "page.png", full_page=True)
     assert errors == []
+    assert_clean(seen)
+
+    page.get_by_role("link", name="Case study").click()
+    page.get_by_role("button", name="Open a case file").click()
+    page.locator("input[type=file]").set_input_files(
+        {"name": "case.json", "mimeType": "application/json", "buffer": (tmp_path / "Case file (JSON)").read_bytes()}
+    )
+    page.get_by_text("reproduced").first.wait_for()
     assert_clean(seen)
 
 
@@ -210,23 +333,51 @@ def test_graph_buttons_keyboard_and_picture(browser, server, tmp_path):
 def test_phone(browser, server, tmp_path, scheme):
     page, seen = open_page(browser, server, width=390, height=844, scheme=scheme)
     frame = graph(page)
-    wide = page.evaluate("document.documentElement.scrollWidth")
-    assert wide <= 390
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
     surface = frame.locator("body").evaluate("() => getComputedStyle(document.documentElement).backgroundColor")
     assert surface == {"light": "rgb(255, 255, 255)", "dark": "rgb(14, 17, 23)"}[scheme]
-    page.locator("iframe").scroll_into_view_if_needed()
-    page.screenshot(path=tmp_path / f"phone-{scheme}.png")
+    for at, words in (("", "see which users speak"), ("case", "Case study"), ("models", "Models & data")):
+        page.goto(f"{server}/{at}")
+        page.get_by_role("heading", name=words).wait_for()
+        page.get_by_test_id("stDataFrame").or_(page.locator("img")).first.wait_for()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, at
     assert_clean(seen)
 
 
 def test_hostile_labels_and_links_run_nothing(browser, server, tmp_path):
-    page, seen = open_page(browser, server, checkpoint="hostile", entity="book:part-of-the-bargain", relation="author")
-    frame = graph(page)
-    assert ink(frame) > 50
-    page.get_by_role("heading", name="<script>alert(1)</script>").wait_for()
-    assert page.locator("a[href*='evil']").count() == 0
-    page.screenshot(path=tmp_path / "hostile.png")
-    assert_clean(seen)
+    known = "() => Object.keys(window).filter(name => /hacked|evil/i.test(name)).length"
+    for at, link in (
+        ("ask", {"tab": "users"}),
+        ("ask", {"tab": "files", "layout": "rows", "node": "e:book:part-of-the-bargain"}),
+        ("case", {}),
+    ):
+        page, seen = open_page(
+            browser, server, at=at, checkpoint="hostile", entity="book:part-of-the-bargain", relation="author", **link
+        )
+        page.get_by_role("heading", name="<script>").first.wait_for()
+        if at == "ask":
+            assert ink(graph(page)) > 50
+        if link.get("tab") == "users":
+            page.locator(".js-plotly-plot").first.wait_for()
+        if link.get("tab") == "files":
+            with page.expect_download() as download:
+                page.get_by_role("button", name="Page (HTML)").click()
+            download.value.save_as(tmp_path / "hostile.html")
+            with page.expect_download() as download:
+                graph(page).get_by_role("button", name="SVG").click()
+            download.value.save_as(tmp_path / "hostile.svg")
+        assert page.locator("a[href*='evil'], img[src='x'], a[href^='javascript']").count() == 0
+        assert page.evaluate(known) == 0
+        assert_clean(seen)
+        page.context.close()
+
+    for name in ("hostile.html", "hostile.svg"):
+        page, seen = open_page(browser, server, at="models", part="data")
+        page.goto((tmp_path / name).as_uri())
+        page.wait_for_load_state()
+        assert page.evaluate(known) == 0
+        assert_clean(seen)
+        page.context.close()
 
     page, seen = open_page(browser, server, checkpoint="../..", entity="<img src=x onerror=alert(1)>")
     graph(page)
@@ -239,10 +390,11 @@ def test_hostile_labels_and_links_run_nothing(browser, server, tmp_path):
 def test_answers_are_quick(browser, server):
     page, _ = open_page(browser, server)
     graph(page)
-    for name in ("The Riftwar Cycle — has sub-series — ?", "Part of the Bargain — author — ?") * 2:
+    for row in (1, 0, 2, 1):
+        before = heading(page)
         started = time.perf_counter()
-        page.get_by_role("button", name=name).click()
-        page.get_by_role("heading", name=name.replace(" ?", "")).wait_for()
+        choose_row(page, row)
+        changed(page, before)
         graph(page)
         # Generous: a shared machine, and the browser's own drawing within it. The server needs a tenth of this.
         assert time.perf_counter() - started < 6

@@ -13,10 +13,11 @@ import pytest
 
 import upgan
 from tests.render import samples
-from ui import services
 from ui.components.text import plain
-from ui.runs import checkpoint_root, list_runs
-from ui.services import Question
+from ui.services import answers, examples, questions
+from ui.services.questions import Question
+from ui.services.runs import checkpoint_root, list_runs
+from ui.services.view import Settings, View, read_view
 from upgan.errors import QueryError
 from upgan.render import csv_tables
 
@@ -57,7 +58,7 @@ def test_no_folder_means_no_runs(tmp_path, monkeypatch):
 
 
 def test_paper_cases_are_found_by_their_labels(predictor):
-    first, second = services.paper_cases(predictor, "demo")
+    first, second = examples.paper_cases(predictor, "demo")
     assert first.question == bargain()
     assert first.text == "Part of the Bargain — author — ?"
     assert second.text == "The Riftwar Cycle — has sub-series — ?"
@@ -65,51 +66,51 @@ def test_paper_cases_are_found_by_their_labels(predictor):
 
 
 def test_first_question_is_the_first_case(predictor):
-    assert services.first_question(predictor, "demo") == bargain()
+    assert examples.first_question(predictor, "demo") == bargain()
 
 
 def test_random_question_is_a_held_out_fact_and_repeatable(predictor):
-    first = services.random_question(predictor, "demo", seed=4)
-    assert first == services.random_question(predictor, "demo", seed=4)
+    first = questions.random_question(predictor, "demo", seed=4)
+    assert first == questions.random_question(predictor, "demo", seed=4)
     assert first.answer is None
     assert first.entity in predictor.dataset.entity_index
 
 
 def test_choices_are_sentences_limited_to_what_this_kind_has(predictor):
-    texts = services.choices(predictor, bargain(), everything=False)
+    texts = questions.choices(predictor, bargain(), everything=False)
     assert texts["author", "tail"] == "Part of the Bargain — author — ?"
     assert ("has_sub_series", "tail") not in texts
-    everything = services.choices(predictor, bargain(), everything=True)
+    everything = questions.choices(predictor, bargain(), everything=True)
     assert len(everything) == 2 * len(predictor.relations)
     assert everything["has_sub_series", "head"] == "? — has sub-series — Part of the Bargain"
 
 
 def test_the_question_asked_is_always_among_the_choices(predictor):
     odd = bargain(relation="has_sub_series", direction="head")
-    assert ("has_sub_series", "head") in services.choices(predictor, odd, everything=False)
+    assert ("has_sub_series", "head") in questions.choices(predictor, odd, everything=False)
 
 
 def test_another_entity_keeps_the_relation_where_it_fits(predictor):
-    assert services.about(predictor, "demo", "book:eye", bargain()).relation == "author"
-    feist = services.about(predictor, "demo", "author:feist", bargain())
+    assert questions.about(predictor, "demo", "book:eye", bargain()).relation == "author"
+    feist = questions.about(predictor, "demo", "author:feist", bargain())
     assert (feist.relation, feist.direction) == ("author", "head")
-    wheel = services.about(predictor, "demo", "series:wheel")
+    wheel = questions.about(predictor, "demo", "series:wheel")
     assert (wheel.relation, wheel.direction) == ("series", "head")
 
 
 def test_candidates_both_directions(predictor):
-    tails = services.candidates(predictor, bargain(), 5, hide_known=False)
-    heads = services.candidates(predictor, bargain(entity="author:feist", direction="head"), 5, hide_known=False)
+    tails = answers.candidates(predictor, bargain(), 5, hide_known=False)
+    heads = answers.candidates(predictor, bargain(entity="author:feist", direction="head"), 5, hide_known=False)
     assert [row["rank"] for row in tails.rows] == [1, 2, 3, 4, 5]
     assert len(heads.rows) == 5
 
 
 def test_hiding_known_answers_fills_the_list_up(predictor):
     question = bargain(entity="author:feist", direction="head", answer=None)
-    everything = services.candidates(predictor, question, 18, hide_known=False)
+    everything = answers.candidates(predictor, question, 18, hide_known=False)
     known = [row["id"] for row in everything.rows if row["known"]]
     assert len(known) == 3
-    hidden = services.candidates(predictor, question, 6, hide_known=True)
+    hidden = answers.candidates(predictor, question, 6, hide_known=True)
     assert len(hidden.rows) == 6
     assert not {row["id"] for row in hidden.rows} & set(known)
     above = [row for row in everything.rows if row["known"] and row["rank"] < hidden.rows[-1]["rank"]]
@@ -117,24 +118,24 @@ def test_hiding_known_answers_fills_the_list_up(predictor):
 
 
 def test_the_explained_answer_joins_the_list_where_it_is_not_among_the_best(predictor):
-    found = services.candidates(predictor, bargain(), 1, hide_known=False)
-    last = services.candidates(predictor, bargain(), 18, hide_known=False).rows[-1]["id"]
-    explanation = services.explain(predictor, bargain(), last, 5)
-    rows = services.with_answer(found, explanation).rows
+    found = answers.candidates(predictor, bargain(), 1, hide_known=False)
+    last = answers.candidates(predictor, bargain(), 18, hide_known=False).rows[-1]["id"]
+    explanation = answers.explain(predictor, bargain(), last, 5)
+    rows = answers.with_answer(found, explanation).rows
     assert [row["id"] for row in rows] == [found.rows[0]["id"], last]
     assert rows[-1]["rank"] == 18
-    assert services.with_answer(services.Candidates(rows, 0), explanation).rows == rows
+    assert answers.with_answer(answers.Candidates(rows, 0), explanation).rows == rows
 
 
 def test_explanations_add_up(predictor):
-    explanation = services.explain(predictor, bargain(), "author:linda-lael-miller", 5)
+    explanation = answers.explain(predictor, bargain(), "author:linda-lael-miller", 5)
     assert sum(user.weight for user in explanation.users) == pytest.approx(1)
     assert abs(explanation.residual) < 1e-9
 
 
 def test_unknown_answers_are_refused_in_words(predictor):
     with pytest.raises(QueryError, match="no entity"):
-        services.explain(predictor, bargain(), "<script>", 5)
+        answers.explain(predictor, bargain(), "<script>", 5)
 
 
 @pytest.mark.parametrize(
@@ -147,11 +148,19 @@ def test_unknown_answers_are_refused_in_words(predictor):
         ({"entity": "book:eye", "relation": "author", "answer": "\x00\u202e"}, "answer “"),
         ({"relation": "author"}, "names no entity"),
         ({"entity": "x" * 5000}, "x…"),
+        ({"k": "1000000"}, "k “1000000” is not a number from 5 to 50"),
+        ({"users": "many"}, "users “many”"),
+        ({"weight": "nan"}, "weight “nan”"),
+        ({"layout": "<b>"}, "layout “<b>” is none of columns, rows"),
+        ({"contrast": "book:none"}, "contrast “book:none”"),
+        ({"without": "r99"}, "left-out user “r99”"),
+        ({"node": "book:eye"}, "node “book:eye”"),
     ],
 )
 def test_links_with_unknown_parts_say_so(predictor, link, expected):
-    first = services.first_question(predictor, "demo")
-    question, problems = services.read_link(predictor, "demo", link, first)
+    first = examples.first_question(predictor, "demo")
+    view, problems = read_view(predictor, "demo", {name: [value] for name, value in link.items()}, first)
+    question = view.question
     assert any(expected in problem for problem in problems), problems
     assert question.entity in predictor.dataset.entity_index
     assert question.relation in predictor.dataset.relation_index
@@ -160,7 +169,15 @@ def test_links_with_unknown_parts_say_so(predictor, link, expected):
 
 def test_links_reopen_what_they_name(predictor):
     question = Question("demo", "author:feist", "author", "head", "book:magician")
-    assert services.read_link(predictor, "demo", question.parameters(), bargain()) == (question, [])
+    view = View(
+        question,
+        Settings(k=20, known="hide", users=7, weight=0.05, layout="rows", order="contribution", tab="users"),
+        contrast="book:eye",
+        without=("r4", "r5"),
+        node="u:r4",
+    )
+    link = {name: [value] if isinstance(value, str) else value for name, value in view.parameters().items()}
+    assert read_view(predictor, "demo", link, bargain()) == (view, [])
 
 
 def test_csv_is_readable_and_starts_no_formula():
@@ -189,7 +206,8 @@ def test_plain_leaves_no_markdown(label):
 
 def test_services_need_neither_streamlit_nor_torch():
     code = (
-        "import sys, ui.services, ui.search, ui.runs, ui.charts, upgan.render.csv_tables;"
+        "import sys, ui.services.view, ui.services.answers, ui.services.examples, ui.services.nodes, ui.services.runs, "
+        "ui.charts, upgan.render.csv_tables;"
         "bad = {'streamlit', 'torch', 'plotly', 'pyvis'} & set(sys.modules); print(bad); sys.exit(bool(bad))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -9,38 +9,52 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from ui.services import Candidates
+from ui.services.answers import Candidates
+from ui.services.view import FEWEST_CANDIDATES, MOST_CANDIDATES, Known, Settings
 from upgan.render.words import MINUS, clean
 
 _K = "upgan_widget_k"
-_HIDE = "upgan_widget_hide_known"
+_KNOWN = "upgan_widget_known"
+_KNOWN_WORDS: dict[Known, str] = {"mark": "marked", "show": "shown unmarked", "hide": "hidden"}
 
 
-def settings() -> tuple[int, bool]:
-    """How many candidates, and whether known answers are left out (the controls stand below the table)."""
-    k = st.session_state.get(_K, 10)
-    return min(100, max(5, int(k))), bool(st.session_state.get(_HIDE, False))
+def controls(settings: Settings, on_change: Callable[..., None]) -> None:
+    """How many candidates, and what becomes of answers that are known already."""
+    st.session_state[_K], st.session_state[_KNOWN] = settings.k, settings.known
+    st.slider(
+        "Candidates shown",
+        FEWEST_CANDIDATES,
+        MOST_CANDIDATES,
+        step=5,
+        key=_K,
+        on_change=lambda: on_change(k=min(50, max(5, int(st.session_state[_K])))),
+    )
 
+    def take() -> None:
+        chosen = st.session_state[_KNOWN]
+        on_change(known=chosen if chosen in _KNOWN_WORDS else settings.known)
 
-def controls() -> None:
-    """The slider and the switch that ``settings`` reads."""
-    st.slider("Candidates shown", 5, 50, 10, step=5, key=_K, persist_state="session")
-    st.toggle(
-        "Hide known answers",
-        key=_HIDE,
-        persist_state="session",
-        help="Leaves out answers that the dataset already holds, in training, validation or test data.",
+    st.segmented_control(
+        "Known answers",
+        list(_KNOWN_WORDS),
+        format_func=lambda name: _KNOWN_WORDS.get(name, name),
+        key=_KNOWN,
+        required=True,
+        on_change=take,
+        help="Answers that the dataset already holds, in its training, validation or test part.",
     )
 
 
-def table(found: Candidates, turn: str, answer: str | None, on_choose: Callable[[str], None]) -> None:
+def table(
+    found: Candidates, turn: str, answer: str | None, on_choose: Callable[[str], None], *, mark_known: bool
+) -> None:
     """The candidates as a table, ``answer`` chosen in it; another choice calls ``on_choose``.
 
     A new ``turn`` makes a new table, whose choice starts at ``answer``.
     """
     rows = found.rows
     if not rows:
-        st.info("Every candidate is a known answer. Switch “Hide known answers” off to see them.")
+        st.info("Every candidate is a known answer. Choose another setting for known answers to see them.")
         return
     ids = [row["id"] for row in rows]
     position = ids.index(answer) if answer in ids else 0
@@ -60,7 +74,7 @@ def table(found: Candidates, turn: str, answer: str | None, on_choose: Callable[
         on_select=take,
         selection_mode="single-row-required",
         selection_default={"selection": {"rows": [position]}},
-        column_config=_columns(),
+        column_config=_columns(mark_known=mark_known),
         alt="Ranked candidates with score, whether each is already known, and the rank without users",
     )
     if found.hidden:
@@ -88,7 +102,7 @@ def _lift(row: dict[str, object]) -> str:
     return f"{without - rank:+,}".replace("-", MINUS) if without != rank else "0"
 
 
-def _columns() -> dict[str, Any]:
+def _columns(*, mark_known: bool) -> dict[str, Any]:
     column = st.column_config
     return {
         "rank": column.NumberColumn("#", width=34, help="Rank among all entities; 1 is the model's first choice."),
@@ -98,7 +112,9 @@ def _columns() -> dict[str, Any]:
         ),
         "known": column.TextColumn(
             "Known", width=56, help="In which part of the dataset this answer stands; empty: it would be new."
-        ),
+        )
+        if mark_known
+        else None,
         "without": column.NumberColumn("Without", width=62, help="The rank without the users' part of the query."),
         "lift": column.TextColumn(
             "Lift", alignment="right", width=44, help="Places that the users move this answer up (+) or down (−)."

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from ui.components.text import plain
-from ui.runs import RunEntry
+from ui.services.runs import RunEntry
 from upgan.data.dataset import KGDataset
 from upgan.render.words import clean, user_noun
 

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
 from ui.components.text import plain
-from ui.search import MOST, SearchIndex
-from ui.services import kind_of, label_of
+from ui.services.questions import kind_of, label_of
+from ui.services.search import SearchIndex
 from upgan.data.dataset import KGDataset
 from upgan.render.words import clean, shorten
 
 _TEXT = "upgan_widget_search"
 _CHOSEN = "upgan_widget_chosen"
+#: More are no help to someone who can type another letter.
+_OFFERED = 20
 
 
 # A fragment: while someone types, only this part of the page runs again.
 @st.fragment
 def choose(index: SearchIndex, dataset: KGDataset, on_choose: Callable[[str], None]) -> None:
-    """A search field and, while something is typed, its matches; a choice calls ``on_choose``."""
+    """A search field and, while something is typed, its matches as buttons; a choice calls ``on_choose``."""
     if st.session_state.pop(_CHOSEN, False):
         st.rerun()
     text = st.text_input(
@@ -28,40 +30,49 @@ def choose(index: SearchIndex, dataset: KGDataset, on_choose: Callable[[str], No
         live="300ms",
         key=_TEXT,
         placeholder="Type part of a name: a book, an author, a series …",
-        help="Finds every entity whose name holds what you type, in any spelling of accents. Several words may stand "
-        "in any order. An id works too.",
+        help="Finds every entity whose name holds what you type, in any spelling of accents, and where few do, names "
+        "that nearly do. Several words may stand in any order. An id or its beginning works too. With the keyboard: "
+        "Tab goes to the matches, Enter takes one.",
     )
     if not text or not text.strip():
         return
     # No name is longer; a limit of the field itself would show a counter.
-    matches = [dataset.entities[number] for number in index.find(text[:200])]
-    if not matches:
-        st.caption(f"No name holds “{plain(shorten(clean(text), 60))}”. Try fewer letters.")
-        return
-    key = f"upgan_widget_match_{hash(tuple(matches)):x}"
+    found = index.suggest(text[:200])
+    exact = [dataset.entities[number] for number in found.exact]
+    similar = [dataset.entities[number] for number in found.similar[: _OFFERED - min(_OFFERED, len(exact))]]
+    if not exact:
+        said = f"No name holds “{plain(shorten(clean(text), 60))}”."
+        st.caption(f"{said} Similar names:" if similar else f"{said} Try fewer letters.")
+    if exact or similar:
+        many = len(exact) + len(similar) > 5
+        with st.container(height=220 if many else "content", border=True, gap="xxsmall"):
+            _offer(exact[:_OFFERED], dataset, on_choose)
+            if exact and similar:
+                st.caption("Similar names:")
+            _offer(similar, dataset, on_choose)
+            if len(exact) > _OFFERED:
+                st.caption("More names hold this: type another letter.")
 
-    def take() -> None:
-        entity = st.session_state.get(key)
-        # Streamlit checks options only in the browser.
-        if entity in dataset.entity_index:
-            st.session_state[_TEXT] = ""
-            st.session_state[_CHOSEN] = True
-            on_choose(entity)
 
-    with st.container(height=220 if len(matches) > 4 else "content", border=True):
-        st.radio(
-            f"{len(matches)}{' or more' if len(matches) >= MOST else ''} match{'' if len(matches) == 1 else 'es'}",
-            matches,
-            index=None,
-            format_func=lambda entity: _option(dataset, entity),
-            key=key,
-            on_change=take,
+def _offer(matches: Sequence[str], dataset: KGDataset, on_choose: Callable[[str], None]) -> None:
+    def take(entity: str) -> None:
+        st.session_state[_TEXT] = ""
+        st.session_state[_CHOSEN] = True
+        on_choose(entity)
+
+    for entity in matches:
+        st.button(
+            _option(dataset, entity),
+            key=f"upgan_match_{dataset.entity_index[entity]}",
+            type="tertiary",
+            on_click=take,
+            args=(entity,),
         )
 
 
 def _option(dataset: KGDataset, entity: str) -> str:
     """Name and kind; the id too where that is not simply the name."""
-    label, kind = label_of(dataset, entity), kind_of(dataset, entity)
+    label, kind = shorten(label_of(dataset, entity), 80), kind_of(dataset, entity)
     same = label.casefold().replace(" ", "") in clean(entity).casefold().replace("-", "").replace("_", "")
     extra = " · ".join(part for part in (kind, "" if same else shorten(clean(entity), 30)) if part)
     return plain(label) + (f" :gray[{plain(extra)}]" if extra else "")

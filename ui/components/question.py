@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 import streamlit as st
 
 from ui.components.text import plain
-from ui.services import Case, Direction
+from ui.services.questions import Direction
+from upgan.render.words import shorten
 
 _KEY = "upgan_widget_question"
 _ALL = "upgan_widget_all"
@@ -21,24 +22,39 @@ def everything() -> bool:
 def choose(
     choices: Mapping[tuple[str, Direction], str],
     chosen: tuple[str, Direction],
+    meaning: str,
+    other: str,
     on_choose: Callable[[tuple[str, Direction]], None],
+    on_swap: Callable[[], None],
 ) -> None:
-    """The sentences with a gap; a choice calls ``on_choose``."""
+    """The sentences with a gap, ``meaning`` in words below; the button beside them asks ``other``, from the other end.
+
+    A choice calls ``on_choose``.
+    """
     st.session_state[_KEY] = chosen
 
     def take() -> None:
         if st.session_state[_KEY] in choices:
             on_choose(st.session_state[_KEY])
 
-    st.selectbox(
-        "Question",
-        list(choices),
-        format_func=lambda key: choices.get(key, str(key)),
-        key=_KEY,
-        on_change=take,
-        help="The “?” is the missing end of a fact: “A — author — ?” asks who A's author is, “? — author — A” asks "
-        "what A is the author of.",
-    )
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        st.selectbox(
+            "Question",
+            list(choices),
+            format_func=lambda key: shorten(choices.get(key, str(key)), 200),
+            key=_KEY,
+            on_change=take,
+            help="The “?” is the missing end of a fact: “A — author — ?” asks who A's author is, “? — author — A” asks "
+            "what A is the author of.",
+        )
+        st.button(
+            "Swap",
+            key="upgan_swap",
+            icon=":material/swap_horiz:",
+            help=f"Ask the other way round: {plain(shorten(other, 160))}",
+            on_click=on_swap,
+        )
+    st.caption(plain(shorten(meaning, 160)))
 
 
 def switch_everything() -> None:
@@ -51,20 +67,12 @@ def switch_everything() -> None:
     )
 
 
-def cases(offered: list[Case], on_choose: Callable[[Case], None], on_random: Callable[[], None]) -> None:
-    """One click to the paper's cases, and to a fact the model has not seen."""
-    with st.container(horizontal=True, vertical_alignment="center"):
-        for number, case in enumerate(offered):
-            st.button(
-                plain(case.text),
-                key=f"upgan_case_{number}",
-                help=plain(case.why),
-                on_click=on_choose,
-                args=(case,),
-            )
-        st.button(
-            "Random question",
-            key="upgan_case_random",
-            help="A fact that was held out of training: does the model find it?",
-            on_click=on_random,
-        )
+def random(on_random: Callable[[], None]) -> None:
+    """One click to a fact that the model has not seen."""
+    st.button(
+        "Random question",
+        key="upgan_random",
+        icon=":material/shuffle:",
+        help="A fact that was held out of training: does the model find it?",
+        on_click=on_random,
+    )

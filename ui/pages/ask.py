@@ -2,112 +2,197 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import streamlit as st
 
-from ui import cache, services, state
-from ui.components import candidates, case_study, checkpoint, entity_picker, evidence, question
+from ui import cache, state
+from ui.components import candidates, contrast, entity_picker, files, graph, paths, question, reason, users, what_if
 from ui.components.text import plain
-from ui.runs import checkpoint_root, list_runs
+from ui.services import answers, casefiles, questions
+from ui.services.nodes import node_facts
+from ui.services.view import View, known_node
+from ui.session import Opened, open_checkpoint
 from upgan.errors import UpganError
-from upgan.render.words import clean, shorten
+from upgan.explanation import Explanation
+from upgan.render.words import clean
+from upgan.render.words import question as question_words
 
-root = checkpoint_root()
-entries = list_runs(root)
-ready = {entry.name: entry for entry in entries if entry.problem is None}
+#: Names of the parts below the graph, in their order.
+TABS = {
+    "paths": "Paths to the target",
+    "users": "Users",
+    "evidence": "How the answer reached the users",
+    "contrast": "Why not another?",
+    "whatif": "What if",
+    "files": "Files",
+}
+_TABS = "upgan_tabs"
 
-if not ready:
-    st.header("Ask the graph", anchor=False)
-    checkpoint.none_at_all(str(root))
-    checkpoint.broken(entries)
-    st.stop()
 
-name = state.link_checkpoint() or next(iter(ready))
-if name not in ready:
-    reason = next((entry.problem for entry in entries if entry.name == name), None)
-    said = f"cannot be opened: {clean(reason)}" if reason else "is not here"
-    notice = f"The checkpoint “{shorten(clean(name), 60)}” {said}. Showing another one."
-    name = next(iter(ready))
-    state.choose_checkpoint(name, notice)
+def about(opened: Opened, view: View, entity: str) -> None:
+    """Ask about another entity, the same thing where that fits."""
+    state.ask(questions.about(opened.predictor, opened.name, entity, view.question))
 
-left, right = st.columns([6, 9], gap="medium")
 
-with left, st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-    st.header("Ask the graph", anchor=False, width="content")
-    chip = st.popover(plain(shorten(ready[name].chip(), 32)), icon=":material/database:")
-with chip:
-    checkpoint.choose(entries, name, state.choose_checkpoint)
-try:
-    opened = cache.predictor(ready[name])
-except UpganError as error:
-    st.error(plain(clean(str(error))), icon=":material/error:")
-    with chip:
-        checkpoint.broken(entries)
-    st.stop()
-
-dataset = opened.dataset
-asked = state.question(opened, name)
-state.write_link(asked)
-
-k, hide_known = candidates.settings()
-found = cache.candidates(opened, asked, k, hide_known=hide_known)
-answer = asked.answer or (found.rows[0]["id"] if found.rows else None)
-explanation, unexplained = None, ""
-if answer is not None:
-    try:
-        explanation = cache.explanation(opened, asked, answer, case_study.top_users())
-    except UpganError as error:
-        unexplained = clean(str(error))
-
-with left:
-    entity_picker.choose(
-        cache.search_index(opened), dataset, lambda entity: state.ask(services.about(opened, name, entity, asked))
-    )
+def ask(opened: Opened, view: View, shown: answers.Candidates, answer: str | None) -> None:
+    """The left column: search, question, candidates, options."""
+    predictor, asked, settings = opened.predictor, view.question, view.settings
+    dataset = predictor.dataset
+    entity_picker.choose(cache.search_index(predictor), dataset, lambda entity: about(opened, view, entity))
+    other = questions.swapped(asked, answer)
     question.choose(
-        services.choices(opened, asked, everything=question.everything()),
+        questions.choices(predictor, asked, everything=question.everything()),
         (asked.relation, asked.direction),
+        questions.direction_words(dataset, asked),
+        questions.question_text(dataset, other),
         lambda key: state.ask(replace(asked, relation=key[0], direction=key[1], answer=None)),
+        lambda: state.ask(other),
     )
     for notice in state.notices():
         st.warning(plain(notice), icon=":material/link_off:")
-    shown = services.with_answer(found, explanation)
-    candidates.table(shown, f"{opened.fingerprint} {state.turn()}", answer, state.choose_answer)
+    candidates.table(
+        shown,
+        f"{predictor.fingerprint} {state.turn()}",
+        answer,
+        state.choose_answer,
+        mark_known=settings.known != "show",
+    )
+    st.caption("The score orders candidates; it is not a probability.")
     with st.expander("Options", icon=":material/tune:"):
-        candidates.controls()
-        case_study.users_control(simulated=dataset.simulated_users)
+        candidates.controls(settings, state.set_up)
+        reason.controls(settings, state.set_up, simulated=dataset.simulated_users)
         question.switch_everything()
+        question.random(lambda: state.ask(questions.random_question(predictor, opened.name)))
 
-with right:
-    question.cases(
-        cache.cases(opened, name),
-        lambda case: state.ask(case.question),
-        lambda: state.ask(services.random_question(opened, name)),
+
+def figure(opened: Opened, view: View, explanation: Explanation) -> None:
+    """The right column: what the numbers say, the graph, and a node of it."""
+    reason.heading(explanation)
+    drawn = cache.graph(opened.predictor, view.question, explanation, view.settings, reason.theme())
+
+    def choose_node(node: str | None) -> None:
+        if node is None or known_node(opened.predictor, node):
+            state.change(node=node)
+
+    graph.show(drawn.document, drawn.height, f"Graph: {question_words(explanation)}", view.node, choose_node)
+    graph.node_list(drawn.nodes, view.node, choose_node)
+    if view.node is not None:
+        graph.node_panel(node_facts(opened.predictor, view.node), lambda entity: about(opened, view, entity))
+
+
+def why_not(opened: Opened, view: View, explanation: Explanation, shown: answers.Candidates) -> None:
+    """The answer set against another candidate."""
+    dataset, answer = opened.predictor.dataset, explanation.answer.id
+    others = {row["id"]: f"{row['rank']}. {questions.label_of(dataset, row['id'])}" for row in shown.rows}
+    others.pop(answer, None)
+    if view.contrast is not None and view.contrast != answer:
+        others.setdefault(view.contrast, questions.label_of(dataset, view.contrast))
+    contrast.choose(others, view.contrast, lambda chosen: state.change(contrast=chosen))
+    if view.contrast is not None and view.contrast in others:
+        found = cache.contrast(opened.predictor, view.question, answer, view.contrast)
+        contrast.show(found, simulated=dataset.simulated_users)
+
+
+def without_some(opened: Opened, view: View, explanation: Explanation) -> None:
+    """The question without the users that are unticked, and the fewest it takes to change the answer."""
+    simulated, answer = explanation.simulated_users, explanation.answer.id
+    if not (explanation.users or explanation.answer_users):
+        st.caption("There are no users behind this answer to leave out.")
+        return
+    what_if.untick(explanation, view.without, lambda left: state.change(without=left))
+    if view.without:
+        found = cache.what_if(opened.predictor, view.question, answer, view.without)
+        what_if.outcome(found, simulated=simulated)
+    if st.button(
+        "Fewest users that change the answer's place",
+        key="upgan_smallest",
+        icon=":material/group_remove:",
+        help="Leaves users out one after the other, the most telling first, until the answer loses its rank; each step "
+        "is computed again.",
+    ):
+        what_if.smallest(cache.smallest_set(opened.predictor, view.question, answer), simulated=simulated)
+
+
+def details(
+    opened: Opened, view: View, shown: answers.Candidates, explanation: Explanation, labels: Mapping[str, str]
+) -> None:
+    """Below both columns, one part at a time: what is not looked at is not made.
+
+    Paths come first: until a browser has read the chart library, it shows nothing else of the page either.
+    """
+    st.session_state[_TABS] = TABS[view.settings.tab] if view.settings.tab in TABS else TABS["paths"]
+    name_of = {words: name for name, words in TABS.items()}
+    tabs = st.tabs(
+        list(TABS.values()),
+        key=_TABS,
+        on_change=lambda: state.set_up(tab=name_of.get(st.session_state[_TABS], "paths")),
     )
-    if unexplained:
-        st.info(plain(unexplained), icon=":material/info:")
+    by_name = dict(zip(TABS, tabs, strict=True))
+    if by_name["users"].open:
+        with by_name["users"]:
+            users.users(explanation, view.settings.order, lambda order: state.set_up(order=order))
+    if by_name["paths"].open:
+        with by_name["paths"]:
+            paths.paths(explanation, labels)
+    if by_name["evidence"].open:
+        with by_name["evidence"]:
+            paths.evidence(explanation, labels)
+    if by_name["contrast"].open:
+        with by_name["contrast"]:
+            told(lambda: why_not(opened, view, explanation, shown))
+    if by_name["whatif"].open:
+        with by_name["whatif"]:
+            told(lambda: without_some(opened, view, explanation))
+    if by_name["files"].open:
+        with by_name["files"]:
+            real = files.real_ids()
+            predictor = opened.predictor
+            files.downloads(
+                explanation,
+                labels,
+                lambda: casefiles.case_text(explanation, predictor, real_ids=real),
+                pseudonyms=not real,
+            )
+            files.link(view.parameters(), "ask")
 
-if explanation is not None:
-    labels = services.relation_labels(dataset)
+
+def told(part: Callable[[], None]) -> None:
+    """A part of the page, or the reason why the run cannot show it."""
+    try:
+        part()
+    except UpganError as error:
+        st.info(plain(clean(str(error))), icon=":material/info:")
+
+
+def main() -> None:
+    """The page."""
+    left, right = st.columns([6, 9], gap="medium")
+    with left:
+        opened = open_checkpoint("Ask the graph")
+    view = state.view(opened.predictor, opened.name)
+    state.write_link(view)
+    settings = view.settings
+    found = cache.candidates(opened.predictor, view.question, settings.k, hide_known=settings.known == "hide")
+    answer = view.question.answer or (found.rows[0]["id"] if found.rows else None)
+    explanation, unexplained = None, ""
+    if answer is not None:
+        try:
+            explanation = cache.explanation(opened.predictor, view.question, answer, settings.users)
+        except UpganError as error:
+            unexplained = clean(str(error))
+    shown = answers.with_answer(found, explanation)
+    with left:
+        ask(opened, view, shown, answer)
     with right:
-        case_study.heading(explanation)
-        case_study.graph(*cache.graph(opened, asked, explanation, case_study.theme()), explanation)
-    by_path, by_evidence, by_user = st.tabs(
-        ["Paths to the target", "How the answer reached the users", "Users"], key="upgan_tabs", on_change="rerun"
-    )
-    if by_path.open:
-        with by_path:
-            evidence.paths(explanation, labels)
-    if by_evidence.open:
-        with by_evidence:
-            evidence.evidence(explanation, labels)
-    # Drawn when asked for: until a browser has read the chart library, it shows nothing else of the page either.
-    if by_user.open:
-        with by_user:
-            evidence.users(explanation)
-    evidence.downloads(explanation, labels)
-    case_study.proof_lines(explanation)
+        if unexplained:
+            st.info(plain(unexplained), icon=":material/info:")
+        if explanation is not None:
+            figure(opened, view, explanation)
+    if explanation is not None:
+        details(opened, view, shown, explanation, questions.relation_labels(opened.predictor.dataset))
+        reason.proof_lines(explanation)
 
-with chip:
-    checkpoint.facts(dataset)
-    checkpoint.broken(entries)
+
+main()

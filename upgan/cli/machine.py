@@ -28,11 +28,12 @@ def register(app: typer.Typer) -> None:
 def open_app(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine.")] = 8501,
     checkpoints: Annotated[Path, typer.Option(help="Folder with the run folders.")] = Path("checkpoints"),
+    data: Annotated[Path, typer.Option(help="Folder of prepared datasets; imported ones go there.")] = Path("data"),
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser window.")] = True,
 ) -> None:
     """Open the app at http://localhost:PORT, reachable from this machine only."""
     script = _app_script()
-    environment = {**os.environ, "UPGAN_CHECKPOINTS": str(checkpoints.resolve())}
+    environment = {**os.environ, "UPGAN_CHECKPOINTS": str(checkpoints.resolve()), "UPGAN_DATA": str(data.resolve())}
     note(f"the app opens at http://localhost:{port} (Ctrl-C ends it)")
     command = [sys.executable, "-m", "ui.serve", "run", str(script)]
     # Headless: otherwise its first start on a machine stops to ask for an email address.

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from upgan.explanation import EvidencePath, Explanation, UserPath
 from upgan.render.page import path_words
-from upgan.render.words import clean, coefficient
+from upgan.render.words import clean, coefficient, relation_words
 
 USER_COLUMNS = ("user", "of", "weight", "contribution", "paths")
-PATH_COLUMNS = ("kind", "user", "path", "factors", "weight")
+PATH_COLUMNS = ("kind", "user", "path", "pattern", "factors", "weight")
 
 # A spreadsheet would run a cell that starts with one of these as a formula; some drop blanks in front of it first.
 _FORMULA = ("=", "+", "-", "@", "\t", "＝", "＋", "－", "＠")
@@ -69,7 +69,14 @@ def _row(
     user: str, path: UserPath | EvidencePath, numbers: Sequence[float], labels: Mapping[str, str]
 ) -> dict[str, object]:
     factors = " · ".join(coefficient(number) for number in numbers)
-    return {"user": user, "path": path_words(path, labels), "factors": factors}
+    return {"user": user, "path": path_words(path, labels), "pattern": _pattern(path, labels), "factors": factors}
+
+
+def _pattern(path: UserPath | EvidencePath, labels: Mapping[str, str]) -> str:
+    """A path without its names: the kinds of its nodes and its relations ("user — interacted → book — …")."""
+    kinds = [clean(node.kind) or node.role for node in path.nodes]
+    steps = zip(path.relations, kinds[1:], strict=True)
+    return " ".join([kinds[0], *(f"— {relation_words(relation, labels)} → {kind}" for relation, kind in steps)])
 
 
 def to_csv(rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from upgan.explanation import Explanation, Node, UserShare
 from upgan.render import placing
 from upgan.render.edges import edges_of
 from upgan.render.selection import Selection, select
-from upgan.render.spec import FigureEdge, FigureNode, FigureSpec, figure_id
+from upgan.render.spec import FigureEdge, FigureNode, FigureSpec, Layout, figure_id
 from upgan.render.styles import FigureRole, edge_words, role_words
 from upgan.render.words import (
     caption,
@@ -32,6 +32,8 @@ __all__ = ["FigureEdge", "FigureNode", "FigureSpec", "figure"]
 
 _LABEL_WIDTH = 19
 _COMPACT_ROWS = 6
+#: With more nodes beside each other, letters would be too small on a phone.
+_MOST_ABREAST = 4
 
 
 def figure(
@@ -39,13 +41,19 @@ def figure(
     *,
     relation_labels: Mapping[str, str] | None = None,
     max_nodes: int = 150,
-    max_per_column: int = 12,
+    max_per_column: int | None = None,
+    min_weight: float = 0.0,
+    layout: Layout = "columns",
 ) -> FigureSpec:
-    """The case-study figure of one explanation, lightest paths left out where it would not fit."""
-    chosen = select(explanation, max_nodes=max_nodes, max_per_column=max_per_column)
+    """The case-study figure of one explanation, lightest paths left out where it would not fit.
+
+    Users lighter than ``min_weight`` are not drawn. ``layout`` "rows" is for a narrow window: fewer nodes abreast.
+    """
+    most = max_per_column or (12 if layout == "columns" else _MOST_ABREAST)
+    chosen = select(explanation, max_nodes=max_nodes, max_per_column=most, min_weight=min_weight)
     edges = edges_of(explanation, chosen, relation_labels)
-    nodes = _nodes(explanation, chosen)
-    nodes = placing.placed(nodes, edges, chosen)
+    nodes = _nodes(explanation, chosen, narrow=layout == "rows")
+    nodes = placing.placed(nodes, edges, chosen, layout)
     edges = placing.routed(nodes, edges)
     width, height, nodes = placing.framed(nodes, edges)
     shown_roles = {node.role for node in nodes}
@@ -65,7 +73,7 @@ def figure(
     )
 
 
-def _nodes(explanation: Explanation, chosen: Selection) -> list[FigureNode]:
+def _nodes(explanation: Explanation, chosen: Selection, *, narrow: bool) -> list[FigureNode]:
     weights = {user.id: user for user in chosen.users}
     nodes = []
     for index, column in enumerate(chosen.columns):
@@ -73,18 +81,20 @@ def _nodes(explanation: Explanation, chosen: Selection) -> list[FigureNode]:
         for node in column:
             if node.role == "user":
                 share = weights.get(node.id)
-                nodes.append(_user_node(explanation, node, share, chosen.of_answer))
+                nodes.append(_user_node(explanation, node, share, of_answer=chosen.of_answer, narrow=narrow))
             else:
                 nodes.append(_entity_node(explanation, node, compact))
         if index in chosen.hidden:
-            nodes.append(_more_node(explanation, chosen, index, chosen.hidden[index]))
+            nodes.append(_more_node(explanation, chosen, index, chosen.hidden[index], narrow=narrow))
     return nodes
 
 
-def _user_node(explanation: Explanation, node: Node, share: UserShare | None, of_answer: bool) -> FigureNode:
+def _user_node(
+    explanation: Explanation, node: Node, share: UserShare | None, *, of_answer: bool, narrow: bool
+) -> FigureNode:
     noun = user_noun(explanation.simulated_users, 1)
     name = node_words(node)
-    lines = [f"{noun} {name}"]
+    lines = [noun, name] if narrow else [f"{noun} {name}"]
     title = f"{noun} {name}"
     if share is not None:
         lines.append(f"w = {coefficient(share.weight)}")
@@ -116,12 +126,13 @@ def _entity_node(explanation: Explanation, node: Node, compact: bool) -> FigureN
     return FigureNode(figure_id(node), role, node.layer, tuple(lines), title)
 
 
-def _more_node(explanation: Explanation, chosen: Selection, column: int, count: int) -> FigureNode:
+def _more_node(explanation: Explanation, chosen: Selection, column: int, count: int, *, narrow: bool) -> FigureNode:
     if column == chosen.user_column:
         noun = user_noun(explanation.simulated_users, count)
         shown = {node.id for node in chosen.columns[column]}
         rest = sum(user.weight for user in chosen.users if user.id not in shown)
-        lines = [f"{count:,} more {noun}", f"together w = {coefficient(rest)}"]
+        counted = [f"{count:,} more", noun] if narrow else [f"{count:,} more {noun}"]
+        lines = [*counted, f"{'' if narrow else 'together '}w = {coefficient(rest)}"]
         title = f"{count:,} more {noun} with {percent(rest)} of the weight; the table lists them"
     else:
         lines = [f"{count:,} more"]

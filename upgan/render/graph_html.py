@@ -169,6 +169,14 @@ def _options(theme: Theme) -> dict[str, Any]:
 def _settings(spec: FigureSpec, theme: Theme) -> dict[str, Any]:
     return {
         "surface": PALETTES[theme].surface,
+        "title": spec.title,
+        "description": spec.description,
+        "text": PALETTES[theme].text,
+        "font": FONT,
+        "fontSize": FONT_SIZE,
+        "lineHeight": LINE_HEIGHT,
+        "nodeSize": NODE_SIZE,
+        "edgeFontSize": EDGE_FONT_SIZE,
         "edgeFont": f"bold {EDGE_FONT_SIZE}px {FONT}",
         "colors": {kind: style.color[theme] for kind, style in EDGE_STYLES.items()},
         "width": spec.width,

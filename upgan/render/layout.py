@@ -13,6 +13,8 @@ from math import atan2, cos, hypot, pi, sin
 from upgan.render.styles import EDGE_FONT_SIZE, FONT_SIZE, LINE_HEIGHT, NODE_SIZE
 
 BRIDGE_GAP = 78.0
+#: Between rows: from the bridge to what stands beside it, and from one row to the next.
+BRIDGE_WIDTH, ROW_GAP = 96.0, 92.0
 _LABEL_SPOTS = (0.5, 0.42, 0.58, 0.34, 0.66, 0.27, 0.73, 0.2, 0.8, 0.14, 0.86)
 _BENDS = (0.0, 0.1, -0.1, 0.18, -0.18, 0.28, -0.28, 0.4, -0.4)
 
@@ -109,6 +111,27 @@ def row_heights(lines_of: Sequence[int]) -> list[float]:
     return centres
 
 
+def node_width(lines: Sequence[str]) -> float:
+    """How wide a node with these lines is."""
+    return max([text_width(line, FONT_SIZE) for line in lines] + [2.0 * NODE_SIZE])
+
+
+def row_places(widths: Sequence[float]) -> list[float]:
+    """Centres of nodes of these widths beside each other, from 0 to the right."""
+    centres: list[float] = []
+    x = 0.0
+    for index, width in enumerate(widths):
+        x += (widths[index - 1] + width) / 2 + 14 if index else 0.0
+        centres.append(x)
+    return centres
+
+
+def text_box(middle: Point, text: str) -> Box:
+    """What the text of an edge covers."""
+    half_width, half_height = text_width(text, EDGE_FONT_SIZE) / 2 + 2, EDGE_FONT_SIZE / 2 + 2
+    return Box(middle[0] - half_width, middle[1] - half_height, middle[0] + half_width, middle[1] + half_height)
+
+
 def choose_bend(start: Point, end: Point, shapes: Sequence[Box], texts: Sequence[Box]) -> float:
     """The smallest bend with which an edge passes by other nodes; crossing a shape is worse than crossing its text."""
 
@@ -122,12 +145,9 @@ def choose_bend(start: Point, end: Point, shapes: Sequence[Box], texts: Sequence
 
 def choose_spot(start: Point, end: Point, bend: float, text: str, taken: Sequence[Box]) -> tuple[float, Box]:
     """The fraction of an edge at which its label covers least of what is already there."""
-    half_width = text_width(text, EDGE_FONT_SIZE) / 2 + 2
-    half_height = EDGE_FONT_SIZE / 2 + 2
 
     def box_at(at: float) -> Box:
-        x, y = point_on(start, end, bend, at)
-        return Box(x - half_width, y - half_height, x + half_width, y + half_height)
+        return text_box(point_on(start, end, bend, at), text)
 
     def cost(at: float) -> float:
         box = box_at(at)

@@ -6,11 +6,14 @@ from dataclasses import replace
 
 from upgan.render import layout
 from upgan.render.selection import Selection
-from upgan.render.spec import FigureEdge, FigureNode, figure_id
+from upgan.render.spec import FigureEdge, FigureNode, Layout, figure_id
+from upgan.render.styles import LINE_HEIGHT
 
 
-def placed(nodes: list[FigureNode], edges: list[FigureEdge], chosen: Selection) -> list[FigureNode]:
-    """Target and answer on the bridge, the other columns stacked below and centred on the tallest."""
+def placed(
+    nodes: list[FigureNode], edges: list[FigureEdge], chosen: Selection, way: Layout = "columns"
+) -> list[FigureNode]:
+    """Every node at its place: columns from left to right, or the same as rows from top to bottom."""
     by_id = {node.id: node for node in nodes}
     neighbours: dict[str, list[str]] = {}
     for edge in edges:
@@ -20,7 +23,13 @@ def placed(nodes: list[FigureNode], edges: list[FigureEdge], chosen: Selection) 
     columns = layout.order_columns(columns, neighbours, chosen.user_column)
     for index in chosen.hidden:
         columns[index].append(f"more:{index}")
-    rows = [layout.row_heights([len(by_id[node].lines) for node in column]) for column in columns]
+    groups = [[by_id[node] for node in column] for column in columns]
+    return _in_rows(groups) if way == "rows" else _in_columns(groups)
+
+
+def _in_columns(columns: list[list[FigureNode]]) -> list[FigureNode]:
+    """Target and answer on the bridge, the other columns stacked below and centred on the tallest."""
+    rows = [layout.row_heights([len(node.lines) for node in column]) for column in columns]
     tallest = max((heights[-1] for heights in rows[1:-1] if heights), default=0.0)
     rows = [_spread(heights, tallest) for heights in rows]
     placed = []
@@ -29,7 +38,20 @@ def placed(nodes: list[FigureNode], edges: list[FigureEdge], chosen: Selection) 
     for index, (column, heights) in enumerate(zip(columns, rows, strict=True)):
         on_bridge = index in (0, last)
         top = 0.0 if on_bridge else layout.BRIDGE_GAP + (tallest - (heights[-1] if heights else 0.0)) / 2
-        placed += [replace(by_id[node], x=positions[index], y=top + y) for node, y in zip(column, heights, strict=True)]
+        placed += [replace(node, x=positions[index], y=top + y) for node, y in zip(column, heights, strict=True)]
+    return placed
+
+
+def _in_rows(rows: list[list[FigureNode]]) -> list[FigureNode]:
+    """Target above and answer below, the bridge between them on the left; the other rows to the right of it."""
+    last = len(rows) - 1
+    places = [layout.row_places([layout.node_width(node.lines) for node in row]) for row in rows]
+    widest = max((place[-1] for place in places[1:-1] if place), default=0.0)
+    placed, y = [], 0.0
+    for index, (row, place) in enumerate(zip(rows, places, strict=True)):
+        left = 0.0 if index in (0, last) else layout.BRIDGE_WIDTH + (widest - (place[-1] if place else 0.0)) / 2
+        placed += [replace(node, x=left + x, y=y, last=index == last) for node, x in zip(row, place, strict=True)]
+        y += layout.ROW_GAP + LINE_HEIGHT * max((len(node.lines) for node in row), default=0)
     return placed
 
 
@@ -81,6 +103,11 @@ def framed(nodes: list[FigureNode], edges: list[FigureEdge]) -> tuple[float, flo
     """Shift everything so that the drawing starts at a margin, and say how large it is."""
     at = {node.id: (node.x, node.y) for node in nodes}
     boxes = [layout.node_box(node.x, node.y, node.lines, node.text_above) for node in nodes]
+    boxes += [
+        layout.text_box(layout.point_on(at[edge.source], at[edge.target], edge.bend, edge.text_at), edge.text)
+        for edge in edges
+        if edge.text
+    ]
     curves = [
         layout.point_on(at[edge.source], at[edge.target], edge.bend, step / 10) for edge in edges for step in range(11)
     ]

@@ -94,11 +94,16 @@ class _Columns:
         return _key(node) in self.of
 
 
-def select(explanation: Explanation, *, max_nodes: int, max_per_column: int) -> Selection:
-    """Heaviest first, until a column or the whole figure is full."""
+def select(explanation: Explanation, *, max_nodes: int, max_per_column: int, min_weight: float = 0.0) -> Selection:
+    """Heaviest first, until a column or the whole figure is full; no user lighter than ``min_weight``."""
     side = _side(explanation)
+    light = {user.id for user in side.users if user.weight < min_weight}
     columns = _Columns(explanation, side.users_at, side.last, max_nodes - 4, max_per_column)
-    paths = [path for path in _by_user_in_turn(side.paths) if columns.accept(path.nodes, side.path_columns(path))]
+    paths = [
+        path
+        for path in _by_user_in_turn(side.paths)
+        if path.nodes[0].id not in light and columns.accept(path.nodes, side.path_columns(path))
+    ]
     # Evidence only for users that are drawn: that of others would hang in the air.
     evidence = [
         path

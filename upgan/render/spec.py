@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from upgan.explanation import Node
 from upgan.render.styles import EdgeKind, FigureRole
+
+#: Whether the figure runs from left to right, or from top to bottom for a narrow window.
+Layout = Literal["columns", "rows"]
 
 
 @dataclass(frozen=True)
@@ -19,11 +23,13 @@ class FigureNode:
     title: str
     x: float = 0.0
     y: float = 0.0
+    #: The last node of a figure in rows: what it hangs from stands above it.
+    last: bool = False
 
     @property
     def text_above(self) -> bool:
         """Target and answer hang everything below them; their names stand above, where no edge passes."""
-        return self.role in ("target", "answer")
+        return self.role in ("target", "answer") and not self.last
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import Any
 #: Environment variable that names the folder of run folders.
 ROOT_VARIABLE = "UPGAN_CHECKPOINTS"
 _SMALL = 4_000_000
+_LONGEST_CARD = 50_000
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def checkpoint_root() -> Path:
     chosen = os.environ.get(ROOT_VARIABLE)
     if chosen:
         return Path(chosen).expanduser()
-    beside = Path(__file__).resolve().parent.parent / "checkpoints"
+    beside = Path(__file__).resolve().parents[2] / "checkpoints"
     return beside if beside.is_dir() else Path.cwd() / "checkpoints"
 
 
@@ -57,6 +58,22 @@ def list_runs(root: Path) -> list[RunEntry]:
         return []
     entries = [_entry(path) for path in folders]
     return sorted(entries, key=lambda entry: (entry.problem is not None, entry.name != "demo", entry.name))
+
+
+def run_metrics(run: Path) -> dict[str, Any]:
+    """The final metrics of a run as it wrote them; empty where there are none."""
+    try:
+        return _json(run / "metrics.json", optional=True)
+    except (OSError, ValueError):
+        return {}
+
+
+def card_text(run: Path) -> str:
+    """The run's model card; empty where there is none."""
+    try:
+        return (run / "card.md").read_text(encoding="utf-8", errors="replace")[:_LONGEST_CARD]
+    except OSError:
+        return ""
 
 
 def _entry(path: Path) -> RunEntry:

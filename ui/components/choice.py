@@ -1,0 +1,70 @@
+"""Choices that the address bar names: read from it where it is fresh, kept for the session, checked against what is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import streamlit as st
+
+from upgan.render.words import clean
+
+_Key = TypeVar("_Key", bound=str)
+
+
+@dataclass(frozen=True)
+class Choices:
+    """``fresh``: someone else than the page wrote the address (a link, the back button), so that it decides."""
+
+    fresh: bool
+
+    def one(self, label: str, options: Sequence[_Key], parameter: str, words: Mapping[_Key, str] | None = None) -> _Key:
+        """One of ``options`` from a list: what a fresh address names, else the last choice, else the first."""
+        shown = words or {}
+        key = self._settle(parameter, options)
+        st.selectbox(
+            label,
+            list(options),
+            key=key,
+            format_func=lambda name: shown.get(name, clean(name)),
+            persist_state="session",
+        )
+        return _within(st.session_state[key], options)
+
+    def bar(self, label: str, options: Mapping[_Key, str], parameter: str) -> _Key:
+        """The same as buttons beside each other, one always pressed."""
+        key = self._settle(parameter, list(options))
+        st.segmented_control(
+            label,
+            list(options),
+            key=key,
+            required=True,
+            format_func=lambda name: options.get(name, name),
+            label_visibility="collapsed",
+            persist_state="session",
+        )
+        return _within(st.session_state[key], list(options))
+
+    def several(self, label: str, options: Sequence[_Key], parameter: str, help: str) -> list[_Key]:
+        """Any of ``options``, in the order they were chosen."""
+        key = f"upgan_widget_{parameter}"
+        if self.fresh and parameter in st.query_params:
+            named = dict.fromkeys(st.query_params.get_all(parameter))
+            st.session_state[key] = [name for name in named if name in options]
+        st.multiselect(label, list(options), key=key, format_func=clean, help=help, persist_state="session")
+        return [name for name in st.session_state[key] if name in options]
+
+    def _settle(self, parameter: str, options: Sequence[_Key]) -> str:
+        """The widget's key, its value within the options."""
+        key = f"upgan_widget_{parameter}"
+        named = st.query_params.get(parameter) if self.fresh else None
+        value = named if named in options else st.session_state.get(key)
+        if named is not None or value not in options:
+            st.session_state[key] = value if value in options else options[0]
+        return key
+
+
+def _within(value: str, options: Sequence[_Key]) -> _Key:
+    # Streamlit checks options only in the browser.
+    return next((name for name in options if name == value), options[0])

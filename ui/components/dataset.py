@@ -1,0 +1,114 @@
+"""A prepared dataset: Table 1, layers, relations; and what a check found in data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from ui.charts import CONFIG, layers_chart
+from ui.components.text import plain
+from upgan.render.words import clean, shorten, user_noun
+
+if TYPE_CHECKING:
+    from upgan.data.check import CheckReport, Finding
+    from upgan.data.describe import Description
+
+_ICONS = {
+    "error": ":material/error:",
+    "warning": ":material/warning:",
+    "note": ":material/info:",
+    "ok": ":material/check_circle:",
+}
+
+
+def table_one(found: Description) -> None:
+    """The counts of the paper's Table 1."""
+    nouns = user_noun(found.simulated_users)
+    counts = {
+        nouns: (found.users, "Who chose items."),
+        "items": (found.items, "Entities that users chose."),
+        "interactions": (found.interactions, "Pairs of a user and an item."),
+        "entities": (found.entities, "All things in the graph, items among them."),
+        "relations": (found.relations, "Kinds of facts."),
+        "triples": (found.triples, "Facts: entity, relation, entity; the paper writes triplets."),
+    }
+    with st.container(horizontal=True):
+        for name, (count, help) in counts.items():
+            st.metric(name, f"{count:,}", help=help)
+    splits = ", ".join(f"{split} {count:,}" for split, count in found.splits.items())
+    said = [f"Triples by split: {splits}."]
+    if found.interaction_sparsity is not None:
+        said.append(f"{found.interaction_sparsity:.2%} of all user–item pairs were not observed.")
+    if found.unseen:
+        said.append(f"{found.unseen:,} held-out triples name something that training does not have.")
+    if found.simulated_users:
+        said.append("The interactions are generated, not observed.")
+    st.caption(plain(" ".join(said)))
+
+
+def layers(found: Description) -> None:
+    """How far entities are from the users."""
+    counts = {f"{layer}": count for layer, count in found.layers.items()} | {"unreachable": found.unreachable}
+    st.markdown(
+        "**Nodes by layer**",
+        help="A layer is the number of steps to the nearest user: 0 are the users, 1 the items they chose, and so on. "
+        "What users say reaches an entity only through the layers below it.",
+    )
+    st.plotly_chart(
+        layers_chart(counts),
+        key="upgan_layers_chart",
+        config=CONFIG,
+        alt="Nodes by layer: " + ", ".join(f"{name} {count:,}" for name, count in counts.items()),
+    )
+
+
+def relations(found: Description) -> None:
+    """The relations with their size and shape."""
+    frame = pd.DataFrame(
+        {
+            "relation": [clean(row.label) or clean(row.id) for row in found.relation_table],
+            "triples": [row.triples for row in found.relation_table],
+            "train": [row.train for row in found.relation_table],
+            "valid": [row.valid for row in found.relation_table],
+            "test": [row.test for row in found.relation_table],
+            "tails per head": [row.tails_per_head for row in found.relation_table],
+            "heads per tail": [row.heads_per_tail for row in found.relation_table],
+        }
+    )
+    st.dataframe(
+        frame.sort_values("triples", ascending=False),
+        hide_index=True,
+        height=min(35 * len(frame) + 38, 420),
+        column_config={
+            "tails per head": st.column_config.NumberColumn(format="%.2f"),
+            "heads per tail": st.column_config.NumberColumn(format="%.2f"),
+        },
+        alt="Relations with their triples by split, tails per head and heads per tail",
+    )
+
+
+def report(found: CheckReport) -> None:
+    """What a check found, worst first."""
+    counts = {severity: len(found.of(severity)) for severity in ("error", "warning", "note", "ok")}
+    line = " · ".join(f"{count} {severity}{'s' if count != 1 and severity != 'ok' else ''}"
+                      for severity, count in counts.items())  # fmt: skip
+    st.markdown(f"**Check**: {line}")
+    for finding in (*found.of("error"), *found.of("warning"), *found.of("note")):
+        _finding(finding)
+    if found.of("ok"):
+        with st.expander(f"{counts['ok']} checks found nothing", icon=_ICONS["ok"]):
+            for finding in found.of("ok"):
+                st.markdown(plain(clean(finding.title)))
+
+
+def _finding(finding: Finding) -> None:
+    share = f" of {finding.total:,}" if finding.total is not None else ""
+    title = f"{finding.severity}: {clean(finding.title)}, {finding.count:,}{share}"
+    with st.expander(plain(shorten(title, 160)), icon=_ICONS[finding.severity]):
+        for text in (finding.meaning, finding.advice):
+            if text:
+                st.markdown(plain(clean(text)))
+        for example in finding.examples:
+            st.text(shorten(clean(example), 300))

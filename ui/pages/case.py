@@ -1,0 +1,85 @@
+"""Case study: one explanation frozen as a figure with its caption, from the view in use or from a case file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from ui import cache, state
+from ui.components import case_file, files, reason
+from ui.components.text import plain
+from ui.services import casefiles, questions
+from ui.services.view import Settings
+from ui.session import Opened, open_checkpoint
+from upgan.errors import UpganError
+from upgan.explanation import Explanation
+from upgan.render.figure import figure
+from upgan.render.svg import svg
+from upgan.render.words import clean
+
+
+def current(opened: Opened) -> None:
+    """The answer looked at on the page before, frozen."""
+    view = state.view(opened.predictor, opened.name)
+    state.write_link(view)
+    for notice in state.notices():
+        st.warning(plain(notice), icon=":material/link_off:")
+    found = cache.candidates(opened.predictor, view.question, view.settings.k, hide_known=False)
+    answer = view.question.answer or found.rows[0]["id"]
+    try:
+        explanation = cache.explanation(opened.predictor, view.question, answer, view.settings.users)
+    except UpganError as error:
+        st.info(plain(clean(str(error))), icon=":material/info:")
+        return
+    show(explanation, questions.relation_labels(opened.predictor.dataset), view.settings)
+    real = files.real_ids()
+    files.downloads(
+        explanation,
+        questions.relation_labels(opened.predictor.dataset),
+        lambda: casefiles.case_text(explanation, opened.predictor, real_ids=real),
+        pseudonyms=not real,
+    )
+    files.link(view.parameters(), "case")
+
+
+def from_file(opened: Opened, chosen: case_file.Chosen) -> None:
+    """A case file as it was written, and whether this checkpoint still gives its numbers."""
+    state.write_address({"checkpoint": opened.name} | ({} if chosen.content is not None else {"file": chosen.name}))
+    try:
+        if chosen.content is None:
+            case = casefiles.open_listed(opened.predictor.run_path, chosen.name)
+        else:
+            case = casefiles.open_uploaded(chosen.content)
+    except UpganError as error:
+        st.error(plain(clean(str(error))), icon=":material/error:")
+        return
+    case_file.heading(case, chosen.name)
+    with st.spinner("Computing it again …"):
+        case_file.verdict(casefiles.reproduced(case, opened.predictor))
+    show(case.explanation, case.relation_labels, Settings())
+    files.downloads(
+        case.explanation, case.relation_labels, lambda: casefiles.text_of(case), pseudonyms=not case.pseudonyms
+    )
+
+
+def show(explanation: Explanation, labels: Mapping[str, str], settings: Settings) -> None:
+    """Caption, frozen figure, proof."""
+    reason.heading(explanation)
+    spec = figure(explanation, relation_labels=labels, min_weight=settings.weight, layout=settings.layout)
+    case_file.figure(svg(spec, reason.theme()), spec.width, spec.description)
+    reason.proof_lines(explanation)
+
+
+def main() -> None:
+    """The page."""
+    named = st.query_params.get("file")
+    opened = open_checkpoint("Case study")
+    chosen = case_file.choose(casefiles.list_cases(opened.predictor.run_path), named)
+    if chosen is None:
+        current(opened)
+    else:
+        from_file(opened, chosen)
+
+
+main()

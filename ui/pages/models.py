@@ -1,0 +1,217 @@
+"""Models and data: every checkpoint with its metrics, comparisons, datasets with their check, one's own files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from ui import cache, state
+from ui.components import checkpoint, dataset, importer, metrics
+from ui.components.choice import Choices
+from ui.components.text import plain
+from ui.services import datasets, evaluation
+from ui.services.runs import RunEntry, card_text, checkpoint_root, list_runs, run_metrics
+from upgan.errors import UpganError
+from upgan.render.words import clean
+
+if TYPE_CHECKING:
+    from upgan.evaluation.evaluator import Ranking
+    from upgan.predictor import Predictor
+
+PARTS = {"models": "Models", "compare": "Compare", "data": "Datasets", "import": "Import your own"}
+_REPORT = "upgan_check_report"
+_UPLOAD = "upgan_upload"
+_OUTCOME = "upgan_upload_outcome"
+
+
+def models(choices: Choices, ready: Mapping[str, RunEntry]) -> dict[str, str]:
+    """One checkpoint: metrics, breakdown, card. Returns what the address shall name."""
+    metrics.runs_table(list(ready.values()))
+    name = choices.one("Checkpoint", list(ready), "run")
+    entry = ready[name]
+    metrics.tiles(run_metrics(entry.path))
+    by = choices.one("Break down by", list(evaluation.BREAKDOWNS), "by", words={
+        key: words for key, (words, _) in evaluation.BREAKDOWNS.items()
+    })  # fmt: skip
+    title, meaning = evaluation.BREAKDOWNS[by]
+    st.caption(meaning)
+    opened = open_run(entry)
+    found = None if opened is None else ranked(opened, clean(name))
+    if opened is not None and found is not None:
+        metrics.breakdown(evaluation.breakdown(opened, found, by), title)
+    card = card_text(entry.path)
+    if card:
+        with st.expander("Model card", icon=":material/description:"):
+            # As text: a card names the dataset, and a name must not be read as Markdown.
+            st.code(card, language=None, wrap_lines=True)
+    return {"run": name, "by": by}
+
+
+def compare(choices: Choices, ready: Mapping[str, RunEntry]) -> dict[str, str | list[str]]:
+    """Several checkpoints on the same held-out facts."""
+    chosen = choices.several(
+        "Checkpoints to compare, the baseline first",
+        list(ready),
+        "compare",
+        help="All must be trained on the same dataset. The first is what the others are compared with.",
+    )
+    if len(chosen) < 2:
+        st.info("Choose two or more.", icon=":material/info:")
+        return {"compare": chosen}
+    rankings, fingerprint, skipped = {}, "", []
+    for name in chosen:
+        opened = open_run(ready[name])
+        if opened is None:
+            continue
+        fingerprint = fingerprint or opened.dataset.fingerprint
+        if opened.dataset.fingerprint != fingerprint:
+            skipped.append(name)
+            continue
+        found = ranked(opened, clean(name))
+        if found is not None:
+            rankings[name] = found
+    if rankings:
+        with st.spinner("Drawing test facts again and again for the intervals …"):
+            metrics.comparison(evaluation.comparison(rankings), skipped)
+    return {"compare": chosen}
+
+
+def data(choices: Choices, ready: Mapping[str, RunEntry]) -> dict[str, str]:
+    """One dataset: Table 1, layers, relations, and its check when asked for."""
+    entries = {entry.key: entry for entry in datasets.list_datasets(datasets.data_root(), list(ready.values()))}
+    if not entries:
+        st.info("There is no dataset yet. Import your own files, or run `upgan data demo --out data/demo`.")
+        return {}
+    words = {key: f"{clean(entry.name)} ({clean(entry.where)})" for key, entry in entries.items()}
+    entry = entries[choices.one("Dataset", list(entries), "dataset", words=words)]
+    try:
+        found = cache.description(str(entry.path), entry.fingerprint)
+    except UpganError as error:
+        st.error(plain(clean(str(error))), icon=":material/error:")
+        return {"dataset": entry.key}
+    dataset.table_one(found)
+    if st.button("Check this dataset", icon=":material/fact_check:", help="Looks for what is wrong or suspicious."):
+        with st.status("Checking …", expanded=False) as said:
+            opened = cache.dataset(str(entry.path), entry.fingerprint)
+            result = datasets.check_prepared(opened, lambda what, done, of: said.update(label=step(what, done, of)))
+        st.session_state[_REPORT] = (entry.key, result)
+    key, result = st.session_state.get(_REPORT, ("", None))
+    if key == entry.key:
+        dataset.report(result)
+    dataset.layers(found)
+    dataset.relations(found)
+    return {"dataset": entry.key}
+
+
+def own() -> dict[str, str]:
+    """Files from the browser: checked, then prepared."""
+    files = importer.ask_for_files()
+    if not files:
+        forget_upload()
+    elif st.session_state.get(_UPLOAD, (None,))[0] != files:
+        check_upload(files)
+    stored = st.session_state.get(_UPLOAD)
+    if stored is not None:
+        dataset.report(stored[2])
+        importer.ask_how(lambda order: prepare(stored[1], order))
+    kind, text = st.session_state.get(_OUTCOME, ("", ""))
+    if kind == "done":
+        st.success(f"The dataset “{plain(text)}” is ready: see it under Datasets.", icon=":material/check_circle:")
+    elif kind == "problem":
+        st.error(plain(clean(text)), icon=":material/error:")
+    return {}
+
+
+def check_upload(files: Mapping[str, bytes]) -> None:
+    """Put the files into a folder and check them; what is wrong with them as files is the outcome."""
+    forget_upload()
+    try:
+        upload = datasets.Upload(files)
+        with st.status("Checking …", expanded=False) as said:
+            result = upload.check(lambda what, done, of: said.update(label=step(what, done, of)))
+        st.session_state[_UPLOAD] = (dict(files), upload, result)
+    except UpganError as error:
+        st.session_state[_OUTCOME] = ("problem", str(error))
+
+
+def forget_upload() -> None:
+    """Remove the files and what was said about them."""
+    stored = st.session_state.pop(_UPLOAD, None)
+    if stored is not None:
+        stored[1].close()
+    st.session_state.pop(_OUTCOME, None)
+
+
+def prepare(upload: datasets.Upload, order: importer.Order) -> None:
+    """Make the dataset; what came of it is the outcome."""
+    try:
+        with st.spinner("Preparing …"):
+            upload.prepare(order.name, min_interactions=order.min_interactions, min_triples=order.min_triples)
+        st.session_state[_OUTCOME] = ("done", order.name)
+    except UpganError as error:
+        st.session_state[_OUTCOME] = ("problem", str(error))
+
+
+def open_run(entry: RunEntry) -> Predictor | None:
+    """The run opened, or the reason why not."""
+    try:
+        return cache.predictor(entry)
+    except UpganError as error:
+        st.error(plain(clean(str(error))), icon=":material/error:")
+        return None
+
+
+def ranked(opened: Predictor, name: str) -> Ranking | None:
+    """The test part ranked: at once where that is quick, otherwise when asked for, with progress."""
+    known = cache.known_ranking(opened)
+    if known is not None:
+        return known
+    if not len(opened.dataset.test):
+        st.info(f"{plain(name)}: its dataset has no test part to rank.", icon=":material/info:")
+        return None
+    asked = evaluation.scores_needed(opened) <= evaluation.QUICK or st.button(
+        f"Rank the test part of {plain(name)}", icon=":material/leaderboard:", key=f"upgan_rank_{opened.fingerprint}"
+    )
+    if not asked:
+        return None
+    bar = st.progress(0.0)
+
+    def told(done: int, of: int) -> None:
+        bar.progress(done / max(of, 1), text=f"Ranking the test part of {plain(name)} …")
+
+    found = cache.ranking(opened, told)
+    bar.empty()
+    return found
+
+
+def step(what: str, done: int, of: int) -> str:
+    """A line of progress."""
+    return f"Checking: {clean(what)}" + (f", {done:,} of {of:,}" if of > 1 else "") + " …"
+
+
+def main() -> None:
+    """The page."""
+    st.header("Models & data", anchor=False)
+    entries = list_runs(checkpoint_root())
+    ready = {entry.name: entry for entry in entries if entry.problem is None}
+    choices = Choices(state.fresh_address())
+    part = choices.bar("Part", PARTS, "part")
+    named: Mapping[str, str | list[str]]
+    if part in ("models", "compare") and not ready:
+        checkpoint.none_at_all(str(checkpoint_root()))
+        named = {}
+    elif part == "models":
+        named = models(choices, ready)
+    elif part == "compare":
+        named = compare(choices, ready)
+    elif part == "data":
+        named = data(choices, ready)
+    else:
+        named = own()
+    checkpoint.broken(entries)
+    state.write_address({"part": part} | dict(named))
+
+
+main()

@@ -1,0 +1,144 @@
+"""Prepared datasets: those at hand, what one holds, and one's own files made into one, checked first."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ui.services.runs import RunEntry, checkpoint_root
+from upgan.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from upgan.data.check import CheckReport
+    from upgan.data.dataset import KGDataset
+
+#: Environment variable that names the folder of prepared datasets.
+ROOT_VARIABLE = "UPGAN_DATA"
+#: Limits of what a browser may send.
+MOST_FILES, MOST_MEGABYTES = 40, 200
+ENDINGS = ("tsv", "csv", "txt", "dat", "inter", "kg", "link", "item", "user")
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+_FILE_NAME = re.compile(r"[\w][\w .+-]{0,99}")
+
+
+@dataclass(frozen=True)
+class DatasetEntry:
+    """A prepared dataset at hand: a folder of its own, or the copy inside a run."""
+
+    key: str
+    name: str
+    path: Path
+    fingerprint: str
+    where: str
+
+
+def data_root() -> Path:
+    """The folder of prepared datasets: as the environment says, or ``data`` beside the checkpoints."""
+    chosen = os.environ.get(ROOT_VARIABLE)
+    return Path(chosen).expanduser() if chosen else checkpoint_root().parent / "data"
+
+
+def list_datasets(root: Path, runs: Sequence[RunEntry]) -> list[DatasetEntry]:
+    """Datasets under ``root``, then those that only a run holds; each fingerprint once."""
+    try:
+        folders = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    except OSError:
+        folders = []
+    places = [(path, f"data: {path.name}") for path in folders]
+    places += [(run.path / "dataset", f"in checkpoint {run.name}") for run in runs if run.problem is None]
+    found: dict[str, DatasetEntry] = {}
+    for path, where in places:
+        manifest = _manifest(path)
+        fingerprint = str(manifest.get("fingerprint", ""))
+        if fingerprint and fingerprint not in found:
+            name = str(manifest.get("name") or path.name)
+            found[fingerprint] = DatasetEntry(fingerprint[:16], name, path, fingerprint, where)
+    return list(found.values())
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    try:
+        value = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def check_prepared(dataset: KGDataset, progress: Callable[[str, int, int], None]) -> CheckReport:
+    """What is wrong or suspicious in a prepared dataset."""
+    from upgan.data.check import check_dataset
+
+    return check_dataset(dataset, progress=progress)
+
+
+class Upload:
+    """Files from a browser in a folder of their own, gone when this is."""
+
+    def __init__(self, files: Mapping[str, bytes]) -> None:
+        """Names without folders; DataError for a name, a number of files or a size out of bounds."""
+        if not files:
+            raise DataError("no file was sent")
+        if len(files) > MOST_FILES:
+            raise DataError(f"{len(files)} files: at most {MOST_FILES} at once")
+        size = sum(len(content) for content in files.values()) / 1e6
+        if size > MOST_MEGABYTES:
+            raise DataError(f"{size:,.0f} MB: at most {MOST_MEGABYTES} MB; prepare more with `upgan data prepare`")
+        for name in files:
+            if not _FILE_NAME.fullmatch(name) or not name.casefold().endswith(tuple(f".{end}" for end in ENDINGS)):
+                raise DataError(f"{name[:60]!r}: a file name of letters, digits, blank and . + - _ with one of the "
+                                f"endings {', '.join(ENDINGS)} is allowed")  # fmt: skip
+        self._folder = tempfile.TemporaryDirectory(prefix="upgan-upload-")
+        self.path = Path(self._folder.name) / "source"
+        self.path.mkdir()
+        for name, content in files.items():
+            (self.path / name).write_bytes(content)
+
+    def check(self, progress: Callable[[str, int, int], None]) -> CheckReport:
+        """What is wrong or suspicious in the files. Raises DataError where they are no source at all."""
+        from upgan.data.check import check_source
+
+        with self._as_named():
+            return check_source([self.path], progress=progress)
+
+    def prepare(self, name: str, *, min_interactions: int, min_triples: int) -> Path:
+        """Make a dataset of the files, in the data folder under ``name``; nothing stays of one that fails."""
+        from upgan.data.formats import read_sources
+        from upgan.data.prepare import PrepareSettings, prepare
+
+        out = new_folder(name)
+        settings = PrepareSettings(min_interactions=min_interactions, min_triples=min_triples)
+        with self._as_named():
+            raw = read_sources([self.path])
+            prepare(raw, out, settings)
+        return out
+
+    def close(self) -> None:
+        """Remove the files now."""
+        self._folder.cleanup()
+
+    @contextlib.contextmanager
+    def _as_named(self) -> Iterator[None]:
+        """Errors from within say a file's name, not where this machine keeps it."""
+        try:
+            yield
+        except DataError as error:
+            raise DataError(str(error).replace(f"{self.path}/", "").replace(str(self.path), "the files")) from None
+
+
+def new_folder(name: str) -> Path:
+    """The place of a new dataset; ConfigError for a name that is taken or no plain word."""
+    if not _NAME.fullmatch(name):
+        raise ConfigError(
+            f"{name[:60]!r}: a dataset's name here is 1 to 40 of a-z, 0-9, - and _, a letter or digit first"
+        )
+    out = data_root() / name
+    if out.exists():
+        raise ConfigError(f"{name!r}: there is a dataset of that name already")
+    return out

@@ -1,0 +1,202 @@
+"""Finds entities by a part of their name, or a misspelt one, among 100,000 names within a keystroke.
+
+All names stand in one string, most connected entity first, so that the first hits of a plain text search are already
+the best ones and the search can stop there. Where that finds little, each typed word is compared with the vocabulary of
+all names, allowing a slip or two.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
+#: What a list of suggestions shows at most.
+MOST = 50
+#: Similar names are only worth a look where fewer names than this hold what was typed.
+FEW = 5
+#: A word of fewer letters must be right; up to the second number one slip is allowed, beyond it two.
+_NO_SLIP, _ONE_SLIP = 3, 5
+#: More words than a name has only cost time.
+_WORDS = 12
+#: Beginnings of at most this many letters are kept: a few megabytes for each length.
+_LONGEST_KEPT = 12
+#: Sorts behind every letter.
+_LAST = "\U0010ffff"
+
+
+@dataclass(frozen=True)
+class Suggestions:
+    """Entity numbers, best first: names that hold what was typed, and names that nearly do."""
+
+    exact: tuple[int, ...]
+    similar: tuple[int, ...]
+
+
+def normalised(text: str) -> str:
+    """Lower case without accents; everything that is neither letter nor digit becomes one space."""
+    apart = unicodedata.normalize("NFKD", text.casefold())
+    kept = "".join(letter if letter.isalnum() else " " for letter in apart if not unicodedata.combining(letter))
+    return " ".join(kept.split())
+
+
+class SearchIndex:
+    """Names of a dataset's entities, ready to be searched. Read-only after construction."""
+
+    def __init__(self, ids: Sequence[str], labels: Sequence[str], popularity: Sequence[float]) -> None:
+        order = sorted(range(len(ids)), key=lambda number: (-popularity[number], len(labels[number]), number))
+        self._order = order
+        self._number_of_id = {name: number for number, name in enumerate(ids)}
+        lines = [normalised(labels[number]) for number in order]
+        self._names = _Lines(lines)
+        self._ids = _Lines([" ".join(ids[number].casefold().split()) for number in order])
+        self._words = _Vocabulary(lines)
+
+    def suggest(self, text: str, most: int = MOST) -> Suggestions:
+        """What to offer for what was typed; similar names only where few names hold it."""
+        exact = self.find(text, most)
+        if len(exact) >= FEW:
+            return Suggestions(tuple(exact), ())
+        similar = [number for number in self.similar(text, most) if number not in exact]
+        return Suggestions(tuple(exact), tuple(similar[: most - len(exact)]))
+
+    def find(self, text: str, most: int = MOST) -> list[int]:
+        """Entity numbers for what was typed: exact names, then beginnings, then word beginnings, then parts.
+
+        Several words must all occur, in any order. An entity id typed in full comes first, ids that begin so last.
+        """
+        found: dict[int, None] = {}
+        typed = " ".join(text.split())
+        if typed in self._number_of_id:
+            found[self._number_of_id[typed]] = None
+        for line in self._lines(normalised(text), typed.casefold()):
+            if len(found) >= most:
+                break
+            found[self._order[line]] = None
+        return list(found)
+
+    def similar(self, text: str, most: int = MOST) -> list[int]:
+        """Entity numbers of names whose words, or their beginnings, differ from those typed by a slip or two each."""
+        words = normalised(text).split()
+        if not words or len(words) > _WORDS:
+            return []
+        slips = np.zeros(len(self._order), dtype=np.uint8)
+        for word in words:
+            of_word = self._words.slips(word)
+            slips = np.where((of_word == _NEVER) | (slips == _NEVER), _NEVER, slips + of_word).astype(np.uint8)
+        near = np.flatnonzero(slips != _NEVER)
+        best = near[np.argsort(slips[near], kind="stable")][:most]
+        return [self._order[line] for line in best.tolist()]
+
+    def _lines(self, query: str, typed: str) -> Iterator[int]:
+        """Lines that hold the query, best first; one may come more than once."""
+        if query:
+            for pattern, offset in ((f"\n{query}\n", 1), (f"\n{query}", 1), (f" {query}", 1), (query, 0)):
+                yield from self._names.holding(pattern, offset)
+            words = sorted(query.split(), key=len, reverse=True)
+            if len(words) > 1:
+                yield from self._names.holding(words[0], 0, words[1:])
+        if query and typed:
+            yield from self._ids.holding(f"\n{typed}", 1)
+
+
+class _Lines:
+    """Many short texts as one, so that one text search goes through them all."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self._text = "\n" + "\n".join(lines) + "\n"
+        self._starts: list[int] = []
+        position = 1
+        for line in lines:
+            self._starts.append(position)
+            position += len(line) + 1
+
+    def holding(self, pattern: str, offset: int, others: Sequence[str] = ()) -> Iterator[int]:
+        """Numbers of the lines that hold ``pattern`` (which starts ``offset`` before the part of interest)."""
+        position = self._text.find(pattern)
+        while position != -1:
+            line = bisect_right(self._starts, position + offset) - 1
+            end = self._text.index("\n", self._starts[line])
+            if all(self._text.find(word, self._starts[line], end) != -1 for word in others):
+                yield line
+            # Go on at the end of the line: the next hit in it would be the same entity.
+            position = self._text.find(pattern, end)
+
+
+#: In place of a number of slips: too many.
+_NEVER = np.uint8(255)
+
+
+#: Texts, and the places where each starts.
+_Beginnings = tuple[list[str], list[int]]
+
+
+def _cut(words: Sequence[str], length: int) -> _Beginnings:
+    """The different beginnings of sorted ``words``, and the place of the first word of each, then their number."""
+    cut = [word[:length] for word in words]
+    starts = [place for place, text in enumerate(cut) if place == 0 or text != cut[place - 1]]
+    return [cut[place] for place in starts], [*starts, len(cut)]
+
+
+class _Vocabulary:
+    """The words of all lines, and in which lines each stands."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        lines_of: dict[str, list[int]] = {}
+        for number, line in enumerate(lines):
+            for word in dict.fromkeys(line.split()):
+                lines_of.setdefault(word, []).append(number)
+        self._words = sorted(lines_of)
+        self._lines = np.fromiter((line for word in self._words for line in lines_of[word]), dtype=np.int64)
+        self._starts = np.cumsum([0, *(len(lines_of[word]) for word in self._words)])
+        self._count = len(lines)
+        self._cut = {length: _cut(self._words, length) for length in range(_NO_SLIP - 1, _LONGEST_KEPT + 1)}
+
+    def slips(self, word: str) -> npt.NDArray[np.uint8]:
+        """(lines,) the fewest slips that turn ``word`` into a word of the line or the beginning of one.
+
+        A slip is a letter too much, too few, wrong, or changed with its neighbour. 255: more than are allowed.
+        """
+        allowed = 0 if len(word) < _NO_SLIP else 1 if len(word) <= _ONE_SLIP else 2
+        found = np.full(len(self._words), _NEVER)
+        if allowed:
+            self._compare(word, len(word), allowed, slice(0, len(self._words)), found)
+            # Someone still typing has written a beginning: one letter longer or shorter where the slip is one of those.
+            # Only for words that begin alike: it would cost three times as much otherwise.
+            alike = slice(bisect_left(self._words, word[0]), bisect_right(self._words, word[0] + _LAST))
+            self._compare(word, len(word) - 1, allowed, alike, found)
+            self._compare(word, len(word) + 1, allowed, alike, found)
+        found[bisect_left(self._words, word) : bisect_right(self._words, word + _LAST)] = 0
+        slips = np.full(self._count, _NEVER)
+        for number in range(allowed, -1, -1):
+            slips[self._lines_of(np.flatnonzero(found == number))] = number
+        return slips
+
+    def _compare(self, word: str, length: int, allowed: int, where: slice, found: npt.NDArray[np.uint8]) -> None:
+        """Lower ``found`` to the slips between ``word`` and the first ``length`` letters of the words at ``where``."""
+        cut, starts = self._beginnings(length)
+        low, high = bisect_left(starts, where.start), bisect_left(starts, where.stop)
+        near = process.extract(word, cut[low:high], scorer=OSA.distance, score_cutoff=allowed, limit=None)
+        for _, distance, place in near:
+            own = slice(starts[low + place], starts[low + place + 1])
+            found[own] = np.minimum(found[own], distance)
+
+    def _beginnings(self, length: int) -> _Beginnings:
+        """The different beginnings of that many letters, and where the words of each start; the last start is the end.
+
+        Those of usual lengths are made at the start: to cut all words costs as much as to compare them.
+        """
+        return self._cut.get(length) or _cut(self._words, length)
+
+    def _lines_of(self, words: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """The lines of several words, one after the other."""
+        sizes = self._starts[words + 1] - self._starts[words]
+        inside = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        lines: npt.NDArray[np.int64] = self._lines[np.repeat(self._starts[words], sizes) + inside]
+        return lines
