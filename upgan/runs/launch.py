@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import shutil
@@ -13,7 +14,7 @@ from typing import Any
 
 from upgan.config import Config, to_toml
 from upgan.data.dataset import KGDataset, copy_dataset
-from upgan.errors import BusyError, RunError
+from upgan.errors import BusyError, RunError, UpganError
 from upgan.files import write_json, write_text
 from upgan.runs.history import LOG_FILE, METRICS_FILE, PINNED_FILE, tail_log
 from upgan.runs.locks import device_holder
@@ -25,7 +26,7 @@ START_FILE = "start.json"
 TENSORBOARD_FOLDER = "tensorboard"
 #: What an earlier training left in the folder of a new one.
 EARLIER_FILES = (
-    *(METRICS_FILE, PINNED_FILE, LOG_FILE, RESUME_FILE, STOP_FILE, START_FILE),
+    *(METRICS_FILE, PINNED_FILE, LOG_FILE, RESUME_FILE),
     *("metrics.json", "run.json", "card.md"),
     *("model.safetensors", "generator.safetensors", "squares.safetensors"),
 )
@@ -34,14 +35,24 @@ HANDOVER = 60.0
 
 
 def start(
-    folder: Path, dataset: KGDataset, config: Config, *, start_from: Path | None = None, force: bool = False
+    folder: Path,
+    dataset: KGDataset,
+    config: Config,
+    *,
+    start_from: Path | None = None,
+    force: bool = False,
+    overwrite: bool = False,
 ) -> RunStatus:
     """Create a run and train it in a process of its own; returns once that process has taken over.
 
-    Raises RunError where the folder is taken, BusyError where another run trains on the device (not with ``force``).
+    Raises RunError where the folder is taken (with ``overwrite`` only by a run at work), BusyError where another run
+    trains on the device (not with ``force``).
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise RunError(f"{folder}: not empty; choose another folder")
+        if not overwrite or not folder.is_dir() or not is_run(folder):
+            raise RunError(f"{folder}: not empty; choose another folder")
+        if run_state(folder).active:
+            raise RunError(f"{folder}: a training there is {run_state(folder).state}; stop it first")
     _check_device(config.device, force)
     create(folder, dataset, config, start_from=start_from)
     return launch(folder, force=force)
@@ -58,6 +69,8 @@ def create(folder: Path, dataset: KGDataset, config: Config, *, start_from: Path
     """Make a run that is yet to be trained: its settings, a copy of the data, the state "pending"."""
     folder.mkdir(parents=True, exist_ok=True)
     clear(folder)
+    for name in (STOP_FILE, START_FILE):
+        (folder / name).unlink(missing_ok=True)
     write_status(folder, {**description(dataset, config), "state": "pending", "message": "waiting for its process"})
     copy_dataset(dataset, folder / "dataset")
     write_text(folder / "config.toml", to_toml(config))
@@ -98,6 +111,31 @@ def check_resumable(folder: Path) -> RunStatus:
         if not (folder / name).is_file():
             raise RunError(f"{folder}: {name} is missing, so it cannot go on; train again")
     return status
+
+
+def claim(folder: Path) -> dict[str, Any]:
+    """Take a run over in the name of this process, as the first thing it does; returns what its status said before."""
+    before = _written(folder)
+    (folder / STOP_FILE).unlink(missing_ok=True)
+    write_status(folder, {**before, "state": "pending", "message": "reading its data"})
+    return before
+
+
+def give_back(folder: Path, before: dict[str, Any], message: str) -> None:
+    """Leave a run that could not be taken up as it was, with the reason; one that never trained has failed."""
+    status = _written(folder)
+    if status.get("state") != "pending":  # training began, and wrote its end itself
+        return
+    state = before.get("state") if before.get("state") in ("stopped", "failed", "interrupted") else "failed"
+    with contextlib.suppress(OSError, UpganError):
+        write_status(folder, {**status, "state": state, "message": message})
+
+
+def start_of_run(folder: Path) -> Path | None:
+    """The run whose vectors this one starts from; None where it has an initialisation of its own."""
+    if not (folder / START_FILE).is_file():
+        return None
+    return Path(json.loads((folder / START_FILE).read_text(encoding="utf-8"))["run"])
 
 
 def free_folder(root: Path, name: str) -> Path:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from upgan.errors import RunError
+from upgan.errors import RunError, TrainingError
 from upgan.files import write_json
 from upgan.runs.process import Process, boot_id, this_process
 
@@ -145,7 +145,7 @@ def is_run(folder: Path) -> bool:
 
 
 def write_status(folder: Path, values: dict[str, Any]) -> None:
-    """Write status.json in the name of this process. Raises RunError where the folder is gone: nothing recreates it."""
+    """Write status.json in the name of this process. Raises TrainingError where the folder is gone: it stays gone."""
     check_folder(folder)
     heartbeat = {"heartbeat": time.time(), "heartbeat_monotonic": time.monotonic()}
     process = this_process()
@@ -153,9 +153,11 @@ def write_status(folder: Path, values: dict[str, Any]) -> None:
 
 
 def check_folder(folder: Path) -> None:
-    """Raise RunError where a run's folder is gone."""
+    """Raise TrainingError where a run's folder is gone."""
     if not folder.is_dir():
-        raise RunError(f"{folder}: the run folder was deleted or moved, so nothing of this run can be saved any more")
+        raise TrainingError(
+            f"{folder}: the run folder was deleted or moved, so nothing of this run can be saved any more"
+        )
 
 
 def now() -> str:
