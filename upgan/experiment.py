@@ -37,9 +37,10 @@ from upgan.model.build import AnyDiscriminator, FullScorer, Model, build_discrim
 from upgan.model.evidence import Facts
 from upgan.model.factorisation import Factorisation
 from upgan.model.generator import Generator
+from upgan.pinned import Following, PinnedQuery, pinned_query
 from upgan.queries import BatchSampler, QueryIndex, QuerySampler
 from upgan.run_card import run_card
-from upgan.seen import seen_facts, seen_graph, seen_triples
+from upgan.seen import seen_facts, seen_graph, seen_interactions, seen_triples
 from upgan.training.adversarial import AdversarialTrainer, train_adversarially
 from upgan.training.fuse import fuse_evidence
 from upgan.training.initialise import Squares, relaxed, train_factorisation
@@ -64,6 +65,8 @@ class Prepared:
     validation: Evaluator
     test: Evaluator
     random: torch.Generator
+    #: The query that is followed through training, where the settings name one.
+    pinned: PinnedQuery | None = None
 
     def scorer(self, model: Model) -> FullScorer:
         """All scores of the model as it is now."""
@@ -133,7 +136,7 @@ def train(
         state = TrainingState(prepared.random)
         start_run(run, config, dataset)
     deadline = time.monotonic() - state.clock.seconds + config.max_seconds if config.max_seconds else math.inf
-    training = Training(prepared, config, run, state, reporter or Silent(), deadline)
+    training = Training(prepared, config, run, state, _told(prepared, state, reporter or Silent()), deadline)
 
     squares: Squares = {}
     if start_from is None:
@@ -195,16 +198,19 @@ def prepare_training(dataset: KGDataset, config: Config) -> Prepared:
     sizes = (dataset.num_entities, dataset.num_relations)
     known = QueryIndex.build(everything, *sizes).to(device)
     facts = seen_facts(dataset, config)
+    graph = seen_graph(dataset, config).to(device)
+    pinned = pinned_query(config.pinned, dataset, graph, triples, seen_interactions(dataset, config), known)
     return Prepared(
         dataset=dataset,
         device=device,
-        graph=seen_graph(dataset, config).to(device),
+        graph=graph,
         triples=triples,
         train=QueryIndex.build(triples, *sizes).to(device),
         facts=None if facts is None else facts.to(device),
         validation=Evaluator(dataset.valid, known),
         test=Evaluator(dataset.test, known),
         random=torch.Generator(device).manual_seed(config.seed + 1),
+        pinned=pinned,
     )
 
 
@@ -213,6 +219,13 @@ def resolve_device(name: str) -> torch.device:
     if name == "cuda" and not torch.cuda.is_available():
         raise ConfigError("device 'cuda' is asked for, but PyTorch sees none here; use --device cpu or auto")
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def _told(prepared: Prepared, state: TrainingState, reporter: Reporter) -> Reporter:
+    """The reporter, who also hears of the pinned query where there is one."""
+    if prepared.pinned is None:
+        return reporter
+    return Following(reporter, prepared.pinned, state.modules, prepared.scorer)
 
 
 def _initialise(training: Training, start: Factorisation) -> Squares:

@@ -99,9 +99,8 @@ class RunLog:
         self._show(phase, epoch, self._epochs, 1.0, metrics)
         self._write_status()
 
-    def pin(self, line: dict[str, Any]) -> None:
-        """One line of pinned.jsonl: where the pinned query stands now."""
-        where = {"phase": self._status["phase"], "epoch": line.pop("epoch"), "step": self._step}
+    def pin(self, epoch: int, line: dict[str, Any]) -> None:
+        where = {"phase": self._status["phase"], "epoch": epoch, "step": self._step}
         self._append(PINNED_FILE, {"t": now(), **where, **line})
 
     # The end ---------------------------------------------------------------------------------------------------------

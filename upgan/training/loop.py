@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -31,6 +31,9 @@ class Reporter(Protocol):
     def beat(self) -> None:
         """Training is alive: called now and then during long evaluations."""
 
+    def pin(self, epoch: int, line: dict[str, Any]) -> None:
+        """Where a pinned query stands after an evaluation (upgan.pinned)."""
+
 
 class Silent:
     """A reporter that says nothing."""
@@ -42,6 +45,8 @@ class Silent:
     def epoch(self, phase: str, epoch: int, values: Values, metrics: Metrics | None) -> None: ...
 
     def beat(self) -> None: ...
+
+    def pin(self, epoch: int, line: dict[str, Any]) -> None: ...
 
 
 @dataclass(frozen=True)
