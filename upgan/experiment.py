@@ -94,7 +94,10 @@ class Training:
 
     def to_do(self, phase: str) -> bool:
         """Whether a phase is still to be trained, or to be finished."""
-        return phase not in self.state.stages
+        if phase in self.state.stages:
+            return False
+        self.state.under_way = phase
+        return True
 
     def record(self, phase: str, result: PhaseResult, model: Model) -> None:
         """What a phase reached: validation as selected by, test for the report, time and memory so far."""

@@ -109,7 +109,7 @@ class RunLog:
         """finished, stopped, failed or interrupted, with the reason. What only resuming needs goes with the finish."""
         self._status |= {"state": state, "message": message, "ended": now(), **more}
         self._events.close()
-        self.log(f"{state} {message}".strip())
+        self.log(f"{state}: {message}" if message else state)
         self._write_status()
         (self.run / STOP_FILE).unlink(missing_ok=True)
         if state == "finished":

@@ -56,11 +56,26 @@ def _run(arguments: list[str], log: Path, place: Place | None, limits: dict[str,
         import upgan.resume
 
         upgan.resume.REST = 0.0
+    if limits.get("slow_save"):
+        import time
+
+        import upgan.files
+
+        def slowly(path: Path) -> None:  # once asked to stop; the next signal ends the sleep
+            time.sleep(30 if (path.parent / "stop").exists() else 0)
+
+        upgan.files._force_to_disk = slowly
     if "file_size" in limits:
         import resource
 
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (limits["file_size"], resource.RLIM_INFINITY))
+    if "memory" in limits:
+        import resource
+
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        most = pages * resource.getpagesize() + limits["memory"]
+        resource.setrlimit(resource.RLIMIT_AS, (most, resource.RLIM_INFINITY))
     code = run(arguments)
     sys.stdout.flush()
     os._exit(code)

@@ -10,8 +10,8 @@ import typer
 from upgan.cli.output import JsonFlag, note, print_json
 from upgan.cli.training import train_new
 from upgan.errors import ConfigError, RunError, TrainingError
-from upgan.runs.launch import free_folder
-from upgan.runs.status import run_state
+from upgan.runs.launch import free_folder, is_empty
+from upgan.runs.status import is_run, run_state
 
 RUNS = Path("checkpoints")
 
@@ -92,8 +92,8 @@ def _run_folder(asked: Path | None, name: str, overwrite: bool) -> Path:
             return free_folder(RUNS, name)
     if asked.is_file():
         raise RunError(f"{asked}: a file is in the way of the run folder; choose another --run")
-    if asked.is_dir() and any(asked.iterdir()):
-        if not (asked / "config.toml").is_file():
+    if asked.is_dir() and not is_empty(asked):
+        if not is_run(asked):
             raise RunError(f"{asked}: not empty and not a run folder; choose another --run")
         status = run_state(asked)
         if status.active:

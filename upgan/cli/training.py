@@ -137,7 +137,7 @@ def _train(
             _told(log, "interrupted", f"ended at once; `upgan resume {folder}` goes on from the last save")
             raise
         except (UpganError, MemoryError, OSError, RuntimeError, ValueError) as error:
-            short = out_of_memory(error, state.phase.name)
+            short = out_of_memory(error, state.under_way)
             _told(log, "failed", str(short or error) or type(error).__name__)
             if short is not None:
                 raise short from None

@@ -30,6 +30,8 @@ EARLIER_FILES = (
     *("metrics.json", "run.json", "card.md"),
     *("model.safetensors", "generator.safetensors", "squares.safetensors"),
 )
+#: Ends of the names of files and folders that are being written (upgan.files).
+LEFTOVERS = (".tmp", ".building", ".old")
 #: Seconds a new process has to say that it is there.
 HANDOVER = 60.0
 
@@ -48,7 +50,7 @@ def start(
     Raises RunError where the folder is taken (with ``overwrite`` only by a run at work), BusyError where another run
     trains on the device (not with ``force``).
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and not (folder.is_dir() and is_empty(folder)):
         if not overwrite or not folder.is_dir() or not is_run(folder):
             raise RunError(f"{folder}: not empty; choose another folder")
         if run_state(folder).active:
@@ -68,6 +70,7 @@ def resume(folder: Path, *, force: bool = False) -> RunStatus:
 def create(folder: Path, dataset: KGDataset, config: Config, *, start_from: Path | None = None) -> None:
     """Make a run that is yet to be trained: its settings, a copy of the data, the state "pending"."""
     folder.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(folder)
     clear(folder)
     for name in (STOP_FILE, START_FILE):
         (folder / name).unlink(missing_ok=True)
@@ -76,6 +79,18 @@ def create(folder: Path, dataset: KGDataset, config: Config, *, start_from: Path
     write_text(folder / "config.toml", to_toml(config))
     if start_from is not None:
         write_json(folder / START_FILE, {"run": str(start_from.resolve())})
+
+
+def is_empty(folder: Path) -> bool:
+    """Whether a folder holds nothing, but for the beginnings of files whose writer was killed."""
+    return all(path.name.startswith(".") and path.suffix in LEFTOVERS for path in folder.iterdir())
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what a killed process began to write in the folder; only for who holds it (upgan.runs.locks.run_lock)."""
+    for path in folder.glob(".*"):
+        if path.suffix in LEFTOVERS:
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def clear(folder: Path) -> None:
@@ -116,6 +131,7 @@ def check_resumable(folder: Path) -> RunStatus:
 def claim(folder: Path) -> dict[str, Any]:
     """Take a run over in the name of this process, as the first thing it does; returns what its status said before."""
     before = _written(folder)
+    remove_leftovers(folder)
     (folder / STOP_FILE).unlink(missing_ok=True)
     write_status(folder, {**before, "state": "pending", "message": "reading its data"})
     return before

@@ -21,7 +21,7 @@ def out_of_memory(error: BaseException, phase: str) -> TrainingError | None:
     pool = " or candidate pool (--set adversarial.n_c=...)" if section == "adversarial" else ""
     return TrainingError(
         f"out of memory{f' in {phase}' if phase else ''}: {batch}{pool} or shorter vectors (--set model.dim=...) need "
-        "less. Training anew is needed with other settings; with more memory free, `upgan resume` goes on"
+        "less, in a new run; with more memory free, `upgan resume` goes on with this one"
     )
 
 

@@ -111,6 +111,8 @@ class TrainingState:
         #: Finished phases and what they reached (metrics.json's "stages").
         self.stages: dict[str, Any] = {}
         self.phase = PhaseState("")
+        #: The phase that is being trained or made ready: where an error belongs.
+        self.under_way = ""
         #: Fingerprint of the run whose vectors this training started from; None where it has an initialisation.
         self.started_from: str | None = None
         #: Mini-batches so far, over all phases.
