@@ -15,7 +15,7 @@ from types import FrameType
 import typer
 
 from upgan import __version__
-from upgan.cli import ask, compare, data, life, machine, runs
+from upgan.cli import ask, compare, data, life, machine, runs, share
 from upgan.errors import UpganError
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ app = typer.Typer(
 app.add_typer(data.app, name="data")
 runs.register(app)
 life.register(app)
+share.register(app)
 compare.register(app)
 ask.register(app)
 machine.register(app)
