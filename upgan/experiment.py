@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 
 from upgan.checkpoint import (
@@ -27,50 +26,28 @@ from upgan.checkpoint import (
 )
 from upgan.config import Config
 from upgan.data.dataset import KGDataset
-from upgan.errors import ConfigError, DataError
-from upgan.evaluation.evaluator import Evaluator
+from upgan.errors import ConfigError
+from upgan.evaluation.evaluator import Ranking
+from upgan.evaluation.groups import GROUPINGS, group_metrics
 from upgan.evaluation.metrics import Metrics
 from upgan.files import write_json, write_text
-from upgan.graph import IntArray, LayeredGraph, check_no_leak
+from upgan.hardware import hardware
 from upgan.model.bilinear import BilinearDiscriminator
-from upgan.model.build import AnyDiscriminator, FullScorer, Model, build_discriminator, build_factorisation
-from upgan.model.evidence import Facts
+from upgan.model.build import AnyDiscriminator, Model, build_discriminator, build_factorisation
 from upgan.model.factorisation import Factorisation
 from upgan.model.generator import Generator
-from upgan.pinned import Following, PinnedQuery, pinned_query
-from upgan.queries import BatchSampler, QueryIndex, QuerySampler
+from upgan.pinned import Following
+from upgan.preparation import Prepared, prepare_training, resolve_device
+from upgan.queries import BatchSampler, QuerySampler
 from upgan.run_card import run_card
-from upgan.seen import seen_facts, seen_graph, seen_interactions, seen_triples
 from upgan.training.adversarial import AdversarialTrainer, train_adversarially
 from upgan.training.fuse import fuse_evidence
 from upgan.training.initialise import Squares, relaxed, train_factorisation
 from upgan.training.loop import PhaseResult, Reporter, Silent
 from upgan.training.pretrain import pretrain_discriminator
 from upgan.training.state import TrainingState
-from upgan.types import SPLITS
 
-
-@dataclass(frozen=True)
-class Prepared:
-    """Everything training reads, on the device it runs on."""
-
-    dataset: KGDataset
-    device: torch.device
-    graph: LayeredGraph
-    #: (T, 3) the training triples that are seen, and their queries.
-    triples: IntArray
-    train: QueryIndex
-    #: The same triples as evidence reads them, where the score has some.
-    facts: Facts | None
-    validation: Evaluator
-    test: Evaluator
-    random: torch.Generator
-    #: The query that is followed through training, where the settings name one.
-    pinned: PinnedQuery | None = None
-
-    def scorer(self, model: Model) -> FullScorer:
-        """All scores of the model as it is now."""
-        return FullScorer(model, self.graph, self.facts)
+__all__ = ["Prepared", "Start", "Training", "load_start", "prepare_training", "resolve_device", "train"]
 
 
 class Start(NamedTuple):
@@ -81,7 +58,7 @@ class Start(NamedTuple):
     fingerprint: str
 
 
-@dataclass(frozen=True)
+@dataclass
 class Training:
     """What all phases share: data and settings, the state that they change, who is told, and when time is up."""
 
@@ -91,6 +68,8 @@ class Training:
     state: TrainingState
     reporter: Reporter
     deadline: float
+    #: The test split's ranks after the last phase.
+    ranking: Ranking | None = None
 
     def to_do(self, phase: str) -> bool:
         """Whether a phase is still to be trained, or to be finished."""
@@ -102,11 +81,11 @@ class Training:
     def record(self, phase: str, result: PhaseResult, model: Model) -> None:
         """What a phase reached: validation as selected by, test for the report, time and memory so far."""
         started = time.monotonic()
-        test = self.prepared.test.rank(self.prepared.scorer(model).scores, lambda *_: self.reporter.beat()).metrics
+        self.ranking = self.prepared.test.rank(self.prepared.scorer(model).scores, lambda *_: self.reporter.beat())
         self.state.peak_memory_mb = max(self.state.peak_memory_mb, peak_memory_mb())
         self.state.stages[phase] = {
             "valid": result.best.to_dict(),
-            "test": test.to_dict(),
+            "test": self.ranking.metrics.to_dict(),
             "epochs": result.epochs,
             "best_epoch": result.best_epoch,
             "ended": result.ended,
@@ -181,47 +160,6 @@ def load_start(run: Path, dataset: KGDataset, config: Config) -> Start:
     squares = load_weights(run / SQUARES_FILE) if (run / SQUARES_FILE).is_file() else {}
     loaded.model.requires_grad_(True)
     return Start(loaded.model, squares, loaded.fingerprint)
-
-
-def prepare_training(dataset: KGDataset, config: Config) -> Prepared:
-    """Seed everything, build the graph from training triples only, index the queries."""
-    triples = seen_triples(dataset, config)
-    if not len(triples):
-        remedy = (
-            "prepare it with a larger first share (--split)" if not len(dataset.train) else "raise graph.triple_share"
-        )
-        raise DataError(f"{dataset.name}: no training triples; {remedy}")
-    if config.threads:
-        torch.set_num_threads(config.threads)
-    device = resolve_device(config.device)
-    torch.manual_seed(config.seed)
-    held_out = np.concatenate([dataset.valid, dataset.test])
-    check_no_leak(dataset.train, held_out, dataset.num_entities, dataset.num_relations)
-    everything = np.concatenate([dataset.triples(split) for split in SPLITS])
-    sizes = (dataset.num_entities, dataset.num_relations)
-    known = QueryIndex.build(everything, *sizes).to(device)
-    facts = seen_facts(dataset, config)
-    graph = seen_graph(dataset, config).to(device)
-    pinned = pinned_query(config.pinned, dataset, graph, triples, seen_interactions(dataset, config), known)
-    return Prepared(
-        dataset=dataset,
-        device=device,
-        graph=graph,
-        triples=triples,
-        train=QueryIndex.build(triples, *sizes).to(device),
-        facts=None if facts is None else facts.to(device),
-        validation=Evaluator(dataset.valid, known),
-        test=Evaluator(dataset.test, known),
-        random=torch.Generator(device).manual_seed(config.seed + 1),
-        pinned=pinned,
-    )
-
-
-def resolve_device(name: str) -> torch.device:
-    """ "auto" takes a CUDA device where there is one; ConfigError where cuda is asked for and absent."""
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("device 'cuda' is asked for, but PyTorch sees none here; use --device cpu or auto")
-    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
 
 
 def _told(prepared: Prepared, state: TrainingState, reporter: Reporter) -> Reporter:
@@ -307,14 +245,23 @@ def _final_metrics(training: Training) -> dict[str, Any]:
     """What metrics.json holds: the last phase's test metrics on top, every phase's below."""
     prepared, state = training.prepared, training.state
     last = state.stages[list(state.stages)[-1]]
+    assert training.ranking is not None  # the last phase is never skipped: it is only recorded when it is over
+    parts = training.ranking, prepared.dataset, prepared.graph
+    groups = {
+        by: {name: found.to_dict() for name, found in group_metrics(*parts, by).items()}
+        for by in GROUPINGS
+        if len(training.ranking.ranks)
+    }
     return {
         **last["test"],
         "split": "test",
         "valid": last["valid"],
         "stages": state.stages,
+        "groups": groups,
         "seconds": state.clock.seconds,
         "peak_memory_mb": max(state.peak_memory_mb, peak_memory_mb()),
         "device": _device_name(prepared.device),
+        "hardware": hardware(prepared.device),
         "threads": torch.get_num_threads(),
         "seed": training.config.seed,
         "started_from": state.started_from,
