@@ -181,7 +181,7 @@ def _citation() -> str:
     return (
         "## How to cite\n\n"
         "He, Li, Zhao, Liu, Wen: Mining Implicit Entity Preference from User-Item Interaction Data for Knowledge Graph "
-        "Completion via Adversarial Learning. The Web Conference (WWW) 2020. Name the dataset too, with its fingerprint, "
+        "Completion via Adversarial Learning. The Web Conference (WWW) 2020. Name the dataset too, with fingerprint, "
         f"and upgan {upgan.__version__}.\n"
     )
 

@@ -50,15 +50,7 @@ def train_factorisation(
         position, answer = index.answers_of(rows)
         vectors = model.queries(index.heads[rows], index.relations[rows])
         loss = one_to_n(config.loss, vectors, model.entity, position, answer, position, answer)
-        penalty = config.l2 * embedding_penalty(model, rows, index, answer)
-        if config.n3:
-            pairs = rows.index_select(0, position)
-            penalty = penalty + config.n3 * mean_cubed_modulus(
-                model.product,
-                model.entity.index_select(0, index.heads[pairs]),
-                model.relation.index_select(0, index.relations[pairs]),
-                model.entity.index_select(0, answer),
-            )
+        penalty = regularisation(model, rows, index, position, answer, config)
         optimizer.zero_grad(set_to_none=True)
         (loss + penalty).backward()
         optimizer.step()
@@ -120,6 +112,27 @@ def make_optimizer(
         if squares and name in squares:
             optimizer.state[parameter]["sum"].copy_(squares[name])
     return optimizer
+
+
+def regularisation(
+    model: Factorisation,
+    rows: Tensor,
+    index: QueryIndex,
+    position: Tensor,
+    answer: Tensor,
+    config: InitialisationConfig,
+) -> Tensor:
+    """What the settings add to the loss of the queries at ``rows``: L2, and N3 of every (query, answer) pair."""
+    penalty = config.l2 * embedding_penalty(model, rows, index, answer)
+    if not config.n3:
+        return penalty
+    pairs = rows.index_select(0, position)
+    return penalty + config.n3 * mean_cubed_modulus(
+        model.product,
+        model.entity.index_select(0, index.heads[pairs]),
+        model.relation.index_select(0, index.relations[pairs]),
+        model.entity.index_select(0, answer),
+    )
 
 
 def embedding_penalty(model: Factorisation, rows: Tensor, index: QueryIndex, answer: Tensor) -> Tensor:
