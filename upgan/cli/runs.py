@@ -19,6 +19,7 @@ RUNS = Path("checkpoints")
 def register(app: typer.Typer) -> None:
     """Add the commands to the main application."""
     app.command()(train)
+    app.command(name="estimate")(estimate_cost)
     app.command()(evaluate)
 
 
@@ -82,6 +83,33 @@ def train(
     metrics = train_new(data, settings, folder, start, force=force)
     note(f"test MRR {_shown(metrics['mrr'])}, Hits@10 {_shown(metrics['hits@10'])}; run: {folder}")
     typer.echo(str(folder))
+
+
+def estimate_cost(
+    dataset: Annotated[Path, typer.Argument(help="A prepared dataset.", show_default=False)],
+    model: Annotated[str, typer.Option(help="upgan, complex or distmult.")] = "upgan",
+    preset: Annotated[str | None, typer.Option(help="quality, paper or demo.")] = None,
+    config: Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")] = None,
+    assignments: Annotated[list[str] | None, typer.Option("--set", help="key=value; may repeat.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
+    json: JsonFlag = False,
+) -> None:
+    """What a training will cost: time by a short rehearsal on this machine, memory and disk."""
+    from upgan.config import make_config
+    from upgan.data.dataset import load_dataset
+    from upgan.estimate import estimate
+
+    given = {"model_name": None if config is not None else model, "device": device}
+    overrides = {key: value for key, value in given.items() if value is not None}
+    settings = make_config(preset, file=config, assignments=assignments or [], overrides=overrides)
+    found = estimate(load_dataset(dataset), settings)
+    if json:
+        print_json(found.to_dict())
+        return
+    for name, cost in found.phases.items():
+        typer.echo(f"{name:<20} {cost.least:8.0f} to {cost.most:8.0f} s  ({cost.epoch:.1f} s an epoch)")
+    typer.echo(f"{'in all':<20} {found.seconds[0]:8.0f} to {found.seconds[1]:8.0f} s")
+    typer.echo(f"memory {found.memory_mb:.0f} MB, disk {found.disk_mb:.0f} MB")
 
 
 def _run_folder(asked: Path | None, name: str, overwrite: bool) -> Path:
