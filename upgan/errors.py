@@ -35,6 +35,10 @@ class QueryError(InputError):
     """A query names an entity, relation or answer that the dataset does not hold, or holds more than once."""
 
 
+class CaseError(InputError):
+    """A case file is missing, damaged, of another version, or no case file."""
+
+
 class TrainingError(UpganError):
     """Training could not go on: a loss became NaN, a device ran out of memory."""
 

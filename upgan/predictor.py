@@ -109,15 +109,20 @@ class Predictor:
     def score_tails(self, heads: Sequence[str], relations: Sequence[str]) -> Tensor:
         """(B,) ids each -> (B, E) scores (logits) of every entity as the tail."""
         self._same_length(heads, relations)
-        return self._score(self._numbers(heads), self._relation_numbers(relations, inverse=False))
+        return self.score_queries(self._numbers(heads), self._relation_numbers(relations, inverse=False))
 
     def score_heads(self, relations: Sequence[str], tails: Sequence[str]) -> Tensor:
         """(B,) ids each -> (B, E) scores of every entity as the head."""
         self._same_length(relations, tails)
-        return self._score(self._numbers(tails), self._relation_numbers(relations, inverse=True))
+        return self.score_queries(self._numbers(tails), self._relation_numbers(relations, inverse=True))
 
-    def _score(self, heads: Tensor, relations: Tensor, *, users: bool = True) -> Tensor:
+    def score_queries(self, heads: Tensor, relations: Tensor, *, users: bool = True) -> Tensor:
+        """(B,) numbers of known entities and relations (0 .. 2R-1, from R on the head is asked for) -> (B, E)."""
         return self._scorer.scores(heads, relations, users=users)
+
+    def known_answers(self, heads: Tensor, relations: Tensor) -> tuple[Tensor, Tensor]:
+        """(B,) queries as in ``score_queries`` -> (position in B, entity) of their known answers in any split."""
+        return self._known.answers_of(self._known.rows(heads, relations))
 
     def query(self, head: str | None = None, relation: str | None = None, tail: str | None = None) -> Query:
         """The query as ids; names may be unique labels. Raises QueryError for unknown or ambiguous names."""
@@ -281,7 +286,7 @@ class Predictor:
 
     def _both_scores(self, entity: int, relation: int) -> tuple[Tensor, Tensor]:
         heads, relations = torch.tensor([entity]), torch.tensor([relation])
-        return self._score(heads, relations)[0], self._score(heads, relations, users=False)[0]
+        return self.score_queries(heads, relations)[0], self.score_queries(heads, relations, users=False)[0]
 
     def _known_splits(self, entity: int, relation: int) -> dict[int, Split]:
         """Known answers of a query -> the split that holds them (train before valid before test)."""

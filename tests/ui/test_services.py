@@ -13,11 +13,12 @@ import pytest
 
 import upgan
 from tests.render import samples
-from ui import exports, services
+from ui import services
 from ui.components.text import plain
 from ui.runs import checkpoint_root, list_runs
 from ui.services import Question
 from upgan.errors import QueryError
+from upgan.render import csv_tables
 
 
 @pytest.fixture(scope="module")
@@ -164,19 +165,19 @@ def test_links_reopen_what_they_name(predictor):
 
 def test_csv_is_readable_and_starts_no_formula():
     explanation = samples.hostile()
-    text = exports.to_csv(exports.path_rows(explanation, {}), ["user", "path", "factors", "weight"])
+    text = csv_tables.to_csv(csv_tables.path_rows(explanation, {}), ["user", "path", "factors", "weight"])
     rows = list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"))))
     assert len(rows) == len(explanation.paths)
     assert "<script>alert(1)</script>" in rows[0]["path"]
-    table = exports.to_csv([{"user": "=1+1"}, {"user": "@x"}, {"user": "u,1\n2"}], ["user"])
+    table = csv_tables.to_csv([{"user": "=1+1"}, {"user": "@x"}, {"user": "u,1\n2"}], ["user"])
     assert table.splitlines()[1:] == ["'=1+1", "'@x", '"u,1 2"']
 
 
 def test_user_rows_hold_every_user():
-    rows = exports.user_rows(samples.bargain())
+    rows = csv_tables.user_rows(samples.bargain())
     assert len(rows) == 23
     assert rows[0] == {"user": "77OC0", "of": "target", "weight": 0.31, "contribution": 0.52, "paths": 1}
-    assert len(exports.evidence_rows(samples.bargain(), {})) == 4
+    assert len(csv_tables.evidence_rows(samples.bargain(), {})) == 4
 
 
 @pytest.mark.parametrize("label", samples.HOSTILE)
@@ -188,7 +189,7 @@ def test_plain_leaves_no_markdown(label):
 
 def test_services_need_neither_streamlit_nor_torch():
     code = (
-        "import sys, ui.services, ui.search, ui.runs, ui.exports, ui.charts;"
+        "import sys, ui.services, ui.search, ui.runs, ui.charts, upgan.render.csv_tables;"
         "bad = {'streamlit', 'torch', 'plotly', 'pyvis'} & set(sys.modules); print(bad); sys.exit(bool(bad))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

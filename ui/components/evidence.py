@@ -8,16 +8,18 @@ from collections.abc import Mapping
 import pandas as pd
 import streamlit as st
 
-from ui import exports
 from ui.charts import CONFIG, users_chart, users_chart_words
 from upgan.explanation import Explanation
+from upgan.render.csv_tables import evidence_rows, path_rows, paths_csv, user_rows, users_csv
 from upgan.render.figure import figure
 from upgan.render.page import page
+from upgan.render.pseudonyms import pseudonymised
 from upgan.render.svg import svg
 from upgan.render.words import user_noun
 
 _ORDER = "upgan_widget_order"
 _WHOSE = "upgan_widget_whose"
+_REAL_IDS = "upgan_widget_real_ids"
 _MOST_ROWS = 500
 
 
@@ -58,7 +60,7 @@ def users(explanation: Explanation) -> None:
         alt=users_chart_words(explanation, shares),
     )
     st.dataframe(
-        pd.DataFrame([row for row in exports.user_rows(explanation) if row["of"] == whose][:_MOST_ROWS]),
+        pd.DataFrame([row for row in user_rows(explanation) if row["of"] == whose][:_MOST_ROWS]),
         hide_index=True,
         height=min(35 * len(shares) + 38, 320),
         column_config={
@@ -83,7 +85,7 @@ def paths(explanation: Explanation, labels: Mapping[str, str]) -> None:
         st.caption(f"No path from a {noun} to the target.")
         return
     _chains(
-        exports.path_rows(explanation, labels),
+        path_rows(explanation, labels),
         "attention α along the path",
         "Each α is the share of what a node takes from this neighbour; their product is the path's weight.",
         f"Paths from each {noun} to the target",
@@ -97,7 +99,7 @@ def evidence(explanation: Explanation, labels: Mapping[str, str]) -> None:
         st.caption(f"The answer reached none of the {user_noun(explanation.simulated_users)} shown.")
         return
     _chains(
-        exports.evidence_rows(explanation, labels),
+        evidence_rows(explanation, labels),
         "coefficients along the path",
         "Each coefficient is one part of all that a node collects: 1 / number of its parts.",
         f"How the answer reached each {noun}",
@@ -106,22 +108,21 @@ def evidence(explanation: Explanation, labels: Mapping[str, str]) -> None:
 
 def downloads(explanation: Explanation, labels: Mapping[str, str]) -> None:
     """The case study as files; each is made only when it is asked for."""
-    users_csv = ["user", "of", "weight", "contribution", "paths"]
-    paths_csv = ["kind", "user", "path", "factors", "weight"]
-
-    def path_table() -> str:
-        rows = [{"kind": "path", **row} for row in exports.path_rows(explanation, labels)]
-        rows += [{"kind": "evidence", **row} for row in exports.evidence_rows(explanation, labels)]
-        return exports.to_csv(rows, paths_csv)
+    real = st.toggle(
+        "Real user ids in the files",
+        key=_REAL_IDS,
+        help="Off: the files name users U1, U2, … in the order of this explanation, so that nobody is recognised.",
+    )
+    shown = explanation if real else pseudonymised(explanation)
 
     def document() -> str:
-        return json.dumps(explanation.to_dict(), ensure_ascii=False, indent=2)
+        return json.dumps(shown.to_dict(), ensure_ascii=False, indent=2)
 
     files = (
-        ("Page", "upgan-case.html", "text/html", lambda: page(explanation, relation_labels=labels)),
-        ("Figure", "upgan-case.svg", "image/svg+xml", lambda: svg(figure(explanation, relation_labels=labels))),
-        ("Users", "upgan-users.csv", "text/csv", lambda: exports.to_csv(exports.user_rows(explanation), users_csv)),
-        ("Paths", "upgan-paths.csv", "text/csv", path_table),
+        ("Page", "upgan-case.html", "text/html", lambda: page(shown, relation_labels=labels)),
+        ("Figure", "upgan-case.svg", "image/svg+xml", lambda: svg(figure(shown, relation_labels=labels))),
+        ("Users", "upgan-users.csv", "text/csv", lambda: users_csv(shown)),
+        ("Paths", "upgan-paths.csv", "text/csv", lambda: paths_csv(shown, labels)),
         ("Numbers", "upgan-case.json", "application/json", document),
     )
     with st.container(horizontal=True):

@@ -15,7 +15,7 @@ from types import FrameType
 import typer
 
 from upgan import __version__
-from upgan.cli import ask, compare, data, life, machine, runs, share
+from upgan.cli import ask, compare, complete, data, life, machine, runs, share
 from upgan.errors import UpganError
 
 app = typer.Typer(
@@ -32,6 +32,7 @@ life.register(app)
 share.register(app)
 compare.register(app)
 ask.register(app)
+complete.register(app)
 machine.register(app)
 
 

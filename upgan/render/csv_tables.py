@@ -1,4 +1,4 @@
-"""The tables of an explanation as rows and as CSV."""
+"""The tables of an explanation as rows and as CSV, for the command line and the app alike."""
 
 from __future__ import annotations
 
@@ -10,8 +10,23 @@ from upgan.explanation import EvidencePath, Explanation, UserPath
 from upgan.render.page import path_words
 from upgan.render.words import clean, coefficient
 
-# A spreadsheet would run a cell that starts with one of these as a formula.
-_FORMULA = ("=", "+", "-", "@", "\t")
+USER_COLUMNS = ("user", "of", "weight", "contribution", "paths")
+PATH_COLUMNS = ("kind", "user", "path", "factors", "weight")
+
+# A spreadsheet would run a cell that starts with one of these as a formula; some drop blanks in front of it first.
+_FORMULA = ("=", "+", "-", "@", "\t", "＝", "＋", "－", "＠")
+
+
+def users_csv(explanation: Explanation) -> str:
+    """Every reached user with weight and part of the score."""
+    return to_csv(user_rows(explanation), USER_COLUMNS)
+
+
+def paths_csv(explanation: Explanation, labels: Mapping[str, str]) -> str:
+    """Paths from the users, then evidence: ways by which the other end of the question reached them."""
+    rows = [{"kind": "path", **row} for row in path_rows(explanation, labels)]
+    rows += [{"kind": "evidence", **row} for row in evidence_rows(explanation, labels)]
+    return to_csv(rows, PATH_COLUMNS)
 
 
 def user_rows(explanation: Explanation) -> list[dict[str, object]]:

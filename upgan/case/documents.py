@@ -1,0 +1,116 @@
+"""Case files on disk: written whole and the same every time, read as strictly as anything from elsewhere."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NoReturn
+
+import upgan
+from upgan.case.schema import FORMAT, VERSION, CaseDataset, CaseFile, CaseRun, from_document, to_document
+from upgan.errors import CaseError
+from upgan.explanation import Explanation
+from upgan.files import write_text
+from upgan.predictor import Predictor
+from upgan.render.figure import figure
+from upgan.render.pseudonyms import pseudonymised
+from upgan.render.words import caption, question
+
+#: A case with every user of a large catalogue stays below this.
+LARGEST_FILE = 256 * 1024 * 1024
+
+
+def make_case(
+    explanation: Explanation, predictor: Predictor, *, real_ids: bool = False, written: str | None = None
+) -> CaseFile:
+    """The case file of an explanation that ``predictor`` gave; users under pseudonyms unless ``real_ids``.
+
+    ``written``: the day, today where none is given (SOURCE_DATE_EPOCH names another, as reproducible builds do).
+    """
+    shown = explanation if real_ids else pseudonymised(explanation)
+    data, config = predictor.dataset, predictor.config
+    labels = dict(zip(data.relations, data.relation_labels, strict=True))
+    return CaseFile(
+        format=FORMAT,
+        version=VERSION,
+        written=written or _today(),
+        upgan_version=upgan.__version__,
+        run=CaseRun(predictor.run_path.resolve().name, config.model_name, config.preset, predictor.fingerprint),
+        dataset=CaseDataset(data.name, data.fingerprint, data.simulated_users),
+        pseudonyms=not real_ids,
+        question=question(shown),
+        caption=caption(shown),
+        relation_labels=labels,
+        explanation=shown,
+        figure=figure(shown, relation_labels=labels),
+    )
+
+
+def case_json(case: CaseFile) -> str:
+    """The document's text: the same case is the same bytes."""
+    return json.dumps(to_document(case), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def write_case(path: Path, case: CaseFile) -> None:
+    """Write the case to a file, whole or not at all."""
+    write_text(path, case_json(case))
+
+
+def read_case(path: Path) -> CaseFile:
+    """Read a case file. Raises CaseError, naming file and place, for whatever is not one of this version."""
+    if not path.is_file():
+        raise CaseError(f"{path}: no such file; `upgan explain RUN ... --case {path.name}` writes one")
+    if (size := path.stat().st_size) > LARGEST_FILE:
+        raise CaseError(f"{path}: {size / 1e6:,.0f} MB; a case file has at most {LARGEST_FILE / 1e6:,.0f} MB")
+    try:
+        return from_document(_parsed(path.read_bytes()))
+    except CaseError as error:
+        raise CaseError(f"{path}: {error}") from None
+
+
+def _parsed(content: bytes) -> Any:
+    try:
+        return json.loads(content.decode("utf-8-sig"), parse_constant=_refuse_constant, object_pairs_hook=_object)
+    except UnicodeDecodeError as error:
+        raise CaseError(f"byte {error.start}: not UTF-8, so not a case file") from None
+    except json.JSONDecodeError as error:
+        raise CaseError(f"line {error.lineno}, column {error.colno}: not JSON ({error.msg})") from None
+    except RecursionError:
+        raise CaseError("nested too deep to be a case file") from None
+    except ValueError as error:  # a number of thousands of digits
+        raise CaseError(f"not a number that a model gives ({error})") from None
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise CaseError(f"{name} is not a number that a model gives (and not JSON)")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> Mapping[str, Any]:
+    """A JSON object; a key given twice would hide one of its values from the check."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
+        raise CaseError(f"the key {twice[:60]!r} is given twice")
+    return found
+
+
+def _today() -> str:
+    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
+    moment = datetime.fromtimestamp(int(epoch), UTC) if epoch.isdecimal() else datetime.now(UTC)
+    return moment.strftime("%Y-%m-%d")
+
+
+def with_figure(case: CaseFile) -> CaseFile:
+    """The case with words and figure drawn anew from its own numbers."""
+    explanation = case.explanation
+    return replace(
+        case,
+        question=question(explanation),
+        caption=caption(explanation),
+        figure=figure(explanation, relation_labels=case.relation_labels),
+    )

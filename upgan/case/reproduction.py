@@ -1,0 +1,298 @@
+"""Compute a case again with a run, and say whether the numbers are the same or by how much they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+import upgan
+from upgan.case.documents import with_figure
+from upgan.case.schema import CaseFile
+from upgan.explanation import EvidencePath, Explanation, Node, UserPath, UserShare
+from upgan.predictor import Predictor
+from upgan.render.pseudonyms import pseudonymised
+from upgan.render.words import clean, shorten
+
+#: Everything compared but the ranks is computed in float64: machines differ by far less, an edit by far more.
+TOLERANCE = 1e-8
+
+Verdict = Literal["reproduced", "differs", "other run", "other dataset", "unknown"]
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One group of numbers, the file's against the run's."""
+
+    name: str
+    #: How many numbers (or names) were compared.
+    compared: int
+    #: The largest absolute difference.
+    largest: float
+    #: What has no counterpart on the other side, in words; empty where everything has.
+    unmatched: str = ""
+
+    def within(self, tolerance: float) -> bool:
+        """Whether the group is the same up to rounding."""
+        return self.largest <= tolerance and not self.unmatched
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """The outcome of computing a case again."""
+
+    verdict: Verdict
+    message: str
+    differences: tuple[Difference, ...]
+    tolerance: float = TOLERANCE
+
+    @property
+    def same_numbers(self) -> bool:
+        """Whether every group was compared and agrees."""
+        return bool(self.differences) and all(group.within(self.tolerance) for group in self.differences)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON document of ``upgan case open --json``."""
+        return {
+            "verdict": self.verdict,
+            "reproduced": self.verdict == "reproduced",
+            "same_numbers": self.same_numbers,
+            "message": self.message,
+            "tolerance": self.tolerance,
+            "differences": {
+                group.name: {
+                    "compared": group.compared,
+                    "largest": group.largest,
+                    "unmatched": group.unmatched,
+                    "same": group.within(self.tolerance),
+                }
+                for group in self.differences
+            },
+        }
+
+
+def reproduce(case: CaseFile, predictor: Predictor, *, tolerance: float = TOLERANCE) -> Reproduction:
+    """Explain the case's answer again with ``predictor`` and compare every group of numbers."""
+    if missing := _unknown(case, predictor):
+        return Reproduction("unknown", missing, (), tolerance)
+    query = case.explanation.query
+    again = predictor.explain(
+        head=query.head,
+        relation=query.relation,
+        tail=query.tail,
+        answer=case.explanation.answer.id,
+        top_users=case.explanation.top_users,
+    )
+    differences = compare(case, pseudonymised(again) if case.pseudonyms else again)
+    return _judged(case, predictor, differences, tolerance)
+
+
+def _unknown(case: CaseFile, predictor: Predictor) -> str:
+    """What of the case's question this run does not know, in words; empty where it knows all of it."""
+    dataset, query = predictor.dataset, case.explanation.query
+    asked = {"the entity asked about": query.head or query.tail, "the answer": case.explanation.answer.id}
+    for what, name in asked.items():
+        if name not in dataset.entity_index:
+            return f"cannot be computed again: {what}, {_name(name)}, is not in dataset {_name(dataset.name)} of this run"
+    if query.relation not in dataset.relation_index:
+        return (
+            f"cannot be computed again: the relation {_name(query.relation)} is not in dataset {_name(dataset.name)} of "
+            "this run"
+        )
+    return ""
+
+
+def _judged(
+    case: CaseFile, predictor: Predictor, differences: tuple[Difference, ...], tolerance: float
+) -> Reproduction:
+    off = [group for group in differences if not group.within(tolerance)]
+    count = sum(group.compared for group in differences)
+    told = "; ".join(f"{group.name} {_by(group)}" for group in off)
+    told = f"they differ: {told}" if off else f"all {count:,} values agree within {tolerance:g}"
+    if case.dataset.fingerprint != predictor.dataset.fingerprint:
+        here, there = predictor.dataset, case.dataset
+        return Reproduction(
+            "other dataset",
+            f"another dataset (the file: {_name(there.name)}, {_print(there.fingerprint)}; this run: "
+            f"{_name(here.name)}, {_print(here.fingerprint)}), compared all the same: {told}",
+            differences,
+            tolerance,
+        )
+    if case.run.fingerprint != predictor.fingerprint:
+        return Reproduction(
+            "other run",
+            f"another run of the same dataset (the file: {_name(case.run.name)}, {_print(case.run.fingerprint)}; this "
+            f"one: {_print(predictor.fingerprint)}), compared all the same: {told}",
+            differences,
+            tolerance,
+        )
+    if not off:
+        return Reproduction("reproduced", f"reproduced: the same run, and {told}", differences, tolerance)
+    return Reproduction(
+        "differs",
+        f"not reproduced: the same run, but {told}. Another machine changes scores by rounding only and may swap equal "
+        "ranks; anything more means that the file is not what the run said.",
+        differences,
+        tolerance,
+    )
+
+
+def _by(group: Difference) -> str:
+    parts = [f"by up to {group.largest:.3g}"] if group.largest > 0 else []
+    return ", ".join([*parts, *([group.unmatched] if group.unmatched else [])])
+
+
+def _name(text: str | None) -> str:
+    return f"“{shorten(clean(text or ''), 60)}”"
+
+
+def _print(fingerprint: str) -> str:
+    return shorten(clean(fingerprint), 13)
+
+
+# The groups ----------------------------------------------------------------------------------------------------------
+
+
+def compare(case: CaseFile, again: Explanation) -> tuple[Difference, ...]:
+    """Every group of the case against a fresh explanation, its users named as the case names them."""
+    told = case.explanation
+    by_order = case.pseudonyms
+    return (
+        _numbers("score", [told.score, told.score_without_users], [again.score, again.score_without_users]),
+        _numbers("ranks", _ranks(told), _ranks(again)),
+        *_shares("", told.users, again.users, by_order),
+        *_shares("answer's ", told.answer_users, again.answer_users, by_order),
+        _numbers("sums", [told.residual, told.effective_users], [again.residual, again.effective_users]),
+        _chains("paths", (*told.paths, *told.answer_paths), (*again.paths, *again.answer_paths), by_order),
+        _chains(
+            "evidence", (*told.evidence, *told.answer_evidence), (*again.evidence, *again.answer_evidence), by_order
+        ),
+        _sets("known facts", _facts(told, by_order), _facts(again, by_order)),
+        _sets("names", _names(told), _names(again)),
+        *_drawn(case),
+    )
+
+
+def _ranks(explanation: Explanation) -> list[float]:
+    return [
+        explanation.rank,
+        explanation.filtered_rank,
+        explanation.rank_without_users,
+        explanation.filtered_rank_without_users,
+    ]
+
+
+def _numbers(name: str, told: Sequence[float], again: Sequence[float]) -> Difference:
+    return Difference(name, len(told), float(np.abs(np.subtract(told, again)).max(initial=0.0)))
+
+
+def _shares(
+    whose: str, told: Sequence[UserShare], again: Sequence[UserShare], by_order: bool
+) -> tuple[Difference, Difference]:
+    """Weights and contributions of one side's users, matched by id, or by their order under pseudonyms."""
+    ours, theirs = (_table(told), _table(again))
+    unmatched = ""
+    if by_order:
+        ours, theirs = _in_order(ours), _in_order(theirs)
+        if len(ours) != len(theirs):
+            unmatched = f"{len(ours):,} users in the file, {len(theirs):,} in the run"
+        shared = min(len(ours), len(theirs))
+        ours, theirs = ours[:shared], theirs[:shared]
+    else:
+        places, others = ({share.id: i for i, share in enumerate(side)} for side in (told, again))
+        common = [name for name in places if name in others]
+        unmatched = _alone(len(told) - len(common), len(again) - len(common), "users")
+        ours = ours[[places[name] for name in common]]
+        theirs = theirs[[others[name] for name in common]]
+    gap = np.abs(ours - theirs).max(axis=0, initial=0.0)
+    return (
+        Difference(f"{whose}weights", len(ours), float(gap[0]), unmatched),
+        Difference(f"{whose}contributions", len(ours), float(gap[1]), unmatched),
+    )
+
+
+def _table(shares: Sequence[UserShare]) -> FloatArray:
+    """(N, 2) weight and contribution."""
+    return np.array([(share.weight, share.contribution) for share in shares], dtype=np.float64).reshape(-1, 2)
+
+
+def _in_order(table: FloatArray) -> FloatArray:
+    """Heaviest first; users whose weights are equal up to rounding by their contributions.
+
+    Rounding on another machine may turn round users who are equally heavy; that is no difference.
+    """
+    table = table[np.argsort(-table[:, 0], kind="stable")]
+    step = np.cumsum(np.diff(table[:, 0], prepend=table[:1, 0]) < -TOLERANCE)
+    order: FloatArray = table[np.lexsort((table[:, 1], step))]
+    return order
+
+
+def _chains(
+    name: str, told: Sequence[UserPath | EvidencePath], again: Sequence[UserPath | EvidencePath], by_order: bool
+) -> Difference:
+    """Paths matched by what they pass; under pseudonyms a user is any user."""
+    ours, theirs = _keyed(told, by_order), _keyed(again, by_order)
+    largest, compared, missing, extra = 0.0, 0, 0, 0
+    for key in ours.keys() | theirs.keys():
+        mine, yours = ours.get(key, []), theirs.get(key, [])
+        shared = min(len(mine), len(yours))
+        gaps = np.abs(np.subtract(mine[:shared], yours[:shared]))
+        largest = max(largest, float(gaps.max(initial=0.0)))
+        compared += gaps.size
+        missing += len(mine) - shared
+        extra += len(yours) - shared
+    return Difference(name, compared, largest, _alone(missing, extra, "paths"))
+
+
+def _keyed(chains: Sequence[UserPath | EvidencePath], by_order: bool) -> dict[Any, list[list[float]]]:
+    """What a path passes -> the numbers of the paths that pass it, the heaviest first."""
+    found: dict[Any, list[list[float]]] = {}
+    for chain in chains:
+        numbers = [*chain.alphas, chain.weight] if isinstance(chain, UserPath) else list(chain.coefficients)
+        key = (tuple(_who(node, by_order) for node in chain.nodes), chain.relations)
+        found.setdefault(key, []).append(numbers)
+    return {key: sorted(rows, reverse=True) for key, rows in found.items()}
+
+
+def _who(node: Node, by_order: bool) -> tuple[str, str]:
+    return (node.role, "" if by_order and node.role == "user" else node.id)
+
+
+def _facts(explanation: Explanation, by_order: bool) -> Iterable[Any]:
+    return ((_who(edge.source, by_order), edge.relation, _who(edge.target, by_order)) for edge in explanation.context)
+
+
+def _names(explanation: Explanation) -> Iterable[Any]:
+    """Labels, kinds and layers of the entities named, and how the question reads."""
+    chains = (*explanation.paths, *explanation.evidence, *explanation.answer_paths, *explanation.answer_evidence)
+    nodes = {node for chain in chains for node in chain.nodes if node.role != "user"}
+    yield from nodes | {explanation.target, explanation.answer}
+    yield explanation.relation_label, explanation.inverse, explanation.known, explanation.simulated_users
+
+
+def _sets(name: str, told: Iterable[Any], again: Iterable[Any]) -> Difference:
+    ours, theirs = set(told), set(again)
+    return Difference(name, len(ours), 0.0, _alone(len(ours - theirs), len(theirs - ours), "entries"))
+
+
+def _alone(missing: int, extra: int, what: str) -> str:
+    parts = [f"{missing:,} {what} only in the file"] * bool(missing) + [f"{extra:,} {what} only in the run"] * bool(extra)
+    return ", ".join(parts)
+
+
+def _drawn(case: CaseFile) -> Iterable[Difference]:
+    """Words and figure against the file's own numbers; another version may word and draw them differently."""
+    if case.upgan_version != upgan.__version__:
+        return
+    drawn = with_figure(case)
+    parts: tuple[tuple[str, Callable[[CaseFile], Any]], ...] = (
+        ("words", lambda one: (one.question, one.caption)),
+        ("figure", lambda one: one.figure),
+    )
+    for name, part in parts:
+        same = part(case) == part(drawn)
+        yield Difference(name, 1, 0.0, "" if same else "not what the file's own numbers give")

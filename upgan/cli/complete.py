@@ -1,0 +1,58 @@
+"""`upgan complete`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from upgan.cli.output import note
+from upgan.errors import ConfigError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMATS = (".csv", ".json", ".parquet")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the main application."""
+    app.command()(complete)
+
+
+def complete(
+    run: Annotated[Path, typer.Argument(help="A run folder.", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", help="File to write: .csv, .json or .parquet.")],
+    relation: Annotated[str | None, typer.Option("--relation", help="Only this relation (id or label).")] = None,
+    top: Annotated[int, typer.Option("--top", min=1, help="How many triples.")] = 100,
+    anywhere: Annotated[
+        bool, typer.Option("--anywhere", help="Also entities of a kind never seen at that end of the relation.")
+    ] = False,
+) -> None:
+    """The most plausible triples that the graph does not hold, best first, with the share of each in its query."""
+    if out.suffix.lower() not in FORMATS:
+        raise ConfigError(f"--out {out}: the file's name must end in {', '.join(FORMATS)}")
+    from upgan.cli.progress import CountProgress
+    from upgan.completion import complete as complete_graph
+    from upgan.predictor import load
+
+    predictor = load(run)
+    table = complete_graph(predictor, relation, top, anywhere=anywhere, progress=CountProgress("scoring queries"))
+    _write(table, out)
+    note(f"wrote {len(table)} triples to {out}")
+
+
+def _write(table: pd.DataFrame, out: Path) -> None:
+    """In the format that the name asks for; in CSV, text that a spreadsheet would run is marked as text."""
+    from upgan.files import write_atomic, write_text
+    from upgan.render.csv_tables import to_csv
+
+    kind = out.suffix.lower()
+    if kind == ".parquet":
+        write_atomic(out, lambda path: table.to_parquet(path, index=False))
+    elif kind == ".json":
+        write_text(out, table.to_json(orient="records", indent=2, force_ascii=False, double_precision=15) + "\n")
+    else:
+        rows = [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
+        write_text(out, to_csv(rows, list(table.columns)))
