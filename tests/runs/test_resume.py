@@ -65,7 +65,9 @@ VARIANTS: dict[str, tuple[list[str], list[victims.Place]]] = {
 }
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize(
+    "variant", ["paper", *(pytest.param(name, marks=pytest.mark.slow) for name in ("complex", "start"))]
+)
 def test_other_models_and_forms_go_on_exactly_too(toy_run, tmp_path, variant):
     options, places = VARIANTS[variant]
     log, dataset = tmp_path / "log", toy_run[0]
