@@ -10,7 +10,8 @@ import pytest
 
 from upgan.data.dataset import build_dataset
 from upgan.data.describe import describe
-from upgan.data.lookup import readable_labels, readable_relations, resolve_entity, resolve_relation
+from upgan.data.lookup import resolve_entity, resolve_relation
+from upgan.data.readable import readable_labels, readable_relations
 from upgan.errors import QueryError
 
 

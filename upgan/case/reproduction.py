@@ -97,7 +97,9 @@ def _unknown(case: CaseFile, predictor: Predictor) -> str:
     asked = {"the entity asked about": query.head or query.tail, "the answer": case.explanation.answer.id}
     for what, name in asked.items():
         if name not in dataset.entity_index:
-            return f"cannot be computed again: {what}, {_name(name)}, is not in dataset {_name(dataset.name)} of this run"
+            return (
+                f"cannot be computed again: {what}, {_name(name)}, is not in dataset {_name(dataset.name)} of this run"
+            )
     if query.relation not in dataset.relation_index:
         return (
             f"cannot be computed again: the relation {_name(query.relation)} is not in dataset {_name(dataset.name)} of "
@@ -280,7 +282,9 @@ def _sets(name: str, told: Iterable[Any], again: Iterable[Any]) -> Difference:
 
 
 def _alone(missing: int, extra: int, what: str) -> str:
-    parts = [f"{missing:,} {what} only in the file"] * bool(missing) + [f"{extra:,} {what} only in the run"] * bool(extra)
+    parts = [f"{missing:,} {what} only in the file"] * bool(missing) + [f"{extra:,} {what} only in the run"] * bool(
+        extra
+    )
     return ", ".join(parts)
 
 

@@ -29,8 +29,14 @@ def demo(out: Out, seed: Seed = 0) -> None:
 def prepare(
     source: Annotated[list[Path], typer.Argument(help="Folders or files of raw data.", show_default=False)],
     out: Out,
-    format: Annotated[str, typer.Option("--format", help="auto, tsv or recbole.")] = "auto",
+    format: Annotated[
+        str, typer.Option("--format", help="auto (by file names), tsv, recbole, release, kgat, hetrec or ntriples.")
+    ] = "auto",
     min_interactions: Annotated[int, typer.Option(help="k-core: users and items with fewer are dropped.")] = 5,
+    min_rating: Annotated[
+        float | None,
+        typer.Option(help="Interactions rated lower are dropped. [default: every rating counts]", show_default=False),
+    ] = None,
     min_triples: Annotated[int, typer.Option(help="Entities in fewer triples are dropped.")] = 3,
     max_hops: Annotated[int, typer.Option(help="Entities farther than this from every item are dropped.")] = 4,
     keep_reverse: Annotated[
@@ -40,13 +46,22 @@ def prepare(
         str, typer.Option(help="together: (h, r, t) and (t, r, h) share a split; random: drawn one by one.")
     ] = "together",
     labels: Annotated[list[Path] | None, typer.Option("--labels", help="TSV of id and label; may repeat.")] = None,
+    encoding: Annotated[
+        str | None,
+        typer.Option(help="Encoding of the raw files, such as latin-1. [default: utf-8]", show_default=False),
+    ] = None,
+    skip_bad_lines: Annotated[
+        bool, typer.Option("--skip-bad-lines", help="Leave out and count lines that do not fit their format.")
+    ] = False,
     split: Annotated[str, typer.Option(help="Shares of train, valid and test.")] = "0.8,0.1,0.1",
     seed: Seed = 0,
 ) -> None:
     """Raw files to a prepared dataset: link, filter, split, and report what was dropped and why."""
+    from upgan.cli.progress import reading_progress
     from upgan.data.formats import read_sources
     from upgan.data.prepare import PrepareSettings
     from upgan.data.prepare import prepare as prepare_source
+    from upgan.data.text_stream import ReadOptions
 
     settings = PrepareSettings(
         min_interactions=min_interactions,
@@ -56,10 +71,45 @@ def prepare(
         symmetric=symmetric,  # type: ignore[arg-type]  # checked by the settings themselves
         split=_shares(split),
         seed=seed,
+        min_rating=min_rating,
     )
-    raw = read_sources(source, format=format, labels=labels or [])
+    options = ReadOptions(encoding, skip_bad_lines, reading_progress())
+    note("reading " + ", ".join(map(str, source)))
+    raw = read_sources(source, format=format, labels=labels or [], options=options)
     dataset = prepare_source(raw, out, settings, progress=note)
     note(f"wrote {dataset} to {out}; manifest.json there says what was dropped and why")
+
+
+@app.command()
+def check(
+    source: Annotated[
+        list[Path], typer.Argument(help="Folders or files of raw data, or one prepared dataset.", show_default=False)
+    ],
+    format: Annotated[str, typer.Option("--format", help="As for prepare.")] = "auto",
+    labels: Annotated[
+        list[Path] | None, typer.Option("--labels", help="TSV of entity id and name; items' titles are set against it.")
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="Encoding of the raw files. [default: utf-8]", show_default=False)
+    ] = None,
+    min_rating: Annotated[
+        float | None,
+        typer.Option(help="Leave lower ratings out. [default: every rating counts]", show_default=False),
+    ] = None,
+    min_interactions: Annotated[int, typer.Option(min=1, help="The k of the k-core.")] = 5,
+    examples: Annotated[int, typer.Option(min=0, help="Most examples shown for a finding.")] = 5,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the shuffled links.")] = 0,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 where an error was found.")] = False,
+    json: JsonFlag = False,
+) -> None:
+    """Report what is wrong or suspicious, and whether items and entities fit together; writes nothing.
+
+    Exits with 0 whatever was found, unless --strict.
+    """
+    from upgan.cli.check import run_check
+
+    limits = {"min_interactions": min_interactions, "examples": examples, "seed": seed}
+    run_check(source, format, labels or [], encoding, min_rating, limits, strict=strict, json=json)
 
 
 @app.command()

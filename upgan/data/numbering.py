@@ -11,7 +11,7 @@ import pandas as pd
 from upgan.data.raw import RawSource
 from upgan.data.split import OPEN
 from upgan.data.tables import SPLITS
-from upgan.errors import DataError
+from upgan.errors import DataError, shown
 
 
 @dataclass
@@ -73,7 +73,7 @@ def number_source(source: RawSource) -> Catalogue:
         notes.append(("interactions", int(missing.sum()), "item without a link to an entity"))
         if len(found) and missing.all():
             example = interactions["item"].iloc[0]
-            raise DataError(f"none of the {len(found)} interactions is of a linked item (first item: {example!r})")
+            raise DataError(f"none of the {len(found)} interactions is of a linked item (first item: {shown(example)})")
         interactions = found.loc[~missing, ["user", "entity"]].rename(columns={"entity": "item"})
     codes, entities = pd.factorize(
         pd.concat([triples["head"], triples["tail"], interactions["item"], linked], ignore_index=True), sort=True
@@ -87,7 +87,7 @@ def number_source(source: RawSource) -> Catalogue:
         users=users.to_numpy(dtype=object),
         triples=np.stack([heads, relation_codes, tails], axis=1).astype(np.int64),
         preset=_preset_codes(triples),
-        interactions=np.unique(np.stack([user_codes, items], axis=1).astype(np.int64), axis=0),
+        interactions=_unique_pairs(user_codes, items, len(entities)),
         linked=np.unique(linked_codes),
     )
     for note in notes:
@@ -97,6 +97,12 @@ def number_source(source: RawSource) -> Catalogue:
     return work
 
 
+def _unique_pairs(users: np.ndarray, items: np.ndarray, num_entities: int) -> np.ndarray:
+    """The pairs int64 (M, 2), each once and sorted; as one number each, ten million of them take a second."""
+    keys = np.unique(users.astype(np.int64) * max(num_entities, 1) + items)
+    return np.stack(np.divmod(keys, max(num_entities, 1)), axis=1)
+
+
 def _preset_codes(triples: pd.DataFrame) -> np.ndarray:
     """Split codes int64 (N,) of the source's split column; OPEN where it has none."""
     if "split" not in triples:
@@ -104,7 +110,7 @@ def _preset_codes(triples: pd.DataFrame) -> np.ndarray:
     codes = triples["split"].map({"": OPEN, **{split: code for code, split in enumerate(SPLITS)}})
     if codes.isna().any():
         value = triples.loc[codes.isna(), "split"].iloc[0]
-        raise DataError(f"the source has a triple of split {value!r}; allowed: {', '.join(SPLITS)} or empty")
+        raise DataError(f"the source has a triple of split {shown(value)}; allowed: {', '.join(SPLITS)} or empty")
     return codes.to_numpy(dtype=np.int64)
 
 

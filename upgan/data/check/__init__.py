@@ -1,0 +1,176 @@
+"""What is wrong or suspicious in raw data or in a prepared dataset, before it costs a training.
+
+    check_source(paths) -> CheckReport      raw files of any format that can be read
+    check_dataset(dataset) -> CheckReport   a prepared dataset
+
+Nothing is written and nothing repaired. Every check is a function of a ``Catalogue`` (or, for lines, of the files)
+that returns ``Finding``s; docs/check.md says what each means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from upgan.data import formats
+from upgan.data.check import items, scan, text, triples
+from upgan.data.check.alignment import NOT_CHECKED, check_alignment
+from upgan.data.check.catalogue import Catalogue, of_dataset, of_source
+from upgan.data.check.report import CheckReport, Finding, Severity, ordered
+from upgan.data.check.scan import Progress
+from upgan.data.dataset import KGDataset
+from upgan.data.detect import detect_format
+from upgan.data.ratings import rated_at_least
+from upgan.data.read_tsv import LABELS, read_role
+from upgan.data.text_stream import STRICT, ReadOptions
+from upgan.data.text_tables import read_table
+from upgan.errors import ConfigError, DataError
+
+__all__ = ["CheckReport", "Finding", "Progress", "Severity", "check_dataset", "check_source"]
+
+
+def check_source(
+    paths: Sequence[Path | str],
+    format: str = "auto",
+    labels: Sequence[Path | str] = (),
+    *,
+    options: ReadOptions = STRICT,
+    min_rating: float | None = None,
+    min_interactions: int = 5,
+    examples: int = 5,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> CheckReport:
+    """Check raw files, in the formats that ``upgan.data.formats`` reads.
+
+    ``options``, ``min_rating``: how files are read, and which ratings count, as in preparation.
+
+    ``labels``: tables of id and name of entities; titles of items that the source has are set against them.
+    ``min_interactions``: the k of the k-core. ``examples``: most examples a finding shows. ``seed``: of the shuffles of
+    the alignment check. ``progress`` is called with (what, done, total). Raises ConfigError for an unknown format or a
+    limit out of bounds, DataError for a source that is missing, or that cannot be read for another reason than single
+    bad lines.
+    """
+    _check_limits(min_interactions, examples)
+    say = progress or _silent
+    sources = [Path(path) for path in paths]
+    missing = [path for path in sources if not path.exists()]
+    if missing:
+        raise DataError(f"{missing[0]}: no such file or folder")
+    chosen = detect_format(sources) if format == "auto" else format
+    if chosen not in formats.READERS:
+        raise ConfigError(f"unknown format {format!r}; allowed: auto, {', '.join(formats.READERS)}")
+    scans = scan.scan(sources, chosen, options, say)
+    found = scan.findings_of(scans, examples)
+    options = replace(options, progress=lambda name, done, total: say(f"reading {name}", done, total))
+    names = _names(labels, options)
+    try:
+        with scan.mended(sources, scans, options) as readable:
+            source = formats.read_sources(readable, format=chosen, options=options)
+    except DataError as error:
+        # Without bad lines the reader's message is all there is to say, and it is the caller's mistake.
+        if not any(result.bad for result in scans):
+            raise
+        return _unreadable(sources, chosen, found, error)
+    catalogue = of_source(rated_at_least(source, min_rating)[0])
+    repeated = any(catalogue.repeated.values())
+    found += triples.repeated(catalogue, scan.repeats(scans, examples, options) if repeated else {})
+    return _report(catalogue, found, names, source.format, sources, min_interactions, examples, seed, say)
+
+
+def check_dataset(
+    dataset: KGDataset,
+    labels: Sequence[Path | str] = (),
+    *,
+    min_interactions: int = 5,
+    examples: int = 5,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> CheckReport:
+    """Check a prepared dataset; arguments and errors as of ``check_source``."""
+    _check_limits(min_interactions, examples)
+    paths = [] if dataset.path is None else [dataset.path]
+    catalogue = of_dataset(dataset)
+    names = _names(labels, STRICT)
+    return _report(catalogue, [], names, "prepared", paths, min_interactions, examples, seed, progress or _silent)
+
+
+def _report(
+    catalogue: Catalogue,
+    found: list[Finding],
+    names: pd.DataFrame,
+    format_name: str,
+    paths: Sequence[Path],
+    min_interactions: int,
+    examples: int,
+    seed: int,
+    say: Progress,
+) -> CheckReport:
+    """All checks that work on numbered rows."""
+    relations = triples.relations_of(catalogue)
+    labelled = pd.concat([catalogue.labels["id"], names["id"]])
+    findings = [
+        *found,
+        *triples.alike_relations(catalogue, relations, examples),
+        *triples.held_out(catalogue, relations, examples),
+        *triples.shapes(catalogue, examples),
+        *items.links(catalogue, examples),
+        *items.core(catalogue, min_interactions, examples),
+        *items.layers(catalogue, examples),
+        *items.hubs(catalogue, examples),
+        *text.spelling(catalogue, examples),
+        *items.missing_labels(catalogue, labelled, examples),
+    ]
+    aligned, alignment = check_alignment(catalogue, relations, names, seed, examples, say)
+    return CheckReport(
+        name=catalogue.name,
+        kind=catalogue.kind,
+        format=format_name,
+        paths=tuple(str(path) for path in paths),
+        findings=ordered([*aligned, *findings]),
+        alignment=alignment,
+        counts=catalogue.counts(),
+    )
+
+
+def _unreadable(paths: Sequence[Path], format_name: str, found: list[Finding], error: DataError) -> CheckReport:
+    """The report where not even the remaining lines make a source."""
+    finding = Finding(
+        "unreadable-source",
+        "error",
+        "the source cannot be read even without its bad lines",
+        1,
+        examples=(str(error),),
+        meaning="The checks of triples, items and alignment could not be made.",
+        advice="Repair the lines listed, then check again.",
+    )
+    return CheckReport(
+        name=paths[0].resolve().name,
+        kind="source",
+        format=format_name,
+        paths=tuple(str(path) for path in paths),
+        findings=ordered([*found, finding]),
+        alignment=NOT_CHECKED,
+        counts={},
+    )
+
+
+def _names(paths: Sequence[Path | str], options: ReadOptions) -> pd.DataFrame:
+    """id, label of all label tables; a later one counts."""
+    tables = [read_role(read_table(Path(path), options=options), LABELS) for path in paths]
+    empty = pd.DataFrame({"id": [], "label": []}, dtype=object)
+    names = pd.concat([empty, *tables], ignore_index=True).astype(str)
+    return names[names["label"] != ""].drop_duplicates("id", keep="last", ignore_index=True)
+
+
+def _check_limits(min_interactions: int, examples: int) -> None:
+    for name, value, low in (("min_interactions", min_interactions, 1), ("examples", examples, 0)):
+        if type(value) is not int or value < low:
+            raise ConfigError(f"{name} is {value!r}; allowed: a whole number from {low}")
+
+
+def _silent(what: str, done: int, total: int) -> None:
+    """No one is watching."""

@@ -1,0 +1,237 @@
+"""Checks of what joins users and graph: links, items, the k-core, and how far the graph reaches from the users."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from upgan.data.check.catalogue import Catalogue
+from upgan.data.check.report import Finding, counted
+from upgan.data.filters import bfs_hops, k_core
+from upgan.data.split import TRAIN
+
+#: Preparation keeps entities up to this many triples from an item (the default of --max-hops).
+MAX_HOPS = 4
+#: Unreachable from this share on is a warning.
+MANY_UNREACHABLE = 0.1
+#: An entity is a hub when its degree is an outlier of the logarithms and it holds this share of all triples.
+HUB_DEVIATIONS, HUB_SHARE = 4.0, 0.01
+
+
+def links(catalogue: Catalogue, limit: int) -> list[Finding]:
+    """Items without an entity, entities without an item or a triple, links that disagree."""
+    chosen = np.bincount(catalogue.interactions[:, 1], minlength=len(catalogue.items))
+    in_graph = catalogue.degrees > 0
+    entity = catalogue.entity_of_item
+    linked = entity >= 0
+    outside = linked & ~in_graph[entity]
+    unlinked = ~linked & (chosen > 0)
+    rows = len(catalogue.interactions)
+    findings = []
+    if catalogue.links is not None:
+        silent = linked & (chosen == 0)
+        findings += [
+            counted(
+                "items-without-entity",
+                "warning",
+                "items with users but without a link to an entity",
+                int(unlinked.sum()),
+                total=int((chosen > 0).sum()),
+                examples=tuple(catalogue.items[unlinked][:limit].tolist()),
+                meaning=_drops(chosen[unlinked].sum(), rows),
+                advice="Add their lines to the links file (item, entity), or give ids that are the entities'.",
+            ),
+            counted(
+                "entities-without-interactions",
+                "note",
+                "linked items that no user chose",
+                int(silent.sum()),
+                total=int(linked.sum()),
+                examples=tuple(
+                    f"{item} -> {name}"
+                    for item, name in zip(
+                        catalogue.items[silent][:limit], catalogue.entities[entity[silent][:limit]], strict=True
+                    )
+                ),
+                meaning="They stay in the graph as plain entities.",
+                advice="Nothing to do, unless the ids of the links and of the interactions are spelled differently.",
+            ),
+            *_disagreeing_links(catalogue, limit),
+        ]
+    shown = np.flatnonzero(outside)[:limit]
+    findings.append(
+        counted(
+            "items-outside-graph",
+            "warning",
+            "items whose entity stands in no triple",
+            int(outside.sum()),
+            total=int(linked.sum()),
+            examples=tuple(_item_words(catalogue, int(item)) for item in shown),
+            meaning=_drops(chosen[outside].sum(), rows),
+            advice="Check that links and triples spell ids alike, or take a larger graph.",
+        )
+    )
+    return findings
+
+
+def _disagreeing_links(catalogue: Catalogue, limit: int) -> list[Finding]:
+    """Several items on one entity, and items with several entities."""
+    assert catalogue.links is not None
+    table = catalogue.links.drop_duplicates()
+    per_item = table.groupby("item", sort=False)["entity"].agg(["size", " | ".join])
+    per_item = per_item[per_item["size"] > 1]
+    first = table.drop_duplicates("item")
+    first = first[first["entity"].duplicated(keep=False)]
+    per_entity = first.groupby("entity", sort=False)["item"].agg(["size", " | ".join])
+    return [
+        counted(
+            "items-with-several-entities",
+            "warning",
+            "items linked to more than one entity",
+            len(per_item),
+            examples=tuple(f"{item} -> {names}" for item, names in per_item["join"].head(limit).items()),
+            meaning="The first link in file order counts.",
+            advice="Remove the wrong lines from the links file.",
+        ),
+        counted(
+            "shared-entities",
+            "note",
+            "entities that several items are linked to",
+            len(per_entity),
+            examples=tuple(f"{entity} <- {names}" for entity, names in per_entity["join"].head(limit).items()),
+            meaning="Such items become one node, and their users are put together.",
+            advice="Right for editions of one work; otherwise correct the links file.",
+            details={"items": len(first)},
+        ),
+    ]
+
+
+def core(catalogue: Catalogue, minimum: int, limit: int) -> list[Finding]:
+    """Users and items with fewer than ``minimum`` interactions, and what the k-core leaves of everything."""
+    users, items = catalogue.interactions[:, 0], catalogue.interactions[:, 1]
+    if not len(users):
+        return []
+    keep = k_core(users, items, minimum)
+    left = f"the {minimum}-core keeps {_share(keep.sum(), len(keep))} of the interactions"
+    findings = []
+    for what, numbers, names in (("users", users, catalogue.users), ("items", items, catalogue.items)):
+        counts = np.bincount(numbers, minlength=len(names))
+        few = (counts > 0) & (counts < minimum)
+        shown = np.flatnonzero(few)[:limit]
+        kept = len(np.unique(numbers[keep]))
+        nothing = not keep.any()
+        findings.append(
+            counted(
+                f"{what}-below-core",
+                "error" if nothing else "note",
+                f"{what} with fewer than {minimum} interactions",
+                int(few.sum()),
+                total=int((counts > 0).sum()),
+                examples=tuple(f"{names[number]}: {counts[number]}" for number in shown),
+                meaning=f"Dropping them makes others rare; in the end {left} and {kept:,} {what}.",
+                advice="Choose --min-interactions by how much it may cost; 1 keeps all.",
+                details={"minimum": minimum, "kept": kept, "interactions_kept": int(keep.sum())},
+            )
+        )
+    return findings
+
+
+def layers(catalogue: Catalogue, limit: int) -> list[Finding]:
+    """How many hops every entity is from the users, and what no user reaches; a dataset's by training triples."""
+    facts = catalogue.facts
+    if catalogue.kind == "dataset":
+        facts = catalogue.triples[catalogue.split == TRAIN]
+    chosen = np.unique(catalogue.entity_of_item[np.unique(catalogue.interactions[:, 1])])
+    hops = bfs_hops(facts[:, 0], facts[:, 2], len(catalogue.entities), chosen[chosen >= 0])
+    in_graph = catalogue.degrees > 0
+    by_layer = {str(hop + 1): int(count) for hop, count in enumerate(np.bincount(hops[(hops >= 0) & in_graph]))}
+    lost = in_graph & (hops < 0)
+    far = in_graph & (hops > MAX_HOPS)
+    total = int(in_graph.sum())
+    many = lost.sum() > MANY_UNREACHABLE * total
+    return [
+        counted(
+            "layers",
+            "note",
+            "entities by layer, " + ", ".join(f"{layer}: {count:,}" for layer, count in by_layer.items()),
+            len(by_layer),
+            meaning="Layer 1 holds the users' items, layer d what is d - 1 triples further.",
+            advice=f"`upgan data prepare` drops the {far.sum():,} entities beyond {MAX_HOPS} hops (--max-hops)."
+            if far.any()
+            else "",
+            details={"layers": by_layer, "beyond_max_hops": int(far.sum())},
+        ),
+        counted(
+            "unreachable-entities",
+            "warning" if many else "note",
+            "entities that no user reaches",
+            int(lost.sum()),
+            total=total,
+            examples=tuple(catalogue.entities[lost][:limit].tolist()),
+            meaning="Users say nothing about them: p is 0 there.",
+            advice=(
+                "`upgan data prepare` drops them. A large share means that links are missing or the graph is cut up."
+                if catalogue.kind == "source"
+                else "A few are left where held-out triples were an entity's only tie to the items."
+            ),
+        ),
+    ]
+
+
+def hubs(catalogue: Catalogue, limit: int) -> list[Finding]:
+    """Entities of outstanding degree: more than HUB_DEVIATIONS deviations in log and HUB_SHARE of triples."""
+    degrees = catalogue.degrees
+    logs = np.log(degrees[degrees > 0])
+    middle = np.median(logs)
+    # Half of all entities stand in one or two triples: their spread is 0, and log 2 is then the least step.
+    spread = max(1.4826 * float(np.median(np.abs(logs - middle))), float(np.log(2)) / 2)
+    triples = len(catalogue.facts)
+    hub = (degrees >= max(HUB_SHARE * triples, 10)) & (
+        np.log(np.maximum(degrees, 1)) > middle + HUB_DEVIATIONS * spread
+    )
+    shown = np.flatnonzero(hub)
+    shown = shown[np.argsort(-degrees[shown], kind="stable")][:limit]
+    return [
+        counted(
+            "hubs",
+            "note",
+            f"entities in at least {HUB_SHARE:.0%} of all triples, far more than others",
+            int(hub.sum()),
+            total=int((degrees > 0).sum()),
+            examples=tuple(f"{catalogue.entities[number]}: {degrees[number]:,} triples" for number in shown),
+            meaning="Everything is two hops from everything through them, and guessing them is often right.",
+            advice="Look whether each is a real entity (not 'unknown', a URL or an empty name); leave it out if not.",
+        )
+    ]
+
+
+def missing_labels(catalogue: Catalogue, labelled: pd.Series, limit: int) -> list[Finding]:
+    """Entities whose name is unknown; ``labelled`` holds the ids that have one."""
+    in_graph = np.flatnonzero(catalogue.degrees > 0)
+    ids = pd.Series(catalogue.entities[in_graph], dtype=object)
+    missing = ids[~ids.isin(labelled)]
+    return [
+        counted(
+            "missing-labels",
+            "note",
+            "entities without a name",
+            len(missing),
+            total=len(ids),
+            examples=tuple(missing.head(limit)),
+            meaning="They are shown by their id.",
+            advice="Give names by --labels FILE (a table of id and label; may repeat).",
+        )
+    ]
+
+
+def _item_words(catalogue: Catalogue, item: int) -> str:
+    entity = catalogue.entities[catalogue.entity_of_item[item]]
+    return str(entity) if catalogue.items[item] == entity else f"{catalogue.items[item]} -> {entity}"
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.1%}" if whole else "0%"
+
+
+def _drops(part: int, whole: int) -> str:
+    return f"{_share(part, whole)} of the interactions are theirs; preparation drops them."

@@ -1,0 +1,361 @@
+"""A tolerant pass over raw text files: every line that a reader would stop at, not only the first.
+
+Files are read in blocks of whole lines, so memory does not grow with them. A line is bad where it is not UTF-8, holds
+a NUL byte, has another number of cells than most, or lacks an id. ``mended`` gives the readers copies in which bad
+lines are blank: blank lines count for nothing, so line numbers stay true and the other checks can go on.
+"""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import gzip
+import tempfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from upgan.data.check.layouts import Layout, layouts_of
+from upgan.data.check.report import Finding, Severity, counted
+from upgan.data.text_stream import GZIP_FREE, GZIP_RATIO, ReadOptions
+from upgan.data.text_tables import read_table
+from upgan.errors import DataError
+
+BLOCK = 1 << 24
+#: A line longer than this is no row of a table; the rest of such a file is not scanned.
+LONGEST_LINE = 1 << 26
+#: Files of this many bytes or more are not read a second time to show where rows repeat.
+_REREAD_LIMIT = 300 << 20
+_BOM = b"\xef\xbb\xbf"
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass
+class FileScan:
+    """One file's bad lines by kind: 1-based line number -> what is wrong."""
+
+    path: Path
+    layout: Layout
+    bad: dict[str, dict[int, str]] = field(default_factory=dict)
+    lines: int = 0
+    #: The separator and number of cells of most lines, told by the first block.
+    separator: str = ""
+    width: int = 0
+    byte_order_mark: bool = False
+    #: Lines with white space around a cell, which reading trims.
+    padded: list[int] = field(default_factory=list)
+    padded_count: int = 0
+
+    def note(self, kind: str, line: int, text: str) -> None:
+        self.bad.setdefault(kind, {})[line] = text
+
+    @property
+    def bad_lines(self) -> set[int]:
+        return set().union(*self.bad.values()) if self.bad else set()
+
+
+@dataclass(frozen=True)
+class _Kind:
+    code: str
+    title: str
+    meaning: str
+    advice: str
+    severity: Severity = "error"
+
+
+_KINDS = (
+    _Kind(
+        "undecodable-lines",
+        "lines that are not UTF-8 text",
+        "Reading stops at the first of them.",
+        "Save the file as UTF-8: `iconv -f LATIN1 -t UTF-8 FILE > NEW` for Western European exports.",
+    ),
+    _Kind(
+        "ragged-lines",
+        "lines with another number of cells than the file's other lines",
+        "Reading stops at the first of them: a separator is missing, or stands inside a name.",
+        "Repair or remove the lines; the other findings are about what is left without them.",
+    ),
+    _Kind(
+        "empty-ids",
+        "lines without one of their ids",
+        "Reading stops at the first of them.",
+        "Fill in the id or remove the line.",
+    ),
+    _Kind(
+        "overlong-lines",
+        f"lines of more than {LONGEST_LINE >> 20} MB",
+        "The rest of such a file was not looked at: it is no table, or lacks line ends.",
+        "Check the file's export.",
+    ),
+)
+
+
+def scan(paths: Sequence[Path], format_name: str, options: ReadOptions, progress: Progress) -> list[FileScan]:
+    """Look through every text file of a source; DataError only for a file that cannot be read at all."""
+    found = layouts_of(paths, format_name)
+    total = sum(path.stat().st_size for path, _ in found)
+    done = 0
+    scans = []
+    for path, layout in found:
+        result = FileScan(path, layout)
+        try:
+            with path.open("rb") as stream:
+                for first, block in _blocks(_unpacked(stream), result, options.encoding):
+                    _look(result, first, block)
+                    progress("reading lines", min(done + stream.tell(), total), total)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise DataError(f"{path}: the gzip data are cut off or damaged ({error}); fetch the file again") from error
+        except OSError as error:
+            raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
+        except UnicodeError as error:
+            raise DataError(f"{path}: not {options.encoding} ({error}); --encoding is that of all files") from error
+        done += path.stat().st_size
+        scans.append(result)
+    return scans
+
+
+def findings_of(scans: Sequence[FileScan], limit: int) -> list[Finding]:
+    """The bad lines of all files as findings, with file:line examples."""
+    findings = []
+    for kind in _KINDS:
+        count = sum(len(scan.bad.get(kind.code, {})) for scan in scans)
+        shown = [
+            f"{scan.path}:{line}: {text}"
+            for scan in scans
+            for line, text in sorted(scan.bad.get(kind.code, {}).items())
+        ]
+        findings.append(
+            counted(
+                kind.code,
+                kind.severity,
+                kind.title,
+                count,
+                total=sum(scan.lines for scan in scans),
+                examples=tuple(shown[:limit]),
+                meaning=kind.meaning,
+                advice=kind.advice,
+            )
+        )
+    marked = [str(scan.path) for scan in scans if scan.byte_order_mark]
+    padded = sum(scan.padded_count for scan in scans)
+    return [
+        *findings,
+        counted(
+            "byte-order-marks",
+            "note",
+            "files that begin with a byte-order mark",
+            len(marked),
+            total=len(scans),
+            examples=tuple(marked[:limit]),
+            meaning="Reading leaves it out; other tools take it for a part of the first id.",
+            advice="Save as UTF-8 without a mark if other tools read the file too.",
+        ),
+        counted(
+            "padded-cells",
+            "note",
+            "lines with white space around a cell",
+            padded,
+            examples=tuple(f"{scan.path}:{line}" for scan in scans for line in scan.padded)[:limit],
+            meaning="Reading trims cells; other tools may not.",
+            advice="Nothing to do here.",
+        ),
+    ]
+
+
+def repeats(scans: Sequence[FileScan], limit: int, options: ReadOptions) -> dict[str, list[str]]:
+    """Where rows stand again, by role: "file:line: ids (as in line n)". Files are read whole, so only if need be."""
+    shown: dict[str, list[str]] = {}
+    for result in scans:
+        keys = result.layout.keys
+        if keys < 2 or not result.separator or result.path.stat().st_size > _REREAD_LIMIT or result.bad:
+            continue
+        table = read_table(result.path, result.separator, options)
+        frame = pd.DataFrame({place: cells.to_pandas() for place, cells in enumerate(table.cells[:keys])})
+        again = np.flatnonzero(frame.duplicated().to_numpy())[:limit]
+        rows = shown.setdefault(result.layout.role, [])
+        for row in again.tolist():
+            first = int(np.flatnonzero((frame == frame.iloc[row]).all(axis=1).to_numpy())[0])
+            ids = "  ".join(frame.iloc[row])
+            rows.append(f"{result.path}:{table.lines[row]}: {ids} (as in line {table.lines[first]})")
+    return {role: rows[:limit] for role, rows in shown.items()}
+
+
+@contextlib.contextmanager
+def mended(paths: Sequence[Path], scans: Sequence[FileScan], options: ReadOptions) -> Iterator[list[Path]]:
+    """The same paths or, where a file has bad lines, temporary copies of the source with those lines blank."""
+    damaged = {result.path.resolve(): result.bad_lines for result in scans if result.bad}
+    if not damaged:
+        yield list(paths)
+        return
+    with tempfile.TemporaryDirectory(prefix="upgan-check-") as folder:
+        copies = []
+        for number, source in enumerate(paths):
+            # The source's own name tells the dataset's name, and a file's name its role.
+            copy = Path(folder) / str(number) / source.resolve().name
+            copy.parent.mkdir()
+            for path in sorted(source.rglob("*")) if source.is_dir() else [source]:
+                target = copy / path.relative_to(source) if source.is_dir() else copy
+                if path.is_dir():
+                    continue
+                target.parent.mkdir(parents=True, exist_ok=True)
+                if path.resolve() in damaged:
+                    _copy_blanked(path, target, damaged[path.resolve()], options.encoding)
+                else:
+                    target.symlink_to(path.resolve())
+            copies.append(copy)
+        yield copies
+
+
+def _unpacked(stream: BinaryIO) -> BinaryIO:
+    """The file, or what is packed in it where it is gzip."""
+    packed = stream.read(2) == b"\x1f\x8b"
+    stream.seek(0)
+    return cast(BinaryIO, gzip.GzipFile(fileobj=stream)) if packed else stream
+
+
+def _blocks(stream: BinaryIO, result: FileScan, encoding: str | None) -> Iterator[tuple[int, bytes]]:
+    """(number of the first line, whole lines in UTF-8) of a file, about BLOCK bytes at a time."""
+    decoder = None if encoding is None else codecs.getincrementaldecoder(encoding)()
+    rest, first, size = b"", 1, 0
+    while True:
+        data = stream.read(BLOCK)
+        over = not data
+        size += len(data)
+        if size > GZIP_FREE and size > GZIP_RATIO * result.path.stat().st_size:
+            result.note("overlong-lines", first, f"the gzip data grow more than {GZIP_RATIO}-fold")
+            return
+        if decoder is not None:
+            data = decoder.decode(data, final=over).encode("utf-8")
+        if first == 1 and not rest and data.startswith(_BOM):
+            result.byte_order_mark = True
+            data = data[len(_BOM) :]
+        block = rest + data
+        cut = len(block) if over else block.rfind(b"\n") + 1
+        if cut:
+            lines = block[:cut]
+            yield first, lines
+            first += lines.count(b"\n")
+            result.lines = first - 1 + (not lines.endswith(b"\n"))
+        rest = block[cut:]
+        if len(rest) > LONGEST_LINE:
+            result.note("overlong-lines", first, f"more than {LONGEST_LINE >> 20} MB without a line end")
+            return
+        if over:
+            return
+
+
+def _look(result: FileScan, first: int, block: bytes) -> None:
+    """Judge the lines of one block."""
+    if result.layout.any_encoding:
+        return
+    lines = block.split(b"\n")
+    text = _decoded(result, first, block, lines)
+    if not result.layout.separators:
+        return
+    rows = pc.utf8_rtrim(pa.array(text.split("\n"), type=pa.large_string()), "\r")
+    numbers = np.arange(first, first + len(rows))
+    bad = result.bad.get("undecodable-lines", {})
+    fine = _mask(pc.not_equal(pc.utf8_trim_whitespace(rows), "")) & ~np.isin(numbers, list(bad))
+    # Cells of quoted CSV may hold the separator or a line end: a count of separators says nothing there.
+    if "," in result.layout.separators and '"' in text:
+        return
+    _look_at_cells(result, rows.filter(pa.array(fine)), numbers[fine])
+
+
+def _look_at_cells(result: FileScan, rows: pa.Array, numbers: np.ndarray) -> None:
+    if not len(rows):
+        return
+    if not result.width:
+        result.separator, result.width = _usual_form(rows, result.layout.separators)
+    separator = result.separator
+    widths = _widths(rows, separator)
+    ragged = widths != result.width
+    for place in np.flatnonzero(ragged).tolist():
+        result.note(
+            "ragged-lines", int(numbers[place]), f"{widths[place]} cells, not {result.width}: {_cut(rows[place])}"
+        )
+    if separator == " ":
+        return  # White space divides: there are no empty cells and no white space around them.
+    even, kept = rows.filter(pa.array(~ragged)), numbers[~ragged]
+    mark = "\\|" if separator == "|" else separator
+    for column in range(min(result.layout.keys, result.width)):
+        pattern = rf"^(?:[^{mark}]*{mark}){{{column}}}[ ]*(?:{mark}|$)"
+        for place in np.flatnonzero(_mask(pc.match_substring_regex(even, pattern))).tolist():
+            result.note("empty-ids", int(kept[place]), f"column {column + 1} is empty: {_cut(even[place])}")
+    padded = _mask(pc.match_substring_regex(even, rf"(?:^|{mark})[ ]|[ ](?:{mark}|$)"))
+    result.padded_count += int(padded.sum())
+    result.padded += kept[padded][: max(0, 100 - len(result.padded))].tolist()
+
+
+def _usual_form(rows: pa.Array, separators: Sequence[str]) -> tuple[str, int]:
+    """The separator that divides most lines alike into two cells or more, and into how many; the first if none does."""
+    best, form = 0, (separators[0], 1)
+    for separator in separators:
+        counts = np.bincount(_widths(rows, separator))
+        alike = int(counts[2:].max(initial=0))
+        if alike > best:
+            best, form = alike, (separator, int(counts[2:].argmax()) + 2)
+    return form
+
+
+def _widths(rows: pa.Array, separator: str) -> np.ndarray:
+    if separator == " ":
+        found = pc.count_substring_regex(pc.utf8_trim_whitespace(rows), r"\s+")
+    else:
+        found = pc.count_substring(rows, separator)
+    widths: np.ndarray = found.to_numpy(zero_copy_only=False) + 1
+    return widths
+
+
+def _decoded(result: FileScan, first: int, block: bytes, lines: list[bytes]) -> str:
+    """The block's text; lines that are not UTF-8 or hold a NUL are noted, and stand there with marks."""
+    try:
+        text = block.decode("utf-8")
+    except UnicodeDecodeError:
+        for number, line in enumerate(lines, first):
+            try:
+                line.decode("utf-8")
+            except UnicodeDecodeError as error:
+                shown = line.decode("latin-1")
+                byte = f"byte 0x{line[error.start]:02x} at {error.start + 1}"
+                result.note("undecodable-lines", number, f"{byte}: {shown[:80]!r}")
+        text = block.decode("utf-8", errors="replace")
+    if "\0" in text:
+        for number, line in enumerate(lines, first):
+            if b"\0" in line:
+                result.note("undecodable-lines", number, f"a NUL byte at {line.index(0) + 1}")
+    return text
+
+
+def _copy_blanked(path: Path, target: Path, blank: set[int], encoding: str | None) -> None:
+    """``path`` with the lines of ``blank`` empty, line by line, in UTF-8 or the encoding given; unpacked if packed.
+
+    Bytes that are not in the encoding stand in blank lines only.
+    """
+    with path.open("rb") as stream, target.open("w", encoding=encoding or "utf-8", newline="") as out:
+        reader = codecs.getreader(encoding or "utf-8")(_unpacked(stream), "replace")
+        rest, number = "", 1
+        while chunk := reader.read(BLOCK):
+            lines = (rest + chunk).split("\n")
+            rest = lines.pop()
+            out.writelines(("" if n in blank else line) + "\n" for n, line in enumerate(lines, number))
+            number += len(lines)
+        out.write("" if number in blank else rest)
+
+
+def _cut(value: pa.Scalar) -> str:
+    text = value.as_py()
+    return repr(text if len(text) <= 80 else f"{text[:77]}...")
+
+
+def _mask(found: pa.Array) -> np.ndarray:
+    mask: np.ndarray = found.to_numpy(zero_copy_only=False).astype(bool)
+    return mask

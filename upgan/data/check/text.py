@@ -1,0 +1,220 @@
+"""Checks of how ids and labels are spelled: broken encodings, invisible characters, spellings that collide."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from upgan.data.check.catalogue import Catalogue
+from upgan.data.check.report import Finding, Severity, counted
+
+#: UTF-8 read as Latin-1 or Windows-1252 and saved again: a lead byte shown as a letter, then a continuation byte.
+_MOJIBAKE = r"[ÂÃ][\x{0080}-\x{00BF}ŒœŠšŸŽžƒˆ˜–—‘’‚“”„†‡•…‰‹›€™]|â€|ï»¿|ðŸ"
+_CONTROL = r"[\x{0000}-\x{001F}\x{007F}-\x{009F}\x{200B}\x{FEFF}]"
+_PERCENT = r"%[0-9A-Fa-f]{2}"
+_EDGES = r"^[\s\x{00A0}\x{3000}]|[\s\x{00A0}\x{3000}]$"
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """One property of a text: how to find it and what to say."""
+
+    code: str
+    severity: Severity
+    title: str
+    find: Callable[[pa.Array], np.ndarray]
+    meaning: str
+    advice: str
+
+
+def spelling(catalogue: Catalogue, limit: int) -> list[Finding]:
+    """Every rule over all ids and labels, then ids that differ only in their spelling."""
+    texts = {
+        "entity": catalogue.entities,
+        "relation": catalogue.relations,
+        "user": catalogue.users,
+        "item": catalogue.items if catalogue.links is not None else np.zeros(0, dtype=object),
+        "label": catalogue.labels["label"].unique(),
+    }
+    arrays = {what: pa.array(values, type=pa.large_string()) for what, values in texts.items()}
+    findings = [_apply(rule, arrays, limit) for rule in _RULES]
+    return [*findings, _percent(arrays["entity"], limit), *_collisions(arrays, limit), _addresses(catalogue, limit)]
+
+
+def _apply(rule: _Rule, arrays: dict[str, pa.Array], limit: int) -> Finding:
+    count, examples = 0, []
+    by_kind = {}
+    for what, values in arrays.items():
+        found = rule.find(values)
+        if found.any():
+            by_kind[what] = int(found.sum())
+            count += by_kind[what]
+            examples += [
+                f"{what} {_shown(text)}" for text in values.filter(pa.array(found)).slice(0, limit).to_pylist()
+            ]
+    return counted(
+        rule.code,
+        rule.severity,
+        rule.title,
+        count,
+        examples=tuple(examples[:limit]),
+        meaning=rule.meaning,
+        advice=rule.advice,
+        details={"by_kind": by_kind},
+    )
+
+
+def _matching(pattern: str) -> Callable[[pa.Array], np.ndarray]:
+    def find(values: pa.Array) -> np.ndarray:
+        return _mask(pc.match_substring_regex(values, pattern))
+
+    return find
+
+
+def _broken(values: pa.Array) -> np.ndarray:
+    """Mojibake: looks like it, and read back the other way it is proper UTF-8; or a character that was lost."""
+    suspects = _mask(pc.match_substring_regex(values, _MOJIBAKE))
+    places = np.flatnonzero(suspects)
+    repaired = [_repairable(text) for text in values.take(pa.array(places)).to_pylist()]
+    suspects[places] = np.array(repaired, dtype=bool)
+    lost = _mask(pc.match_substring(values, "\N{REPLACEMENT CHARACTER}"))
+    return np.asarray(suspects | lost)
+
+
+def _repairable(text: str) -> bool:
+    for encoding in ("cp1252", "latin-1"):
+        try:
+            return text.encode(encoding).decode("utf-8") != text
+        except UnicodeError:
+            continue
+    # Part of the text is right and part is not: "â€" in the middle of Cyrillic, say.
+    return "â€" in text or "ï»¿" in text
+
+
+def _unnormalised(values: pa.Array) -> np.ndarray:
+    return _mask(pc.not_equal(pc.utf8_normalize(values, "NFC"), values))
+
+
+_RULES = (
+    _Rule(
+        "mojibake",
+        "warning",
+        "ids or labels in a broken encoding",
+        _broken,
+        "UTF-8 was read as another encoding and saved again (é became Ã©), or characters were lost.",
+        "Export again as UTF-8; the library ftfy repairs what is not lost.",
+    ),
+    _Rule(
+        "control-characters",
+        "warning",
+        "ids or labels with control or invisible characters",
+        _matching(_CONTROL),
+        "A byte-order mark, a zero-width space or a control character makes two ids of what looks like one.",
+        "Remove them from the files.",
+    ),
+    _Rule(
+        "surrounding-whitespace",
+        "warning",
+        "ids or labels that begin or end with white space",
+        _matching(_EDGES),
+        "The same id with and without it are two entities.",
+        "Trim the cells (preparation trims them too) and prepare again.",
+    ),
+    _Rule(
+        "not-normalised",
+        "note",
+        "ids or labels not in Unicode's composed form (NFC)",
+        _unnormalised,
+        "é as one character and as e with an accent look alike and are different ids.",
+        "Normalise all files to NFC where the ids come from several sources.",
+    ),
+)
+
+
+def _percent(entities: pa.Array, limit: int) -> Finding:
+    """Percent-encoded ids, and those whose decoded form is an id of its own."""
+    encoded = entities.filter(pc.match_substring_regex(entities, _PERCENT))
+    plain = pd.Series(encoded.to_pylist(), dtype=object).map(unquote)
+    twice = plain.isin(entities.to_pylist()) if len(plain) else pd.Series([], dtype=bool)
+    both = [
+        f"{_shown(text)} and {_shown(plain.iloc[n])}" for n, text in enumerate(encoded.to_pylist()) if twice.iloc[n]
+    ]
+    count = len(encoded)
+    return counted(
+        "percent-encoded",
+        "warning" if both else "note",
+        "percent-encoded entity ids",
+        count,
+        total=len(entities),
+        examples=tuple([*both, *map(_shown, encoded.slice(0, limit).to_pylist())][:limit]),
+        meaning=(
+            f"{len(both)} of them also stand there decoded, as an entity of its own."
+            if both
+            else "Labels are made from them decoded; the ids stay as they are."
+        ),
+        advice="Bring all files to one spelling before preparing." if both else "",
+        details={"also_decoded": len(both)},
+    )
+
+
+def _collisions(arrays: dict[str, pa.Array], limit: int) -> list[Finding]:
+    """Ids that are the same but for case, white space or Unicode form."""
+    groups: list[str] = []
+    by_kind = {}
+    for what in ("entity", "relation", "user", "item"):
+        values = arrays[what]
+        folded = pc.replace_substring_regex(pc.utf8_lower(pc.utf8_normalize(values, "NFKC")), r"\s+", "")
+        key = pd.Series(folded.to_pandas())
+        alike = key.duplicated(keep=False)
+        if alike.any():
+            ids = pd.Series(values.to_pylist(), dtype=object)[alike]
+            joined = ids.map(_shown).groupby(key[alike], sort=True).agg(" | ".join)
+            by_kind[what] = len(joined)
+            groups += [f"{what}: {names}" for names in joined.head(limit)]
+    count = sum(by_kind.values())
+    return [
+        counted(
+            "near-identical-ids",
+            "warning",
+            "groups of ids that differ only by case, white space or Unicode form",
+            count,
+            examples=tuple(groups[:limit]),
+            meaning="Often one thing under two ids, whose triples and users are then torn apart.",
+            advice="Merge those that mean the same before preparing.",
+            details={"by_kind": by_kind},
+        )
+    ]
+
+
+def _addresses(catalogue: Catalogue, limit: int) -> Finding:
+    """Web pages among entities named otherwise; where most ids are URIs, a URI is an id."""
+    values = pa.array(catalogue.entities, type=pa.large_string())
+    found = _mask(pc.match_substring_regex(values, r"^<?(?:https?|ftp)://"))
+    count = int(found.sum()) if found.sum() * 2 < len(found) else 0
+    return counted(
+        "url-entities",
+        "note",
+        "entities that are web addresses among others that are not",
+        count,
+        total=len(found),
+        examples=tuple(catalogue.entities[found][:limit].tolist()),
+        meaning="Most are links to pages, not things one can ask about.",
+        advice="Leave their triples out if so; --min-triples drops those that stand in few.",
+    )
+
+
+def _shown(text: str) -> str:
+    """Invisible characters made visible."""
+    return text if text.isprintable() and text == text.strip() else repr(text)
+
+
+def _mask(found: pa.Array) -> np.ndarray:
+    # A copy: arrow's own memory is read-only.
+    mask: np.ndarray = found.to_numpy(zero_copy_only=False).astype(bool)
+    return mask.copy()
