@@ -138,10 +138,12 @@ def test_a_hundred_kills_at_random_moments_change_nothing(toy_run, tmp_path):
         trainings += 1
         run, log = tmp_path / f"run{trainings}", tmp_path / "log"
         command: list[str | Path] = train_command(dataset, run)
+        longest = 0.1
         while True:
             process = victims.begin(command, log, every_step=bool(trainings % 2))
             wait_for_phase(run, process, rng.choice(["", *PHASES]))
-            process.join(rng.random() * 0.15)
+            process.join(rng.random() * longest)
+            longest *= 1.05  # the last phase begins again every time, and must have a chance to end
             process.kill()
             process.join()
             if process.exitcode == 0:
