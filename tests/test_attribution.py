@@ -20,6 +20,7 @@ from upgan.attribution import (
     backward_steps,
     contributions,
     forward_steps,
+    heaviest_overall,
     heaviest_paths,
     trace,
     user_weights,
@@ -458,3 +459,25 @@ def test_without_users_there_is_nothing_to_attribute(case):
     assert influence.score == influence.score_without_users
     assert explainer.paths(0, 2, influence.order) == ()
     assert explainer.evidence(0, 2, influence.order) == ()
+
+
+@settings(deadline=None, max_examples=150)
+@given(layered_steps(), st.integers(1, 6), st.data())
+def test_the_heaviest_paths_overall_are_those_of_brute_force(steps_and_sizes, count, data):
+    """Over all users together; ties may take either path, the weights are the same."""
+    steps, sizes = steps_and_sizes
+    layer = len(sizes) - 1
+    position = data.draw(st.integers(0, sizes[-1] - 1))
+    expected = sorted((weight for _, _, weight in every_path(steps, layer, position)), reverse=True)[:count]
+    found = heaviest_overall(steps, layer, position, count)
+    assert found[-1].weight.tolist() == pytest.approx(expected, abs=1e-15)
+    walked = [trace(found, index) for index in range(len(found[-1].node))]
+    assert len({tuple(edges) for _, edges in walked}) == len(expected), "no path twice"
+    for (nodes, edges), weight in zip(walked, found[-1].weight.tolist(), strict=True):
+        assert nodes[0] == position
+        for depth, edge in enumerate(edges):
+            step = steps[layer - 1 - depth]
+            assert step.start[nodes[depth]] <= edge < step.start[nodes[depth] + 1]
+            assert step.near[edge] == nodes[depth + 1]
+        product = np.prod([steps[layer - 1 - depth].value[edge] for depth, edge in enumerate(edges)])
+        assert weight == pytest.approx(product, abs=1e-15)

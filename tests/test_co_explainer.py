@@ -13,8 +13,8 @@ import upgan
 from upgan.checkpoint import save_weights, seal_run, start_run
 from upgan.co_explainer import CoInteractionExplainer
 from upgan.config import make_config
-from upgan.errors import QueryError
 from upgan.model.build import build_model
+from upgan.render.words import caption, proof
 
 EPSILON = 0.7
 
@@ -198,6 +198,14 @@ def test_a_run_with_the_r_gcn_like_form_says_that_it_has_no_user_weights(toy_dat
     save_weights(model, folder / "model.safetensors")
     seal_run(folder, toy_dataset)
     predictor = upgan.load(folder)
-    assert len(predictor.predict(head="b3", relation="by")) == 9
-    with pytest.raises(QueryError, match="R-GCN"):
-        predictor.explain(head="b3", relation="by", answer="a1")
+    rows = predictor.predict(head="b3", relation="by")
+    assert len(rows) == 9
+    told = predictor.explain(head="b3", relation="by", answer="a1")
+    assert any("R-GCN" in sentence for sentence in told.limits)
+    (row,) = [row for row in rows if row["id"] == "a1"]
+    assert (told.score, told.rank) == (row["score"], row["rank"])
+    assert told.score_without_users == row["score_without_users"] != told.score
+    assert told.residual == told.score - told.score_without_users, "nobody's part is told"
+    said = " ".join([caption(told), *proof(told)])
+    assert "R-GCN" in said
+    assert "no user's part of it can be told" in said

@@ -430,12 +430,16 @@ def test_the_json_has_the_contracts_keys(predictor):
     assert {"rank", "id", "label", "score", "known", "rank_without_users"} <= set(candidate)
 
 
-def test_a_distmult_run_answers_but_has_no_users_to_explain(toy_dataset, tmp_path):
+def test_a_distmult_run_answers_and_its_explanation_says_that_it_hears_no_users(toy_dataset, tmp_path):
     predictor = upgan.load(make_run(tmp_path / "run", toy_dataset, "model_name=distmult"))
     rows = predictor.predict(head="b3", relation="by", k=9)
     assert all(row["rank"] == row["rank_without_users"] for row in rows)
-    with pytest.raises(QueryError, match="distmult"):
-        predictor.explain(head="b3", relation="by", answer="a1")
+    assert all(row["score"] == row["score_without_users"] for row in rows)
+    told = predictor.explain(head="b3", relation="by", answer="a1")
+    assert any("distmult" in sentence for sentence in told.limits)
+    (row,) = [row for row in rows if row["id"] == "a1"]
+    assert (told.score, told.rank, told.known, told.residual) == (row["score"], row["rank"], "test", 0.0)
+    assert (len(told.users), told.paths, told.evidence) == (0, (), ())
 
 
 @pytest.mark.parametrize("case", ["no interactions", "users switched off"])

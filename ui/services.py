@@ -13,6 +13,7 @@ import numpy as np
 from ui.search import SearchIndex
 from upgan.errors import QueryError
 from upgan.explanation import Explanation
+from upgan.paper_cases import find_cases
 from upgan.render.words import clean, sentence, shorten
 
 if TYPE_CHECKING:
@@ -173,48 +174,16 @@ def read_link(
 
 # ---- first questions ------------------------------------------------------------------------------------------------
 
-#: (label of the entity asked about, label of the answer, why); section 5.6 of the paper.
-_PAPER_CASES = (
-    (
-        ("Part of the Bargain", "Part of Bargain"),
-        ("Linda Lael Miller",),
-        "The paper's first case: the graph knows next to nothing about this book, its readers know its author.",
-    ),
-    (
-        ("The Riftwar Cycle",),
-        ("The Serpentwar Saga", "Serpentwar Saga"),
-        "The paper's second case: which smaller series belongs to this one? The most popular candidate does not.",
-    ),
-)
-
 
 def paper_cases(predictor: Predictor, checkpoint: str) -> list[Case]:
-    """The cases of section 5.6 that this dataset holds, found by label; the relation is what links the two ends."""
-    dataset = predictor.dataset
-    number_of: dict[str, int] = {}
-    for number, label in enumerate(dataset.entity_labels):
-        number_of.setdefault(label.strip(), number)
+    """The cases of section 5.6 that this dataset holds with the triple that links their ends."""
     cases = []
-    for entities, answers, why in _PAPER_CASES:
-        entity = next((number_of[label] for label in entities if label in number_of), None)
-        answer = next((number_of[label] for label in answers if label in number_of), None)
-        if entity is None or answer is None or (link := _link(dataset, entity, answer)) is None:
-            continue
-        relation, direction = link
-        question = Question(checkpoint, dataset.entities[entity], relation, direction, answer=dataset.entities[answer])
-        cases.append(Case(question, question_text(dataset, question), why))
+    for found in find_cases(predictor.dataset):
+        if found.how == "linked":
+            asked = found.questions[0]
+            question = Question(checkpoint, found.entity, asked.relation, asked.direction, answer=found.answer)
+            cases.append(Case(question, question_text(predictor.dataset, question), found.case.why))
     return cases
-
-
-def _link(dataset: KGDataset, entity: int, answer: int) -> tuple[str, Direction] | None:
-    """The relation between two entities in any split, and which end the answer stands at."""
-    for split in ("test", "valid", "train"):
-        triples = dataset.triples(split)
-        for ask, other, direction in ((0, 2, "tail"), (2, 0, "head")):
-            rows = np.flatnonzero((triples[:, ask] == entity) & (triples[:, other] == answer))
-            if len(rows):
-                return dataset.relations[int(triples[rows[0], 1])], "tail" if direction == "tail" else "head"
-    return None
 
 
 def first_question(predictor: Predictor, checkpoint: str) -> Question:
@@ -276,4 +245,5 @@ def explain(predictor: Predictor, question: Question, answer: str, top_users: in
     """Why ``answer`` stands where it does; QueryError where the run cannot say."""
     if answer not in predictor.dataset.entity_index:
         raise QueryError(f"the dataset has no entity {shorten(clean(answer), 60)!r}")
-    return predictor.explain(**question.ends(), relation=question.relation, answer=answer, top_users=top_users)
+    ends = question.ends()
+    return predictor.explain(ends.get("head"), question.relation, answer, ends.get("tail"), top_users)

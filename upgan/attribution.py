@@ -16,8 +16,10 @@ from torch import Tensor
 from upgan.graph import IntArray, LayeredGraph
 from upgan.model.discriminator import Discriminator
 from upgan.model.product import adjoint
+from upgan.sparse import spans
 
 FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -82,26 +84,55 @@ def user_weights(steps: list[LayerSteps], layer: int, position: int) -> tuple[In
     for level in range(layer - 1, -1, -1):
         origin, edge = steps[level].leave(node)
         near = steps[level].near[edge]
-        node, place = np.unique(near, return_inverse=True)
         parts = weight[origin] * steps[level].value[edge]
-        weight = np.bincount(place, weights=parts, minlength=len(node)).astype(np.float64)
+        total = np.bincount(near, weights=parts)
+        node = distinct(near, len(total))
+        weight = total[node].astype(np.float64)
     return node, weight
 
 
-def heaviest_paths(steps: list[LayerSteps], layer: int, position: int, count: int) -> list[PathStep]:
+def distinct(values: IntArray, size: int) -> IntArray:
+    """The values (0 .. size-1) that occur, ascending; without sorting them."""
+    there = np.zeros(size, dtype=bool)
+    there[values] = True
+    return np.flatnonzero(there)
+
+
+def above(graph: LayeredGraph, users: IntArray, layer: int) -> list[BoolArray]:
+    """For layers 0 .. ``layer``: which of their nodes have a layered path down to one of ``users``."""
+    marked = [np.zeros(len(graph.layers[0]), dtype=bool)]
+    marked[0][users] = True
+    node = torch.from_numpy(np.array(users, dtype=np.int64))
+    for level in range(layer):
+        pattern = graph.edges[level].backward
+        _, place = spans(pattern.column_start, node)
+        there = np.zeros(pattern.rows, dtype=bool)
+        there[pattern.transposed_row[place].numpy()] = True
+        marked.append(there)
+        node = torch.from_numpy(np.flatnonzero(there))
+    return marked
+
+
+def heaviest_paths(
+    steps: list[LayerSteps], layer: int, position: int, count: int, within: list[BoolArray] | None = None
+) -> list[PathStep]:
     """The ``count`` heaviest layered paths from a node down to every user it reaches, exactly.
 
     A dynamic program: of all partial paths that arrive at a node only its ``count`` heaviest can be part of one of the
     ``count`` heaviest to any user below. Linear in the reachable edges (times count). Returns one PathStep per layer,
-    the starting node's first; equal weights keep the order of their edges.
+    the starting node's first; equal weights keep the order of their edges. ``within``: for each layer which of its
+    nodes may be passed (see ``above``); None for all.
     """
     root = np.zeros(1, dtype=np.int64)
     found = [PathStep(np.array([position], dtype=np.int64), np.ones(1), root - 1, root - 1)]
     for level in range(layer - 1, -1, -1):
-        above = found[-1]
-        origin, edge = steps[level].leave(above.node)
+        before = found[-1]
+        origin, edge = steps[level].leave(before.node)
         node = steps[level].near[edge]
-        weight = above.weight[origin] * steps[level].value[edge]
+        if within is not None:
+            may = within[level][node]
+            origin, edge, node = origin[may], edge[may], node[may]
+        weight = before.weight[origin] * steps[level].value[edge]
         order = np.lexsort((-weight, node))
         sorted_node = node[order]
         first = np.flatnonzero(np.r_[True, sorted_node[1:] != sorted_node[:-1]]) if len(order) else order
@@ -109,6 +140,51 @@ def heaviest_paths(steps: list[LayerSteps], layer: int, position: int, count: in
         order = order[place < count]
         found.append(PathStep(node[order], weight[order], origin[order], edge[order]))
     return found
+
+
+def heaviest_overall(steps: list[LayerSteps], layer: int, position: int, count: int) -> list[PathStep]:
+    """The ``count`` heaviest layered paths from a node down to any users, exactly; the last step's heaviest first.
+
+    First the heaviest way on from every node, from the users up; then from the top down, in every layer, only the
+    ``count`` partial paths with the heaviest best completion: each of them stands for a complete path at least as heavy
+    as any that a dropped one could become. Linear in the reachable edges, plus ``count`` times a node's degree.
+    """
+    best = _best_completions(steps, layer, position)
+    root = np.zeros(1, dtype=np.int64)
+    found = [PathStep(np.array([position], dtype=np.int64), np.ones(1), root - 1, root - 1)]
+    for level in range(layer - 1, -1, -1):
+        before = found[-1]
+        origin, edge = steps[level].leave(before.node)
+        node = steps[level].near[edge]
+        weight = before.weight[origin] * steps[level].value[edge]
+        reachable = np.flatnonzero(best[level][node] >= 0)
+        order = reachable[np.argsort(-(weight * best[level][node])[reachable], kind="stable")][:count]
+        found.append(PathStep(node[order], weight[order], origin[order], edge[order]))
+    return found
+
+
+def _best_completions(steps: list[LayerSteps], layer: int, position: int) -> list[FloatArray]:
+    """For layers 0 .. ``layer``: the heaviest product from each node on to a user; -1 where none is reached."""
+    node = np.array([position], dtype=np.int64)
+    walked: list[tuple[IntArray, IntArray]] = []
+    for level in range(layer - 1, -1, -1):
+        _, edge = steps[level].leave(node)
+        walked.append((node, edge))
+        node = distinct(steps[level].near[edge], int(steps[level].near.max(initial=-1)) + 1)
+    last = np.full(int(steps[0].near.max(initial=-1)) + 1 if layer else position + 1, -1.0)
+    last[node] = 1.0
+    best = [last]
+    for level, (node, edge) in zip(range(layer), reversed(walked), strict=True):
+        step = steps[level]
+        onward = best[level][step.near[edge]] if len(edge) else np.empty(0)
+        product = np.where(onward >= 0, step.value[edge] * onward, -1.0)
+        count = step.start[node + 1] - step.start[node]
+        found = np.full(len(step.start) - 1, -1.0)
+        leaving = count > 0
+        if leaving.any():
+            found[node[leaving]] = np.maximum.reduceat(product, (np.cumsum(count) - count)[leaving])
+        best.append(found)
+    return best
 
 
 def trace(found: list[PathStep], index: int) -> tuple[list[int], list[int]]:
@@ -123,27 +199,45 @@ def trace(found: list[PathStep], index: int) -> tuple[list[int], list[int]]:
 
 
 def contributions(
-    model: Discriminator, head: int, relation: int, answer: int, weights: Tensor, preferences: Tensor
+    model: Discriminator,
+    head: int,
+    relation: int,
+    answer: int,
+    weights: Tensor,
+    preferences: Tensor,
+    baseline: Tensor | None = None,
 ) -> Tensor:
-    """Signed share of each user in s - s_0, with s_0 the score at p_h = 0; they sum to it exactly.
+    """Signed share of each user in s - s_0, with s_0 the score at p_h = ``baseline``; they sum to it exactly.
 
     Args:
-        weights: (N,) w_{h,u} of the reached users; preferences: (N, K) their v~_u.
+        weights: (N,) w_{h,u} of the reached users, summing to 1 unless ``baseline`` is None (0);
+        preferences: (N, K) their v~_u; baseline: (K,).
 
     Returns:
-        (N,) phi_u = sum_k c_k slope_k d_{u,k} with d_u = w_u W1b (v~_u * v_r), c = W2 v_t + b2 and slope the secant of
-        tanh between the hidden vector without and with users (its derivative where the two coincide). This equals
-        integrated gradients from p_h = 0 along the straight line, without sampling.
+        (N,) phi_u = w_u (v~_u - baseline) . direction, see ``direction_of``. This equals integrated gradients along
+        the straight line from the baseline to p_h, without sampling.
+    """
+    start = weights.new_zeros(model.config.width) if baseline is None else baseline
+    direction = direction_of(model, head, relation, answer, weights @ preferences, start)
+    return weights * (preferences @ direction - start @ direction)
+
+
+def direction_of(
+    model: Discriminator, head: int, relation: int, answer: int, preference: Tensor, baseline: Tensor
+) -> Tensor:
+    """(W,) g with (preference - baseline) . g = s(preference) - s(baseline): the mean gradient of the score in p.
+
+    g = adjoint of (W1b, v_r) applied to c * slope, c = W2 v_t + b2 and slope the secant of tanh between the hidden
+    vectors at the two ends (its derivative where they coincide).
     """
     dim = model.config.width
     heads, relations = torch.tensor([head]), torch.tensor([relation])
-    without = model.hidden(heads, relations, weights.new_zeros(1, dim))[0]
-    with_users = model.hidden(heads, relations, (weights @ preferences).unsqueeze(0))[0]
+    without = model.hidden(heads, relations, baseline.unsqueeze(0))[0]
+    with_users = model.hidden(heads, relations, preference.unsqueeze(0))[0]
     step = with_users - without
     secant = (torch.tanh(with_users) - torch.tanh(without)) / torch.where(step == 0, 1.0, step)
     # For a tiny step the quotient loses digits; the derivative at the middle is exact to its square.
     middle = 1.0 - torch.tanh((with_users + without) / 2).square()
     slope = torch.where(step.abs() < 1e-5, middle, secant)
     read = model.w2 @ model.entity[answer] + model.b2
-    direction = adjoint(model.config.product, model.relation[relation], model.w1[:, dim:].T @ (read * slope))
-    return weights * (preferences @ direction)
+    return adjoint(model.config.product, model.relation[relation], model.w1[:, dim:].T @ (read * slope))

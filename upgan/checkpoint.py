@@ -152,6 +152,12 @@ def run_fingerprint(run: Path) -> str:
     return digest.hexdigest()
 
 
+def dataset_fingerprint(run: Path) -> str:
+    """Which dataset the weights belong to; RunError where the run has none yet."""
+    fingerprint: str = _sealed(run)["dataset_fingerprint"]
+    return fingerprint
+
+
 def _sealed(run: Path) -> dict[str, Any]:
     seal = _optional_json(run / "run.json")
     if seal is None:

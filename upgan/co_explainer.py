@@ -13,7 +13,7 @@ The last is the only non-linear part; sharing it in proportion is what integrate
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -23,8 +23,8 @@ from torch import Tensor
 
 from upgan.cointeraction import CoInteraction, FloatArray, ItemPaths, Row
 from upgan.data.dataset import KGDataset
-from upgan.explained import GraphReader, Influence
-from upgan.explanation import EvidencePath, Node, UserPath, UserShare
+from upgan.explained import NO_INTERACTIONS, USERS_OFF, GraphReader, Influence, Shown, Spoken, Told
+from upgan.explanation import Baseline, EvidencePath, Node, Sort, UserPath
 from upgan.graph import IntArray, LayeredGraph
 from upgan.model.bilinear import BilinearDiscriminator
 from upgan.model.evidence import CHANNELS, Facts
@@ -33,20 +33,6 @@ from upgan.types import INTERACTED
 
 BoolArray = npt.NDArray[np.bool_]
 Side = Literal["target", "answer"]
-
-
-@dataclass(frozen=True)
-class Spoken:
-    """What the users of one side say: (N,) users ascending, their weights (sum 1, or all 0) and parts of the score."""
-
-    users: IntArray
-    weight: FloatArray
-    part: FloatArray
-
-    @property
-    def order(self) -> IntArray:
-        """Places of the users, heaviest first; equal weights by the size of their part, then by number."""
-        return np.lexsort((self.users, -np.abs(self.part), -self.weight)).astype(np.int64)
 
 
 class CoInteractionExplainer(GraphReader):
@@ -69,27 +55,35 @@ class CoInteractionExplainer(GraphReader):
     # Users -----------------------------------------------------------------------------------------------------------
 
     @torch.no_grad()
-    def influence(self, head: int, relation: int, answer: int) -> Influence:
+    def influence(
+        self, head: int, relation: int, answer: int, *, baseline: Baseline = "none", sort: Sort | None = "weight"
+    ) -> Influence:
         """Weights and contributions of the users of both sides (relation 0 .. 2R-1)."""
         without = self._known_score(head, relation, answer)
-        target, answered = self._speak("target", head, relation, answer), self._speak("answer", head, relation, answer)
-        score = self._score(head, relation, answer)
-        users, order = self._shares(target)
-        answer_users, answer_order = self._shares(answered)
-        return Influence(users, order, score, without, answer_users, answer_order)
-
-    def _shares(self, spoken: Spoken) -> tuple[tuple[UserShare, ...], IntArray]:
-        order = spoken.order
-        shares = tuple(
-            UserShare(self.dataset.users[user], float(weight), float(part))
-            for user, weight, part in zip(
-                spoken.users[order].tolist(), spoken.weight[order], spoken.part[order], strict=True
-            )
+        start = self.mean_preference if baseline == "mean" else None
+        target, target_start = self._speak("target", head, relation, answer, start)
+        answered, answer_start = self._speak("answer", head, relation, answer, start)
+        return Influence(
+            target.sorted(sort),
+            answered.sorted(sort),
+            self._score(head, relation, answer),
+            without,
+            without + target_start + answer_start,
+            self.user_names,
         )
-        return shares, spoken.users[order]
 
-    def _speak(self, side: Side, head: int, relation: int, answer: int) -> Spoken:
-        """Every user of one side with its weight in p and its part of the score."""
+    @cached_property
+    def mean_preference(self) -> Tensor:
+        """(W,) plain mean of p over the entities that have users."""
+        preference = self.model.preferences(self.graph)
+        spoken = preference[preference.any(dim=1)]
+        return spoken.mean(dim=0) if len(spoken) else preference.new_zeros(preference.shape[1])
+
+    def _speak(self, side: Side, head: int, relation: int, answer: int, start: Tensor | None) -> tuple[Spoken, float]:
+        """Every user of one side with its weight in p and its part of the score, and the score's part at the baseline.
+
+        ``start``: (W,) what p is compared with; None for 0. Evidence is always counted from none.
+        """
         item = head if side == "target" else answer
         empty = ItemPaths(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty(0))
         similar = self.co.similar_paths(item) if self.co else empty
@@ -98,22 +92,30 @@ class CoInteractionExplainer(GraphReader):
         size = len(users)
         place = np.searchsorted(users, similar.user)
         weight = np.bincount(place, weights=similar.weight, minlength=size).astype(np.float64)
-        said = self._read(side, head, relation, answer, similar.other) * similar.weight
+        before = 0.0 if start is None or not size else float(self._read(side, head, relation, answer, start)[0])
+        vectors = self.model.entity[torch.from_numpy(similar.other)]
+        said = (self._read(side, head, relation, answer, vectors) - before) * similar.weight
         part = np.bincount(place, weights=said, minlength=size).astype(np.float64)
         place = np.searchsorted(users, common.user)
         for channel, counted in self._channels(side, head, relation, answer, common.other).items():
             each = np.bincount(place, weights=common.weight * counted, minlength=size)
             part += self._evidence_value(relation, channel, each.sum()) * each / max(each.sum(), np.finfo(float).tiny)
-        return Spoken(users, weight, part)
+        return Spoken(users, weight, part), before
 
-    def _read(self, side: Side, head: int, relation: int, answer: int, items: IntArray) -> FloatArray:
-        """(N,) what a path's far item alone would add to the score, were its weight 1."""
+    def limits(self) -> tuple[str, ...]:
+        """What this run cannot show, one sentence each."""
+        if not self.model.config.use_users:
+            return (USERS_OFF,)
+        return () if self.dataset.num_users and len(self.interactions) else (NO_INTERACTIONS,)
+
+    def _read(self, side: Side, head: int, relation: int, answer: int, vectors: Tensor) -> FloatArray:
+        """(N, W) or (W,) vectors in the place of p -> (N,) or (1,) what each alone would add to the score."""
         model, product = self.model, self.model.config.product
-        vectors = model.entity[torch.from_numpy(items)]
+        rows = vectors.reshape(-1, model.entity.shape[1])
         if side == "target":
-            read = compose(product, vectors, model.target_relation[relation]) @ model.entity[answer]
+            read = compose(product, rows, model.target_relation[relation]) @ model.entity[answer]
         else:
-            read = vectors @ compose(product, model.entity[head], model.answer_relation[relation])
+            read = rows @ compose(product, model.entity[head], model.answer_relation[relation])
         return np.asarray(read.numpy(), dtype=np.float64)
 
     def _channels(self, side: Side, head: int, relation: int, answer: int, others: IntArray) -> dict[str, BoolArray]:
@@ -193,27 +195,47 @@ class CoInteractionExplainer(GraphReader):
 
     # Paths -----------------------------------------------------------------------------------------------------------
 
+    def told(self, target: int, relation: int, answer: int, influence: Influence, shown: Shown) -> Told:
+        """Paths and evidence of the first users of both sides."""
+        first, others = influence.order[: shown.top_users], influence.answer_order[: shown.top_users]
+        per_user = shown.evidence_per_user
+        return Told(
+            paths=self.paths(target, answer, first),
+            evidence=self.evidence(target, relation, answer, first, per_user=per_user),
+            answer_paths=self.paths(target, answer, others, side="answer"),
+            answer_evidence=self.evidence(target, relation, answer, others, side="answer", per_user=per_user),
+            # One edge is one path here: the heaviest paths are those of the heaviest users.
+            heaviest_paths=self.paths(target, answer, influence.target.sorted().users[: shown.top_paths]),
+        )
+
     def paths(self, target: int, answer: int, users: IntArray, *, side: Side = "target") -> tuple[UserPath, ...]:
         """The edge from each of ``users`` to the item of their side, with w_u, heaviest first."""
         if self.co is None:
             return ()
         item = target if side == "target" else answer
         similar = self.co.similar_paths(item)
+        total = np.bincount(similar.user, weights=similar.weight, minlength=self.dataset.num_users)
         result = []
-        for user in users.tolist():
-            weight = float(similar.weight[similar.user == user].sum())
+        for user, weight in zip(users.tolist(), total[users].tolist(), strict=True):
             nodes = (self._user(user, target, answer), self.named(item, target, answer))
             result.append(UserPath(nodes, (INTERACTED,), (weight,), weight))
         return tuple(sorted(result, key=lambda path: -path.weight))
 
     def evidence(
-        self, target: int, relation: int, answer: int, users: IntArray, *, side: Side = "target"
+        self,
+        target: int,
+        relation: int,
+        answer: int,
+        users: IntArray,
+        *,
+        side: Side = "target",
+        per_user: int = 1,
     ) -> tuple[EvidencePath, ...]:
-        """For each of ``users`` their heaviest path to the other end of the question, where there is one.
+        """For each of ``users`` their heaviest paths to the other end of the question, where there are any.
 
-        Users of the target: answer - fact - item - user, or answer - user where they chose it themselves. Users of the
-        answer: target - fact - item - user. The number at the item is its share of the user's own paths; a known fact
-        counts as 1.
+        Users of the target: answer - fact - item - user, or answer - user where they chose it themselves (which comes
+        first). Users of the answer: target - fact - item - user. The number at the item is its share of the user's own
+        paths; a known fact counts as 1.
         """
         if self.co is None:
             return ()
@@ -222,23 +244,20 @@ class CoInteractionExplainer(GraphReader):
         common = self.co.common_paths(item)
         linked = np.isin(common.other, self._answers(end, asked))
         direct = (common.other == end) if side == "target" else np.zeros(len(common.other), dtype=bool)
-        result = []
+        end_node, result = self.named(end, target, answer), []
         for user in users.tolist():
             mine = common.user == user
             total = float(common.weight[mine].sum())
             found = np.flatnonzero(mine & (linked | direct))
-            if not len(found):
-                continue
-            best = found[np.argmax(common.weight[found] + direct[found] * common.weight[found].max())]
-            share = float(common.weight[best] / total)
-            end_node, user_node = self.named(end, target, answer), self._user(user, target, answer)
-            if direct[best]:
-                result.append(EvidencePath((end_node, user_node), (INTERACTED,), (share,)))
-                continue
-            middle = self.named(int(common.other[best]), target, answer)
-            result.append(
-                EvidencePath((end_node, middle, user_node), (self.relation_name(asked), INTERACTED), (1.0, share))
-            )
+            order = np.lexsort((-common.weight[found], ~direct[found]))
+            for best in found[order][:per_user].tolist():
+                share, user_node = float(common.weight[best] / total), self._user(user, target, answer)
+                if direct[best]:
+                    result.append(EvidencePath((end_node, user_node), (INTERACTED,), (share,)))
+                    continue
+                middle = self.named(int(common.other[best]), target, answer)
+                relations = (self.relation_name(asked), INTERACTED)
+                result.append(EvidencePath((end_node, middle, user_node), relations, (1.0, share)))
         return tuple(result)
 
     def _user(self, user: int, target: int, answer: int) -> Node:

@@ -4,16 +4,35 @@ Everything here is the model's own arithmetic for one query and one answer (equa
 
 * ``weight`` of a user: w_{h,u} of Eq. 5, the sum over all layered paths user -> target of the product of the attention
   coefficients alpha (Eq. 4); over all users of a target the weights sum to 1.
-* ``contribution`` of a user: the exact signed share of that user in score - score_without_users (p_h = 0).
+* ``contribution`` of a user: the exact signed share of that user in score - score_baseline; the baseline is p_h = 0
+  (``score_without_users``), or the mean user where that is asked for.
 * ``answer_users`` are the same for the answer, where the candidates' users speak too; ``residual`` counts both.
 * a ``UserPath`` is one layered path of stage 2 with its alphas; an ``EvidencePath`` is one path of stage 1 by which
-  the answer reached the user, with its coefficients 1/|F_n| (Eq. 2).
+  the answer reached the user, with its coefficients 1/|F_n| (Eq. 2); a ``Chain`` is one of each, joined at the user.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from math import prod
 from typing import Any, Literal
+
+from upgan.shares import Shares, UserShares
+from upgan.shares import UserShare as UserShare
+from upgan.types import INTERACTED, INVERSE_MARK
+
+#: What contributions are counted from: p = 0, or p of the mean user (see ``docs/explanations.md``).
+Baseline = Literal["none", "mean"]
+BASELINES: tuple[Baseline, ...] = ("none", "mean")
+#: Which users come first, and get their paths shown.
+Sort = Literal["weight", "contribution"]
+SORTS: tuple[Sort, ...] = ("weight", "contribution")
+
+#: What the number of a chain's link is: attention of stage 2 (Eq. 4), or 1/|F_n| of stage 1 (Eq. 2).
+LinkKind = Literal["alpha", "coefficient"]
+_ALPHA: tuple[LinkKind, ...] = ("alpha",)
+_COEFFICIENT: tuple[LinkKind, ...] = ("coefficient",)
 
 Role = Literal["target", "answer", "entity", "user"]
 Split = Literal["train", "valid", "test"]
@@ -45,15 +64,6 @@ class Query:
 
 
 @dataclass(frozen=True)
-class UserShare:
-    """One reached user: its weight in p_h and its signed part of the score."""
-
-    id: str
-    weight: float
-    contribution: float
-
-
-@dataclass(frozen=True)
 class UserPath:
     """A layered path of stage 2, user first, target last; one relation and one alpha for each edge."""
 
@@ -72,6 +82,39 @@ class EvidencePath:
     nodes: tuple[Node, ...]
     relations: tuple[str, ...]
     coefficients: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Target ← … ← user ← item ← … ← answer: one path of stage 2 and one of stage 1 that meet at a user (Fig. 4)."""
+
+    #: Target first, answer last, the user in between.
+    nodes: tuple[Node, ...]
+    #: As walked from nodes[i] to nodes[i + 1].
+    relations: tuple[str, ...]
+    numbers: tuple[float, ...]
+    #: Of each number: "alpha" (Eq. 4; a path's share in p) or "coefficient" (1/|F_n| of Eq. 2; a share of the user's).
+    kinds: tuple[LinkKind, ...]
+
+    @property
+    def user(self) -> Node:
+        """Where the two paths meet."""
+        return next(node for node in self.nodes if node.role == "user")
+
+    @property
+    def weight(self) -> float:
+        """Product of all the numbers: how heavy chains are ordered by; no part of the score."""
+        return prod(self.numbers)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "nodes": [node.id for node in self.nodes],
+            "relations": list(self.relations),
+            "numbers": list(self.numbers),
+            "kinds": list(self.kinds),
+            "user": self.user.id,
+            "weight": self.weight,
+        }
 
 
 @dataclass(frozen=True)
@@ -104,15 +147,15 @@ class Explanation:
     filtered_rank_without_users: float
     #: In which split the dataset already knows this triple; None where it does not.
     known: Split | None
-    #: All reached users, heaviest first; the weights sum to 1 (empty where no user reaches the target).
-    users: tuple[UserShare, ...]
+    #: All reached users, in the order of ``sort``; the weights sum to 1 (empty where no user reaches the target).
+    users: UserShares
     #: The same for the answer, for models with users on the candidate side.
-    answer_users: tuple[UserShare, ...]
-    #: Paths of the ``top_users`` heaviest users, heaviest first.
+    answer_users: UserShares
+    #: Paths of the first ``top_users`` users, heaviest first.
     paths: tuple[UserPath, ...]
     evidence: tuple[EvidencePath, ...]
     context: tuple[ContextEdge, ...]
-    #: score - score_without_users - sum of contributions: what rounding leaves over.
+    #: score - score_baseline - sum of contributions: what rounding leaves over.
     residual: float
     #: 1 / sum of squared weights: how many equally heavy users would be as concentrated. 0 without users.
     effective_users: float
@@ -120,13 +163,51 @@ class Explanation:
     #: the target reached them (target first, user last).
     answer_paths: tuple[UserPath, ...] = ()
     answer_evidence: tuple[EvidencePath, ...] = ()
-    #: How many of the users (by weight) paths and figure show.
+    #: What the contributions are counted from, and the score there (None: ``score_without_users``).
+    baseline: Baseline = "none"
+    score_baseline: float | None = None
+    #: What this kind of model cannot show, one sentence each.
+    limits: tuple[str, ...] = ()
+    #: The heaviest paths to the target over all users, where they were asked for.
+    heaviest_paths: tuple[UserPath, ...] = ()
+    #: How many of the users (by ``sort``) paths and figure show, and how many paths and ways of evidence of each.
     top_users: int = 5
+    sort: Sort = "weight"
+    paths_per_user: int = 2
+    evidence_per_user: int = 1
     #: Fingerprints that tie the numbers to a run and a dataset.
     run_fingerprint: str = ""
     dataset_fingerprint: str = ""
     #: True where the dataset's interactions are generated ("simulated readers").
     simulated_users: bool = False
+
+    @property
+    def baseline_score(self) -> float:
+        """s_0: the score that the contributions are counted from."""
+        return self.score_without_users if self.score_baseline is None else self.score_baseline
+
+    @property
+    def chains(self) -> tuple[Chain, ...]:
+        """Paths and evidence joined at their users, from target to answer, heaviest first."""
+        joined = [
+            Chain(
+                tuple(reversed(evidence.nodes[:-1] + path.nodes)),
+                tuple(map(turned, reversed(evidence.relations + path.relations))),
+                tuple(reversed(evidence.coefficients + path.alphas)),
+                _ALPHA * len(path.alphas) + _COEFFICIENT * len(evidence.coefficients),
+            )
+            for path, evidence in _meeting(self.paths, self.evidence)
+        ]
+        joined += [
+            Chain(
+                evidence.nodes[:-1] + path.nodes,
+                evidence.relations + path.relations,
+                evidence.coefficients + path.alphas,
+                _COEFFICIENT * len(evidence.coefficients) + _ALPHA * len(path.alphas),
+            )
+            for path, evidence in _meeting(self.answer_paths, self.answer_evidence)
+        ]
+        return tuple(sorted(joined, key=lambda chain: -chain.weight))
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON document of ``upgan explain --format json``."""
@@ -140,18 +221,23 @@ class Explanation:
             "rank_without_users": self.rank_without_users,
             "filtered_rank_without_users": self.filtered_rank_without_users,
             "known": self.known,
-            "users": [_share(user) for user in self.users],
-            "answer_users": [_share(user) for user in self.answer_users],
+            "baseline": self.baseline,
+            "score_baseline": self.baseline_score,
+            "users": Shares.of(self.users).to_list(),
+            "answer_users": Shares.of(self.answer_users).to_list(),
             "paths": [_path(path) for path in self.paths],
             "evidence": [_evidence(path) for path in self.evidence],
             "answer_paths": [_path(path) for path in self.answer_paths],
             "answer_evidence": [_evidence(path) for path in self.answer_evidence],
+            "heaviest_paths": [_path(path) for path in self.heaviest_paths],
+            "chains": [chain.to_dict() for chain in self.chains],
             "context": [
                 {"source": edge.source.id, "target": edge.target.id, "relation": edge.relation} for edge in self.context
             ],
             "residual": self.residual,
             "effective_users": self.effective_users,
             "target": self.target.id,
+            "limits": list(self.limits),
             "labels": {node.id: node.label for node in self._entities()},
             "run_fingerprint": self.run_fingerprint,
             "dataset_fingerprint": self.dataset_fingerprint,
@@ -160,14 +246,28 @@ class Explanation:
 
     def _entities(self) -> list[Node]:
         shown: list[UserPath | EvidencePath] = [*self.paths, *self.evidence, *self.answer_paths, *self.answer_evidence]
+        shown += self.heaviest_paths
         chains = [path.nodes for path in shown]
         ends = [(edge.source, edge.target) for edge in self.context]
         nodes = [self.target, self.answer, *(node for chain in [*chains, *ends] for node in chain)]
         return [node for node in nodes if node.role != "user"]
 
 
-def _share(user: UserShare) -> dict[str, Any]:
-    return {"id": user.id, "weight": user.weight, "contribution": user.contribution}
+def turned(relation: str) -> str:
+    """A relation as it is walked the other way; an interaction is named alike both ways."""
+    if relation == INTERACTED:
+        return relation
+    return relation.removesuffix(INVERSE_MARK) if relation.endswith(INVERSE_MARK) else relation + INVERSE_MARK
+
+
+def _meeting(
+    paths: tuple[UserPath, ...], evidence: tuple[EvidencePath, ...]
+) -> Iterable[tuple[UserPath, EvidencePath]]:
+    """Every path with every evidence of its user."""
+    of_user: dict[str, list[EvidencePath]] = {}
+    for found in evidence:
+        of_user.setdefault(found.nodes[-1].id, []).append(found)
+    return ((path, found) for path in paths for found in of_user.get(path.nodes[0].id, []))
 
 
 def _path(path: UserPath) -> dict[str, Any]:

@@ -48,13 +48,18 @@ def _force_to_disk(path: Path) -> None:
         os.close(handle)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text atomically, with the same line ends on every system."""
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write bytes atomically."""
 
     def write(temporary: Path) -> None:
-        temporary.write_bytes(text.encode("utf-8"))
+        temporary.write_bytes(content)
 
     write_atomic(path, write)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text atomically, with the same line ends on every system."""
+    write_bytes(path, text.encode("utf-8"))
 
 
 def write_json(path: Path, value: Any) -> None:

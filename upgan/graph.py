@@ -179,7 +179,7 @@ def _edges_between(
     """The edges that join layers ``level`` and ``level`` + 1, whichever way their triple points."""
     outward = (distance[ends.left] == level) & (distance[ends.right] == level + 1)
     inward = (distance[ends.right] == level) & (distance[ends.left] == level + 1)
-    return _layer_edges(
+    return layer_edges(
         near=place[np.concatenate([ends.left[outward], ends.right[inward]])],
         far=place[np.concatenate([ends.right[outward], ends.left[inward]])],
         forward_type=np.concatenate([ends.seen_left[outward], ends.seen_right[inward]]),
@@ -191,7 +191,7 @@ def _edges_between(
 
 def _whole_edges(ends: Ends, num_nodes: int) -> LayerEdges:
     """All edges in both directions, over node numbers instead of places in layers."""
-    return _layer_edges(
+    return layer_edges(
         near=np.concatenate([ends.left, ends.right]),
         far=np.concatenate([ends.right, ends.left]),
         forward_type=np.concatenate([ends.seen_left, ends.seen_right]),
@@ -224,7 +224,7 @@ def _check_range(what: str, values: IntArray, count: int) -> None:
         raise DataError(f"{what} number {int(values.min())} or {int(values.max())} is outside 0 .. {count - 1}")
 
 
-def _layer_edges(
+def layer_edges(
     near: IntArray,
     far: IntArray,
     forward_type: IntArray,
@@ -232,6 +232,10 @@ def _layer_edges(
     triple: IntArray,
     sizes: tuple[int, int],
 ) -> LayerEdges:
+    """(M,) edges by the positions of their ends in two neighbouring layers of ``sizes`` (near, far); see LayerEdges.
+
+    ``forward_type`` as seen from the near node, ``backward_type`` from the far one; ``triple`` -1: an interaction.
+    """
     num_near, num_far = sizes
     pairs, pair = np.unique(forward_type * num_far + far, return_inverse=True)
     types, starts = np.unique(pairs // num_far, return_index=True)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import copy
-import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Mapping, Sequence
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,33 +11,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from upgan.alternatives import Changes, Contrast, FlipSet, WhatIf
+from upgan.answering import Answering, AnyExplainer
 from upgan.checkpoint import LoadedRun, load_run
-from upgan.co_explainer import CoInteractionExplainer
+from upgan.contrast import contrast
 from upgan.data.lookup import resolve_entity, resolve_relation
 from upgan.errors import QueryError
 from upgan.evaluation.evaluator import Evaluator, Progress, Ranking
-from upgan.explained import Influence
-from upgan.explainer import Explainer
-from upgan.explanation import EvidencePath, Explanation, Query, Split, UserPath
+from upgan.explained import Shown
+from upgan.explanation import BASELINES, SORTS, Baseline, Explanation, Query, Sort
+from upgan.flip import smallest_set
 from upgan.graph import IntArray
-from upgan.model.bilinear import BilinearDiscriminator
-from upgan.model.build import FullScorer
-from upgan.model.discriminator import Discriminator
 from upgan.queries import QueryIndex
-from upgan.seen import seen_facts, seen_graph, seen_interactions, seen_triples
+from upgan.seen import seen_interactions, seen_triples
+from upgan.standing import filtered_ranks, positions
 from upgan.types import SPLITS, SplitName
-
-AnyExplainer = Explainer | CoInteractionExplainer
-
-
-@dataclass(frozen=True)
-class Chains:
-    """The paths shown in an explanation."""
-
-    paths: tuple[UserPath, ...]
-    evidence: tuple[EvidencePath, ...]
-    answer_paths: tuple[UserPath, ...] = ()
-    answer_evidence: tuple[EvidencePath, ...] = ()
+from upgan.what_if import what_if
 
 
 def load(run: str | Path) -> Predictor:
@@ -62,12 +48,12 @@ class Predictor:
         self.metrics = run.metrics
         self.fingerprint = run.fingerprint
         data = run.dataset
-        self.graph = seen_graph(data, run.config)
         everything = np.concatenate([data.triples(split) for split in SPLITS])
         self._known = QueryIndex.build(everything, data.num_entities, data.num_relations)
-        self._scorer = FullScorer(run.model, self.graph, seen_facts(data, run.config))
-        self._lock = threading.Lock()
-        self._explainer: AnyExplainer | None = None
+        seen = seen_triples(data, run.config), seen_interactions(data, run.config)
+        self._answering = Answering(data, run.config, run.model, *seen, self._known)
+        self._scorer = self._answering.scorer
+        self.graph = self._answering.graph
 
     # What it knows ---------------------------------------------------------------------------------------------------
 
@@ -140,27 +126,26 @@ class Predictor:
         """The k best candidates for <head, relation, ?> or <?, relation, tail>, best first.
 
         ``rank`` counts every entity; ``filtered_rank`` leaves the query's other known answers out (the evaluation's
-        rank); ``rank_without_users`` is ``rank`` with p_h = 0.
+        rank); ``rank_without_users`` and ``score_without_users`` are the same with p_h = 0.
         """
         if k < 1:
             raise QueryError(f"k = {k}: ask for at least one candidate")
-        entity, number = self._query(head, relation, tail)
-        scores, without = self._both_scores(entity, number)
-        order = torch.argsort(scores, descending=True, stable=True)[:k]
-        place_without = _positions(without)
-        known = self._known_splits(entity, number)
-        filtered = self._filtered_ranks(scores, order, known)
+        scored = self._answering.scored(*self._query(head, relation, tail))
+        best = scored.best(k).tolist()
+        filtered = filtered_ranks(scored.scores, best, scored.known)
+        without = positions(scored.without)
         return [
             {
-                "rank": position,
+                "rank": place,
                 "id": self.entities[candidate],
                 "label": self.dataset.entity_labels[candidate],
-                "score": float(scores[candidate]),
-                "known": known.get(candidate),
-                "rank_without_users": int(place_without[candidate]),
-                "filtered_rank": filtered[position - 1],
+                "score": float(scored.scores[candidate]),
+                "known": scored.known.get(candidate),
+                "rank_without_users": int(without[candidate]),
+                "score_without_users": float(scored.without[candidate]),
+                "filtered_rank": filtered[place - 1],
             }
-            for position, candidate in enumerate(order.tolist(), start=1)
+            for place, candidate in enumerate(best, start=1)
         ]
 
     # Explanations ----------------------------------------------------------------------------------------------------
@@ -172,89 +157,115 @@ class Predictor:
         answer: str | None = None,
         tail: str | None = None,
         top_users: int = 5,
+        *,
+        baseline: Baseline = "none",
+        sort: Sort = "weight",
+        paths_per_user: int = 2,
+        evidence_per_user: int = 1,
+        top_paths: int = 0,
     ) -> Explanation:
-        """Why ``answer`` has the rank it has; ids or unique labels. Raises QueryError for unknown names."""
-        if answer is None:
-            raise QueryError("name the answer to explain")
-        if top_users < 0:
-            raise QueryError(f"top_users = {top_users}: 0 or more")
-        entity, number = self._query(head, relation, tail)
-        target, chosen = entity, self._entity(answer)
+        """Why ``answer`` has the rank it has; ids or unique labels. Raises QueryError for unknown names.
+
+        ``baseline``: what contributions are counted from, p = 0 or the mean user. ``sort``: which users come first;
+        of the first ``top_users`` paths and evidence are shown. ``top_paths``: heaviest paths over all users.
+        """
+        counts = dict[str, Any](top_users=top_users, paths_per_user=paths_per_user, evidence_per_user=evidence_per_user)
+        _check_counts({**counts, "top_paths": top_paths})
+        _check_one_of("baseline", baseline, BASELINES)
+        _check_one_of("sort", sort, SORTS)
+        target, number, chosen = self._asked(head, relation, tail, answer)
         explainer = self.explainer()
-        influence = explainer.influence(target, number, chosen)
-        told = self._chains(explainer, target, number, chosen, influence, top_users)
-        scores, without = self._both_scores(entity, number)
-        known = self._known_splits(entity, number)
-        picked = torch.tensor([chosen])
-        inverse = number >= self.dataset.num_relations
-        forward = number % self.dataset.num_relations
+        influence = explainer.influence(target, number, chosen, baseline=baseline, sort=sort)
+        shown = Shown(top_users, sort, paths_per_user, evidence_per_user, top_paths)
+        told = explainer.told(target, number, chosen, influence, shown)
+        scored = self._answering.scored(target, number)
+        standing = scored.standing(chosen)
         return Explanation(
             query=self.query(head, relation, tail),
             target=explainer.node(target, "target"),
             answer=explainer.node(chosen, "answer"),
-            relation_label=self.dataset.relation_labels[forward],
-            inverse=inverse,
+            relation_label=self.dataset.relation_labels[number % self.dataset.num_relations],
+            inverse=number >= self.dataset.num_relations,
             score=influence.score,
-            rank=int(_positions(scores)[chosen]),
-            filtered_rank=self._filtered_ranks(scores, picked, known)[0],
+            rank=standing.rank,
+            filtered_rank=standing.filtered_rank,
             score_without_users=influence.score_without_users,
-            rank_without_users=int(_positions(without)[chosen]),
-            filtered_rank_without_users=self._filtered_ranks(without, picked, known)[0],
-            known=known.get(chosen),
+            rank_without_users=standing.rank_without_users,
+            filtered_rank_without_users=standing.filtered_rank_without_users,
+            known=scored.known.get(chosen),
             users=influence.users,
             answer_users=influence.answer_users,
-            paths=told.paths,
-            evidence=told.evidence,
-            answer_paths=told.answer_paths,
-            answer_evidence=told.answer_evidence,
-            context=explainer.context(
-                target, chosen, told.paths + told.answer_paths, told.evidence + told.answer_evidence
-            ),
+            **vars(told),
+            context=explainer.context(target, chosen, *told.everything),
             residual=influence.residual,
             effective_users=influence.effective_users,
-            top_users=top_users,
+            baseline=baseline,
+            score_baseline=influence.score_baseline,
+            limits=explainer.limits(),
+            **counts,
+            sort=sort,
             run_fingerprint=self.fingerprint,
             dataset_fingerprint=self.dataset.fingerprint,
             simulated_users=self.dataset.simulated_users,
         )
 
-    def _chains(
-        self, explainer: AnyExplainer, target: int, relation: int, answer: int, influence: Influence, top: int
-    ) -> Chains:
-        """Paths and evidence of the heaviest users of both sides."""
-        heaviest = influence.order[:top]
-        if isinstance(explainer, Explainer):
-            return Chains(explainer.paths(target, answer, heaviest), explainer.evidence(target, answer, heaviest))
-        others = influence.answer_order[:top]
-        return Chains(
-            explainer.paths(target, answer, heaviest),
-            explainer.evidence(target, relation, answer, heaviest),
-            explainer.paths(target, answer, others, side="answer"),
-            explainer.evidence(target, relation, answer, others, side="answer"),
-        )
+    def contrast(
+        self,
+        head: str | None = None,
+        relation: str | None = None,
+        tail: str | None = None,
+        answer: str | None = None,
+        against: str | None = None,
+        *,
+        baseline: Baseline = "none",
+    ) -> Contrast:
+        """Why ``answer`` and not ``against``, user by user. Raises QueryError for unknown names."""
+        if against is None:
+            raise QueryError("name the candidate to contrast the answer with")
+        _check_one_of("baseline", baseline, BASELINES)
+        asked = self._asked(head, relation, tail, answer)
+        query = self.query(head, relation, tail)
+        return contrast(self._answering, query, *asked, self._entity(against), baseline)
+
+    def what_if(
+        self,
+        head: str | None = None,
+        relation: str | None = None,
+        tail: str | None = None,
+        answer: str | None = None,
+        changes: Changes | None = None,
+        *,
+        k: int = 10,
+    ) -> WhatIf:
+        """The question on a changed graph: the forward pass again, weights frozen.
+
+        Raises QueryError for unknown names, and for changes that the graph does not allow.
+        """
+        if k < 1:
+            raise QueryError(f"k = {k}: ask for at least one candidate")
+        asked = self._asked(head, relation, tail, answer)
+        return what_if(self._answering, self.query(head, relation, tail), *asked, changes or Changes(), k)
+
+    def smallest_set(
+        self, head: str | None = None, relation: str | None = None, tail: str | None = None, answer: str | None = None
+    ) -> FlipSet:
+        """A small set of users without whom the answer's filtered rank gets worse, found greedily and checked."""
+        asked = self._asked(head, relation, tail, answer)
+        return smallest_set(self._answering, self.query(head, relation, tail), *asked)
 
     def explainer(self) -> AnyExplainer:
-        """Weights and contributions one by one, in float64; QueryError for a run without user weights."""
-        with self._lock:
-            if self._explainer is None:
-                model, data = copy.deepcopy(self._run.model).double(), self.dataset
-                seen = seen_triples(data, self.config), seen_interactions(data, self.config)
-                if isinstance(model, BilinearDiscriminator):
-                    self._explainer = CoInteractionExplainer(data, self.graph, *seen, model)
-                elif isinstance(model, Discriminator) and self.config.model.propagation.form == "layered":
-                    self._explainer = Explainer(data, self.graph, *seen, model)
-                else:
-                    form = "an R-GCN-like" if isinstance(model, Discriminator) else f"a {self.config.model_name}"
-                    raise QueryError(
-                        f"{form} run has no user weights to explain with; explain an upgan run of another form"
-                    )
-            return self._explainer
+        """Weights and contributions one by one, in float64, where this kind of model has them."""
+        return self._answering.explainer()
 
     # Evaluation ------------------------------------------------------------------------------------------------------
 
-    def rank(self, split: SplitName, progress: Progress | None = None) -> Ranking:
-        """Filtered ranks of a split's triples, both directions; ``progress`` hears (queries done, of all)."""
-        return Evaluator(self.dataset.triples(split), self._known).rank(self._scorer.scores, progress)
+    def rank(self, split: SplitName, progress: Progress | None = None, *, users: bool = True) -> Ranking:
+        """Filtered ranks of a split's triples, both directions; ``progress`` hears (queries done, of all).
+
+        ``users=False`` ranks with the users switched off (p = 0).
+        """
+        score = partial(self._scorer.scores, users=users)
+        return Evaluator(self.dataset.triples(split), self._known).rank(score, progress)
 
     # Names to numbers ------------------------------------------------------------------------------------------------
 
@@ -268,6 +279,14 @@ class Predictor:
         if head is not None:
             return self._entity(head), number
         return self._entity(cast(str, tail)), number + self.dataset.num_relations
+
+    def _asked(
+        self, head: str | None, relation: str | None, tail: str | None, answer: str | None
+    ) -> tuple[int, int, int]:
+        """(known entity, relation 0 .. 2R-1, answer) of a question about one answer."""
+        if answer is None:
+            raise QueryError("name the answer to explain")
+        return (*self._query(head, relation, tail), self._entity(answer))
 
     def _entity(self, name: str) -> int:
         number = self.dataset.entity_index.get(name)
@@ -284,46 +303,13 @@ class Predictor:
         if len(left) != len(right):
             raise QueryError(f"{len(left)} and {len(right)} names given: one relation for each entity is needed")
 
-    def _both_scores(self, entity: int, relation: int) -> tuple[Tensor, Tensor]:
-        heads, relations = torch.tensor([entity]), torch.tensor([relation])
-        return self.score_queries(heads, relations)[0], self.score_queries(heads, relations, users=False)[0]
 
-    def _known_splits(self, entity: int, relation: int) -> dict[int, Split]:
-        """Known answers of a query -> the split that holds them (train before valid before test)."""
-        inverse = relation >= self.dataset.num_relations
-        ask, answer = (2, 0) if inverse else (0, 2)
-        known: dict[int, Split] = {}
-        for split in reversed(SPLITS):
-            triples = self.dataset.triples(split)
-            rows = (triples[:, ask] == entity) & (triples[:, 1] == relation % self.dataset.num_relations)
-            known.update(dict.fromkeys(triples[rows, answer].tolist(), split))
-        return known
-
-    def _filtered_ranks(self, scores: Tensor, candidates: Tensor, known: dict[int, Split]) -> list[float]:
-        """Protocol ranks of (C,) candidates: other known answers left out, ties at their mean rank."""
-        others = scores[torch.tensor(sorted(known), dtype=torch.long)]
-        ascending, ascending_known = torch.sort(scores).values, torch.sort(others).values
-        ranks = []
-        for candidate in candidates.tolist():
-            own = scores[candidate : candidate + 1]
-            better, ties = _above(ascending, own)
-            known_better, known_ties = _above(ascending_known, own)
-            if candidate in known:
-                known_ties -= 1
-            ranks.append(1 + better - known_better + (ties - 1 - known_ties) / 2)
-        return ranks
+def _check_counts(counts: Mapping[str, int]) -> None:
+    for name, count in counts.items():
+        if count < 0:
+            raise QueryError(f"{name} = {count}: 0 or more")
 
 
-def _above(ascending: Tensor, value: Tensor) -> tuple[int, int]:
-    """How many sorted values are greater than (1,) ``value``, and how many equal it."""
-    below = int(torch.searchsorted(ascending, value))
-    upto = int(torch.searchsorted(ascending, value, right=True))
-    return len(ascending) - upto, upto - below
-
-
-def _positions(scores: Tensor) -> Tensor:
-    """(E,) scores -> (E,) position of each entity in the ranked list, 1 for the best; ties by entity order."""
-    order = torch.argsort(scores, descending=True, stable=True)
-    positions = torch.empty_like(order)
-    positions[order] = torch.arange(1, len(order) + 1)
-    return positions
+def _check_one_of(name: str, value: str, allowed: Sequence[str]) -> None:
+    if value not in allowed:
+        raise QueryError(f"{name} = {value!r}: choose one of {', '.join(allowed)}")

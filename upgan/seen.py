@@ -48,7 +48,11 @@ def shuffled(interactions: IntArray, seed: int) -> IntArray:
 
 def seen_graph(dataset: KGDataset, config: Config) -> LayeredGraph:
     """The interaction-augmented graph of what is seen, with co-interactions where the score reads them."""
-    interactions = seen_interactions(dataset, config)
+    return graph_of(dataset, config, seen_triples(dataset, config), seen_interactions(dataset, config))
+
+
+def graph_of(dataset: KGDataset, config: Config, triples: IntArray, interactions: IntArray) -> LayeredGraph:
+    """The graph as ``seen_graph`` builds it, over other (T, 3) triples and (M, 2) interactions of the dataset."""
     sizes = (dataset.num_entities, dataset.num_users)
     model = config.model
     cointeraction = None
@@ -58,7 +62,7 @@ def seen_graph(dataset: KGDataset, config: Config) -> LayeredGraph:
             interactions, *sizes, power=settings.power, neighbours=settings.neighbours, counted=settings.counted
         )
     return build_graph(
-        seen_triples(dataset, config),
+        triples,
         interactions,
         *sizes,
         dataset.num_relations,
@@ -69,9 +73,14 @@ def seen_graph(dataset: KGDataset, config: Config) -> LayeredGraph:
 
 def seen_facts(dataset: KGDataset, config: Config) -> Facts | None:
     """The training triples as evidence reads them; None for a model whose score has no evidence."""
+    return facts_of(dataset, config, seen_triples(dataset, config))
+
+
+def facts_of(dataset: KGDataset, config: Config, triples: IntArray) -> Facts | None:
+    """``seen_facts`` over other (T, 3) triples of the dataset."""
     if config.model_name != "upgan" or not config.fusion.enabled or not config.model.use_users:
         return None
-    return Facts.build(seen_triples(dataset, config), dataset.num_entities, dataset.num_relations)
+    return Facts.build(triples, dataset.num_entities, dataset.num_relations)
 
 
 def _share(rows: IntArray, share: float, seed: int) -> IntArray:

@@ -28,7 +28,8 @@ def train_command(dataset: Path, run: Path, *more: str) -> list[str | Path]:
 
 def outcome(run: Path) -> dict[str, Any]:
     """Everything a finished run holds, but for times and memory."""
-    found: dict[str, Any] = {path.name: path.read_bytes() for path in run.glob("*.safetensors")}
+    weights = set(run.glob("*.safetensors")) - {run / "resume.safetensors"}
+    found: dict[str, Any] = {path.name: path.read_bytes() for path in weights}
     found["config.toml"] = (run / "config.toml").read_text()
     for name in ("metrics.jsonl", "pinned.jsonl"):
         found[name] = [untimed(json.loads(line)) for line in (run / name).read_text().splitlines()]

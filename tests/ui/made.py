@@ -70,9 +70,14 @@ READS = {
 
 
 def make_run(
-    run: Path, *, model: Literal["upgan", "distmult"] = "upgan", labels: dict[str, str] | None = None, mrr: float = 0.5
+    run: Path,
+    *,
+    model: Literal["upgan", "distmult"] = "upgan",
+    labels: dict[str, str] | None = None,
+    mrr: float = 0.5,
+    seed: int = 3,
 ) -> None:
-    """A run folder that opens and answers; ``labels`` replaces some entity or relation labels."""
+    """A run folder that opens and answers; ``labels`` replaces some entity or relation labels, ``seed`` the weights."""
     labels = labels or {}
     dataset = build_dataset(
         name="tiny books",
@@ -88,7 +93,7 @@ def make_run(
     )
     config = make_config("demo", overrides={"model_name": model, "model.dim": 8, "device": "cpu"})
     start_run(run, config, dataset)
-    torch.manual_seed(3)
+    torch.manual_seed(seed)
     weights = build_model(config, dataset.num_entities, dataset.num_relations, dataset.num_users)
     save_weights(weights, run / MODEL_FILE)
     seal_run(run, dataset)

@@ -12,13 +12,16 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import upgan
+from upgan.alternatives import Contrast, FlipSet, WhatIf
+from upgan.case.alternatives import contrast_document, users_of
+from upgan.case.alternatives import renamed as renamed_document
 from upgan.case.schema import FORMAT, VERSION, CaseDataset, CaseFile, CaseRun, from_document, to_document
 from upgan.errors import CaseError
 from upgan.explanation import Explanation
 from upgan.files import write_text
 from upgan.predictor import Predictor
 from upgan.render.figure import figure
-from upgan.render.pseudonyms import pseudonymised
+from upgan.render.pseudonyms import pseudonyms_of, renamed
 from upgan.render.words import caption, question
 
 #: A case with every user of a large catalogue stays below this.
@@ -26,13 +29,30 @@ LARGEST_FILE = 256 * 1024 * 1024
 
 
 def make_case(
-    explanation: Explanation, predictor: Predictor, *, real_ids: bool = False, written: str | None = None
+    explanation: Explanation,
+    predictor: Predictor,
+    *,
+    contrast: Contrast | None = None,
+    what_if: WhatIf | None = None,
+    smallest_set: FlipSet | None = None,
+    real_ids: bool = False,
+    written: str | None = None,
 ) -> CaseFile:
     """The case file of an explanation that ``predictor`` gave; users under pseudonyms unless ``real_ids``.
 
-    ``written``: the day, today where none is given (SOURCE_DATE_EPOCH names another, as reproducible builds do).
+    ``contrast``, ``what_if``, ``smallest_set``: what else was asked about the same answer. ``written``: the day, today
+    where none is given (SOURCE_DATE_EPOCH names another, as reproducible builds do).
     """
-    shown = explanation if real_ids else pseudonymised(explanation)
+    given = {
+        "contrast": None if contrast is None else contrast_document(contrast),
+        "what_if": None if what_if is None else what_if.to_dict(),
+        "smallest_set": None if smallest_set is None else smallest_set.to_dict(),
+    }
+    shown = explanation
+    if not real_ids:
+        names = pseudonyms_of(explanation, [user for document in given.values() for user in users_of(document)])
+        shown = renamed(explanation, names)
+        given = {name: renamed_document(document, names) for name, document in given.items()}
     data, config = predictor.dataset, predictor.config
     labels = dict(zip(data.relations, data.relation_labels, strict=True))
     return CaseFile(
@@ -48,6 +68,7 @@ def make_case(
         relation_labels=labels,
         explanation=shown,
         figure=figure(shown, relation_labels=labels),
+        **given,
     )
 
 

@@ -10,15 +10,18 @@ import numpy as np
 import numpy.typing as npt
 
 import upgan
+from upgan.case.alternatives import KINDS, computed, gaps
 from upgan.case.documents import with_figure
 from upgan.case.schema import CaseFile
 from upgan.explanation import EvidencePath, Explanation, Node, UserPath, UserShare
 from upgan.predictor import Predictor
-from upgan.render.pseudonyms import pseudonymised
+from upgan.render.pseudonyms import pseudonymised, pseudonyms_of
 from upgan.render.words import clean, shorten
 
-#: Everything compared but the ranks is computed in float64: machines differ by far less, an edit by far more.
+#: The explanation is computed in float64, but for its ranks: machines differ by far less, an edit by far more.
 TOLERANCE = 1e-8
+#: Contrast, what if and smallest set also hold scores of all candidates, which are float32.
+SINGLE_TOLERANCE = 1e-4
 
 Verdict = Literal["reproduced", "differs", "other run", "other dataset", "unknown"]
 FloatArray = npt.NDArray[np.float64]
@@ -35,10 +38,12 @@ class Difference:
     largest: float
     #: What has no counterpart on the other side, in words; empty where everything has.
     unmatched: str = ""
+    #: What rounding alone explains in this group, where that is more than the comparison's own tolerance.
+    rounding: float = 0.0
 
     def within(self, tolerance: float) -> bool:
         """Whether the group is the same up to rounding."""
-        return self.largest <= tolerance and not self.unmatched
+        return self.largest <= max(tolerance, self.rounding) and not self.unmatched
 
 
 @dataclass(frozen=True)
@@ -86,8 +91,14 @@ def reproduce(case: CaseFile, predictor: Predictor, *, tolerance: float = TOLERA
         tail=query.tail,
         answer=case.explanation.answer.id,
         top_users=case.explanation.top_users,
+        baseline=case.explanation.baseline,
+        sort=case.explanation.sort,
+        paths_per_user=case.explanation.paths_per_user,
+        evidence_per_user=case.explanation.evidence_per_user,
+        top_paths=len(case.explanation.heaviest_paths),
     )
-    differences = compare(case, pseudonymised(again) if case.pseudonyms else again)
+    shown = pseudonymised(again) if case.pseudonyms else again
+    differences = (*compare(case, shown, predictor), *_alternatives(case, again, predictor))
     return _judged(case, predictor, differences, tolerance)
 
 
@@ -97,14 +108,10 @@ def _unknown(case: CaseFile, predictor: Predictor) -> str:
     asked = {"the entity asked about": query.head or query.tail, "the answer": case.explanation.answer.id}
     for what, name in asked.items():
         if name not in dataset.entity_index:
-            return (
-                f"cannot be computed again: {what}, {_name(name)}, is not in dataset {_name(dataset.name)} of this run"
-            )
+            return f"cannot be computed again: {what} {_name(name)} is not in this run's dataset {_name(dataset.name)}"
     if query.relation not in dataset.relation_index:
-        return (
-            f"cannot be computed again: the relation {_name(query.relation)} is not in dataset {_name(dataset.name)} of "
-            "this run"
-        )
+        name = _name(query.relation)
+        return f"cannot be computed again: the relation {name} is not in this run's dataset {_name(dataset.name)}"
     return ""
 
 
@@ -159,24 +166,33 @@ def _print(fingerprint: str) -> str:
 # The groups ----------------------------------------------------------------------------------------------------------
 
 
-def compare(case: CaseFile, again: Explanation) -> tuple[Difference, ...]:
+def compare(case: CaseFile, again: Explanation, predictor: Predictor) -> tuple[Difference, ...]:
     """Every group of the case against a fresh explanation, its users named as the case names them."""
     told = case.explanation
     by_order = case.pseudonyms
     return (
-        _numbers("score", [told.score, told.score_without_users], [again.score, again.score_without_users]),
+        _numbers("score", _scores(told), _scores(again)),
         _numbers("ranks", _ranks(told), _ranks(again)),
         *_shares("", told.users, again.users, by_order),
         *_shares("answer's ", told.answer_users, again.answer_users, by_order),
         _numbers("sums", [told.residual, told.effective_users], [again.residual, again.effective_users]),
-        _chains("paths", (*told.paths, *told.answer_paths), (*again.paths, *again.answer_paths), by_order),
+        _chains("paths", _every_path(told), _every_path(again), by_order),
         _chains(
             "evidence", (*told.evidence, *told.answer_evidence), (*again.evidence, *again.answer_evidence), by_order
         ),
         _sets("known facts", _facts(told, by_order), _facts(again, by_order)),
         _sets("names", _names(told), _names(again)),
+        _sets("labels", _file_labels(case), _run_labels(predictor)),
         *_drawn(case),
     )
+
+
+def _scores(explanation: Explanation) -> list[float]:
+    return [explanation.score, explanation.score_without_users, explanation.baseline_score]
+
+
+def _every_path(explanation: Explanation) -> list[UserPath]:
+    return [*explanation.paths, *explanation.answer_paths, *explanation.heaviest_paths]
 
 
 def _ranks(explanation: Explanation) -> list[float]:
@@ -270,10 +286,21 @@ def _facts(explanation: Explanation, by_order: bool) -> Iterable[Any]:
 
 def _names(explanation: Explanation) -> Iterable[Any]:
     """Labels, kinds and layers of the entities named, and how the question reads."""
-    chains = (*explanation.paths, *explanation.evidence, *explanation.answer_paths, *explanation.answer_evidence)
+    chains: list[UserPath | EvidencePath] = [*explanation.paths, *explanation.answer_paths]
+    chains += [*explanation.evidence, *explanation.answer_evidence]
     nodes = {node for chain in chains for node in chain.nodes if node.role != "user"}
     yield from nodes | {explanation.target, explanation.answer}
     yield explanation.relation_label, explanation.inverse, explanation.known, explanation.simulated_users
+
+
+def _file_labels(case: CaseFile) -> Iterable[tuple[str, str]]:
+    return {*case.relation_labels.items(), ("model", case.run.model), ("preset", case.run.preset)}
+
+
+def _run_labels(predictor: Predictor) -> Iterable[tuple[str, str]]:
+    data, config = predictor.dataset, predictor.config
+    labels = zip(data.relations, data.relation_labels, strict=True)
+    return {*labels, ("model", config.model_name), ("preset", config.preset)}
 
 
 def _sets(name: str, told: Iterable[Any], again: Iterable[Any]) -> Difference:
@@ -300,3 +327,17 @@ def _drawn(case: CaseFile) -> Iterable[Difference]:
     for name, part in parts:
         same = part(case) == part(drawn)
         yield Difference(name, 1, 0.0, "" if same else "not what the file's own numbers give")
+
+
+def _alternatives(case: CaseFile, again: Explanation, predictor: Predictor) -> Iterable[Difference]:
+    """Contrast, what if and smallest set, where the file holds them."""
+    names = pseudonyms_of(again) if case.pseudonyms else {user: user for user in predictor.dataset.users}
+    real = {name: user for user, name in names.items()}
+    for kind, document in case.alternatives.items():
+        fresh = computed(kind, document, case.explanation, predictor, real)
+        if fresh is None:
+            yield Difference(KINDS[kind], 0, 0.0, "names what this run cannot tell (a user, or a candidate)")
+            continue
+        compared, largest, off = gaps(document, fresh, case.pseudonyms)
+        told = f"{off:,} other values differ" if off else ""
+        yield Difference(KINDS[kind], compared, largest, told, SINGLE_TOLERANCE)

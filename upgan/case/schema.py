@@ -6,16 +6,17 @@ import json
 import math
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
+from upgan.case.alternatives import check
 from upgan.errors import CaseError
 from upgan.explanation import Explanation
 from upgan.render.spec import FigureSpec
 
-FORMAT = "upgan-case"
-VERSION = 1
+FORMAT: Final = "upgan-case"
+VERSION: Final = 1
 
 #: Bounds of a document from elsewhere: far above what an explanation needs, far below what would hurt.
 LONGEST_TEXT = 100_000
@@ -64,6 +65,16 @@ class CaseFile:
     explanation: Explanation
     #: The drawing with the place of every node.
     figure: FigureSpec
+    #: What was asked beside it, as ``upgan explain --json`` prints it; its users are named like the explanation's.
+    contrast: dict[str, Any] | None = None
+    what_if: dict[str, Any] | None = None
+    smallest_set: dict[str, Any] | None = None
+
+    @property
+    def alternatives(self) -> dict[str, dict[str, Any]]:
+        """Those of the three that the file holds, by name."""
+        every = {"contrast": self.contrast, "what_if": self.what_if, "smallest_set": self.smallest_set}
+        return {name: document for name, document in every.items() if document is not None}
 
 
 @cache
@@ -146,6 +157,8 @@ def _check_whole(case: CaseFile) -> None:
     prints = (explanation.run_fingerprint, explanation.dataset_fingerprint)
     if prints != (case.run.fingerprint, case.dataset.fingerprint):
         raise CaseError("explanation: its fingerprints are not those of the file's run and dataset")
+    for name, document in case.alternatives.items():
+        check(name, document)
     names = {node.id for node in case.figure.nodes}
     if any(edge.source not in names or edge.target not in names for edge in case.figure.edges):
         raise CaseError("figure.edges: an edge ends at a node that the figure does not have")

@@ -2,24 +2,66 @@
 
 from __future__ import annotations
 
-from json import dumps
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from upgan.cli.alternatives import (
+    AddInteraction,
+    Against,
+    Alternatives,
+    BaselineName,
+    EvidencePerUser,
+    PathsPerUser,
+    Question,
+    RemoveFact,
+    RemoveInteraction,
+    RemoveUser,
+    SmallestSet,
+    SortName,
+    TopPaths,
+    Wanted,
+    changes_of,
+    explained,
+    named,
+)
+from upgan.cli.mine import mine_cases
 from upgan.cli.output import JsonFlag, note, print_json
 from upgan.errors import ConfigError
 
 if TYPE_CHECKING:
     from upgan.explanation import Explanation
-
-FORMATS = ("json", "html", "svg", "table")
+    from upgan.predictor import Predictor
 
 Run = Annotated[Path, typer.Argument(help="A run folder.", show_default=False)]
 Head = Annotated[str | None, typer.Option("--head", help="Known head (id or label): ask for the tail.")]
 Tail = Annotated[str | None, typer.Option("--tail", help="Known tail (id or label): ask for the head.")]
 Relation = Annotated[str, typer.Option("--relation", help="Relation id or label.", show_default=False)]
+
+
+Format = Annotated[
+    str | None, typer.Option("--format", help="table (default), json, html, svg, png, users.csv, paths.csv or caption.")
+]
+Out = Annotated[
+    Path | None, typer.Option("--out", help="Write to this file instead of stdout (with --mine: a folder).")
+]
+Case = Annotated[Path | None, typer.Option("--case", help="Write a case file, for `upgan case open`.")]
+Export = Annotated[
+    Path | None, typer.Option("--export", help="Write case file, page, figures, tables and caption here.")
+]
+Pseudonyms = Annotated[
+    bool, typer.Option("--pseudonyms", help="Name users U1, U2, … in json and table too, as exports always do.")
+]
+RealIds = Annotated[
+    bool, typer.Option("--real-ids", help="Real user ids in exports (html, svg, png, csv, case file) too.")
+]
+Mine = Annotated[
+    bool, typer.Option("--mine", help="List the queries where users moved the right answer most, up and down.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -51,45 +93,165 @@ def predict(
 
 def explain(
     run: Run,
-    relation: Relation,
-    answer: Annotated[str, typer.Option("--answer", help="The answer to explain (id or label).", show_default=False)],
+    relation: Annotated[str | None, typer.Option("--relation", help="Relation id or label.")] = None,
+    answer: Annotated[str | None, typer.Option("--answer", help="The answer to explain (id or label).")] = None,
     head: Head = None,
     tail: Tail = None,
     top_users: Annotated[int, typer.Option(min=0, help="Users whose paths are shown.")] = 5,
-    format: Annotated[str, typer.Option("--format", help="json, html, svg or table.")] = "table",
-    out: Annotated[Path | None, typer.Option("--out", help="Write to this file instead of stdout.")] = None,
+    baseline: BaselineName = "none",
+    sort: SortName = "weight",
+    paths: PathsPerUser = 2,
+    evidence: EvidencePerUser = 1,
+    top_paths: TopPaths = 0,
+    contrast: Against = None,
+    remove_user: RemoveUser = None,
+    remove_interaction: RemoveInteraction = None,
+    remove_fact: RemoveFact = None,
+    add_interaction: AddInteraction = None,
+    smallest_set: SmallestSet = False,
+    format: Format = None,
+    out: Out = None,
+    case: Case = None,
+    export: Export = None,
+    pseudonyms: Pseudonyms = False,
+    real_ids: RealIds = False,
+    mine: Mine = False,
+    n: Annotated[int | None, typer.Option("-n", min=1, help="With --mine: how many each way.  [default: 10]")] = None,
+    split: Annotated[str | None, typer.Option("--split", help="With --mine: test or valid.  [default: test]")] = None,
     json: JsonFlag = False,
 ) -> None:
-    """Why the model ranks the answer where it does: users, paths, evidence, exact contributions."""
-    if format not in FORMATS:
-        raise ConfigError(f"--format {format!r}: choose one of {', '.join(FORMATS)}")
-    from upgan.files import write_text
-    from upgan.predictor import load
+    """Why the model ranks the answer where it does: users, paths, evidence, exact contributions.
 
+    What is passed on (html, svg, png, csv, case file) names users U1, U2, …, simulated ones too; table and json, which
+    answer on this machine, name them by their ids. Other files and folders written say so on stderr.
+    """
+    if pseudonyms and real_ids:
+        raise ConfigError("--pseudonyms and --real-ids: choose one of them")
+    changes = changes_of(remove_user, remove_interaction, remove_fact, add_interaction)
+    if mine:
+        given = {
+            "--relation": relation, "--answer": answer, "--head": head, "--tail": tail, "--format": format,
+            "--case": case, "--export": export, "--contrast": contrast, "--smallest-set": smallest_set or None,
+            "--remove-… and --add-…": None if changes.empty else changes,
+        }  # fmt: skip
+        _refuse(given, "with --mine, which asks every query of the split")
+        mine_cases(run, split or "test", n or 10, out, real_ids=real_ids, top_users=top_users, json=json)
+        return
+    _refuse({"-n": n, "--split": split}, "without --mine")
+    if relation is None or answer is None:
+        raise ConfigError("name --relation and --answer (and --head or --tail), or --mine to find cases")
+    question = {"head": head, "relation": relation, "tail": tail, "answer": answer}
+    shown = {"top_users": top_users, "paths_per_user": paths, "evidence_per_user": evidence, "top_paths": top_paths}
+    wanted = Wanted(contrast, changes, smallest_set, baseline, sort)
+    _explain(
+        run,
+        question,
+        shown,
+        wanted,
+        Output(_format(format, json), out, case, export, pseudonyms, real_ids, json or format is not None),
+    )
+
+
+@dataclass(frozen=True)
+class Output:
+    """In which form the explanation goes where."""
+
+    format: str
+    out: Path | None
+    case: Path | None
+    export: Path | None
+    pseudonyms: bool
+    real_ids: bool
+    #: Whether the format was asked for: then it is printed beside the files too.
+    asked: bool
+
+
+def _explain(run: Path, question: Question, shown: dict[str, int], wanted: Wanted, output: Output) -> None:
+    from upgan.predictor import load
+    from upgan.render.export import ANSWERS, TOLD_IN
+
+    writes = output.case is not None or output.export is not None
+    if wanted.any and output.format not in (*ANSWERS, *TOLD_IN) and not writes:
+        raise ConfigError(
+            f"--format {output.format} shows the explanation alone; contrast, what-if and smallest set are in table, "
+            "json, html and caption, and kept by --case"
+        )
     predictor = load(run)
-    explanation = predictor.explain(head=head, relation=relation, answer=answer, tail=tail, top_users=top_users)
+    explanation, found = explained(predictor, question, shown, wanted)
+    _write_cases(explanation, found, predictor, output.case, output.export, real_ids=output.real_ids)
+    if output.out is None and writes and not output.asked:
+        return
+    hidden = output.pseudonyms or (output.format not in ANSWERS and not output.real_ids)
+    _write(*named(explanation, found, hidden=hidden), predictor, output.format, output.out)
+
+
+def _refuse(given: Mapping[str, object], why: str) -> None:
+    """ConfigError for options that have no meaning here."""
+    named = [name for name, value in given.items() if value is not None]
+    if named:
+        raise ConfigError(f"{', '.join(named)}: no meaning {why}; leave {'it' if len(named) == 1 else 'them'} out")
+
+
+def _format(asked: str | None, json: bool) -> str:
+    from upgan.render.export import FORMATS
+
+    if asked is not None and asked not in FORMATS:
+        raise ConfigError(f"--format {asked!r}: choose one of {', '.join(FORMATS)}")
+    if json and asked not in (None, "json"):
+        raise ConfigError(f"--json and --format {asked}: choose one of them")
+    return "json" if json else asked or "table"
+
+
+def _write(explanation: Explanation, found: Alternatives, predictor: Predictor, format: str, out: Path | None) -> None:
+    from upgan.files import write_bytes
+    from upgan.render.export import TOLD_IN, rendered
+
+    if out is None and format == "png" and sys.stdout.isatty():
+        raise ConfigError("--format png: name a file with --out, a terminal shows no picture")
+    if out is not None and out.is_dir():
+        raise ConfigError(f"--out {out}: a folder is in the way of the file; choose another name")
     labels = dict(zip(predictor.relations, predictor.dataset.relation_labels, strict=True))
-    text = _rendered(explanation, labels, "json" if json else format)
-    if out is None:
-        typer.echo(text)
+    told = found.documents if format in TOLD_IN else {}
+    content = found.added_to(rendered(explanation, labels, format, told), format)
+    if out is None and format == "png":
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+    elif out is None:
+        typer.echo(content.decode("utf-8"), nl=False)
     else:
-        write_text(out, text + "\n")
+        write_bytes(out, content)
         note(f"wrote {out}")
 
 
-def _rendered(explanation: Explanation, labels: dict[str, str], format: str) -> str:
-    """The explanation in one of FORMATS; ``labels``: relation id -> its words."""
-    if format == "json":
-        return dumps(explanation.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
-    if format == "html":
-        from upgan.render.page import page
+def _write_cases(
+    explanation: Explanation,
+    found: Alternatives,
+    predictor: Predictor,
+    case: Path | None,
+    export: Path | None,
+    *,
+    real_ids: bool,
+) -> None:
+    """--case and --export."""
+    if case is export is None:
+        return
+    from upgan.case import make_case, write_bundle, write_case
 
-        return page(explanation, relation_labels=labels)
-    if format == "svg":
-        from upgan.render.figure import figure
-        from upgan.render.svg import svg
-
-        return svg(figure(explanation, relation_labels=labels))
-    from upgan.render.table import explanation_table
-
-    return explanation_table(explanation, relation_labels=labels)
+    if case is not None and case.is_dir():
+        raise ConfigError(f"--case {case}: a folder is in the way of the file; choose another name")
+    if export is not None and export.exists() and not export.is_dir():
+        raise ConfigError(f"--export {export}: a file is in the way of the folder; choose another name")
+    made = make_case(
+        explanation,
+        predictor,
+        contrast=found.contrast,
+        what_if=found.what_if,
+        smallest_set=found.smallest_set,
+        real_ids=real_ids,
+    )
+    if case is not None:
+        write_case(case, made)
+        note(f"wrote {case}")
+    if export is not None:
+        files = write_bundle(export, made)
+        note(f"wrote {', '.join(path.name for path in files)} to {export}")

@@ -30,15 +30,43 @@ def prepare(
     source: Annotated[list[Path], typer.Argument(help="Folders or files of raw data.", show_default=False)],
     out: Out,
     format: Annotated[
-        str, typer.Option("--format", help="auto (by file names), tsv, recbole, release, kgat, hetrec or ntriples.")
+        str,
+        typer.Option("--format", help="auto, tsv, recbole, release, kgat, hetrec, ntriples or kb4rec."),
     ] = "auto",
-    min_interactions: Annotated[int, typer.Option(help="k-core: users and items with fewer are dropped.")] = 5,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="The paper's preparation of a domain: movie, music or book; options given beside it override it.",
+            show_default=False,
+        ),
+    ] = None,
+    min_interactions: Annotated[
+        int | None,
+        typer.Option(help="k-core: users and items with fewer go. [default: 5]", show_default=False),
+    ] = None,
     min_rating: Annotated[
         float | None,
         typer.Option(help="Interactions rated lower are dropped. [default: every rating counts]", show_default=False),
     ] = None,
-    min_triples: Annotated[int, typer.Option(help="Entities in fewer triples are dropped.")] = 3,
-    max_hops: Annotated[int, typer.Option(help="Entities farther than this from every item are dropped.")] = 4,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            help="Interactions before this date are dropped; those without a timestamp stay.",
+            show_default=False,
+        ),
+    ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option("--until", help="Interactions after this date (inclusive, UTC) are dropped.", show_default=False),
+    ] = None,
+    min_triples: Annotated[
+        int | None, typer.Option(help="Entities in fewer triples are dropped. [default: 3]", show_default=False)
+    ] = None,
+    max_hops: Annotated[
+        int | None,
+        typer.Option(help="Entities farther than this from every item are dropped. [default: 4]", show_default=False),
+    ] = None,
     keep_reverse: Annotated[
         bool, typer.Option("--keep-reverse", help="Keep relations that reverse or repeat another.")
     ] = False,
@@ -53,29 +81,74 @@ def prepare(
     skip_bad_lines: Annotated[
         bool, typer.Option("--skip-bad-lines", help="Leave out and count lines that do not fit their format.")
     ] = False,
-    split: Annotated[str, typer.Option(help="Shares of train, valid and test.")] = "0.8,0.1,0.1",
+    relations: Annotated[
+        str | None,
+        typer.Option(
+            help="Freebase dump: walk and keep only properties of these domains, such as film,people. "
+            "[default: all but housekeeping]",
+            rich_help_panel="Large dumps",
+            show_default=False,
+        ),
+    ] = None,
+    wikidata: Annotated[
+        Path | None,
+        typer.Option(
+            help="Wikidata dump (truthy .nt or JSON, .gz or .bz2): labels of Freebase topics without a name, by P646.",
+            rich_help_panel="Large dumps",
+            show_default=False,
+        ),
+    ] = None,
+    work: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder where finished passes over dumps are kept. [default: OUT.work]",
+            rich_help_panel="Large dumps",
+            show_default=False,
+        ),
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option(help="Shares of train, valid and test. [default: 0.8,0.1,0.1]", show_default=False)
+    ] = None,
     seed: Seed = 0,
 ) -> None:
     """Raw files to a prepared dataset: link, filter, split, and report what was dropped and why."""
     from upgan.cli.progress import reading_progress
+    from upgan.data.dataset import check_replaceable
+    from upgan.data.domains import domain_settings
     from upgan.data.formats import read_sources
     from upgan.data.prepare import PrepareSettings
     from upgan.data.prepare import prepare as prepare_source
+    from upgan.data.read_kb4rec import DumpReading
     from upgan.data.text_stream import ReadOptions
+    from upgan.data.window import refuse_window_without_times
 
-    settings = PrepareSettings(
-        min_interactions=min_interactions,
-        min_triples=min_triples,
-        max_hops=max_hops,
-        keep_reverse=keep_reverse,
-        symmetric=symmetric,  # type: ignore[arg-type]  # checked by the settings themselves
-        split=_shares(split),
-        seed=seed,
-        min_rating=min_rating,
-    )
+    given = {
+        "min_interactions": min_interactions,
+        "min_triples": min_triples,
+        "max_hops": max_hops,
+        "keep_reverse": keep_reverse,
+        "symmetric": symmetric,
+        "split": _shares(split) if split else None,
+        "seed": seed,
+        "min_rating": min_rating,
+        "since": since,
+        "until": until,
+        "preset": preset or "",
+    }
+    settings = PrepareSettings(**domain_settings(preset, given))
+    # Reading may take hours: what would stand in the way of the result is said before.
+    check_replaceable(out)
+    work = work or out.with_name(f"{out.name}.work")
+    dump = DumpReading.of(settings, tuple((relations or "").replace(",", " ").split()), work, note)
     options = ReadOptions(encoding, skip_bad_lines, reading_progress())
     note("reading " + ", ".join(map(str, source)))
-    raw = read_sources(source, format=format, labels=labels or [], options=options)
+    raw = read_sources(source, format=format, labels=labels or [], options=options, dump=dump)
+    if since or until:
+        refuse_window_without_times(raw)
+    if wikidata:
+        from upgan.data.wikidata import with_wikidata_labels
+
+        raw = with_wikidata_labels(raw, wikidata, work, note)
     dataset = prepare_source(raw, out, settings, progress=note)
     note(f"wrote {dataset} to {out}; manifest.json there says what was dropped and why")
 

@@ -15,7 +15,7 @@ from types import FrameType
 import typer
 
 from upgan import __version__
-from upgan.cli import ask, compare, complete, data, life, machine, runs, share
+from upgan.cli import ask, case, compare, complete, data, life, machine, reproduce, runs, share
 from upgan.errors import UpganError
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(data.app, name="data")
+app.add_typer(case.app, name="case")
 runs.register(app)
 life.register(app)
 share.register(app)
@@ -34,6 +35,7 @@ compare.register(app)
 ask.register(app)
 complete.register(app)
 machine.register(app)
+reproduce.register(app)
 
 
 def _version(asked: bool) -> None:

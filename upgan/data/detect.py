@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from upgan.data import read_hetrec, read_kgat, read_ntriples, read_recbole, read_release, read_tsv
+from upgan.data import read_hetrec, read_kb4rec, read_kgat, read_ntriples, read_recbole, read_release, read_tsv
 from upgan.data.text_tables import EXTENSIONS, table_suffix
 from upgan.errors import DataError, listed
 
@@ -19,6 +19,7 @@ NEEDS = {
     "release": "kg/e_map.dat, kg/r_map.dat, kg/train.dat; with users rs/ratings.txt, rs/i_map.dat, rs/i2kg_map.tsv",
     "kgat": "kg_final.txt, train.txt; for ids instead of numbers user_list.txt, entity_list.txt, relation_list.txt",
     "hetrec": "user_artists.dat, user_ratedmovies.dat or user_taggedbookmarks.dat; and a graph, triples.tsv, links.tsv",
+    read_kb4rec.FORMAT: read_kb4rec.NEEDS,
     "ntriples": "NAME.nt or NAME.nt.gz; with users also interactions.tsv and links.tsv",
 }
 
@@ -46,6 +47,8 @@ def files_of(paths: Sequence[Path]) -> list[Path]:
 
 def detect_format(paths: Sequence[Path]) -> str:
     """The one format that the files' names tell; DataError where none does, or several do, saying what each needs."""
+    if read_kb4rec.find_files(paths):
+        return read_kb4rec.FORMAT
     files = files_of(paths)
     found = list(_found(files))
     if len(found) == 1:

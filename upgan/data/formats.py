@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from upgan.data import read_hetrec, read_kgat, read_ntriples, read_recbole, read_release, read_tsv
+from upgan.data import read_hetrec, read_kb4rec, read_kgat, read_ntriples, read_recbole, read_release, read_tsv
 from upgan.data.detect import NEEDS, detect_format, files_of, readable
 from upgan.data.raw import RawSource
+from upgan.data.read_kb4rec import DumpReading
 from upgan.data.text_stream import STRICT, ReadOptions
 from upgan.data.text_tables import read_table
 from upgan.errors import ConfigError, DataError, listed
@@ -29,16 +30,21 @@ READERS: dict[str, Reader] = {
 
 
 def read_sources(
-    paths: Sequence[Path], format: str = "auto", labels: Sequence[Path] = (), options: ReadOptions = STRICT
+    paths: Sequence[Path],
+    format: str = "auto",
+    labels: Sequence[Path] = (),
+    options: ReadOptions = STRICT,
+    dump: DumpReading | None = None,
 ) -> RawSource:
     """Read one catalogue from folders and files.
 
-    ``format``: "auto" (by file names) or a name of READERS. ``labels``: tables id, label; a later one overrides an
-    earlier one and the source's own. Raises ConfigError for an unknown format, DataError for a file that is missing,
-    malformed or not recognised, naming file, line and value.
+    ``format``: "auto" (by file names), "kb4rec" (``dump``: how its dump is read) or a name of READERS. ``labels``:
+    tables id, label; a later one overrides an earlier one and the source's own. Raises ConfigError for an unknown
+    format, DataError for a file that is missing, malformed or not recognised, naming file, line and value.
     """
-    if format != "auto" and format not in READERS:
-        raise ConfigError(f"unknown format {format!r}; allowed: auto, {', '.join(READERS)}")
+    allowed = ("auto", *READERS, read_kb4rec.FORMAT)
+    if format not in allowed:
+        raise ConfigError(f"unknown format {format!r}; allowed: {', '.join(allowed)}")
     if not paths:
         raise ConfigError("no source given; give a folder or files")
     sources = list(dict.fromkeys(Path(path) for path in paths))
@@ -48,8 +54,10 @@ def read_sources(
         if not path.is_dir() and not path.is_file():
             raise DataError(f"{path} is neither a file nor a folder; give a regular file")
     chosen = detect_format(sources) if format == "auto" else format
-    files = readable(files_of(sources), chosen, sources)
-    source = READERS[chosen](files, _name(sources), options)
+    if chosen == read_kb4rec.FORMAT:
+        source = read_kb4rec.read_kb4rec(sources, _name(sources), dump)
+    else:
+        source = READERS[chosen](readable(files_of(sources), chosen, sources), _name(sources), options)
     if not len(source.triples):
         found = listed(file.name for file in files_of(sources))
         raise DataError(f"no triples file in {listed(sources)} (found: {found}); a graph needs one: {NEEDS[chosen]}")

@@ -2,9 +2,11 @@
 
 The steps, in this order; every one is counted in the manifest.
 
-1. Interactions rated below ``min_rating`` are dropped, where it is given; otherwise every interaction counts, whatever
-   its rating. Repeated rows are dropped. Items become the entities they are linked to: the first link of an item in
-   file order counts, items of one entity become one node, items without a link and their interactions are dropped.
+1. Interactions outside the time window (``since`` to ``until``, inclusive, UTC) are dropped, where it is given; one
+   without a timestamp stays. Interactions rated below ``min_rating`` are dropped, where it is given; otherwise every
+   interaction counts, whatever its rating. Repeated rows are dropped. Items become the entities they are linked to:
+   the first link of an item in file order counts, items of one entity become one node, items without a link and their
+   interactions are dropped.
 2. k-core: users and items with fewer than ``min_interactions`` interactions are dropped, until none is left. Items
    need not stand in the graph for this step.
 3. Interactions of items that stand in no triple are dropped. Entities more than ``max_hops`` triples (read either way)
@@ -37,6 +39,7 @@ from upgan.data.readable import readable_labels, readable_relations
 from upgan.data.relations import RelationReport, compare_relations, partner_classes
 from upgan.data.split import OPEN, answers_in_training, draw_split, units_of, unseen_in_training
 from upgan.data.tables import SPLITS
+from upgan.data.window import checked_window, within_window
 from upgan.errors import ConfigError, DataError
 
 
@@ -59,6 +62,11 @@ class PrepareSettings:
     seed: int = 0
     #: Interactions rated lower are dropped; None keeps all, whatever their rating.
     min_rating: float | None = None
+    #: Interactions before and after these are dropped (ISO dates or times, UTC, both inclusive); None is unbounded.
+    since: str | None = None
+    until: str | None = None
+    #: The domain whose preparation of the paper these settings began with (see upgan.data.domains), or "".
+    preset: str = ""
 
     def __post_init__(self) -> None:
         problems = [
@@ -68,6 +76,10 @@ class PrepareSettings:
         ]
         if self.min_rating is not None and not math.isfinite(self.min_rating):
             problems.append(f"min_rating is {self.min_rating!r}; allowed: a finite number, or none")
+        try:
+            checked_window(self.since, self.until)
+        except ConfigError as error:
+            problems.append(str(error))
         if self.symmetric not in ("together", "random"):
             problems.append(f"symmetric is {self.symmetric!r}; allowed: together, random")
         try:
@@ -98,6 +110,7 @@ def prepare(
     settings = settings or PrepareSettings()
     say = progress or (lambda message: None)
     check_replaceable(out)
+    source, window = within_window(source, settings.since, settings.until)
     source, ratings = rated_at_least(source, settings.min_rating)
     say("numbering ids and linking items")
     work = number_source(source)
@@ -115,9 +128,8 @@ def prepare(
         work.in_graph()[work.interactions[:, 1]], "item no longer in the graph after the filters on triples"
     )
     say(f"writing {out}")
-    return _write(
-        source, out, settings, work, codes, {"ratings": ratings, "relations": report.to_dict(), "split": split_facts}
-    )
+    facts = {"window": window, "ratings": ratings, "relations": report.to_dict(), "split": split_facts}
+    return _write(source, out, settings, work, codes, facts)
 
 
 def _filter_interactions(work: Catalogue, settings: PrepareSettings) -> None:

@@ -77,6 +77,13 @@ class BilinearDiscriminator(nn.Module):
         answered = compose(product, entity, self.answer_relation.index_select(0, relations))
         return QueryVectors(torch.cat([known + preferred, answered], dim=1), entity.new_zeros(len(heads)))
 
+    def without_users(self, heads: Tensor, relations: Tensor) -> Tensor:
+        """(B,) queries -> (B, E) scores with p = 0 everywhere and no evidence: (v_h o v_r) . v_t."""
+        known = compose(
+            self.config.product, self.entity.index_select(0, heads), self.relation.index_select(0, relations)
+        )
+        return known @ self.entity.T
+
     def constrain(self) -> None:
         """Keep entity vectors within the configured length (5.2.3)."""
         constrain_entities(self.entity, self.config)

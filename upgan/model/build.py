@@ -62,10 +62,14 @@ class FullScorer:
         if isinstance(self.model, Factorisation):
             return self.model.scores(heads, relations)
         assert self.preference is not None
-        preference = self.preference if users else torch.zeros_like(self.preference)
         if isinstance(self.model, Discriminator):
-            return self.model.scores(self.model.queries(heads, relations, preference.index_select(0, heads)))
-        scores = self.model.queries(heads, relations, preference).against(self.model.table(preference))
+            preference = self.preference.index_select(0, heads) if users else self.preference.new_zeros(1, 1)
+            if not users:
+                preference = preference.expand(len(heads), self.preference.shape[1])
+            return self.model.scores(self.model.queries(heads, relations, preference))
+        if not users:
+            return self.model.without_users(heads, relations)
+        scores = self.model.queries(heads, relations, self.preference).against(self.model.table(self.preference))
         if users and self._has_evidence(self.model):
             assert self.graph.cointeraction is not None
             assert self.facts is not None

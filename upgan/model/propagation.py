@@ -138,14 +138,14 @@ class Propagation(nn.Module):
         """Eq. 3 from layer 1 upward: p_n = sum over B_n of alpha p_m, p_u = v~_u."""
         preference, alphas = [semantic[0]], []
         for level, edges in enumerate(graph.edges):
-            logits = self._attention_logits(edges, semantic[level + 1], preference[level])
+            logits = self.attention_logits(edges, semantic[level + 1], preference[level])
             keep = None if masked is None else kept(edges.backward_triple, masked)
             alpha = segment_softmax(edges.backward, logits, keep)
             preference.append(spmm(edges.backward, alpha, preference[level]))
             alphas.append(alpha)
         return preference, alphas
 
-    def _attention_logits(self, edges: LayerEdges, far: Tensor, near: Tensor) -> Tensor:
+    def attention_logits(self, edges: LayerEdges, far: Tensor, near: Tensor) -> Tensor:
         """Eq. 4 before the softmax, exactly, from two scalars per edge.
 
         w^T [W_r v~_n; W_r p_m] = v~_n . (W_r^T w1) + p_m . (W_r^T w2): two K-vectors per relation instead of two

@@ -8,7 +8,7 @@ from upgan.explanation import ContextEdge, EvidencePath, Explanation, Node, User
 from upgan.render.selection import Selection
 from upgan.render.spec import FigureEdge, figure_id
 from upgan.render.styles import EdgeKind
-from upgan.render.words import clean, coefficient, rank_text, relation_words, score_text, shorten
+from upgan.render.words import clean, coefficient, node_words, rank_text, relation_words, score_text, shorten
 
 _RELATION_WIDTH = 18
 
@@ -105,4 +105,4 @@ def _fact(source: Node, relation: str, target: Node, labels: Mapping[str, str] |
     if relation.endswith("⁻¹") or (target.role == "user" and source.role != "user"):
         source, target = target, source
     words = relation_words(relation, labels).removesuffix("⁻¹")
-    return f"{clean(source.label)} — {words} — {clean(target.label)}"
+    return f"{node_words(source)} — {words} — {node_words(target)}"

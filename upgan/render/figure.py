@@ -15,7 +15,18 @@ from upgan.render.edges import edges_of
 from upgan.render.selection import Selection, select
 from upgan.render.spec import FigureEdge, FigureNode, FigureSpec, figure_id
 from upgan.render.styles import FigureRole, edge_words, role_words
-from upgan.render.words import caption, clean, coefficient, percent, question, score_text, shorten, user_noun, wrap
+from upgan.render.words import (
+    caption,
+    clean,
+    coefficient,
+    node_words,
+    percent,
+    question,
+    score_text,
+    shorten,
+    user_noun,
+    wrap,
+)
 
 __all__ = ["FigureEdge", "FigureNode", "FigureSpec", "figure"]
 
@@ -72,9 +83,9 @@ def _nodes(explanation: Explanation, chosen: Selection) -> list[FigureNode]:
 
 def _user_node(explanation: Explanation, node: Node, share: UserShare | None, of_answer: bool) -> FigureNode:
     noun = user_noun(explanation.simulated_users, 1)
-    name = shorten(clean(node.label) or clean(node.id), 16)
+    name = node_words(node)
     lines = [f"{noun} {name}"]
-    title = f"{noun} {clean(node.label) or clean(node.id)}"
+    title = f"{noun} {name}"
     if share is not None:
         lines.append(f"w = {coefficient(share.weight)}")
         whose, users = "answer" if of_answer else "target", user_noun(explanation.simulated_users)

@@ -12,6 +12,7 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
 from upgan.explanation import Explanation, Node, UserShare
+from upgan.shares import Shares
 
 #: Put before the number; short, as the paper's "77OC0" is.
 PREFIX = "U"
@@ -19,11 +20,11 @@ PREFIX = "U"
 _Any = TypeVar("_Any")
 
 
-def pseudonyms_of(explanation: Explanation) -> dict[str, str]:
-    """User id -> pseudonym, for every user that the explanation names."""
+def pseudonyms_of(explanation: Explanation, others: Iterable[str] = ()) -> dict[str, str]:
+    """User id -> pseudonym, for every user that the explanation names, and then for ``others``."""
     named = [share.id for share in (*explanation.users, *explanation.answer_users)]
     named += [node.id for node in _nodes(explanation) if node.role == "user"]
-    return {user: f"{PREFIX}{place}" for place, user in enumerate(dict.fromkeys(named), start=1)}
+    return {user: f"{PREFIX}{place}" for place, user in enumerate(dict.fromkeys([*named, *others]), start=1)}
 
 
 def pseudonymised(explanation: Explanation) -> Explanation:
@@ -39,6 +40,8 @@ def renamed(value: _Any, names: dict[str, str]) -> _Any:
 def _renamed(value: Any, names: dict[str, str]) -> Any:
     if isinstance(value, tuple):
         return tuple(_renamed(item, names) for item in value)
+    if isinstance(value, Shares):
+        return value.renamed(names)
     if isinstance(value, UserShare):
         return replace(value, id=names[value.id])
     if isinstance(value, Node):

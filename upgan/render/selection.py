@@ -24,7 +24,7 @@ class Selection:
     hidden: dict[int, int]
     left_out_paths: int
     #: The users whose paths are drawn: the target's, or the answer's where no user reaches the target.
-    users: tuple[UserShare, ...]
+    users: Sequence[UserShare]
     of_answer: bool
 
 
@@ -34,7 +34,7 @@ class _Side:
 
     paths: tuple[UserPath, ...]
     evidence: tuple[EvidencePath, ...]
-    users: tuple[UserShare, ...]
+    users: Sequence[UserShare]
     of_answer: bool
     users_at: int
     last: int

@@ -9,6 +9,7 @@ from typing import Any
 from upgan.explanation import Explanation, UserPath
 from upgan.render.page import path_words
 from upgan.render.words import (
+    MINUS,
     caption,
     clean,
     coefficient,
@@ -16,6 +17,8 @@ from upgan.render.words import (
     question,
     rank_text,
     score_text,
+    sentence,
+    short_id,
     shorten,
     signed,
     user_noun,
@@ -41,7 +44,37 @@ def candidates_table(rows: Iterable[Mapping[str, Any]]) -> str:
     ]
     if not body:
         return "no candidates"
-    return _aligned(("rank", "answer", "id", "score", "known in", "rank without users"), body, right={0, 3, 5})
+    return aligned(("rank", "answer", "id", "score", "known in", "rank without users"), body, right={0, 3, 5})
+
+
+def mined_table(rows: Iterable[Mapping[str, Any]]) -> str:
+    """The cases of ``upgan.mining`` as text."""
+    body = [
+        (
+            f"{row['reciprocal_rank_difference']:+.4f}".replace("-", MINUS),
+            rank_text(row["rank"]),
+            rank_text(row["rank_without_users"]),
+            shorten(sentence(row["entity_label"], row["relation_label"], inverse=row["inverse"]), 2 * _LABEL_WIDTH),
+            shorten(clean(row["answer_label"]), _LABEL_WIDTH),
+        )
+        for row in rows
+    ]
+    head = ("1/rank difference", "rank", "without users", "question", "right answer")
+    return aligned(head, body, right={0, 1, 2})
+
+
+def differences_table(differences: Mapping[str, Mapping[str, Any]]) -> str:
+    """The groups of a reproduction as text."""
+    body = [
+        (name, f"{row['compared']:,}", f"{row['largest']:.1e}" if row["largest"] else "0", _outcome(row))
+        for name, row in differences.items()
+        if row["compared"] or row["unmatched"]
+    ]
+    return aligned(("compared", "values", "largest difference", ""), body, right={1, 2})
+
+
+def _outcome(row: Mapping[str, Any]) -> str:
+    return "same" if row["same"] else row["unmatched"] or "differs"
 
 
 def explanation_table(explanation: Explanation, *, relation_labels: Mapping[str, str] | None = None) -> str:
@@ -51,11 +84,11 @@ def explanation_table(explanation: Explanation, *, relation_labels: Mapping[str,
     for shares, whose in ((explanation.users, "target"), (explanation.answer_users, "answer")):
         if not shares:
             continue
-        body = [(clean(s.id), coefficient(s.weight), signed(s.contribution)) for s in shares[:_MOST_USERS]]
+        body = [(short_id(s.id), coefficient(s.weight), signed(s.contribution)) for s in shares[:_MOST_USERS]]
         if rest := shares[_MOST_USERS:]:
             total = coefficient(sum(s.weight for s in rest)), signed(sum(s.contribution for s in rest))
             body.append((f"({len(rest):,} more)", *total))
-        blocks.append(_aligned((f"{noun} of the {whose}", "weight", "part of the score"), body, right={1, 2}))
+        blocks.append(aligned((f"{noun} of the {whose}", "weight", "part of the score"), body, right={1, 2}))
     blocks += _paths(explanation, relation_labels)
     blocks.append("\n".join(proof(explanation)))
     return "\n\n".join(blocks)
@@ -72,7 +105,7 @@ def _ranks(explanation: Explanation) -> str:
         ("score", score_text(explanation.score), score_text(explanation.score_without_users)),
         ("known in", explanation.known or "(new)", ""),
     ]
-    return _aligned(("", "with users", "without users"), body, right={1, 2})
+    return aligned(("", "with users", "without users"), body, right={1, 2})
 
 
 def _paths(explanation: Explanation, labels: Mapping[str, str] | None) -> list[str]:
@@ -94,11 +127,12 @@ def _paths(explanation: Explanation, labels: Mapping[str, str] | None) -> list[s
         if len(paths) > _MOST_PATHS:
             body.append((f"({len(paths) - _MOST_PATHS:,} more)", "", ""))
         names = ("attention α", "weight") if isinstance(paths[0], UserPath) else ("coefficients", "")
-        blocks.append(_aligned((title, *names), body, right={2}))
+        blocks.append(aligned((title, *names), body, right={2}))
     return blocks
 
 
-def _aligned(head: Sequence[str], body: Sequence[Sequence[str]], right: set[int]) -> str:
+def aligned(head: Sequence[str], body: Sequence[Sequence[str]], right: set[int]) -> str:
+    """Rows in columns; ``right``: columns that stand right."""
     widths = [max(_cells(row[index]) for row in (head, *body)) for index in range(len(head))]
 
     def line(row: Sequence[str]) -> str:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from upgan.explanation import Explanation
+from upgan.explanation import Explanation, Node
+from upgan.shares import UserShare
 
 # Categories that draw nothing or change what follows: control, surrogate, unassigned (Cn is left alone: a font may be
 # newer than this Python), line and paragraph separators.
@@ -156,11 +157,21 @@ def caption(explanation: Explanation) -> str:
     without = rank_text(explanation.filtered_rank_without_users)
     same = explanation.filtered_rank_without_users == explanation.filtered_rank
     first += f"; without {noun} it would be {'ranked the same' if same else without}."
-    return f"{first} {_weight_sentence(explanation)} {_score_sentence(explanation)}"
+    if explanation.filtered_rank > explanation.filtered_rank_without_users:
+        first += f" Here the {noun} made it worse."
+    return " ".join(
+        [first, _weight_sentence(explanation), _score_sentence(explanation), *_influence_sentence(explanation)]
+    )
 
 
 def _without_users(explanation: Explanation) -> str:
     noun = user_noun(explanation.simulated_users, 1)
+    if explanation.limits:
+        said = " ".join(explanation.limits)
+        if explanation.score != explanation.score_without_users:
+            said += f" Score and rank without users: {score_text(explanation.score_without_users)}, "
+            said += f"{rank_text(explanation.filtered_rank_without_users)}."
+        return said
     if explanation.target.layer < 0:
         return f"No {noun} reaches “{clean(explanation.target.label)}”: the rank rests on the knowledge graph alone."
     return "This model gives the target no user weights: the rank rests on its own score alone."
@@ -172,7 +183,7 @@ def _weight_sentence(explanation: Explanation) -> str:
     if not users:
         users, place = explanation.answer_users, "answer"
     shown = min(explanation.top_users, len(users))
-    share = sum(user.weight for user in users[:shown])
+    share = sum(user.weight for user in heaviest_first(users)[:shown])
     noun = user_noun(explanation.simulated_users, len(users))
     if len(users) == 1:
         return f"A single {noun} reaches the {place} and carries all of the weight."
@@ -193,13 +204,48 @@ def _score_sentence(explanation: Explanation) -> str:
         f"{together} by {signed(difference)}, from {score_text(explanation.score_without_users)} "
         f"to {score_text(explanation.score)}"
     )
-    if explanation.users and explanation.answer_users:
+    if explanation.users and explanation.answer_users and explanation.baseline == "none":
         own, others = (sum(u.contribution for u in side) for side in (explanation.users, explanation.answer_users))
         sentence += f" ({signed(own)} from those of the target, {signed(others)} from those of the answer)"
-    users = explanation.users or explanation.answer_users
+    users = heaviest_first(explanation.users or explanation.answer_users)
     if len(users) > 1 and users[0].contribution * difference < 0:
         return f"{sentence}. The heaviest one pulls the other way ({signed(users[0].contribution)})."
     return f"{sentence}."
+
+
+def _influence_sentence(explanation: Explanation) -> list[str]:
+    """Weight is not influence: said where the heaviest user is not the one whose part of the score is largest."""
+    users = heaviest_first(explanation.users or explanation.answer_users)
+    if len(users) < 2:
+        return []
+    place, strongest = max(enumerate(users, start=1), key=lambda item: abs(item[1].contribution))
+    if place == 1:
+        return []
+    return [
+        f"Weight is not influence: the largest part of the score ({signed(strongest.contribution)}) comes from user "
+        f"number {place:,} by weight, the heaviest one's is {signed(users[0].contribution)}."
+    ]
+
+
+def heaviest_first(users: Sequence[UserShare]) -> list[UserShare]:
+    """Users by weight, whichever way the explanation has them; equal ones stay in its order."""
+    return sorted(users, key=lambda user: -user.weight)
+
+
+def short_id(user: str) -> str:
+    """A user's id for a display: both its ends where it is long, so that ids which begin alike stay apart."""
+    text = clean(user)
+    return text if len(text) <= 16 else f"{text[:8]}…{text[-7:]}"
+
+
+def node_words(node: Node) -> str:
+    """A node by its label, or its id where that is blank; a user by the short form."""
+    return short_id(node.label or node.id) if node.role == "user" else clean(node.label) or clean(node.id)
+
+
+def baseline_words(explanation: Explanation) -> str:
+    """What the contributions are counted from."""
+    return "score without users" if explanation.baseline == "none" else "score with the mean user instead"
 
 
 def proof(explanation: Explanation) -> list[str]:
@@ -214,12 +260,16 @@ def proof(explanation: Explanation) -> list[str]:
             whose = f" of the {place}" if both or place == "answer" else ""
             lines.append(f"Σ weights = {weights:.6f} over {len(users):,} {noun}{whose}")
     residual = f"{explanation.residual:.0e}".replace("-", MINUS) if explanation.residual else "0"
+    untold = bool(explanation.limits) and explanation.score != explanation.score_without_users
     lines.append(
-        f"Σ contributions = {signed(total)} = score {score_text(explanation.score)} minus score without users "
-        f"{score_text(explanation.score_without_users)} (left over by rounding: {residual})"
+        f"Score minus score without users = {signed(explanation.residual)}: no user's part of it can be told"
+        if untold
+        else f"Σ contributions = {signed(total)} = score {score_text(explanation.score)} minus "
+        f"{baseline_words(explanation)} {score_text(explanation.baseline_score)} (left over by rounding: {residual})"
     )
     if explanation.users or explanation.answer_users:
         lines.append("All reached users counted, no sampling. “Without users” sets the user part of the score to 0.")
+    lines += [clean(limit) for limit in explanation.limits]
     prints = [
         f"{name} {clean(value)[:12]}"
         for name, value in (("run", explanation.run_fingerprint), ("dataset", explanation.dataset_fingerprint))

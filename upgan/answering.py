@@ -1,0 +1,123 @@
+"""One model on one graph, asked by numbers: all scores of a query, and the explainer of its kind.
+
+The graph is what the run has seen, or a changed one with the same weights.
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+
+import torch
+
+from upgan.co_explainer import CoInteractionExplainer
+from upgan.config import Config
+from upgan.data.dataset import KGDataset
+from upgan.explainer import Explainer
+from upgan.explanation import Split
+from upgan.graph import IntArray
+from upgan.model.bilinear import BilinearDiscriminator
+from upgan.model.build import FullScorer, Model
+from upgan.model.discriminator import Discriminator
+from upgan.queries import QueryIndex
+from upgan.seen import facts_of, graph_of
+from upgan.silent_explainer import FACTORISATION, RGCN, SilentExplainer
+from upgan.standing import Scored
+from upgan.types import SPLITS
+
+AnyExplainer = Explainer | CoInteractionExplainer | SilentExplainer
+
+
+class Answering:
+    """Scores in the model's own precision, explanations in float64. Read-only and thread-safe."""
+
+    def __init__(
+        self,
+        dataset: KGDataset,
+        config: Config,
+        model: Model,
+        triples: IntArray,
+        interactions: IntArray,
+        known: QueryIndex,
+        *,
+        precise: Model | None = None,
+    ) -> None:
+        """``known``: the triples of all splits, train first; ``precise``: the model in float64 where it is there."""
+        self.dataset = dataset
+        self.config = config
+        self.model = model
+        self.triples = triples
+        self.interactions = interactions
+        self.known = known
+        self.graph = graph_of(dataset, config, triples, interactions)
+        self.scorer = FullScorer(model, self.graph, facts_of(dataset, config, triples))
+        self._precise = precise
+        self._explainer: AnyExplainer | None = None
+        self._scored: tuple[tuple[int, int], Scored] | None = None
+        self._lock = threading.RLock()
+
+    def on(self, triples: IntArray, interactions: IntArray) -> Answering:
+        """The same weights on another graph."""
+        return Answering(
+            self.dataset, self.config, self.model, triples, interactions, self.known, precise=self.precise()
+        )
+
+    def precise(self) -> Model:
+        """The model in float64."""
+        with self._lock:
+            if self._precise is None:
+                self._precise = copy.deepcopy(self.model).double()
+            return self._precise
+
+    def scored(self, entity: int, relation: int) -> Scored:
+        """All candidates of a query (relation 0 .. 2R-1)."""
+        last = self._scored  # an explanation and its contrast ask the same; read once, threads may replace it
+        if last is None or last[0] != (entity, relation):
+            heads, relations = torch.tensor([entity]), torch.tensor([relation])
+            scores = self.scorer.scores(heads, relations)[0]
+            without = self.scorer.scores(heads, relations, users=False)[0]
+            last = ((entity, relation), Scored(scores, without, self.known_splits(entity, relation)))
+            self._scored = last
+        return last[1]
+
+    def known_splits(self, entity: int, relation: int) -> dict[int, Split]:
+        """Known answers of a query -> the split that holds them (train before valid before test)."""
+        row = self.known.rows(torch.tensor([entity]), torch.tensor([relation]))
+        _, place = self.known.places_of(row)
+        first_valid = len(self.dataset.train)
+        first_test = first_valid + len(self.dataset.valid)
+        known: dict[int, Split] = {}
+        for answer, triple in sorted(
+            zip(self.known.answer[place].tolist(), self.known.triple[place].tolist(), strict=True),
+            key=lambda pair: -pair[1],
+        ):
+            known[answer] = SPLITS[(triple >= first_valid) + (triple >= first_test)]
+        return known
+
+    def explainer(self) -> AnyExplainer:
+        """Weights and contributions one by one, where this kind of model has them."""
+        with self._lock:
+            if self._explainer is None:
+                self._explainer = self._make_explainer()
+            return self._explainer
+
+    def _make_explainer(self) -> AnyExplainer:
+        seen = (self.dataset, self.graph, self.triples, self.interactions)
+        model = self.model
+        if isinstance(model, BilinearDiscriminator):
+            precise = self.precise()
+            assert isinstance(precise, BilinearDiscriminator)
+            return CoInteractionExplainer(*seen, precise)
+        if isinstance(model, Discriminator) and self.config.model.propagation.form == "layered":
+            precise = self.precise()
+            assert isinstance(precise, Discriminator)
+            return Explainer(*seen, precise)
+        if isinstance(model, Discriminator):
+            return SilentExplainer(*seen, self._two_scores, RGCN)
+        limits = tuple(sentence.format(name=self.config.model_name) for sentence in FACTORISATION)
+        return SilentExplainer(*seen, self._two_scores, limits)
+
+    def _two_scores(self, head: int, relation: int, answer: int) -> tuple[float, float]:
+        heads, relations = torch.tensor([head]), torch.tensor([relation])
+        scores = self.scorer.scores(heads, relations)[0, answer]
+        return float(scores), float(self.scorer.scores(heads, relations, users=False)[0, answer])

@@ -1,0 +1,91 @@
+"""`upgan explain RUN --mine`: where users helped most and where they hurt most, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from upgan.cli.output import note, print_json
+from upgan.errors import ConfigError
+
+if TYPE_CHECKING:
+    from upgan.mining import Mined, MinedCase
+    from upgan.predictor import Predictor
+
+
+def mine_cases(run: Path, split: str, n: int, out: Path | None, *, real_ids: bool, top_users: int, json: bool) -> None:
+    """List the cases, and write a case file of each into ``out`` where it is given."""
+    if split not in ("test", "valid"):
+        raise ConfigError(f"--split {split!r}: choose test or valid")
+    if out is not None and out.exists() and not out.is_dir():
+        raise ConfigError(f"--out {out}: a file is in the way of the folder; choose another name")
+    from upgan.cli.progress import CountProgress
+    from upgan.mining import mine
+    from upgan.predictor import load
+
+    predictor = load(run)
+    if out is not None:
+        predictor.explainer()  # a run that has no user weights says so before the ranking
+    mined = mine(predictor, split, n, CountProgress(f"ranking {split} with and without users"))  # type: ignore[arg-type]
+    if out is not None:
+        _write_cases(mined, predictor, out, real_ids=real_ids, top_users=top_users)
+    if json:
+        print_json({"run": str(run), "run_fingerprint": predictor.fingerprint, **mined.to_dict()})
+    else:
+        typer.echo(_text(mined))
+
+
+def _write_cases(mined: Mined, predictor: Predictor, out: Path, *, real_ids: bool, top_users: int) -> None:
+    """up-1.json, down-1.json, up-2.json, …: every listed case, the pairs together."""
+    from upgan.case import make_case, write_case
+    from upgan.cli.progress import CountProgress
+
+    listed = [(name, place, case) for name in ("up", "down") for place, case in enumerate(getattr(mined, name), 1)]
+    progress = CountProgress("writing cases")
+    for done, (name, place, case) in enumerate(listed, start=1):
+        query = case.query
+        explanation = predictor.explain(
+            head=query.head, relation=query.relation, tail=query.tail, answer=case.answer, top_users=top_users
+        )
+        write_case(out / f"{name}-{place}.json", make_case(explanation, predictor, real_ids=real_ids))
+        progress(done, len(listed))
+    note(f"wrote {len(listed)} case files to {out}")
+
+
+def _text(mined: Mined) -> str:
+    from upgan.render.table import mined_table
+
+    blocks = [
+        f"{mined.queries:,} queries of {mined.split}, both directions: users moved the right answer up in "
+        f"{mined.moved_up:,}, down in {mined.moved_down:,}; MRR {_mrr(mined.mrr)} with users, "
+        f"{_mrr(mined.mrr_without_users)} without"
+    ]
+    if mined.up and mined.down:
+        blocks.append("The pair: where users helped most, and where they hurt most\n" + _pair(mined))
+    for title, cases in (("Moved up most", mined.up), ("Moved down most", mined.down)):
+        blocks.append(f"{title}\n{mined_table(_rows(cases))}" if cases else f"{title}: none")
+    return "\n\n".join(blocks)
+
+
+def _pair(mined: Mined) -> str:
+    from upgan.render.words import clean, rank_text, sentence
+
+    lines = []
+    for case in (mined.up[0], mined.down[0]):
+        asked = sentence(case.entity_label, case.relation_label, inverse=case.inverse)
+        lines.append(
+            f"  {asked}: “{clean(case.answer_label)}” at rank {rank_text(case.rank)}, without users "
+            f"{rank_text(case.rank_without_users)}"
+        )
+    return "\n".join(lines)
+
+
+def _rows(cases: Sequence[MinedCase]) -> list[dict[str, object]]:
+    return [case.to_dict() | {"inverse": case.inverse} for case in cases]
+
+
+def _mrr(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"

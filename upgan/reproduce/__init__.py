@@ -1,0 +1,1 @@
+"""The paper's tables and figures on a dataset, the paper's own numbers beside them."""
