@@ -49,6 +49,16 @@ class DownloadError(UpganError):
     """A public file could not be fetched: no network, or the server refuses."""
 
 
+class BusyError(UpganError):
+    """A device or a run folder is in use by another training."""
+
+
+class Stopped(UpganError):
+    """Training was asked to stop; its state is saved."""
+
+    exit_code = 130
+
+
 def shown(value: object, longest: int = 100) -> str:
     """A value from a file as a message shows it: quoted, and cut where it is long."""
     text = str(value)
