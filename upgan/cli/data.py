@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
+from upgan.cli import prepare
 from upgan.cli.output import JsonFlag, note, print_json
+from upgan.cli.prepare import Out, Seed
 from upgan.errors import ConfigError
 
 app = typer.Typer(help="Prepare and describe datasets.", no_args_is_help=True, rich_markup_mode=None)
-
-Out = Annotated[Path, typer.Option("--out", help="Folder for the prepared dataset.", show_default=False)]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of the split (and of the simulated readers).")]
+prepare.register(app)
 
 
 @app.command()
@@ -23,134 +23,6 @@ def demo(out: Out, seed: Seed = 0) -> None:
 
     dataset = write_demo(out, seed=seed)
     note(f"wrote {dataset} to {out} (its readers are simulated)")
-
-
-@app.command()
-def prepare(
-    source: Annotated[list[Path], typer.Argument(help="Folders or files of raw data.", show_default=False)],
-    out: Out,
-    format: Annotated[
-        str,
-        typer.Option("--format", help="auto, tsv, recbole, release, kgat, hetrec, ntriples or kb4rec."),
-    ] = "auto",
-    preset: Annotated[
-        str | None,
-        typer.Option(
-            help="The paper's preparation of a domain: movie, music or book; options given beside it override it.",
-            show_default=False,
-        ),
-    ] = None,
-    min_interactions: Annotated[
-        int | None,
-        typer.Option(help="k-core: users and items with fewer go. [default: 5]", show_default=False),
-    ] = None,
-    min_rating: Annotated[
-        float | None,
-        typer.Option(help="Interactions rated lower are dropped. [default: every rating counts]", show_default=False),
-    ] = None,
-    since: Annotated[
-        str | None,
-        typer.Option(
-            "--from",
-            help="Interactions before this date are dropped; those without a timestamp stay.",
-            show_default=False,
-        ),
-    ] = None,
-    until: Annotated[
-        str | None,
-        typer.Option("--until", help="Interactions after this date (inclusive, UTC) are dropped.", show_default=False),
-    ] = None,
-    min_triples: Annotated[
-        int | None, typer.Option(help="Entities in fewer triples are dropped. [default: 3]", show_default=False)
-    ] = None,
-    max_hops: Annotated[
-        int | None,
-        typer.Option(help="Entities farther than this from every item are dropped. [default: 4]", show_default=False),
-    ] = None,
-    keep_reverse: Annotated[
-        bool, typer.Option("--keep-reverse", help="Keep relations that reverse or repeat another.")
-    ] = False,
-    symmetric: Annotated[
-        str, typer.Option(help="together: (h, r, t) and (t, r, h) share a split; random: drawn one by one.")
-    ] = "together",
-    labels: Annotated[list[Path] | None, typer.Option("--labels", help="TSV of id and label; may repeat.")] = None,
-    encoding: Annotated[
-        str | None,
-        typer.Option(help="Encoding of the raw files, such as latin-1. [default: utf-8]", show_default=False),
-    ] = None,
-    skip_bad_lines: Annotated[
-        bool, typer.Option("--skip-bad-lines", help="Leave out and count lines that do not fit their format.")
-    ] = False,
-    relations: Annotated[
-        str | None,
-        typer.Option(
-            help="Freebase dump: walk and keep only properties of these domains, such as film,people. "
-            "[default: all but housekeeping]",
-            rich_help_panel="Large dumps",
-            show_default=False,
-        ),
-    ] = None,
-    wikidata: Annotated[
-        Path | None,
-        typer.Option(
-            help="Wikidata dump (truthy .nt or JSON, .gz or .bz2): labels of Freebase topics without a name, by P646.",
-            rich_help_panel="Large dumps",
-            show_default=False,
-        ),
-    ] = None,
-    work: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder where finished passes over dumps are kept. [default: OUT.work]",
-            rich_help_panel="Large dumps",
-            show_default=False,
-        ),
-    ] = None,
-    split: Annotated[
-        str | None, typer.Option(help="Shares of train, valid and test. [default: 0.8,0.1,0.1]", show_default=False)
-    ] = None,
-    seed: Seed = 0,
-) -> None:
-    """Raw files to a prepared dataset: link, filter, split, and report what was dropped and why."""
-    from upgan.cli.progress import reading_progress
-    from upgan.data.dataset import check_replaceable
-    from upgan.data.domains import domain_settings
-    from upgan.data.formats import read_sources
-    from upgan.data.prepare import PrepareSettings
-    from upgan.data.prepare import prepare as prepare_source
-    from upgan.data.read_kb4rec import DumpReading
-    from upgan.data.text_stream import ReadOptions
-    from upgan.data.window import refuse_window_without_times
-
-    given = {
-        "min_interactions": min_interactions,
-        "min_triples": min_triples,
-        "max_hops": max_hops,
-        "keep_reverse": keep_reverse,
-        "symmetric": symmetric,
-        "split": _shares(split) if split else None,
-        "seed": seed,
-        "min_rating": min_rating,
-        "since": since,
-        "until": until,
-        "preset": preset or "",
-    }
-    settings = PrepareSettings(**domain_settings(preset, given))
-    # Reading may take hours: what would stand in the way of the result is said before.
-    check_replaceable(out)
-    work = work or out.with_name(f"{out.name}.work")
-    dump = DumpReading.of(settings, tuple((relations or "").replace(",", " ").split()), work, note)
-    options = ReadOptions(encoding, skip_bad_lines, reading_progress())
-    note("reading " + ", ".join(map(str, source)))
-    raw = read_sources(source, format=format, labels=labels or [], options=options, dump=dump)
-    if since or until:
-        refuse_window_without_times(raw)
-    if wikidata:
-        from upgan.data.wikidata import with_wikidata_labels
-
-        raw = with_wikidata_labels(raw, wikidata, work, note)
-    dataset = prepare_source(raw, out, settings, progress=note)
-    note(f"wrote {dataset} to {out}; manifest.json there says what was dropped and why")
 
 
 @app.command()
@@ -266,11 +138,3 @@ def download(
     note(f"wrote {', '.join(map(str, folders))}")
     if source.note:
         note(source.note)
-
-
-def _shares(text: str) -> tuple[float, float, float]:
-    try:
-        train, valid, test = (float(part) for part in text.split(","))
-    except ValueError:
-        raise ConfigError(f"--split {text!r}: three numbers that sum to 1, for example 0.8,0.1,0.1") from None
-    return train, valid, test
