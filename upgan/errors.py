@@ -45,6 +45,10 @@ class TrainingError(UpganError):
     """Training could not go on: a loss became NaN, a device ran out of memory."""
 
 
+class DownloadError(UpganError):
+    """A public file could not be fetched: no network, or the server refuses."""
+
+
 def shown(value: object, longest: int = 100) -> str:
     """A value from a file as a message shows it: quoted, and cut where it is long."""
     text = str(value)

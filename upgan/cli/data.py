@@ -200,6 +200,74 @@ def describe(
         typer.echo(description.to_text())
 
 
+@app.command()
+def synth(
+    like: Annotated[str, typer.Option("--like", help="Whose Table 1 size: movie, music or book.", show_default=False)],
+    out: Out,
+    scale: Annotated[float, typer.Option("--scale", help="Times the size of Table 1, from 0.01 to 20.")] = 1.0,
+    raw: Annotated[
+        bool,
+        typer.Option("--raw", help="Write raw text tables for `upgan data prepare` instead of a prepared dataset."),
+    ] = False,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of everything that is drawn.")] = 0,
+) -> None:
+    """Generate a dataset of the paper's Table 1 size, with planted taste: for scale tests, not for results."""
+    from upgan.cli.progress import CountProgress
+    from upgan.data.dataset import check_replaceable, copy_dataset
+    from upgan.data.synth.generate import generate
+    from upgan.data.synth.write import check_raw_replaceable, write_raw
+
+    (check_raw_replaceable if raw else check_replaceable)(out)
+    dataset = generate(like, scale, seed, note, CountProgress("interactions"))
+    note(f"writing {out}")
+    if raw:
+        write_raw(dataset, out, seed)
+        note(f"wrote raw tables to {out}; next: upgan data prepare {out} --out DIR")
+    else:
+        copy_dataset(dataset, out)
+        note(f"wrote {dataset} to {out} (nothing in it was observed)")
+
+
+@app.command()
+def download(
+    name: Annotated[str | None, typer.Argument(help="movie, music or book.", show_default=False)] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for the files; data/raw/NAME if not given.")] = None,
+    accept_licence: Annotated[bool, typer.Option("--accept-licence", help="Accept the licence that is shown.")] = False,
+    listing: Annotated[bool, typer.Option("--list", help="List the sources and do nothing.")] = False,
+    base_url: Annotated[
+        str | None,
+        typer.Option(
+            "--base-url", envvar="UPGAN_DOWNLOAD_BASE", help="Take the files from here: a mirror of your own."
+        ),
+    ] = None,
+) -> None:
+    """Fetch the public files of a real dataset; interrupted downloads go on where they stopped."""
+    from upgan.cli.progress import CountProgress
+    from upgan.data.download.fetch import fetch_source
+    from upgan.data.download.sources import all_sources, find_source
+
+    if listing:
+        for source in all_sources().values():
+            typer.echo(f"{source.name}: {source.title}")
+            for file in source.files:
+                typer.echo(f"  {file.url}  ({file.hash or 'hash recorded at the first download'})")
+        return
+    if name is None:
+        raise ConfigError(f"name a source ({', '.join(all_sources())}), or use --list")
+    source = find_source(name)
+    if not accept_licence:
+        typer.echo(source.licence)
+        raise ConfigError(f"{name}: read the licence and add --accept-licence")
+    note(source.licence)
+    folder = out or Path("data/raw") / name
+    if folder.is_file():
+        raise ConfigError(f"--out {folder} is a file; give a folder")
+    folders = fetch_source(source, folder, base_url=base_url, say=note, progress=CountProgress)
+    note(f"wrote {', '.join(map(str, folders))}")
+    if source.note:
+        note(source.note)
+
+
 def _shares(text: str) -> tuple[float, float, float]:
     try:
         train, valid, test = (float(part) for part in text.split(","))
