@@ -23,11 +23,14 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 # Before anything imports torch: on small runners more threads than cores make everything slower.
 os.environ.setdefault("OMP_NUM_THREADS", "2")
+# The tests' trainings neither wait for one that somebody runs on this machine, nor keep it from starting.
+os.environ["UPGAN_LOCKS"] = tempfile.mkdtemp(prefix="upgan-test-locks-")
 
 import pandas as pd
 import pytest

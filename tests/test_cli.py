@@ -289,8 +289,9 @@ def test_interrupting_a_training_says_so(dataset: Path, tmp_path: Path) -> None:
     _, told = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in told
-    assert json.loads((folder / "status.json").read_text(encoding="utf-8"))["state"] == "interrupted"
-    refused(here("predict", folder, "--head", "book0", "--relation", "author"), "interrupted")
+    assert f"upgan resume {folder}" in told
+    assert json.loads((folder / "status.json").read_text(encoding="utf-8"))["state"] == "stopped"
+    refused(here("predict", folder, "--head", "book0", "--relation", "author"), "stopped")
 
 
 # The committed demo --------------------------------------------------------------------------------------------------

@@ -183,13 +183,12 @@ def metrics_of(mrr):
 
 
 class Told(Silent):
-    """Remembers what it is told; may ask to stop after an epoch."""
+    """Remembers what it is told."""
 
-    def __init__(self, stop_after=None):
+    def __init__(self):
         self.epochs: list[tuple[int, float | None]] = []
         self.started: list[tuple[str, int]] = []
         self.steps: list[tuple[int, int, int]] = []
-        self.stop_after = stop_after
 
     def start(self, phase, epochs):
         self.started.append((phase, epochs))
@@ -200,26 +199,28 @@ class Told(Silent):
     def epoch(self, phase, epoch, values, metrics):
         self.epochs.append((epoch, None if metrics is None else metrics.mrr))
 
-    def stop_requested(self):
-        return self.stop_after is not None and self.epochs[-1][0] >= self.stop_after
 
+def phase(mrrs, *, epochs=100, eval_every=1, patience=2, reporter=None, deadline=math.inf, losses=None):
+    """Run a phase whose validation MRR is given, evaluation by evaluation; the model ends where its best one was.
 
-def phase(mrrs, *, epochs=100, eval_every=1, patience=2, reporter=None, deadline=math.inf, values=None):
-    """Run a phase whose validation MRR is given, evaluation by evaluation; the model ends where its best one was."""
+    An epoch is one step over two rows; ``losses``: epoch -> its loss.
+    """
     model, remaining = Counter(), iter(mrrs)
 
-    def train_epoch(epoch, progress):
-        progress(1, 1)
+    def step(rows):
+        assert sorted(rows.tolist()) == [0, 1]
         with torch.no_grad():
-            model.value.fill_(epoch)
-        return values(epoch) if values else {"loss": 1.0}
+            model.value.add_(1)
+        return {"loss": torch.tensor(losses(int(model.value)) if losses else 1.0)}
 
     result = run_phase(
         "pretrain",
         epochs=epochs,
         eval_every=eval_every,
         patience=patience,
-        train_epoch=train_epoch,
+        draw=lambda: torch.randperm(2),
+        batch=2,
+        step=step,
         validate=lambda: metrics_of(next(remaining)),
         kept=model,
         reporter=reporter or Silent(),
@@ -262,11 +263,6 @@ def test_no_epochs_leave_the_starting_point():
     assert (result.best.mrr, result.epochs, result.ended, state) == (0.3, 0, "completed", 0)
 
 
-def test_a_phase_stops_when_asked_to_and_keeps_its_best():
-    result, state = phase([0.1, 0.3, 0.2], patience=9, reporter=Told(stop_after=2))
-    assert (result.ended, result.epochs, state) == ("stopped", 2, 1)
-
-
 def test_a_phase_starts_no_epoch_after_its_deadline():
     result, state = phase([0.1], deadline=-1.0)
     assert (result.ended, result.epochs, state) == ("stopped", 0, 0)
@@ -279,8 +275,8 @@ def test_without_validation_triples_the_last_state_is_kept():
 
 def test_a_loss_that_is_no_number_stops_training():
     for value in (math.nan, math.inf, -math.inf):
-        with pytest.raises(TrainingError, match=r"pretrain, epoch 2: loss became") as caught:
-            phase([0.1] * 9, patience=9, values=lambda epoch, value=value: {"loss": value if epoch == 2 else 1.0})
+        with pytest.raises(TrainingError, match=r"pretrain, epoch 2, step 1 of 1: loss became") as caught:
+            phase([0.1] * 9, patience=9, losses=lambda epoch, value=value: value if epoch == 2 else 1.0)
         assert caught.value.exit_code == 1
 
 
@@ -292,7 +288,9 @@ def test_the_advice_after_a_loss_that_is_no_number_names_settings_that_exist(nam
             epochs=1,
             eval_every=1,
             patience=1,
-            train_epoch=lambda _epoch, _progress: {"loss": math.nan},
+            draw=lambda: torch.arange(1),
+            batch=1,
+            step=lambda _rows: {"loss": torch.tensor(math.nan)},
             validate=lambda: metrics_of(0.1),
             kept=Counter(),
             reporter=Silent(),

@@ -1,7 +1,8 @@
 """The run folder: weights without pickle, settings, dataset, metrics and status, each file whole or absent.
 
     config.toml  model.safetensors  generator.safetensors  squares.safetensors  run.json  metrics.json
-    metrics.jsonl  status.json  log.txt  card.md  dataset/
+    metrics.jsonl  status.json  log.txt  card.md  dataset/  tensorboard/
+    and until it is finished: resume.safetensors (upgan.resume)
 
 Copied to another machine the folder opens and answers there. Nothing in it is code, and opening it runs none.
 """
@@ -58,14 +59,20 @@ def start_run(run: Path, config: Config, dataset: KGDataset) -> None:
 
 
 def save_weights(module: nn.Module, path: Path) -> None:
-    """All parameters as one safetensors file, atomically."""
-    save_tensors(module.state_dict(), path)
+    """All parameters as one safetensors file, atomically, and on the disk when this returns."""
+    save_tensors(module.state_dict(), path, durable=True)
 
 
-def save_tensors(named: Mapping[str, Tensor], path: Path) -> None:
-    """Named tensors as one safetensors file, atomically."""
+def save_tensors(
+    named: Mapping[str, Tensor], path: Path, *, metadata: Mapping[str, str] | None = None, durable: bool = False
+) -> None:
+    """Named tensors as one safetensors file, atomically; ``metadata`` goes into its header."""
     tensors = {name: value.detach().cpu().contiguous() for name, value in named.items()}
-    write_atomic(path, lambda temporary: save_file(tensors, temporary, metadata={"format": "pt"}))
+    header = {"format": "pt", **(metadata or {})}
+    try:
+        write_atomic(path, lambda temporary: save_file(tensors, temporary, metadata=header), durable=durable)
+    except SafetensorError as error:  # the library wraps what the system says; "No space left on device" stays in it
+        raise OSError(f"{path}: could not be written: {error}") from None
 
 
 def seal_run(run: Path, dataset: KGDataset) -> None:

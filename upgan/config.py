@@ -192,6 +192,23 @@ class FusionConfig(Section):
     prior: float = Field(1.0, ge=0, description="weight of the squared distance to the relations' common mean")
 
 
+class PinnedConfig(Section):
+    """A query that is followed through training (pinned.jsonl): its answer's rank, users and hardest negatives."""
+
+    relation: str = Field("", description="the pinned query's relation; empty: no query is pinned")
+    head: str = Field("", description="head of a pinned <head, relation, ?>")
+    tail: str = Field("", description="tail of a pinned <?, relation, tail>")
+    answer: str = Field("", description="the answer whose rank is followed")
+    top: int = Field(5, ge=1, le=50, description="heaviest users and hardest negatives that are written down")
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> PinnedConfig:
+        named = [bool(self.relation), bool(self.head) != bool(self.tail), bool(self.answer)]
+        if any([self.relation, self.head, self.tail, self.answer]) and not all(named):
+            raise ValueError("a pinned query needs pinned.relation, pinned.answer and one of pinned.head, pinned.tail")
+        return self
+
+
 class Config(Section):
     """All settings of one run."""
 
@@ -203,12 +220,19 @@ class Config(Section):
     max_seconds: float = Field(
         0.0, ge=0, description="training stops at the next epoch's end after this long; 0 for no limit"
     )
+    checkpoint_seconds: float = Field(
+        60.0,
+        ge=0,
+        description="time between two saves of the training's state, besides those at every phase's end; where saving "
+        "takes long it is done less often, so that it costs at most 1% of the time",
+    )
     graph: GraphConfig = Field(default_factory=GraphConfig)
     model: ModelConfig = Field(default_factory=ModelConfig)
     initialisation: InitialisationConfig = Field(default_factory=InitialisationConfig)
     pretrain: PretrainConfig = Field(default_factory=PretrainConfig)
     adversarial: AdversarialConfig = Field(default_factory=AdversarialConfig)
     fusion: FusionConfig = Field(default_factory=FusionConfig)
+    pinned: PinnedConfig = Field(default_factory=PinnedConfig)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Config:
@@ -289,6 +313,11 @@ def read_toml(path: Path) -> dict[str, Any]:
 def to_toml(config: Config) -> str:
     """The resolved settings, ready for config.toml."""
     return tomli_w.dumps(config.model_dump())
+
+
+def flat_settings(config: Config) -> dict[str, Any]:
+    """Dotted key -> value of every setting."""
+    return _flat(config.model_dump())
 
 
 def setting_keys() -> dict[str, str]:

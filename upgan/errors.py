@@ -41,3 +41,13 @@ class CaseError(InputError):
 
 class TrainingError(UpganError):
     """Training could not go on: a loss became NaN, a device ran out of memory."""
+
+
+class BusyError(UpganError):
+    """A device or a run folder is in use by another training."""
+
+
+class Stopped(UpganError):
+    """Training was asked to stop; its state is saved."""
+
+    exit_code = 130

@@ -6,11 +6,11 @@ import math
 import resource
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 
 from upgan.checkpoint import (
@@ -24,57 +24,76 @@ from upgan.checkpoint import (
     seal_run,
     start_run,
 )
-from upgan.config import Config, InitialisationConfig
+from upgan.config import Config
 from upgan.data.dataset import KGDataset
-from upgan.errors import ConfigError, DataError
-from upgan.evaluation.evaluator import Evaluator
+from upgan.errors import ConfigError
+from upgan.evaluation.evaluator import Ranking
+from upgan.evaluation.groups import GROUPINGS, group_metrics
 from upgan.evaluation.metrics import Metrics
 from upgan.files import write_json, write_text
-from upgan.graph import IntArray, LayeredGraph, check_no_leak
+from upgan.hardware import hardware
 from upgan.model.bilinear import BilinearDiscriminator
-from upgan.model.build import AnyDiscriminator, FullScorer, Model, build_discriminator, build_factorisation
-from upgan.model.evidence import Facts
+from upgan.model.build import AnyDiscriminator, Model, build_discriminator, build_factorisation
 from upgan.model.factorisation import Factorisation
 from upgan.model.generator import Generator
-from upgan.queries import BatchSampler, QueryIndex, QuerySampler
+from upgan.pinned import Following
+from upgan.preparation import Prepared, prepare_training, resolve_device
+from upgan.queries import BatchSampler, QuerySampler
 from upgan.run_card import run_card
-from upgan.seen import seen_facts, seen_graph, seen_triples
 from upgan.training.adversarial import AdversarialTrainer, train_adversarially
 from upgan.training.fuse import fuse_evidence
 from upgan.training.initialise import Squares, relaxed, train_factorisation
 from upgan.training.loop import PhaseResult, Reporter, Silent
 from upgan.training.pretrain import pretrain_discriminator
-from upgan.types import SPLITS
+from upgan.training.state import TrainingState
+
+__all__ = ["Prepared", "Start", "Training", "load_start", "prepare_training", "resolve_device", "train"]
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """Everything training reads, on the device it runs on."""
-
-    dataset: KGDataset
-    device: torch.device
-    graph: LayeredGraph
-    #: (T, 3) the training triples that are seen, and their queries.
-    triples: IntArray
-    train: QueryIndex
-    #: The same triples as evidence reads them, where the score has some.
-    facts: Facts | None
-    validation: Evaluator
-    test: Evaluator
-    random: torch.Generator
-
-    def scorer(self, model: Model) -> FullScorer:
-        """All scores of the model as it is now."""
-        return FullScorer(model, self.graph, self.facts)
-
-
-@dataclass(frozen=True)
-class Start:
+class Start(NamedTuple):
     """The vectors of a finished DistMult or ComplEx run, to go on from instead of training them again."""
 
     model: Factorisation
     squares: Squares
     fingerprint: str
+
+
+@dataclass
+class Training:
+    """What all phases share: data and settings, the state that they change, who is told, and when time is up."""
+
+    prepared: Prepared
+    config: Config
+    run: Path
+    state: TrainingState
+    reporter: Reporter
+    deadline: float
+    #: The test split's ranks after the last phase.
+    ranking: Ranking | None = None
+
+    def to_do(self, phase: str) -> bool:
+        """Whether a phase is still to be trained, or to be finished."""
+        if phase in self.state.stages:
+            return False
+        self.state.under_way = phase
+        return True
+
+    def record(self, phase: str, result: PhaseResult, model: Model) -> None:
+        """What a phase reached: validation as selected by, test for the report, time and memory so far."""
+        started = time.monotonic()
+        self.ranking = self.prepared.test.rank(self.prepared.scorer(model).scores, lambda *_: self.reporter.beat())
+        self.state.peak_memory_mb = max(self.state.peak_memory_mb, peak_memory_mb())
+        self.state.stages[phase] = {
+            "valid": result.best.to_dict(),
+            "test": self.ranking.metrics.to_dict(),
+            "epochs": result.epochs,
+            "best_epoch": result.best_epoch,
+            "ended": result.ended,
+            "seconds": result.seconds,
+            "cpu_seconds": result.cpu_seconds,
+            "seconds_test": time.monotonic() - started,
+            "peak_memory_mb": self.state.peak_memory_mb,
+        }
 
 
 def train(
@@ -84,46 +103,39 @@ def train(
     reporter: Reporter | None = None,
     *,
     start_from: Start | None = None,
+    state: TrainingState | None = None,
 ) -> dict[str, Any]:
     """Initialise, pre-train, play the adversarial game, evaluate on test; returns what metrics.json holds.
 
     The test split chooses nothing: it is ranked once after each phase, for the report. With ``start_from`` the
-    initialisation is that run's.
+    initialisation is that run's. ``state`` belongs to a run folder that is there already (upgan.runs.launch). Loaded
+    from a checkpoint, it lets training take the same way from the top and go on where the checkpoint was taken.
     """
     if start_from is not None and config.model_name != "upgan":
         raise ConfigError("only model upgan goes on from another run")
-    reporter = reporter or Silent()
-    started = time.monotonic()
-    deadline = started + config.max_seconds if config.max_seconds else math.inf
     dataset = prepared.dataset
-    start_run(run, config, dataset)
-    stages: dict[str, Any] = {}
+    if state is None:
+        state = TrainingState(prepared.random)
+        start_run(run, config, dataset)
+    deadline = time.monotonic() - state.clock.seconds + config.max_seconds if config.max_seconds else math.inf
+    training = Training(prepared, config, run, state, _told(prepared, state, reporter or Silent()), deadline)
 
+    squares: Squares = {}
     if start_from is None:
         start = build_factorisation(config, dataset.num_entities, dataset.num_relations).to(prepared.device)
-        squares = _initialise(start, prepared, config.initialisation, reporter, deadline, stages)
     else:
-        start, squares = start_from.model.to(prepared.device), start_from.squares
+        start, squares, state.started_from = start_from.model.to(prepared.device), *start_from[1:]
+    state.track("start", start)
+    if state.started_from is None:
+        squares = _initialise(training, start)
     final: Model = start
     if config.model_name == "upgan":
-        final = _train_upgan(start, squares, prepared, config, run, reporter, deadline, stages)
+        final = _train_upgan(training, start, squares)
     elif squares:
         save_tensors(squares, run / SQUARES_FILE)
     save_weights(final, run / MODEL_FILE)
     seal_run(run, dataset)
-    last = stages[list(stages)[-1]]
-    metrics = {
-        **last["test"],
-        "split": "test",
-        "valid": last["valid"],
-        "stages": stages,
-        "seconds": time.monotonic() - started,
-        "peak_memory_mb": peak_memory_mb(),
-        "device": _device_name(prepared.device),
-        "threads": torch.get_num_threads(),
-        "seed": config.seed,
-        "started_from": None if start_from is None else start_from.fingerprint,
-    }
+    metrics = _final_metrics(training)
     write_json(run / "metrics.json", metrics)
     write_text(run / "card.md", run_card(dataset, config, metrics))
     return metrics
@@ -150,135 +162,109 @@ def load_start(run: Path, dataset: KGDataset, config: Config) -> Start:
     return Start(loaded.model, squares, loaded.fingerprint)
 
 
-def prepare_training(dataset: KGDataset, config: Config) -> Prepared:
-    """Seed everything, build the graph from training triples only, index the queries."""
-    triples = seen_triples(dataset, config)
-    if not len(triples):
-        remedy = (
-            "prepare it with a larger first share (--split)" if not len(dataset.train) else "raise graph.triple_share"
-        )
-        raise DataError(f"{dataset.name}: no training triples; {remedy}")
-    if config.threads:
-        torch.set_num_threads(config.threads)
-    device = resolve_device(config.device)
-    torch.manual_seed(config.seed)
-    held_out = np.concatenate([dataset.valid, dataset.test])
-    check_no_leak(dataset.train, held_out, dataset.num_entities, dataset.num_relations)
-    everything = np.concatenate([dataset.triples(split) for split in SPLITS])
-    sizes = (dataset.num_entities, dataset.num_relations)
-    known = QueryIndex.build(everything, *sizes).to(device)
-    facts = seen_facts(dataset, config)
-    return Prepared(
-        dataset=dataset,
-        device=device,
-        graph=seen_graph(dataset, config).to(device),
-        triples=triples,
-        train=QueryIndex.build(triples, *sizes).to(device),
-        facts=None if facts is None else facts.to(device),
-        validation=Evaluator(dataset.valid, known),
-        test=Evaluator(dataset.test, known),
-        random=torch.Generator(device).manual_seed(config.seed + 1),
-    )
+def _told(prepared: Prepared, state: TrainingState, reporter: Reporter) -> Reporter:
+    """The reporter, who also hears of the pinned query where there is one."""
+    if prepared.pinned is None:
+        return reporter
+    return Following(reporter, prepared.pinned, state.modules, prepared.scorer)
 
 
-def resolve_device(name: str) -> torch.device:
-    """ "auto" takes a CUDA device where there is one; ConfigError where cuda is asked for and absent."""
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("device 'cuda' is asked for, but PyTorch sees none here; use --device cpu or auto")
-    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
-
-
-def _initialise(
-    start: Factorisation,
-    prepared: Prepared,
-    config: InitialisationConfig,
-    reporter: Reporter,
-    deadline: float,
-    stages: dict[str, Any],
-) -> Squares:
+def _initialise(training: Training, start: Factorisation) -> Squares:
     """Train the vectors everything starts from; Adagrad's accumulated squares go on with them."""
-    parts = prepared.train, prepared.validation
-    result, squares = train_factorisation(start, *parts, config, prepared.random, reporter, deadline)
-    stages["initialisation"] = _stage(result, start, prepared)
-    if config.relax_epochs and config.n3:
+    prepared, config, state = training.prepared, training.config.initialisation, training.state
+    parts = start, prepared.train, prepared.validation
+    how = prepared.random, training.reporter, training.deadline
+    squares: Squares = {}
+    if training.to_do("initialisation"):
+        result, squares = train_factorisation(*parts, config, *how, state=state)
+        training.record("initialisation", result, start)
+    if config.relax_epochs and config.n3 and training.to_do("relaxation"):
         result, squares = train_factorisation(
-            start, *parts, relaxed(config), prepared.random, reporter, deadline, phase="relaxation", squares=squares
+            *parts, relaxed(config), *how, phase="relaxation", squares=squares, state=state
         )
-        stages["relaxation"] = _stage(result, start, prepared)
+        training.record("relaxation", result, start)
     return squares
 
 
-def _train_upgan(
-    start: Factorisation,
-    squares: Squares,
-    prepared: Prepared,
-    config: Config,
-    run: Path,
-    reporter: Reporter,
-    deadline: float,
-    stages: dict[str, Any],
-) -> AnyDiscriminator:
+def _train_upgan(training: Training, start: Factorisation, squares: Squares) -> AnyDiscriminator:
     """Pre-training of D, then G and D against each other; weights are saved after each phase."""
-    data, graph, device = prepared.dataset, prepared.graph, prepared.device
-    model = build_discriminator(config, data.num_entities, data.num_relations, data.num_users).to(device)
+    prepared, config, state, run = training.prepared, training.config, training.state, training.run
+    data, graph, reporter = prepared.dataset, prepared.graph, training.reporter
+    model = build_discriminator(config, data.num_entities, data.num_relations, data.num_users).to(prepared.device)
     model.initialise_from(start)
+    state.track("discriminator", model)
 
     def validate() -> Metrics:
-        return prepared.validation.rank(prepared.scorer(model).scores).metrics
+        return prepared.validation.rank(prepared.scorer(model).scores, lambda *_: reporter.beat()).metrics
 
     settings = config.pretrain
+    by_triples = settings.batch_by == "triples"
     sampler = (
         BatchSampler(prepared.triples, prepared.train, settings.batch, prepared.random)
-        if settings.batch_by == "triples"
+        if by_triples
         else QuerySampler(prepared.train, settings.batch, prepared.random)
     )
     parts = model, graph, sampler, validate
-    result, squares = pretrain_discriminator(*parts, settings, reporter, deadline, squares=squares)
-    stages["pretrain"] = _stage(result, model, prepared)
-    if settings.relax_epochs and settings.n3:
-        phase = "pretrain relaxation"
-        result, _ = pretrain_discriminator(*parts, relaxed(settings), reporter, deadline, phase=phase, squares=squares)
-        stages[phase] = _stage(result, model, prepared)
-    save_weights(model, run / MODEL_FILE)
-    seal_run(run, data)
-
-    generator = Generator(
-        data.num_entities,
-        data.num_relations,
-        config.model.dim,
-        config.adversarial.hidden_layers,
-        config.adversarial.sigma,
-        config.model.product,
-    ).to(device)
-    generator.initialise_from(start)
-    trainer = AdversarialTrainer(model, generator, graph, config.adversarial, prepared.random)
-    sampler = BatchSampler(prepared.triples, prepared.train, config.adversarial.batch, prepared.random)
-    result = train_adversarially(trainer, sampler, validate, reporter, deadline)
-    stages["adversarial"] = _stage(result, model, prepared)
-    save_weights(generator, run / GENERATOR_FILE)
-
-    if isinstance(model, BilinearDiscriminator) and prepared.facts:
-        result = fuse_evidence(
-            model, graph, prepared.facts, prepared.validation, config.fusion, prepared.random, reporter
-        )
-        stages["fusion"] = _stage(result, model, prepared)
+    how = reporter, training.deadline
+    if training.to_do("pretrain"):
+        result, squares = pretrain_discriminator(*parts, settings, *how, squares=squares, state=state)
+        training.record("pretrain", result, model)
+    if settings.relax_epochs and settings.n3 and training.to_do(phase := "pretrain relaxation"):
+        result, _ = pretrain_discriminator(*parts, relaxed(settings), *how, phase=phase, squares=squares, state=state)
+        training.record(phase, result, model)
+    if training.to_do("adversarial"):
+        if not state.resumed:
+            save_weights(model, run / MODEL_FILE)
+            seal_run(run, data)
+        _play(training, start, model, validate)
+    state.release("start")
+    if isinstance(model, BilinearDiscriminator) and prepared.facts and training.to_do("fusion"):
+        fusion = prepared.validation, config.fusion, prepared.random, reporter
+        training.record("fusion", fuse_evidence(model, graph, prepared.facts, *fusion, state=state), model)
     return model
 
 
-def _stage(result: PhaseResult, model: Model, prepared: Prepared) -> dict[str, Any]:
-    """What a phase reached: validation as selected by, test for the report, time and memory so far."""
-    started = time.monotonic()
-    test = prepared.test.rank(prepared.scorer(model).scores).metrics
+def _play(training: Training, start: Factorisation, model: AnyDiscriminator, validate: Callable[[], Metrics]) -> None:
+    """The adversarial phase; the generator is saved and let go."""
+    prepared, config, state = training.prepared, training.config, training.state
+    data, settings = prepared.dataset, config.adversarial
+    sizes = data.num_entities, data.num_relations, config.model.dim
+    generator = Generator(*sizes, settings.hidden_layers, settings.sigma, config.model.product).to(prepared.device)
+    generator.initialise_from(start)
+    state.track("generator", generator)
+    state.release("start")
+    trainer = AdversarialTrainer(model, generator, prepared.graph, settings, prepared.random)
+    sampler = BatchSampler(prepared.triples, prepared.train, settings.batch, prepared.random)
+    result = train_adversarially(trainer, sampler, validate, training.reporter, training.deadline, state=state)
+    save_weights(generator, training.run / GENERATOR_FILE)
+    training.record("adversarial", result, model)
+    state.release("generator")
+
+
+def _final_metrics(training: Training) -> dict[str, Any]:
+    """What metrics.json holds: the last phase's test metrics on top, every phase's below."""
+    prepared, state = training.prepared, training.state
+    last = state.stages[list(state.stages)[-1]]
+    assert training.ranking is not None  # the last phase is never skipped: it is only recorded when it is over
+    parts = training.ranking, prepared.dataset, prepared.graph
+    groups = {
+        by: {name: found.to_dict() for name, found in group_metrics(*parts, by).items()}
+        for by in GROUPINGS
+        if len(training.ranking.ranks)
+    }
     return {
-        "valid": result.best.to_dict(),
-        "test": test.to_dict(),
-        "epochs": result.epochs,
-        "best_epoch": result.best_epoch,
-        "ended": result.ended,
-        "seconds": result.seconds,
-        "cpu_seconds": result.cpu_seconds,
-        "seconds_test": time.monotonic() - started,
-        "peak_memory_mb": peak_memory_mb(),
+        **last["test"],
+        "split": "test",
+        "valid": last["valid"],
+        "stages": state.stages,
+        "groups": groups,
+        "seconds": state.clock.seconds,
+        "peak_memory_mb": max(state.peak_memory_mb, peak_memory_mb()),
+        "device": _device_name(prepared.device),
+        "hardware": hardware(prepared.device),
+        "threads": torch.get_num_threads(),
+        "seed": training.config.seed,
+        "started_from": state.started_from,
     }
 
 

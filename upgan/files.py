@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 
-def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
+def write_atomic(path: Path, write: Callable[[Path], None], *, durable: bool = False) -> None:
     """Let ``write`` fill a temporary file beside ``path``, then rename it over ``path`` in one step.
 
     A reader sees the old file or the new one, never a part. On any error the temporary file is removed and ``path``
-    is left as it was.
+    is left as it was. ``durable``: the content is on the disk before the name is, so that this holds through a power
+    failure too.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
@@ -29,10 +30,22 @@ def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
+        if durable:
+            _force_to_disk(temporary)
         temporary.replace(path)
+        if durable:
+            _force_to_disk(path.parent)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _force_to_disk(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -116,10 +116,13 @@ class BatchSampler:
     def __len__(self) -> int:
         return -(-len(self.triples) // self.size)
 
-    def __iter__(self) -> Iterator[Batch]:
+    def order(self) -> Tensor:
+        """A new random order (T,) of the triples."""
         order = torch.randperm(len(self.triples), generator=self.generator, device=self.generator.device)
-        for part in order.to(self.triples.device).split(self.size):
-            yield self.batch(part)
+        return order.to(self.triples.device)
+
+    def __iter__(self) -> Iterator[Batch]:
+        yield from map(self.batch, self.order().split(self.size))
 
     def batch(self, part: Tensor) -> Batch:
         """(T,) training triples -> their queries, pairs and known answers."""
@@ -153,20 +156,27 @@ class QuerySampler:
     def __len__(self) -> int:
         return -(-len(self.index) // self.size)
 
-    def __iter__(self) -> Iterator[Batch]:
+    def order(self) -> Tensor:
+        """A new random order (Q,) of the queries."""
         order = torch.randperm(len(self.index), generator=self.generator, device=self.generator.device)
-        for rows in order.to(self.index.heads.device).split(self.size):
-            position, place = self.index.places_of(rows)
-            answer = self.index.answer.index_select(0, place)
-            yield Batch(
-                triples=torch.unique(self.index.triple.index_select(0, place)),
-                heads=self.index.heads.index_select(0, rows),
-                relations=self.index.relations.index_select(0, rows),
-                row=position,
-                answer=answer,
-                known_row=position,
-                known=answer,
-            )
+        return order.to(self.index.heads.device)
+
+    def __iter__(self) -> Iterator[Batch]:
+        yield from map(self.batch, self.order().split(self.size))
+
+    def batch(self, rows: Tensor) -> Batch:
+        """(B,) queries -> all their answers, which are all the known ones too."""
+        position, place = self.index.places_of(rows)
+        answer = self.index.answer.index_select(0, place)
+        return Batch(
+            triples=torch.unique(self.index.triple.index_select(0, place)),
+            heads=self.index.heads.index_select(0, rows),
+            relations=self.index.relations.index_select(0, rows),
+            row=position,
+            answer=answer,
+            known_row=position,
+            known=answer,
+        )
 
 
 Sampler = BatchSampler | QuerySampler

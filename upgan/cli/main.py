@@ -15,7 +15,7 @@ from types import FrameType
 import typer
 
 from upgan import __version__
-from upgan.cli import ask, case, compare, complete, data, machine, reproduce, runs
+from upgan.cli import ask, case, compare, complete, data, life, machine, reproduce, runs, share
 from upgan.errors import UpganError
 
 app = typer.Typer(
@@ -29,6 +29,8 @@ app = typer.Typer(
 app.add_typer(data.app, name="data")
 app.add_typer(case.app, name="case")
 runs.register(app)
+life.register(app)
+share.register(app)
 compare.register(app)
 ask.register(app)
 complete.register(app)

@@ -17,8 +17,9 @@ LINE_EVERY = 2.0
 class TrainingProgress:
     """Shows phases and epochs of a training; use as a context manager and pass ``show`` on."""
 
-    def __init__(self) -> None:
-        self._terminal = sys.stderr.isatty()
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet = quiet
+        self._terminal = sys.stderr.isatty() and not quiet
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -45,6 +46,8 @@ class TrainingProgress:
 
     def show(self, phase: str, epoch: int, epochs: int, share: float, metrics: Metrics | None) -> None:
         """One event of RunLog."""
+        if self._quiet:
+            return
         if metrics is not None:
             self._told = f"valid MRR {metrics.mrr:.4f}"
         finished = max(epoch - 1 + share, 0.0)

@@ -8,7 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from upgan.cli.output import JsonFlag, note, print_json
-from upgan.errors import ConfigError, RunError, UpganError
+from upgan.cli.training import train_new
+from upgan.errors import ConfigError, RunError, TrainingError
+from upgan.runs.launch import free_folder, is_empty
+from upgan.runs.status import is_run, run_state
 
 RUNS = Path("checkpoints")
 
@@ -16,6 +19,7 @@ RUNS = Path("checkpoints")
 def register(app: typer.Typer) -> None:
     """Add the commands to the main application."""
     app.command()(train)
+    app.command(name="estimate")(estimate_cost)
     app.command()(evaluate)
 
 
@@ -41,13 +45,26 @@ def train(
         Path | None,
         typer.Option("--start", help="A finished run of --model complex or distmult to go on from (upgan only)."),
     ] = None,
+    pin_head: Annotated[str | None, typer.Option(help="Follow <head, relation, ?> through training.")] = None,
+    pin_tail: Annotated[str | None, typer.Option(help="Follow <?, relation, tail> through training.")] = None,
+    pin_relation: Annotated[str | None, typer.Option(help="Relation of the query that is followed.")] = None,
+    pin_answer: Annotated[str | None, typer.Option(help="Answer whose rank is followed.")] = None,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Train in a process of its own and return at once; see `upgan status`.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Train although another run trains on the device.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run already in the folder.")] = False,
 ) -> None:
-    """Train, evaluate on test, and leave a self-contained run folder."""
+    """Train, evaluate on test, and leave a self-contained run folder.
+
+    Ctrl-C finishes the step and saves; `upgan resume` goes on.
+    """
     from upgan.config import make_config
     from upgan.data.dataset import load_dataset
 
     given: dict[str, Any] = {"model_name": model, "seed": seed, "device": device}
+    pinned = {"head": pin_head, "tail": pin_tail, "relation": pin_relation, "answer": pin_answer}
+    given |= {f"pinned.{key}": value for key, value in pinned.items()}
     settings = make_config(
         preset,
         file=config,
@@ -60,47 +77,76 @@ def train(
     name = f"{data.name}-{settings.model_name}-{settings.preset}-s{settings.seed}"
     folder = _run_folder(run, name, overwrite)
     note(f"training {settings.model_name} (preset {settings.preset}) on {data} into {folder}")
-    metrics = _train_logged(data, settings, folder, start)
+    if detach:
+        _detach(folder, data, settings, start, force=force, overwrite=overwrite)
+        return
+    metrics = train_new(data, settings, folder, start, force=force)
     note(f"test MRR {_shown(metrics['mrr'])}, Hits@10 {_shown(metrics['hits@10'])}; run: {folder}")
     typer.echo(str(folder))
+
+
+def estimate_cost(
+    dataset: Annotated[Path, typer.Argument(help="A prepared dataset.", show_default=False)],
+    model: Annotated[str, typer.Option(help="upgan, complex or distmult.")] = "upgan",
+    preset: Annotated[str | None, typer.Option(help="quality, paper or demo.")] = None,
+    config: Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")] = None,
+    assignments: Annotated[list[str] | None, typer.Option("--set", help="key=value; may repeat.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
+    json: JsonFlag = False,
+) -> None:
+    """What a training will cost: time by a short rehearsal on this machine, memory and disk."""
+    from upgan.config import make_config
+    from upgan.data.dataset import load_dataset
+    from upgan.estimate import estimate
+
+    given = {"model_name": None if config is not None else model, "device": device}
+    overrides = {key: value for key, value in given.items() if value is not None}
+    settings = make_config(preset, file=config, assignments=assignments or [], overrides=overrides)
+    found = estimate(load_dataset(dataset), settings)
+    if json:
+        print_json(found.to_dict())
+        return
+    for name, cost in found.phases.items():
+        typer.echo(f"{name:<20} {cost.least:8.0f} to {cost.most:8.0f} s  ({cost.epoch:.1f} s an epoch)")
+    typer.echo(f"{'in all':<20} {found.seconds[0]:8.0f} to {found.seconds[1]:8.0f} s")
+    typer.echo(f"memory {found.memory_mb:.0f} MB, disk {found.disk_mb:.0f} MB")
 
 
 def _run_folder(asked: Path | None, name: str, overwrite: bool) -> Path:
     """The folder asked for, or the first free one of the default's names."""
     if asked is None:
-        candidates = (RUNS / (name if count == 1 else f"{name}-{count}") for count in range(1, 10_000))
-        return next(folder for folder in candidates if overwrite or not folder.exists())
+        asked = RUNS / name
+        if not overwrite:
+            return free_folder(RUNS, name)
     if asked.is_file():
         raise RunError(f"{asked}: a file is in the way of the run folder; choose another --run")
-    if asked.is_dir() and any(asked.iterdir()):
-        if not (asked / "config.toml").is_file():
+    if asked.is_dir() and not is_empty(asked):
+        if not is_run(asked):
             raise RunError(f"{asked}: not empty and not a run folder; choose another --run")
+        status = run_state(asked)
+        if status.active:
+            raise RunError(f"{asked}: a training there is {status.state}; stop it first (upgan stop {asked})")
         if not overwrite:
-            raise RunError(f"{asked}: holds a run already; choose another --run, or add --overwrite to replace it")
+            going_on = f"go on with it (upgan resume {asked}), " if status.resumable else ""
+            raise RunError(
+                f"{asked}: holds a run already; {going_on}choose another --run, or add --overwrite to replace it"
+            )
     return asked
 
 
-def _train_logged(data: Any, settings: Any, folder: Path, start: Path | None) -> dict[str, Any]:
-    """Train with the folder's files and the console following along; the state is true however it ends."""
-    from upgan.cli.progress import TrainingProgress
-    from upgan.experiment import load_start, prepare_training
-    from upgan.experiment import train as train_run
-    from upgan.run_log import RunLog
+def _detach(folder: Path, data: Any, settings: Any, start: Path | None, *, force: bool, overwrite: bool) -> None:
+    """Train in a process of its own; the folder's name is the result."""
+    from upgan.runs import launch
 
-    start_from = None if start is None else load_start(start, data, settings)
-    prepared = prepare_training(data, settings)
-    with TrainingProgress() as progress:
-        log = RunLog(folder, progress.show)
-        try:
-            metrics = train_run(prepared, settings, folder, log, start_from=start_from)
-        except KeyboardInterrupt:
-            log.end("interrupted", "stopped from outside")
-            raise
-        except (UpganError, MemoryError, OSError, RuntimeError) as error:
-            log.end("failed", str(error))
-            raise
-        log.end("finished")
-        return metrics
+    if start is not None:
+        from upgan.experiment import load_start
+
+        load_start(start, data, settings)  # refused here, where somebody reads it
+    status = launch.start(folder, data, settings, start_from=start, force=force, overwrite=overwrite)
+    if status.state == "failed":
+        raise TrainingError(f"{folder}: {status.message}")
+    note(f"{status.state} as process {status.pid}; see `upgan status {folder}`, `upgan stop {folder}`")
+    typer.echo(str(folder))
 
 
 def evaluate(

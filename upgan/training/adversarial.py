@@ -16,7 +16,8 @@ from upgan.losses import discriminator_loss, generator_loss, half_squared_norm, 
 from upgan.model.build import AnyDiscriminator
 from upgan.model.generator import Generator, draw
 from upgan.queries import Batch, Sampler
-from upgan.training.loop import PhaseResult, Reporter, Values, clip_and_step, not_finite, run_phase
+from upgan.training.loop import PhaseResult, Reporter, clip_and_step, not_finite, run_phase
+from upgan.training.state import TrainingState
 from upgan.training.step import step_view, used_parameters
 
 
@@ -127,26 +128,23 @@ def train_adversarially(
     validate: Callable[[], Metrics],
     reporter: Reporter,
     deadline: float = math.inf,
+    *,
+    state: TrainingState | None = None,
 ) -> PhaseResult:
     """Alternate G and D over all batches; the discriminator with the best validation MRR is kept."""
     config = trainer.config
-
-    def train_epoch(_epoch: int, progress: Callable[[int, int], None]) -> Values:
-        totals: dict[str, Tensor] = {}
-        for done, batch in enumerate(sampler, start=1):
-            for name, value in _finite_step(trainer, batch).items():
-                totals[name] = totals.get(name, torch.zeros_like(value)) + value
-            progress(done, len(sampler))
-        return {name: float(value) / len(sampler) for name, value in totals.items()}
-
     return run_phase(
         "adversarial",
         epochs=config.epochs,
         eval_every=config.eval_every,
         patience=config.patience,
-        train_epoch=train_epoch,
+        draw=sampler.order,
+        batch=sampler.size,
+        step=lambda rows: _finite_step(trainer, sampler.batch(rows)),
         validate=validate,
         kept=trainer.d,
         reporter=reporter,
         deadline=deadline,
+        state=state,
+        optimizers={"discriminator": trainer.d_optimizer, "generator": trainer.g_optimizer},
     )

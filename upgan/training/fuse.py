@@ -14,7 +14,6 @@ ranked with weights fitted on the other half. Where that is no better than witho
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +27,8 @@ from upgan.graph import LayeredGraph
 from upgan.model.bilinear import BilinearDiscriminator
 from upgan.model.build import FullScorer
 from upgan.model.evidence import CHANNELS, Facts, gather_evidence
-from upgan.training.loop import PhaseResult, Reporter
+from upgan.training.loop import PhaseResult, Reporter, finished
+from upgan.training.state import TrainingState
 
 #: Inverse temperatures the base scores are tried at.
 SHARPNESS = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6)
@@ -61,35 +61,44 @@ def fuse_evidence(
     config: FusionConfig,
     random: torch.Generator,
     reporter: Reporter,
+    *,
+    state: TrainingState | None = None,
 ) -> PhaseResult:
     """Fit gamma and set it in ``model.fusion`` where cross-validation is for it.
 
     The validation metrics returned are the cross-validated ones: no query is ranked with weights fitted on it.
     """
-    started, cpu_started = time.monotonic(), time.process_time()
+    state = state or TrainingState(random)
+    at = state.enter("fusion")
     reporter.start("fusion", 1)
+    if at.ended:  # saved at its end
+        return finished(at)
+    state.keeper.between_steps(state)
     model.fusion.gamma.zero_()
-    without = validation.rank(FullScorer(model, graph, facts).scores)
+    without = validation.rank(FullScorer(model, graph, facts).scores, lambda *_: reporter.beat())
     reporter.epoch("fusion", 0, {}, without.metrics)
-    best, chosen = without.metrics, 0
+    at.best = without.metrics
     if graph.cointeraction is not None and len(without.ranks) > 1:
         fit = collect(model, graph, facts, validation, random)
         ranks = np.empty_like(without.ranks)
         for half in range(2):
+            state.keeper.leave_if_asked()  # resuming begins the phase again: half a fit is no state
+            reporter.beat()
             triples = np.arange(len(validation.triples)) % 2 == half
             fold = np.tile(triples, 2)  # both queries of a triple in the same half
             set_weights(model, fit, torch.from_numpy(~fold), config)
             own = Evaluator(validation.triples[triples], validation.index)
-            ranks[fold] = own.rank(FullScorer(model, graph, facts).scores).ranks
+            ranks[fold] = own.rank(FullScorer(model, graph, facts).scores, lambda *_: reporter.beat()).ranks
         crossed = Metrics.of(ranks)
         if crossed.mrr > without.metrics.mrr:
-            best, chosen = crossed, 1
+            at.best, at.best_epoch = crossed, 1
             set_weights(model, fit, torch.ones(len(ranks), dtype=torch.bool), config)
         else:
             model.fusion.gamma.zero_()
         reporter.epoch("fusion", 1, {"gamma": float(model.fusion.gamma.abs().mean())}, crossed)
-    spent = time.monotonic() - started, time.process_time() - cpu_started
-    return PhaseResult(best, chosen, 1, *spent, "completed")
+    at.epoch, at.ended = 1, "completed"
+    state.keeper.save(state)
+    return finished(at)
 
 
 @torch.no_grad()

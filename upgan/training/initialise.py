@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TypeVar
 
 import torch
@@ -16,7 +16,8 @@ from upgan.losses import one_to_n
 from upgan.model.factorisation import Factorisation
 from upgan.model.product import mean_cubed_modulus
 from upgan.queries import QueryIndex
-from upgan.training.loop import PhaseResult, Reporter, Values, run_phase
+from upgan.training.loop import PhaseResult, Reporter, run_phase
+from upgan.training.state import TrainingState
 
 #: Parameter name -> its accumulated squared gradients.
 Squares = Mapping[str, Tensor]
@@ -33,6 +34,7 @@ def train_factorisation(
     *,
     phase: str = "initialisation",
     squares: Squares | None = None,
+    state: TrainingState | None = None,
 ) -> tuple[PhaseResult, Squares]:
     """1-N loss over the distinct training queries; every answer of a query is a positive.
 
@@ -41,45 +43,38 @@ def train_factorisation(
     """
     optimizer = make_optimizer(model, config.optimizer, config.lr, squares)
 
-    def train_epoch(_epoch: int, progress: Callable[[int, int], None]) -> Values:
-        order = torch.randperm(len(index), generator=generator, device=generator.device).to(index.heads.device)
-        total = torch.zeros((), device=index.heads.device)
-        steps = order.split(config.batch)
-        for done, rows in enumerate(steps, start=1):
-            position, answer = index.answers_of(rows)
-            vectors = model.queries(index.heads[rows], index.relations[rows])
-            loss = one_to_n(config.loss, vectors, model.entity, position, answer, position, answer)
-            penalty = config.l2 * embedding_penalty(model, rows, index, answer)
-            if config.n3:
-                pairs = rows.index_select(0, position)
-                penalty = penalty + config.n3 * mean_cubed_modulus(
-                    model.product,
-                    model.entity.index_select(0, index.heads[pairs]),
-                    model.relation.index_select(0, index.relations[pairs]),
-                    model.entity.index_select(0, answer),
-                )
-            optimizer.zero_grad(set_to_none=True)
-            (loss + penalty).backward()
-            optimizer.step()
-            total += loss.detach()
-            progress(done, len(steps))
-        return {"loss": float(total) / max(len(steps), 1)}
+    def draw() -> Tensor:
+        return torch.randperm(len(index), generator=generator, device=generator.device).to(index.heads.device)
+
+    def step(rows: Tensor) -> dict[str, Tensor]:
+        position, answer = index.answers_of(rows)
+        vectors = model.queries(index.heads[rows], index.relations[rows])
+        loss = one_to_n(config.loss, vectors, model.entity, position, answer, position, answer)
+        penalty = regularisation(model, rows, index, position, answer, config)
+        optimizer.zero_grad(set_to_none=True)
+        (loss + penalty).backward()
+        optimizer.step()
+        return {"loss": loss.detach()}
 
     def validate() -> Metrics:
-        return validation.rank(model.scores).metrics
+        return validation.rank(model.scores, lambda *_: reporter.beat()).metrics
 
     result = run_phase(
         phase,
         epochs=config.epochs,
         eval_every=config.eval_every,
         patience=config.patience,
-        train_epoch=train_epoch,
+        draw=draw,
+        batch=config.batch,
+        step=step,
         validate=validate,
         kept=model,
         reporter=reporter,
         deadline=deadline,
         # A random start stays at the level of chance for a while, for longer where an epoch has few steps.
         patient_epochs=0 if squares else config.min_steps * config.batch // max(len(index), 1),
+        state=state,
+        optimizers={"model": optimizer},
     )
     return result, accumulated(model, optimizer)
 
@@ -117,6 +112,27 @@ def make_optimizer(
         if squares and name in squares:
             optimizer.state[parameter]["sum"].copy_(squares[name])
     return optimizer
+
+
+def regularisation(
+    model: Factorisation,
+    rows: Tensor,
+    index: QueryIndex,
+    position: Tensor,
+    answer: Tensor,
+    config: InitialisationConfig,
+) -> Tensor:
+    """What the settings add to the loss of the queries at ``rows``: L2, and N3 of every (query, answer) pair."""
+    penalty = config.l2 * embedding_penalty(model, rows, index, answer)
+    if not config.n3:
+        return penalty
+    pairs = rows.index_select(0, position)
+    return penalty + config.n3 * mean_cubed_modulus(
+        model.product,
+        model.entity.index_select(0, index.heads[pairs]),
+        model.relation.index_select(0, index.relations[pairs]),
+        model.entity.index_select(0, answer),
+    )
 
 
 def embedding_penalty(model: Factorisation, rows: Tensor, index: QueryIndex, answer: Tensor) -> Tensor:

@@ -6,14 +6,14 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from upgan.errors import TrainingError
 from upgan.evaluation.metrics import Metrics
+from upgan.training.state import PhaseState, TrainingState
 
 Values = Mapping[str, float]
 
@@ -28,12 +28,15 @@ class Reporter(Protocol):
 
     def epoch(self, phase: str, epoch: int, values: Values, metrics: Metrics | None) -> None: ...
 
-    def stop_requested(self) -> bool:
-        """True once training should end after the current epoch."""
+    def beat(self) -> None:
+        """Training is alive: called now and then during long evaluations."""
+
+    def pin(self, epoch: int, line: dict[str, Any]) -> None:
+        """Where a pinned query stands after an evaluation (upgan.pinned)."""
 
 
 class Silent:
-    """A reporter that says nothing and never stops."""
+    """A reporter that says nothing."""
 
     def start(self, phase: str, epochs: int) -> None: ...
 
@@ -41,8 +44,9 @@ class Silent:
 
     def epoch(self, phase: str, epoch: int, values: Values, metrics: Metrics | None) -> None: ...
 
-    def stop_requested(self) -> bool:
-        return False
+    def beat(self) -> None: ...
+
+    def pin(self, epoch: int, line: dict[str, Any]) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ class PhaseResult:
     seconds: float
     #: The same in processor time, validation included, which other programs on the machine disturb less.
     cpu_seconds: float
-    #: "converged" (no better MRR for ``patience`` evaluations), "completed" or "stopped" (asked to, or out of time).
+    #: "converged" (no better MRR for ``patience`` evaluations), "completed" or "stopped" (out of time).
     ended: str
 
 
@@ -65,49 +69,91 @@ def run_phase(
     epochs: int,
     eval_every: int,
     patience: int,
-    train_epoch: Callable[[int, Callable[[int, int], None]], Values],
+    draw: Callable[[], Tensor],
+    batch: int,
+    step: Callable[[Tensor], Mapping[str, Tensor]],
     validate: Callable[[], Metrics],
     kept: nn.Module,
     reporter: Reporter,
     deadline: float = math.inf,
     patient_epochs: int = 0,
+    state: TrainingState | None = None,
+    optimizers: Mapping[str, torch.optim.Optimizer] | None = None,
 ) -> PhaseResult:
     """Train, validate every ``eval_every`` epochs, leave ``kept`` with its best parameters, the start included.
 
     Args:
-        train_epoch: (epoch, progress(done, total)) -> means of the epoch's losses.
+        draw: a new random order (N,) of the rows that an epoch goes through, ``batch`` at a time.
+        step: trains on the rows (B,) of one mini-batch; returns its losses, whose means over the epoch are told.
         deadline: ``time.monotonic()`` value after which no further epoch starts.
         patient_epochs: evaluations up to this epoch do not count against ``patience``.
+        state: the training this phase is part of: where it is taken up, and who saves it. ``optimizers`` are those that
+            ``step`` uses.
     """
-    started, cpu_started = time.monotonic(), time.process_time()
+    state = state or TrainingState(torch.Generator())
+    at = state.enter(name, optimizers, patient_epochs)
     reporter.start(name, epochs)
-    best, best_epoch = validate(), 0
-    state = snapshot(kept)
-    reporter.epoch(name, 0, {}, best)
-    ended, waited, epoch = "completed", 0, 0
-    while epoch < epochs:
-        if reporter.stop_requested() or time.monotonic() > deadline:
-            ended = "stopped"
-            break
-        epoch += 1
-        values = train_epoch(epoch, partial(reporter.step, name, epoch))
-        _check_finite(name, epoch, values)
-        if epoch % eval_every and epoch < epochs:
-            reporter.epoch(name, epoch, values, None)
-            continue
-        metrics = validate()
-        reporter.epoch(name, epoch, values, metrics)
-        if metrics.mrr > best.mrr or math.isnan(best.mrr):
-            best, best_epoch, waited = metrics, epoch, 0
-            state = snapshot(kept)
-        else:
-            waited += epoch > patient_epochs
-            if waited >= patience:
-                ended = "converged"
+    state.keeper.between_steps(state)
+    if at.best is None:
+        _judge(at, validate(), kept, patience)
+        reporter.epoch(name, 0, {}, at.best)
+    while not at.ended:
+        if at.order is None:  # between two epochs
+            if at.epoch >= epochs or time.monotonic() > deadline:
+                at.ended = "completed" if at.epoch >= epochs else "stopped"
                 break
-    kept.load_state_dict(state)
-    spent = time.monotonic() - started, time.process_time() - cpu_started
-    return PhaseResult(best, best_epoch, epoch, *spent, ended)
+            at.order = draw()
+        values = _rest_of_epoch(at, batch, step, reporter, state)
+        at.epoch, at.order, at.done, at.totals = at.epoch + 1, None, 0, {}
+        metrics = None
+        if at.epoch % eval_every == 0 or at.epoch >= epochs:
+            metrics = validate()
+            _judge(at, metrics, kept, patience)
+        reporter.epoch(name, at.epoch, values, metrics)
+        state.keeper.between_steps(state)
+    if at.best_weights:
+        kept.load_state_dict(at.best_weights)
+        at.best_weights = {}
+    state.keeper.save(state)
+    return finished(at)
+
+
+def finished(at: PhaseState) -> PhaseResult:
+    """The result of a phase that is over."""
+    assert at.best is not None
+    return PhaseResult(at.best, at.best_epoch, at.epoch, at.clock.seconds, at.clock.cpu_seconds, at.ended)
+
+
+def _rest_of_epoch(
+    at: PhaseState,
+    batch: int,
+    step: Callable[[Tensor], Mapping[str, Tensor]],
+    reporter: Reporter,
+    state: TrainingState,
+) -> Values:
+    """Train on the mini-batches of the epoch that are left; returns the means of all its losses."""
+    assert at.order is not None
+    parts = at.order.split(batch)
+    while at.done < len(parts):
+        for name, value in step(parts[at.done]).items():
+            at.totals[name] = at.totals.get(name, torch.zeros_like(value)) + value
+        at.done += 1
+        state.step += 1
+        _check_finite(at, len(parts))
+        reporter.step(at.name, at.epoch + 1, at.done, len(parts))
+        state.keeper.between_steps(state)
+    return {name: float(total) / len(parts) for name, total in at.totals.items()}
+
+
+def _judge(at: PhaseState, metrics: Metrics, kept: nn.Module, patience: int) -> None:
+    """Early stopping: keep the parameters where they are better than ever, give up where that is too long ago."""
+    if at.best is None or metrics.mrr > at.best.mrr or math.isnan(at.best.mrr):
+        at.best, at.best_epoch, at.waited = metrics, at.epoch, 0
+        at.best_weights = snapshot(kept)
+        return
+    at.waited += at.epoch > at.patient_epochs
+    if at.waited >= patience:
+        at.ended = "converged"
 
 
 def snapshot(module: nn.Module) -> dict[str, Tensor]:
@@ -122,10 +168,11 @@ def clip_and_step(optimizer: torch.optim.Optimizer, largest: float) -> None:
     optimizer.step()
 
 
-def _check_finite(phase: str, epoch: int, values: Values) -> None:
-    for name, value in values.items():
-        if not math.isfinite(value):
-            raise not_finite(phase, f"epoch {epoch}: {name} became {value}")
+def _check_finite(at: PhaseState, steps: int) -> None:
+    """Raise TrainingError at the first loss that is no number; a GPU, which would wait, is asked once an epoch."""
+    for name, total in at.totals.items():
+        if (total.device.type == "cpu" or at.done == steps) and not math.isfinite(float(total)):
+            raise not_finite(at.name, f"epoch {at.epoch + 1}, step {at.done} of {steps}: {name} became {float(total)}")
 
 
 #: The settings section of a phase that has none of its own name.

@@ -15,7 +15,8 @@ from upgan.losses import half_squared_norm, one_to_n
 from upgan.model.build import AnyDiscriminator
 from upgan.queries import Batch, Sampler
 from upgan.training.initialise import Squares, accumulated, make_optimizer
-from upgan.training.loop import PhaseResult, Reporter, Values, clip_and_step, run_phase
+from upgan.training.loop import PhaseResult, Reporter, clip_and_step, run_phase
+from upgan.training.state import TrainingState
 from upgan.training.step import Step, pair_norm, step_view, used_parameters
 
 
@@ -30,36 +31,38 @@ def pretrain_discriminator(
     *,
     phase: str = "pretrain",
     squares: Squares | None = None,
+    state: TrainingState | None = None,
 ) -> tuple[PhaseResult, Squares]:
     """1-N loss through the score and its propagation; ``squares`` are what Adagrad goes on from, and what it leaves."""
     optimizer = make_optimizer(model, config.optimizer, config.lr, squares)
 
-    def train_epoch(_epoch: int, progress: Callable[[int, int], None]) -> Values:
-        total = torch.zeros((), device=model.entity.device)
-        for done, batch in enumerate(sampler, start=1):
-            step = step_view(model, graph, batch, sampler.generator)
-            loss = pretrain_loss(step, batch, config)
-            penalty = config.l2 * half_squared_norm(used_parameters(model, batch))
-            if config.n3:
-                penalty = penalty + config.n3 * pair_norm(model, batch, step)
-            optimizer.zero_grad(set_to_none=True)
-            (loss + penalty).backward()
-            clip_and_step(optimizer, config.clip)
-            model.constrain()
-            total += loss.detach()
-            progress(done, len(sampler))
-        return {"loss": float(total) / max(len(sampler), 1)}
+    def step(rows: Tensor) -> dict[str, Tensor]:
+        batch = sampler.batch(rows)
+        view = step_view(model, graph, batch, sampler.generator)
+        loss = pretrain_loss(view, batch, config)
+        penalty = config.l2 * half_squared_norm(used_parameters(model, batch))
+        if config.n3:
+            penalty = penalty + config.n3 * pair_norm(model, batch, view)
+        optimizer.zero_grad(set_to_none=True)
+        (loss + penalty).backward()
+        clip_and_step(optimizer, config.clip)
+        model.constrain()
+        return {"loss": loss.detach()}
 
     result = run_phase(
         phase,
         epochs=config.epochs,
         eval_every=config.eval_every,
         patience=config.patience,
-        train_epoch=train_epoch,
+        draw=sampler.order,
+        batch=sampler.size,
+        step=step,
         validate=validate,
         kept=model,
         reporter=reporter,
         deadline=deadline,
+        state=state,
+        optimizers={"discriminator": optimizer},
     )
     return result, accumulated(model, optimizer)
 

@@ -1,0 +1,133 @@
+"""A training killed anywhere goes on to the very end it would have had: same bytes of weights, same metrics."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.runs import victims
+from tests.runs.conftest import PHASES, outcome, train_command
+from upgan.runs.status import run_state
+
+#: Where a training is killed, one after the other.
+PLACES: list[victims.Place] = [
+    ("step initialisation", 2),
+    ("validate initialisation", 2),
+    ("save", 2),
+    ("test initialisation", 1),
+    ("step relaxation", 3),
+    ("step pretrain", 2),
+    ("validate pretrain", 2),
+    ("step pretrain relaxation", 3),
+    ("step adversarial", 4),
+    ("validate adversarial", 2),
+    ("test adversarial", 1),
+    ("validate fusion", 1),
+    ("fit", 2),
+    ("test fusion", 1),
+]
+
+
+@pytest.mark.parametrize("every_step", [True, False], ids=["saved every step", "saved at phase ends"])
+def test_a_training_killed_in_every_phase_ends_as_if_nothing_had_happened(toy_run, tmp_path, every_step):
+    """One run, killed by SIGKILL once at each place, and resumed by a new process each time."""
+    dataset, expected = toy_run
+    run, log = tmp_path / "run", tmp_path / "log"
+    command: list[str | Path] = train_command(dataset, run)
+    for place in PLACES if every_step else PLACES[::3]:
+        code = victims.finish(command, log, place, every_step=every_step)
+        assert code == -signal.SIGKILL, f"{place}: {log.read_text()}"
+        status = run_state(run)
+        assert (status.state, status.resumable) == ("interrupted", True), log.read_text()
+        command = ["resume", run, "--force"]
+    assert victims.finish(command, log) == 0, log.read_text()
+    assert outcome(run) == expected
+    assert list(dict.fromkeys(line["phase"] for line in expected["metrics.jsonl"])) == list(PHASES)
+    assert run_state(run).state == "finished"
+    assert not (run / "resume.safetensors").exists()
+
+
+def test_stopping_again_and_again_changes_nothing(toy_run, tmp_path):
+    """A graceful stop ends between two steps of an epoch; the next process goes on with the step after."""
+    dataset, expected = toy_run
+    run, log = tmp_path / "run", tmp_path / "log"
+    command: list[str | Path] = train_command(dataset, run)
+    places: list[tuple[str, int]] = []
+    code: int | None = 130
+    while code == 130:
+        process = victims.begin(command, log)
+        stop_soon(run, len(places))
+        process.join(60)
+        code = process.exitcode
+        places.append((run_state(run).phase, json.loads((run / "status.json").read_text())["step"]))
+        command = ["resume", run, "--force"]
+    assert code == 0, log.read_text()
+    assert len(places) > 3, places
+    assert outcome(run) == expected
+
+
+def stop_soon(run: Path, count: int) -> None:
+    """Ask to stop a little after training has begun: later each time, so that it gets on."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            state = json.loads((run / "status.json").read_text())
+        except (OSError, ValueError):
+            state = {}
+        if state.get("state") == "running":
+            time.sleep(0.02 * random.random() * count)
+            (run / "stop").touch()
+            return
+        if state.get("state") == "finished":
+            return
+        time.sleep(0.002)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3000)
+def test_a_hundred_kills_at_random_moments_change_nothing(toy_run, tmp_path):
+    """The unchanged program, killed from outside at any moment of a phase drawn at random, and before the first one."""
+    dataset, expected = toy_run
+    rng = random.Random(0)
+    kills: dict[str, int] = {}
+    trainings = 0
+    while sum(kills.values()) < 100 or not set(PHASES) <= set(kills):
+        trainings += 1
+        run, log = tmp_path / f"run{trainings}", tmp_path / "log"
+        command: list[str | Path] = train_command(dataset, run)
+        while True:
+            process = victims.begin(command, log, every_step=bool(trainings % 2))
+            wait_for_phase(run, process, rng.choice(["", *PHASES]))
+            process.join(rng.random() * 0.15)
+            process.kill()
+            process.join()
+            if process.exitcode == 0:
+                break
+            assert process.exitcode == -signal.SIGKILL, log.read_text()
+            if (run / "config.toml").is_file() and (run / "dataset" / "manifest.json").is_file():
+                command = ["resume", run, "--force"]
+                phase = run_state(run).phase or "before the first"
+            else:
+                command, phase = train_command(dataset, run, "--overwrite"), "making the folder"
+            kills[phase] = kills.get(phase, 0) + 1
+        assert outcome(run) == expected, f"training {trainings}"
+    print("kills:", kills, "trainings:", trainings)
+
+
+def wait_for_phase(run: Path, process: Any, wanted: str) -> None:
+    """Until this process trains in the phase, or in a later one, or is over; "": not at all."""
+    order = ("", *PHASES)
+    while wanted and process.is_alive():
+        try:
+            status = json.loads((run / "status.json").read_text())
+        except (OSError, ValueError):
+            status = {}
+        if status.get("pid") == process.pid and order.index(status.get("phase") or "") >= order.index(wanted):
+            return
+        time.sleep(0.002)

@@ -1,0 +1,116 @@
+"""`upgan resume`, `upgan stop` and `upgan status`: the life of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from upgan.cli.output import JsonFlag, note, print_json
+from upgan.errors import TrainingError
+from upgan.runs.status import RunStatus
+
+RunArgument = Annotated[Path, typer.Argument(help="A run folder.", show_default=False)]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the main application."""
+    app.command()(resume)
+    app.command()(stop)
+    app.command()(status)
+
+
+def resume(
+    run: RunArgument,
+    detach: Annotated[bool, typer.Option("--detach", help="Go on in a process of its own and return at once.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Train although another run trains on the device.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
+) -> None:
+    """Go on with a run that was stopped, interrupted or failed; the end is that of an uninterrupted run."""
+    if detach:
+        from upgan.runs import launch
+
+        begun = launch.resume(run, force=force)
+        if begun.state == "failed":
+            raise TrainingError(f"{run}: {begun.message}")
+        note(f"{begun.state} as process {begun.pid}; see `upgan status {run}`")
+    else:
+        from upgan.cli.training import train_on
+
+        metrics = train_on(run, force=force, quiet=quiet)
+        mrr = metrics["mrr"]
+        note(f"test MRR {'–' if mrr is None else f'{mrr:.4f}'}; run: {run}")
+    if not quiet:
+        typer.echo(str(run))
+
+
+def stop(
+    run: RunArgument,
+    force: Annotated[
+        bool, typer.Option("--force", help="End its process at once; it goes on from its last save.")
+    ] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Return only when it has ended.")] = False,
+    json: JsonFlag = False,
+) -> None:
+    """Let a run finish its step, save and end; `upgan resume` goes on."""
+    from upgan.runs import control
+
+    found = control.kill(run) if force else control.request_stop(run)
+    if wait:
+        found = control.wait_until_over(run)
+    if json:
+        print_json(found.to_dict())
+    else:
+        typer.echo(_line(found))
+
+
+def status(
+    run: Annotated[Path | None, typer.Argument(help="A run folder; without one, all runs.", show_default=False)] = None,
+    root: Annotated[Path, typer.Option(help="The folder of all runs.")] = Path("checkpoints"),
+    json: JsonFlag = False,
+) -> None:
+    """What a run, or every run, is doing now."""
+    from upgan.runs.status import list_runs, run_state
+
+    if run is None:
+        found = list_runs(root)
+        if json:
+            print_json({"runs": [each.to_dict() for each in found]})
+        elif found:
+            typer.echo("\n".join(map(_line, found)))
+        else:
+            note(f"no runs in {root}; `upgan train DATASET` makes one")
+        return
+    one = run_state(run)
+    if json:
+        print_json(one.to_dict())
+    else:
+        typer.echo(_line(one))
+        details = {
+            "phases": " → ".join(f"[{name}]" if name == one.phase else name for name in one.phases),
+            "heartbeat": "" if one.heartbeat_age is None or not one.active else f"{one.heartbeat_age:.1f} s ago",
+            "trained": "" if one.seconds is None else f"{one.seconds:.0f} s, {one.step} steps",
+            "process": str(one.pid) if one.active else "",
+            "resumable": f"upgan resume {run}" if one.resumable else "",
+        }
+        for name, text in details.items():
+            if text:
+                typer.echo(f"  {name:<10} {text}")
+
+
+def _line(status: RunStatus) -> str:
+    """One run in one line."""
+    parts = [f"{status.state:<11} {status.folder}"]
+    if status.phase and status.state != "finished":
+        share = "" if status.progress is None else f" ({100 * status.progress:.0f}%)"
+        parts.append(f"{status.phase} epoch {status.epoch}/{status.epochs}{share}")
+    if status.eta is not None:
+        parts.append(f"phase ends in at most {status.eta:.0f} s")
+    if status.test_mrr is not None:
+        parts.append(f"test MRR {status.test_mrr:.4f}")
+    elif status.best_valid_mrr is not None:
+        parts.append(f"best valid MRR {status.best_valid_mrr:.4f}")
+    if status.message:
+        parts.append(status.message)
+    return " · ".join(parts)

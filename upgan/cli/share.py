@@ -1,0 +1,44 @@
+"""`upgan export` and `upgan import`: a run as one file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from upgan.cli.output import note
+from upgan.errors import RunError
+from upgan.runs.archive import export_run, import_run
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the main application."""
+    app.command(name="export")(export)
+    app.command(name="import")(import_)
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="A run folder.", show_default=False)],
+    out: Annotated[Path, typer.Argument(metavar="FILE.zip", help="The archive to write.", show_default=False)],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file where there is one.")] = False,
+) -> None:
+    """Write a run, with its dataset and checksums, to one file."""
+    if out.exists() and not overwrite:
+        raise RunError(f"{out}: exists already; choose another name, or add --overwrite")
+    export_run(run, out)
+    note(
+        f"{out.stat().st_size / 1e6:.1f} MB; it holds a copy of the dataset, whose licence applies to whom you give it"
+    )
+    typer.echo(str(out))
+
+
+def import_(
+    archive: Annotated[Path, typer.Argument(metavar="FILE.zip", help="What upgan export wrote.", show_default=False)],
+    to: Annotated[Path | None, typer.Option(help="The run folder to make; default checkpoints/NAME.")] = None,
+) -> None:
+    """Check an archive and unpack it as a run; nothing in it is executed."""
+    from upgan.checkpoint import load_run
+
+    folder = import_run(archive, to, Path("checkpoints"), check=load_run)
+    typer.echo(str(folder))

@@ -1,0 +1,154 @@
+"""Train into a run folder with its files and the console following along; the state is true however it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from upgan.cli.output import note
+from upgan.errors import Stopped, UpganError
+from upgan.runs.locks import device_lock, run_lock
+from upgan.runs.status import STOP_FILE
+
+if TYPE_CHECKING:
+    from upgan.config import Config
+    from upgan.data.dataset import KGDataset
+    from upgan.experiment import Prepared, Start
+    from upgan.training.state import TrainingState
+
+
+class StopRequest:
+    """Whether training should finish its step, save and end: `upgan stop` asks with a file, Ctrl-C with a signal.
+
+    The first signal asks, a second one ends training at once.
+    """
+
+    def __init__(self, run: Path) -> None:
+        self._file = run / STOP_FILE
+        self._asked = False
+
+    def __call__(self) -> bool:
+        return self._asked or self._file.exists()
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[None]:
+        """Take over SIGINT and SIGTERM while training."""
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        before = {number: signal.signal(number, self._hear) for number in numbers}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _hear(self, _signal: int, _frame: FrameType | None) -> None:
+        if self._asked:
+            raise KeyboardInterrupt
+        self._asked = True
+        with contextlib.suppress(OSError):
+            self._file.touch()  # so that everybody sees that it is stopping
+        note("finishing the step and saving; once more ends it at once")
+
+
+def train_new(
+    data: KGDataset, settings: Config, folder: Path, start: Path | None, *, force: bool, quiet: bool = False
+) -> dict[str, Any]:
+    """Make the run folder and train; nothing is written where the data, the settings or the start are no good."""
+    from upgan.experiment import load_start, prepare_training, resolve_device
+    from upgan.runs.launch import create, description
+    from upgan.training.state import TrainingState
+
+    device = resolve_device(settings.device)
+    with run_lock(folder), device_lock(device.type, folder, force=force):
+        start_from = None if start is None else load_start(start, data, settings)
+        prepared = prepare_training(data, settings)
+        create(folder, data, settings, start_from=start)
+        state = TrainingState(prepared.random)
+        return _train(prepared, settings, folder, state, start_from, description(data, settings), quiet=quiet)
+
+
+def train_on(folder: Path, *, force: bool, quiet: bool = False) -> dict[str, Any]:
+    """Go on with a run, from its checkpoint or, where none was saved yet, from the beginning."""
+    from upgan.runs.launch import check_resumable, claim, give_back
+
+    with run_lock(folder):
+        check_resumable(folder)
+        before = claim(folder)
+        try:
+            from upgan.checkpoint import load_config
+            from upgan.experiment import resolve_device
+
+            settings = load_config(folder)
+            with device_lock(resolve_device(settings.device).type, folder, force=force):
+                arguments = _taken_up(folder, settings)
+                return _train(*arguments, {**before, "started": before.get("started")}, quiet=quiet)
+        except BaseException as error:
+            give_back(folder, before, str(error) or type(error).__name__)
+            raise
+
+
+def _taken_up(folder: Path, settings: Config) -> tuple[Prepared, Config, Path, TrainingState, Start | None]:
+    """Everything a run was trained with, read back from its folder."""
+    from upgan.data.dataset import load_dataset
+    from upgan.experiment import load_start, prepare_training
+    from upgan.resume import has_state, load_state
+    from upgan.runs.launch import start_of_run
+    from upgan.training.state import TrainingState
+
+    data = load_dataset(folder / "dataset")
+    prepared = prepare_training(data, settings)
+    if has_state(folder):
+        return prepared, settings, folder, load_state(folder, data, prepared.random), None
+    start = start_of_run(folder)
+    start_from = None if start is None else load_start(start, data, settings)
+    return prepared, settings, folder, TrainingState(prepared.random), start_from
+
+
+def _train(
+    prepared: Prepared,
+    settings: Config,
+    folder: Path,
+    state: TrainingState,
+    start_from: Start | None,
+    about: dict[str, Any],
+    *,
+    quiet: bool,
+) -> dict[str, Any]:
+    from upgan.cli.progress import TrainingProgress
+    from upgan.experiment import train
+    from upgan.resume import Checkpointer
+    from upgan.run_log import RunLog
+    from upgan.training.memory import out_of_memory
+
+    stop = StopRequest(folder)
+    with TrainingProgress(quiet=quiet) as progress, stop.listening():
+        log = RunLog(folder, progress.show, state=state, about={**about, "device": prepared.device.type})
+        state.keeper = Checkpointer(folder, prepared.dataset, settings.checkpoint_seconds, stop)
+        try:
+            metrics = train(prepared, settings, folder, log, start_from=start_from, state=state)
+        except Stopped as stopped:
+            log.end("stopped", str(stopped))
+            raise
+        except KeyboardInterrupt:
+            _told(log, "interrupted", f"ended at once; `upgan resume {folder}` goes on from the last save")
+            raise
+        except (UpganError, MemoryError, OSError, RuntimeError, ValueError) as error:
+            short = out_of_memory(error, state.under_way)
+            _told(log, "failed", str(short or error) or type(error).__name__)
+            if short is not None:
+                raise short from None
+            raise
+        log.end("finished", test_mrr=metrics["mrr"])
+        return metrics
+
+
+def _told(log: Any, state: str, message: str) -> None:
+    """Write the end down where that is still possible; on a full disk or in a deleted folder it is not."""
+    try:
+        log.end(state, message)
+    except (OSError, UpganError) as error:
+        note(f"could not write down that the run {state} ({error})")

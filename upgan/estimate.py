@@ -1,0 +1,211 @@
+"""What a training will cost, before it is started: time by a rehearsal, memory and disk by counting.
+
+Every phase really runs a few of its steps on the data and on this machine, and a part of its evaluation; the rest is
+multiplication. How many epochs a phase needs is not known beforehand, so time is a range: every phase gives up as soon
+as its patience allows, or every phase uses all its epochs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from upgan.config import AdversarialConfig, Config, InitialisationConfig, PretrainConfig
+from upgan.data.dataset import KGDataset
+from upgan.errors import Stopped
+from upgan.evaluation.evaluator import Evaluator
+from upgan.evaluation.metrics import Metrics
+from upgan.model.build import build_discriminator, build_factorisation
+from upgan.model.generator import Generator
+from upgan.preparation import Prepared, prepare_training
+from upgan.queries import BatchSampler, QuerySampler
+from upgan.runs.phases import planned_phases
+from upgan.training.adversarial import AdversarialTrainer, train_adversarially
+from upgan.training.initialise import train_factorisation
+from upgan.training.loop import Silent
+from upgan.training.pretrain import pretrain_discriminator
+from upgan.training.state import TrainingState
+
+#: Steps of a rehearsal: the first also warms up and is left out. At most so many seconds of steps, though.
+STEPS = 4
+MOST_SECONDS = 4.0
+#: Triples of the validation split that a rehearsal evaluates.
+EVALUATED = 200
+#: Memory in MB that was measured on the embedded catalogue: the process with its libraries, and the paths that evidence
+#: is gathered from, a few hundred queries at a time.
+BASE_MB, EVIDENCE_MB = 550.0, 250.0
+MB = 1e6
+
+
+@dataclass(frozen=True)
+class PhaseCost:
+    """Seconds of one phase: of one epoch, of one evaluation on validation, and in all, at least and at most."""
+
+    epoch: float
+    evaluation: float
+    least: float
+    most: float
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Seconds at least (every phase gives up at once) and at most (every phase uses all its epochs), and megabytes."""
+
+    seconds: tuple[float, float]
+    memory_mb: float
+    disk_mb: float
+    phases: dict[str, PhaseCost]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As `upgan estimate --json` prints it."""
+        return dataclasses.asdict(self)
+
+
+def estimate(dataset: KGDataset, config: Config) -> Estimate:
+    """Rehearse a training. Sets the process's seed and threads as training does: better in a process of its own."""
+    prepared = prepare_training(dataset, config)
+    shares = {"valid": len(dataset.valid), "test": len(dataset.test)}
+    few = Evaluator(dataset.valid[: min(EVALUATED, len(dataset.valid))], prepared.validation.index)
+    rehearsed = dataclasses.replace(prepared, validation=few)
+    scale = shares["valid"] / max(len(few.triples), 1)
+    parts = _Rehearsal(rehearsed, config, scale, shares["test"] / max(shares["valid"], 1))
+    costs: dict[str, PhaseCost] = {}
+    for phase in planned_phases(config):
+        costs[phase] = parts.cost(phase, costs)
+    least, most = (sum(getattr(cost, name) for cost in costs.values()) for name in ("least", "most"))
+    memory, disk = _space(parts.models, prepared, config)
+    return Estimate((least, most), memory, disk, costs)
+
+
+class _Watch:
+    """A keeper that notes when each step ended, and stops training after a few."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+
+    def between_steps(self, state: TrainingState) -> None:
+        self.times.append(time.monotonic())
+        long = len(self.times) > 2 and self.times[-1] - self.times[0] > MOST_SECONDS
+        if long or len(self.times) > STEPS:
+            raise Stopped("rehearsed")
+
+    def save(self, state: TrainingState) -> None: ...
+
+    def leave_if_asked(self) -> None: ...
+
+    @property
+    def step(self) -> float:
+        """Seconds of a step; the first one, which also warms up, only where there is no other."""
+        gaps = [b - a for a, b in zip(self.times[1:], self.times[2:], strict=False)]
+        return sorted(gaps)[len(gaps) // 2] if gaps else self.times[-1] - self.times[0] if self.times else 0.0
+
+    @property
+    def evaluation(self) -> float:
+        """Seconds of the evaluation before the first step."""
+        return max(0.0, self.times[1] - self.times[0] - self.step) if len(self.times) > 1 else 0.0
+
+
+class _Rehearsal:
+    """The models of a training, freshly made, and a few steps of each phase on them."""
+
+    def __init__(self, prepared: Prepared, config: Config, scale: float, tested: float) -> None:
+        data = prepared.dataset
+        self.prepared = prepared
+        self.config = config
+        self.scale = scale
+        self.tested = tested
+        self.start = build_factorisation(config, data.num_entities, data.num_relations).to(prepared.device)
+        self.models: dict[str, nn.Module] = {"model": self.start}
+        if config.model_name == "upgan":
+            sizes = data.num_entities, data.num_relations
+            self.d = build_discriminator(config, *sizes, data.num_users).to(prepared.device)
+            settings = config.adversarial
+            product = config.model.product
+            self.g = Generator(*sizes, config.model.dim, settings.hidden_layers, settings.sigma, product)
+            self.g.to(prepared.device)
+            self.models = {"model": self.d, "generator": self.g}
+
+    def cost(self, phase: str, before: dict[str, PhaseCost]) -> PhaseCost:
+        """A phase's cost; a relaxation's steps are those of the phase it follows."""
+        if phase == "fusion":  # three evaluations, and fits that cost about as much again
+            evaluation = before["adversarial"].evaluation
+            return PhaseCost(0.0, evaluation, 6 * evaluation, 6 * evaluation)
+        section, settings = self._settings(phase)
+        if phase in ("relaxation", "pretrain relaxation"):
+            epoch, evaluation = before[section].epoch, before[section].evaluation
+            epochs = settings.relax_epochs if not isinstance(settings, AdversarialConfig) else 0
+        else:
+            watch, steps = self._rehearse(section)
+            epoch, evaluation, epochs = watch.step * steps, watch.evaluation * self.scale, settings.epochs
+        soonest = settings.eval_every * settings.patience
+        if phase == "initialisation":
+            least_steps = self.config.initialisation.min_steps * self.config.initialisation.batch
+            soonest += least_steps // max(len(self.prepared.train), 1)
+        ends = [
+            count * epoch + (1 + math.ceil(count / settings.eval_every) + self.tested) * evaluation
+            for count in (min(soonest, epochs), epochs)
+        ]
+        return PhaseCost(epoch, evaluation, *ends)
+
+    def _settings(self, phase: str) -> tuple[str, InitialisationConfig | PretrainConfig | AdversarialConfig]:
+        section = {"relaxation": "initialisation", "pretrain relaxation": "pretrain"}.get(phase, phase)
+        return section, getattr(self.config, section)
+
+    def _rehearse(self, section: str) -> tuple[_Watch, int]:
+        """Times of a few steps, and how many steps an epoch has."""
+        prepared, config, watch = self.prepared, self.config, _Watch()
+        state = TrainingState(prepared.random, watch)
+
+        def validate() -> Metrics:
+            return prepared.validation.rank(prepared.scorer(self.d).scores).metrics
+
+        try:
+            if section == "initialisation":
+                steps = -(-len(prepared.train) // config.initialisation.batch)
+                again = config.initialisation.model_copy(update={"epochs": STEPS})
+                train_factorisation(
+                    self.start, prepared.train, prepared.validation, again, prepared.random, Silent(), state=state
+                )
+            elif section == "pretrain":
+                by_triples = config.pretrain.batch_by == "triples"
+                sampler = (
+                    BatchSampler(prepared.triples, prepared.train, config.pretrain.batch, prepared.random)
+                    if by_triples
+                    else QuerySampler(prepared.train, config.pretrain.batch, prepared.random)
+                )
+                steps = len(sampler)
+                more = config.pretrain.model_copy(update={"epochs": STEPS})
+                pretrain_discriminator(self.d, prepared.graph, sampler, validate, more, Silent(), state=state)
+            else:
+                game = config.adversarial.model_copy(update={"epochs": STEPS})
+                batches = BatchSampler(prepared.triples, prepared.train, game.batch, prepared.random)
+                steps = len(batches)
+                trainer = AdversarialTrainer(self.d, self.g, prepared.graph, game, prepared.random)
+                train_adversarially(trainer, batches, validate, Silent(), state=state)
+        except Stopped:
+            pass
+        return watch, steps
+
+
+def _space(models: dict[str, nn.Module], prepared: Prepared, config: Config) -> tuple[float, float]:
+    """(memory, disk) in MB, from the sizes of the tensors that training holds and saves."""
+    weights = {name: _bytes(list(model.state_dict().values())) for name, model in models.items()}
+    data = prepared.dataset
+    arrays = data.train.nbytes + data.valid.nbytes + data.test.nbytes + data.interactions.nbytes
+    held = 6 * sum(weights.values())  # parameter, gradient, two of Adam's, the best state, a copy being saved
+    batch = max(config.initialisation.batch, config.pretrain.batch, 1)
+    scores = 4 * min(batch, 2 * len(data.train)) * data.num_entities * 4  # scores, their gradient, two passes between
+    memory = BASE_MB + (EVIDENCE_MB if prepared.facts else 0.0) + (held + scores + 12 * arrays) / MB
+    resume = 2 * (weights["model"] * 4 + weights.get("generator", 0) * 3)  # the old one and the one being written
+    disk = (resume + sum(weights.values()) + weights["model"] + arrays // 2) / MB + 1
+    return memory, disk
+
+
+def _bytes(tensors: list[torch.Tensor]) -> int:
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)

@@ -1,0 +1,236 @@
+"""A run as one file to give away, and back: `upgan export` and `upgan import`.
+
+An archive is a zip file of a run's own files, and ``checksums.json`` with size and SHA-256 of each. Importing trusts
+nothing: only files of a run are taken, by their exact names, so that no path can lead out of the folder; sizes are
+bounded before and counted while reading; weights must be well-formed safetensors files. Nothing in an archive is
+executed: no format read here can hold code, and a pickle is refused whatever its name. The run appears in its place
+whole, or not at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import stat
+import zipfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+import upgan
+from upgan.errors import RunError
+from upgan.files import folder_written_whole, sha256_of_file, write_atomic
+from upgan.runs.safetensors_header import check_safetensors
+from upgan.runs.status import run_state
+
+ARCHIVE_VERSION = 1
+CHECKSUMS = "checksums.json"
+KB, MB, GB = 10**3, 10**6, 10**9
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A file that a run may hold: how large, whether it must be there, what its bytes begin and end with."""
+
+    most: int
+    needed: bool = False
+    compressed: bool = True
+    magic: bytes = b""
+
+
+TABLE = Kind(4 * GB, needed=True, compressed=False, magic=b"PAR1")
+WEIGHTS = Kind(16 * GB, compressed=False)
+#: The files that are shared. What only resuming needs, and event files that are made from metrics.jsonl, are not.
+FILES: dict[str, Kind] = {
+    "config.toml": Kind(1 * MB, needed=True),
+    "run.json": Kind(1 * MB, needed=True),
+    "model.safetensors": Kind(16 * GB, needed=True, compressed=False),
+    "generator.safetensors": WEIGHTS,
+    "squares.safetensors": WEIGHTS,
+    "metrics.json": Kind(64 * MB),
+    "metrics.jsonl": Kind(1 * GB),
+    "pinned.jsonl": Kind(1 * GB),
+    "status.json": Kind(1 * MB),
+    "log.txt": Kind(1 * GB),
+    "card.md": Kind(64 * MB),
+    "dataset/manifest.json": Kind(64 * MB, needed=True),
+    "dataset/triples.parquet": TABLE,
+    "dataset/interactions.parquet": TABLE,
+    "dataset/entities.parquet": TABLE,
+    "dataset/relations.parquet": TABLE,
+}
+#: A file beyond this size that shrank to less than this share of it is no text of a run.
+SMALL, RATIO = 1 * MB, 200
+BLOCK = 1 << 20
+NAME = re.compile(r"[\w][\w.+-]{0,99}")
+
+
+def export_run(run: Path, out: Path) -> None:
+    """Write a run's files and their checksums to ``out``, whole or not at all.
+
+    Raises RunError where the run is at work or has no weights yet.
+    """
+    status = run_state(run)
+    if status.active:
+        raise RunError(f"{run}: it is {status.state}; export it when it has ended")
+    names = [name for name in FILES if (run / name).is_file()]
+    missing = [name for name, kind in FILES.items() if kind.needed and name not in names]
+    if missing:
+        raise RunError(f"{run}: {missing[0]} is missing, so there is nothing whole to export; train it to the end")
+    checksums = {
+        "format_version": ARCHIVE_VERSION,
+        "upgan_version": upgan.__version__,
+        "name": run.resolve().name,
+        "files": {name: {"bytes": (run / name).stat().st_size, "sha256": sha256_of_file(run / name)} for name in names},
+    }
+
+    def write(temporary: Path) -> None:
+        with zipfile.ZipFile(temporary, "w") as archive:
+            archive.writestr(_entry(CHECKSUMS, compressed=True), json.dumps(checksums, indent=2))
+            for name in names:
+                with (
+                    (run / name).open("rb") as source,
+                    archive.open(_entry(name, compressed=FILES[name].compressed), "w", force_zip64=True) as target,
+                ):
+                    shutil.copyfileobj(source, target, BLOCK)
+
+    write_atomic(out, write)
+
+
+def import_run(archive: Path, to: Path | None, root: Path, check: Callable[[Path], Any] | None = None) -> Path:
+    """Unpack an archive to ``to``, or to its own name in ``root``; returns the run's folder.
+
+    ``check`` is given the unpacked folder before it gets its place, and may raise. Raises RunError for an archive that
+    is damaged or not what it says, naming the file in it and what is wrong, and where there is something at ``to``.
+    """
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            checksums = _checked(archive, opened)
+            folder = to or root / _name(checksums, archive)
+            if folder.exists():
+                raise RunError(f"{folder}: there is something already; name another folder with --to")
+            _check_space(archive, folder, checksums)
+            with folder_written_whole(folder) as building:
+                for name, stated in checksums["files"].items():
+                    _unpack(archive, opened, name, stated, building / name)
+                if check is not None:
+                    check(building)
+    except FileNotFoundError:
+        raise RunError(f"{archive}: no such file") from None
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError) as error:
+        raise RunError(f"{archive}: no zip file, or a damaged one ({error}); get it again from its source") from None
+    return folder
+
+
+def _checked(archive: Path, opened: zipfile.ZipFile) -> dict[str, Any]:
+    """The checksums, once the list of files is known to be that of a run and no more; nothing is unpacked yet."""
+    entries = opened.infolist()
+    if len(entries) > len(FILES) + 1:
+        raise RunError(f"{archive}: holds {len(entries)} files, a run has at most {len(FILES) + 1}")
+    names = [entry.filename for entry in entries]
+    for entry in entries:
+        _check_entry(archive, entry)
+        if names.count(entry.filename) > 1:
+            raise RunError(f"{archive}: {entry.filename!r} is in it twice")
+    if sum(entry.compress_size for entry in entries) > archive.stat().st_size:
+        raise RunError(f"{archive}: its files overlap, as in a zip bomb")
+    checksums = _read_checksums(archive, opened, names)
+    stated = set(checksums["files"])
+    if stated != set(names) - {CHECKSUMS}:
+        odd = sorted(stated ^ (set(names) - {CHECKSUMS}))[0]
+        raise RunError(f"{archive}: {odd!r} is in {CHECKSUMS} or in the archive, but not in both")
+    missing = [name for name, kind in FILES.items() if kind.needed and name not in stated]
+    if missing:
+        raise RunError(f"{archive}: {missing[0]} is missing, so it is no whole run")
+    return checksums
+
+
+def _check_entry(archive: Path, entry: zipfile.ZipInfo) -> None:
+    name = entry.filename
+    if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or "\\" in name or ":" in name:
+        raise RunError(f"{archive}: {name!r} leads out of the run's folder; the archive is malicious or broken")
+    kind = stat.S_IFMT(entry.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG):
+        raise RunError(f"{archive}: {name!r} is a link or another special file; a run has plain files only")
+    if name != CHECKSUMS and name not in FILES:
+        raise RunError(f"{archive}: {name!r} is no file of a run; allowed: {', '.join(FILES)}")
+    if entry.flag_bits & 0x1 or entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise RunError(f"{archive}: {name!r} is encrypted or packed in a way that is not read here")
+    most = 1 * MB if name == CHECKSUMS else FILES[name].most
+    if entry.file_size > most:
+        raise RunError(f"{archive}: {name!r} would be {entry.file_size} bytes long; allowed are {most}")
+    if entry.file_size > max(SMALL, RATIO * entry.compress_size):
+        raise RunError(f"{archive}: {name!r} grows more than {RATIO}-fold when unpacked, as in a zip bomb")
+
+
+def _read_checksums(archive: Path, opened: zipfile.ZipFile, names: list[str]) -> dict[str, Any]:
+    if CHECKSUMS not in names:
+        raise RunError(f"{archive}: {CHECKSUMS} is missing; `upgan export` writes it")
+    try:
+        with opened.open(CHECKSUMS) as stream:
+            checksums = json.loads(stream.read(1 * MB + 1))
+        version, files = checksums["format_version"], checksums["files"]
+        whole = all(isinstance(file["bytes"], int) and isinstance(file["sha256"], str) for file in files.values())
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise RunError(f"{archive}: {CHECKSUMS} is not readable ({error})") from None
+    if version != ARCHIVE_VERSION or not whole:
+        raise RunError(f"{archive}: {CHECKSUMS} has version {version!r}; this upgan reads {ARCHIVE_VERSION}")
+    return dict(checksums)
+
+
+def _unpack(archive: Path, opened: zipfile.ZipFile, name: str, stated: dict[str, Any], to: Path) -> None:
+    """Write one file, counting what really comes out; its checksum, its kind and its header must fit."""
+    to.parent.mkdir(exist_ok=True)
+    with opened.open(name) as source, to.open("xb") as target:
+        size, digest = _copy(source, target, stated["bytes"])
+    if size != stated["bytes"]:
+        raise RunError(f"{archive}: {name!r} has not the {stated['bytes']} bytes that {CHECKSUMS} states")
+    if digest != stated["sha256"]:
+        raise RunError(f"{archive}: {name!r} is damaged: its checksum is not the one in {CHECKSUMS}")
+    if name.endswith(".safetensors"):
+        check_safetensors(to, called=f"{archive}: {name!r}")
+    magic = FILES[name].magic
+    if magic:
+        with to.open("rb") as stream:
+            head = stream.read(len(magic))
+            stream.seek(-len(magic), 2)
+            if (head, stream.read()) != (magic, magic):
+                raise RunError(f"{archive}: {name!r} is no parquet file")
+
+
+def _copy(source: IO[bytes], target: IO[bytes], most: int) -> tuple[int, str]:
+    """Copy until the end, or one block beyond what is expected: (bytes, SHA-256)."""
+    size, digest = 0, hashlib.sha256()
+    while size <= most and (block := source.read(BLOCK)):
+        size += len(block)
+        digest.update(block)
+        target.write(block)
+    return size, digest.hexdigest()
+
+
+def _check_space(archive: Path, folder: Path, checksums: dict[str, Any]) -> None:
+    needed = sum(file["bytes"] for file in checksums["files"].values())
+    place = next(path for path in [folder, *folder.absolute().parents] if path.exists())
+    free = shutil.disk_usage(place).free
+    if needed > free:
+        raise RunError(f"{archive}: needs {needed / MB:.0f} MB at {place}, {free / MB:.0f} MB are free")
+
+
+def _name(checksums: dict[str, Any], archive: Path) -> str:
+    """The run's own name where it is a harmless one, else the archive's."""
+    for name in (checksums.get("name"), archive.stem):
+        if isinstance(name, str) and NAME.fullmatch(name):
+            return name
+    return "imported"
+
+
+def _entry(name: str, *, compressed: bool) -> zipfile.ZipInfo:
+    """The same run gives the same archive: no times."""
+    entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+    entry.compress_type = zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED
+    entry.external_attr = (stat.S_IFREG | 0o644) << 16
+    return entry

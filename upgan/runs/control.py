@@ -1,0 +1,76 @@
+"""Stop a run: by asking it to finish its step and save, or by force."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+from upgan.errors import RunError
+from upgan.runs.process import Process
+from upgan.runs.status import STATUS_FILE, STOP_FILE, RunStatus, check_folder, run_state, write_status
+
+#: Seconds between looks at a run that is waited for.
+LOOK = 0.1
+
+
+def request_stop(folder: Path) -> RunStatus:
+    """Ask a run to finish its step, save and end; returns at once. Raises RunError where it is not at work."""
+    status = run_state(folder)
+    if not status.active:
+        raise RunError(f"{folder}: nothing to stop, it is {status.state}")
+    check_folder(folder)
+    (folder / STOP_FILE).touch()
+    return run_state(folder)
+
+
+def wait_until_over(folder: Path, seconds: float | None = None) -> RunStatus:
+    """Wait until no process works on the run, or for so many seconds; returns its state then."""
+    deadline = None if seconds is None else time.monotonic() + seconds
+    while True:
+        status = run_state(folder)
+        if not status.active or (deadline is not None and time.monotonic() > deadline):
+            return status
+        time.sleep(LOOK)
+
+
+def kill(folder: Path) -> RunStatus:
+    """End a run's process at once; what it saved last is where `upgan resume` goes on. Returns its state."""
+    status = run_state(folder)
+    if not status.active:
+        raise RunError(f"{folder}: nothing to stop, it is {status.state}")
+    written = json.loads((folder / STATUS_FILE).read_text(encoding="utf-8"))
+    process = Process.from_dict(written.get("process"))
+    if process is None or process.alive() is None:
+        raise RunError(f"{folder}: its process runs on another machine ({process.host if process else '?'})")
+    _kill(process)
+    while process.alive():
+        time.sleep(0.01)
+    check_folder(folder)
+    (folder / STOP_FILE).unlink(missing_ok=True)
+    if run_state(folder).state == "interrupted":
+        ended = {"state": "interrupted", "message": "stopped by force; `upgan resume` goes on from the last save"}
+        write_status(folder, {**written, **ended})
+    return run_state(folder)
+
+
+def _kill(process: Process) -> None:
+    """SIGKILL to this very process: where the system can, the number is pinned before the start time is compared."""
+    if not hasattr(os, "pidfd_open"):
+        if process.alive():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGKILL)
+        return
+    try:
+        handle = os.pidfd_open(process.pid)
+    except ProcessLookupError:
+        return
+    try:
+        if process.alive():
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(handle, signal.SIGKILL)
+    finally:
+        os.close(handle)

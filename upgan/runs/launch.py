@@ -1,0 +1,214 @@
+"""Begin a run or go on with one, in a process of its own that lives on when this one ends."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from upgan.config import Config, to_toml
+from upgan.data.dataset import KGDataset, copy_dataset
+from upgan.errors import BusyError, RunError, UpganError
+from upgan.files import write_json, write_text
+from upgan.runs.history import LOG_FILE, METRICS_FILE, PINNED_FILE, tail_log
+from upgan.runs.locks import device_holder
+from upgan.runs.phases import planned_phases
+from upgan.runs.status import RESUME_FILE, STATUS_FILE, STOP_FILE, RunStatus, is_run, now, run_state, write_status
+
+#: Names the run whose vectors this one starts from (`upgan train --start`).
+START_FILE = "start.json"
+TENSORBOARD_FOLDER = "tensorboard"
+#: What an earlier training left in the folder of a new one.
+EARLIER_FILES = (
+    *(METRICS_FILE, PINNED_FILE, LOG_FILE, RESUME_FILE),
+    *("metrics.json", "run.json", "card.md"),
+    *("model.safetensors", "generator.safetensors", "squares.safetensors"),
+)
+#: Ends of the names of files and folders that are being written (upgan.files).
+LEFTOVERS = (".tmp", ".building", ".old")
+#: Seconds a new process has to say that it is there.
+HANDOVER = 60.0
+
+
+def start(
+    folder: Path,
+    dataset: KGDataset,
+    config: Config,
+    *,
+    start_from: Path | None = None,
+    force: bool = False,
+    overwrite: bool = False,
+) -> RunStatus:
+    """Create a run and train it in a process of its own; returns once that process has taken over.
+
+    Raises RunError where the folder is taken (with ``overwrite`` only by a run at work), BusyError where another run
+    trains on the device (not with ``force``).
+    """
+    if folder.exists() and not (folder.is_dir() and is_empty(folder)):
+        if not overwrite or not folder.is_dir() or not is_run(folder):
+            raise RunError(f"{folder}: not empty; choose another folder")
+        if run_state(folder).active:
+            raise RunError(f"{folder}: a training there is {run_state(folder).state}; stop it first")
+    _check_device(config.device, force)
+    create(folder, dataset, config, start_from=start_from)
+    return launch(folder, force=force)
+
+
+def resume(folder: Path, *, force: bool = False) -> RunStatus:
+    """Go on with a run in a process of its own; returns once it has taken over. Errors as ``start``."""
+    check_resumable(folder)
+    _check_device(_device_of(folder), force)
+    return launch(folder, force=force)
+
+
+def create(folder: Path, dataset: KGDataset, config: Config, *, start_from: Path | None = None) -> None:
+    """Make a run that is yet to be trained: its settings, a copy of the data, the state "pending"."""
+    folder.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(folder)
+    clear(folder)
+    for name in (STOP_FILE, START_FILE):
+        (folder / name).unlink(missing_ok=True)
+    write_status(folder, {**description(dataset, config), "state": "pending", "message": "waiting for its process"})
+    copy_dataset(dataset, folder / "dataset")
+    write_text(folder / "config.toml", to_toml(config))
+    if start_from is not None:
+        write_json(folder / START_FILE, {"run": str(start_from.resolve())})
+
+
+def is_empty(folder: Path) -> bool:
+    """Whether a folder holds nothing, but for the beginnings of files whose writer was killed."""
+    return all(path.name.startswith(".") and path.suffix in LEFTOVERS for path in folder.iterdir())
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what a killed process began to write in the folder; only for who holds it (upgan.runs.locks.run_lock)."""
+    for path in folder.glob(".*"):
+        if path.suffix in LEFTOVERS:
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def clear(folder: Path) -> None:
+    """Remove what an earlier training left. The log is emptied in place: this run's process may write to it already."""
+    for name in EARLIER_FILES:
+        if name != LOG_FILE:
+            (folder / name).unlink(missing_ok=True)
+    shutil.rmtree(folder / TENSORBOARD_FOLDER, ignore_errors=True)
+    if (folder / LOG_FILE).exists():
+        (folder / LOG_FILE).write_bytes(b"")
+
+
+def description(dataset: KGDataset, config: Config) -> dict[str, Any]:
+    """What status.json says of a run before anything is trained."""
+    return {
+        "dataset": dataset.name,
+        "model": config.model_name,
+        "preset": config.preset,
+        "seed": config.seed,
+        "phases": planned_phases(config),
+        "started": now(),
+    }
+
+
+def check_resumable(folder: Path) -> RunStatus:
+    """The state of a run that `upgan resume` can go on with; RunError for any other, saying why."""
+    status = run_state(folder)
+    if status.active and status.state != "pending":
+        raise RunError(f"{folder}: it is {status.state}; see `upgan status {folder}`")
+    if status.state == "finished":
+        raise RunError(f"{folder}: it is finished, there is nothing to go on with")
+    for name in ("config.toml", "dataset/manifest.json"):
+        if not (folder / name).is_file():
+            raise RunError(f"{folder}: {name} is missing, so it cannot go on; train again")
+    return status
+
+
+def claim(folder: Path) -> dict[str, Any]:
+    """Take a run over in the name of this process, as the first thing it does; returns what its status said before."""
+    before = _written(folder)
+    remove_leftovers(folder)
+    (folder / STOP_FILE).unlink(missing_ok=True)
+    write_status(folder, {**before, "state": "pending", "message": "reading its data"})
+    return before
+
+
+def give_back(folder: Path, before: dict[str, Any], message: str) -> None:
+    """Leave a run that could not be taken up as it was, with the reason; one that never trained has failed."""
+    status = _written(folder)
+    if status.get("state") != "pending":  # training began, and wrote its end itself
+        return
+    state = before.get("state") if before.get("state") in ("stopped", "failed", "interrupted") else "failed"
+    with contextlib.suppress(OSError, UpganError):
+        write_status(folder, {**status, "state": state, "message": message})
+
+
+def start_of_run(folder: Path) -> Path | None:
+    """The run whose vectors this one starts from; None where it has an initialisation of its own."""
+    if not (folder / START_FILE).is_file():
+        return None
+    return Path(json.loads((folder / START_FILE).read_text(encoding="utf-8"))["run"])
+
+
+def free_folder(root: Path, name: str) -> Path:
+    """``name`` in ``root``, or the first of name-2, name-3, ... that nothing has."""
+    names = itertools.chain([name], (f"{name}-{count}" for count in itertools.count(2)))
+    return next(folder for folder in (root / candidate for candidate in names) if not folder.exists())
+
+
+def launch(folder: Path, *, force: bool = False) -> RunStatus:
+    """Start the process that goes on with a run: own session, no input, output to the log, so that it outlives us."""
+    command = [sys.executable, "-m", "upgan", "resume", str(folder.resolve()), "--quiet"]
+    with (folder / LOG_FILE).open("ab") as log:
+        child = subprocess.Popen(
+            [*command, "--force"] if force else command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + HANDOVER
+    while time.monotonic() < deadline:
+        ended = child.poll()
+        if _written_by(folder) == child.pid:
+            return run_state(folder)
+        if ended is not None:
+            told = next((line for line in reversed(tail_log(folder, 20)) if line.strip()), "it said nothing")
+            write_status(folder, {**_written(folder), "state": "failed", "message": f"could not start: {told}"})
+            return run_state(folder)
+        time.sleep(0.02)
+    raise RunError(f"{folder}: its process ({child.pid}) did not answer within {HANDOVER:.0f} s; see {LOG_FILE} there")
+
+
+def _check_device(device: str, force: bool) -> None:
+    """An early answer where the device is surely busy; the process itself takes the lock, or fails."""
+    if force:
+        return
+    if device == "auto":
+        device = "cuda" if Path("/dev/nvidia0").exists() else "cpu"
+    holder = device_holder(device)
+    if holder is not None:
+        raise BusyError(f"device {device} is busy: {holder} is training there; wait, stop it, or use --force")
+
+
+def _device_of(folder: Path) -> str:
+    from upgan.config import config_from_dict, read_toml
+
+    return config_from_dict(read_toml(folder / "config.toml")).device
+
+
+def _written(folder: Path) -> dict[str, Any]:
+    try:
+        value = json.loads((folder / STATUS_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _written_by(folder: Path) -> int | None:
+    pid = _written(folder).get("pid")
+    return pid if isinstance(pid, int) and is_run(folder) else None

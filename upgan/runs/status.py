@@ -1,0 +1,261 @@
+"""What a run is doing now: status.json as its process left it, corrected by whether that process still lives."""
+
+from __future__ import annotations
+
+import json
+import time
+import tomllib
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from upgan.errors import RunError, TrainingError
+from upgan.files import write_json
+from upgan.runs.process import Process, boot_id, this_process
+
+State = Literal["pending", "running", "stopping", "stopped", "finished", "failed", "interrupted"]
+#: States of a run that a process is working on.
+ACTIVE: tuple[State, ...] = ("pending", "running", "stopping")
+
+STATUS_FILE = "status.json"
+RESUME_FILE = "resume.safetensors"
+#: Asks the training to finish its step, save and end.
+STOP_FILE = "stop"
+#: Seconds without a heartbeat after which a training on another machine, whose process cannot be seen, counts as gone.
+SILENT = 120.0
+#: What is said of a run whose process ended without saying why.
+GONE = (
+    "its process is gone without a word (killed, out of memory, or the machine was restarted); `upgan resume` goes on"
+)
+#: A folder with any of these is a run, or was meant to be one.
+RUN_FILES = (STATUS_FILE, "config.toml", "run.json", "model.safetensors")
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """One run at one moment. Times are seconds; what is not known (yet) is None or empty."""
+
+    folder: Path
+    state: State
+    message: str = ""
+    dataset: str = ""
+    model: str = ""
+    preset: str = ""
+    seed: int | None = None
+    device: str = ""
+    #: The phases this run goes through, and where it is in them.
+    phases: tuple[str, ...] = ()
+    phase: str = ""
+    epoch: int = 0
+    epochs: int = 0
+    #: Share of the phase that is done, 0 to 1, and the time its rest takes at most (it may converge sooner).
+    progress: float | None = None
+    eta: float | None = None
+    #: Mini-batches since the beginning, over all phases.
+    step: int = 0
+    best_valid_mrr: float | None = None
+    test_mrr: float | None = None
+    started: str | None = None
+    ended: str | None = None
+    #: Training time so far, pauses left out.
+    seconds: float | None = None
+    #: Since the process last said that it lives; never negative, whatever is done to the clock.
+    heartbeat_age: float | None = None
+    pid: int | None = None
+    #: Whether `upgan resume` can go on from here.
+    resumable: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def active(self) -> bool:
+        """Whether a process is working on it."""
+        return self.state in ACTIVE
+
+    def to_dict(self) -> dict[str, Any]:
+        """As `upgan status --json` prints it."""
+        return {"run": str(self.folder), "name": self.name, **asdict(self), "folder": str(self.folder)}
+
+
+def run_state(folder: Path) -> RunStatus:
+    """The true state of one run folder. Raises RunError where it is none."""
+    if not is_run(folder):
+        raise RunError(f"{folder}: no run folder (it has none of {', '.join(RUN_FILES)})")
+    try:
+        status = _read_json(folder / STATUS_FILE)
+        if status is None:
+            return _without_status(folder)
+        if status.get("state") in ACTIVE and not _alive(status):
+            # Over, or gone without a word? It may have written its end after the first look.
+            status = _read_json(folder / STATUS_FILE) or status
+    except ValueError as error:
+        return RunStatus(folder, "failed", f"status.json is not readable ({error}); `upgan resume` writes it anew")
+    state, message = _true_state(folder, status)
+    known: dict[str, Any] = {key: status[key] for key in ("dataset", "model", "preset", "seed") if key in status}
+    if not known:
+        known = _from_config(folder)
+    progress = _progress(status, state)
+    return RunStatus(
+        folder=folder,
+        state=state,
+        message=message,
+        **known,
+        device=str(status.get("device") or ""),
+        phases=tuple(status.get("phases") or ()),
+        phase=str(status.get("phase") or ""),
+        epoch=int(status.get("epoch") or 0),
+        epochs=int(status.get("epochs") or 0),
+        progress=progress,
+        eta=_eta(status, progress) if state in ACTIVE else None,
+        step=int(status.get("step") or 0),
+        best_valid_mrr=status.get("best_valid_mrr"),
+        test_mrr=status.get("test_mrr") if "test_mrr" in status else _test_mrr(folder),
+        started=status.get("started"),
+        ended=status.get("ended"),
+        seconds=status.get("seconds"),
+        heartbeat_age=_heartbeat_age(status),
+        pid=status.get("pid"),
+        resumable=_resumable(folder, state),
+    )
+
+
+def list_runs(root: Path) -> list[RunStatus]:
+    """Every run in ``root``, those at work first, then the latest; an empty list where there is no such folder."""
+    try:
+        folders = [path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    except OSError:
+        return []
+    found = []
+    for folder in folders:
+        try:
+            found.append(run_state(folder))
+        except (RunError, OSError):
+            continue  # no run, or deleted while the list was made
+    found.sort(key=lambda status: status.name)
+    found.sort(key=lambda status: status.started or "", reverse=True)
+    return sorted(found, key=lambda status: not status.active)
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder is a run, or was meant to be one."""
+    return any((folder / name).is_file() for name in RUN_FILES)
+
+
+def write_status(folder: Path, values: dict[str, Any]) -> None:
+    """Write status.json in the name of this process. Raises TrainingError where the folder is gone: it stays gone."""
+    check_folder(folder)
+    heartbeat = {"heartbeat": time.time(), "heartbeat_monotonic": time.monotonic()}
+    process = this_process()
+    write_json(folder / STATUS_FILE, {**values, "pid": process.pid, "process": process.to_dict(), **heartbeat})
+
+
+def check_folder(folder: Path) -> None:
+    """Raise TrainingError where a run's folder is gone."""
+    if not folder.is_dir():
+        raise TrainingError(
+            f"{folder}: the run folder was deleted or moved, so nothing of this run can be saved any more"
+        )
+
+
+def now() -> str:
+    """The time of day, as status and metrics write it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+# How the truth is found ----------------------------------------------------------------------------------------------
+
+
+def _true_state(folder: Path, status: dict[str, Any]) -> tuple[State, str]:
+    """The state that status.json names, unless its process is gone."""
+    stated, message = str(status.get("state", "")), str(status.get("message") or "")
+    if stated in ("stopped", "finished", "failed", "interrupted"):
+        return cast(State, stated), message
+    if stated not in ACTIVE:
+        return "failed", f"status.json names no state of a run: {stated!r}"
+    if not _alive(status):
+        return "interrupted", GONE
+    return ("stopping" if (folder / STOP_FILE).exists() else stated), message
+
+
+def _alive(status: dict[str, Any]) -> bool:
+    """Whether the process that wrote the status still works on the run."""
+    process = Process.from_dict(status.get("process"))
+    alive = process is not None and process.alive()
+    if alive is None:  # another machine's: only its heartbeat can be seen
+        alive = time.time() - float(status.get("heartbeat") or 0.0) < SILENT
+    return alive
+
+
+def _without_status(folder: Path) -> RunStatus:
+    """A run written by the Python interface without a log: finished once its metrics are there."""
+    known = _from_config(folder)
+    mrr = _test_mrr(folder)
+    state: State = "finished" if (folder / "metrics.json").is_file() else "interrupted"
+    return RunStatus(folder, state, **known, test_mrr=mrr, resumable=_resumable(folder, state))
+
+
+def _from_config(folder: Path) -> dict[str, Any]:
+    """Model, preset and seed of config.toml, dataset's name of its manifest; what cannot be read is left out."""
+    try:
+        config = tomllib.loads((folder / "config.toml").read_text(encoding="utf-8"))
+        manifest = _read_json(folder / "dataset" / "manifest.json") or {}
+    except (OSError, ValueError):
+        return {}
+    found = {"dataset": manifest.get("name"), "model": config.get("model_name"), "preset": config.get("preset")}
+    return {**{key: str(value or "") for key, value in found.items()}, "seed": config.get("seed")}
+
+
+def _test_mrr(folder: Path) -> float | None:
+    try:
+        return (_read_json(folder / "metrics.json") or {}).get("mrr")
+    except (OSError, ValueError):
+        return None
+
+
+def _resumable(folder: Path, state: State) -> bool:
+    """A run that is over but not finished, with its settings and data: from its checkpoint, or from the beginning."""
+    if state in ACTIVE or state == "finished":
+        return False
+    return (folder / "config.toml").is_file() and (folder / "dataset" / "manifest.json").is_file()
+
+
+def _progress(status: dict[str, Any], state: State) -> float | None:
+    if state == "finished":
+        return 1.0
+    epochs = int(status.get("epochs") or 0)
+    if not epochs:
+        return None
+    finished = int(status.get("epoch") or 0) + float(status.get("epoch_share") or 0.0)
+    return min(1.0, finished / epochs)
+
+
+def _eta(status: dict[str, Any], progress: float | None) -> float | None:
+    spent = status.get("phase_seconds")
+    if not progress or not isinstance(spent, int | float):
+        return None
+    return max(0.0, float(spent) / progress * (1.0 - progress))
+
+
+def _heartbeat_age(status: dict[str, Any]) -> float | None:
+    """By the clock that nobody can set, where it is the same one (same boot of the same machine)."""
+    process = Process.from_dict(status.get("process"))
+    same = process is not None and process.boot and process.boot == boot_id()
+    if same and isinstance(status.get("heartbeat_monotonic"), int | float):
+        return max(0.0, time.monotonic() - float(status["heartbeat_monotonic"]))
+    if isinstance(status.get("heartbeat"), int | float):
+        return max(0.0, time.time() - float(status["heartbeat"]))
+    return None
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    """A JSON object; None where there is no such file. Raises ValueError where it holds something else."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    if not isinstance(value, dict):
+        raise ValueError(f"an object is expected, found {type(value).__name__}")
+    return value
