@@ -30,13 +30,13 @@ CONFIG: dict[str, Any] = {
 
 
 def lines_chart(chart: Chart, starts: Sequence[tuple[str, int]], run: str) -> Figure:
-    """The lines of one chart over the steps of training, where each phase began marked.
-
-    What is small and what is large (losses of different phases) can be told apart: a click on a name hides its line.
-    """
+    """The lines of one chart over the steps of training, where each phase began marked."""
     figure = _empty("step (mini-batch)", f"{run} {chart.key}")
     _add(figure, chart.lines)
-    apart = (max(step for _, step in starts) if starts else 0) / 12
+    drawn = [int(step) for line in chart.lines if len(line.curve.step) for step in line.curve.step[[0, -1]]]
+    low, high = min(drawn, default=0), max(drawn, default=0)
+    starts = [(phase, step) for phase, step in starts if low <= step <= high]
+    apart = (high - low) / 10
     last = None
     for phase, step in starts:
         if last is None or step > last:
@@ -112,7 +112,7 @@ def _empty(over: str, revision: str) -> Figure:
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    figure.update_xaxes(title=over, rangemode="tozero")
+    figure.update_xaxes(title=over)
     figure.update_layout(
         height=_HEIGHT,
         margin={"l": 8, "r": 8, "t": 24, "b": 8},

@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from upgan.data.dataset import KGDataset
 
 MODELS = {
-    "upgan": "UPGAN, which listens to users",
-    "complex": "ComplEx, the graph alone",
-    "distmult": "DistMult, the graph alone",
+    "upgan": "UPGAN",
+    "complex": "ComplEx (graph only)",
+    "distmult": "DistMult (graph only)",
 }
-DEVICES = {"auto": "a GPU where there is one", "cpu": "processor", "cuda": "GPU"}
-_BUSY = "upgan_train_busy"
+DEVICES = {"auto": "GPU, else CPU", "cpu": "CPU", "cuda": "GPU"}
+_BUSY, _ANYWAY = "upgan_train_busy", "upgan_train_anyway"
 
 
 def choose_data(choices: Choices) -> tuple[DatasetEntry, KGDataset]:
@@ -179,7 +179,6 @@ def begin(name: str, data: KGDataset, config: Config, *, force: bool) -> None:
     except UpganError as error:
         st.error(plain(clean(str(error))), icon=":material/error:")
         return
-    st.session_state["upgan_train_name"] = ""
     st.switch_page("ui/pages/runs.py", query_params={"run": name})
 
 
@@ -206,9 +205,6 @@ def start(entry: DatasetEntry, data: KGDataset, config: Config) -> None:
                   on_click=lambda: st.session_state.update({_ANYWAY: True}))  # fmt: skip
     if st.session_state.pop(_ANYWAY, False):
         begin(name, data, config, force=True)
-
-
-_ANYWAY = "upgan_train_anyway"
 
 
 def main() -> None:

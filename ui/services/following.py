@@ -96,18 +96,20 @@ def charts(curves: Mapping[str, Curve]) -> list[Chart]:
     """Validation, losses, and what the generator does, as far as there is anything of them."""
     valid = [Line(_valid_name(key), curves[key]) for key in ("valid.mrr", "valid.hits@1", "valid.hits@3",
              "valid.hits@10") if key in curves]  # fmt: skip
-    losses = [] if "loss" not in curves else [
+    before = [] if "loss" not in curves else [
         Line(phase_words(phase), part) for phase, part in by_phase(curves["loss"]).items()
     ]  # fmt: skip
-    losses += [Line(words, curves[key]) for key, words in _LOSS_NAMES.items() if key in curves]
+    game = [Line(words, curves[key]) for key, words in _LOSS_NAMES.items() if key in curves]
     generator = [Line(words, curves[key]) for key, words in _GENERATOR_NAMES.items() if key in curves]
     known = {"loss", *_LOSS_NAMES, *_GENERATOR_NAMES}
     others = [Line(key, curve) for key, curve in curves.items() if key not in known and not key.startswith("valid.")]
     told = (
         Chart("valid", "Validation", "Filtered MRR and Hits on facts held out of training; higher is better.",
               tuple(valid)),
-        Chart("losses", "Losses", "Means of each epoch: of the initialisation, of pre-training, and of D and G while "
-              "they play against each other.", tuple(losses)),
+        Chart("losses", "Losses before the game", "Means of each epoch, of the initialisation and of pre-training; "
+              "the two are measured differently.", tuple(before)),
+        Chart("game", "Losses of D and G", "Means of each epoch while they play against each other. D's is that on "
+              "facts and that on G's negatives together.", tuple(game)),
         Chart("generator", "Generator", "The reward G gets from D for its negatives, and how undecided it is among "
               "them: an entropy near 0 means that it offers always the same ones.", tuple(generator)),
         Chart("others", "Others", "Everything else that was written down.", tuple(others)),

@@ -134,7 +134,7 @@ def deleted() -> list[Deleted]:
 def restore(gone: Deleted) -> Path:
     """Bring a deleted run back. Raises RunError where its name is taken by now."""
     require_training()
-    if gone not in deleted():
+    if gone.path.resolve() not in [each.path.resolve() for each in deleted()]:
         raise RunError(f"{gone.name}: it is not in the trash any more")
     return trash.restore(gone.path)
 
