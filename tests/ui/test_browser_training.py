@@ -99,12 +99,15 @@ def test_a_training_is_started_seen_moving_stopped_resumed_and_asked(server, roo
         assert seconds < 3 * FIRST_POINT  # generous: a shared machine
         moves(page)
 
-        area = page.locator(".js-plotly-plot .nsewdrag").first.bounding_box()
+        plot = page.locator(".js-plotly-plot .nsewdrag").first
+        plot.scroll_into_view_if_needed()
+        area = plot.bounding_box()
         middle = area["y"] + area["height"] / 2
         page.mouse.move(area["x"] + 20, middle)
         page.mouse.down()
         page.mouse.move(area["x"] + 120, middle, steps=5)
         page.mouse.up()
+        page.wait_for_function("document.querySelector('.js-plotly-plot').layout.xaxis.autorange === false")
         zoomed = page.evaluate(ZOOM)
         moves(page)
         assert page.evaluate(ZOOM) == zoomed
