@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
 import random
 import socket
@@ -100,7 +101,8 @@ async def measure(address: str, server: subprocess.Popen[bytes], path: str, sess
         alone = Seen()
         started = time.perf_counter()
         await session(browser, address, alone, seconds / 5, seed=0)
-        together, memory = Seen(), []
+        together = Seen()
+        memory: list[tuple[float, float]] = []
         watcher = asyncio.create_task(watch(server.pid, memory))
         crowd = [session(browser, address, together, seconds, seed) for seed in range(1, sessions + 1)]
         await asyncio.gather(*crowd)
@@ -131,10 +133,10 @@ async def session(browser: Browser, address: str, seen: Seen, seconds: float, se
         end = time.perf_counter() + seconds
         while time.perf_counter() < end:
             await asyncio.sleep(LOOKING * (0.5 + chance.random()))
-            before = await page.locator("h3").first.inner_text()
-            begun = time.perf_counter()
-            await choose(page, chance)
-            await page.wait_for_function("old => document.querySelector('h3')?.innerText !== old", arg=before)
+            frame = page.locator("iframe")
+            before = await frame.get_attribute("data-digest")
+            begun = await choose(page, chance)
+            await page.locator(f"iframe:not([data-digest='{before}'])").wait_for(state="attached")
             await drawn(page)
             seen.seconds.append(time.perf_counter() - begun)
             if await page.locator("[data-testid=stException]").count():
@@ -145,33 +147,27 @@ async def session(browser: Browser, address: str, seen: Seen, seconds: float, se
         await context.close()
 
 
-async def choose(page: Page, chance: random.Random) -> None:
-    """Another candidate, the other direction, or a random question."""
-    turn = chance.random()
-    if turn < 0.3:
-        await page.get_by_role("button", name="Swap").click()
-        return
-    table = page.get_by_test_id("stDataFrame").first
-    await table.scroll_into_view_if_needed()
-    box = await table.bounding_box()
-    if box is None:
-        return
-    # Any row but the chosen one: a click on that would change nothing.
+async def choose(page: Page, chance: random.Random) -> float:
+    """The question from its other end, or another candidate; returns when the click was made that changed something."""
     chosen = await page.evaluate("new URLSearchParams(location.search).get('answer')")
-    rows = list(range(1, 8))
-    row = chance.choice(rows)
-    await page.mouse.click(box["x"] + 17, box["y"] + 36 + 35 * row + 17)
-    try:
-        await page.wait_for_function(
-            "old => new URLSearchParams(location.search).get('answer') !== old", arg=chosen, timeout=4_000
-        )
-    except Exception:  # it was the chosen one
-        await page.get_by_role("button", name="Swap").click()
+    box = await page.get_by_test_id("stDataFrame").first.bounding_box()
+    if box is not None and chance.random() > 0.3:
+        # The first may be the chosen one, on which a click changes nothing.
+        for row in chance.sample(range(8), 2):
+            begun = time.perf_counter()
+            await page.mouse.click(box["x"] + 17, box["y"] + 36 + 35 * row + 17)
+            with contextlib.suppress(Exception):
+                changed = "old => new URLSearchParams(location.search).get('answer') !== old"
+                await page.wait_for_function(changed, arg=chosen, timeout=10_000)
+                return begun
+    begun = time.perf_counter()
+    await page.get_by_role("button", name="Swap").click()
+    return begun
 
 
 async def drawn(page: Page) -> None:
     """Wait until the graph is there."""
-    await page.locator("iframe").scroll_into_view_if_needed()
+    await page.locator("iframe").wait_for(state="attached")
     await page.frame_locator("iframe").locator("html[data-drawn]").wait_for(state="attached")
 
 

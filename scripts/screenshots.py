@@ -63,6 +63,7 @@ def main() -> int:
     if path is None:
         print("no browser: python scripts/browser.py installs one", file=sys.stderr)
         return 2
+    given.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile("w+") as log:
         server, address = start(given.checkpoints.resolve(), log)
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -163,7 +164,7 @@ def test_a_contrast_is_the_difference_of_two_explanations(form, baseline, reques
     predictor = request.getfixturevalue(form)
     for head in ("b2", "b3", "a1", "x"):
         for against in ("a2", "b1"):
-            asked = {"head": head, "relation": "linked"}
+            asked: Any = {"head": head, "relation": "linked"}
             found = predictor.contrast(**asked, answer="b3", against=against, baseline=baseline)
             ours, theirs = (predictor.explain(**asked, answer=answer, baseline=baseline) for answer in ("b3", against))
             mine = {share.id: share for share in ours.users}
@@ -215,7 +216,7 @@ def test_the_smallest_set_moves_the_rank_and_no_user_of_it_is_spare(form, reques
             best = next(
                 row for row in predictor.predict(head=head, relation=relation, k=9) if row["filtered_rank"] == 1
             )
-            asked = {"head": head, "relation": relation, "answer": best["id"]}
+            asked: Any = {"head": head, "relation": relation, "answer": best["id"]}
             found = predictor.smallest_set(**asked)
 
             def rank_without(users, asked=asked):
@@ -257,7 +258,7 @@ def test_contributions_against_the_mean_user_are_integrated_gradients_from_there
         heads, relation = torch.tensor([head]), torch.tensor([1])
         there, zero = (model.hidden(heads, relation, p.unsqueeze(0))[0] for p in (mean, torch.zeros_like(mean)))
         with torch.no_grad():
-            shifted.b1 += there - zero
+            shifted.b1.add_(there - zero)
         expected = integrated_gradients(
             shifted, (head, 1, answer), torch.from_numpy(weight), vectors[torch.from_numpy(users)] - mean
         )
@@ -315,7 +316,7 @@ def test_chains_join_target_and_answer_at_a_user_over_true_edges(form, request):
 def test_runs_without_user_weights_say_so_and_still_answer(toy_dataset, tmp_path):
     for name, assignment in (("distmult", "model_name=distmult"), ("off", "model.use_users=false")):
         run = upgan.load(make_run(tmp_path / name, toy_dataset, assignment))
-        asked = {"head": "b3", "relation": "by", "answer": "a1"}
+        asked: Any = {"head": "b3", "relation": "by", "answer": "a1"}
         assert run.explain(**asked).limits
         assert run.contrast(**asked, against="a2").limits
         found = run.what_if(**asked, changes=Changes(remove_users=("u1",)))

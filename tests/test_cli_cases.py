@@ -45,8 +45,9 @@ def test_export_writes_every_file_and_the_case_opens(tmp_path):
     with Image.open(tmp_path / "why" / "figure.png") as image:
         image.load()
         assert min(image.size) > 500
-    again = here("explain", DEMO, *ASKED, "--export", tmp_path / "again")
+    again = here("explain", DEMO, *ASKED, "--export", tmp_path / "again", "--format", "json")
     assert again.returncode == 0
+    assert json.loads(again.stdout)["answer"] == "author:linda-lael-miller"
     for name in FILES:
         assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "why" / name).read_bytes(), name
 
@@ -70,6 +71,25 @@ def test_who_is_named_follows_the_format_and_the_options(tmp_path):
     page = here("explain", DEMO, *ASKED, "--format", "html").stdout
     assert real[0] not in page
     assert real[0] in here("explain", DEMO, *ASKED, "--format", "html", "--real-ids").stdout
+
+
+def test_contrast_and_the_rest_reach_case_page_and_caption(tmp_path):
+    asked = ("--head", "The Riftwar Cycle", "--relation", "has_sub_series", "--answer", "The Serpentwar Saga")
+    beside = ("--contrast", "The Wheel of Time", "--remove-user", "reader-0195", "--sort", "contribution")
+    result = here("explain", DEMO, *asked, *beside, "--export", tmp_path / "why")
+    assert result.returncode == 0, result.stderr
+    document = json.loads((tmp_path / "why" / "case.json").read_text(encoding="utf-8"))
+    assert document["contrast"]["against"] == "series:the-wheel-of-time"
+    assert document["what_if"]["changes"]["remove_users"][0].startswith("U")
+    assert "reader-" not in json.dumps(document)
+    assert here("case", "open", tmp_path / "why" / "case.json", "--run", DEMO, "--check").returncode == 0
+    page = here("explain", DEMO, *asked, *beside, "--format", "html").stdout
+    assert "What if (weights frozen)" in page
+    assert "reader-" not in page
+    caption = here("explain", DEMO, *asked, *beside, "--format", "caption").stdout
+    assert caption == (tmp_path / "why" / "caption.txt").read_text(encoding="utf-8")
+    assert "counting them would choose" in caption
+    refused(here("explain", DEMO, *asked, *beside, "--format", "svg"), "--format svg", "--case")
 
 
 def test_png_to_stdout_is_a_picture(monkeypatch):
@@ -196,6 +216,8 @@ def test_fig4_on_the_demo_finds_both_answers_with_users(tmp_path):
     page = (tmp_path / "fig4" / "fig4.md").read_text(encoding="utf-8")
     assert "simulated" in page
     assert "| 33 | 54" in page
+    told = (tmp_path / "fig4" / "case2" / "caption.txt").read_text(encoding="utf-8")
+    assert "counting them would choose “The Wheel of Time”" in told
     for key in ("case1", "case2"):
         assert {path.name for path in (tmp_path / "fig4" / key).iterdir()} == FILES
         assert here("case", "open", tmp_path / "fig4" / key / "case.json", "--run", DEMO, "--check").returncode == 0

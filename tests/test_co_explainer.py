@@ -14,6 +14,7 @@ from upgan.checkpoint import save_weights, seal_run, start_run
 from upgan.co_explainer import CoInteractionExplainer
 from upgan.config import make_config
 from upgan.model.build import build_model
+from upgan.render.words import caption, proof
 
 EPSILON = 0.7
 
@@ -205,3 +206,6 @@ def test_a_run_with_the_r_gcn_like_form_says_that_it_has_no_user_weights(toy_dat
     assert (told.score, told.rank) == (row["score"], row["rank"])
     assert told.score_without_users == row["score_without_users"] != told.score
     assert told.residual == told.score - told.score_without_users, "nobody's part is told"
+    said = " ".join([caption(told), *proof(told)])
+    assert "R-GCN" in said
+    assert "no user's part of it can be told" in said

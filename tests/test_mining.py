@@ -28,10 +28,9 @@ def slow_rank(predictor, query, answer, *, users):
         if data.relations[relation] == query.relation
         and (data.entities[tail] == query.tail if query.head is None else data.entities[head] == query.head)
     }
-    inverse = query.head is None
-    entity = data.entity_index[query.tail if inverse else query.head]
-    relation = data.relation_index[query.relation] + (data.num_relations if inverse else 0)
-    scores = predictor._both_scores(entity, relation)[0 if users else 1].tolist()
+    rows = predictor.predict(head=query.head, relation=query.relation, tail=query.tail, k=len(predictor.entities))
+    by_name = {row["id"]: row["score" if users else "score_without_users"] for row in rows}
+    scores = [by_name[name] for name in predictor.entities]
     own = data.entity_index[answer]
     rivals = [score for number, score in enumerate(scores) if number != own and number not in known]
     return 1 + sum(score > scores[own] for score in rivals) + sum(score == scores[own] for score in rivals) / 2

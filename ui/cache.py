@@ -238,9 +238,8 @@ def rehearsal(key: str) -> Rehearsal | None:
 
 
 def rehearse(key: str, dataset: Path, config: Config) -> None:
-    """Begin an estimate; the last few are kept, and one that failed is made again."""
+    """Begin an estimate; the last few are kept, and one that is there is made again."""
     made = _rehearsals()
     for old in [key, *list(made)[:-8]]:
-        if old in made:
-            made.pop(old).close()
+        made.pop(old, None)
     made[key] = Rehearsal(dataset, config)

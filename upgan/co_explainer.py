@@ -205,7 +205,7 @@ class CoInteractionExplainer(GraphReader):
             answer_paths=self.paths(target, answer, others, side="answer"),
             answer_evidence=self.evidence(target, relation, answer, others, side="answer", per_user=per_user),
             # One edge is one path here: the heaviest paths are those of the heaviest users.
-            heaviest=self.paths(target, answer, influence.target.sorted().users[: shown.top_paths]),
+            heaviest_paths=self.paths(target, answer, influence.target.sorted().users[: shown.top_paths]),
         )
 
     def paths(self, target: int, answer: int, users: IntArray, *, side: Side = "target") -> tuple[UserPath, ...]:

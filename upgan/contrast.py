@@ -25,7 +25,7 @@ def contrast(
     theirs = explainer.influence(target, relation, against, baseline=baseline, sort=None)
     here, there = ours.target, theirs.target
     gap = here.part - there.part
-    order = np.lexsort((here.users, -here.weight, -np.abs(gap)))
+    order = np.lexsort((-here.weight, -np.abs(gap)))  # stable: users ascend already
     difference = (ours.score - ours.score_baseline) - (theirs.score - theirs.score_baseline)
     scored = answering.scored(target, relation)
     return Contrast(

@@ -6,6 +6,8 @@ The command line prints it as one message without a traceback.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class UpganError(Exception):
     """Base of all intended errors: something failed while running (exit code 1)."""
@@ -43,6 +45,10 @@ class TrainingError(UpganError):
     """Training could not go on: a loss became NaN, a device ran out of memory."""
 
 
+class DownloadError(UpganError):
+    """A public file could not be fetched: no network, or the server refuses."""
+
+
 class BusyError(UpganError):
     """A device or a run folder is in use by another training."""
 
@@ -51,3 +57,16 @@ class Stopped(UpganError):
     """Training was asked to stop; its state is saved."""
 
     exit_code = 130
+
+
+def shown(value: object, longest: int = 100) -> str:
+    """A value from a file as a message shows it: quoted, and cut where it is long."""
+    text = str(value)
+    return repr(text) if len(text) <= longest else f"{text[:longest]!r}… ({len(text)} characters)"
+
+
+def listed(values: Iterable[object], most: int = 12) -> str:
+    """Names from a file or folder as a message lists them: the first dozen, each cut where it is long."""
+    names = [str(value) for value in values]
+    cut = [name if len(name) <= 100 else name[:100] + "…" for name in names[:most]]
+    return ", ".join(cut) + (f" and {len(names) - most} more" if len(names) > most else "") or "none"

@@ -27,6 +27,7 @@ from upgan.preparation import Prepared, prepare_training
 from upgan.queries import BatchSampler, QuerySampler
 from upgan.runs.phases import planned_phases
 from upgan.training.adversarial import AdversarialTrainer, train_adversarially
+from upgan.training.fuse import MOST_ENTRIES
 from upgan.training.initialise import train_factorisation
 from upgan.training.loop import Silent
 from upgan.training.pretrain import pretrain_discriminator
@@ -37,9 +38,9 @@ STEPS = 4
 MOST_SECONDS = 4.0
 #: Triples of the validation split that a rehearsal evaluates.
 EVALUATED = 200
-#: Memory in MB that was measured on the embedded catalogue: the process with its libraries, and the paths that evidence
-#: is gathered from, a few hundred queries at a time.
-BASE_MB, EVIDENCE_MB = 550.0, 250.0
+#: Memory that was measured: of the process with its libraries, of the paths that evidence is gathered from (MB), and of
+#: each entity with evidence for a query (bytes). A query has about so many of them.
+BASE_MB, GATHERED_MB, BYTES_PER_ENTRY, ENTRIES = 550.0, 100.0, 130, 2000
 MB = 1e6
 
 
@@ -201,7 +202,10 @@ def _space(models: dict[str, nn.Module], prepared: Prepared, config: Config) -> 
     held = 6 * sum(weights.values())  # parameter, gradient, two of Adam's, the best state, a copy being saved
     batch = max(config.initialisation.batch, config.pretrain.batch, 1)
     scores = 4 * min(batch, 2 * len(data.train)) * data.num_entities * 4  # scores, their gradient, two passes between
-    memory = BASE_MB + (EVIDENCE_MB if prepared.facts else 0.0) + (held + scores + 12 * arrays) / MB
+    memory = BASE_MB + (held + scores + 12 * arrays) / MB
+    if prepared.facts:
+        entries = min(MOST_ENTRIES, 2 * len(data.valid) * min(ENTRIES, data.num_entities))
+        memory += GATHERED_MB + BYTES_PER_ENTRY * entries / MB
     resume = 2 * (weights["model"] * 4 + weights.get("generator", 0) * 3)  # the old one and the one being written
     disk = (resume + sum(weights.values()) + weights["model"] + arrays // 2) / MB + 1
     return memory, disk

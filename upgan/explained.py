@@ -25,7 +25,10 @@ NO_INTERACTIONS = "The dataset has no interactions: there are no users to show, 
 
 @dataclass(frozen=True)
 class Spoken:
-    """What the users of one side say: (N,) user numbers, their weights (sum 1, or all 0) and parts of the score."""
+    """What the users of one side say: user numbers, weights (sum 1, or all 0) and parts of the score, (N,) each.
+
+    Numbers ascend unless they were ``sorted`` otherwise.
+    """
 
     users: IntArray
     weight: FloatArray
@@ -43,7 +46,7 @@ class Spoken:
         if sort is None:
             return self
         keys = (-np.abs(self.part), -self.weight)
-        order = np.lexsort((self.users, *(keys if sort == "weight" else keys[::-1])))
+        order = np.lexsort(keys if sort == "weight" else keys[::-1])  # stable: numbers ascend already
         return Spoken(self.users[order], self.weight[order], self.part[order])
 
 
@@ -113,7 +116,12 @@ class Told:
     evidence: tuple[EvidencePath, ...] = ()
     answer_paths: tuple[UserPath, ...] = ()
     answer_evidence: tuple[EvidencePath, ...] = ()
-    heaviest: tuple[UserPath, ...] = ()
+    heaviest_paths: tuple[UserPath, ...] = ()
+
+    @property
+    def everything(self) -> tuple[tuple[UserPath, ...], tuple[EvidencePath, ...]]:
+        """Paths and evidence of both sides."""
+        return self.paths + self.answer_paths, self.evidence + self.answer_evidence
 
 
 class GraphReader:

@@ -130,7 +130,7 @@ class Explainer(GraphReader):
         return Told(
             paths=self.paths(target, answer, first, per_user=shown.paths_per_user),
             evidence=self.evidence(target, answer, first, per_user=shown.evidence_per_user),
-            heaviest=self.heaviest(target, answer, shown.top_paths),
+            heaviest_paths=self.heaviest(target, answer, shown.top_paths),
         )
 
     def paths(

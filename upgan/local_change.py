@@ -59,18 +59,17 @@ class LocalChange:
 
     # Where the change is felt -------------------------------------------------------------------------------------
 
-    def _ends(self) -> IntArray:
-        """Nodes that lose or gain an edge."""
-        base = self.explainer.adjacency
-        lost = np.flatnonzero(self.edges.gone)
+    def _lost(self) -> tuple[IntArray, IntArray]:
+        """Both ends of every edge that is gone."""
         read, facts = self.explainer.interactions, self.explainer.triples
+        lost = np.flatnonzero(self.edges.gone)
         reads, triples = read[lost[lost < len(read)]], facts[lost[lost >= len(read)] - len(read)]
-        ends = [reads[:, 0] + self.sizes[0], reads[:, 1], triples[:, 0], triples[:, 2], *self.added_ends]
-        return distinct(np.concatenate(ends), len(base.start) - 1)
+        left = np.concatenate([reads[:, 0] + self.sizes[0], triples[:, 0]])
+        return left, np.concatenate([reads[:, 1], triples[:, 2]])
 
     def _layers_stay(self) -> bool:
         """Whether every node that lost an edge still has a neighbour nearer to the users, and no new one is nearer."""
-        ends = self._ends()
+        ends = distinct(np.concatenate(self._lost()), len(self._before))
         ends = ends[self._before[ends] > 0]
         walked = self.edges.leave(ends)
         nearer = self._before[walked.other] == self._before[ends][walked.position] - 1
@@ -79,14 +78,20 @@ class LocalChange:
         return bool(held.all()) and bool((self._before[self.added_ends[1]] == 1).all())
 
     def _touched_nodes(self) -> BoolArray:
-        """(N,) nodes whose neighbourhoods in either stage may not be what they were."""
+        """(N,) nodes whose F_n (their neighbours one layer farther) may not be what it was.
+
+        The nearer end of an edge that is gone or new; a node of another layer than before, and all its neighbours.
+        """
         touched = np.zeros(len(self.distance), dtype=bool)
-        touched[self._ends()] = True
+        for (left, right), distance in ((self._lost(), self._before), (self.added_ends, self.distance)):
+            touched[left[distance[right] == distance[left] + 1]] = True
+            touched[right[distance[left] == distance[right] + 1]] = True
         moved = np.flatnonzero(self.distance != self._before)
         touched[moved] = True
         if len(moved):
             base = self.explainer.adjacency
             touched[base.other[base.leave(moved)[1]]] = True
+            touched[self.edges.leave(moved).other] = True
         return touched
 
     # Stage 1 ------------------------------------------------------------------------------------------------------
@@ -203,7 +208,7 @@ def _between(walked: Edges, onward: BoolArray, near: IntArray, far: IntArray) ->
     kind = walked.kind[onward]
     return layer_edges(
         near=walked.position[onward],
-        far=np.searchsorted(far, walked.other[onward]),
+        far=_places(far, walked.other[onward]),
         forward_type=kind,
         backward_type=np.zeros(len(kind), dtype=np.int64),  # not read: only stage 1 is computed over these
         triple=np.full(len(kind), -1, dtype=np.int64),
@@ -214,10 +219,17 @@ def _between(walked: Edges, onward: BoolArray, near: IntArray, far: IntArray) ->
 def _below(walked: Edges, far: IntArray, near: IntArray) -> LayerEdges:
     """Edges walked from ``far`` down to ``near`` nodes."""
     return layer_edges(
-        near=np.searchsorted(near, walked.other),
+        near=_places(near, walked.other),
         far=walked.position,
         forward_type=np.zeros(len(walked.kind), dtype=np.int64),  # not read: only stage 2 is computed over these
         backward_type=walked.kind,
         triple=np.full(len(walked.kind), -1, dtype=np.int64),
         sizes=(len(near), len(far)),
     )
+
+
+def _places(nodes: IntArray, asked: IntArray) -> IntArray:
+    """Where each of ``asked`` stands among ``nodes`` (ascending); by a table, faster than searching."""
+    table = np.zeros(int(nodes.max(initial=-1)) + 1, dtype=np.int64)
+    table[nodes] = np.arange(len(nodes))
+    return table[asked]

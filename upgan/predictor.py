@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, cast
@@ -169,10 +169,8 @@ class Predictor:
         ``baseline``: what contributions are counted from, p = 0 or the mean user. ``sort``: which users come first;
         of the first ``top_users`` paths and evidence are shown. ``top_paths``: heaviest paths over all users.
         """
-        counts = {"top_users": top_users, "paths_per_user": paths_per_user, "evidence_per_user": evidence_per_user}
-        for name, count in {**counts, "top_paths": top_paths}.items():
-            if count < 0:
-                raise QueryError(f"{name} = {count}: 0 or more")
+        counts = dict[str, Any](top_users=top_users, paths_per_user=paths_per_user, evidence_per_user=evidence_per_user)
+        _check_counts({**counts, "top_paths": top_paths})
         _check_one_of("baseline", baseline, BASELINES)
         _check_one_of("sort", sort, SORTS)
         target, number, chosen = self._asked(head, relation, tail, answer)
@@ -197,14 +195,8 @@ class Predictor:
             known=scored.known.get(chosen),
             users=influence.users,
             answer_users=influence.answer_users,
-            paths=told.paths,
-            evidence=told.evidence,
-            answer_paths=told.answer_paths,
-            answer_evidence=told.answer_evidence,
-            heaviest_paths=told.heaviest,
-            context=explainer.context(
-                target, chosen, told.paths + told.answer_paths, told.evidence + told.answer_evidence
-            ),
+            **vars(told),
+            context=explainer.context(target, chosen, *told.everything),
             residual=influence.residual,
             effective_users=influence.effective_users,
             baseline=baseline,
@@ -310,6 +302,12 @@ class Predictor:
     def _same_length(self, left: Sequence[str], right: Sequence[str]) -> None:
         if len(left) != len(right):
             raise QueryError(f"{len(left)} and {len(right)} names given: one relation for each entity is needed")
+
+
+def _check_counts(counts: Mapping[str, int]) -> None:
+    for name, count in counts.items():
+        if count < 0:
+            raise QueryError(f"{name} = {count}: 0 or more")
 
 
 def _check_one_of(name: str, value: str, allowed: Sequence[str]) -> None:

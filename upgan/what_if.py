@@ -179,7 +179,7 @@ def resolved(answering: Answering, changes: Changes) -> Edit:
     }
     facts = [_row(answering.triples, triple, _fact(data, triple)) for triple in triples]
     added = sorted({(_user(data, user), resolve_entity(data, item)) for user, item in changes.add_interactions})
-    kept = np.delete(read, out, axis=0)
+    kept = np.delete(read, out, axis=0) if added else read
     for user, item in added:
         if len(_rows(kept, (user, item))):
             raise QueryError(

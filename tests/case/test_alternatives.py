@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 import upgan
+from tests.render.test_documents import Document
 from upgan.alternatives import Changes
-from upgan.case import case_json, make_case, read_case, reproduce, write_case
+from upgan.case import case_json, make_case, read_case, reproduce, write_bundle, write_case
 from upgan.case.alternatives import users_of
 from upgan.errors import CaseError
 
@@ -86,7 +87,8 @@ def test_pseudonyms_reach_every_user_of_them(cases, predictor):
 def test_a_change_in_one_of_them_is_found(kind, name, change, real_ids, cases, predictor):
     document = json.loads(json.dumps(getattr(cases[real_ids], kind)))
     change(document)
-    outcome = reproduce(dataclasses.replace(cases[real_ids], **{kind: document}), predictor)
+    alone = dict.fromkeys(("contrast", "what_if", "smallest_set")) | {kind: document}
+    outcome = reproduce(dataclasses.replace(cases[real_ids], **alone), predictor)
     assert outcome.verdict == "differs"
     assert not group(outcome, name).within(outcome.tolerance)
 
@@ -103,6 +105,10 @@ def test_a_change_in_one_of_them_is_found(kind, name, change, real_ids, cases, p
         ("what_if", lambda d: d["changes"].update(run="rm -rf /")),
         ("what_if", lambda d: d.update(candidates_before=3)),
         ("smallest_set", lambda d: d.update(users=[3])),
+        ("smallest_set", lambda d: d.pop("reason")),
+        ("contrast", lambda d: d.pop("popularity")),
+        ("contrast", lambda d: d["answer_standing"].update(score="high")),
+        ("what_if", lambda d: d.update(candidates_after=["nobody"])),
     ],
 )
 def test_what_does_not_fit_is_refused(kind, change, cases, tmp_path):
@@ -117,6 +123,32 @@ def test_what_another_dataset_does_not_know_is_said(cases, predictor):
     against = {**cases[False].contrast, "against": "series:unknown"}
     changes = {**cases[False].what_if["changes"], "remove_users": ["U99999"]}
     what_if = {**cases[False].what_if, "changes": changes}
-    outcome = reproduce(dataclasses.replace(cases[False], contrast=against, what_if=what_if), predictor)
+    changed = dataclasses.replace(cases[False], contrast=against, what_if=what_if, smallest_set=None)
+    outcome = reproduce(changed, predictor)
     assert "cannot tell" in group(outcome, "contrast").unmatched
     assert "cannot tell" in group(outcome, "what if").unmatched
+
+
+def test_the_page_and_the_caption_tell_of_all_three(cases, tmp_path):
+    write_bundle(tmp_path, cases[False])
+    document = Document((tmp_path / "page.html").read_text(encoding="utf-8"))
+    for words in ("Why The Serpentwar Saga and not The Wheel of Time", "What if (weights frozen)", "Smallest set of"):
+        assert words in document.text
+    assert "without user U1" in document.text
+    assert "reader-" not in document.text
+    caption = (tmp_path / "caption.txt").read_text(encoding="utf-8")
+    assert "54 of the target's simulated users touched “The Wheel of Time”, 10 “The Serpentwar Saga”" in caption
+    assert "counting them would choose “The Wheel of Time”, the model prefers “The Serpentwar Saga”" in caption
+
+
+def test_the_page_takes_hostile_documents_for_text(cases, tmp_path):
+    evil = "</script><img src=x onerror=alert(1)>"
+    contrast = {**cases[False].contrast, "against_label": evil}
+    smallest = {**cases[False].smallest_set, "reason": evil, "users": [evil] * 3}
+    rows = [{**row, "label": evil} for row in cases[False].what_if["candidates_after"]]
+    what_if = {**cases[False].what_if, "candidates_after": rows, "label": evil}
+    case = dataclasses.replace(cases[False], contrast=contrast, what_if=what_if, smallest_set=smallest)
+    write_bundle(tmp_path, case)
+    document = Document((tmp_path / "page.html").read_text(encoding="utf-8"))
+    assert "img" not in document.tags
+    assert document.tags.count("script") == 4

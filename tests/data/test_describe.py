@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import statistics
 import time
+from collections import Counter
 
 import pandas as pd
 import pytest
 
 from upgan.data.dataset import build_dataset
 from upgan.data.describe import describe
-from upgan.data.lookup import readable_labels, readable_relations, resolve_entity, resolve_relation
+from upgan.data.lookup import resolve_entity, resolve_relation
+from upgan.data.readable import readable_labels, readable_relations
+from upgan.data.synth.generate import generate
 from upgan.errors import QueryError
 
 
@@ -34,6 +38,45 @@ def test_the_toy_catalogue_by_hand(toy_dataset):
     assert by.heads_per_tail == 2
     # a1: by x3, from; s: linked x3
     assert found.degree_quantiles["100"] == 4
+
+
+def test_the_counts_of_a_generated_dataset_by_brute_force():
+    dataset = generate("book", 0.01, seed=2)
+    found = describe(dataset)
+    users = {user for user, _ in dataset.interactions.tolist()}
+    items = {item for _, item in dataset.interactions.tolist()}
+    train = [tuple(row) for row in dataset.train.tolist()]
+    triples = [*train, *map(tuple, dataset.valid.tolist()), *map(tuple, dataset.test.tolist())]
+    assert (found.users, found.items, found.interactions) == (len(users), len(items), len(dataset.interactions))
+    assert (found.entities, found.triples) == (dataset.num_entities, len(set(triples)))
+    near: dict[int, set[int]] = {}
+    for h, _, t in train:
+        near.setdefault(h, set()).add(t)
+        near.setdefault(t, set()).add(h)
+    layers, reached, frontier = [len(users)], set(items), set(items)
+    while frontier:
+        layers.append(len(frontier))
+        frontier = {other for entity in frontier for other in near.get(entity, ())} - reached
+        reached |= frontier
+    assert list(found.layers.values()) == layers
+    assert found.unreachable == dataset.num_entities - len(reached)
+    degrees = Counter(end for h, _, t in triples for end in (h, t))
+    assert found.degree_quantiles["100"] == max(degrees.values())
+    assert found.degree_quantiles["50"] == statistics.median(degrees[entity] for entity in range(dataset.num_entities))
+    # Five groups of the test queries by how often training holds the answer.
+    seen = Counter(end for h, _, t in train for end in (h, t))
+    frequencies = sorted(seen[answer] for h, _, t in dataset.test.tolist() for answer in (h, t))
+    groups = found.sparsity_groups
+    assert [group.group for group in groups] == list("ABCDE")
+    assert sum(group.queries for group in groups) == len(frequencies)
+    place = 0
+    for group in groups:
+        own = frequencies[place : place + group.queries]
+        assert (group.fewest, group.most) == (own[0], own[-1])
+        place += group.queries
+        # Ties move a group's end, never past the next frequency.
+        assert place == len(frequencies) or frequencies[place] > own[-1]
+        assert abs(place - len(frequencies) * ("ABCDE".index(group.group) + 1) / 5) <= frequencies.count(own[-1])
 
 
 def test_a_description_is_json_and_text(toy_dataset):

@@ -188,3 +188,43 @@ def test_a_user_and_an_entity_with_the_same_id_are_two_nodes():
 def test_relation_labels_are_used_where_given():
     spec = figure(samples.riftwar(), relation_labels={"series": "belongs to series"})
     assert any("belongs to series" in edge.text for edge in spec.edges)
+
+
+class TestRows:
+    """The same figure from top to bottom, for a narrow window."""
+
+    @pytest.fixture(params=["bargain", "riftwar-3", "riftwar-6", "unreachable", "hostile"])
+    def spec(self, request) -> FigureSpec:
+        return figure(CASES[request.param], layout="rows")
+
+    def test_nothing_overlaps_and_everything_is_inside(self, spec):
+        boxes = node_boxes(spec)
+        for a, b in combinations(boxes, 2):
+            assert a.overlap(b) == 0
+        for box in boxes:
+            assert box.left >= 0
+            assert box.top >= 0
+            assert box.right <= spec.width
+            assert box.bottom <= spec.height
+
+    def test_target_above_answer_below_and_few_abreast(self, spec):
+        target, answer = (next(node for node in spec.nodes if node.role == role) for role in ("target", "answer"))
+        assert target.y == min(node.y for node in spec.nodes)
+        assert answer.y == max(node.y for node in spec.nodes)
+        assert target.x == answer.x
+        for y in {node.y for node in spec.nodes}:
+            assert sum(node.y == y for node in spec.nodes) <= 5
+
+    def test_the_same_numbers_as_in_columns(self):
+        rows, columns = (figure(samples.riftwar(3), layout=layout) for layout in ("rows", "columns"))
+        of = {(edge.source, edge.target, edge.kind): edge.number for edge in columns.edges}
+        for edge in rows.edges:
+            assert of.get((edge.source, edge.target, edge.kind), edge.number) == edge.number
+
+
+def test_light_users_are_not_drawn_but_counted():
+    spec = figure(samples.bargain(), min_weight=0.1)
+    users = {node.id for node in spec.nodes if node.role == "user"}
+    assert users == {"u:77OC0", "u:7VLI5", "u:A1X2"}
+    (more,) = [node for node in spec.nodes if node.role == "more"]
+    assert more.lines[0] == "20 more simulated users"

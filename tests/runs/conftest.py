@@ -28,9 +28,9 @@ def train_command(dataset: Path, run: Path, *more: str) -> list[str | Path]:
 
 def outcome(run: Path) -> dict[str, Any]:
     """Everything a finished run holds, but for times and memory."""
-    found: dict[str, Any] = {
-        name: (run / name).read_bytes() for name in ("model.safetensors", "generator.safetensors", "config.toml")
-    }
+    weights = set(run.glob("*.safetensors")) - {run / "resume.safetensors"}
+    found: dict[str, Any] = {path.name: path.read_bytes() for path in weights}
+    found["config.toml"] = (run / "config.toml").read_text()
     for name in ("metrics.jsonl", "pinned.jsonl"):
         found[name] = [untimed(json.loads(line)) for line in (run / name).read_text().splitlines()]
     found["metrics.json"] = untimed(json.loads((run / "metrics.json").read_text()))

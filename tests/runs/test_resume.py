@@ -53,6 +53,43 @@ def test_a_training_killed_in_every_phase_ends_as_if_nothing_had_happened(toy_ru
     assert not (run / "resume.safetensors").exists()
 
 
+#: Other models and forms: Adam everywhere and the propagation of the paper; a factorisation alone, which leaves
+#: Adagrad's squares; and one that starts from another run's vectors.
+VARIANTS: dict[str, tuple[list[str], list[victims.Place]]] = {
+    "paper": (
+        ["--preset=demo", "--set=pretrain.eval_every=1", "--set=model.propagation.user_embedding=true"],
+        [("step initialisation", 6), ("step pretrain", 3), ("step adversarial", 3)],
+    ),
+    "complex": (["--model=complex"], [("step initialisation", 5), ("step relaxation", 2), ("test relaxation", 1)]),
+    "start": (["--start=START"], [("step pretrain", 2), ("step adversarial", 2)]),
+}
+
+
+@pytest.mark.parametrize(
+    "variant", ["paper", *(pytest.param(name, marks=pytest.mark.slow) for name in ("complex", "start"))]
+)
+def test_other_models_and_forms_go_on_exactly_too(toy_run, tmp_path, variant):
+    options, places = VARIANTS[variant]
+    log, dataset = tmp_path / "log", toy_run[0]
+    if variant == "start":
+        assert victims.finish(train_command(dataset, tmp_path / "first", "--model=complex"), log) == 0, log.read_text()
+        options = [f"--start={tmp_path / 'first'}"]
+    whole, run = tmp_path / "whole", tmp_path / "run"
+    base = [
+        part
+        for part in train_command(dataset, whole)
+        if not (variant == "paper" and str(part) in ("--preset", "quality"))
+    ]
+    assert victims.finish([*base, *options], log) == 0, log.read_text()
+    command: list[str | Path] = [run if part == whole else part for part in [*base, *options]]
+    for place in places:
+        assert victims.finish(command, log, place, every_step=True) == -signal.SIGKILL, f"{place}: {log.read_text()}"
+        command = ["resume", run, "--force"]
+    assert victims.finish(command, log) == 0, log.read_text()
+    assert outcome(run) == outcome(whole)
+    assert (run / "squares.safetensors").exists() == (variant == "complex")
+
+
 def test_stopping_again_and_again_changes_nothing(toy_run, tmp_path):
     """A graceful stop ends between two steps of an epoch; the next process goes on with the step after."""
     dataset, expected = toy_run
@@ -101,15 +138,19 @@ def test_a_hundred_kills_at_random_moments_change_nothing(toy_run, tmp_path):
         trainings += 1
         run, log = tmp_path / f"run{trainings}", tmp_path / "log"
         command: list[str | Path] = train_command(dataset, run)
+        longest = 0.1
         while True:
             process = victims.begin(command, log, every_step=bool(trainings % 2))
             wait_for_phase(run, process, rng.choice(["", *PHASES]))
-            process.join(rng.random() * 0.15)
+            process.join(rng.random() * longest)
+            longest *= 1.05  # the last phase begins again every time, and must have a chance to end
             process.kill()
             process.join()
             if process.exitcode == 0:
                 break
             assert process.exitcode == -signal.SIGKILL, log.read_text()
+            if (run / "run.json").is_file() and run_state(run).state == "finished":  # killed on its way out
+                break
             if (run / "config.toml").is_file() and (run / "dataset" / "manifest.json").is_file():
                 command = ["resume", run, "--force"]
                 phase = run_state(run).phase or "before the first"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -59,8 +60,10 @@ def server(tmp_path_factory) -> Iterator[str]:
     root = tmp_path_factory.mktemp("checkpoints")
     make_run(root / "demo")
     labels = [label.encode("utf-8", "ignore").decode() for label in HOSTILE]
-    names = ["book:part-of-the-bargain", "author:linda-lael-miller", "book:just-kate", "book:snowflakes", "author"]
-    make_run(root / "hostile", labels=dict(zip(names, labels, strict=False)))
+    labels += ["long " * 2000, "javascript:alert(1)", "$$\\frac{1}{2}$$ :material/home: 👩‍💻🏳️‍🌈", "=cmd|' /C calc'!A0"]
+    names = ["book:part-of-the-bargain", "author:linda-lael-miller", "book:just-kate", "book:snowflakes", "author",
+             "genre:romance", "book:eye", "author:feist", "author:jordan", "genre"]  # fmt: skip
+    make_run(root / "hostile", labels=dict(zip(names, labels, strict=True)))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -136,8 +139,11 @@ def open_page(browser, server: str, *, at="ask", width=1280, height=720, scheme=
 def graph(page):
     """The drawn graph's frame (waits until it is drawn)."""
     frame = page.frame_locator("iframe")
-    # A browser does not draw what is out of sight.
-    page.locator("iframe").scroll_into_view_if_needed()
+    for _ in range(5):
+        # A browser does not draw what is out of sight; another answer puts another frame in its place meanwhile.
+        with contextlib.suppress(playwright.Error):
+            page.locator("iframe").scroll_into_view_if_needed()
+            break
     try:
         frame.locator("html[data-drawn]").wait_for(state="attached")
     except playwright.TimeoutError:
@@ -245,13 +251,18 @@ def test_a_click_on_a_node_shows_its_facts_and_keeps_the_view(browser, server):
     frame.get_by_role("button", name="Zoom in").click()
     frame.get_by_role("button", name="Fit").click()
     frame.locator("body").evaluate("body => { body.dataset.untouched = 'yes'; }")
-    box = page.locator("iframe").bounding_box()
-    # The target stands at the left end of the figure's upper edge.
-    spots = [(x, y) for y in range(40, 140, 10) for x in range(20, 160, 12)]
-    for x, y in spots:
-        page.mouse.click(box["x"] + x, box["y"] + y)
-        if "node=" in page.url or page.get_by_role("button", name="Ask about this").count():
-            break
+    x, y = frame.locator("#graph").evaluate(
+        """holder => {
+            const read = id => JSON.parse(document.getElementById(id).textContent);
+            const node = read("network-data").nodes.find(node => node.id.startsWith("e:"));
+            const { width, height } = read("settings");
+            const scale = Math.min(1.15, holder.clientWidth / width, holder.clientHeight / height);
+            return [holder.clientWidth / 2 + (node.x - width / 2) * scale,
+                    holder.clientHeight / 2 + (node.y - height / 2) * scale];
+        }"""
+    )
+    frame.locator("#graph").click(position={"x": x, "y": y})
+    page.wait_for_url("**node=e%3A**")
     page.get_by_text("training fact").first.wait_for()
     assert frame.locator("body").get_attribute("data-untouched") == "yes", "the graph was drawn anew"
     assert_clean(seen)
@@ -379,10 +390,10 @@ def test_hostile_labels_and_links_run_nothing(browser, server, tmp_path):
 def test_answers_are_quick(browser, server):
     page, _ = open_page(browser, server)
     graph(page)
-    for _ in range(4):
+    for row in (1, 0, 2, 1):
         before = heading(page)
         started = time.perf_counter()
-        choose_row(page, 1 if before.endswith("Miller") else 0)
+        choose_row(page, row)
         changed(page, before)
         graph(page)
         # Generous: a shared machine, and the browser's own drawing within it. The server needs a tenth of this.

@@ -90,3 +90,81 @@ def test_a_keystroke_among_100_000_names_takes_no_time():
         slowest = max(slowest, time.perf_counter() - started)
         assert len(matches) <= MOST
     assert slowest < 0.15
+
+
+def edits(left: str, right: str) -> int:
+    """Optimal string alignment distance by its recursion: one letter too much, too few, wrong, or two changed."""
+    table = [
+        [row + column if not row * column else 0 for column in range(len(right) + 1)] for row in range(len(left) + 1)
+    ]
+    for row in range(1, len(left) + 1):
+        for column in range(1, len(right) + 1):
+            wrong = left[row - 1] != right[column - 1]
+            best = min(table[row - 1][column] + 1, table[row][column - 1] + 1, table[row - 1][column - 1] + wrong)
+            if row > 1 and column > 1 and left[row - 2 : row] == right[column - 2 : column][::-1]:
+                best = min(best, table[row - 2][column - 2] + 1)
+            table[row][column] = best
+    return table[-1][-1]
+
+
+class TestSlips:
+    @pytest.mark.parametrize(
+        "typed", ["riftwra", "riftwr", "rifftwar", "tiftwar", "riftwar cylce", "the rifwtar", "ryftwer cycle"]
+    )
+    def test_a_slip_or_two_still_finds_the_name(self, index, typed):
+        suggested = index.suggest(typed)
+        assert "The Riftwar Cycle" in [LABELS[number] for number in (*suggested.exact, *suggested.similar)]
+
+    def test_short_words_must_be_right(self, index):
+        assert index.similar("xx") == []
+        assert index.similar("") == []
+
+    def test_what_holds_the_words_is_not_repeated_as_similar(self, index):
+        suggested = index.suggest("rift")
+        assert not set(suggested.exact) & set(suggested.similar)
+
+    def test_where_many_names_hold_it_none_is_offered_as_similar(self):
+        index = SearchIndex([str(n) for n in range(9)], [f"Book {n}" for n in range(8)] + ["Boot"], [0] * 9)
+        assert index.suggest("book").similar == ()
+
+    def test_agrees_with_the_distance_by_its_definition(self):
+        rng = random.Random(4)
+        words = ["".join(rng.choices("abcd", k=rng.randint(3, 9))) for _ in range(200)]
+        index = SearchIndex([f"#{n}" for n in range(200)], words, [0] * 200)
+        for typed in ["".join(rng.choices("abcd", k=length)) for length in (3, 4, 5, 6, 7, 8)]:
+            allowed = 1 if len(typed) <= 5 else 2
+            expected = {
+                number
+                for number, word in enumerate(words)
+                if edits(typed, word[: len(typed)]) <= allowed
+                or word.startswith(typed)
+                or (
+                    word[0] == typed[0]
+                    and min(edits(typed, word[: len(typed) + 1]), edits(typed, word[: len(typed) - 1])) <= allowed
+                )
+            }
+            assert set(index.similar(typed, most=1000)) == expected
+
+    def test_the_nearest_come_first(self):
+        index = SearchIndex(["a", "b", "c"], ["wintermoon", "wintermoan", "wantermoan"], [1, 1, 1])
+        assert index.similar("wintermoom") == [0, 1]
+
+    def test_an_id_s_beginning_finds_it(self):
+        index = SearchIndex(["m.0bth54", "m.0bzz"], ["One", "Two"], [0, 0])
+        assert index.find("m.0bt") == [0]
+        assert set(index.find("M.0B")) == {0, 1}
+
+
+def test_a_misspelt_name_among_80_000_takes_no_time():
+    rng = random.Random(0)
+    words = ["".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=rng.randint(4, 11))) for _ in range(60_000)]
+    labels = [" ".join(rng.choices(words, k=2)) for _ in range(79_682)]
+    index = SearchIndex([f"e{n}" for n in range(len(labels))], labels, [rng.random() for _ in labels])
+    slowest = 0.0
+    for number in rng.sample(range(len(labels)), 8):
+        name = labels[number]
+        typed = name[:3] + "x" + name[4:]
+        started = time.process_time()
+        index.suggest(typed)
+        slowest = max(slowest, time.process_time() - started)
+    assert slowest < 0.15

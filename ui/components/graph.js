@@ -22,6 +22,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
     // No same-origin: the figure cannot reach the page, its storage or its session.
     frame.setAttribute("sandbox", "allow-scripts allow-downloads");
     frame.title = data.alt;
+    // Tells whoever drives a browser one figure from the next.
+    frame.dataset.digest = data.digest;
     frame.style.height = `${data.height}px`;
     frame.srcdoc = data.document;
     holder.replaceChildren(frame);

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import json
-import subprocess
-import sys
-import tempfile
+import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from upgan.config import Config, to_toml
 from upgan.errors import UpganError
-
-#: A rehearsal that takes longer tells nothing that somebody would wait for.
-LONGEST = 300.0
+from upgan.runs.launch import estimated
 
 
 @dataclass(frozen=True)
@@ -37,69 +31,37 @@ def key(fingerprint: str, config: Config) -> str:
     return hashlib.sha256((fingerprint + to_toml(plain)).encode()).hexdigest()
 
 
-@dataclass
 class Rehearsal:
-    """One estimate in the making: `upgan estimate --json` with its files."""
+    """One estimate in the making: in a process of its own, waited for by a thread, so that no page waits."""
 
-    dataset: Path
-    config: Config
-    began: float = field(default_factory=time.monotonic)
-
-    def __post_init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="upgan-estimate-")
-        place = Path(self._folder.name)
-        (place / "config.toml").write_text(to_toml(self.config), encoding="utf-8")
-        command = [sys.executable, "-m", "upgan", "estimate", str(self.dataset), "--json"]
-        self._out, self._said = place / "out", place / "said"
-        with self._out.open("wb") as out, self._said.open("wb") as said:
-            self._process = subprocess.Popen(
-                [*command, f"--config={place / 'config.toml'}"],
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=said,
-            )
+    def __init__(self, dataset: Path, config: Config) -> None:
+        self._began = time.monotonic()
         self._cost: Cost | None = None
         self._problem: str | None = None
+        self._thread = threading.Thread(target=self._find, args=(dataset, config), name="upgan-estimate", daemon=True)
+        self._thread.start()
 
     @property
     def seconds(self) -> float:
         """How long it has been at it."""
-        return time.monotonic() - self.began
+        return time.monotonic() - self._began
 
     @property
     def running(self) -> bool:
-        """Whether its process is at work."""
-        return self._process.poll() is None
+        """Whether it is still being found out."""
+        return self._thread.is_alive()
 
     def result(self) -> Cost | None:
         """The cost, None while it is being found out. Raises UpganError where it could not be."""
-        if self._cost is None and self._problem is None:
-            self._look()
         if self._problem is not None:
             raise UpganError(self._problem)
         return self._cost
 
-    def close(self) -> None:
-        """End it and remove its files."""
-        if self._process.poll() is None:
-            self._process.kill()
-            self._process.wait()
-        with contextlib.suppress(OSError):
-            self._folder.cleanup()
-
-    def _look(self) -> None:
-        code = self._process.poll()
-        if code is None:
-            if self.seconds > LONGEST:
-                self._problem = f"the rehearsal was not over after {LONGEST:.0f} s; this training will take very long"
-                self.close()
-            return
-        said = self._said.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        if code == 0:
-            self._cost = _cost(json.loads(self._out.read_text(encoding="utf-8")))
-        else:
-            self._problem = (said[-1] if said else f"the rehearsal ended with code {code}").removeprefix("upgan: ")
-        self.close()
+    def _find(self, dataset: Path, config: Config) -> None:
+        try:
+            self._cost = _cost(estimated(dataset, config))
+        except (UpganError, OSError, ValueError) as error:
+            self._problem = str(error)
 
 
 def _cost(told: dict[str, Any]) -> Cost:

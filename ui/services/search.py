@@ -25,6 +25,10 @@ FEW = 5
 _NO_SLIP, _ONE_SLIP = 3, 5
 #: More words than a name has only cost time.
 _WORDS = 12
+#: Beginnings of at most this many letters are kept: a few megabytes for each length.
+_LONGEST_KEPT = 12
+#: Sorts behind every letter.
+_LAST = "\U0010ffff"
 
 
 @dataclass(frozen=True)
@@ -129,6 +133,17 @@ class _Lines:
 _NEVER = np.uint8(255)
 
 
+#: Texts, and the places where each starts.
+_Beginnings = tuple[list[str], list[int]]
+
+
+def _cut(words: Sequence[str], length: int) -> _Beginnings:
+    """The different beginnings of sorted ``words``, and the place of the first word of each, then their number."""
+    cut = [word[:length] for word in words]
+    starts = [place for place, text in enumerate(cut) if place == 0 or text != cut[place - 1]]
+    return [cut[place] for place in starts], [*starts, len(cut)]
+
+
 class _Vocabulary:
     """The words of all lines, and in which lines each stands."""
 
@@ -141,6 +156,7 @@ class _Vocabulary:
         self._lines = np.fromiter((line for word in self._words for line in lines_of[word]), dtype=np.int64)
         self._starts = np.cumsum([0, *(len(lines_of[word]) for word in self._words)])
         self._count = len(lines)
+        self._cut = {length: _cut(self._words, length) for length in range(_NO_SLIP - 1, _LONGEST_KEPT + 1)}
 
     def slips(self, word: str) -> npt.NDArray[np.uint8]:
         """(lines,) the fewest slips that turn ``word`` into a word of the line or the beginning of one.
@@ -149,16 +165,34 @@ class _Vocabulary:
         """
         allowed = 0 if len(word) < _NO_SLIP else 1 if len(word) <= _ONE_SLIP else 2
         found = np.full(len(self._words), _NEVER)
-        # Someone still typing has written a beginning: one letter longer or shorter where the slip is one of those.
-        for length in {len(word) + change for change in range(-1, 2)} if allowed else ():
-            cut = [vocable[:length] for vocable in self._words]
-            for _, distance, place in process.extract(word, cut, scorer=OSA.distance, score_cutoff=allowed, limit=None):
-                found[place] = min(found[place], distance)
-        found[bisect_left(self._words, word) : bisect_right(self._words, word + "\U0010ffff")] = 0
+        if allowed:
+            self._compare(word, len(word), allowed, slice(0, len(self._words)), found)
+            # Someone still typing has written a beginning: one letter longer or shorter where the slip is one of those.
+            # Only for words that begin alike: it would cost three times as much otherwise.
+            alike = slice(bisect_left(self._words, word[0]), bisect_right(self._words, word[0] + _LAST))
+            self._compare(word, len(word) - 1, allowed, alike, found)
+            self._compare(word, len(word) + 1, allowed, alike, found)
+        found[bisect_left(self._words, word) : bisect_right(self._words, word + _LAST)] = 0
         slips = np.full(self._count, _NEVER)
         for number in range(allowed, -1, -1):
             slips[self._lines_of(np.flatnonzero(found == number))] = number
         return slips
+
+    def _compare(self, word: str, length: int, allowed: int, where: slice, found: npt.NDArray[np.uint8]) -> None:
+        """Lower ``found`` to the slips between ``word`` and the first ``length`` letters of the words at ``where``."""
+        cut, starts = self._beginnings(length)
+        low, high = bisect_left(starts, where.start), bisect_left(starts, where.stop)
+        near = process.extract(word, cut[low:high], scorer=OSA.distance, score_cutoff=allowed, limit=None)
+        for _, distance, place in near:
+            own = slice(starts[low + place], starts[low + place + 1])
+            found[own] = np.minimum(found[own], distance)
+
+    def _beginnings(self, length: int) -> _Beginnings:
+        """The different beginnings of that many letters, and where the words of each start; the last start is the end.
+
+        Those of usual lengths are made at the start: to cut all words costs as much as to compare them.
+        """
+        return self._cut.get(length) or _cut(self._words, length)
 
     def _lines_of(self, words: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """The lines of several words, one after the other."""

@@ -140,6 +140,8 @@ def explained(
         smallest = predictor.smallest_set(**question)
     found = {"contrast": contrast, "what_if": what_if, "smallest_set": smallest}
     documents = {key: value.to_dict() for key, value in found.items() if value is not None}
+    if contrast is not None:
+        documents["contrast"]["against_label"] = contrast.against.label
     return explanation, Alternatives(contrast, what_if, smallest, documents, {})
 
 

@@ -49,9 +49,9 @@ Format = Annotated[
 Out = Annotated[
     Path | None, typer.Option("--out", help="Write to this file instead of stdout (with --mine: a folder).")
 ]
-Case = Annotated[Path | None, typer.Option("--case", help="Also write a case file, for `upgan case open`.")]
+Case = Annotated[Path | None, typer.Option("--case", help="Write a case file, for `upgan case open`.")]
 Export = Annotated[
-    Path | None, typer.Option("--export", help="Also write case file, page, figures, tables and caption here.")
+    Path | None, typer.Option("--export", help="Write case file, page, figures, tables and caption here.")
 ]
 Pseudonyms = Annotated[
     bool, typer.Option("--pseudonyms", help="Name users U1, U2, … in json and table too, as exports always do.")
@@ -143,7 +143,13 @@ def explain(
     question = {"head": head, "relation": relation, "tail": tail, "answer": answer}
     shown = {"top_users": top_users, "paths_per_user": paths, "evidence_per_user": evidence, "top_paths": top_paths}
     wanted = Wanted(contrast, changes, smallest_set, baseline, sort)
-    _explain(run, question, shown, wanted, Output(_format(format, json), out, case, export, pseudonyms, real_ids, json))
+    _explain(
+        run,
+        question,
+        shown,
+        wanted,
+        Output(_format(format, json), out, case, export, pseudonyms, real_ids, json or format is not None),
+    )
 
 
 @dataclass(frozen=True)
@@ -156,24 +162,26 @@ class Output:
     export: Path | None
     pseudonyms: bool
     real_ids: bool
-    json: bool
+    #: Whether the format was asked for: then it is printed beside the files too.
+    asked: bool
 
 
 def _explain(run: Path, question: Question, shown: dict[str, int], wanted: Wanted, output: Output) -> None:
     from upgan.predictor import load
+    from upgan.render.export import ANSWERS, TOLD_IN
 
     writes = output.case is not None or output.export is not None
-    if wanted.any and output.format not in ("json", "table") and not writes:
+    if wanted.any and output.format not in (*ANSWERS, *TOLD_IN) and not writes:
         raise ConfigError(
-            f"--format {output.format} shows the explanation alone; contrast, what-if and smallest set are in table "
-            "and json, and kept by --case"
+            f"--format {output.format} shows the explanation alone; contrast, what-if and smallest set are in table, "
+            "json, html and caption, and kept by --case"
         )
     predictor = load(run)
     explanation, found = explained(predictor, question, shown, wanted)
     _write_cases(explanation, found, predictor, output.case, output.export, real_ids=output.real_ids)
-    if output.out is None and writes and not output.json:
+    if output.out is None and writes and not output.asked:
         return
-    hidden = output.pseudonyms or (output.format not in ("json", "table") and not output.real_ids)
+    hidden = output.pseudonyms or (output.format not in ANSWERS and not output.real_ids)
     _write(*named(explanation, found, hidden=hidden), predictor, output.format, output.out)
 
 
@@ -196,14 +204,15 @@ def _format(asked: str | None, json: bool) -> str:
 
 def _write(explanation: Explanation, found: Alternatives, predictor: Predictor, format: str, out: Path | None) -> None:
     from upgan.files import write_bytes
-    from upgan.render.export import rendered
+    from upgan.render.export import TOLD_IN, rendered
 
     if out is None and format == "png" and sys.stdout.isatty():
         raise ConfigError("--format png: name a file with --out, a terminal shows no picture")
     if out is not None and out.is_dir():
         raise ConfigError(f"--out {out}: a folder is in the way of the file; choose another name")
     labels = dict(zip(predictor.relations, predictor.dataset.relation_labels, strict=True))
-    content = found.added_to(rendered(explanation, labels, format), format)
+    told = found.documents if format in TOLD_IN else {}
+    content = found.added_to(rendered(explanation, labels, format, told), format)
     if out is None and format == "png":
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()

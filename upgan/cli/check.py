@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import typer
 from rich.console import Console
@@ -15,6 +14,7 @@ from upgan.cli.output import print_json
 from upgan.cli.progress import CountProgress
 from upgan.data.check import CheckReport, check_dataset, check_source
 from upgan.data.dataset import load_dataset
+from upgan.data.text_stream import ReadOptions
 
 _STYLES = {"ERROR": "bold red", "WARNING": "yellow", "NOTE": "cyan", "->": "green"}
 
@@ -36,25 +36,25 @@ def run_check(
     source: Sequence[Path],
     format: str,
     labels: Sequence[Path],
-    min_interactions: int,
-    examples: int,
-    seed: int,
+    encoding: str | None,
+    min_rating: float | None,
+    limits: dict[str, int],
     *,
     strict: bool,
     json: bool,
 ) -> None:
-    """Check, print, and exit with 1 under ``strict`` where an error was found."""
-    options: dict[str, Any] = {
-        "labels": labels,
-        "min_interactions": min_interactions,
-        "examples": examples,
-        "seed": seed,
-        "progress": StageProgress(),
-    }
+    """Check, print, and exit with 1 under ``strict`` where an error was found.
+
+    ``limits``: min_interactions, examples and seed of check_source and check_dataset.
+    """
+    progress = StageProgress()
     if len(source) == 1 and format == "auto" and (source[0] / "manifest.json").is_file():
-        report = check_dataset(load_dataset(source[0]), **options)
+        report = check_dataset(load_dataset(source[0]), labels, progress=progress, **limits)
     else:
-        report = check_source(source, format, **options)
+        options = ReadOptions(encoding)
+        report = check_source(
+            source, format, labels, options=options, min_rating=min_rating, progress=progress, **limits
+        )
     if json:
         print_json(report.to_dict())
     else:

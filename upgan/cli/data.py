@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
+from upgan.cli import prepare
 from upgan.cli.output import JsonFlag, note, print_json
+from upgan.cli.prepare import Out, Seed
 from upgan.errors import ConfigError
 
 app = typer.Typer(help="Prepare and describe datasets.", no_args_is_help=True, rich_markup_mode=None)
-
-Out = Annotated[Path, typer.Option("--out", help="Folder for the prepared dataset.", show_default=False)]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of the split (and of the simulated readers).")]
+prepare.register(app)
 
 
 @app.command()
@@ -26,43 +26,6 @@ def demo(out: Out, seed: Seed = 0) -> None:
 
 
 @app.command()
-def prepare(
-    source: Annotated[list[Path], typer.Argument(help="Folders or files of raw data.", show_default=False)],
-    out: Out,
-    format: Annotated[str, typer.Option("--format", help="auto, tsv or recbole.")] = "auto",
-    min_interactions: Annotated[int, typer.Option(help="k-core: users and items with fewer are dropped.")] = 5,
-    min_triples: Annotated[int, typer.Option(help="Entities in fewer triples are dropped.")] = 3,
-    max_hops: Annotated[int, typer.Option(help="Entities farther than this from every item are dropped.")] = 4,
-    keep_reverse: Annotated[
-        bool, typer.Option("--keep-reverse", help="Keep relations that reverse or repeat another.")
-    ] = False,
-    symmetric: Annotated[
-        str, typer.Option(help="together: (h, r, t) and (t, r, h) share a split; random: drawn one by one.")
-    ] = "together",
-    labels: Annotated[list[Path] | None, typer.Option("--labels", help="TSV of id and label; may repeat.")] = None,
-    split: Annotated[str, typer.Option(help="Shares of train, valid and test.")] = "0.8,0.1,0.1",
-    seed: Seed = 0,
-) -> None:
-    """Raw files to a prepared dataset: link, filter, split, and report what was dropped and why."""
-    from upgan.data.formats import read_sources
-    from upgan.data.prepare import PrepareSettings
-    from upgan.data.prepare import prepare as prepare_source
-
-    settings = PrepareSettings(
-        min_interactions=min_interactions,
-        min_triples=min_triples,
-        max_hops=max_hops,
-        keep_reverse=keep_reverse,
-        symmetric=symmetric,  # type: ignore[arg-type]  # checked by the settings themselves
-        split=_shares(split),
-        seed=seed,
-    )
-    raw = read_sources(source, format=format, labels=labels or [])
-    dataset = prepare_source(raw, out, settings, progress=note)
-    note(f"wrote {dataset} to {out}; manifest.json there says what was dropped and why")
-
-
-@app.command()
 def check(
     source: Annotated[
         list[Path], typer.Argument(help="Folders or files of raw data, or one prepared dataset.", show_default=False)
@@ -70,6 +33,13 @@ def check(
     format: Annotated[str, typer.Option("--format", help="As for prepare.")] = "auto",
     labels: Annotated[
         list[Path] | None, typer.Option("--labels", help="TSV of entity id and name; items' titles are set against it.")
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="Encoding of the raw files. [default: utf-8]", show_default=False)
+    ] = None,
+    min_rating: Annotated[
+        float | None,
+        typer.Option(help="Leave lower ratings out. [default: every rating counts]", show_default=False),
     ] = None,
     min_interactions: Annotated[int, typer.Option(min=1, help="The k of the k-core.")] = 5,
     examples: Annotated[int, typer.Option(min=0, help="Most examples shown for a finding.")] = 5,
@@ -83,7 +53,8 @@ def check(
     """
     from upgan.cli.check import run_check
 
-    run_check(source, format, labels or [], min_interactions, examples, seed, strict=strict, json=json)
+    limits = {"min_interactions": min_interactions, "examples": examples, "seed": seed}
+    run_check(source, format, labels or [], encoding, min_rating, limits, strict=strict, json=json)
 
 
 @app.command()
@@ -101,9 +72,69 @@ def describe(
         typer.echo(description.to_text())
 
 
-def _shares(text: str) -> tuple[float, float, float]:
-    try:
-        train, valid, test = (float(part) for part in text.split(","))
-    except ValueError:
-        raise ConfigError(f"--split {text!r}: three numbers that sum to 1, for example 0.8,0.1,0.1") from None
-    return train, valid, test
+@app.command()
+def synth(
+    like: Annotated[str, typer.Option("--like", help="Whose Table 1 size: movie, music or book.", show_default=False)],
+    out: Out,
+    scale: Annotated[float, typer.Option("--scale", help="Times the size of Table 1, from 0.01 to 20.")] = 1.0,
+    raw: Annotated[
+        bool,
+        typer.Option("--raw", help="Write raw text tables for `upgan data prepare` instead of a prepared dataset."),
+    ] = False,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of everything that is drawn.")] = 0,
+) -> None:
+    """Generate a dataset of the paper's Table 1 size, with planted taste: for scale tests, not for results."""
+    from upgan.cli.progress import CountProgress
+    from upgan.data.dataset import check_replaceable, copy_dataset
+    from upgan.data.synth.generate import generate
+    from upgan.data.synth.write import check_raw_replaceable, write_raw
+
+    (check_raw_replaceable if raw else check_replaceable)(out)
+    dataset = generate(like, scale, seed, note, CountProgress("interactions"))
+    note(f"writing {out}")
+    if raw:
+        write_raw(dataset, out, seed)
+        note(f"wrote raw tables to {out}; next: upgan data prepare {out} --out DIR")
+    else:
+        copy_dataset(dataset, out)
+        note(f"wrote {dataset} to {out} (nothing in it was observed)")
+
+
+@app.command()
+def download(
+    name: Annotated[str | None, typer.Argument(help="movie, music or book.", show_default=False)] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for the files; data/raw/NAME if not given.")] = None,
+    accept_licence: Annotated[bool, typer.Option("--accept-licence", help="Accept the licence that is shown.")] = False,
+    listing: Annotated[bool, typer.Option("--list", help="List the sources and do nothing.")] = False,
+    base_url: Annotated[
+        str | None,
+        typer.Option(
+            "--base-url", envvar="UPGAN_DOWNLOAD_BASE", help="Take the files from here: a mirror of your own."
+        ),
+    ] = None,
+) -> None:
+    """Fetch the public files of a real dataset; interrupted downloads go on where they stopped."""
+    from upgan.cli.progress import CountProgress
+    from upgan.data.download.fetch import fetch_source
+    from upgan.data.download.sources import all_sources, find_source
+
+    if listing:
+        for source in all_sources().values():
+            typer.echo(f"{source.name}: {source.title}")
+            for file in source.files:
+                typer.echo(f"  {file.url}  ({file.hash or 'hash recorded at the first download'})")
+        return
+    if name is None:
+        raise ConfigError(f"name a source ({', '.join(all_sources())}), or use --list")
+    source = find_source(name)
+    if not accept_licence:
+        typer.echo(source.licence)
+        raise ConfigError(f"{name}: read the licence and add --accept-licence")
+    note(source.licence)
+    folder = out or Path("data/raw") / name
+    if folder.is_file():
+        raise ConfigError(f"--out {folder} is a file; give a folder")
+    folders = fetch_source(source, folder, base_url=base_url, say=note, progress=CountProgress)
+    note(f"wrote {', '.join(map(str, folders))}")
+    if source.note:
+        note(source.note)

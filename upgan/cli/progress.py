@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -82,3 +83,15 @@ class CountProgress:
         self._line_at = now
         left = (now - self._began) / done * (total - done)
         print(f"{self._what}: {done} of {total}, ETA {left:.0f} s", file=sys.stderr, flush=True)
+
+
+def reading_progress() -> Callable[[str, int, int], None]:
+    """For readers of files: (name, bytes read, size); each file has its own count, in MiB."""
+    files: dict[str, CountProgress] = {}
+
+    def show(name: str, done: int, size: int) -> None:
+        counter = files.setdefault(name, CountProgress(f"reading {name} (MiB)"))
+        if done >> 20:
+            counter(done >> 20, size >> 20)
+
+    return show

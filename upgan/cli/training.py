@@ -86,6 +86,9 @@ def train_on(folder: Path, *, force: bool, quiet: bool = False) -> dict[str, Any
             with device_lock(resolve_device(settings.device).type, folder, force=force):
                 arguments = _taken_up(folder, settings)
                 return _train(*arguments, {**before, "started": before.get("started")}, quiet=quiet)
+        except KeyboardInterrupt:
+            give_back(folder, {**before, "state": "interrupted"}, "ended while it read its data")
+            raise
         except BaseException as error:
             give_back(folder, before, str(error) or type(error).__name__)
             raise

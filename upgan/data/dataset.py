@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from upgan.data import tables
-from upgan.data.tables import SPLITS
+from upgan.data.tables import SPLITS, Coded
 from upgan.errors import DataError
 from upgan.files import folder_written_whole, write_json
 
@@ -89,7 +89,8 @@ class KGDataset:
     @cached_property
     def items(self) -> np.ndarray:
         """The entities that users interacted with, int64 (items,), sorted."""
-        return np.unique(self.interactions[:, 1])
+        # Counted, not sorted: np.unique takes seconds for millions of rows.
+        return np.flatnonzero(np.bincount(self.interactions[:, 1]))
 
     def __repr__(self) -> str:
         return (
@@ -120,9 +121,9 @@ def build_dataset(
         interactions = pd.DataFrame({"user": [], "item": []}, dtype=object)
     pairs = tables.checked_columns("interactions", interactions)
     if entities is None:
-        entities = pd.DataFrame({"id": pd.unique(np.concatenate([rows["head"], rows["tail"]]))})
+        entities = pd.DataFrame({"id": pd.unique(np.concatenate([rows["head"].cells(), rows["tail"].cells()]))})
     if relations is None:
-        relations = pd.DataFrame({"id": pd.unique(rows["relation"])})
+        relations = pd.DataFrame({"id": pd.unique(rows["relation"].cells())})
     entity = tables.Vocabulary.of("entities", tables.checked_columns("entities", entities))
     relation = tables.Vocabulary.of("relations", tables.checked_columns("relations", relations))
     numbered = np.stack(
@@ -133,7 +134,7 @@ def build_dataset(
         ],
         axis=1,
     )
-    user_numbers, users = pd.factorize(pairs["user"], sort=True)
+    user_numbers, users = tables.numbered_by_name(pairs["user"])
     items = entity.number("interactions", "item", pairs["item"])
     content: dict[str, Any] = {
         "entities": entity.ids,
@@ -141,8 +142,8 @@ def build_dataset(
         "entity_kinds": entity.column("kind", empty_is_id=False),
         "relations": relation.ids,
         "relation_labels": relation.column("label", empty_is_id=True),
-        "users": users.tolist(),
-        "interactions": tables.unique_rows("interactions", np.stack([user_numbers.astype(np.int64), items], axis=1)),
+        "users": users,
+        "interactions": tables.unique_rows("interactions", np.stack([user_numbers, items], axis=1)),
         **tables.split_rows(numbered, rows["split"]),
     }
     fingerprint = tables.fingerprint_of(content)
@@ -229,19 +230,26 @@ def copy_dataset(dataset: KGDataset, out: Path) -> None:
     Written from memory, so the copy is what was loaded even if the folder it came from has changed since.
     """
     check_replaceable(out)
-    entity = np.array(dataset.entities, dtype=object)
-    relation = np.array(dataset.relations, dtype=object)
-    user = np.array(dataset.users, dtype=object)
     rows = np.concatenate([dataset.triples(split) for split in SPLITS])
+    pairs = dataset.interactions
+    lengths = [len(dataset.triples(split)) for split in SPLITS]
     triples = {
-        "head": entity[rows[:, 0]],
-        "relation": relation[rows[:, 1]],
-        "tail": entity[rows[:, 2]],
-        "split": np.repeat(np.array(SPLITS, dtype=object), [len(dataset.triples(split)) for split in SPLITS]),
+        "head": Coded(rows[:, 0], dataset.entities),
+        "relation": Coded(rows[:, 1], dataset.relations),
+        "tail": Coded(rows[:, 2], dataset.entities),
+        "split": Coded(np.repeat(np.arange(len(SPLITS)), lengths), SPLITS),
     }
-    interactions = {"user": user[dataset.interactions[:, 0]], "item": entity[dataset.interactions[:, 1]]}
-    entities = {"id": dataset.entities, "label": dataset.entity_labels, "kind": dataset.entity_kinds}
-    relations = {"id": dataset.relations, "label": dataset.relation_labels}
+    interactions = {"user": Coded(pairs[:, 0], dataset.users), "item": Coded(pairs[:, 1], dataset.entities)}
+    all_entities, all_relations = np.arange(dataset.num_entities), np.arange(dataset.num_relations)
+    entities = {
+        "id": Coded(all_entities, dataset.entities),
+        "label": Coded(all_entities, dataset.entity_labels),
+        "kind": Coded(all_entities, dataset.entity_kinds),
+    }
+    relations = {
+        "id": Coded(all_relations, dataset.relations),
+        "label": Coded(all_relations, dataset.relation_labels),
+    }
     fixed = {"format_version": FORMAT_VERSION, "name": dataset.name}
     manifest = {**fixed, **dataset.manifest, **fixed, "counts": counts_of(dataset), "fingerprint": dataset.fingerprint}
     with folder_written_whole(out) as folder:

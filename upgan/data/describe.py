@@ -10,6 +10,7 @@ import pandas as pd
 
 from upgan.data.dataset import KGDataset
 from upgan.data.filters import bfs_hops, entity_degrees
+from upgan.data.sparsity import GROUPS, answer_frequencies, frequency_groups
 from upgan.data.tables import SPLITS
 
 _QUANTILES = (0, 25, 50, 75, 90, 99, 100)
@@ -27,6 +28,17 @@ class RelationSummary:
     test: int
     tails_per_head: float
     heads_per_tail: float
+
+
+@dataclass(frozen=True)
+class FrequencyGroup:
+    """One of the paper's five groups of test queries, by the number of training triples that hold the answer."""
+
+    group: str
+    queries: int
+    #: Fewest and most training triples of an answer in the group.
+    fewest: int
+    most: int
 
 
 @dataclass(frozen=True)
@@ -56,6 +68,8 @@ class Description:
     interaction_sparsity: float | None
     #: Share of the (entity, relation, entity) combinations that are not a triple.
     triple_sparsity: float
+    #: The test queries of both directions from A (rarest answers) to E; groups without a query are left out.
+    sparsity_groups: tuple[FrequencyGroup, ...]
     #: Validation and test triples with an entity or relation that training does not have.
     unseen: int
     relation_table: tuple[RelationSummary, ...]
@@ -86,6 +100,9 @@ class Description:
         if self.interaction_sparsity is not None:
             lines.append(f"  sparsity of interactions: {self.interaction_sparsity:.4%}")
         lines.append(f"  sparsity of triples: {self.triple_sparsity:.6%}")
+        for group in self.sparsity_groups:
+            span = f"{group.fewest:,}" if group.fewest == group.most else f"{group.fewest:,} to {group.most:,}"
+            lines.append(f"  test queries {group.group}: {group.queries:,}, answer in {span} training triples")
         width = max(len(row.label) for row in self.relation_table)
         lines.append(f"  {'relation':<{width}}{'triples':>10}{'tails/head':>12}{'heads/tail':>12}")
         lines += [
@@ -125,6 +142,7 @@ def describe(dataset: KGDataset) -> Description:
         interactions_per_item=_quantiles(per_item),
         interaction_sparsity=1 - len(dataset.interactions) / pairs if pairs else None,
         triple_sparsity=1 - len(triples) / combinations,
+        sparsity_groups=_sparsity_groups(dataset),
         unseen=_unseen(dataset),
         relation_table=_relation_table(dataset, triples),
     )
@@ -139,6 +157,16 @@ def _quantiles(counts: np.ndarray) -> dict[str, float]:
         return {}
     values = np.percentile(counts, _QUANTILES)
     return {str(percent): float(value) for percent, value in zip(_QUANTILES, values, strict=True)}
+
+
+def _sparsity_groups(dataset: KGDataset) -> tuple[FrequencyGroup, ...]:
+    answers = np.concatenate([dataset.test[:, 2], dataset.test[:, 0]])
+    frequencies = answer_frequencies(dataset.train, answers, dataset.num_entities)
+    places = frequency_groups(frequencies)
+    members = [(name, frequencies[places == place]) for place, name in enumerate(GROUPS)]
+    return tuple(
+        FrequencyGroup(name, len(found), int(found.min()), int(found.max())) for name, found in members if len(found)
+    )
 
 
 def _unseen(dataset: KGDataset) -> int:

@@ -1,93 +1,73 @@
-"""Which reader a source needs: detection by file names, and one way in for all formats."""
+"""One way in for all formats of raw files."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
-from upgan.data import read_recbole, read_tsv, text_tables
+from upgan.data import read_hetrec, read_kb4rec, read_kgat, read_ntriples, read_recbole, read_release, read_tsv
+from upgan.data.detect import NEEDS, detect_format, files_of, readable
 from upgan.data.raw import RawSource
-from upgan.errors import ConfigError, DataError
+from upgan.data.read_kb4rec import DumpReading
+from upgan.data.text_stream import STRICT, ReadOptions
+from upgan.data.text_tables import read_table
+from upgan.errors import ConfigError, DataError, listed
 
-#: Formats that can be read.
-READABLE = ("tsv", "recbole")
-#: Formats that the command line knows by name but that this version cannot read.
-NOT_YET = ("release", "kgat", "hetrec", "kb4rec")
+Reader = Callable[[Sequence[Path], str, ReadOptions], RawSource]
+
+#: Reader of each format: takes files, the catalogue's name and how text is read.
+READERS: dict[str, Reader] = {
+    "tsv": read_tsv.read_tsv_files,
+    "recbole": read_recbole.read_recbole_files,
+    "release": read_release.read_release_files,
+    "kgat": read_kgat.read_kgat_files,
+    "hetrec": read_hetrec.read_hetrec_files,
+    "ntriples": read_ntriples.read_ntriples_files,
+}
 
 
-def read_sources(paths: Sequence[Path], format: str = "auto", labels: Sequence[Path] = ()) -> RawSource:
+def read_sources(
+    paths: Sequence[Path],
+    format: str = "auto",
+    labels: Sequence[Path] = (),
+    options: ReadOptions = STRICT,
+    dump: DumpReading | None = None,
+) -> RawSource:
     """Read one catalogue from folders and files.
 
-    ``format``: "auto" (by file names), "tsv" or "recbole". ``labels``: tables id, label; a later one overrides an
-    earlier one and the source's own. Raises ConfigError for an unknown format, DataError for a file that is missing,
-    malformed or not recognised, naming file, line and value.
+    ``format``: "auto" (by file names), "kb4rec" (``dump``: how its dump is read) or a name of READERS. ``labels``:
+    tables id, label; a later one overrides an earlier one and the source's own. Raises ConfigError for an unknown
+    format, DataError for a file that is missing, malformed or not recognised, naming file, line and value.
     """
-    if format in NOT_YET:
-        raise ConfigError(f"format {format!r} cannot be read yet; this version reads: auto, {', '.join(READABLE)}")
-    if format != "auto" and format not in READABLE:
-        raise ConfigError(f"unknown format {format!r}; allowed: auto, {', '.join(READABLE)}")
+    allowed = ("auto", *READERS, read_kb4rec.FORMAT)
+    if format not in allowed:
+        raise ConfigError(f"unknown format {format!r}; allowed: {', '.join(allowed)}")
     if not paths:
         raise ConfigError("no source given; give a folder or files")
-    sources = [Path(path) for path in paths]
+    sources = list(dict.fromkeys(Path(path) for path in paths))
     for path in sources:
         if not path.exists():
             raise DataError(f"{path}: no such file or folder")
+        if not path.is_dir() and not path.is_file():
+            raise DataError(f"{path} is neither a file nor a folder; give a regular file")
     chosen = detect_format(sources) if format == "auto" else format
-    source = _read_recbole(sources) if chosen == "recbole" else _read_tsv(sources)
-    for path in labels:
-        source = _with_labels(source, Path(path))
-    return source
-
-
-def detect_format(paths: Sequence[Path]) -> str:
-    """ "recbole" where an atomic file (.kg, .inter, .link) is among the files, otherwise "tsv"."""
-    atomic = {".kg", ".inter", ".link"}
-    return "recbole" if any(file.suffix in atomic for path in paths for file in _files_of(path)) else "tsv"
-
-
-def _files_of(path: Path) -> list[Path]:
-    """A folder's files sorted by name, or the file itself; hidden files are left out."""
-    if not path.is_dir():
-        return [path]
-    return sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
-
-
-def _read_recbole(paths: Sequence[Path]) -> RawSource:
-    files = [
-        file
-        for path in paths
-        for file in _files_of(path)
-        # A folder may hold other files; a file that was named must be one that can be read.
-        if file.suffix in read_recbole.FIELDS or not path.is_dir()
-    ]
-    return read_recbole.read_recbole_files(files, _name(paths))
-
-
-def _read_tsv(paths: Sequence[Path]) -> RawSource:
-    files = [
-        file
-        for path in paths
-        for file in _files_of(path)
-        if not path.is_dir() or (file.suffix.lower() in text_tables.EXTENSIONS and read_tsv.role_of_stem(file))
-    ]
-    source = read_tsv.read_tsv_files(files, _name(paths))
+    if chosen == read_kb4rec.FORMAT:
+        source = read_kb4rec.read_kb4rec(sources, _name(sources), dump)
+    else:
+        source = READERS[chosen](readable(files_of(sources), chosen, sources), _name(sources), options)
     if not len(source.triples):
-        found = ", ".join(file.name for path in paths for file in _files_of(path)) or "no file"
-        stems = ", ".join(sorted(read_tsv.TRIPLES.stems))
-        prepared = any((path / "manifest.json").is_file() for path in paths)
-        hint = "; this looks like a dataset that is prepared already" if prepared else ""
-        raise DataError(
-            f"no triples file in {', '.join(map(str, paths))} (found: {found}); a graph needs one named "
-            f"{stems} with extension .tsv, .txt or .csv{hint}"
-        )
+        found = listed(file.name for file in files_of(sources))
+        raise DataError(f"no triples file in {listed(sources)} (found: {found}); a graph needs one: {NEEDS[chosen]}")
+    for path in labels:
+        source = _with_labels(source, Path(path), options)
     return source
 
 
-def _with_labels(source: RawSource, path: Path) -> RawSource:
-    table = text_tables.read_table(path)
+def _with_labels(source: RawSource, path: Path, options: ReadOptions) -> RawSource:
+    table = read_table(path, options=options)
     frame = read_tsv.read_role(table, read_tsv.LABELS).astype(str)
     return replace(
         source,

@@ -1,58 +1,20 @@
-"""Between ids and what a person reads or types: labels made from ids, and ids found by label."""
+"""From what a person types to an entity or relation: by id, or else by label."""
 
 from __future__ import annotations
 
 import difflib
-from urllib.parse import unquote
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from upgan.data.dataset import KGDataset
 from upgan.errors import QueryError
 
-_DBPEDIA = r"^(?:https?://(?:[a-z-]+\.)?dbpedia\.org/(?:resource|ontology|property)/|db[rop]:)"
-_FREEBASE_RELATION = r"^[a-z0-9_]+(?:\.[a-z0-9_]+){2,}$"
 #: How many ids an ambiguous label lists.
 _MAX_CANDIDATES = 10
 #: For an unknown name: how many names difflib looks at, how many are shown, and how alike they must be.
 _PRESELECTED, _NEAREST, _LEAST_LIKENESS = 200, 5, 0.4
-
-
-def readable_labels(ids: pd.Series) -> pd.Series:
-    """Labels for entity ids: DBpedia names decoded ("dbr:Sophie%27s_World" -> "Sophie's World"), others as they are."""
-    text = ids.astype(str)
-    dbpedia = text.str.contains(_DBPEDIA, regex=True)
-    name = text[dbpedia].str.replace(_DBPEDIA, "", regex=True)
-    encoded = name.str.contains("%", regex=False)
-    name = pd.concat([name[~encoded], name[encoded].map(unquote)]).sort_index()
-    name = name.str.replace("_", " ", regex=False).str.strip()
-    # An id that is nothing but a prefix has no better label than itself.
-    return text.where(~text.index.isin(name.index[name != ""]), name.reindex(text.index))
-
-
-def readable_relations(ids: pd.Series) -> pd.Series:
-    """Labels for relation ids: "dbo:literaryGenre" -> "literary genre", "film.film.written_by" -> "written by".
-
-    Where two Freebase relations would read the same ("film.actor.film", "film.director.film"), the type before the
-    last dot is kept ("actor film"), because a label is also a way to name the relation.
-    """
-    text = ids.astype(str)
-    dbpedia = text.str.contains(_DBPEDIA, regex=True)
-    camel = readable_labels(text[dbpedia]).str.replace(r"(?<=[a-z0-9])(?=[A-Z])", " ", regex=True).str.lower()
-    freebase = text[text.str.contains(_FREEBASE_RELATION, regex=True)]
-    last = _last_words(freebase, r"^.*\.")
-    longer = _last_words(freebase, r"^.*\.(?=[^.]*\.)")
-    last = last.mask(last.duplicated(keep=False), longer)
-    result: pd.Series = pd.concat([text.drop([*camel.index, *last.index]), camel, last]).reindex(text.index)
-    return result
-
-
-def _last_words(ids: pd.Series, before: str) -> pd.Series:
-    """``ids`` without what the pattern ``before`` matches, as words."""
-    return ids.str.replace(before, "", regex=True).str.replace(r"[._]", " ", regex=True)
 
 
 def resolve_entity(dataset: KGDataset, text: str) -> int:

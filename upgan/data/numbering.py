@@ -10,8 +10,8 @@ import pandas as pd
 
 from upgan.data.raw import RawSource
 from upgan.data.split import OPEN
-from upgan.data.tables import SPLITS
-from upgan.errors import DataError
+from upgan.data.tables import SPLITS, same_as_before, sorted_rows
+from upgan.errors import DataError, shown
 
 
 @dataclass
@@ -58,43 +58,64 @@ def number_source(source: RawSource) -> Catalogue:
     """Step 1: ids to numbers, items to entities, repeated rows dropped; rows sorted, so file order does not matter."""
     triples, interactions = source.triples, source.interactions
     notes: list[tuple[str, int, str]] = [("rows", count, reason) for reason, count in source.dropped.items()]
-    linked = interactions["item"]
+    # Ten million interactions are of a few thousand items: each is looked up and numbered once.
+    item_codes, names = pd.factorize(interactions["item"])
+    users, linked, items = interactions["user"], interactions["item"], pd.Series(names, dtype=object)
     if source.links is not None:
-        items_of_links = source.links.drop_duplicates()
-        links = items_of_links.drop_duplicates("item")
-        later = len(items_of_links) - len(links)
-        notes.append(("links", later, "item linked before: its first link in file order counts"))
-        linked = links["entity"]
-        merged = int(linked.duplicated().sum())
-        notes.append(("items", merged, "another item is linked to the same entity: they became one node"))
-        found = interactions.merge(links, on="item", how="left")
-        missing = found["entity"].isna()
-        notes.append(("items", found.loc[missing, "item"].nunique(), "item without a link to an entity"))
+        linked, items = _entities_of(source.links, items, notes)
+        missing = items.isna().to_numpy()[item_codes]
         notes.append(("interactions", int(missing.sum()), "item without a link to an entity"))
-        if len(found) and missing.all():
+        if len(interactions) and missing.all():
             example = interactions["item"].iloc[0]
-            raise DataError(f"none of the {len(found)} interactions is of a linked item (first item: {example!r})")
-        interactions = found.loc[~missing, ["user", "entity"]].rename(columns={"entity": "item"})
+            raise DataError(
+                f"none of the {len(interactions)} interactions is of a linked item (first item: {shown(example)})"
+            )
+        users, item_codes = users[~missing], item_codes[~missing]
+    known = items.notna().to_numpy()
     codes, entities = pd.factorize(
-        pd.concat([triples["head"], triples["tail"], interactions["item"], linked], ignore_index=True), sort=True
+        pd.concat([triples["head"], triples["tail"], items[known], linked.drop_duplicates()], ignore_index=True),
+        sort=True,
     )
     relation_codes, relations = pd.factorize(triples["relation"], sort=True)
-    user_codes, users = pd.factorize(interactions["user"], sort=True)
-    heads, tails, items, linked_codes = np.split(codes, np.cumsum([len(triples), len(triples), len(interactions)]))
+    user_codes, user_names = pd.factorize(users, sort=True)
+    heads, tails, known_codes, linked_codes = np.split(codes, np.cumsum([len(triples), len(triples), known.sum()]))
+    numbers = np.full(len(items), -1, dtype=np.int64)
+    numbers[known] = known_codes
     work = Catalogue(
         entities=entities.to_numpy(dtype=object),
         relations=relations.to_numpy(dtype=object),
-        users=users.to_numpy(dtype=object),
+        users=user_names.to_numpy(dtype=object),
         triples=np.stack([heads, relation_codes, tails], axis=1).astype(np.int64),
         preset=_preset_codes(triples),
-        interactions=np.unique(np.stack([user_codes, items], axis=1).astype(np.int64), axis=0),
-        linked=np.unique(linked_codes),
+        interactions=_unique_pairs(user_codes, numbers[item_codes]),
+        linked=np.flatnonzero(np.bincount(linked_codes, minlength=len(entities))),
     )
     for note in notes:
         work.note(*note)
-    work.note("interactions", len(interactions) - len(work.interactions), "the same user and item again")
+    work.note("interactions", len(users) - len(work.interactions), "the same user and item again")
     _drop_repeated_triples(work)
     return work
+
+
+def _entities_of(
+    links: pd.DataFrame, items: pd.Series, notes: list[tuple[str, int, str]]
+) -> tuple[pd.Series, pd.Series]:
+    """The entities that links (item, entity) lead to, and the one of each of ``items``, null where it has none."""
+    distinct = links.drop_duplicates()
+    first = distinct.drop_duplicates("item")
+    notes.append(("links", len(distinct) - len(first), "item linked before: its first link in file order counts"))
+    merged = int(first["entity"].duplicated().sum())
+    notes.append(("items", merged, "another item is linked to the same entity: they became one node"))
+    found = first.set_index("item")["entity"].astype(object).reindex(items.to_numpy())
+    notes.append(("items", int(found.isna().sum()), "item without a link to an entity"))
+    return first["entity"], found
+
+
+def _unique_pairs(users: np.ndarray, items: np.ndarray) -> np.ndarray:
+    """The pairs int64 (M, 2), each once and sorted."""
+    rows = sorted_rows(np.stack([users, items], axis=1).astype(np.int64))
+    pairs: np.ndarray = rows[~same_as_before(rows)]
+    return pairs
 
 
 def _preset_codes(triples: pd.DataFrame) -> np.ndarray:
@@ -104,7 +125,7 @@ def _preset_codes(triples: pd.DataFrame) -> np.ndarray:
     codes = triples["split"].map({"": OPEN, **{split: code for code, split in enumerate(SPLITS)}})
     if codes.isna().any():
         value = triples.loc[codes.isna(), "split"].iloc[0]
-        raise DataError(f"the source has a triple of split {value!r}; allowed: {', '.join(SPLITS)} or empty")
+        raise DataError(f"the source has a triple of split {shown(value)}; allowed: {', '.join(SPLITS)} or empty")
     return codes.to_numpy(dtype=np.int64)
 
 

@@ -2,8 +2,11 @@
 
 The steps, in this order; every one is counted in the manifest.
 
-1. Repeated rows are dropped. Items become the entities they are linked to: the first link of an item in file order
-   counts, items of one entity become one node, items without a link and their interactions are dropped.
+1. Interactions outside the time window (``since`` to ``until``, inclusive, UTC) are dropped, where it is given; one
+   without a timestamp stays. Interactions rated below ``min_rating`` are dropped, where it is given; otherwise every
+   interaction counts, whatever its rating. Repeated rows are dropped. Items become the entities they are linked to:
+   the first link of an item in file order counts, items of one entity become one node, items without a link and their
+   interactions are dropped.
 2. k-core: users and items with fewer than ``min_interactions`` interactions are dropped, until none is left. Items
    need not stand in the graph for this step.
 3. Interactions of items that stand in no triple are dropped. Entities more than ``max_hops`` triples (read either way)
@@ -18,6 +21,7 @@ The steps, in this order; every one is counted in the manifest.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,12 +32,14 @@ import pandas as pd
 
 from upgan.data.dataset import KGDataset, check_replaceable, write_dataset
 from upgan.data.filters import bfs_hops, k_core, min_triples
-from upgan.data.lookup import readable_labels, readable_relations
 from upgan.data.numbering import Catalogue, number_source
+from upgan.data.ratings import rated_at_least
 from upgan.data.raw import RawSource
+from upgan.data.readable import readable_labels, readable_relations
 from upgan.data.relations import RelationReport, compare_relations, partner_classes
 from upgan.data.split import OPEN, answers_in_training, draw_split, units_of, unseen_in_training
 from upgan.data.tables import SPLITS
+from upgan.data.window import checked_window, within_window
 from upgan.errors import ConfigError, DataError
 
 
@@ -54,6 +60,13 @@ class PrepareSettings:
     #: Shares of train, valid and test; they sum to 1.
     split: tuple[float, float, float] = (0.8, 0.1, 0.1)
     seed: int = 0
+    #: Interactions rated lower are dropped; None keeps all, whatever their rating.
+    min_rating: float | None = None
+    #: Interactions before and after these are dropped (ISO dates or times, UTC, both inclusive); None is unbounded.
+    since: str | None = None
+    until: str | None = None
+    #: The domain whose preparation of the paper these settings began with (see upgan.data.domains), or "".
+    preset: str = ""
 
     def __post_init__(self) -> None:
         problems = [
@@ -61,6 +74,12 @@ class PrepareSettings:
             for name, low in (("min_interactions", 1), ("min_triples", 1), ("max_hops", 1), ("seed", 0))
             if type(getattr(self, name)) is not int or getattr(self, name) < low
         ]
+        if self.min_rating is not None and not math.isfinite(self.min_rating):
+            problems.append(f"min_rating is {self.min_rating!r}; allowed: a finite number, or none")
+        try:
+            checked_window(self.since, self.until)
+        except ConfigError as error:
+            problems.append(str(error))
         if self.symmetric not in ("together", "random"):
             problems.append(f"symmetric is {self.symmetric!r}; allowed: together, random")
         try:
@@ -91,6 +110,8 @@ def prepare(
     settings = settings or PrepareSettings()
     say = progress or (lambda message: None)
     check_replaceable(out)
+    source, window = within_window(source, settings.since, settings.until)
+    source, ratings = rated_at_least(source, settings.min_rating)
     say("numbering ids and linking items")
     work = number_source(source)
     say("filtering")
@@ -107,7 +128,8 @@ def prepare(
         work.in_graph()[work.interactions[:, 1]], "item no longer in the graph after the filters on triples"
     )
     say(f"writing {out}")
-    return _write(source, out, settings, work, codes, {"relations": report.to_dict(), "split": split_facts})
+    facts = {"window": window, "ratings": ratings, "relations": report.to_dict(), "split": split_facts}
+    return _write(source, out, settings, work, codes, facts)
 
 
 def _filter_interactions(work: Catalogue, settings: PrepareSettings) -> None:
@@ -178,6 +200,7 @@ def _write(
     manifest = {
         "format": source.format,
         "sources": [asdict(file) for file in source.files],
+        "reading": source.reading,
         "settings": asdict(settings),
         "rules": " ".join((__doc__ or "").split("\n\n", 1)[1].split()),
         "dropped": work.dropped,

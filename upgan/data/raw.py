@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import pandas as pd
 
@@ -18,11 +19,13 @@ class SourceFile:
 
 @dataclass(frozen=True, eq=False)
 class RawSource:
-    """A catalogue before preparation. All columns hold strings.
+    """A catalogue before preparation. All columns hold strings, but for ratings and times.
 
     ``triples``: head, relation, tail and, optionally, split ("train", "valid", "test", or "" where preparation
     decides).
-    ``interactions``: user, item. ``links``: item, entity; None where an item's id is its entity's id.
+    ``interactions``: user, item and, where the source has them, rating (float64, NaN unknown) and timestamp (float64
+    seconds since 1970, NaN unknown); the same pair may stand in several rows.
+    ``links``: item, entity; None where an item's id is its entity's id.
     ``labels``: id, label (entities and relations). ``kinds``: id, kind.
     """
 
@@ -41,3 +44,5 @@ class RawSource:
     #: item, title: names from a list of items, which know nothing of the graph; `upgan data check` sets them against
     #: the names of the entities that the items are linked to.
     titles: pd.DataFrame = field(default_factory=lambda: pd.DataFrame({"item": [], "title": []}, dtype=object))
+    #: How it was read, where a reader had to decide: assumed column order, separator, encoding. For the manifest.
+    reading: dict[str, Any] = field(default_factory=dict)

@@ -7,29 +7,41 @@ extension alone, so ``data.link.published`` beside ``data.link`` is another file
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
-from upgan.data.raw import RawSource, SourceFile
-from upgan.data.read_tsv import ROLES, assemble
+from upgan.data.raw import RawSource
+from upgan.data.read_tsv import (
+    INTERACTIONS,
+    LABELS,
+    LINKS,
+    TRIPLES,
+    Gathered,
+    Role,
+    assemble,
+    entity_labels,
+    with_numbers,
+)
+from upgan.data.text_stream import STRICT, ReadOptions
 from upgan.data.text_tables import TextTable, read_table
-from upgan.errors import DataError
+from upgan.errors import DataError, listed, shown
 
 #: Extension -> role, and the file's field for each of the role's columns.
-FIELDS: dict[str, tuple[str, dict[str, str]]] = {
-    ".kg": ("triples", {"head": "head_id", "relation": "relation_id", "tail": "tail_id"}),
-    ".inter": ("interactions", {"user": "user_id", "item": "item_id"}),
-    ".link": ("links", {"item": "item_id", "entity": "entity_id"}),
-    ".item": ("labels", {"id": "item_id"}),
+FIELDS: dict[str, tuple[Role, dict[str, str]]] = {
+    ".kg": (TRIPLES, {"head": "head_id", "relation": "relation_id", "tail": "tail_id"}),
+    ".inter": (INTERACTIONS, {"user": "user_id", "item": "item_id"}),
+    ".link": (LINKS, {"item": "item_id", "entity": "entity_id"}),
+    ".item": (LABELS, {"id": "item_id"}),
 }
+#: Fields of .inter that are numbers, by the names RecBole gives them; of type float.
+NUMBERS = ("rating", "timestamp")
 TYPES = ("token", "token_seq", "float", "float_seq")
 #: Fields of .item that name an item, best first.
 TITLES = ("title", "name", "movie_title", "book_title", "artist_name", "item_name", "item_title")
 
 
-def read_recbole_files(paths: Sequence[Path], name: str) -> RawSource:
+def read_recbole_files(paths: Sequence[Path], name: str, options: ReadOptions = STRICT) -> RawSource:
     """Read a catalogue from atomic files; DataError where there is no .kg, two of a kind, or users without links."""
     by_extension = _by_extension(paths)
     if ".kg" not in by_extension:
@@ -41,30 +53,31 @@ def read_recbole_files(paths: Sequence[Path], name: str) -> RawSource:
             f"{by_extension['.inter']} holds interactions, but no .link file (item_id, entity_id) tells which entity "
             f"an item is; found: {_names(paths)}"
         )
-    parts: dict[str, list[pd.DataFrame]] = {role.name: [] for role in ROLES}
-    files: list[SourceFile] = []
+    gathered = Gathered()
     titles: pd.DataFrame | None = None
     for extension, path in by_extension.items():
         role, fields = FIELDS[extension]
-        table = read_table(path, "\t")
+        table = read_table(path, "\t", options)
         header = _header(table)
         if extension == ".item":
             title = next((field for field in TITLES if header.get(field, (0, ""))[1].startswith("token")), None)
             fields = fields | {"label": title} if title else fields
-        frame = table.frame(_places(table, header, fields), 1)
-        if extension == ".item":
+        places = _places(table, header, fields)
+        if extension == ".inter":
+            places |= {field: header[field][0] for field in NUMBERS if header.get(field, (0, ""))[1] == "float"}
+        frame = with_numbers(table, table.frame(places, 1), 1)
+        if role is LABELS:
             titles = frame if "label" in frame else None
+            gathered.titles += [] if titles is None else [titles]
+            gathered.files.append(table.file(len(frame)))
         else:
-            parts[role].append(frame)
-        files.append(table.file(len(frame)))
-    parts["triples"] = [frame.assign(split="") for frame in parts["triples"]]
-    if titles is not None and parts["links"]:
-        parts["labels"] = [_entity_labels(parts["links"][0], titles)]
-    source = assemble(name, "recbole", parts, files)
-    if titles is None:
-        return source
-    named = titles.set_axis(["item", "title"], axis=1).astype(str)
-    return replace(source, titles=named[named["title"] != ""].drop_duplicates("item", ignore_index=True))
+            gathered.add(role, frame, table)
+    for triples in gathered.parts[TRIPLES.name]:
+        triples["split"] = ""
+    links = gathered.parts[LINKS.name]
+    if titles is not None and links:
+        gathered.parts[LABELS.name] = [entity_labels(links[0], titles)]
+    return assemble(name, "recbole", gathered)
 
 
 def _by_extension(paths: Sequence[Path]) -> dict[str, Path]:
@@ -86,9 +99,11 @@ def _header(table: TextTable) -> dict[str, tuple[int, str]]:
         name, _, kind = cell.rpartition(":")
         if not name or kind not in TYPES:
             raise DataError(
-                f"{table.path}, line {table.lines[0]}: header cell {cell!r} is not name:type; "
+                f"{table.path}, line {table.lines[0]}: header cell {shown(cell)} is not name:type; "
                 f"types are {', '.join(TYPES)}, for example user_id:token"
             )
+        if name in fields:
+            raise DataError(f"{table.path}, line {table.lines[0]}: the header has the field {shown(name)} twice")
         fields[name] = (place, kind)
     return fields
 
@@ -98,17 +113,10 @@ def _places(table: TextTable, header: dict[str, tuple[int, str]], fields: dict[s
     if missing:
         raise DataError(
             f"{table.path}, line {table.lines[0]}: the header lacks the field(s) {', '.join(missing)}; "
-            f"found: {', '.join(header)}"
+            f"found: {listed(header)}"
         )
     return {column: header[field][0] for column, field in fields.items()}
 
 
-def _entity_labels(links: pd.DataFrame, titles: pd.DataFrame) -> pd.DataFrame:
-    """Titles as labels of the linked entities; of several items of one entity the first in the link file names it."""
-    first = links.drop_duplicates("item").drop_duplicates("entity")
-    named = first.merge(titles.drop_duplicates("id"), left_on="item", right_on="id", how="inner")
-    return pd.DataFrame({"id": named["entity"], "label": named["label"]})
-
-
 def _names(paths: Sequence[Path]) -> str:
-    return ", ".join(path.name for path in paths) or "no file"
+    return listed(path.name for path in paths)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from upgan.data.ratings import LEAST_TIME, looks_numeric, rating_numbers, time_numbers
 from upgan.data.raw import RawSource, SourceFile
-from upgan.data.text_tables import TextTable, read_table
-from upgan.errors import DataError
+from upgan.data.text_stream import STRICT, ReadOptions
+from upgan.data.text_tables import TextTable, read_table, table_stem
+from upgan.errors import DataError, listed, shown
 
 _SPLIT_NAMES = {
     "train": "train",
@@ -38,6 +41,8 @@ class Role:
     #: The number of columns without a header must be this, or at least this.
     exact_width: bool = False
     stems: frozenset[str] = frozenset()
+    #: Columns that may be there beside the others, and the header names that mean them.
+    optional: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -60,6 +65,10 @@ INTERACTIONS = Role(
     {"user": "user user_id userid u", "item": f"{_ITEM_NAMES} i"},
     header_names=1,
     stems=frozenset({"interactions", "ratings"}),
+    optional={
+        "rating": "rating ratings score stars weight",
+        "timestamp": "timestamp timestamps time unixtime date datetime",
+    },
 )
 LINKS = Role(
     "links",
@@ -89,49 +98,114 @@ def read_role(table: TextTable, role: Role) -> pd.DataFrame:
                 f"{table.path}, line {table.lines[0]}: {width} column(s) and no header; a {role.name} file has "
                 f"{least}{needed}: {', '.join(role.columns)}"
             )
+        if role is INTERACTIONS:
+            return unnamed_interactions(table)
         return table.frame({column: place for place, column in enumerate(role.columns)}, 0)
     missing = [column for column in role.columns if column not in places]
     if missing:
         raise DataError(
             f"{table.path}, line {table.lines[0]}: the header lacks the column(s) {', '.join(missing)}; found: "
-            f"{', '.join(table.row(0))}; needed: {', '.join(role.columns)}"
+            f"{listed(table.row(0))}; needed: {', '.join(role.columns)}"
         )
     if role is TRIPLES and "split" in first:
         places["split"] = first.index("split")
+    places |= _optional_places(first, role, set(places.values()))
+    for place in places.values():
+        if first.count(first[place]) > 1:
+            raise DataError(
+                f"{table.path}, line {table.lines[0]}: the header has {shown(table.row(0)[place])} twice; it is not "
+                "clear which of the two columns is meant"
+            )
     frame = table.frame(places, 1)
     if "split" in frame:
         frame["split"] = _checked_splits(table, frame["split"])
+    return with_numbers(table, frame, 1)
+
+
+def with_numbers(table: TextTable, frame: pd.DataFrame, first_row: int) -> pd.DataFrame:
+    """``frame`` with its columns rating and timestamp, where it has them, as numbers."""
+
+    def place(row: int) -> str:
+        return f"{table.path}, line {table.lines[first_row + row]}"
+
+    if "rating" in frame:
+        frame["rating"] = rating_numbers(frame["rating"], place)
+    if "timestamp" in frame:
+        frame["timestamp"] = time_numbers(frame["timestamp"], place)
     return frame
+
+
+def unnamed_interactions(table: TextTable) -> pd.DataFrame:
+    """user, item of a table without a header; the third column is the rating and the fourth the time, if numbers.
+
+    A third column of times alone (all from LEAST_TIME on) is one of times.
+    """
+    frame = table.frame({column: place for place, column in enumerate(INTERACTIONS.columns)}, 0)
+    found = []
+    for column in (cells.to_pandas() for cells in table.cells[2:4]):
+        numbers = looks_numeric(column)
+        if numbers is None:
+            break
+        found.append((column, numbers))
+    if found and np.nanmin(found[0][1]) >= LEAST_TIME:
+        frame["timestamp"] = found[0][0]
+    else:
+        for name, (column, _) in zip(("rating", "timestamp"), found, strict=False):
+            frame[name] = column
+    return with_numbers(table, frame, 0)
 
 
 def role_of_stem(path: Path) -> Role | None:
     """The role that a file's name tells, or None."""
-    stem = path.stem.lower()
+    stem = table_stem(path)
     return next((role for role in ROLES if stem in role.stems), None)
 
 
-def read_tsv_files(paths: Sequence[Path], name: str) -> RawSource:
+def read_tsv_files(paths: Sequence[Path], name: str, options: ReadOptions = STRICT) -> RawSource:
     """Read a catalogue from text tables; a file whose name tells nothing is taken by its header or column count."""
-    parts: dict[str, list[pd.DataFrame]] = {role.name: [] for role in ROLES}
-    files: list[SourceFile] = []
+    gathered = Gathered()
     for path in paths:
-        table = read_table(path)
-        role = role_of_stem(path) or _role_of_content(table)
-        frame = read_role(table, role)
-        if role is TRIPLES and "split" not in frame:
-            frame["split"] = _SPLIT_NAMES.get(path.stem.lower(), "")
-        parts[role.name].append(frame)
-        files.append(table.file(len(frame)))
-    return assemble(name, "tsv", parts, files)
+        gather_table(gathered, path, options)
+    return assemble(name, "tsv", gathered)
 
 
-def assemble(
-    name: str, format_name: str, parts: Mapping[str, Sequence[pd.DataFrame]], files: Sequence[SourceFile]
-) -> RawSource:
+def gather_table(gathered: Gathered, path: Path, options: ReadOptions = STRICT) -> None:
+    """Read one text table into ``gathered``, by the role that its name, header or column count tells."""
+    table = read_table(path, options=options)
+    role = role_of_stem(path) or _role_of_content(table)
+    frame = read_role(table, role)
+    if role is TRIPLES and "split" not in frame:
+        frame["split"] = _SPLIT_NAMES.get(table_stem(path), "")
+    gathered.add(role, frame, table)
+
+
+@dataclass
+class Gathered:
+    """What a reader has read so far: tables by role, files, what was left out, and how columns were understood."""
+
+    parts: dict[str, list[pd.DataFrame]] = field(default_factory=lambda: {role.name: [] for role in ROLES})
+    files: list[SourceFile] = field(default_factory=list)
+    dropped: dict[str, int] = field(default_factory=dict)
+    reading: dict[str, Any] = field(default_factory=dict)
+    #: id of an item, label: titles from lists of items, which also name the linked entities.
+    titles: list[pd.DataFrame] = field(default_factory=list)
+
+    def add(self, role: Role, frame: pd.DataFrame, table: TextTable) -> None:
+        """One table, read from its file."""
+        self.parts[role.name].append(frame)
+        self.files.append(table.file(len(frame)))
+        self.drop(f"{table.path.name}: another number of cells than the first row (--skip-bad-lines)", table.skipped)
+
+    def drop(self, reason: str, count: int) -> None:
+        if count:
+            self.dropped[reason] = self.dropped.get(reason, 0) + count
+
+
+def assemble(name: str, format_name: str, gathered: Gathered) -> RawSource:
     """One RawSource of the tables read, by role; a row that stands there again is dropped and counted."""
-    dropped: dict[str, int] = {}
-    whole: dict[str, pd.DataFrame] = {}
-    for role in ROLES:
+    parts, dropped = gathered.parts, gathered.dropped
+    whole: dict[str, pd.DataFrame] = {"interactions": _interactions(parts["interactions"])}
+    for role in (TRIPLES, LINKS, LABELS, KINDS):
         columns = [*role.columns, "split"] if role is TRIPLES else list(role.columns)
         frames = [frame[columns] for frame in parts[role.name]]
         table = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
@@ -149,9 +223,40 @@ def assemble(
         links=whole["links"] if parts["links"] else None,
         labels=whole["labels"],
         kinds=whole["kinds"],
-        files=tuple(files),
+        files=tuple(gathered.files),
         dropped=dropped,
+        reading=gathered.reading,
+        titles=_titles(gathered.titles),
     )
+
+
+def _titles(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """item, title: the last title that a list gives each item."""
+    titles = pd.concat([pd.DataFrame({"id": [], "label": []}, dtype=object), *frames], ignore_index=True).astype(str)
+    titles = titles[titles["label"] != ""].drop_duplicates("id", keep="last", ignore_index=True)
+    return titles[["id", "label"]].set_axis(["item", "title"], axis=1)
+
+
+def entity_labels(links: pd.DataFrame, titles: pd.DataFrame) -> pd.DataFrame:
+    """Titles as labels of the linked entities; of several items of one entity the first in the link file names it.
+
+    ``links``: item, entity; ``titles``: id (of an item), label.
+    """
+    first = links[["item", "entity"]].drop_duplicates("item").drop_duplicates("entity")
+    named = first.merge(titles.drop_duplicates("id"), left_on="item", right_on="id", how="inner")
+    return pd.DataFrame({"id": named["entity"], "label": named["label"]})
+
+
+def _interactions(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """All interactions, repeated pairs too: which of them count is decided by rating and time, later.
+
+    Where one file has ratings and another none, those of the other are unknown (NaN).
+    """
+    kept = [
+        frame[[name for name in (*INTERACTIONS.columns, *INTERACTIONS.optional) if name in frame]] for frame in frames
+    ]
+    table = pd.concat(kept, ignore_index=True) if kept else pd.DataFrame(columns=list(INTERACTIONS.columns))
+    return table.astype(dict.fromkeys(INTERACTIONS.columns, str))
 
 
 def _role_of_content(table: TextTable) -> Role:
@@ -182,13 +287,23 @@ def _header_places(first: list[str], role: Role) -> dict[str, int] | None:
     return places if whole or len(long) >= role.header_names else None
 
 
+def _optional_places(first: list[str], role: Role, taken: set[int]) -> dict[str, int]:
+    """Where a header row names the role's optional columns, in cells that name nothing else."""
+    found = {}
+    for column, aliases in role.optional.items():
+        named = [place for place, cell in enumerate(first) if cell in aliases.split() and place not in taken]
+        if named:
+            found[column] = named[0]
+    return found
+
+
 def _checked_splits(table: TextTable, values: pd.Series) -> pd.Series:
     splits = values.str.casefold().map({**_SPLIT_NAMES, "": ""})
     wrong = np.flatnonzero(splits.isna())
     if len(wrong):
         row = int(wrong[0])
         raise DataError(
-            f"{table.path}, line {table.lines[row + 1]}: split {values.iloc[row]!r}; "
+            f"{table.path}, line {table.lines[row + 1]}: split {shown(values.iloc[row])}; "
             "allowed: train, valid, test or empty"
         )
     return splits

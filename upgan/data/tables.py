@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,18 +27,61 @@ COLUMNS = {
     "entities": ("id", "label", "kind"),
     "relations": ("id", "label"),
 }
+#: Rows of a row group of the parquet files.
+ROW_GROUP = 1 << 20
 #: Columns that build_dataset fills in where a caller's frame has none, and whose cells may be empty.
 OPTIONAL = frozenset({"label", "kind"})
 _AGAIN = "prepare the dataset again with `upgan data prepare SOURCE... --out DIR`"
 
 
+@dataclass(frozen=True, eq=False)
+class Coded:
+    """A column of strings as places (N,) in a list of values: ten million cells need not be ten million objects."""
+
+    codes: np.ndarray
+    values: Sequence[str] | np.ndarray
+
+    @classmethod
+    def of(cls, column: pd.Series) -> Coded:
+        """A column of a frame, categorical or not; a null becomes "". ValueError where it holds other than strings."""
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            codes = column.cat.codes.to_numpy(dtype=np.int64)
+            values = column.cat.categories.to_numpy(dtype=object)
+            if (codes < 0).any():
+                codes, values = np.where(codes < 0, len(values), codes), np.append(values, "")
+        else:
+            codes, values = pd.factorize(column.to_numpy(dtype=object, na_value=""))
+        if len(values) and pd.api.types.infer_dtype(values) != "string":
+            raise ValueError
+        return cls(codes.astype(np.int64, copy=False), values)
+
+    def cells(self) -> np.ndarray:
+        """The column spelled out, an object array (N,)."""
+        spelled: np.ndarray = np.asarray(self.values, dtype=object)[self.codes]
+        return spelled
+
+    def rows_where(self, holds: np.ndarray) -> np.ndarray:
+        """The rows, sorted, whose value ``holds`` (a mask over the values)."""
+        return np.flatnonzero(holds[self.codes]) if holds.any() else np.zeros(0, dtype=np.int64)
+
+    def strings(self) -> pa.ChunkedArray:
+        """The column spelled out, in pieces as long as a row group, so that no piece outgrows its 32-bit offsets."""
+        values = pa.array(self.values, type=pa.string())
+        starts = range(0, max(len(self.codes), 1), ROW_GROUP)
+        return pa.chunked_array([values.take(pa.array(self.codes[at : at + ROW_GROUP])) for at in starts], pa.string())
+
+
 def read_table(folder: Path, key: str) -> pd.DataFrame:
-    """One table of a prepared dataset as strings; DataError where it is missing, truncated or of other types."""
+    """One table of a prepared dataset, its columns categories of strings.
+
+    Raises DataError where it is missing, truncated or of other types.
+    """
     path = folder / f"{key}.parquet"
     if not path.is_file():
         raise DataError(f"{path} is missing; {_AGAIN}, or copy the whole folder")
     try:
-        table = pq.read_table(path)
+        # Text stays what it mostly is in the file, places in a list of values; other types are refused below.
+        table = pq.read_table(path, read_dictionary=list(COLUMNS[key]))
     except (pa.ArrowException, OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read as parquet ({error}); it may be truncated: {_AGAIN}") from error
     missing = [column for column in COLUMNS[key] if column not in table.column_names]
@@ -53,19 +98,34 @@ def read_table(folder: Path, key: str) -> pd.DataFrame:
         textual = pa.types.is_string(plain) or pa.types.is_large_string(plain) or pa.types.is_null(plain)
         if len(values) and not textual:
             raise DataError(f"{path}: column {column} holds {values.type}; ids and labels are strings")
-        columns[column] = values.cast(pa.large_string()).to_pandas()
+        columns[column] = _categories(values)
     return pd.DataFrame(columns, columns=list(COLUMNS[key]))
 
 
-def write_table(folder: Path, key: str, columns: dict[str, Any]) -> None:
+def _categories(column: pa.ChunkedArray) -> pd.Categorical:
+    """A text column as categories, each value once, whatever the pieces of the file it came in."""
+    if not pa.types.is_dictionary(column.type):
+        column = column.cast(pa.large_string()).dictionary_encode()
+    whole = column.unify_dictionaries().combine_chunks()
+    if isinstance(whole, pa.ChunkedArray):
+        whole = (
+            pa.concat_arrays(whole.chunks) if whole.num_chunks else pa.array([], pa.dictionary(pa.int32(), pa.string()))
+        )
+    codes = whole.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    return pd.Categorical.from_codes(
+        codes, categories=pd.Index(whole.dictionary.to_numpy(zero_copy_only=False), dtype=object)
+    )
+
+
+def write_table(folder: Path, key: str, columns: Mapping[str, Coded]) -> None:
     """Write one table with fixed options and no writer's metadata, so equal content gives equal bytes."""
     schema = pa.schema([(column, pa.string()) for column in COLUMNS[key]])
-    table = pa.table([pa.array(columns[column], type=pa.string()) for column in COLUMNS[key]], schema=schema)
-    pq.write_table(table, folder / f"{key}.parquet", compression="zstd", version="2.6", row_group_size=1 << 20)
+    table = pa.table([columns[column].strings() for column in COLUMNS[key]], schema=schema)
+    pq.write_table(table, folder / f"{key}.parquet", compression="zstd", version="2.6", row_group_size=ROW_GROUP)
 
 
-def checked_columns(key: str, table: pd.DataFrame) -> dict[str, np.ndarray]:
-    """The columns of ``table`` as arrays of str; optional ones that are absent are not in the result.
+def checked_columns(key: str, table: pd.DataFrame) -> dict[str, Coded]:
+    """The columns of ``table``; optional ones that are absent are not in the result.
 
     Raises DataError for a missing column, and for an empty or null id with its row.
     """
@@ -73,16 +133,28 @@ def checked_columns(key: str, table: pd.DataFrame) -> dict[str, np.ndarray]:
     if missing:
         found = ", ".join(map(str, table.columns)) or "none"
         raise DataError(f"table {key} lacks the column(s) {', '.join(missing)}; found: {found}")
-    columns: dict[str, np.ndarray] = {}
+    columns: dict[str, Coded] = {}
     for column in (name for name in COLUMNS[key] if name in table.columns):
-        values = table[column].to_numpy(dtype=object, na_value="")
-        if len(values) and pd.api.types.infer_dtype(values) not in ("string", "empty"):
-            raise DataError(f"table {key}: column {column} holds {table[column].dtype}; ids and labels are strings")
-        empty = np.flatnonzero(values == "")
+        try:
+            coded = Coded.of(table[column])
+        except (ValueError, TypeError):
+            raise DataError(
+                f"table {key}: column {column} holds {table[column].dtype}; ids and labels are strings"
+            ) from None
+        empty = coded.rows_where(np.asarray(coded.values, dtype=object) == "")
         if len(empty) and column not in OPTIONAL:
             raise DataError(f"table {key}, row {empty[0] + 1}: column {column} is empty; every row needs a value")
-        columns[column] = values
+        columns[column] = coded
     return columns
+
+
+def numbered_by_name(column: Coded) -> tuple[np.ndarray, list[str]]:
+    """Numbers int64 (N,) of a column's cells, and the names they stand for: those that occur, sorted."""
+    occurs = np.flatnonzero(np.bincount(column.codes, minlength=len(column.values)))
+    places, names = pd.factorize(np.asarray(column.values, dtype=object)[occurs], sort=True)
+    numbers = np.zeros(len(column.values), dtype=np.int64)
+    numbers[occurs] = places
+    return numbers[column.codes], names.tolist()
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,9 +166,10 @@ class Vocabulary:
     columns: dict[str, list[str]]
 
     @classmethod
-    def of(cls, table: str, columns: dict[str, np.ndarray]) -> Vocabulary:
+    def of(cls, table: str, coded: Mapping[str, Coded]) -> Vocabulary:
         """Raises DataError where an id stands in two rows."""
-        ids = columns["id"].astype(str).astype(object) if len(columns["id"]) else columns["id"]
+        columns = {name: column.cells() for name, column in coded.items()}
+        ids = columns["id"]
         repeated = np.flatnonzero(pd.Series(ids, dtype=object).duplicated())
         if len(repeated):
             row = int(repeated[0])
@@ -109,32 +182,36 @@ class Vocabulary:
         values = self.columns.get(name, [""] * len(self.ids))
         return [value or key for value, key in zip(values, self.ids, strict=True)] if empty_is_id else values
 
-    def number(self, table: str, column: str, values: np.ndarray) -> np.ndarray:
-        """Numbers int64 of ``values`` (the cells of ``table``.``column``); DataError for an id that is not here."""
-        numbers = pd.Index(self.ids, dtype=object).get_indexer(pd.Index(values, dtype=object)).astype(np.int64)
-        unknown = np.flatnonzero(numbers < 0)
+    def number(self, table: str, column: str, coded: Coded) -> np.ndarray:
+        """Numbers int64 (N,) of the cells of ``table``.``column``; DataError for an id that is not here."""
+        found = pd.Index(self.ids, dtype=object).get_indexer(pd.Index(coded.values, dtype=object)).astype(np.int64)
+        unknown = coded.rows_where(found < 0)
         if len(unknown):
             row = int(unknown[0])
             raise DataError(
-                f"table {table}, row {row + 1}: {column} {values[row]!r} is not an id of table {self.table} "
-                f"({len(unknown)} such rows); add it there or remove the row"
+                f"table {table}, row {row + 1}: {column} {coded.values[coded.codes[row]]!r} is not an id of table "
+                f"{self.table} ({len(unknown)} such rows); add it there or remove the row"
             )
+        numbers: np.ndarray = found[coded.codes]
         return numbers
 
 
-def split_rows(triples: np.ndarray, names: np.ndarray) -> dict[str, np.ndarray]:
+def split_rows(triples: np.ndarray, names: Coded) -> dict[str, np.ndarray]:
     """Triples (N, 3) by split, each sorted; DataError for another split name, a repeated triple or no training."""
-    unknown = np.flatnonzero(~np.isin(names.astype(str), SPLITS)) if len(names) else np.zeros(0, dtype=np.int64)
+    values = np.asarray(names.values, dtype=object)
+    unknown = names.rows_where(~np.isin(values.astype(str), SPLITS))
     if len(unknown):
         row = int(unknown[0])
-        raise DataError(f"table triples, row {row + 1}: split {names[row]!r}; allowed: {', '.join(SPLITS)}")
-    repeated = np.flatnonzero(pd.DataFrame(triples).duplicated().to_numpy())
+        raise DataError(
+            f"table triples, row {row + 1}: split {values[names.codes[row]]!r}; allowed: {', '.join(SPLITS)}"
+        )
+    repeated = _repeated_rows(triples)
     if len(repeated):
         raise DataError(
             f"table triples, row {repeated[0] + 1}: the triple stands in an earlier row too ({len(repeated)} such "
             "rows); a triple belongs to one split, once"
         )
-    result = {split: sorted_rows(triples[names == split]) for split in SPLITS}
+    result = {split: sorted_rows(triples[names.rows_where(values == split)]) for split in SPLITS}
     if not len(result["train"]):
         raise DataError("table triples has no row of split 'train'; a model cannot learn from nothing")
     return result
@@ -142,7 +219,7 @@ def split_rows(triples: np.ndarray, names: np.ndarray) -> dict[str, np.ndarray]:
 
 def unique_rows(table: str, pairs: np.ndarray) -> np.ndarray:
     """``pairs`` (M, 2) sorted; DataError naming the row of ``table`` where one is repeated."""
-    repeated = np.flatnonzero(pd.DataFrame(pairs).duplicated().to_numpy())
+    repeated = _repeated_rows(pairs)
     if len(repeated):
         raise DataError(f"table {table}, row {repeated[0] + 1}: stands in an earlier row too; every pair counts once")
     return sorted_rows(pairs)
@@ -150,10 +227,38 @@ def unique_rows(table: str, pairs: np.ndarray) -> np.ndarray:
 
 def sorted_rows(rows: np.ndarray) -> np.ndarray:
     """Rows (N, C) in lexicographic order, as a read-only contiguous int64 array."""
-    order = np.lexsort(rows.T[::-1]) if len(rows) else np.zeros(0, dtype=np.int64)
-    result = np.ascontiguousarray(rows[order], dtype=np.int64)
+    result = np.ascontiguousarray(rows[row_order(rows)], dtype=np.int64)
     result.setflags(write=False)
     return result
+
+
+def row_order(rows: np.ndarray) -> np.ndarray:
+    """Places that sort non-negative ``rows`` (N, C) lexicographically, equal rows in the order they stand in.
+
+    By one number per row where that fits 64 bits: one sort, which is fast on rows that are nearly sorted already.
+    """
+    if not len(rows):
+        return np.zeros(0, dtype=np.int64)
+    spans = [int(column.max()) + 1 for column in rows.T]
+    if math.prod(spans) >= 2**63:
+        return np.lexsort(rows.T[::-1])
+    keys = rows[:, 0].astype(np.int64)
+    for column, span in zip(rows.T[1:], spans[1:], strict=True):
+        keys = keys * span + column
+    return np.argsort(keys, kind="stable")
+
+
+def same_as_before(rows: np.ndarray) -> np.ndarray:
+    """Which of the sorted ``rows`` (N, C) equal the row before them, bool (N,)."""
+    same = np.zeros(len(rows), dtype=bool)
+    same[1:] = (rows[1:] == rows[:-1]).all(axis=1)
+    return same
+
+
+def _repeated_rows(rows: np.ndarray) -> np.ndarray:
+    """The places, sorted, of rows (N, C) that stand in an earlier row too."""
+    order = row_order(rows)
+    return np.sort(order[same_as_before(rows[order])])
 
 
 def fingerprint_of(content: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from upgan.data.dataset import KGDataset
+from upgan.data.sparsity import GROUPS, answer_frequencies, frequency_groups
 from upgan.evaluation.evaluator import Ranking
 from upgan.evaluation.metrics import Metrics
 from upgan.graph import LayeredGraph
@@ -32,10 +33,9 @@ def by_sparsity(ranking: Ranking, dataset: KGDataset, _graph: LayeredGraph) -> n
 
     Queries whose answers are equally frequent stay together, so groups differ in size where frequencies tie.
     """
-    ends = np.concatenate([dataset.train[:, 0], dataset.train[:, 2]])
-    frequency = np.bincount(ends, minlength=dataset.num_entities)[ranking.answers]
-    bounds = np.quantile(frequency, [0.2, 0.4, 0.6, 0.8]) if len(frequency) else np.zeros(4)
-    return np.array(list("ABCDE"), dtype=object)[np.searchsorted(bounds, frequency, side="left")]
+    frequencies = answer_frequencies(dataset.train, ranking.answers, dataset.num_entities)
+    groups: np.ndarray = np.array(GROUPS, dtype=object)[frequency_groups(frequencies)]
+    return groups
 
 
 def by_hops(ranking: Ranking, _dataset: KGDataset, graph: LayeredGraph) -> np.ndarray:

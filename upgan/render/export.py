@@ -4,46 +4,57 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from upgan.explanation import Explanation
+from upgan.render.beside import contrast_caption
 from upgan.render.csv_tables import paths_csv, users_csv
 from upgan.render.figure import figure
 from upgan.render.page import page
 from upgan.render.png import png
 from upgan.render.svg import svg
 from upgan.render.table import explanation_table
-from upgan.render.words import caption, question
+from upgan.render.words import caption, question, user_noun
 
 Labels = Mapping[str, str]
+#: What was asked beside the explanation: contrast, what_if, smallest_set, as case files hold them.
+Documents = Mapping[str, Mapping[str, Any]]
+Renderer = Callable[[Explanation, Labels, Documents], str | bytes]
 
 
-def _svg(explanation: Explanation, labels: Labels) -> str:
+def _svg(explanation: Explanation, labels: Labels, _documents: Documents) -> str:
     return svg(figure(explanation, relation_labels=labels))
 
 
-def _json(explanation: Explanation, _labels: Labels) -> str:
-    return json.dumps(explanation.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
+def _json(explanation: Explanation, _labels: Labels, documents: Documents) -> str:
+    return json.dumps({**explanation.to_dict(), **documents}, indent=2, ensure_ascii=False, allow_nan=False)
 
 
-def _caption(explanation: Explanation, _labels: Labels) -> str:
-    return f"{question(explanation)}\n{caption(explanation)}"
+def _caption(explanation: Explanation, _labels: Labels, documents: Documents) -> str:
+    lines = [question(explanation), caption(explanation)]
+    if "contrast" in documents:
+        noun = user_noun(explanation.simulated_users)
+        lines.append(contrast_caption(documents["contrast"], explanation.answer.label, noun))
+    return "\n".join(lines)
 
 
 #: For this machine: what a script or a person at the terminal reads. User ids are the dataset's.
-ANSWERS: dict[str, Callable[[Explanation, Labels], str | bytes]] = {
+ANSWERS: dict[str, Renderer] = {
     "json": _json,
-    "table": lambda explanation, labels: explanation_table(explanation, relation_labels=labels),
+    "table": lambda explanation, labels, _: explanation_table(explanation, relation_labels=labels),
 }
 #: To be passed on. Users go by pseudonyms unless real ids are asked for.
-EXPORTS: dict[str, Callable[[Explanation, Labels], str | bytes]] = {
-    "html": lambda explanation, labels: page(explanation, relation_labels=labels),
+EXPORTS: dict[str, Renderer] = {
+    "html": lambda explanation, labels, documents: page(explanation, relation_labels=labels, documents=documents),
     "svg": _svg,
-    "png": lambda explanation, labels: png(_svg(explanation, labels)),
-    "users.csv": lambda explanation, _labels: users_csv(explanation),
-    "paths.csv": paths_csv,
+    "png": lambda explanation, labels, documents: png(_svg(explanation, labels, documents)),
+    "users.csv": lambda explanation, _labels, _documents: users_csv(explanation),
+    "paths.csv": lambda explanation, labels, _documents: paths_csv(explanation, labels),
     "caption": _caption,
 }
 FORMATS = (*ANSWERS, *EXPORTS)
+#: Exports that tell of contrast, what if and smallest set too.
+TOLD_IN = ("html", "caption")
 
 #: The files of a whole export, and the format of each; the case file comes beside them.
 FILES = {
@@ -56,9 +67,9 @@ FILES = {
 }
 
 
-def rendered(explanation: Explanation, labels: Labels, format: str) -> bytes:
+def rendered(explanation: Explanation, labels: Labels, format: str, documents: Documents | None = None) -> bytes:
     """The document in one of FORMATS, with a line end after the last line; ``labels``: relation id -> its words."""
-    made = {**ANSWERS, **EXPORTS}[format](explanation, labels)
+    made = {**ANSWERS, **EXPORTS}[format](explanation, labels, documents or {})
     if isinstance(made, bytes):
         return made
     return (made if made.endswith("\n") else made + "\n").encode("utf-8", errors="replace")

@@ -182,6 +182,7 @@ def _settings(spec: FigureSpec, theme: Theme) -> dict[str, Any]:
         "width": spec.width,
         "height": spec.height,
         "smallest": _SMALLEST_SCALE,
+        "tall": graph_height(spec),
     }
 
 

@@ -166,6 +166,12 @@ def caption(explanation: Explanation) -> str:
 
 def _without_users(explanation: Explanation) -> str:
     noun = user_noun(explanation.simulated_users, 1)
+    if explanation.limits:
+        said = " ".join(explanation.limits)
+        if explanation.score != explanation.score_without_users:
+            said += f" Score and rank without users: {score_text(explanation.score_without_users)}, "
+            said += f"{rank_text(explanation.filtered_rank_without_users)}."
+        return said
     if explanation.target.layer < 0:
         return f"No {noun} reaches “{clean(explanation.target.label)}”: the rank rests on the knowledge graph alone."
     return "This model gives the target no user weights: the rank rests on its own score alone."
@@ -254,12 +260,16 @@ def proof(explanation: Explanation) -> list[str]:
             whose = f" of the {place}" if both or place == "answer" else ""
             lines.append(f"Σ weights = {weights:.6f} over {len(users):,} {noun}{whose}")
     residual = f"{explanation.residual:.0e}".replace("-", MINUS) if explanation.residual else "0"
+    untold = bool(explanation.limits) and explanation.score != explanation.score_without_users
     lines.append(
-        f"Σ contributions = {signed(total)} = score {score_text(explanation.score)} minus "
+        f"Score minus score without users = {signed(explanation.residual)}: no user's part of it can be told"
+        if untold
+        else f"Σ contributions = {signed(total)} = score {score_text(explanation.score)} minus "
         f"{baseline_words(explanation)} {score_text(explanation.baseline_score)} (left over by rounding: {residual})"
     )
     if explanation.users or explanation.answer_users:
         lines.append("All reached users counted, no sampling. “Without users” sets the user part of the score to 0.")
+    lines += [clean(limit) for limit in explanation.limits]
     prints = [
         f"{name} {clean(value)[:12]}"
         for name, value in (("run", explanation.run_fingerprint), ("dataset", explanation.dataset_fingerprint))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from upgan.alternatives import Contrast
 from upgan.case import make_case, write_bundle
 from upgan.data.dataset import KGDataset
 from upgan.errors import DataError
@@ -96,10 +97,20 @@ def write_files(results: list[CaseResult], predictor: Predictor, out: Path, page
     """Exports of every case in a folder of its own, users under pseudonyms, and the page beside them."""
     paths = []
     for result in results:
-        case = make_case(result.answered[0].answer.explanation, predictor)
+        case = make_case(result.answered[0].answer.explanation, predictor, contrast=_contrast(result, predictor))
         paths += write_bundle(out / result.found.case.key, case)
     write_text(out / "fig4.md", page)
     return [out / "fig4.md", *paths]
+
+
+def _contrast(result: CaseResult, predictor: Predictor) -> Contrast | None:
+    """Why the answer and not the rival, for cases that have one."""
+    found, query = result.found, result.answered[0].answer.explanation.query
+    if found.rival is None:
+        return None
+    return predictor.contrast(
+        head=query.head, relation=query.relation, tail=query.tail, answer=found.answer, against=found.rival
+    )
 
 
 def _answer_case(found: FoundCase, predictors: list[Predictor]) -> CaseResult:

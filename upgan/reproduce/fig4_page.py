@@ -151,7 +151,11 @@ def _moved(answer: Candidate, main: Predictor) -> str:
     noun, told = user_noun(main.dataset.simulated_users), answer.explanation
     if not (told.users or told.answer_users):
         why = ": the model reads them for items only, and neither end of the question is one"
-        return f"No {noun} enter this score{why if main.config.model.score == 'bilinear' else ''}."
+        told_of = f"No {noun} enter this score{why if main.config.model.score == 'bilinear' else ''}."
+        if answer.place == answer.place_without_users:
+            return told_of
+        places = f"from place {answer.place_without_users:,} to {answer.place:,}"
+        return f"{told_of} Those of other candidates move the answer {places} all the same."
     if answer.place == answer.place_without_users:
         return f"The {noun} leave the answer at its place, {answer.place:,}."
     way = "up" if answer.place < answer.place_without_users else "down"

@@ -8,6 +8,7 @@ import json
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -182,6 +183,22 @@ def launch(folder: Path, *, force: bool = False) -> RunStatus:
             return run_state(folder)
         time.sleep(0.02)
     raise RunError(f"{folder}: its process ({child.pid}) did not answer within {HANDOVER:.0f} s; see {LOG_FILE} there")
+
+
+def estimated(dataset: Path, config: Config) -> dict[str, Any]:
+    """What a training will cost (upgan.estimate), found in a process of its own: it takes all threads for seconds.
+
+    Raises RunError with what that process said where it failed.
+    """
+    with tempfile.TemporaryDirectory(prefix="upgan-estimate-") as folder:
+        settings = Path(folder) / "config.toml"
+        write_text(settings, to_toml(config))
+        command = [sys.executable, "-m", "upgan", "estimate", str(dataset), "--config", str(settings), "--json"]
+        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+    if done.returncode:
+        raise RunError(f"{dataset}: no estimate: {done.stderr.strip() or f'exit code {done.returncode}'}")
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
 def _check_device(device: str, force: bool) -> None:

@@ -10,17 +10,23 @@ that returns ``Finding``s; docs/check.md says what each means.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
-from upgan.data import formats, read_tsv, text_tables
+from upgan.data import formats
 from upgan.data.check import items, scan, text, triples
 from upgan.data.check.alignment import NOT_CHECKED, check_alignment
 from upgan.data.check.catalogue import Catalogue, of_dataset, of_source
 from upgan.data.check.report import CheckReport, Finding, Severity, ordered
 from upgan.data.check.scan import Progress
 from upgan.data.dataset import KGDataset
+from upgan.data.detect import detect_format
+from upgan.data.ratings import rated_at_least
+from upgan.data.read_tsv import LABELS, read_role
+from upgan.data.text_stream import STRICT, ReadOptions
+from upgan.data.text_tables import read_table
 from upgan.errors import ConfigError, DataError
 
 __all__ = ["CheckReport", "Finding", "Progress", "Severity", "check_dataset", "check_source"]
@@ -31,12 +37,16 @@ def check_source(
     format: str = "auto",
     labels: Sequence[Path | str] = (),
     *,
+    options: ReadOptions = STRICT,
+    min_rating: float | None = None,
     min_interactions: int = 5,
     examples: int = 5,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> CheckReport:
     """Check raw files, in the formats that ``upgan.data.formats`` reads.
+
+    ``options``, ``min_rating``: how files are read, and which ratings count, as in preparation.
 
     ``labels``: tables of id and name of entities; titles of items that the source has are set against them.
     ``min_interactions``: the k of the k-core. ``examples``: most examples a finding shows. ``seed``: of the shuffles of
@@ -50,21 +60,24 @@ def check_source(
     missing = [path for path in sources if not path.exists()]
     if missing:
         raise DataError(f"{missing[0]}: no such file or folder")
-    chosen = formats.detect_format(sources) if format == "auto" else format
-    scans = scan.scan(sources, chosen, say)
+    chosen = detect_format(sources) if format == "auto" else format
+    if chosen not in formats.READERS:
+        raise ConfigError(f"unknown format {format!r}; allowed: auto, {', '.join(formats.READERS)}")
+    scans = scan.scan(sources, chosen, options, say)
     found = scan.findings_of(scans, examples)
-    names = _names(labels)
+    options = replace(options, progress=lambda name, done, total: say(f"reading {name}", done, total))
+    names = _names(labels, options)
     try:
-        with scan.mended(sources, scans) as readable:
-            source = formats.read_sources(readable, format=format)
+        with scan.mended(sources, scans, options) as readable:
+            source = formats.read_sources(readable, format=chosen, options=options)
     except DataError as error:
         # Without bad lines the reader's message is all there is to say, and it is the caller's mistake.
         if not any(result.bad for result in scans):
             raise
         return _unreadable(sources, chosen, found, error)
-    catalogue = of_source(source)
-    repeated = any(reason.endswith("the same row again") for reason in source.dropped)
-    found += triples.repeated(catalogue, scan.repeats(scans, examples) if repeated else {})
+    catalogue = of_source(rated_at_least(source, min_rating)[0])
+    repeated = any(catalogue.repeated.values())
+    found += triples.repeated(catalogue, scan.repeats(scans, examples, options) if repeated else {})
     return _report(catalogue, found, names, source.format, sources, min_interactions, examples, seed, say)
 
 
@@ -81,7 +94,7 @@ def check_dataset(
     _check_limits(min_interactions, examples)
     paths = [] if dataset.path is None else [dataset.path]
     catalogue = of_dataset(dataset)
-    names = _names(labels)
+    names = _names(labels, STRICT)
     return _report(catalogue, [], names, "prepared", paths, min_interactions, examples, seed, progress or _silent)
 
 
@@ -145,9 +158,9 @@ def _unreadable(paths: Sequence[Path], format_name: str, found: list[Finding], e
     )
 
 
-def _names(paths: Sequence[Path | str]) -> pd.DataFrame:
+def _names(paths: Sequence[Path | str], options: ReadOptions) -> pd.DataFrame:
     """id, label of all label tables; a later one counts."""
-    tables = [read_tsv.read_role(text_tables.read_table(Path(path)), read_tsv.LABELS) for path in paths]
+    tables = [read_role(read_table(Path(path), options=options), LABELS) for path in paths]
     empty = pd.DataFrame({"id": [], "label": []}, dtype=object)
     names = pd.concat([empty, *tables], ignore_index=True).astype(str)
     return names[names["label"] != ""].drop_duplicates("id", keep="last", ignore_index=True)

@@ -38,8 +38,8 @@ class Catalogue:
     labels: pd.DataFrame  # id, label
     #: item, title: names of items from a list of items, not of the graph.
     titles: pd.DataFrame
-    #: Rows that the reader dropped, by reason.
-    dropped: dict[str, int] = field(default_factory=dict)
+    #: Rows that stand there again, by role.
+    repeated: dict[str, int] = field(default_factory=dict)
 
     @cached_property
     def facts(self) -> np.ndarray:
@@ -88,6 +88,7 @@ def of_source(source: RawSource) -> Catalogue:
     split = _split_codes(triples)
     rows = _unique_rows(np.stack([heads, relation_codes, tails, split], axis=1).astype(np.int64))
     pairs = np.stack([user_codes, item_codes[: len(interactions)]], axis=1).astype(np.int64)
+    unique = unique_pairs(pairs)
     return Catalogue(
         name=source.name,
         kind="source",
@@ -97,12 +98,15 @@ def of_source(source: RawSource) -> Catalogue:
         items=np.asarray(items, dtype=object),
         triples=rows[:, :3],
         split=rows[:, 3],
-        interactions=unique_pairs(pairs),
+        interactions=unique,
         entity_of_item=entity_of_item,
         links=links,
         labels=source.labels,
         titles=_titles(source, items),
-        dropped=source.dropped,
+        repeated={
+            "triples": _dropped(source, "triples") + int(triples.duplicated().sum()),
+            "interactions": _dropped(source, "interactions") + len(pairs) - len(unique),
+        },
     )
 
 
@@ -144,6 +148,11 @@ def unique_pairs(pairs: np.ndarray) -> np.ndarray:
     span = int(pairs[:, 1].max()) + 1
     keys = np.unique(pairs[:, 0] * span + pairs[:, 1])
     return np.stack([keys // span, keys % span], axis=1)
+
+
+def _dropped(source: RawSource, role: str) -> int:
+    """Repeated rows that the reader has left out already."""
+    return source.dropped.get(f"{role}: the same row again", 0)
 
 
 def _split_codes(triples: pd.DataFrame) -> np.ndarray:

@@ -9,11 +9,13 @@ Three figures, all over the same nodes (at most NODES of them, drawn at random):
 * the same agreement with the facts replaced by what another half of the users chose: whether the interactions could
   show anything at all.
 
-The verdict. T = 0.6, or half-way between 1/2 and the interactions' own agreement where that is less.
+The verdict. T = 0.6, or half-way between 1/2 and the interactions' own agreement where that is less; the MRR's ratio,
+real to shuffled, is the median over relations.
 
-* fine: the agreement's interval lies above T (and above 0.55).
-* wrong: it lies below T although the interactions agree with themselves (interval above 0.52).
-* doubtful: above T, but more than half of the links may be wrong, where interactions are rich enough to say so.
+* fine: the agreement's interval lies above T (and above 0.55), and the ratio is at least 1.2.
+* wrong: the interval lies below T although the interactions agree with themselves (interval above 0.55), and the ratio
+  is below 1.5: facts that are noisy may agree with users weakly, and still be told from them far better than by chance.
+* doubtful: as fine, but more than half of the links may be wrong, where interactions are rich enough to say so.
 * cannot tell: everything else, and fewer than LEAST nodes.
 """
 
@@ -24,6 +26,7 @@ from typing import Any, Literal
 
 import numpy as np
 import scipy.sparse as sp
+from scipy.stats import t
 
 from upgan.data.check.catalogue import Catalogue
 from upgan.data.check.prediction import Facts, facts_of, reciprocal_ranks, similarities
@@ -37,9 +40,10 @@ NODES = 2000
 SHUFFLES = 10
 RESAMPLES = 1000
 #: Fewer nodes than this say nothing, and fewer answers than this nothing about a relation.
-LEAST, LEAST_ANSWERS = 30, 30
-AGREEING, AGREEING_LEAST, STRUCTURED = 0.6, 0.55, 0.52
+LEAST, LEAST_ANSWERS = 100, 30
+AGREEING, AGREEING_LEAST, STRUCTURED = 0.6, 0.55, 0.55
 MANY_WRONG = 0.5
+RATIO_FINE, RATIO_WRONG = 1.2, 1.5
 #: Nodes of like popularity are shuffled among each other: at least this many together, at most STRATA strata.
 _STRATUM, _STRATA = 50, 10
 #: Users are thinned out above this many paths node <- user <- node, so that time stays bounded.
@@ -79,6 +83,8 @@ class Signal:
     wrong_at_most: float | None
     #: The agreement of the interactions with themselves.
     control: float | None
+    #: MRR real / shuffled, the median over relations; None where no relation has enough answers.
+    mrr_ratio: float | None
     relations: tuple[RelationSignal, ...]
     #: (item, entity) of the links that fit the users worst, those with most users first.
     worst: tuple[tuple[str, str], ...]
@@ -102,7 +108,7 @@ def compare_with_shuffled(
     places = _places(facts, rng)
     if len(places) < LEAST:
         reason = f"{len(places)} items have users and facts; fewer than {LEAST} say nothing"
-        return Signal("cannot tell", reason, len(places), None, None, None, None, None, (), ())
+        return Signal("cannot tell", reason, len(places), None, None, None, None, None, None, (), ())
     stage = "comparing links with shuffled ones"
     say(stage, 0, SHUFFLES + 3)
     chosen = _thinned(facts.chosen, places, rng)
@@ -112,7 +118,8 @@ def compare_with_shuffled(
     control = _control(chosen, places, facts.popularity, rng)
     say(stage, 2, SHUFFLES + 3)
     signals = _by_relation(catalogue, facts, similar, places, rng, lambda done: say(stage, done + 2, SHUFFLES + 3))
-    verdict, reason = judge(swaps, control)
+    ratio = float(np.median([signal.ratio for signal in signals])) if signals else None
+    verdict, reason = judge(swaps, control, ratio)
     return Signal(
         verdict=verdict,
         reason=reason,
@@ -122,32 +129,33 @@ def compare_with_shuffled(
         high=round(swaps.high, 4) if swaps else None,
         wrong_at_most=round(swaps.wrong_at_most, 4) if swaps else None,
         control=round(control.agreement, 4) if control else None,
+        mrr_ratio=None if ratio is None else round(ratio, 2),
         relations=signals,
         worst=_worst(catalogue, facts, places, swaps, limit),
     )
 
 
-def judge(swaps: Swaps | None, control: Swaps | None) -> tuple[Verdict, str]:
+def judge(swaps: Swaps | None, control: Swaps | None, ratio: float | None) -> tuple[Verdict, str]:
     """The verdict and its reason in words (see the module for the rule)."""
-    if swaps is None or swaps.nodes < LEAST:
+    if swaps is None or swaps.nodes < LEAST or ratio is None:
         count = swaps.nodes if swaps else 0
-        return "cannot tell", f"{count} items share both users and facts with others; fewer than {LEAST} say nothing"
+        return "cannot tell", f"{count} items share users and facts with others; that is too little data"
     seen = (
-        f"{swaps.agreement:.1%} [{swaps.low:.1%}, {swaps.high:.1%}] of pairs of items fit better as linked than swapped"
+        f"{swaps.agreement:.1%} [{swaps.low:.1%}, {swaps.high:.1%}] of pairs of items fit better as linked than "
+        f"swapped, and facts are told {ratio:.2g} times as well as with shuffled links"
     )
-    own = control.agreement if control else 0.5
-    threshold = min(AGREEING, (0.5 + own) / 2)
-    if swaps.low > max(threshold, AGREEING_LEAST):
+    threshold = min(AGREEING, (0.5 + (control.agreement if control else 0.5)) / 2)
+    if swaps.low > max(threshold, AGREEING_LEAST) and ratio >= RATIO_FINE:
         if swaps.wrong_at_most <= MANY_WRONG:
             return "fine", f"{seen}; at most {swaps.wrong_high:.0%} of the links can be wrong"
         if control is not None and control.wrong_at_most <= MANY_WRONG:
             return "doubtful", f"{seen}, but up to {swaps.wrong_high:.0%} of the links may be wrong"
-        return "fine", f"{seen}; too few users per item to say how many single links are wrong"
+        return "fine", f"{seen}; as a whole, for there are too few users per item to judge single links"
     if control is None or control.low <= STRUCTURED:
-        return "cannot tell", f"{seen}, but what users choose together shows no pattern of its own either"
-    if swaps.high < threshold:
-        return "wrong", f"{seen}; links that have nothing to do with the users have 50%"
-    return "cannot tell", f"{seen}: neither clearly above nor clearly below {threshold:.0%}"
+        return "cannot tell", f"{seen}, but what users choose together shows too little pattern of its own"
+    if swaps.high < threshold and ratio < RATIO_WRONG:
+        return "wrong", f"{seen}; links that have nothing to do with the users have 50% and once"
+    return "cannot tell", f"{seen}: neither clearly better than chance nor clearly no better"
 
 
 def _places(facts: Facts, rng: np.random.Generator) -> np.ndarray:
@@ -222,8 +230,10 @@ def _signals(
     gain = (real - shuffled.mean(axis=0))[:, kept]
     drawn = rng.multinomial(len(real), np.full(len(real), 1 / len(real)), size=RESAMPLES).astype(float)
     resampled = (drawn @ gain) / np.maximum(drawn @ answers[:, kept], 1)
-    # The bootstrap takes entities as independent; shuffles tell how far the whole moves by chance. The wider counts.
-    error = np.maximum(resampled.std(axis=0), each.std(axis=0, ddof=1) * np.sqrt(1 + 1 / SHUFFLES)) * Z
+    # The bootstrap takes entities as independent; shuffles, few as they are, tell how far the whole moves by chance.
+    # The wider of the two counts.
+    by_chance = each.std(axis=0, ddof=1) * np.sqrt(1 + 1 / len(each)) * t.ppf(0.975, len(each) - 1)
+    error = np.maximum(resampled.std(axis=0) * Z, by_chance)
     return tuple(
         RelationSignal(
             relation=catalogue.relations[code // 2],

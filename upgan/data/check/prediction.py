@@ -104,9 +104,11 @@ def reciprocal_ranks(similar: sp.csr_matrix, has: sp.csr_matrix, places: np.ndar
     # A cell is a node and a group: what is ranked against each other.
     cell = scores.row.astype(np.int64) * groups + group[scores.col]
     value = np.round(scores.data / _STEP).astype(np.int64)
-    order = np.lexsort((-value, cell))
+    # By cell, then by falling value, as one number: a score is at most NEIGHBOURS, so this stays far below 2^63.
+    span = np.int64(NEIGHBOURS / _STEP) + 1
+    order = np.argsort((cell + 1) * span - value)
     key, cell, value = key[order], cell[order], value[order]
-    own = np.isin(key, true_key, assume_unique=True)
+    own = true_key[np.minimum(np.searchsorted(true_key, key), len(true_key) - 1)] == key
     greater, equal = _standing(cell, value)
     greater_true, equal_true = _standing(cell[own], value[own])
     rank = 1 + greater[own] - greater_true + (equal[own] - equal_true) / 2

@@ -80,7 +80,8 @@ class CheckReport:
 
     def summary(self) -> str:
         """One line: how many findings of each severity, and what the alignment says."""
-        found = [f"{len(self.of(severity))} {severity}{'s' * (severity != 'ok')}" for severity in SEVERITIES]
+        counts = {severity: len(self.of(severity)) for severity in SEVERITIES}
+        found = [f"{count} {severity}{'s' * (severity != 'ok' and count != 1)}" for severity, count in counts.items()]
         return f"{self.name}: {', '.join(found)}; items and entities: {self.alignment.get('verdict', 'not checked')}"
 
     def to_text(self) -> str:
@@ -93,7 +94,7 @@ class CheckReport:
         passed = ", ".join(finding.code for finding in self.of("ok"))
         if passed:
             lines += textwrap.wrap(f"ok: {passed}", _WIDTH, subsequent_indent="    ", break_on_hyphens=False)
-        return "\n".join([*lines, "", self.summary()])
+        return "\n".join([*lines, *_alignment_lines(self.alignment), "", self.summary()])
 
 
 def counted(code: str, severity: Severity, title: str, count: int, **words: Any) -> Finding:
@@ -106,6 +107,30 @@ def counted(code: str, severity: Severity, title: str, count: int, **words: Any)
 def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Worst first; within a severity as given."""
     return tuple(sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity)))
+
+
+def _alignment_lines(alignment: dict[str, Any]) -> list[str]:
+    """What both checks of the links say, and the MRR by relation."""
+    lines = [
+        line
+        for source in ("titles", "interactions")
+        if alignment.get(source)
+        for line in textwrap.wrap(f"by {source}: {alignment[source]['reason']}", _WIDTH, subsequent_indent="    ")
+    ]
+    relations = (alignment.get("interactions") or {}).get("relations", [])
+    if not relations:
+        return ["", *lines] if lines else []
+    width = max(len(row["relation"]) for row in relations)
+    lines.append(
+        f"  {'facts told from co-interaction':<{max(width, 30)}} {'asked':>5}{'answers':>9}{'MRR':>8}{'shuffled':>10}"
+        f"{'ratio':>7}  95% interval of the difference"
+    )
+    lines += [
+        f"  {row['relation']:<{max(width, 30)}} {row['asked']:>5}{row['answers']:>9,}{row['mrr']:>8.3f}"
+        f"{row['mrr_shuffled']:>10.3f}{row['ratio']:>7.1f}  [{row['low']:.3f}, {row['high']:.3f}]"
+        for row in relations
+    ]
+    return ["", *lines]
 
 
 def _finding_lines(finding: Finding) -> list[str]:

@@ -7,19 +7,25 @@ lines are blank: blank lines count for nothing, so line numbers stay true and th
 
 from __future__ import annotations
 
+import codecs
 import contextlib
+import gzip
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from upgan.data import read_recbole, read_tsv, text_tables
+from upgan.data.check.layouts import Layout, layouts_of
 from upgan.data.check.report import Finding, Severity, counted
+from upgan.data.text_stream import GZIP_FREE, GZIP_RATIO, ReadOptions
+from upgan.data.text_tables import read_table
 from upgan.errors import DataError
 
 BLOCK = 1 << 24
@@ -28,20 +34,7 @@ LONGEST_LINE = 1 << 26
 #: Files of this many bytes or more are not read a second time to show where rows repeat.
 _REREAD_LIMIT = 300 << 20
 _BOM = b"\xef\xbb\xbf"
-#: Files that may be text in a folder of a format without a table of its own below.
-_TEXT = {".tsv", ".txt", ".csv", ".dat", ".nt", ".kg", ".inter", ".link", ".item", ".user"}
-
 Progress = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True)
-class Layout:
-    """What a line of a file should look like: the separator (None: rows need not be equally long), and its role."""
-
-    separator: str | None = None
-    #: The first columns of the role, which hold ids and may not be empty; 0 where the columns are not known.
-    keys: int = 0
-    role: str = ""
 
 
 @dataclass
@@ -52,6 +45,9 @@ class FileScan:
     layout: Layout
     bad: dict[str, dict[int, str]] = field(default_factory=dict)
     lines: int = 0
+    #: The separator and number of cells of most lines, told by the first block.
+    separator: str = ""
+    width: int = 0
     byte_order_mark: bool = False
     #: Lines with white space around a cell, which reading trims.
     padded: list[int] = field(default_factory=list)
@@ -102,9 +98,9 @@ _KINDS = (
 )
 
 
-def scan(paths: Sequence[Path], format_name: str, progress: Progress) -> list[FileScan]:
-    """Look through every text file of a source; DataError only for a file that cannot be opened."""
-    found = [(path, layout) for source in paths for path, layout in _files(source, format_name)]
+def scan(paths: Sequence[Path], format_name: str, options: ReadOptions, progress: Progress) -> list[FileScan]:
+    """Look through every text file of a source; DataError only for a file that cannot be read at all."""
+    found = layouts_of(paths, format_name)
     total = sum(path.stat().st_size for path, _ in found)
     done = 0
     scans = []
@@ -112,11 +108,15 @@ def scan(paths: Sequence[Path], format_name: str, progress: Progress) -> list[Fi
         result = FileScan(path, layout)
         try:
             with path.open("rb") as stream:
-                for first, block in _blocks(stream, result):
+                for first, block in _blocks(_unpacked(stream), result, options.encoding):
                     _look(result, first, block)
                     progress("reading lines", min(done + stream.tell(), total), total)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise DataError(f"{path}: the gzip data are cut off or damaged ({error}); fetch the file again") from error
         except OSError as error:
-            raise DataError(f"{path} cannot be read: {error.strerror}") from error
+            raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
+        except UnicodeError as error:
+            raise DataError(f"{path}: not {options.encoding} ({error}); --encoding is that of all files") from error
         done += path.stat().st_size
         scans.append(result)
     return scans
@@ -170,15 +170,15 @@ def findings_of(scans: Sequence[FileScan], limit: int) -> list[Finding]:
     ]
 
 
-def repeats(scans: Sequence[FileScan], limit: int) -> dict[str, list[str]]:
+def repeats(scans: Sequence[FileScan], limit: int, options: ReadOptions) -> dict[str, list[str]]:
     """Where rows stand again, by role: "file:line: ids (as in line n)". Files are read whole, so only if need be."""
     shown: dict[str, list[str]] = {}
     for result in scans:
-        keys, separator = result.layout.keys, result.layout.separator
-        if keys < 2 or separator is None or result.path.stat().st_size > _REREAD_LIMIT or result.bad:
+        keys = result.layout.keys
+        if keys < 2 or not result.separator or result.path.stat().st_size > _REREAD_LIMIT or result.bad:
             continue
-        table = text_tables.read_table(result.path, separator)
-        frame = pd.DataFrame(dict(enumerate(table.cells[:keys])))
+        table = read_table(result.path, result.separator, options)
+        frame = pd.DataFrame({place: cells.to_pandas() for place, cells in enumerate(table.cells[:keys])})
         again = np.flatnonzero(frame.duplicated().to_numpy())[:limit]
         rows = shown.setdefault(result.layout.role, [])
         for row in again.tolist():
@@ -189,7 +189,7 @@ def repeats(scans: Sequence[FileScan], limit: int) -> dict[str, list[str]]:
 
 
 @contextlib.contextmanager
-def mended(paths: Sequence[Path], scans: Sequence[FileScan]) -> Iterator[list[Path]]:
+def mended(paths: Sequence[Path], scans: Sequence[FileScan], options: ReadOptions) -> Iterator[list[Path]]:
     """The same paths or, where a file has bad lines, temporary copies of the source with those lines blank."""
     damaged = {result.path.resolve(): result.bad_lines for result in scans if result.bad}
     if not damaged:
@@ -207,55 +207,38 @@ def mended(paths: Sequence[Path], scans: Sequence[FileScan]) -> Iterator[list[Pa
                     continue
                 target.parent.mkdir(parents=True, exist_ok=True)
                 if path.resolve() in damaged:
-                    _copy_blanked(path, target, damaged[path.resolve()])
+                    _copy_blanked(path, target, damaged[path.resolve()], options.encoding)
                 else:
                     target.symlink_to(path.resolve())
             copies.append(copy)
         yield copies
 
 
-def _files(source: Path, format_name: str) -> list[tuple[Path, Layout]]:
-    """The text files of a source, in the order of their names, and their layouts."""
-    inside = source.is_dir()
-    paths = sorted(path for path in source.rglob("*") if path.is_file()) if inside else [source]
-    result = []
-    for path in paths:
-        layout = _layout(path, format_name, named=not inside)
-        if layout is not None and not path.name.startswith("."):
-            result.append((path, layout))
-    return result
+def _unpacked(stream: BinaryIO) -> BinaryIO:
+    """The file, or what is packed in it where it is gzip."""
+    packed = stream.read(2) == b"\x1f\x8b"
+    stream.seek(0)
+    return cast(BinaryIO, gzip.GzipFile(fileobj=stream)) if packed else stream
 
 
-def _layout(path: Path, format_name: str, named: bool) -> Layout | None:
-    """None for a file that this format does not read as text."""
-    if format_name == "recbole":
-        if path.suffix not in read_recbole.FIELDS:
-            return None
-        role, columns = read_recbole.FIELDS[path.suffix]
-        return Layout("\t", len(columns), role)
-    if format_name == "tsv":
-        role_of_name = read_tsv.role_of_stem(path)
-        if path.suffix.lower() not in text_tables.EXTENSIONS or not (role_of_name or named):
-            return None
-        separator = text_tables.EXTENSIONS[path.suffix.lower()]
-        if role_of_name is None:
-            return Layout(separator)
-        # A label may be empty; an id may not.
-        keys = sum(column not in ("label", "kind") for column in role_of_name.columns)
-        return Layout(separator, keys, role_of_name.name)
-    return Layout() if path.suffix.lower() in _TEXT else None
-
-
-def _blocks(stream: object, result: FileScan) -> Iterator[tuple[int, bytes]]:
-    """(number of the first line, whole lines) of a file, about BLOCK bytes at a time."""
-    rest, first = b"", 1
+def _blocks(stream: BinaryIO, result: FileScan, encoding: str | None) -> Iterator[tuple[int, bytes]]:
+    """(number of the first line, whole lines in UTF-8) of a file, about BLOCK bytes at a time."""
+    decoder = None if encoding is None else codecs.getincrementaldecoder(encoding)()
+    rest, first, size = b"", 1, 0
     while True:
-        data = stream.read(BLOCK)  # type: ignore[attr-defined]
+        data = stream.read(BLOCK)
+        over = not data
+        size += len(data)
+        if size > GZIP_FREE and size > GZIP_RATIO * result.path.stat().st_size:
+            result.note("overlong-lines", first, f"the gzip data grow more than {GZIP_RATIO}-fold")
+            return
+        if decoder is not None:
+            data = decoder.decode(data, final=over).encode("utf-8")
         if first == 1 and not rest and data.startswith(_BOM):
             result.byte_order_mark = True
             data = data[len(_BOM) :]
         block = rest + data
-        cut = len(block) if not data else block.rfind(b"\n") + 1
+        cut = len(block) if over else block.rfind(b"\n") + 1
         if cut:
             lines = block[:cut]
             yield first, lines
@@ -265,54 +248,71 @@ def _blocks(stream: object, result: FileScan) -> Iterator[tuple[int, bytes]]:
         if len(rest) > LONGEST_LINE:
             result.note("overlong-lines", first, f"more than {LONGEST_LINE >> 20} MB without a line end")
             return
-        if not data:
+        if over:
             return
 
 
 def _look(result: FileScan, first: int, block: bytes) -> None:
     """Judge the lines of one block."""
+    if result.layout.any_encoding:
+        return
     lines = block.split(b"\n")
     text = _decoded(result, first, block, lines)
-    if result.layout.separator is None:
+    if not result.layout.separators:
         return
-    rows = pa.array([line.removesuffix("\r") for line in text.split("\n")], type=pa.large_string())
+    rows = pc.utf8_rtrim(pa.array(text.split("\n"), type=pa.large_string()), "\r")
     numbers = np.arange(first, first + len(rows))
     bad = result.bad.get("undecodable-lines", {})
     fine = _mask(pc.not_equal(pc.utf8_trim_whitespace(rows), "")) & ~np.isin(numbers, list(bad))
-    # Cells of quoted CSV may hold the separator or a line end: csv tells widths, not a count of commas.
-    if result.layout.separator == "," and '"' in text:
+    # Cells of quoted CSV may hold the separator or a line end: a count of separators says nothing there.
+    if "," in result.layout.separators and '"' in text:
         return
     _look_at_cells(result, rows.filter(pa.array(fine)), numbers[fine])
 
 
 def _look_at_cells(result: FileScan, rows: pa.Array, numbers: np.ndarray) -> None:
-    separator, keys = result.layout.separator or "\t", result.layout.keys
     if not len(rows):
         return
-    widths = pc.add(pc.count_substring(rows, separator), 1).to_numpy(zero_copy_only=False)
-    expected = _expected_width(result, widths)
-    ragged = widths != expected
+    if not result.width:
+        result.separator, result.width = _usual_form(rows, result.layout.separators)
+    separator = result.separator
+    widths = _widths(rows, separator)
+    ragged = widths != result.width
     for place in np.flatnonzero(ragged).tolist():
-        result.note("ragged-lines", int(numbers[place]), f"{widths[place]} cells, not {expected}: {_cut(rows[place])}")
-    even = rows.filter(pa.array(~ragged))
-    kept = numbers[~ragged]
-    cell = f"[^{separator}]*"
-    for column in range(min(keys, expected)):
-        empty = _mask(pc.match_substring_regex(even, rf"^(?:{cell}{separator}){{{column}}}[ ]*(?:{separator}|$)"))
-        for place in np.flatnonzero(empty).tolist():
+        result.note(
+            "ragged-lines", int(numbers[place]), f"{widths[place]} cells, not {result.width}: {_cut(rows[place])}"
+        )
+    if separator == " ":
+        return  # White space divides: there are no empty cells and no white space around them.
+    even, kept = rows.filter(pa.array(~ragged)), numbers[~ragged]
+    mark = "\\|" if separator == "|" else separator
+    for column in range(min(result.layout.keys, result.width)):
+        pattern = rf"^(?:[^{mark}]*{mark}){{{column}}}[ ]*(?:{mark}|$)"
+        for place in np.flatnonzero(_mask(pc.match_substring_regex(even, pattern))).tolist():
             result.note("empty-ids", int(kept[place]), f"column {column + 1} is empty: {_cut(even[place])}")
-    padded = _mask(pc.match_substring_regex(even, rf"(?:^|{separator})[ ]|[ ](?:{separator}|$)"))
+    padded = _mask(pc.match_substring_regex(even, rf"(?:^|{mark})[ ]|[ ](?:{mark}|$)"))
     result.padded_count += int(padded.sum())
     result.padded += kept[padded][: max(0, 100 - len(result.padded))].tolist()
 
 
-def _expected_width(result: FileScan, widths: np.ndarray) -> int:
-    """The number of cells of most lines in the file's first block; kept for the blocks after it."""
-    known = getattr(result, "_width", None)
-    if known is None:
-        known = int(np.bincount(widths).argmax())
-        result._width = known  # type: ignore[attr-defined]
-    return int(known)
+def _usual_form(rows: pa.Array, separators: Sequence[str]) -> tuple[str, int]:
+    """The separator that divides most lines alike into two cells or more, and into how many; the first if none does."""
+    best, form = 0, (separators[0], 1)
+    for separator in separators:
+        counts = np.bincount(_widths(rows, separator))
+        alike = int(counts[2:].max(initial=0))
+        if alike > best:
+            best, form = alike, (separator, int(counts[2:].argmax()) + 2)
+    return form
+
+
+def _widths(rows: pa.Array, separator: str) -> np.ndarray:
+    if separator == " ":
+        found = pc.count_substring_regex(pc.utf8_trim_whitespace(rows), r"\s+")
+    else:
+        found = pc.count_substring(rows, separator)
+    widths: np.ndarray = found.to_numpy(zero_copy_only=False) + 1
+    return widths
 
 
 def _decoded(result: FileScan, first: int, block: bytes, lines: list[bytes]) -> str:
@@ -335,11 +335,20 @@ def _decoded(result: FileScan, first: int, block: bytes, lines: list[bytes]) -> 
     return text
 
 
-def _copy_blanked(path: Path, target: Path, blank: set[int]) -> None:
-    """``path`` with the lines of ``blank`` empty, line by line."""
-    with path.open("rb") as stream, target.open("wb") as out:
-        for number, line in enumerate(iter(lambda: stream.readline(LONGEST_LINE), b""), 1):
-            out.write(b"\n" if number in blank else line)
+def _copy_blanked(path: Path, target: Path, blank: set[int], encoding: str | None) -> None:
+    """``path`` with the lines of ``blank`` empty, line by line, in UTF-8 or the encoding given; unpacked if packed.
+
+    Bytes that are not in the encoding stand in blank lines only.
+    """
+    with path.open("rb") as stream, target.open("w", encoding=encoding or "utf-8", newline="") as out:
+        reader = codecs.getreader(encoding or "utf-8")(_unpacked(stream), "replace")
+        rest, number = "", 1
+        while chunk := reader.read(BLOCK):
+            lines = (rest + chunk).split("\n")
+            rest = lines.pop()
+            out.writelines(("" if n in blank else line) + "\n" for n, line in enumerate(lines, number))
+            number += len(lines)
+        out.write("" if number in blank else rest)
 
 
 def _cut(value: pa.Scalar) -> str:

@@ -23,9 +23,9 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-#: Partners per node, drawn among the nodes whose popularity is nearest: a tenth of all on either side.
+#: Partners per node, drawn among the nodes whose popularity is nearest: a twentieth of all on either side.
 PARTNERS = 20
-_NEAR = 0.1
+_NEAR = 0.05
 _TIE = 1e-9
 #: Standard normal quantile of a 95% interval.
 Z = 1.96

@@ -17,7 +17,7 @@ from rapidfuzz import fuzz, process
 
 from upgan.data.check.catalogue import Catalogue
 from upgan.data.check.swaps import Z
-from upgan.data.lookup import readable_labels
+from upgan.data.readable import readable_labels
 
 #: rapidfuzz's scores (0 to 100) from which two titles are alike, and from which one is inside the other.
 ALIKE, INSIDE = 85, 95
@@ -61,10 +61,10 @@ def compare_titles(catalogue: Catalogue, names: pd.DataFrame, limit: int, seed: 
         return TitleAgreement("cannot tell", reason, len(pairs), len(pairs), None, None, None, None, ())
     title, name = normalised(pairs["title"]), normalised(pairs["name"])
     # What stands in brackets may be the better known title: Seven (Se7en).
-    aside = normalised(pairs["title"].str.extract(r"\(([^)]*[^\W\d][^)]*)\)", expand=False).fillna(""))
-    agrees = _alike(title, name) | _alike(aside, name)
+    aside, other = _in_brackets(pairs["title"]), _in_brackets(pairs["name"])
+    agrees = _alike(title, name) | _alike(aside, name) | _alike(title, other)
     drawn = np.random.default_rng(seed).permutation(len(pairs))
-    chance = _alike(title, name[drawn]) | _alike(aside, name[drawn])
+    chance = _alike(title, name[drawn]) | _alike(aside, name[drawn]) | _alike(title, other[drawn])
     low, high = _wilson(int(agrees.sum()), len(pairs))
     wrong = pairs[~agrees].assign(likeness=_likeness(title[~agrees], name[~agrees])).sort_values("likeness")
     rows = wrong[["item", "title", "entity", "name"]].head(limit).itertuples(index=False, name=None)
@@ -89,8 +89,13 @@ def normalised(texts: pd.Series) -> np.ndarray:
     plain = plain.str.replace(r"\([^)]*\)|\[[^\]]*\]", " ", regex=True).str.strip()
     plain = plain.str.replace(rf",\s*(?:{_ARTICLES})\b'?$", "", regex=True)
     plain = plain.str.replace(rf"^(?:{_ARTICLES})(?:\s+|')(?=\S)", "", regex=True)
-    plain = plain.str.replace(r"['’`.]", "", regex=True).str.replace(r"[^\w]+|_", " ", regex=True)
+    plain = plain.str.replace(r"['’`.*]", "", regex=True).str.replace(r"[^\w]+|_", " ", regex=True)
     return np.asarray(plain.str.replace(r"\s+(?:18|19|20)\d\d$", "", regex=True).str.strip(), dtype=object)
+
+
+def _in_brackets(texts: pd.Series) -> np.ndarray:
+    """The first words in brackets, normalised, or ""; a year is none."""
+    return normalised(texts.str.extract(r"\(([^)]*[^\W\d][^)]*)\)", expand=False).fillna(""))
 
 
 def _romanised(text: str) -> str:

@@ -31,8 +31,7 @@ def repeated(catalogue: Catalogue, examples: dict[str, list[str]]) -> list[Findi
     """Rows that stand there again; ``examples`` by role ("triples", "interactions"), from the scan of the files."""
     findings = []
     for role in ("triples", "interactions"):
-        # Every reader counts what it drops under "role: reason".
-        count = sum(number for reason, number in catalogue.dropped.items() if reason == f"{role}: the same row again")
+        count = catalogue.repeated.get(role, 0)
         findings.append(
             counted(
                 f"duplicate-{role}",

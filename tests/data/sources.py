@@ -1,0 +1,93 @@
+"""The same small catalogue in every format that can be read: what the tests of readers and their fuzzing start from.
+
+Three films, two people and a genre; u1 chose films 1 and 2, u2 films 2 and 3. Written by hand after each format's
+documentation, because no public data set is part of the repository.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Mapping
+from pathlib import Path
+
+TSV = {
+    "triples.tsv": "head\trelation\ttail\nm1\tby\tp1\nm2\tby\tp1\nm3\tby\tp2\nm1\tgenre\tg1\n",
+    "interactions.tsv": "user\titem\trating\ttimestamp\nu1\t1\t5\t100\nu1\t2\t2\t200\nu2\t2\t4\t300\nu2\t3\t3\t400\n",
+    "links.tsv": "item\tentity\n1\tm1\n2\tm2\n3\tm3\n",
+    "labels.tsv": "id\tlabel\nm1\tAlien\nm2\tBrazil\n",
+}
+CSV = {
+    "train.csv": 'head,relation,tail\nm1,by,"p,1"\nm2,by,"p,1"\nm3,by,p2\n',
+    "valid.csv": "head,relation,tail\nm1,genre,p2\n",
+    "test.csv": "head,relation,tail\nm2,genre,p2\n",
+    "interactions.csv": "user;item\nu1;m1\nu1;m2\nu2;m2\nu2;m3\n",
+}
+RECBOLE = {
+    "d.kg": "head_id:token\trelation_id:token\ttail_id:token\nm1\tby\tp1\nm2\tby\tp1\nm3\tby\tp2\nm1\tgenre\tg1\n",
+    "d.inter": "user_id:token\titem_id:token\trating:float\ttimestamp:float\n"
+    "u1\t1\t5\t100\nu1\t2\t2\t200\nu2\t2\t4\t300\nu2\t3\t3\t400\n",
+    "d.link": "item_id:token\tentity_id:token\n1\tm1\n2\tm2\n3\tm3\n",
+    "d.item": "item_id:token\tmovie_title:token_seq\n1\tAlien\n2\tBrazil\n3\tCube\n",
+}
+_NS = "http://rdf.freebase.com/ns/"
+RELEASE = {
+    "rs/u_map.dat": "0\tu1\n1\tu2\n",
+    "rs/i_map.dat": "0\t11\n1\t12\n2\t13\n",
+    "rs/i2kg_map.tsv": f"11\t{_NS}m.1\n12\t{_NS}m.2\n13\t{_NS}m.3\n",
+    "rs/ratings.txt": "u1\t11\t5\t100\nu1\t12\t2\t200\nu2\t12\t4\t300\nu2\t13\t3\t400\n",
+    "kg/e_map.dat": f"0\t{_NS}m.1\n1\t{_NS}m.2\n2\t{_NS}m.3\n3\t{_NS}m.p1\n4\t{_NS}m.p2\n5\t{_NS}m.g1\n",
+    "kg/r_map.dat": f"0\t{_NS}film.film.written_by\n1\t{_NS}film.film.genre\n",
+    "kg/train.dat": "0\t0\t3\n1\t0\t3\n2\t0\t4\n0\t1\t5\n",
+    "kg/valid.dat": "1\t1\t5\n",
+    "kg/test.dat": "2\t1\t5\n",
+}
+KGAT = {
+    "train.txt": "0 0 1\n1 1\n",
+    "test.txt": "0\n1 2\n",
+    "kg_final.txt": "0 0 3\n1 0 3\n2 0 4\n0 1 5\n",
+    "user_list.txt": "org_id remap_id\nuser one 0\nB2 1\n",
+    "item_list.txt": "org_id remap_id freebase_id\n055 0 m.1\n056 1 m.2\n057 2 m.3\n",
+    "entity_list.txt": "org_id remap_id\nm.1 0\nm.2 1\nm.3 2\nm.p1 3\nm.p2 4\nm.g1 5\n",
+    "relation_list.txt": f"org_id remap_id\n{_NS}film.film.written_by 0\n{_NS}film.film.genre 1\n",
+}
+HETREC = {
+    "user_artists.dat": "userID\tartistID\tweight\r\n2\t51\t13883\r\n2\t52\t11690\r\n4\t52\t300\r\n4\t53\t20\r\n",
+    "artists.dat": "id\tname\turl\tpictureURL\r\n51\tDuran Duran\thttp://x/51\tp\r\n52\tMorcheeba\thttp://x/52\tp\r\n"
+    "53\tBj\u00f6rk\thttp://x/53\t\r\n",
+    "triples.tsv": "m1\tgenre\tg1\nm2\tgenre\tg1\nm3\tgenre\tg2\nm1\tfrom\tc1\n",
+    "links.tsv": "51\tm1\n52\tm2\n53\tm3\n",
+}
+_DBR, _LABEL = "http://dbpedia.org/resource/", "http://www.w3.org/2000/01/rdf-schema#label"
+NTRIPLES = {
+    "graph.nt": f"""# films
+<{_DBR}Alien_%28film%29> <http://dbpedia.org/ontology/writer> <{_DBR}Dan_O%27Bannon> .
+<{_DBR}Brazil> <http://dbpedia.org/ontology/writer> _:p.1 . # somebody
+_:p.1 <http://dbpedia.org/ontology/birthPlace> <{_DBR}K\\u00f6ln>.
+<{_DBR}Cube><http://dbpedia.org/ontology/writer><{_DBR}Vincenzo_Natali> .
+<{_DBR}Cube> <{_LABEL}> "Der W\\u00FCrfel"@de .
+<{_DBR}Cube> <{_LABEL}> "Cube \\"1997\\""@en .
+<{_DBR}Cube> <http://schema.org/name> "Cube" .
+<{_DBR}Brazil> <http://dbpedia.org/ontology/runtime> "142.0"^^<http://www.w3.org/2001/XMLSchema#double> .
+""",
+    "interactions.tsv": "user\titem\nu1\ta\nu1\tb\nu2\tb\nu2\tc\n",
+    "links.tsv": f"item\tentity\na\t{_DBR}Alien_%28film%29\nb\t{_DBR}Brazil\nc\t{_DBR}Cube\n",
+}
+FORMATS: dict[str, dict[str, str]] = {
+    "tsv": TSV,
+    "csv": CSV,
+    "recbole": RECBOLE,
+    "release": RELEASE,
+    "kgat": KGAT,
+    "hetrec": HETREC,
+    "ntriples": NTRIPLES,
+}
+
+
+def write_source(folder: Path, files: Mapping[str, str | bytes]) -> Path:
+    """Write files by their names; a name ending in .gz is compressed."""
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        data = content if isinstance(content, bytes) else content.encode("utf-8")
+        path.write_bytes(gzip.compress(data, mtime=0) if name.endswith(".gz") else data)
+    return folder

@@ -1,0 +1,88 @@
+"""N-Triples: whatever statements are written, in any of the spellings the format allows, the same come back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from upgan.data.read_ntriples import read_ntriples
+
+LABEL = "http://www.w3.org/2000/01/rdf-schema#label"
+#: Letters of any script, and what has a meaning in the format; no control characters, and white space only in literals.
+TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc", "Z"]), min_size=1, max_size=12)
+IRIS = TEXT.map(lambda text: "".join(letter for letter in text if letter not in '<>"{}|^`\\')).map("http://x/{}".format)
+NODES = st.from_regex(r"_:[A-Za-z0-9][A-Za-z0-9_-]*", fullmatch=True)
+GAPS = st.sampled_from([" ", "\t", "  "])
+
+
+def spelled(draw, text: str, escape_all: bool) -> str:
+    """``text`` with some letters as numbers, as every writer may."""
+    numbered = [f"\\u{ord(letter):04X}" if ord(letter) < 0x10000 else f"\\U{ord(letter):08X}" for letter in text]
+    if escape_all:
+        return "".join(numbered)
+    plain = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
+    return (
+        plain
+        if len(plain) != len(text)
+        else "".join(number if draw(st.booleans()) else letter for number, letter in zip(numbered, text, strict=True))
+    )
+
+
+@st.composite
+def documents(draw) -> tuple[str, list[tuple[str, str, str]], dict[str, str], int]:
+    """A file, its edges in order, the labels it gives, and its number of literals."""
+    lines: list[str] = []
+    edges: list[tuple[str, str, str]] = []
+    labels: dict[str, str] = {}
+    literals = 0
+    for _ in range(draw(st.integers(1, 8))):
+        head, relation = draw(IRIS | NODES), draw(IRIS)
+
+        def term(value: str) -> str:
+            return value if value.startswith("_:") else f"<{spelled(draw, value, False)}>"
+
+        if draw(st.booleans()):
+            tail = draw(IRIS | NODES)
+            edges.append((head, relation, tail))
+            written = term(tail)
+        else:
+            literals += 1
+            value = draw(
+                st.text(st.characters(exclude_categories=["Cs", "Cc"], include_characters="\t\n"), max_size=12)
+            )
+            written = f'"{spelled(draw, value, draw(st.booleans()))}"'
+            kind = draw(st.sampled_from(["", "@en", "@en-GB", "@de", "^^<http://www.w3.org/2001/XMLSchema#string>"]))
+            if draw(st.booleans()):
+                relation = LABEL
+                if kind != "@de" and " ".join(value.split()):
+                    labels.setdefault(head, " ".join(value.split()))
+            written += kind
+        gap = draw(GAPS)
+        end = draw(st.sampled_from([" .", "\t.", " . # a comment", " ."]))
+        lines.append(f"{term(head)}{gap}{term(relation)}{gap}{written}{end}")
+        lines += draw(st.sampled_from([[], [""], ["# a comment <a> <b> <c> ."], ["  "]]))
+    return (
+        draw(st.sampled_from(["\n", "\r\n"])).join(lines) + draw(st.sampled_from(["", "\n"])),
+        edges,
+        labels,
+        literals,
+    )
+
+
+@given(documents())
+@settings(
+    max_examples=25, deadline=None, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_statements_come_back(tmp_path: Path, document):
+    text, edges, labels, literals = document
+    path = tmp_path / "graph.nt"
+    path.write_bytes(text.encode("utf-8"))
+    graph = read_ntriples(path)
+    assert [tuple(row) for row in graph.triples.to_numpy().tolist()] == edges
+    assert graph.dropped.get("statements about a literal", 0) == literals
+    found = graph.labels.set_index("id")["label"].to_dict()
+    # A label in German alone is a label too, but one in English or without a language comes first.
+    assert {key: found[key] for key in labels} == labels
+    assert graph.file.rows == len(edges) + literals

@@ -1,0 +1,191 @@
+"""`upgan data prepare`: raw files of any format to a prepared dataset."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
+
+from upgan.cli.output import note
+from upgan.errors import ConfigError
+
+if TYPE_CHECKING:
+    from upgan.data.prepare import PrepareSettings
+    from upgan.data.raw import RawSource
+
+Out = Annotated[Path, typer.Option("--out", help="Folder for the prepared dataset.", show_default=False)]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of the split (and of the simulated readers).")]
+Source = Annotated[list[Path], typer.Argument(help="Folders or files of raw data.", show_default=False)]
+Format = Annotated[
+    str,
+    typer.Option("--format", help="auto, tsv, recbole, release, kgat, hetrec, ntriples or kb4rec."),
+]
+Preset = Annotated[
+    str | None,
+    typer.Option(
+        help="The paper's preparation of a domain: movie, music or book; options given beside it override it.",
+        show_default=False,
+    ),
+]
+MinInteractions = Annotated[
+    int | None,
+    typer.Option(help="k-core: users and items with fewer go. [default: 5]", show_default=False),
+]
+MinRating = Annotated[
+    float | None,
+    typer.Option(help="Interactions rated lower are dropped. [default: every rating counts]", show_default=False),
+]
+Since = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        help="Interactions before this date are dropped; those without a timestamp stay.",
+        show_default=False,
+    ),
+]
+Until = Annotated[
+    str | None,
+    typer.Option("--until", help="Interactions after this date (inclusive, UTC) are dropped.", show_default=False),
+]
+MinTriples = Annotated[
+    int | None, typer.Option(help="Entities in fewer triples are dropped. [default: 3]", show_default=False)
+]
+MaxHops = Annotated[
+    int | None,
+    typer.Option(help="Entities farther than this from every item are dropped. [default: 4]", show_default=False),
+]
+KeepReverse = Annotated[bool, typer.Option("--keep-reverse", help="Keep relations that reverse or repeat another.")]
+Symmetric = Annotated[
+    str, typer.Option(help="together: (h, r, t) and (t, r, h) share a split; random: drawn one by one.")
+]
+Labels = Annotated[list[Path] | None, typer.Option("--labels", help="TSV of id and label; may repeat.")]
+Encoding = Annotated[
+    str | None,
+    typer.Option(help="Encoding of the raw files, such as latin-1. [default: utf-8]", show_default=False),
+]
+SkipBadLines = Annotated[
+    bool, typer.Option("--skip-bad-lines", help="Leave out and count lines that do not fit their format.")
+]
+Relations = Annotated[
+    str | None,
+    typer.Option(
+        help="Freebase dump: walk and keep only properties of these domains, such as film,people. "
+        "[default: all but housekeeping]",
+        rich_help_panel="Large dumps",
+        show_default=False,
+    ),
+]
+Wikidata = Annotated[
+    Path | None,
+    typer.Option(
+        help="Wikidata dump (truthy .nt or JSON, .gz or .bz2): labels of Freebase topics without a name, by P646.",
+        rich_help_panel="Large dumps",
+        show_default=False,
+    ),
+]
+Work = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder where finished passes over dumps are kept. [default: OUT.work]",
+        rich_help_panel="Large dumps",
+        show_default=False,
+    ),
+]
+Split = Annotated[
+    str | None, typer.Option(help="Shares of train, valid and test. [default: 0.8,0.1,0.1]", show_default=False)
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `upgan data`."""
+    app.command()(prepare)
+
+
+def prepare(
+    source: Source,
+    out: Out,
+    format: Format = "auto",
+    preset: Preset = None,
+    min_interactions: MinInteractions = None,
+    min_rating: MinRating = None,
+    since: Since = None,
+    until: Until = None,
+    min_triples: MinTriples = None,
+    max_hops: MaxHops = None,
+    keep_reverse: KeepReverse = False,
+    symmetric: Symmetric = "together",
+    labels: Labels = None,
+    encoding: Encoding = None,
+    skip_bad_lines: SkipBadLines = False,
+    relations: Relations = None,
+    wikidata: Wikidata = None,
+    work: Work = None,
+    split: Split = None,
+    seed: Seed = 0,
+) -> None:
+    """Raw files to a prepared dataset: link, filter, split, and report what was dropped and why."""
+    from upgan.data.dataset import check_replaceable
+    from upgan.data.domains import domain_settings
+    from upgan.data.prepare import PrepareSettings
+    from upgan.data.prepare import prepare as prepare_source
+
+    given = {
+        "min_interactions": min_interactions,
+        "min_triples": min_triples,
+        "max_hops": max_hops,
+        "keep_reverse": keep_reverse,
+        "symmetric": symmetric,
+        "split": _shares(split) if split else None,
+        "seed": seed,
+        "min_rating": min_rating,
+        "since": since,
+        "until": until,
+        "preset": preset or "",
+    }
+    settings = PrepareSettings(**domain_settings(preset, given))
+    # Reading may take hours: what would stand in the way of the result is said before.
+    check_replaceable(out)
+    files = _Files(source, format, labels or [], encoding, skip_bad_lines)
+    raw = _read(files, settings, relations or "", wikidata, work or out.with_name(f"{out.name}.work"))
+    dataset = prepare_source(raw, out, settings, progress=note)
+    note(f"wrote {dataset} to {out}; manifest.json there says what was dropped and why")
+
+
+class _Files(NamedTuple):
+    """What to read, and how."""
+
+    source: list[Path]
+    format: str
+    labels: list[Path]
+    encoding: str | None
+    skip_bad_lines: bool
+
+
+def _read(files: _Files, settings: PrepareSettings, relations: str, wikidata: Path | None, work: Path) -> RawSource:
+    """The raw source; finished passes over dumps are kept in ``work``."""
+    from upgan.cli.progress import reading_progress
+    from upgan.data.formats import read_sources
+    from upgan.data.read_kb4rec import DumpReading
+    from upgan.data.text_stream import ReadOptions
+    from upgan.data.window import refuse_window_without_times
+
+    dump = DumpReading.of(settings, tuple(relations.replace(",", " ").split()), work, note)
+    options = ReadOptions(files.encoding, files.skip_bad_lines, reading_progress())
+    note("reading " + ", ".join(map(str, files.source)))
+    raw = read_sources(files.source, format=files.format, labels=files.labels, options=options, dump=dump)
+    if settings.since or settings.until:
+        refuse_window_without_times(raw)
+    if wikidata:
+        from upgan.data.wikidata import with_wikidata_labels
+
+        raw = with_wikidata_labels(raw, wikidata, work, note)
+    return raw
+
+
+def _shares(text: str) -> tuple[float, float, float]:
+    try:
+        train, valid, test = (float(part) for part in text.split(","))
+    except ValueError:
+        raise ConfigError(f"--split {text!r}: three numbers that sum to 1, for example 0.8,0.1,0.1") from None
+    return train, valid, test

@@ -1,0 +1,1 @@
+"""Public sources of the three real datasets: what they are, under which licence, and fetching them."""

@@ -1,0 +1,225 @@
+"""A work folder: the results of long passes over large files, kept so that a killed run goes on where it was.
+
+``passes.json`` names every pass with the file it read (name, size, time, hash of its head) and how far it got. It is
+written in one step, after the files it speaks of, so what it says is there is there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import Any, TypeVar
+
+import duckdb
+
+from upgan.errors import DataError, UpganError
+from upgan.files import write_json
+
+FORMAT = 1
+#: Seconds between two lines of progress.
+SAY_EVERY = 2.0
+#: What DuckDB may hold in memory; what does not fit goes to the work folder. The rest of 2 GB is for the blocks read.
+MEMORY = "1GB"
+THREADS = 2
+
+Say = Callable[[str], None]
+Result = TypeVar("Result")
+
+
+class WorkFolder:
+    """The folder and its journal. Raises DataError where the folder holds something else."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.journal_file = path / "passes.json"
+        if path.exists() and (not path.is_dir() or (any(path.iterdir()) and not self.journal_file.is_file())):
+            raise DataError(f"{path} is no work folder (it has no passes.json); --work names an empty or a new folder")
+        self._made_here = not path.exists()
+        path.mkdir(parents=True, exist_ok=True)
+        self._journal: dict[str, Any] = {"format": FORMAT, "passes": {}}
+        if self.journal_file.is_file():
+            try:
+                journal = json.loads(self.journal_file.read_text(encoding="utf-8"))
+                if journal["format"] == FORMAT and isinstance(journal["passes"], dict):
+                    self._journal = journal
+            except (ValueError, KeyError, TypeError) as error:
+                raise DataError(f"{self.journal_file} cannot be read ({error}); delete {path} to start over") from error
+        else:
+            write_json(self.journal_file, self._journal)
+
+    def remove_if_useless(self) -> None:
+        """Take the folder away again where it was made here and nothing was finished in it: after bad input."""
+        if self._made_here and not self._journal["passes"]:
+            shutil.rmtree(self.path, ignore_errors=True)
+
+    def folder_of(self, name: str) -> Path:
+        return self.path / name
+
+    def state(self, name: str, key: dict[str, Any]) -> dict[str, Any] | None:
+        """What was recorded for pass ``name``; None, and its files are gone, where it was of another ``key``."""
+        entry = self._journal["passes"].get(name)
+        if entry is not None and entry["key"] == key and self.folder_of(name).is_dir():
+            state: dict[str, Any] = entry["state"]
+            return state
+        # First the journal: whatever happens now, it never speaks of files that are gone.
+        if self._journal["passes"].pop(name, None) is not None:
+            write_json(self.journal_file, self._journal)
+        shutil.rmtree(self.folder_of(name), ignore_errors=True)
+        self.folder_of(name).mkdir()
+        return None
+
+    def record(self, name: str, key: dict[str, Any], state: dict[str, Any]) -> None:
+        self._journal["passes"][name] = {"key": key, "state": state}
+        write_json(self.journal_file, self._journal)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Refuse a second run in the same folder; the lock goes with the process, however it ends."""
+        with (self.path / "lock").open("w") as stream:
+            with contextlib.suppress(ImportError):  # no such locks on Windows
+                import fcntl
+
+                try:
+                    fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except OSError as error:
+                    raise UpganError(
+                        f"another run works in {self.path}; wait for it, or give another --work"
+                    ) from error
+            yield
+
+
+@contextlib.contextmanager
+def work_folder(work: Path | None) -> Iterator[WorkFolder]:
+    """The work folder under its lock, or a temporary one; bad input leaves none behind."""
+    if work is None:
+        with tempfile.TemporaryDirectory(prefix="upgan-work-") as path:
+            yield WorkFolder(Path(path))
+        return
+    folder = WorkFolder(work)
+    try:
+        with folder.locked():
+            yield folder
+    except UpganError:
+        folder.remove_if_useless()
+        raise
+
+
+class PassProgress:
+    """Says how far a pass over a file is: share of its bytes, lines, lines per second and the time that is left."""
+
+    def __init__(self, what: str, size: int, say: Say) -> None:
+        self._what, self._size, self._say = what, size, say
+        self._began = self._said = time.monotonic()
+        self._first_bytes: int | None = None
+        self._first_lines = 0
+
+    def __call__(self, bytes_read: int, lines: int) -> None:
+        now = time.monotonic()
+        if self._first_bytes is None:
+            self._first_bytes, self._first_lines, self._began = bytes_read, lines, now
+        if now - self._said < SAY_EVERY:
+            return
+        self._said = now
+        spent, done = now - self._began, bytes_read - self._first_bytes
+        rate = (lines - self._first_lines) / max(spent, 1e-9)
+        left = duration(spent / done * (self._size - bytes_read)) if done > 0 else "not known yet"
+        share = bytes_read / max(self._size, 1)
+        self._say(
+            f"{self._what}: {share:.1%} of {size_text(self._size)}, {lines:,} lines, {rate:,.0f} lines/s, ETA {left}"
+        )
+
+
+def skip_progress(what: str, skip: int, say: Say) -> Callable[[int], None]:
+    """Says how far a resumed pass is in decompressing the ``skip`` bytes of text that it need not parse again."""
+    began = said = time.monotonic()
+
+    def at(offset: int) -> None:
+        nonlocal said
+        now = time.monotonic()
+        if now - said >= SAY_EVERY and offset:
+            said = now
+            left = duration((now - began) / offset * max(skip - offset, 0))
+            say(f"{what}: passing over what was read before, {min(offset / skip, 1):.1%}, ETA {left}")
+
+    return at
+
+
+def connect(work: Path) -> duckdb.DuckDBPyConnection:
+    """A DuckDB connection that keeps to MEMORY and spills to ``work``."""
+    connection = duckdb.connect()
+    connection.execute(f"SET memory_limit = '{MEMORY}'")
+    connection.execute(f"SET threads = {min(THREADS, os.cpu_count() or 1)}")
+    connection.execute("SET preserve_insertion_order = false")
+    connection.execute("SET enable_progress_bar = false")
+    connection.execute(f"SET temp_directory = {quoted(work / 'spill')}")
+    return connection
+
+
+def copy_to(connection: duckdb.DuckDBPyConnection, query: str, path: Path) -> int:
+    """Write the rows of ``query`` to a parquet file, whole or not at all; their number."""
+    building = path.with_name(f".{path.name}.building")
+    connection.execute(f"COPY ({query}) TO {quoted(building)} (FORMAT parquet, COMPRESSION zstd)")
+    building.replace(path)
+    return count_rows(connection, f"read_parquet({quoted(path)})")
+
+
+def run_saying(
+    connection: duckdb.DuckDBPyConnection, job: Callable[[], Result], what: str, say: Say, size: int = 0
+) -> Result:
+    """Run ``job``, a query on ``connection``, saying how long it has run; an interrupt stops the query.
+
+    With the ``size`` of the file that it reads, also the share of it that this process has read, and the time left.
+    (DuckDB's own progress stands at 100% from the start where rows are grouped.)
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="duckdb") as pool:
+        running = pool.submit(job)
+        began, before = time.monotonic(), _bytes_read()
+        try:
+            while wait([running], SAY_EVERY).not_done:
+                spent, share = time.monotonic() - began, (_bytes_read() - before) / size if size else 0.0
+                told = f"running for {duration(spent)}"
+                if 0 < share < 1:
+                    told = f"{share:.1%} of {size_text(size)}, ETA {duration(spent / share * (1 - share))}"
+                say(f"{what}: {told}")
+        except BaseException:
+            connection.interrupt()
+            raise
+    return running.result()
+
+
+def _bytes_read() -> int:
+    """Bytes that this process has read from files so far; 0 where the system does not tell."""
+    try:
+        return int(Path("/proc/self/io").read_text(encoding="ascii").split("rchar:")[1].split()[0])
+    except (OSError, IndexError, ValueError):
+        return 0
+
+
+def count_rows(connection: duckdb.DuckDBPyConnection, table: str) -> int:
+    row = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+    return int(row[0]) if row else 0
+
+
+def quoted(value: object) -> str:
+    """``value`` as a string of SQL."""
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def duration(seconds: float) -> str:
+    hours, rest = divmod(round(seconds), 3600)
+    minutes, left = divmod(rest, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {left} s" if minutes else f"{left} s"
+
+
+def size_text(count: int) -> str:
+    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= factor:
+            return f"{count / factor:.1f} {unit}"
+    return f"{count} bytes"

@@ -1,0 +1,277 @@
+"""From the bytes of a text file to blocks of whole lines, with memory bounded by a block whatever the file holds.
+
+Everything that makes a file no text is refused here, once for all readers: other encodings, NUL bytes, archives, a gzip
+file that is cut off or grows without end, a line longer than any row of a catalogue. Errors name the file and the
+1-based line.
+"""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import hashlib
+import os
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from upgan.errors import ConfigError, DataError
+
+BLOCK = 8 << 20
+#: No row of a table is longer; a row of a KGAT list of items may be (see LONGEST_LIST).
+LONGEST_LINE = 1 << 20
+LONGEST_LIST = 64 << 20
+#: A gzip file may grow to so many times its size once it has passed the first so many bytes. Tables of text shrink to a
+#: tenth or a fiftieth; a file made to fill a memory grows a thousandfold.
+GZIP_RATIO, GZIP_FREE = 200, 64 << 20
+
+_GZIP = b"\x1f\x8b"
+#: First bytes of files that are no text, and what to say about them.
+_MAGIC = {
+    b"PK\x03\x04": "a zip archive: unpack it and give the folder",
+    b"PK\x05\x06": "an empty zip archive",
+    b"BZh": "compressed by bzip2: decompress it first, or give it as .gz",
+    b"\xfd7zXZ\x00": "compressed by xz: decompress it first, or give it as .gz",
+    b"\x28\xb5\x2f\xfd": "compressed by zstd: decompress it first, or give it as .gz",
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive: unpack it and give the folder",
+    b"Rar!": "a rar archive: unpack it and give the folder",
+    b"PAR1": "a parquet file; raw files are text",
+}
+_TAR_PLACE, _TAR = 257, b"ustar"
+
+
+class NotUtf8Error(DataError):
+    """A file whose encoding was not given holds a byte that UTF-8 does not allow."""
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How text files are read. Raises ConfigError for an encoding that Python does not know."""
+
+    #: Encoding of all files; None is UTF-8, and nothing is guessed.
+    encoding: str | None = None
+    #: Leave out, and count, lines that do not fit their format instead of refusing the file.
+    skip_bad_lines: bool = False
+    #: Told a file's name, the bytes of it read so far, and its size, now and then.
+    progress: Callable[[str, int, int], None] | None = None
+
+    def __post_init__(self) -> None:
+        if self.encoding is None:
+            return
+        try:
+            "".encode(self.encoding)
+            codecs.getincrementaldecoder(self.encoding)
+        except (LookupError, UnicodeError, ValueError):
+            raise ConfigError(
+                f"unknown encoding {self.encoding!r}; for example: utf-8, latin-1, cp1252, utf-16"
+            ) from None
+
+
+#: Plain UTF-8, every line as it must be.
+STRICT = ReadOptions()
+
+
+@dataclass(frozen=True, eq=False)
+class LineBlock:
+    """Lines as a large_string array (without their line ends), and the 1-based number of the first of them."""
+
+    lines: pa.LargeStringArray
+    first: int
+
+
+class TextStream:
+    """The lines of a file, block by block; ``sha256`` is that of the file's bytes once all blocks were taken."""
+
+    def __init__(self, path: Path, options: ReadOptions | None = None, longest: int = LONGEST_LINE) -> None:
+        options = options or STRICT
+        encoding = options.encoding
+        self.path = path
+        self.encoding = None if encoding is None or codecs.lookup(encoding).name == "utf-8" else encoding
+        self.progress = options.progress
+        self.longest = longest
+        self.sha256 = ""
+
+    def blocks(self) -> Iterator[LineBlock]:
+        """Raises DataError for what is no text (see the module); blank lines are kept, so that numbers are right."""
+        rest, number = b"", 1
+        for chunk in self._utf8(self._bytes()):
+            rest += chunk
+            cut = rest.rfind(b"\n") + 1
+            if cut == 0:
+                self._check_length(len(rest), number)
+                continue
+            yield LineBlock(self._lines(rest[:cut], number), number)
+            number += rest.count(b"\n", 0, cut)
+            rest = rest[cut:]
+        if rest:
+            yield LineBlock(self._lines(rest + b"\n", number), number)
+
+    def _bytes(self) -> Iterator[bytes]:
+        """The file's bytes, decompressed; the digest is taken of what lies on disk."""
+        digest = hashlib.sha256()
+        try:
+            with self.path.open("rb") as file:
+                head = file.read(512)
+                file.seek(0)
+                self._refuse_other_kinds(head)
+                raw = _Hashed(file, digest)
+                size = os.fstat(file.fileno()).st_size
+                packed = head.startswith(_GZIP)
+                for block in self._gunzipped(raw) if packed else iter(lambda: raw.read(BLOCK), b""):
+                    yield block
+                    if self.progress is not None:
+                        self.progress(self.path.name, raw.count, size)
+        except FileNotFoundError as error:
+            raise DataError(f"{self.path}: no such file") from error
+        except OSError as error:
+            raise DataError(f"{self.path} cannot be read: {error.strerror or error}") from error
+        self.sha256 = digest.hexdigest()
+
+    def _gunzipped(self, raw: _Hashed) -> Iterator[bytes]:
+        size = 0
+        try:
+            with gzip.GzipFile(fileobj=cast(BinaryIO, raw)) as unpacked:
+                while block := unpacked.read(BLOCK):
+                    if not size:
+                        self._refuse_other_kinds(block[:512])
+                    size += len(block)
+                    if size > GZIP_FREE and size > GZIP_RATIO * raw.count:
+                        raise DataError(
+                            f"{self.path}: the gzip data grow more than {GZIP_RATIO}-fold ({raw.count} bytes gave "
+                            f"{size} so far), as no catalogue does; decompress the file yourself if this is meant"
+                        )
+                    yield block
+            raw.drain()
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise DataError(
+                f"{self.path}: the gzip data are cut off or damaged ({error}); fetch the file again"
+            ) from error
+
+    def _utf8(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        """The same text in UTF-8, without a byte-order mark."""
+        if self.encoding is None:
+            first = True
+            for chunk in chunks:
+                yield chunk.removeprefix(codecs.BOM_UTF8) if first else chunk
+                first = False
+            return
+        decoder = codecs.getincrementaldecoder(self.encoding)()
+        line = 1
+        try:
+            for chunk in chunks:
+                text = decoder.decode(chunk)
+                yield text.removeprefix("\ufeff").encode("utf-8") if line == 1 else text.encode("utf-8")
+                line += text.count("\n")
+            yield decoder.decode(b"", final=True).encode("utf-8")
+        except UnicodeError as error:
+            raise DataError(
+                f"{self.path}, line {line} or after: not {self.encoding} ({error}); --encoding is that of all files"
+            ) from error
+
+    def _lines(self, text: bytes, number: int) -> pa.LargeStringArray:
+        """``text`` (whole lines) as an array whose offsets are the newlines' places: no Python object per line."""
+        nul = text.find(b"\0")
+        if nul >= 0:
+            line = number + text.count(b"\n", 0, nul)
+            raise DataError(
+                f"{self.path}, line {line}: a NUL byte (0x00); the file is binary, or UTF-16 without a byte-order "
+                "mark: save it as UTF-8 text or give --encoding"
+            )
+        try:
+            text.decode("utf-8")
+        except UnicodeDecodeError as error:
+            line = number + text.count(b"\n", 0, error.start)
+            raise NotUtf8Error(f"{self.path}, line {line}: {_not_utf8(text, error.start)}") from error
+        ends = np.flatnonzero(np.frombuffer(text, dtype=np.uint8) == ord("\n"))
+        offsets = np.concatenate([[0], ends + 1]).astype(np.int64)
+        lengths = np.diff(offsets)
+        longest = int(lengths.argmax())
+        self._check_length(int(lengths[longest]), number + longest)
+        lines = pa.LargeStringArray.from_buffers(len(ends), pa.py_buffer(offsets), pa.py_buffer(text))
+        return pc.utf8_rtrim(lines, "\r\n")
+
+    def _check_length(self, length: int, line: int) -> None:
+        if length > self.longest:
+            raise DataError(
+                f"{self.path}, line {line}: longer than {self.longest >> 20} MiB; no row is: the file may have other "
+                "line ends (\\r alone) or be no table"
+            )
+
+    def _refuse_other_kinds(self, head: bytes) -> None:
+        kind = next((text for magic, text in _MAGIC.items() if head.startswith(magic)), None)
+        if head[_TAR_PLACE : _TAR_PLACE + len(_TAR)] == _TAR:
+            kind = "a tar archive: unpack it and give the folder"
+        if kind:
+            raise DataError(f"{self.path} is {kind}")
+        if self.encoding is None and head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise DataError(
+                f"{self.path}, line 1: a byte-order mark of UTF-16; save the file as UTF-8 text or give "
+                "--encoding utf-16"
+            )
+
+
+class _Hashed:
+    """A file whose bytes are hashed and counted as they are read."""
+
+    def __init__(self, file: BinaryIO, digest: hashlib._Hash) -> None:
+        self.file = file
+        self.digest = digest
+        self.count = 0
+
+    def read(self, size: int = -1) -> bytes:
+        block = self.file.read(size)
+        self.digest.update(block)
+        self.count += len(block)
+        return block
+
+    def drain(self) -> None:
+        """Hash what a reader left unread at the end."""
+        while self.read(1 << 20):
+            pass
+
+
+def read_lines(
+    path: Path, options: ReadOptions = STRICT, longest: int = LONGEST_LINE
+) -> tuple[pa.Array, np.ndarray, str]:
+    """All lines with something on them, their 1-based numbers int64, and the file's SHA-256; DataError for none."""
+    stream = TextStream(path, options, longest)
+    kept, numbers = [], []
+    for block in stream.blocks():
+        refuse_carriage_returns(path, block.lines, block.first)
+        lines = pc.utf8_trim_whitespace(block.lines)
+        filled = pc.not_equal(lines, "")
+        numbers.append(np.flatnonzero(filled.to_numpy(zero_copy_only=False)) + block.first)
+        kept.append(lines.filter(filled))
+    count = sum(map(len, kept))
+    if not count:
+        raise DataError(f"{path} is empty; it needs at least one row")
+    return pa.concat_arrays(kept), np.concatenate(numbers).astype(np.int64), stream.sha256
+
+
+def refuse_carriage_returns(path: Path, lines: pa.Array, first: int) -> None:
+    """DataError where a line, without its end, holds a carriage return: another file's rows run together in it."""
+    found = pc.match_substring(lines, "\r")
+    if pc.any(found).as_py():
+        line = first + int(np.flatnonzero(found.to_numpy(zero_copy_only=False))[0])
+        raise DataError(
+            f"{path}, line {line}: a carriage return (\\r) inside it; lines end in \\n or \\r\\n, not in \\r alone"
+        )
+
+
+def _not_utf8(text: bytes, place: int) -> str:
+    """What to say about the byte at ``place`` that UTF-8 does not allow."""
+    byte = text[place]
+    line = text[text.rfind(b"\n", 0, place) + 1 : text.find(b"\n", place)]
+    # Letters beyond ASCII are a small part of a Latin-1 line; of binary data they are a large one.
+    foreign = sum(value >= 0x80 for value in line[:1000])
+    guess = "it looks like Latin-1 (or Windows-1252)" if byte >= 0xA0 and 4 * foreign <= len(line[:1000]) else ""
+    return (
+        f"byte 0x{byte:02x} is not UTF-8{'; ' + guess if guess else ''}; save the file as UTF-8 text or give its "
+        f"encoding (--encoding {'latin-1' if guess else 'NAME'})"
+    )
