@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+from datetime import UTC, datetime
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -11,6 +13,7 @@ from tests.ui.driving import APP, checked, run_page, said
 from ui.services import access, trainings
 from upgan.config import make_config
 from upgan.errors import RunError
+from upgan.runs.trash import Deleted
 
 
 class TestReadOnly:
@@ -32,7 +35,7 @@ class TestReadOnly:
             lambda: trainings.stop("demo"),
             lambda: trainings.kill("demo"),
             lambda: trainings.delete("demo"),
-            lambda: trainings.restore(trainings.Deleted("demo", tmp_path / "demo", None)),  # type: ignore[arg-type]
+            lambda: trainings.restore(Deleted("demo", tmp_path / "demo", datetime.now(UTC))),
         ]
         for action in refused:
             with pytest.raises(RunError, match="read-only"):
@@ -60,7 +63,7 @@ def test_the_command_line_says_so_to_the_app(monkeypatch, tmp_path):
             return 0
 
     monkeypatch.delenv("UPGAN_NO_TRAINING", raising=False)
-    monkeypatch.setattr(machine.subprocess, "Popen", Process)
+    monkeypatch.setattr(subprocess, "Popen", Process)
     machine.open_app(checkpoints=tmp_path, browser=False, training=False)
     assert told["UPGAN_NO_TRAINING"] == "1"
     told.clear()

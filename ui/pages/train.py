@@ -12,7 +12,7 @@ from ui import cache, state
 from ui.components import pinned_form, settings_form
 from ui.components.choice import Choices
 from ui.components.text import plain
-from ui.services import datasets, estimates, pinning, trainings
+from ui.services import datasets, estimates, following, pinning, trainings
 from ui.services import settings as wanted
 from ui.services.access import training_allowed
 from ui.services.runs import checkpoint_root, list_runs
@@ -145,7 +145,7 @@ def told_estimate(key: str, was_running: bool) -> None:
                   "epochs.")  # fmt: skip
         st.metric("memory", f"≈ {size(cost.memory_mb)}", help="Counted from the sizes of what is held; ±30%.")
         st.metric("disk", f"≈ {size(cost.disk_mb)}", help="While it trains; a finished run keeps less.")
-    phases = "; ".join(f"{trainings.phase_words(name)} {duration(low)} – {duration(high)}"
+    phases = "; ".join(f"{following.phase_words(name)} {duration(low)} – {duration(high)}"
                        for name, (low, high) in cost.phases.items())  # fmt: skip
     st.caption(
         f"{plain(phases.capitalize())}. Extrapolated from a few steps on this machine as busy as it was just now; how "
