@@ -1,4 +1,4 @@
-"""A training in a real browser, from the first click to an answer; the page moves by itself and keeps its zoom."""
+"""A training in a real browser, from the first click to an answer; the page moves by itself, or holds still."""
 
 from __future__ import annotations
 
@@ -81,10 +81,9 @@ def moves(page) -> None:
 
 
 def zoom_in(page) -> None:
-    """Drag over a part of the first chart; again where a refresh came in between."""
+    """Drag over a part of the first chart, again where it was still being drawn."""
     page.locator(".js-plotly-plot").first.scroll_into_view_if_needed()
     for _ in range(5):
-        moves(page)
         area = page.locator(".js-plotly-plot").first.bounding_box()
         middle = area["y"] + 120
         page.mouse.move(area["x"] + 80, middle)
@@ -116,10 +115,14 @@ def test_a_training_is_started_seen_moving_stopped_resumed_and_asked(server, roo
         assert seconds < 3 * FIRST_POINT  # generous: a shared machine
         moves(page)
 
+        page.get_by_text("Live", exact=True).click()  # the view holds still, with its zoom, while training goes on
+        page.wait_for_timeout(2_500)
         zoom_in(page)
         zoomed = page.evaluate(ZOOM)
-        moves(page)
+        page.wait_for_timeout(2_500)
         assert page.evaluate(ZOOM) == zoomed
+        page.get_by_text("Live", exact=True).click()
+        moves(page)
 
         page.get_by_role("button", name="Stop").click()
         page.get_by_role("button", name="Resume").wait_for()

@@ -14,6 +14,7 @@ from tests.ui.driving import address, checked, run_page, said, table
 from ui.services import estimates, following, trainings
 from ui.services import settings as wanted
 from upgan.config import flat_settings, make_config, setting_keys
+from upgan.errors import RunError
 from upgan.runs.locks import device_lock
 from upgan.runs.status import run_state, write_status
 
@@ -109,7 +110,7 @@ class TestRuns:
     @pytest.mark.parametrize("run", ["../..", "/etc", ".trash", "", "<b>"])
     def test_no_other_folder_is_a_run(self, roots, run):
         written(roots / "mine", state="stopped")
-        with pytest.raises(trainings.RunError):
+        with pytest.raises(RunError):
             trainings.delete(run)
         assert not run_page("runs", run=run).error
 
@@ -150,7 +151,8 @@ class TestSettings:
     def test_every_setting_is_asked_for(self, roots):
         app = run_page("train")
         asked = [element for kind in (app.number_input, app.selectbox, app.toggle, app.text_input) for element in kind]
-        shown = {element.key.partition("_upgan_")[2] for element in asked if element.key.startswith("upgan_setting_")}
+        keys = [str(element.key) for element in asked]
+        shown = {key.partition("_upgan_")[2] for key in keys if key.startswith("upgan_setting_")}
         assert shown == {key for key in setting_keys() if not key.startswith("pinned.")} - set(wanted.ASKED_FIRST)
         for setting in wanted.settings():
             if setting.key in shown:

@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import pandas as pd
 import streamlit as st
 
-from ui.components import live_chart
-from ui.run_charts import comparison_chart, lines_chart, rank_chart
+from ui.run_charts import CONFIG, comparison_chart, lines_chart, rank_chart
 from ui.services.following import Chart, Looks, value_words
 from upgan.render.words import clean, rank_text, shorten
 from upgan.runs.history import Curve
@@ -24,7 +23,9 @@ def charts(found: Sequence[Chart], starts: Sequence[tuple[str, int]], run: str) 
         st.markdown(f"**{chart.title}**", help=chart.meaning)
         left, right = st.columns([3, 2], gap="medium")
         with left:
-            live_chart.show(lines_chart(chart, starts, run), key=f"upgan_run_{run}_{chart.key}", alt=words(chart))
+            st.plotly_chart(
+                lines_chart(chart, starts, run), key=f"upgan_run_chart_{chart.key}", config=CONFIG, alt=words(chart)
+            )
         with right:
             st.dataframe(
                 pd.DataFrame([{"": line.name} | {name: line.curve.summary.get(name) for name in _FIGURES}
@@ -46,9 +47,10 @@ def words(chart: Chart) -> str:
 def pinned(looks: Looks, run: str, name_of: Callable[[str], str]) -> None:
     """The followed question: rank over time, then who and what mattered at the last evaluations."""
     first, best, last = (rank_text(rank) for rank in (looks.rank[0], min(looks.rank), looks.rank[-1]))
-    live_chart.show(
+    st.plotly_chart(
         rank_chart(looks, run),
-        key=f"upgan_run_{run}_pinned",
+        key="upgan_run_chart_pinned",
+        config=CONFIG,
         alt=f"Rank of the pinned answer: first {first}, best {best}, last {last}.",
     )
     st.caption(f"Filtered rank: first {first}, best {best}, last {last}.")
@@ -80,9 +82,10 @@ def comparison(curves: Mapping[str, Mapping[str, Curve]]) -> None:
         return
     key = st.selectbox("Value", keys, key="upgan_compare_value", format_func=value_words, persist_state="session")
     chosen = {name: found[key] for name, found in curves.items() if key in found and len(found[key].value)}
-    live_chart.show(
+    st.plotly_chart(
         comparison_chart(chosen, str(key)),
-        key=f"upgan_compare_{key}",
+        key="upgan_run_chart_compare",
+        config=CONFIG,
         alt=f"{value_words(str(key))} of {', '.join(clean(name) for name in chosen)} over the steps of training",
     )
     st.dataframe(

@@ -34,6 +34,7 @@ LOG_LINES, LAST_LINES = 200, 20
 _SAID = "upgan_runs_said"
 _BUSY = "upgan_runs_busy"
 _DELETED = "upgan_runs_deleted"
+_LIVE = "upgan_runs_live"
 
 
 def act(action: Callable[[], object], done: str) -> None:
@@ -81,6 +82,10 @@ def actions(run: RunStatus) -> None:
     name = run.name
     with st.container(horizontal=True):
         st.button("Refresh", key="upgan_refresh", icon=":material/refresh:")
+        if run.active:
+            st.toggle("Live", key=_LIVE, persist_state="session",
+                      help="Off: the view holds still until Refresh. Streamlit draws a chart with new points anew, so "
+                      "that a zoom would be gone.")  # fmt: skip
         if not training_allowed():
             return
         if run.state in ("pending", "running"):
@@ -183,14 +188,14 @@ def tables(chosen: Mapping[str, Path], found: Overview) -> None:
                                icon=":material/download:", on_click="ignore")  # fmt: skip
 
 
-def beside(chosen: Mapping[str, Path], active: bool) -> None:
+def beside(chosen: Mapping[str, Path], every: float | None) -> None:
     """Several runs: curves over each other, and the settings in which they differ."""
     st.subheader("Beside each other", anchor=False)
 
     def drawn() -> None:
         run_curves.comparison({name: cache.followed(folder).update()[0] for name, folder in chosen.items()})
 
-    st.fragment(drawn, run_every=EVERY if active else None, key="upgan_beside")()
+    st.fragment(drawn, run_every=every, key="upgan_beside")()
     st.markdown("**Settings in which they differ**")
     try:
         rows = difference(list(chosen.values()))
@@ -244,12 +249,14 @@ def main() -> None:
         others = choices.several("Set beside it", names, "beside", help="Their curves over each other, and the "
                                  "settings in which they differ.")  # fmt: skip
     run = next(run for run in found.runs if run.name == name)
+    st.session_state.setdefault(_LIVE, True)
     actions(run)
-    st.fragment(live, run_every=EVERY if run.active else None, key="upgan_live")(name, run.state)
+    every = EVERY if st.session_state[_LIVE] else None
+    st.fragment(live, run_every=every if run.active else None, key="upgan_live")(name, run.state)
     ask_this(run)
     chosen = {each: checkpoint_root() / each for each in dict.fromkeys([name, *others])}
     if len(chosen) > 1:
-        beside(chosen, any(each in found.active for each in chosen))
+        beside(chosen, every if any(each in found.active for each in chosen) else None)
     tables(chosen, found)
     trashed()
     state.write_address({"run": name} | ({"beside": others} if others else {}))
