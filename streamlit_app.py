@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
+from ui import gate
+from ui.services.access import training_allowed
+
 # As text, not as an icon's name: the browser would fetch the icon from the internet.
 ICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">'
@@ -13,13 +16,20 @@ ICON = (
 )
 st.set_page_config(page_title="UPGAN explorer", page_icon=ICON, layout="wide")
 
-page = st.navigation(
-    [
-        st.Page("ui/pages/start.py", title="Start", icon=":material/home:", default=True),
-        st.Page("ui/pages/ask.py", title="Ask & explain", icon=":material/hub:"),
-        st.Page("ui/pages/case.py", title="Case study", icon=":material/article:"),
-        st.Page("ui/pages/models.py", title="Models & data", icon=":material/table:"),
-    ],
-    position="top",
-)
-page.run()
+pages = [
+    st.Page("ui/pages/start.py", title="Start", icon=":material/home:", default=True),
+    st.Page("ui/pages/ask.py", title="Ask & explain", icon=":material/hub:"),
+    st.Page("ui/pages/case.py", title="Case study", icon=":material/article:"),
+    st.Page("ui/pages/train.py", title="Train", icon=":material/model_training:"),
+    st.Page("ui/pages/runs.py", title="Runs", icon=":material/monitoring:"),
+    st.Page("ui/pages/models.py", title="Models & data", icon=":material/table:"),
+]
+if not training_allowed():
+    pages = [page for page in pages if page.url_path != "train"]
+# Without the password the address stays, so that a link leads where it should once the password is given.
+admitted = gate.admitted()
+page = st.navigation(pages, position="top" if admitted else "hidden")
+if admitted:
+    page.run()
+else:
+    gate.ask()

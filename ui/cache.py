@@ -6,13 +6,16 @@ import contextlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from ui.services import answers, examples, questions
 from ui.services.answers import Candidates
+from ui.services.estimates import Rehearsal
 from ui.services.examples import Example
+from ui.services.following import Followed
 from ui.services.questions import Question
 from ui.services.runs import RunEntry
 from ui.services.search import SearchIndex
@@ -25,6 +28,7 @@ from upgan.render.styles import Theme
 
 if TYPE_CHECKING:
     from upgan.alternatives import Contrast, FlipSet, WhatIf
+    from upgan.config import Config
     from upgan.data.dataset import KGDataset
     from upgan.data.describe import Description
     from upgan.evaluation.evaluator import Ranking
@@ -211,3 +215,31 @@ def description(path: str, fingerprint: str) -> Description:
     from upgan.data.describe import describe
 
     return describe(dataset(path, fingerprint))
+
+
+def followed(run: Path) -> Followed:
+    """What a run wrote while it trained, one reader for all sessions; those not looked at for long are let go."""
+    return _followed(str(run))
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _followed(run: str) -> Followed:
+    return Followed(Path(run))
+
+
+@st.cache_resource(show_spinner=False)
+def _rehearsals() -> dict[str, Rehearsal]:
+    return {}
+
+
+def rehearsal(key: str) -> Rehearsal | None:
+    """The estimate of that key, where one was asked for."""
+    return _rehearsals().get(key)
+
+
+def rehearse(key: str, dataset: Path, config: Config) -> None:
+    """Begin an estimate; the last few are kept, and one that is there is made again."""
+    made = _rehearsals()
+    for old in [key, *list(made)[:-8]]:
+        made.pop(old, None)
+    made[key] = Rehearsal(dataset, config)

@@ -30,10 +30,19 @@ def open_app(
     checkpoints: Annotated[Path, typer.Option(help="Folder with the run folders.")] = Path("checkpoints"),
     data: Annotated[Path, typer.Option(help="Folder of prepared datasets; imported ones go there.")] = Path("data"),
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser window.")] = True,
+    training: Annotated[
+        bool,
+        typer.Option("--training/--no-training", help="Whether runs can be started, stopped and deleted in the app."),
+    ] = True,
 ) -> None:
-    """Open the app at http://localhost:PORT, reachable from this machine only."""
+    """Open the app at http://localhost:PORT, reachable from this machine only.
+
+    Where the environment variable UPGAN_PASSWORD is set, the app asks for that password first.
+    """
     script = _app_script()
     environment = {**os.environ, "UPGAN_CHECKPOINTS": str(checkpoints.resolve()), "UPGAN_DATA": str(data.resolve())}
+    if not training:
+        environment["UPGAN_NO_TRAINING"] = "1"
     note(f"the app opens at http://localhost:{port} (Ctrl-C ends it)")
     command = [sys.executable, "-m", "ui.serve", "run", str(script)]
     # Headless: otherwise its first start on a machine stops to ask for an email address.

@@ -1,0 +1,119 @@
+"""A read-only app starts nothing, whatever is clicked; a password lets nobody see a page without it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from datetime import UTC, datetime
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.ui.driving import APP, checked, run_page, said
+from ui.services import access, trainings
+from upgan.config import make_config
+from upgan.errors import RunError
+from upgan.runs.trash import Deleted
+
+
+class TestReadOnly:
+    @pytest.fixture(autouse=True)
+    def read_only(self, made_runs, tmp_path, monkeypatch) -> None:
+        shutil.copytree(made_runs / "demo", tmp_path / "demo")
+        monkeypatch.setenv("UPGAN_CHECKPOINTS", str(tmp_path))
+        monkeypatch.setenv("UPGAN_NO_TRAINING", "1")
+
+    def test_runs_are_shown_without_actions(self):
+        app = run_page("runs", run="demo")
+        assert [button.label for button in app.button] == ["Refresh"]
+
+    def test_services_refuse_what_the_pages_hide(self, toy_dataset, tmp_path):
+        config = make_config("demo")
+        refused = [
+            lambda: trainings.start("new", toy_dataset, config, force=True),
+            lambda: trainings.resume("demo", force=True),
+            lambda: trainings.stop("demo"),
+            lambda: trainings.kill("demo"),
+            lambda: trainings.delete("demo"),
+            lambda: trainings.restore(Deleted("demo", tmp_path / "demo", datetime.now(UTC))),
+        ]
+        for action in refused:
+            with pytest.raises(RunError, match="read-only"):
+                action()
+        assert [path.name for path in tmp_path.iterdir() if path.is_dir() and path.name != "toy"] == ["demo"]
+
+    def test_the_train_page_is_not_there(self):
+        app = AppTest.from_file(str(APP), default_timeout=60)
+        checked(app)
+        with pytest.raises(ValueError, match="navigation page"):
+            app.switch_page("ui/pages/train.py")
+
+
+def test_the_command_line_says_so_to_the_app(monkeypatch, tmp_path):
+    """`upgan app --no-training` hands it on; without, the app may train."""
+    from upgan.cli import machine
+
+    told = {}
+
+    class Process:
+        def __init__(self, *_: object, env: dict[str, str], **__: object) -> None:
+            told.update(env)
+
+        def wait(self) -> int:
+            return 0
+
+    monkeypatch.delenv("UPGAN_NO_TRAINING", raising=False)
+    monkeypatch.setattr(subprocess, "Popen", Process)
+    machine.open_app(checkpoints=tmp_path, browser=False, training=False)
+    assert told["UPGAN_NO_TRAINING"] == "1"
+    told.clear()
+    machine.open_app(checkpoints=tmp_path, browser=False)
+    assert "UPGAN_NO_TRAINING" not in told
+
+
+class TestPassword:
+    @pytest.fixture(autouse=True)
+    def password(self, checkpoints, monkeypatch) -> None:
+        monkeypatch.setenv("UPGAN_PASSWORD", "open sésame")
+        monkeypatch.setattr("ui.gate.ATTEMPTS", access.Attempts())
+
+    @pytest.mark.parametrize("page", ["start", "ask", "case", "train", "runs", "models"])
+    def test_no_page_says_anything_without_it(self, page):
+        app = run_page(page, checkpoint="demo")
+        assert [field.label for field in app.text_input] == ["Password"]
+        assert not app.dataframe
+        assert said(app) == "UPGAN explorer"
+
+    def test_the_right_one_opens_the_page_and_stays_open(self):
+        app = run_page("runs")
+        app.text_input[0].set_value("open sesame")
+        checked(app, app.button[0].click())
+        assert "That is not the password." in said(app)
+        app.text_input[0].set_value("open sésame")
+        checked(app, app.button[0].click())
+        assert "Runs" in said(app)
+        checked(app)
+        assert not [field for field in app.text_input if field.label == "Password"]
+
+    def test_another_password_closes_it_again(self, monkeypatch):
+        app = run_page("runs")
+        app.text_input[0].set_value("open sésame")
+        checked(app, app.button[0].click())
+        monkeypatch.setenv("UPGAN_PASSWORD", "another")
+        checked(app)
+        assert [field.label for field in app.text_input] == ["Password"]
+
+    def test_after_five_wrong_ones_even_the_right_one_waits(self):
+        attempts = access.Attempts()
+        assert not any(attempts.admit("guess", "1.2.3.4", now=10.0 + n) for n in range(access.MOST_WRONG))
+        with pytest.raises(RunError, match="try again in 56 s"):
+            attempts.admit("open sésame", "1.2.3.4", now=14.0)
+        assert attempts.admit("open sésame", "5.6.7.8", now=14.0), "somebody else's guesses shut nobody out"
+        assert attempts.admit("open sésame", "1.2.3.4", now=71.0)
+
+    def test_many_addresses_together_are_limited_too(self):
+        attempts = access.Attempts()
+        for number in range(access.MOST_WRONG_IN_ALL):
+            attempts.admit("guess", f"address {number}", now=1.0)
+        with pytest.raises(RunError, match="too many"):
+            attempts.admit("open sésame", "a new one", now=2.0)

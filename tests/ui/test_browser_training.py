@@ -1,0 +1,143 @@
+"""A training in a real browser, from the first click to an answer; the page moves by itself, or holds still."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.ui import test_browser as driving
+from tests.ui.made import make_run
+from upgan.runs import control
+from upgan.runs.status import run_state
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+pytestmark = driving.pytestmark
+#: Seconds from the click to the first point on the page.
+FIRST_POINT = 10.0
+RUN = "tiny-books-upgan-demo-s0"
+
+
+@pytest.fixture
+def root(tmp_path) -> Iterator[Path]:
+    """A folder of data with one small dataset, and one of runs, empty; nothing goes on training afterwards."""
+    make_run(tmp_path / "made")
+    shutil.copytree(tmp_path / "made" / "dataset", tmp_path / "data" / "tiny")
+    (tmp_path / "runs").mkdir()
+    yield tmp_path
+    for folder in (tmp_path / "runs").iterdir():
+        if run_state(folder).active:
+            control.kill(folder)
+
+
+@pytest.fixture
+def server(root) -> Iterator[str]:
+    """The app on these folders."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [
+        sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.headless", "true",
+        "--server.port", str(port), "--server.address", "127.0.0.1", "--server.fileWatcherType", "none",
+    ]  # fmt: skip
+    folders = {"UPGAN_CHECKPOINTS": str(root / "runs"), "UPGAN_DATA": str(root / "data")}
+    with (root / "app.log").open("w") as log:
+        environment = {**os.environ, **folders, "UPGAN_LOCKS": str(root / "locks")}
+        process = subprocess.Popen(command, cwd=driving.ROOT, env=environment, stdout=log, stderr=log)
+    try:
+        driving._wait_for(f"http://127.0.0.1:{port}/_stcore/health", process)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+    assert "Traceback" not in (root / "app.log").read_text()
+
+
+def fill(page, section: str, name: str, value: int) -> None:
+    """A number among the settings."""
+    page.get_by_role("tab", name=section).click()
+    field = page.get_by_role("tabpanel", name=section).get_by_label(name, exact=True)
+    field.fill(str(value))
+    field.press("Enter")
+    page.get_by_text(f"{name} ").and_(page.get_by_text("Changed from the preset")).wait_for()
+
+
+POINTS = "document.querySelector('.js-plotly-plot').calcdata[0].length"
+ZOOM = "document.querySelector('.js-plotly-plot').layout.xaxis.range"
+
+
+def moves(page) -> None:
+    """Wait until the first chart has a point more; nobody touches the page."""
+    before = page.evaluate(POINTS)
+    page.wait_for_function(f"before => {POINTS} > before", arg=before)
+
+
+def zoom_in(page) -> None:
+    """Drag over a part of the first chart, again where it was still being drawn."""
+    page.locator(".js-plotly-plot").first.scroll_into_view_if_needed()
+    for _ in range(5):
+        area = page.locator(".js-plotly-plot").first.bounding_box()
+        middle = area["y"] + 120
+        page.mouse.move(area["x"] + 80, middle)
+        page.mouse.down()
+        page.mouse.move(area["x"] + 220, middle, steps=4)
+        page.mouse.up()
+        page.wait_for_timeout(200)
+        if page.evaluate("document.querySelector('.js-plotly-plot').layout.xaxis.autorange === false"):
+            return
+    raise AssertionError("the chart was not zoomed")
+
+
+@pytest.mark.timeout(240)
+def test_a_training_is_started_seen_moving_stopped_resumed_and_asked(server, root):
+    with playwright.sync_playwright() as engine:
+        browser = engine.chromium.launch(executable_path=driving.CHROMIUM, args=driving.ARGUMENTS)
+        page, seen = driving.open_page(browser, server, at="train")
+        page.get_by_text("More settings").click()
+        fill(page, "Pre-training", "patience", 1000)
+        fill(page, "Pre-training", "epochs", 1000)
+        fill(page, "Adversarial", "patience", 1000)
+        fill(page, "Adversarial", "epochs", 1000)
+        page.get_by_text("Follow one question through training").click()
+        page.get_by_text("Answer that is followed").wait_for()
+        page.get_by_role("button", name="Start training").click()
+        began = time.monotonic()
+        page.wait_for_url(f"**/runs?run={RUN}")
+        page.locator(".js-plotly-plot").first.wait_for()
+        seconds = time.monotonic() - began
+        print(f"first point after {seconds:.1f} s")
+        assert seconds < 3 * FIRST_POINT  # generous: a shared machine
+        moves(page)
+
+        page.get_by_text("Live", exact=True).click()  # the view holds still, with its zoom, while training goes on
+        page.wait_for_timeout(2_100)
+        zoom_in(page)
+        zoomed = page.evaluate(ZOOM)
+        page.wait_for_timeout(2_100)
+        assert page.evaluate(ZOOM) == zoomed
+        page.get_by_text("Live", exact=True).click()
+        moves(page)
+
+        page.get_by_role("button", name="Stop").click()
+        page.get_by_role("button", name="Resume").wait_for()
+        stopped = run_state(root / "runs" / RUN)
+        assert stopped.state == "stopped"
+        page.get_by_role("button", name="Resume").click()
+        page.get_by_role("button", name="Stop").wait_for()
+        run = root / "runs" / RUN
+        while run_state(run).step <= stopped.step or not (run / "model.safetensors").exists():
+            page.wait_for_timeout(200)
+        page.reload()
+        page.get_by_role("link", name="Ask this checkpoint").click()
+        page.wait_for_url(f"**/ask?**checkpoint={RUN}**")
+        assert driving.ink(driving.graph(page)) > 50
+        driving.assert_clean(seen)
+        browser.close()

@@ -1,0 +1,63 @@
+"""The query that a training shall follow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from ui.services.pinning import Pinned, held_out
+from ui.services.questions import Direction, relation_label
+
+if TYPE_CHECKING:
+    from upgan.data.dataset import KGDataset
+
+_ON, _RELATION, _SIDE, _ENTITY, _ANSWER = (
+    f"upgan_pin_{name}" for name in ("on", "relation", "side", "entity", "answer")
+)
+_SIDES: dict[Direction, str] = {"tail": "⟨entity, relation, ?⟩", "head": "⟨?, relation, entity⟩"}
+
+
+def ask(dataset: KGDataset) -> Pinned | None:
+    """What is asked for as it was typed; None where no query shall be followed."""
+    on = st.toggle(
+        "Follow one question through training",
+        key=_ON,
+        persist_state="session",
+        help="Its answer's rank, the heaviest users and the hardest negatives are written down at every evaluation. "
+        "The training itself is the same with and without.",
+    )
+    if not on:
+        return None
+    if st.session_state.get(_RELATION) not in dataset.relations:
+        _fill(dataset)
+    left, right = st.columns(2)
+    with left:
+        relation = st.selectbox(
+            "Relation",
+            dataset.relations,
+            key=_RELATION,
+            format_func=lambda name: relation_label(dataset, name) if name in dataset.relation_index else name,
+            persist_state="session",
+        )
+        entity = st.text_input("Entity", key=_ENTITY, help="A name or an id.", persist_state="session")
+    with right:
+        side = st.selectbox(
+            "What is missing", list(_SIDES), key=_SIDE, format_func=lambda name: _SIDES.get(name, name),
+            persist_state="session",
+        )  # fmt: skip
+        answer = st.text_input("Answer that is followed", key=_ANSWER, help="A name or an id.", persist_state="session")
+    st.button(
+        "Another held-out fact", key="upgan_pin_random", icon=":material/shuffle:", on_click=lambda: _fill(dataset)
+    )
+    return Pinned(str(relation), "head" if side == "head" else "tail", entity or "", answer or "")
+
+
+def _fill(dataset: KGDataset) -> None:
+    """A fact of the validation part."""
+    fact = held_out(dataset)
+    if fact is not None:
+        values = {_RELATION: fact.relation, _SIDE: fact.direction, _ENTITY: fact.entity, _ANSWER: fact.answer}
+        st.session_state.update(values)
+    else:
+        st.session_state[_RELATION] = dataset.relations[0]

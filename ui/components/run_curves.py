@@ -1,0 +1,97 @@
+"""How a run is learning: charts with their figures beside them, the pinned query, several runs over each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import pandas as pd
+import streamlit as st
+
+from ui.run_charts import CONFIG, comparison_chart, lines_chart, rank_chart
+from ui.services.following import Chart, Looks, value_words
+from upgan.render.words import clean, rank_text, shorten
+from upgan.runs.history import Curve
+
+_FIGURES = ("first", "min", "max", "last", "best")
+
+
+def charts(found: Sequence[Chart], starts: Sequence[tuple[str, int]], run: str) -> None:
+    """One chart beside its figures after the other."""
+    if not found:
+        st.info("Nothing is written down yet: the first point comes with the first evaluation.", icon=":material/info:")
+    for chart in found:
+        st.markdown(f"**{chart.title}**", help=chart.meaning)
+        left, right = st.columns([3, 2], gap="medium")
+        with left:
+            st.plotly_chart(
+                lines_chart(chart, starts, run), key=f"upgan_run_chart_{chart.key}", config=CONFIG, alt=words(chart)
+            )
+        with right:
+            st.dataframe(
+                pd.DataFrame([{"": line.name} | {name: line.curve.summary.get(name) for name in _FIGURES}
+                              for line in chart.lines]),
+                hide_index=True,
+                key=f"upgan_run_figures_{chart.key}",
+                column_config={name: st.column_config.NumberColumn(format="%.4g") for name in _FIGURES},
+                alt=f"{chart.title}: first, least, greatest, last and best value of each line",
+            )  # fmt: skip
+
+
+def words(chart: Chart) -> str:
+    """A chart in a sentence, for who cannot see it."""
+    told = [f"{line.name} from {line.curve.value[0]:.4g} to {line.curve.value[-1]:.4g}"
+            for line in chart.lines if len(line.curve.value)]  # fmt: skip
+    return f"{chart.title} over the steps of training: {'; '.join(told)}."
+
+
+def pinned(looks: Looks, run: str, name_of: Callable[[str], str]) -> None:
+    """The followed question: rank over time, then who and what mattered at the last evaluations."""
+    first, best, last = (rank_text(rank) for rank in (looks.rank[0], min(looks.rank), looks.rank[-1]))
+    st.plotly_chart(
+        rank_chart(looks, run),
+        key="upgan_run_chart_pinned",
+        config=CONFIG,
+        alt=f"Rank of the pinned answer: first {first}, best {best}, last {last}.",
+    )
+    st.caption(f"Filtered rank: first {first}, best {best}, last {last}.")
+    for title, rows, empty in (
+        ("Heaviest users, with their weights", looks.users, "No users speak in what was trained so far."),
+        ("Hardest negatives of the generator, with its probabilities", looks.negatives,
+         "The generator plays in the adversarial phase only."),
+    ):  # fmt: skip
+        st.markdown(f"**{title}**")
+        if not rows:
+            st.caption(empty)
+            continue
+        places = max(len(named) for _, named in rows)
+        frame = pd.DataFrame([
+            {"evaluation": when} | {
+                str(place + 1): f"{shorten(name_of(named[place][0]), 32)} ({named[place][1]:.3g})"
+                if place < len(named) else "" for place in range(places)
+            } for when, named in rows
+        ])  # fmt: skip
+        st.dataframe(frame, hide_index=True, height=min(35 * len(frame) + 38, 220), alt=f"{title}, latest first")
+
+
+def comparison(curves: Mapping[str, Mapping[str, Curve]]) -> None:
+    """The same value of several runs over each other."""
+    keys = list(dict.fromkeys(key for found in curves.values() for key in found))
+    keys.sort(key=lambda key: key != "valid.mrr")
+    if not keys:
+        st.info("None of these runs has written anything down yet.", icon=":material/info:")
+        return
+    key = st.selectbox("Value", keys, key="upgan_compare_value", format_func=value_words, persist_state="session")
+    chosen = {name: found[key] for name, found in curves.items() if key in found and len(found[key].value)}
+    st.plotly_chart(
+        comparison_chart(chosen, str(key)),
+        key="upgan_run_chart_compare",
+        config=CONFIG,
+        alt=f"{value_words(str(key))} of {', '.join(clean(name) for name in chosen)} over the steps of training",
+    )
+    st.dataframe(
+        pd.DataFrame([{"run": clean(name)} | {figure: curve.summary.get(figure) for figure in _FIGURES}
+                      for name, curve in chosen.items()]),
+        hide_index=True,
+        column_config={name: st.column_config.NumberColumn(format="%.4g") for name in _FIGURES},
+        alt="First, least, greatest, last and best value of each run",
+    )  # fmt: skip

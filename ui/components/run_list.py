@@ -1,0 +1,95 @@
+"""Runs in a table, and what one of them is doing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from ui.components.text import plain
+from ui.services.following import phase_words
+from ui.services.trainings import duration, headline
+from upgan.render.words import clean
+from upgan.runs.status import RunStatus
+
+#: A sign for each state, so that colour is not the only one.
+_SIGNS = {
+    "pending": "◌",
+    "running": "▶",
+    "stopping": "◼",
+    "stopped": "❚❚",
+    "finished": "✔",
+    "failed": "✖",
+    "interrupted": "⚡",
+}
+
+
+def rows(runs: Sequence[RunStatus]) -> list[dict[str, object]]:
+    """One row for each run, as the table shows it."""
+    return [
+        {
+            "run": clean(run.name),
+            "state": f"{_SIGNS[run.state]} {run.state}",
+            "phase": phase_words(clean(run.phase)) if run.state != "finished" else "",
+            "progress": run.progress,
+            "best validation MRR": run.best_valid_mrr,
+            "test MRR": run.test_mrr,
+            "heartbeat": f"{duration(run.heartbeat_age)} ago" if run.active and run.heartbeat_age is not None else "",
+            "device": clean(run.device),
+            "dataset": clean(run.dataset),
+            "preset": clean(run.preset),
+            "started": (run.started or "").replace("T", " ")[:16],
+        }
+        for run in runs
+    ]
+
+
+def table(runs: Sequence[RunStatus]) -> None:
+    """All runs, those at work first."""
+    number = st.column_config.NumberColumn
+    st.dataframe(
+        pd.DataFrame(rows(runs)),
+        hide_index=True,
+        height=min(35 * len(runs) + 38, 260),
+        key="upgan_runs_table",
+        column_config={
+            "progress": st.column_config.ProgressColumn("phase done", format="percent", min_value=0, max_value=1),
+            "best validation MRR": number(format="%.4f", help="Of the phase in progress, or the last one."),
+            "test MRR": number(format="%.4f"),
+            "heartbeat": st.column_config.TextColumn(help="When its process last said that it lives."),
+            "started": st.column_config.TextColumn(help="In universal time."),
+        },
+        alt="Runs with state, phase, progress, best validation MRR, age of the heartbeat and device",
+    )
+
+
+def status(run: RunStatus) -> None:
+    """Where one run is: phases, progress, figures, its last word."""
+    st.markdown(f"**{_SIGNS[run.state]} {plain(clean(headline(run)))}**")
+    if run.phases:
+        here = run.phases.index(run.phase) if run.phase in run.phases else -1
+        over = len(run.phases) if run.state == "finished" else here
+        told = [
+            f"✓ {phase_words(phase)}" if number < over else f"**● {phase_words(phase)}**" if number == over else
+            f":gray[○ {phase_words(phase)}]" for number, phase in enumerate(run.phases)
+        ]  # fmt: skip
+        st.markdown("  →  ".join(told))
+    if run.active and run.progress is not None:
+        left = f", at most {duration(run.eta)} left" if run.eta is not None else ""
+        st.progress(run.progress, text=f"{phase_words(run.phase)}: {run.progress:.0%}{left}")
+    figures = {
+        "best validation MRR": "" if run.best_valid_mrr is None else f"{run.best_valid_mrr:.4f}",
+        "test MRR": "" if run.test_mrr is None else f"{run.test_mrr:.4f}",
+        "trained for": duration(run.seconds),
+        "steps": f"{run.step:,}" if run.step else "",
+        "heartbeat": f"{duration(run.heartbeat_age)} ago" if run.active and run.heartbeat_age is not None else "",
+        "device": run.device,
+    }
+    with st.container(horizontal=True):
+        for name, value in figures.items():
+            if value:
+                st.metric(name, value)
+    if run.message and run.state in ("failed", "interrupted", "stopped"):
+        shown = st.error if run.state == "failed" else st.warning
+        shown(plain(clean(run.message)), icon=":material/error:" if run.state == "failed" else ":material/info:")

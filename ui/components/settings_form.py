@@ -1,0 +1,87 @@
+"""Every setting of a training, asked for by a form that is made from upgan.config."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from ui.components.text import plain
+from ui.services.settings import ASKED_FIRST, SECTIONS, Setting, number, settings
+
+#: The pinned query has a form of its own.
+_ELSEWHERE = (*ASKED_FIRST, "pinned.relation", "pinned.head", "pinned.tail", "pinned.answer", "pinned.top")
+
+
+def values(base: str, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Key -> what the form says now. ``base`` names the preset: each keeps its own changes."""
+    return {
+        setting.key: st.session_state.get(_key(base, setting), defaults[setting.key])
+        for setting in settings()
+        if setting.key not in _ELSEWHERE
+    }
+
+
+def reset(base: str) -> None:
+    """Back to the preset's values."""
+    for setting in settings():
+        st.session_state.pop(_key(base, setting), None)
+
+
+def show(base: str, defaults: Mapping[str, Any], problems: Mapping[str, str]) -> None:
+    """All settings, section by section, each with meaning, bounds, default, and what is wrong with its value."""
+    by_section: dict[str, list[Setting]] = {}
+    for setting in settings():
+        if setting.key not in _ELSEWHERE:
+            by_section.setdefault(setting.section, []).append(setting)
+    for tab, (section, members) in zip(
+        st.tabs([SECTIONS.get(section, section) for section in by_section]), by_section.items(), strict=True
+    ):
+        with tab:
+            st.caption(f"In a settings file: `[{section}]`" if section else "In a settings file: at its top")
+            for row in range(0, len(members), 3):
+                for column, setting in zip(st.columns(3, gap="medium"), members[row : row + 3], strict=False):
+                    with column:
+                        _ask(base, setting, defaults[setting.key])
+                        _explain(setting, defaults[setting.key])
+                        if setting.key in problems:
+                            st.error(plain(problems[setting.key]), icon=":material/error:")
+
+
+def _ask(base: str, setting: Setting, default: Any) -> None:
+    key = _key(base, setting)
+    st.session_state.setdefault(key, default)
+    if setting.kind == "choice":
+        st.selectbox(setting.name, list(setting.options), key=key, persist_state="session")
+    elif setting.kind == "switch":
+        st.toggle(setting.name, key=key, persist_state="session")
+    elif setting.kind == "text":
+        st.text_input(setting.name, key=key, persist_state="session")
+    elif setting.kind == "whole":
+        least, most = (None if bound is None else int(bound) for bound in (setting.least, setting.most))
+        st.number_input(setting.name, least, most, step=1, key=key, persist_state="session")
+    else:
+        low, high = (None if bound is None else float(bound) for bound in (setting.least, setting.most))
+        st.number_input(
+            setting.name, low, high, step=_step(default), format="%g", key=key,
+            persist_state="session",
+        )  # fmt: skip
+
+
+def _explain(setting: Setting, default: Any) -> None:
+    """Meaning, bounds and default in small letters."""
+    told = "on" if default is True else "off" if default is False else default
+    usual = number(default) if isinstance(default, int | float) and not isinstance(default, bool) else str(told)
+    # A choice shows its options itself.
+    bounds = "" if setting.kind == "choice" or not setting.bounds else f" {setting.bounds.capitalize()}."
+    st.caption(plain(f"{setting.meaning.rstrip('.')}.{bounds} Preset: {usual}."))
+
+
+def _step(default: float) -> float:
+    """What a click on plus or minus changes: a tenth of the usual value, in round numbers."""
+    return float(f"{abs(default) / 10:.0e}") if default else 0.01
+
+
+def _key(base: str, setting: Setting) -> str:
+    return f"upgan_setting_{base}_{setting.key}"

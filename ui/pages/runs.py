@@ -1,0 +1,265 @@
+"""Runs: which there are and what they are doing; one in detail, several over each other; stop, resume, delete."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from ui import cache, state
+from ui.components import run_curves, run_list
+from ui.components.choice import Choices
+from ui.components.text import plain
+from ui.services import following, pinning, trainings
+from ui.services.access import training_allowed
+from ui.services.questions import label_of, question_text
+from ui.services.runs import checkpoint_root, list_runs
+from ui.services.trainings import Overview
+from upgan.errors import BusyError, UpganError
+from upgan.render.words import clean
+from upgan.runs.history import tail_log
+from upgan.runs.settings import difference
+
+if TYPE_CHECKING:
+    from upgan.data.dataset import KGDataset
+    from upgan.runs.status import RunStatus
+
+#: Seconds between looks while something trains.
+EVERY = 2.0
+#: Lines of the log's end; what a run that broke said last.
+LOG_LINES, LAST_LINES = 200, 20
+_SAID = "upgan_runs_said"
+_BUSY = "upgan_runs_busy"
+_DELETED = "upgan_runs_deleted"
+_LIVE = "upgan_runs_live"
+
+
+def act(action: Callable[[], object], done: str) -> None:
+    """Do something to a run (a callback: before the page runs), and remember what came of it."""
+    st.session_state.pop(_BUSY, None)
+    try:
+        action()
+        st.session_state[_SAID] = ("done", done)
+    except UpganError as error:
+        st.session_state[_SAID] = ("problem", clean(str(error)))
+        if isinstance(error, BusyError):
+            st.session_state[_BUSY] = True
+
+
+def delete(name: str) -> None:
+    """To the trash, from which the next lines of the page offer to bring it back."""
+
+    def move() -> None:
+        st.session_state[_DELETED] = trainings.delete(name)
+
+    act(move, f"{name} was deleted.")
+
+
+def said() -> None:
+    """What came of the last action, and its undoing."""
+    kind, text = st.session_state.pop(_SAID, ("", ""))
+    if kind == "problem":
+        st.error(plain(text), icon=":material/error:")
+    elif kind == "done":
+        st.success(plain(text), icon=":material/check_circle:")
+    gone = st.session_state.get(_DELETED)
+    if gone is not None:
+
+        def undo() -> None:
+            act(lambda: trainings.restore(gone), f"{gone.name} is back.")
+            st.session_state.pop(_DELETED, None)
+
+        st.button(
+            f"Undo: bring back {plain(clean(gone.name))}", key="upgan_undo", icon=":material/undo:", on_click=undo
+        )
+
+
+def actions(run: RunStatus) -> None:
+    """What can be done to this run as it is."""
+    name = run.name
+    with st.container(horizontal=True):
+        st.button("Refresh", key="upgan_refresh", icon=":material/refresh:")
+        if run.active:
+            st.toggle("Live", key=_LIVE, persist_state="session",
+                      help="Off: the view holds still until Refresh. Streamlit draws a chart with new points anew, so "
+                      "that a zoom would be gone.")  # fmt: skip
+        if not training_allowed():
+            return
+        if run.state in ("pending", "running"):
+            st.button("Stop", key="upgan_stop", icon=":material/stop_circle:", on_click=act,
+                      args=(lambda: trainings.stop(name), f"{name} finishes its step, saves and ends."),
+                      help="Finishes the step, saves and ends; it can be resumed.")  # fmt: skip
+        if run.state == "stopping":
+            st.button("Force", key="upgan_force", icon=":material/dangerous:", on_click=act,
+                      args=(lambda: trainings.kill(name), f"{name} was ended."),
+                      help="Ends its process at once; it goes on from its last save.")  # fmt: skip
+        if run.resumable:
+            st.button("Resume", key="upgan_resume", icon=":material/play_arrow:", type="primary", on_click=act,
+                      args=(lambda: trainings.resume(name, force=False), f"{name} goes on."))  # fmt: skip
+            if st.session_state.get(_BUSY):
+                st.button("Resume anyway", key="upgan_resume_anyway", icon=":material/warning:", on_click=act,
+                          args=(lambda: trainings.resume(name, force=True), f"{name} goes on."))  # fmt: skip
+        if not run.active:
+            st.button("Delete", key="upgan_delete", icon=":material/delete:", on_click=delete, args=(name,),
+                      help="Moves it to the trash; it can be brought back.")  # fmt: skip
+
+
+def overview(shown: Overview) -> None:
+    """The list; a fragment, which asks for the whole page where another set of runs is at work."""
+    now = trainings.overview()
+    if now.active != shown.active:
+        st.rerun()
+    run_list.table(now.runs)
+
+
+def live(name: str, shown: str) -> None:
+    """One run's state, curves and log; a fragment, which asks for the whole page where the run changed its state."""
+    try:
+        run = trainings.state_of(name)
+    except UpganError as error:
+        st.info(plain(clean(str(error))), icon=":material/info:")
+        return
+    if run.state != shown:
+        st.rerun()
+    run_list.status(run)
+    curves, pinned = cache.followed(run.folder).update()
+    if run.state in ("failed", "interrupted"):
+        st.markdown("**Its last words**")
+        st.code("\n".join(tail_log(run.folder, LAST_LINES)) or "none", language=None, wrap_lines=True, height=220)
+    run_curves.charts(following.charts(curves), following.phase_starts(curves), name)
+    looks = following.looks(pinned)
+    if looks.rank:
+        pinned_query(run, looks)
+    with st.expander("The log's end", icon=":material/subject:"):
+        st.code("\n".join(tail_log(run.folder, LOG_LINES)) or "Nothing yet.", language=None, height=300)
+
+
+def pinned_query(run: RunStatus, looks: following.Looks) -> None:
+    """The followed question, by labels where the data can be read."""
+    data = data_of(run.folder)
+    asked = pinning.pinned_of(run.folder, data)
+    st.subheader("The question it follows", anchor=False)
+    if asked is not None and data is not None and asked.entity in data.entity_index:
+        text = question_text(data, asked.question(run.name))
+        st.markdown(f"**{plain(text)}**, answer: {plain(label_of(data, asked.answer))}")
+
+    def name_of(entity: str) -> str:
+        return label_of(data, entity) if data is not None and entity in data.entity_index else clean(entity)
+
+    run_curves.pinned(looks, run.name, name_of)
+
+
+def data_of(run: Path) -> KGDataset | None:
+    """The run's own copy of its data; None where it cannot be read (yet)."""
+    fingerprint = trainings.fingerprint(run)
+    if not fingerprint:
+        return None
+    try:
+        return cache.dataset(str(run / "dataset"), fingerprint)
+    except (UpganError, OSError):
+        return None
+
+
+def ask_this(run: RunStatus) -> None:
+    """The way to the page that asks this run, with the followed question where there is one."""
+    entry = next((entry for entry in list_runs(checkpoint_root()) if entry.name == run.name), None)
+    if entry is None or entry.problem is not None:
+        st.caption("It can be asked once its weights are saved: at the end of pre-training, or of the training.")
+        return
+    asked = pinning.pinned_of(run.folder, data_of(run.folder))
+    link: Mapping[str, str] = {"checkpoint": run.name} if asked is None else asked.parameters(run.name)
+    st.page_link("ui/pages/ask.py", label="Ask this checkpoint", icon=":material/arrow_forward:", query_params=link)
+
+
+def tables(chosen: Mapping[str, Path], found: Overview) -> None:
+    """Everything as CSV, made when it is asked for."""
+    files: dict[str, tuple[str, Callable[[], str]]] = {
+        "Curves (CSV)": ("upgan-curves.csv", lambda: following.metrics_csv(chosen)),
+        "Followed question (CSV)": ("upgan-pinned.csv", lambda: following.pinned_csv(chosen)),
+        "All runs (CSV)": ("upgan-runs.csv", lambda: following.table_csv([run.to_dict() for run in found.runs])),
+        "Settings (CSV)": ("upgan-settings.csv", lambda: following.settings_csv(chosen)),
+    }
+    with st.container(horizontal=True):
+        for label, (name, made) in files.items():
+            st.download_button(label, made, file_name=name, mime="text/csv", key=f"upgan_csv_{name}",
+                               icon=":material/download:", on_click="ignore")  # fmt: skip
+
+
+def beside(chosen: Mapping[str, Path], every: float | None) -> None:
+    """Several runs: curves over each other, and the settings in which they differ."""
+    st.subheader("Beside each other", anchor=False)
+
+    def drawn() -> None:
+        run_curves.comparison({name: cache.followed(folder).update()[0] for name, folder in chosen.items()})
+
+    st.fragment(drawn, run_every=every, key="upgan_beside")()
+    st.markdown("**Settings in which they differ**")
+    try:
+        rows = difference(list(chosen.values()))
+    except UpganError as error:
+        st.error(plain(clean(str(error))), icon=":material/error:")
+        return
+    if not rows:
+        st.caption("None: they have the same settings.")
+        return
+    st.dataframe(
+        pd.DataFrame([
+            {"setting": row.key} | dict(zip(chosen, map(str, row.values), strict=True)) | {"meaning": row.meaning}
+            for row in rows
+        ]),
+        hide_index=True,
+        alt="Settings in which the chosen runs differ",
+    )  # fmt: skip
+
+
+def trashed() -> None:
+    """Deleted runs, each with its way back."""
+    gone = trainings.deleted()
+    if not gone or not training_allowed():
+        return
+    with st.expander(f"Deleted runs ({len(gone)})", icon=":material/delete:"):
+        for number, each in enumerate(gone[:50]):
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.markdown(f"{plain(clean(each.name))} :gray[{plain(f'{each.when:%Y-%m-%d %H:%M}')}]")
+                st.button("Bring back", key=f"upgan_restore_{number}", icon=":material/undo:", on_click=act,
+                          args=(lambda each=each: trainings.restore(each), f"{each.name} is back."))  # fmt: skip
+
+
+def main() -> None:
+    """The page."""
+    st.header("Runs", anchor=False)
+    said()
+    found = trainings.overview()
+    if not found.runs:
+        st.info("There are no runs yet.", icon=":material/monitoring:")
+        if training_allowed():
+            st.page_link("ui/pages/train.py", label="Train one", icon=":material/model_training:")
+        trashed()
+        return
+    st.fragment(overview, run_every=EVERY if found.active else None, key="upgan_overview")(found)
+    choices = Choices(state.fresh_address())
+    names = [run.name for run in found.runs]
+    left, right = st.columns(2, gap="medium")
+    with left:
+        name = choices.one("Run", names, "run")
+    with right:
+        others = choices.several("Set beside it", names, "beside", help="Their curves over each other, and the "
+                                 "settings in which they differ.")  # fmt: skip
+    run = next(run for run in found.runs if run.name == name)
+    st.session_state.setdefault(_LIVE, True)
+    actions(run)
+    every = EVERY if st.session_state[_LIVE] else None
+    st.fragment(live, run_every=every if run.active else None, key="upgan_live")(name, run.state)
+    ask_this(run)
+    chosen = {each: checkpoint_root() / each for each in dict.fromkeys([name, *others])}
+    if len(chosen) > 1:
+        beside(chosen, every if any(each in found.active for each in chosen) else None)
+    tables(chosen, found)
+    trashed()
+    state.write_address({"run": name} | ({"beside": others} if others else {}))
+
+
+main()

@@ -1,0 +1,233 @@
+"""Train: data, preset and settings, what it will cost, the equal command, and the start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import streamlit as st
+
+from ui import cache, state
+from ui.components import pinned_form, settings_form
+from ui.components.choice import Choices
+from ui.components.text import plain
+from ui.services import datasets, estimates, following, pinning, trainings
+from ui.services import settings as wanted
+from ui.services.access import training_allowed
+from ui.services.runs import checkpoint_root, list_runs
+from upgan.errors import BusyError, ConfigError, UpganError
+from upgan.render.words import clean
+
+if TYPE_CHECKING:
+    from ui.services.datasets import DatasetEntry
+    from upgan.config import Config
+    from upgan.data.dataset import KGDataset
+
+MODELS = {
+    "upgan": "UPGAN",
+    "complex": "ComplEx (graph only)",
+    "distmult": "DistMult (graph only)",
+}
+DEVICES = {"auto": "GPU, else CPU", "cpu": "CPU", "cuda": "GPU"}
+_BUSY, _ANYWAY = "upgan_train_busy", "upgan_train_anyway"
+
+
+def choose_data(choices: Choices) -> tuple[DatasetEntry, KGDataset]:
+    """The dataset to train on; ends the page where there is none that can be read."""
+    ready = [entry for entry in list_runs(checkpoint_root()) if entry.problem is None]
+    entries = {entry.key: entry for entry in datasets.list_datasets(datasets.data_root(), ready)}
+    if not entries:
+        st.info("There is no dataset to train on yet.", icon=":material/database:")
+        st.code("upgan data demo --out data/demo", language="bash")
+        st.page_link("ui/pages/models.py", label="Import your own files", icon=":material/upload:",
+                     query_params={"part": "import"})  # fmt: skip
+        st.stop()
+    words = {key: f"{clean(entry.name)} ({clean(entry.where)})" for key, entry in entries.items()}
+    entry = entries[choices.one("Dataset", list(entries), "dataset", words=words)]
+    try:
+        data = cache.dataset(str(entry.path), entry.fingerprint)
+    except UpganError as error:
+        st.error(plain(clean(str(error))), icon=":material/error:")
+        st.stop()
+    st.caption(
+        f"{data.num_entities:,} entities · {data.num_relations:,} relations · {data.num_users:,} users · "
+        f"{len(data.train):,} training facts"
+    )
+    return entry, data
+
+
+def choose_form(choices: Choices) -> tuple[str, dict[str, Any]]:
+    """The preset, and the values asked for beside it."""
+    preset = choices.one("Preset", list(wanted.PURPOSES), "preset")
+    st.caption(wanted.PURPOSES[preset])
+    columns = st.columns(3)
+    with columns[0]:
+        model = choices.one("Model", list(MODELS), "model", words=MODELS)
+    with columns[1]:
+        device = choices.one("Device", list(DEVICES), "device", words=DEVICES)
+    with columns[2]:
+        seed = st.number_input(
+            "Seed", 0, 2**31 - 1, 0, key="upgan_train_seed", persist_state="session",
+            help="Of every random draw: the same seed, data and settings give the same model.",
+        )  # fmt: skip
+    return preset, {"model_name": model, "device": device, "seed": int(seed)}
+
+
+def settle(preset: str, first: dict[str, Any], asked: pinning.Pinned | None, data: KGDataset) -> Config | None:
+    """All settings, from every form, as a configuration; None where something is wrong, which is said."""
+    usual = wanted.defaults(preset, first["model_name"])
+    base = f"{preset}_{first['model_name']}"
+    values = settings_form.values(base, usual) | first
+    config, problems = None, {}
+    try:
+        config = wanted.chosen_config(preset, values)
+    except ConfigError as error:
+        problems = wanted.problems(error)
+    with st.expander("More settings", icon=":material/tune:", expanded=bool(problems)):
+        settings_form.show(base, usual, problems)
+    changed = wanted.changes(config) if config is not None else {}
+    if changed or problems:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            told = ", ".join(f"{key} {old} → {new}" for key, (old, new) in changed.items())
+            st.caption(f"Changed from the preset: {plain(told)}" if told else "Changed from the preset.")
+            st.button("Back to the preset", key="upgan_train_reset", type="tertiary", icon=":material/undo:",
+                      on_click=settings_form.reset, args=(base,))  # fmt: skip
+    for key, problem in problems.items():
+        where = "" if not key else "More settings, "
+        st.error(where + plain(clean(problem)), icon=":material/error:")
+    if config is None or asked is None:
+        return config
+    try:
+        named = pinning.by_ids(data, asked)
+    except UpganError as error:
+        st.error("The question to follow: " + plain(clean(str(error))), icon=":material/error:")
+        return None
+    return wanted.chosen_config(preset, values | named.settings())
+
+
+def estimate(entry: DatasetEntry, config: Config) -> None:
+    """What it will cost: asked for by a button, found out beside the page."""
+    key = estimates.key(entry.fingerprint, config)
+    known = cache.rehearsal(key)
+    if st.button(
+        "Estimate time, memory and disk" if known is None else "Estimate again",
+        key="upgan_estimate",
+        icon=":material/timer:",
+        help="Rehearses a few steps of every phase on this machine, in a process of its own; takes some seconds.",
+    ):
+        cache.rehearse(key, entry.path, config)
+        known = cache.rehearsal(key)
+    if known is not None:
+        busy = known.running
+        st.fragment(told_estimate, run_every=1.0 if busy else None)(key, busy)
+
+
+def told_estimate(key: str, was_running: bool) -> None:
+    """The estimate, or how long it has been at work; a fragment that ends its own refreshing."""
+    known = cache.rehearsal(key)
+    if known is None:
+        return
+    try:
+        cost = known.result()
+    except UpganError as error:
+        st.error(plain(clean(str(error))), icon=":material/error:")
+        return
+    if cost is None:
+        st.info(f"Rehearsing, for {known.seconds:.0f} s now …", icon=":material/hourglass_top:")
+        return
+    if was_running:
+        st.rerun()  # without the timer
+    duration, size = trainings.duration, trainings.size
+    with st.container(horizontal=True):
+        st.metric("time", f"{duration(cost.least)} – {duration(cost.most)}",
+                  help="At least, if every phase gives up as soon as it may; at most, if every phase uses all its "
+                  "epochs.")  # fmt: skip
+        st.metric("memory", f"≈ {size(cost.memory_mb)}", help="Counted from the sizes of what is held; ±30%.")
+        st.metric("disk", f"≈ {size(cost.disk_mb)}", help="While it trains; a finished run keeps less.")
+    phases = "; ".join(f"{following.phase_words(name)} {duration(low)} – {duration(high)}"
+                       for name, (low, high) in cost.phases.items())  # fmt: skip
+    st.caption(
+        f"{plain(phases.capitalize())}. Extrapolated from a few steps on this machine as busy as it was just now; how "
+        "many epochs each phase needs is not known beforehand, hence the range."
+    )
+    short = []
+    if cost.memory_mb > (free := psutil.virtual_memory().available / 1e6):
+        short.append(f"only {size(free)} of memory are free")
+    if cost.disk_mb > (room := trainings.free_space(checkpoint_root())):
+        short.append(f"only {size(room)} of disk are free")
+    if short:
+        st.warning(f"It may not fit: {' and '.join(short)}.", icon=":material/warning:")
+
+
+def name_of_run(data: KGDataset, config: Config) -> str:
+    """What the new run shall be called."""
+    usual = trainings.usual_name(data.name, config)
+    given = st.text_input("Name of the run", key="upgan_train_name", placeholder=usual, persist_state="session",
+                          help="The name of its folder; empty: the one shown.")  # fmt: skip
+    return (given or "").strip() or usual
+
+
+def begin(name: str, data: KGDataset, config: Config, *, force: bool) -> None:
+    """Start, and go where it is followed; says what is in the way otherwise, and nothing was started."""
+    try:
+        with st.spinner("Starting its process …"):
+            trainings.start(name, data, config, force=force)
+    except BusyError as error:
+        st.session_state[_BUSY] = str(error)
+        return
+    except UpganError as error:
+        st.error(plain(clean(str(error))), icon=":material/error:")
+        return
+    st.switch_page("ui/pages/runs.py", query_params={"run": name})
+
+
+def start(entry: DatasetEntry, data: KGDataset, config: Config) -> None:
+    """Name, command, and the button."""
+    name = name_of_run(data, config)
+    folder: Path | None = None
+    try:
+        folder = trainings.new_folder(name)
+    except ConfigError as error:
+        st.error(plain(clean(str(error))), icon=":material/error:")
+    if folder is not None:
+        st.caption("The same from a terminal:")
+        st.code(wanted.command_line(entry.path.resolve(), folder.resolve(), config), language="bash", wrap_lines=True)
+    if st.button("Start training", key="upgan_train_start", type="primary", icon=":material/play_arrow:",
+                 disabled=folder is None):  # fmt: skip
+        st.session_state.pop(_BUSY, None)
+        begin(name, data, config, force=False)
+    busy = st.session_state.pop(_BUSY, None)
+    if busy is not None:
+        st.warning(plain(clean(busy)), icon=":material/lock:")
+        st.button("Start anyway", key="upgan_train_force", icon=":material/warning:",
+                  help="Both trainings will be slower, and may not fit into memory together.",
+                  on_click=lambda: st.session_state.update({_ANYWAY: True}))  # fmt: skip
+    if st.session_state.pop(_ANYWAY, False):
+        begin(name, data, config, force=True)
+
+
+def main() -> None:
+    """The page."""
+    st.header("Train", anchor=False)
+    if not training_allowed():
+        st.info("This app is read-only: it was started with --no-training.", icon=":material/lock:")
+        return
+    choices = Choices(state.fresh_address())
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        entry, data = choose_data(choices)
+        preset, first = choose_form(choices)
+        asked = pinned_form.ask(data)
+        config = settle(preset, first, asked, data)
+    with right:
+        st.subheader("Before it starts", anchor=False)
+        if config is None:
+            st.info("Something above must be put right first; nothing can be started.", icon=":material/info:")
+        else:
+            estimate(entry, config)
+            start(entry, data, config)
+    state.write_address({"dataset": entry.key, "preset": preset, "model": first["model_name"]})
+
+
+main()

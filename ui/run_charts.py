@@ -1,0 +1,123 @@
+"""A run's curves -> plotly figures: one run's lines, several runs over each other, the pinned query's rank."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from ui.charts import CONFIG as _CONFIG
+from ui.services.following import Chart, Line, Looks, phase_words
+from upgan.render.words import clean, shorten
+from upgan.runs.history import Curve, thinned
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+#: Points of one line; a screen is not wider.
+MOST_POINTS = 1500
+#: Okabe and Ito's colours, told apart by colour-blind readers and on both surfaces; each line has its dashes too.
+_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8c959f")
+_DASHES = ("solid", "dash", "dot", "dashdot")
+_HEIGHT = 300
+
+#: With zooming, which the other charts do without.
+CONFIG: dict[str, Any] = {
+    **_CONFIG,
+    "modeBarButtonsToRemove": ["select2d", "lasso2d"],
+    "toImageButtonOptions": {"format": "svg", "filename": "upgan-training"},
+}
+
+
+def lines_chart(chart: Chart, starts: Sequence[tuple[str, int]], run: str) -> Figure:
+    """The lines of one chart over the steps of training, where each phase began marked."""
+    figure = _empty("step (mini-batch)", f"{run} {chart.key}")
+    _add(figure, chart.lines)
+    drawn = [int(step) for line in chart.lines if len(line.curve.step) for step in line.curve.step[[0, -1]]]
+    low, high = min(drawn, default=0), max(drawn, default=0)
+    starts = [(phase, step) for phase, step in starts if low <= step <= high]
+    apart = (high - low) / 10
+    last = None
+    for phase, step in starts:
+        if last is None or step > last:
+            figure.add_vline(x=step, line_width=1, line_dash="dot", line_color="#8c959f")
+        if last is None or step - last > apart:
+            figure.add_annotation(
+                x=step, y=1, yref="paper", text=escape(phase_words(phase)), showarrow=False, xanchor="left",
+                yanchor="bottom", font={"size": 11},
+            )  # fmt: skip
+            last = step
+    if chart.key == "valid":
+        figure.update_yaxes(rangemode="tozero")
+    return figure
+
+
+def comparison_chart(curves: Mapping[str, Curve], what: str) -> Figure:
+    """The same value of several runs, by name, over each other."""
+    figure = _empty("step (mini-batch)", "compare " + what)
+    _add(figure, [Line(shorten(clean(name), 30), curve) for name, curve in curves.items()])
+    figure.update_layout(height=340)
+    return figure
+
+
+def rank_chart(looks: Looks, run: str) -> Figure:
+    """The pinned answer's rank over the steps; 1 is at the top, and the distances are those of ratios."""
+    import plotly.graph_objects as go
+
+    figure = _empty("step (mini-batch)", f"{run} pinned")
+    figure.add_trace(
+        go.Scatter(
+            x=list(looks.step),
+            y=list(looks.rank),
+            mode="lines+markers",
+            name="rank",
+            line={"color": _COLORS[0], "width": 2},
+            customdata=[phase_words(phase) for phase in looks.phase],
+            hovertemplate="%{customdata}, step %{x:,}<br>rank %{y:,}<extra></extra>",
+        )
+    )
+    worst = max(looks.rank, default=1.0)
+    ticks = [tick for tick in (1, 2, 5, 10, 20, 50, 100, 500, 1000, 10000, 100000) if tick <= max(worst, 2)]
+    figure.update_yaxes(type="log", autorange="reversed", title="rank", tickvals=ticks)
+    figure.update_layout(showlegend=False, height=260)
+    return figure
+
+
+def _add(figure: Figure, lines: Sequence[Line]) -> None:
+    import plotly.graph_objects as go
+
+    for number, line in enumerate(lines):
+        curve = thinned(line.curve, MOST_POINTS)
+        few = len(curve.value) <= 30
+        figure.add_trace(
+            go.Scatter(
+                x=curve.step,
+                y=curve.value,
+                mode="lines+markers" if few else "lines",
+                name=escape(line.name),
+                line={
+                    "color": _COLORS[number % len(_COLORS)],
+                    "dash": _DASHES[number // 2 % len(_DASHES)] if len(lines) > 2 else _DASHES[number % 2],
+                    "width": 2,
+                },
+                customdata=[f"{phase_words(phase)} epoch {epoch:,}" for phase, epoch in
+                            zip(curve.phase.tolist(), curve.epoch.tolist(), strict=True)],
+                hovertemplate=f"{escape(line.name)} %{{y:.4g}}<br>%{{customdata}}, step %{{x:,}}<extra></extra>",
+            )
+        )  # fmt: skip
+
+
+def _empty(over: str, revision: str) -> Figure:
+    """``revision`` names what is drawn: as long as it stays, so do the zoom and the lines that were hidden."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    figure.update_xaxes(title=over)
+    figure.update_layout(
+        height=_HEIGHT,
+        margin={"l": 8, "r": 8, "t": 24, "b": 8},
+        legend={"orientation": "h", "y": -0.28, "x": 0},
+        showlegend=True,
+        uirevision=revision,
+    )
+    return figure

@@ -1,0 +1,70 @@
+"""What a training will cost, found out by `upgan estimate` in a process of its own while the page goes on."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from upgan.config import Config, to_toml
+from upgan.errors import UpganError
+from upgan.runs.launch import estimated
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds at least and at most, megabytes, and each phase's seconds."""
+
+    least: float
+    most: float
+    memory_mb: float
+    disk_mb: float
+    phases: dict[str, tuple[float, float]]
+
+
+def key(fingerprint: str, config: Config) -> str:
+    """The same for the same data and settings; seed and pinned query cost nothing."""
+    plain = config.model_copy(update={"seed": 0, "pinned": type(config.pinned)()})
+    return hashlib.sha256((fingerprint + to_toml(plain)).encode()).hexdigest()
+
+
+class Rehearsal:
+    """One estimate in the making: in a process of its own, waited for by a thread, so that no page waits."""
+
+    def __init__(self, dataset: Path, config: Config) -> None:
+        self._began = time.monotonic()
+        self._cost: Cost | None = None
+        self._problem: str | None = None
+        self._thread = threading.Thread(target=self._find, args=(dataset, config), name="upgan-estimate", daemon=True)
+        self._thread.start()
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been at it."""
+        return time.monotonic() - self._began
+
+    @property
+    def running(self) -> bool:
+        """Whether it is still being found out."""
+        return self._thread.is_alive()
+
+    def result(self) -> Cost | None:
+        """The cost, None while it is being found out. Raises UpganError where it could not be."""
+        if self._problem is not None:
+            raise UpganError(self._problem)
+        return self._cost
+
+    def _find(self, dataset: Path, config: Config) -> None:
+        try:
+            self._cost = _cost(estimated(dataset, config))
+        except (UpganError, OSError, ValueError) as error:
+            self._problem = str(error)
+
+
+def _cost(told: dict[str, Any]) -> Cost:
+    least, most = told["seconds"]
+    phases = {name: (float(cost["least"]), float(cost["most"])) for name, cost in told["phases"].items()}
+    return Cost(float(least), float(most), float(told["memory_mb"]), float(told["disk_mb"]), phases)

@@ -1,0 +1,232 @@
+"""What a run wrote while it trained, read bit by bit as it grows: curves, the pinned query, everything as a table."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from upgan.config import setting_keys
+from upgan.errors import UpganError
+from upgan.render.csv_tables import to_csv
+from upgan.runs import history
+from upgan.runs.history import Curve, Position
+from upgan.runs.settings import settings_of
+
+#: Columns of the metrics table that say where a line belongs, in their order.
+_PLACE = ("run", "t", "phase", "epoch", "step", "seconds")
+#: Rows of the pinned query's tables.
+_LOOKS = 12
+
+
+class Followed:
+    """A run's curves and pinned query; ``update`` reads only what was written since."""
+
+    def __init__(self, run: Path) -> None:
+        self._run = run
+        self._lock = threading.Lock()
+        self._read: Position | None = None
+        self._pinned_read: Position | None = None
+        self._curves: dict[str, Curve] = {}
+        self._pinned: tuple[dict[str, Any], ...] = ()
+
+    def update(self) -> tuple[Mapping[str, Curve], tuple[dict[str, Any], ...]]:
+        """(key -> curve, looks at the pinned query), oldest first."""
+        with self._lock:
+            new = history.read_history(self._run, self._read)
+            fresh = history.curves(new.lines)
+            self._curves = fresh if new.whole else _joined(self._curves, fresh)
+            self._read = new.position
+            looks = history.read_pinned(self._run, self._pinned_read)
+            self._pinned = tuple(looks.lines) if looks.whole else (*self._pinned, *looks.lines)
+            self._pinned_read = looks.position
+            return dict(self._curves), self._pinned
+
+
+def _joined(before: Mapping[str, Curve], after: Mapping[str, Curve]) -> dict[str, Curve]:
+    """Curves that go on."""
+    found = dict(before)
+    for key, curve in after.items():
+        old = found.get(key)
+        if old is None:
+            found[key] = curve
+            continue
+        parts = {name: np.concatenate([getattr(old, name), getattr(curve, name)])
+                 for name in ("phase", "epoch", "step", "value")}  # fmt: skip
+        found[key] = Curve(key, **parts)
+    return found
+
+
+# Which curves belong together ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a chart: what it is called and its curve."""
+
+    name: str
+    curve: Curve
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Lines that are drawn together."""
+
+    key: str
+    title: str
+    meaning: str
+    lines: tuple[Line, ...]
+
+
+_LOSS_NAMES = {
+    "loss_d": "D",
+    "loss_d_real": "D on facts",
+    "loss_d_fake": "D on negatives",
+    "loss_g": "G",
+}
+_GENERATOR_NAMES = {"reward": "reward of G", "entropy_g": "entropy of G"}
+
+
+def charts(curves: Mapping[str, Curve]) -> list[Chart]:
+    """Validation, losses, and what the generator does, as far as there is anything of them."""
+    valid = [Line(_valid_name(key), curves[key]) for key in ("valid.mrr", "valid.hits@1", "valid.hits@3",
+             "valid.hits@10") if key in curves]  # fmt: skip
+    before = [] if "loss" not in curves else [
+        Line(phase_words(phase), part) for phase, part in by_phase(curves["loss"]).items()
+    ]  # fmt: skip
+    game = [Line(words, curves[key]) for key, words in _LOSS_NAMES.items() if key in curves]
+    generator = [Line(words, curves[key]) for key, words in _GENERATOR_NAMES.items() if key in curves]
+    known = {"loss", *_LOSS_NAMES, *_GENERATOR_NAMES}
+    others = [Line(key, curve) for key, curve in curves.items() if key not in known and not key.startswith("valid.")]
+    told = (
+        Chart("valid", "Validation", "Filtered MRR and Hits on facts held out of training; higher is better.",
+              tuple(valid)),
+        Chart("losses", "Losses before the game", "Means of each epoch, of the initialisation and of pre-training; "
+              "the two are measured differently.", tuple(before)),
+        Chart("game", "Losses of D and G", "Means of each epoch while they play against each other. D's is that on "
+              "facts and that on G's negatives together.", tuple(game)),
+        Chart("generator", "Generator", "The reward G gets from D for its negatives, and how undecided it is among "
+              "them: an entropy near 0 means that it offers always the same ones.", tuple(generator)),
+        Chart("others", "Others", "Everything else that was written down.", tuple(others)),
+    )  # fmt: skip
+    return [chart for chart in told if any(len(line.curve.value) for line in chart.lines)]
+
+
+def by_phase(curve: Curve) -> dict[str, Curve]:
+    """One curve's parts, phase by phase in the order of training."""
+    found = {}
+    for phase in dict.fromkeys(curve.phase.tolist()):
+        here = np.flatnonzero(curve.phase == phase)
+        parts = {name: getattr(curve, name)[here] for name in ("phase", "epoch", "step", "value")}
+        found[phase] = replace(curve, **parts)
+    return found
+
+
+def phase_starts(curves: Mapping[str, Curve]) -> list[tuple[str, int]]:
+    """(phase, the step at which it began), in the order of training; phases that repeat their step are left out."""
+    evaluated = curves.get("valid.mrr")
+    if evaluated is None or not len(evaluated.step):
+        return []
+    return [(phase, int(part.step[0])) for phase, part in by_phase(evaluated).items()]
+
+
+def _valid_name(key: str) -> str:
+    return {"valid.mrr": "MRR"}.get(key, key.removeprefix("valid.").replace("hits", "Hits"))
+
+
+def phase_words(phase: str) -> str:
+    """A phase's name for people."""
+    return phase.replace("pretrain", "pre-training")
+
+
+def value_words(key: str) -> str:
+    """A curve's name for a list."""
+    if key.startswith("valid."):
+        return f"validation {_valid_name(key)}" if key != "valid.mr" else "validation mean rank"
+    return {"loss": "loss (initialisation, pre-training)"}.get(
+        key, f"loss: {_LOSS_NAMES[key]}" if key in _LOSS_NAMES else _GENERATOR_NAMES.get(key, key)
+    )
+
+
+# The pinned query ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Looks:
+    """The pinned query through training: its rank at each look, and who and what mattered at the last ones."""
+
+    step: tuple[int, ...]
+    phase: tuple[str, ...]
+    rank: tuple[float, ...]
+    #: One row for each of the last looks, the latest first: "phase epoch", then user ids with their weights.
+    users: tuple[tuple[str, tuple[tuple[str, float], ...]], ...]
+    negatives: tuple[tuple[str, tuple[tuple[str, float], ...]], ...]
+
+
+def looks(pinned: Sequence[Mapping[str, Any]]) -> Looks:
+    """What pinned.jsonl tells; lines without a rank are left out."""
+    told = [line for line in pinned if isinstance(line.get("rank"), int | float)]
+    last = told[::-1][:_LOOKS]
+
+    def rows(what: str, size: str) -> tuple[tuple[str, tuple[tuple[str, float], ...]], ...]:
+        return tuple(
+            (f"{phase_words(str(line.get('phase', '')))} {line.get('epoch', '')}",
+             tuple((str(each["id"]), float(each[size])) for each in line.get(what) or ()))
+            for line in last if line.get(what)
+        )  # fmt: skip
+
+    return Looks(
+        tuple(int(line.get("step", place)) for place, line in enumerate(told)),
+        tuple(str(line.get("phase", "")) for line in told),
+        tuple(float(line["rank"]) for line in told),
+        rows("users", "weight"),
+        rows("negatives", "probability"),
+    )
+
+
+# Tables to take away -------------------------------------------------------------------------------------------------
+
+
+def metrics_csv(runs: Mapping[str, Path]) -> str:
+    """Every line that the runs wrote, one row each, name -> folder."""
+    rows = []
+    for name, folder in runs.items():
+        for line in history.read_history(folder).lines:
+            row = {"run": name, **{key: value for key, value in line.items() if key != "valid"}}
+            rows.append(row | {f"valid.{key}": value for key, value in (line.get("valid") or {}).items()})
+    return table_csv(rows, _PLACE)
+
+
+def pinned_csv(runs: Mapping[str, Path]) -> str:
+    """The pinned queries of the runs: a row for each look and each user or negative named there."""
+    rows: list[dict[str, Any]] = []
+    for name, folder in runs.items():
+        for line in history.read_pinned(folder).lines:
+            place = {"run": name} | {key: line.get(key) for key in ("t", "phase", "epoch", "step", "rank", "score")}
+            for kind, what, size in (("user", "users", "weight"), ("negative", "negatives", "probability")):
+                rows += [place | {"kind": kind, "place": number, "id": each.get("id"), "value": each.get(size)}
+                         for number, each in enumerate(line.get(what) or (), 1)]  # fmt: skip
+            if not (line.get("users") or line.get("negatives")):
+                rows.append(place)
+    return table_csv(rows, (*_PLACE[:-1], "rank", "score", "kind", "place", "id", "value"))
+
+
+def table_csv(rows: Sequence[Mapping[str, Any]], first: Sequence[str] = ()) -> str:
+    """Rows with any keys as one table: ``first`` in front, the others in the order in which they appear."""
+    return to_csv(rows, list(dict.fromkeys([*first, *(key for row in rows for key in row)])))
+
+
+def settings_csv(runs: Mapping[str, Path]) -> str:
+    """Every setting of the runs, a column each. Runs whose settings cannot be read are left out."""
+    found = {}
+    for name, folder in runs.items():
+        with contextlib.suppress(UpganError):
+            found[name] = settings_of(folder)
+    rows = [{"setting": key, "meaning": meaning} | {name: told.get(key) for name, told in found.items()}
+            for key, meaning in setting_keys().items()]  # fmt: skip
+    return table_csv(rows, ("setting", *found, "meaning"))

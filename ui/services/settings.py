@@ -1,0 +1,170 @@
+"""The settings of a training as a form: every field of upgan.config, with what the form needs to ask for it."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import shlex
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from upgan.config import Config, flat_settings, make_config
+from upgan.errors import ConfigError
+from upgan.presets import PRESETS
+
+Kind = Literal["choice", "switch", "whole", "real", "text"]
+#: What each preset is for; the first is what a newcomer wants.
+PURPOSES = {
+    "demo": "The paper's form, smaller: trains within minutes on one core, to see how everything works.",
+    "quality": "The best form known here, for the answers you want to use: ComplEx vectors, co-interaction paths, "
+    "evidence of users' other items.",
+    "paper": "The printed form with the settings of section 5.2.3, for comparison with the published figures.",
+}
+#: Asked for beside the preset, not among the other settings.
+ASKED_FIRST = ("model_name", "preset", "seed", "device")
+#: The first part of a key -> what its settings are about.
+SECTIONS = {
+    "": "General",
+    "graph": "Graph",
+    "model": "Model",
+    "initialisation": "Initialisation",
+    "pretrain": "Pre-training",
+    "adversarial": "Adversarial",
+    "fusion": "Fusion",
+}
+_MODEL_PRESETS = {"upgan": "demo", "distmult": "demo", "complex": "quality"}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting: its dotted key, what it means, what is allowed. Bounds are inclusive unless ``open_below``."""
+
+    key: str
+    meaning: str
+    kind: Kind
+    options: tuple[str, ...] = ()
+    least: float | None = None
+    most: float | None = None
+    open_below: bool = False
+    open_above: bool = False
+
+    @property
+    def section(self) -> str:
+        """Under which heading it stands."""
+        return self.key.partition(".")[0] if "." in self.key else ""
+
+    @property
+    def name(self) -> str:
+        """Its key within the section."""
+        return self.key.partition(".")[2] or self.key
+
+    @property
+    def bounds(self) -> str:
+        """What is allowed, in words; empty where anything is."""
+        if self.kind == "choice":
+            return " or ".join(self.options)
+        low = "" if self.least is None else f"{'more than' if self.open_below else 'at least'} {number(self.least)}"
+        high = "" if self.most is None else f"{'less than' if self.open_above else 'at most'} {number(self.most)}"
+        return ", ".join(part for part in (low, high) if part)
+
+
+def settings() -> list[Setting]:
+    """Every setting, in the order in which upgan.config defines them."""
+    return list(_walk(Config, ""))
+
+
+def _walk(section: type[BaseModel], prefix: str) -> Iterator[Setting]:
+    for name, field in section.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from _walk(kind, f"{prefix}{name}.")
+        else:
+            yield _setting(prefix + name, field)
+
+
+def _setting(key: str, field: FieldInfo) -> Setting:
+    limits: dict[str, float] = {}
+    for bound in field.metadata:
+        limits |= {name: getattr(bound, name) for name in ("gt", "ge", "lt", "le") if hasattr(bound, name)}
+    kinds: dict[Any, Kind] = {bool: "switch", int: "whole", float: "real", str: "text"}
+    choice = get_origin(field.annotation) is Literal
+    return Setting(
+        key,
+        field.description or "",
+        "choice" if choice else kinds[field.annotation],
+        options=tuple(map(str, get_args(field.annotation))) if choice else (),
+        least=limits.get("ge", limits.get("gt")),
+        most=limits.get("le", limits.get("lt")),
+        open_below="gt" in limits,
+        open_above="lt" in limits,
+    )
+
+
+def defaults(preset: str, model: str) -> dict[str, Any]:
+    """Key -> value of every setting as a preset has it."""
+    return flat_settings(make_config(preset, overrides={"model_name": model}))
+
+
+def chosen_config(preset: str, values: Mapping[str, Any]) -> Config:
+    """The configuration of a form, ``values`` by key; ConfigError lists every problem, one a line."""
+    return make_config(preset, overrides=values)
+
+
+def problems(error: ConfigError) -> dict[str, str]:
+    """Key -> what is wrong with that setting; under "" what concerns several."""
+    found: dict[str, list[str]] = {}
+    for line in str(error).splitlines():
+        named = re.match(r"setting ([a-z0-9_.]+) = ", line)
+        found.setdefault(named[1] if named else "", []).append(line)
+    return {key: " ".join(lines) for key, lines in found.items()}
+
+
+def changes(config: Config) -> dict[str, tuple[Any, Any]]:
+    """Key -> (the preset's value, this one) where they differ; without what is asked for beside the preset."""
+    usual = defaults(config.preset, config.model_name)
+    return {
+        key: (usual[key], value)
+        for key, value in flat_settings(config).items()
+        if value != usual[key] and key not in ASKED_FIRST
+    }
+
+
+def command_line(dataset: Path, run: Path, config: Config) -> str:
+    """The command that starts the same training in a terminal, ready for a shell."""
+    words = ["upgan", "train", str(dataset), f"--run={run}", f"--model={config.model_name}"]
+    words += [f"--preset={config.preset}", f"--seed={config.seed}", f"--device={config.device}"]
+    for key, (_, value) in changes(config).items():
+        place, _, name = key.partition(".")
+        if place == "pinned" and name != "top":
+            words.append(f"--pin-{name}={value}")
+        else:
+            words.append(f"--set={key}={_literal(value)}")
+    return shlex.join(words)
+
+
+def _literal(value: Any) -> str:
+    """A value as `--set` reads it: text stays bare unless it would be read as something else."""
+    if not isinstance(value, str):
+        return json.dumps(value)
+    try:
+        read = tomllib.loads(f"value = {value}").get("value")
+    except tomllib.TOMLDecodeError:
+        return value
+    return value if read == value else json.dumps(value, ensure_ascii=False)
+
+
+def number(value: float) -> str:
+    """A number as short as it is exact: 100, 0.0003, 2147483647."""
+    return f"{value:,.0f}" if value == math.floor(value) and abs(value) >= 1 else f"{value:g}"
+
+
+def usual_preset(model: str) -> str:
+    """The preset to begin with."""
+    return _MODEL_PRESETS.get(model, next(iter(PRESETS)))
