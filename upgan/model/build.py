@@ -48,13 +48,17 @@ class FullScorer:
         self.model = model
         self.graph = graph
         self.facts = facts
+        #: (E, W) p, and for the bilinear score (E, 2W) [v_t | p_t], whose right half p is a view of.
         self.preference: Tensor | None = None
+        self.table: Tensor | None = None
         with torch.no_grad():
             if isinstance(model, Discriminator):
                 everyone = torch.arange(len(model.entity), device=model.entity.device)
                 self.preference = model.preference(graph, everyone)
             elif isinstance(model, BilinearDiscriminator):
-                self.preference = model.preferences(graph)
+                # Put together once: at a hundred thousand entities this takes longer than the product with a query.
+                self.table = model.table(model.preferences(graph))
+                self.preference = self.table[:, model.entity.shape[1] :]
 
     @torch.no_grad()
     def scores(self, heads: Tensor, relations: Tensor, *, users: bool = True) -> Tensor:
@@ -69,7 +73,8 @@ class FullScorer:
             return self.model.scores(self.model.queries(heads, relations, preference))
         if not users:
             return self.model.without_users(heads, relations)
-        scores = self.model.queries(heads, relations, self.preference).against(self.model.table(self.preference))
+        assert self.table is not None
+        scores = self.model.queries(heads, relations, self.preference).against(self.table)
         if users and self._has_evidence(self.model):
             assert self.graph.cointeraction is not None
             assert self.facts is not None
