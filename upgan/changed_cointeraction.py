@@ -33,8 +33,11 @@ WORTHWHILE = 0.5
 SLACK = 1e-9
 
 
-def changed_cointeraction(co: CoInteraction, interactions: IntArray, users: IntArray) -> CoInteraction | None:
-    """``co`` on other (M, 2) interactions of (user, entity), of which only those of ``users`` differ.
+def changed_cointeraction(
+    co: CoInteraction, interactions: IntArray, users: IntArray
+) -> tuple[CoInteraction, IntArray] | None:
+    """``co`` on other (M, 2) interactions of (user, entity), of which only those of ``users`` differ; and the items
+    whose row of S may be another one (ascending).
 
     None where (nearly) every row differs: when an item gets its first user or loses its last, or when the changed users
     chose a large part of everything.
@@ -57,7 +60,7 @@ def changed_cointeraction(co: CoInteraction, interactions: IntArray, users: IntA
     inside = np.isin(row, touched)
     floor: FloatArray = co.floor.copy()
     floor[differing] = rows.floor
-    return CoInteraction(
+    changed = CoInteraction(
         _spliced(co.similar, differing, rows.similar),
         _spliced(co.common, touched, (row[inside], column[inside], count[inside])),
         counting.incidence,
@@ -66,6 +69,7 @@ def changed_cointeraction(co: CoInteraction, interactions: IntArray, users: IntA
         floor=floor,
         **settings,
     )
+    return changed, differing
 
 
 def _differing(co: CoInteraction, counting: Counting, touched: IntArray) -> IntArray:

@@ -113,11 +113,15 @@ def build_graph(
     num_relations: int,
     *,
     cointeraction: CoInteraction | None = None,
+    walked: bool = True,
     whole: bool = False,
+    likely: IntArray | None = None,
 ) -> LayeredGraph:
     """Training triples (T, 3) and interactions (M, 2) of (user, entity) -> the layered graph.
 
-    ``whole`` keeps all edges in one piece too, for the R-GCN-like form; ``cointeraction`` is carried along.
+    ``whole`` keeps all edges in one piece too, for the R-GCN-like form; ``cointeraction`` is carried along. Without
+    ``walked`` the edges between layers are left out, for a score that never walks them. ``likely``: (E + U,) distances
+    of a graph much like this one, which are checked and taken where they are right.
 
     Raises DataError where an index is out of range. Validation and test triples must not be passed: see
     ``check_no_leak``.
@@ -136,7 +140,10 @@ def build_graph(
     triple = np.concatenate([np.full(len(interactions), -1, dtype=np.int64), np.arange(len(triples), dtype=np.int64)])
 
     users = np.arange(num_entities, num_entities + num_users)
-    distance = bfs_hops(left, right, num_entities + num_users, users)
+    if likely is not None and _are_distances(likely, left, right):
+        distance = likely
+    else:
+        distance = bfs_hops(left, right, num_entities + num_users, users)
     depth = int(distance.max(initial=0))
     layers = [np.flatnonzero(distance == level) for level in range(depth + 1)]
     place = np.full(num_entities + num_users, -1, dtype=np.int64)
@@ -144,7 +151,7 @@ def build_graph(
         place[layer] = np.arange(len(layer))
 
     ends = Ends(left, right, seen_left, seen_right, triple)
-    edges = [_edges_between(ends, distance, place, level, layers) for level in range(depth)]
+    edges = [_edges_between(ends, distance, place, level, layers) for level in range(depth if walked else 0)]
     reachable = np.concatenate([*layers[1:], np.empty(0, dtype=np.int64)])
     state_row = np.full(num_entities, len(reachable), dtype=np.int64)
     state_row[reachable] = np.arange(len(reachable))
@@ -160,6 +167,20 @@ def build_graph(
         cointeraction=cointeraction,
         whole=_whole_edges(ends, num_entities + num_users) if whole else None,
     )
+
+
+def _are_distances(distance: IntArray, left: IntArray, right: IntArray) -> bool:
+    """Whether (N,) distances, 0 at users and only there, are those over these edges.
+
+    They are if no edge spans more than one step and every node farther out has a neighbour one step nearer.
+    """
+    far = len(distance)
+    hops = np.where(distance == UNREACHABLE, far, distance)
+    at_left, at_right = hops[left], hops[right]
+    nearer = (hops == 0) | (hops == far)
+    nearer[left[at_right == at_left - 1]] = True
+    nearer[right[at_left == at_right - 1]] = True
+    return bool(nearer.all()) and bool((np.abs(at_left - at_right) <= 1).all())
 
 
 @dataclass(frozen=True)
