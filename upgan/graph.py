@@ -131,26 +131,18 @@ def build_graph(
     _check_range("user", interactions[:, 0], num_users)
     _check_range("entity of an interaction", interactions[:, 1], num_entities)
 
-    # Every edge once, as (left, right): the type seen from the left node, the type seen from the right node.
-    left = np.concatenate([interactions[:, 0] + num_entities, triples[:, 0]])
-    right = np.concatenate([interactions[:, 1], triples[:, 2]])
-    interacted = np.full(len(interactions), 2 * num_relations, dtype=np.int64)
-    seen_left = np.concatenate([interacted, triples[:, 1]])
-    seen_right = np.concatenate([interacted + 1, triples[:, 1] + num_relations])
-    triple = np.concatenate([np.full(len(interactions), -1, dtype=np.int64), np.arange(len(triples), dtype=np.int64)])
-
+    ends = _ends(triples, interactions, num_entities, num_relations)
     users = np.arange(num_entities, num_entities + num_users)
-    if likely is not None and _are_distances(likely, left, right):
+    if likely is not None and _are_distances(likely, ends.left, ends.right):
         distance = likely
     else:
-        distance = bfs_hops(left, right, num_entities + num_users, users)
+        distance = bfs_hops(ends.left, ends.right, num_entities + num_users, users)
     depth = int(distance.max(initial=0))
     layers = [np.flatnonzero(distance == level) for level in range(depth + 1)]
     place = np.full(num_entities + num_users, -1, dtype=np.int64)
     for layer in layers:
         place[layer] = np.arange(len(layer))
 
-    ends = Ends(left, right, seen_left, seen_right, triple)
     edges = [_edges_between(ends, distance, place, level, layers) for level in range(depth if walked else 0)]
     reachable = np.concatenate([*layers[1:], np.empty(0, dtype=np.int64)])
     state_row = np.full(num_entities, len(reachable), dtype=np.int64)
@@ -192,6 +184,19 @@ class Ends:
     seen_left: IntArray
     seen_right: IntArray
     triple: IntArray
+
+
+def _ends(triples: IntArray, interactions: IntArray, num_entities: int, num_relations: int) -> Ends:
+    """Every edge once, as (left, right): interactions first, then triples."""
+    interacted = np.full(len(interactions), 2 * num_relations, dtype=np.int64)
+    number = np.concatenate([np.full(len(interactions), -1, dtype=np.int64), np.arange(len(triples), dtype=np.int64)])
+    return Ends(
+        left=np.concatenate([interactions[:, 0] + num_entities, triples[:, 0]]),
+        right=np.concatenate([interactions[:, 1], triples[:, 2]]),
+        seen_left=np.concatenate([interacted, triples[:, 1]]),
+        seen_right=np.concatenate([interacted + 1, triples[:, 1] + num_relations]),
+        triple=number,
+    )
 
 
 def _edges_between(
