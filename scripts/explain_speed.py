@@ -22,6 +22,7 @@ import upgan
 from upgan.alternatives import Changes
 from upgan.checkpoint import save_weights, seal_run, start_run
 from upgan.config import make_config
+from upgan.model.bilinear import BilinearDiscriminator
 from upgan.model.build import build_model
 from upgan.predictor import Predictor
 
@@ -36,6 +37,8 @@ def untrained_run(data: Path, preset: str, seed: int) -> Path:
     config = make_config(preset)
     start_run(folder, config, dataset)
     model = build_model(config, dataset.num_entities, dataset.num_relations, dataset.num_users)
+    if isinstance(model, BilinearDiscriminator):
+        model.fusion.gamma.data.uniform_(0.0, 0.1)  # a new model's evidence is silent, a trained one's is read
     save_weights(model, folder / "model.safetensors")
     seal_run(folder, dataset)
     return folder

@@ -114,6 +114,35 @@ def test_a_what_if_is_the_graph_built_without_what_was_taken_out(world, own_vect
         torch.testing.assert_close(scores, true_scores, rtol=0, atol=1e-9)
 
 
+@settings(deadline=None, max_examples=60)
+@given(changed_worlds(), st.booleans())
+def test_a_what_if_of_the_bilinear_score_is_the_graph_built_anew(world, all_rows):
+    """Layers, evidence, weights, contributions and all scores, whether some rows are counted anew or everything is."""
+    dataset, changes, seed = world
+    asked = ["model.score=bilinear", "model.co_interaction.neighbours=3", "model.co_interaction.counted=4"]
+    answering = answering_of(dataset, seed, *asked, "fusion.enabled=true")
+    edit = resolved(answering, changes)
+    reads = np.delete(dataset.interactions, edit.interactions, axis=0)
+    reads = np.concatenate([reads, edit.added])
+    again = answering.on(
+        np.delete(dataset.train, edit.triples, axis=0), reads[np.lexsort(reads.T[::-1])].astype(np.int64)
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("upgan.changed_cointeraction.WORTHWHILE", 0.0 if all_rows else 2.0)
+        changed = Rebuilt(answering, edit)
+    for head in range(dataset.num_entities):
+        relation, answer = head % (2 * dataset.num_relations), (head + 2) % dataset.num_entities
+        found, expected = (one.influence(head, relation, answer) for one in (changed, again.explainer()))
+        assert changed.layer(head) == again.explainer().layer(head)
+        assert found.score == pytest.approx(expected.score, abs=1e-12)
+        for one, other in ((found.target, expected.target), (found.answer, expected.answer)):
+            np.testing.assert_array_equal(one.users, other.users)
+            np.testing.assert_allclose(one.weight, other.weight, rtol=0, atol=1e-12)
+            np.testing.assert_allclose(one.part, other.part, rtol=0, atol=1e-12)
+        scores, true_scores = (one.scored(head, relation).scores for one in (changed, again))
+        torch.testing.assert_close(scores, true_scores, rtol=0, atol=1e-12)
+
+
 @pytest.mark.parametrize("form", ["predictor", "bilinear"])
 def test_removing_a_user_is_a_dataset_without_it(form, request, tmp_path):
     """Another run folder, whose dataset never had the user's interactions, with the same weights."""

@@ -217,3 +217,18 @@ def test_leaks_are_exactly_the_common_triples(data):
 def test_numbers_out_of_range_are_refused_and_named(triples, reads, message):
     with pytest.raises(DataError, match=f"{message} .*outside 0 .. "):
         graph_of(Facts(tuple(triples), tuple(reads), 3, 2, 2))
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=12), st.data())
+def test_likely_distances_are_taken_only_where_they_are_right(facts, data):
+    """Whatever is guessed, one step off included, the layers are those of a search; edges are left out where asked."""
+    reads = np.array(data.draw(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 6)), max_size=3)), dtype=np.int64)
+    triples = np.array([(h, 0, t) for h, t in facts], dtype=np.int64).reshape(-1, 3)
+    searched = build_graph(triples, reads.reshape(-1, 2), 7, 2, 1)
+    likely = searched.distance.numpy().copy()
+    for place in data.draw(st.lists(st.integers(0, 6), max_size=2)):
+        likely[place] = data.draw(st.sampled_from([-1, 1, 2, 3]))
+    guessed = build_graph(triples, reads.reshape(-1, 2), 7, 2, 1, walked=False, likely=likely)
+    assert torch.equal(guessed.distance, searched.distance)
+    assert guessed.edges == ()

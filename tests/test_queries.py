@@ -84,6 +84,18 @@ def test_the_triple_of_an_answer_is_the_one_it_comes_from(triples):
     assert sorted(asked) == [(triple, backwards) for triple in range(len(rows)) for backwards in (False, True)]
 
 
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 1), st.integers(0, 3)), max_size=20), st.data())
+def test_an_index_without_some_triples_is_that_of_the_others(triples, data):
+    """Repeated triples and queries that lose their last answer among them."""
+    gone = data.draw(st.lists(st.integers(0, len(triples) - 1), unique=True) if triples else st.just([]))
+    rows = np.array(triples, dtype=np.int64).reshape(-1, 3)
+    found = QueryIndex.build(rows, 4, 2).without(np.array(gone, dtype=np.int64))
+    expected = QueryIndex.build(np.delete(rows, gone, axis=0), 4, 2)
+    for name, value in vars(expected).items():
+        assert torch.equal(torch.as_tensor(vars(found)[name]), torch.as_tensor(value)), name
+
+
 def test_places_of_rows_without_an_answer_are_none():
     index = index_of({(0, 0, 1), (0, 0, 2), (3, 1, 1)})
     position, place = index.places_of(torch.tensor([-1, int(index.rows(torch.tensor([0]), torch.tensor([0]))), -1]))

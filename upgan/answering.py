@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import copy
 import threading
+from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 
+from upgan.changed_cointeraction import changed_cointeraction
 from upgan.co_explainer import CoInteractionExplainer
+from upgan.cointeraction import CoInteraction
 from upgan.config import Config
 from upgan.data.dataset import KGDataset
 from upgan.explainer import Explainer
@@ -19,6 +23,7 @@ from upgan.graph import IntArray
 from upgan.model.bilinear import BilinearDiscriminator
 from upgan.model.build import FullScorer, Model
 from upgan.model.discriminator import Discriminator
+from upgan.model.evidence import Facts
 from upgan.queries import QueryIndex
 from upgan.seen import facts_of, graph_of
 from upgan.silent_explainer import FACTORISATION, RGCN, SilentExplainer
@@ -26,6 +31,20 @@ from upgan.standing import Scored
 from upgan.types import SPLITS
 
 AnyExplainer = Explainer | CoInteractionExplainer | SilentExplainer
+
+
+@dataclass(frozen=True)
+class Alike:
+    """What a graph can take over from one much like it, where it is there."""
+
+    #: Of the graph's own triples.
+    facts: Facts | None = None
+    #: (E + U,) distances that are likely to be right.
+    distance: IntArray | None = None
+    #: Of the graph's own interactions; and the items whose p differs from ``table``.
+    cointeraction: CoInteraction | None = None
+    differing: IntArray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    table: torch.Tensor | None = None
 
 
 class Answering:
@@ -41,26 +60,55 @@ class Answering:
         known: QueryIndex,
         *,
         precise: Model | None = None,
+        like: Alike | None = None,
     ) -> None:
-        """``known``: the triples of all splits, train first; ``precise``: the model in float64 where it is there."""
+        """``known``: the triples of all splits, train first; ``precise``: the model in float64 where it is there.
+
+        ``like``: what is carried over from a graph much like this one.
+        """
+        like = like or Alike()
         self.dataset = dataset
         self.config = config
         self.model = model
         self.triples = triples
         self.interactions = interactions
         self.known = known
-        self.graph = graph_of(dataset, config, triples, interactions)
-        self.scorer = FullScorer(model, self.graph, facts_of(dataset, config, triples))
+        self.graph = graph_of(dataset, config, triples, interactions, like.cointeraction, like.distance)
+        facts = like.facts or facts_of(dataset, config, triples)
+        table = None
+        if like.table is not None and isinstance(model, BilinearDiscriminator):
+            with torch.no_grad():
+                table = model.changed_table(like.table, self.graph, torch.from_numpy(like.differing))
+        self.scorer = FullScorer(model, self.graph, facts, table)
         self._precise = precise
         self._explainer: AnyExplainer | None = None
         self._scored: tuple[tuple[int, int], Scored] | None = None
         self._lock = threading.RLock()
 
-    def on(self, triples: IntArray, interactions: IntArray) -> Answering:
+    def on(self, triples: IntArray, interactions: IntArray, like: Alike | None = None) -> Answering:
         """The same weights on another graph."""
+        precise = self.precise()
         return Answering(
-            self.dataset, self.config, self.model, triples, interactions, self.known, precise=self.precise()
+            self.dataset, self.config, self.model, triples, interactions, self.known, precise=precise, like=like
         )
+
+    def without(self, gone: IntArray, interactions: IntArray, users: IntArray) -> Answering:
+        """The same weights without the triples of the rows ``gone``, and with interactions that differ for ``users``.
+
+        With the bilinear score only that is computed anew which the change is felt in.
+        """
+        triples = np.delete(self.triples, gone, axis=0) if len(gone) else self.triples
+        facts, co = self.scorer.facts, self.graph.cointeraction
+        if facts is not None and len(gone):
+            facts = facts.without(self.triples, gone)
+        distance = self.graph.distance.numpy()
+        nobody = np.empty(0, dtype=np.int64)
+        changed = None
+        if co is not None:
+            changed = changed_cointeraction(co, interactions, users) if len(users) else (co, nobody)
+        if changed is None:
+            return self.on(triples, interactions, Alike(facts, distance))
+        return self.on(triples, interactions, Alike(facts, distance, *changed, self.scorer.table))
 
     def precise(self) -> Model:
         """The model in float64."""
@@ -107,7 +155,7 @@ class Answering:
         if isinstance(model, BilinearDiscriminator):
             precise = self.precise()
             assert isinstance(precise, BilinearDiscriminator)
-            return CoInteractionExplainer(*seen, precise)
+            return CoInteractionExplainer(*seen, precise, self.scorer.facts)
         if isinstance(model, Discriminator) and self.config.model.propagation.form == "layered":
             precise = self.precise()
             assert isinstance(precise, Discriminator)

@@ -45,11 +45,12 @@ class CoInteractionExplainer(GraphReader):
         triples: IntArray,
         interactions: IntArray,
         model: BilinearDiscriminator,
+        facts: Facts | None = None,
     ) -> None:
-        """``model``: a float64 discriminator."""
+        """``model``: a float64 discriminator; ``facts`` of the triples, where they are there."""
         super().__init__(dataset, graph, triples, interactions)
         self.model = model
-        self.facts = Facts.build(triples, dataset.num_entities, dataset.num_relations)
+        self.facts = facts or Facts.build(triples, dataset.num_entities, dataset.num_relations)
         self.co: CoInteraction | None = graph.cointeraction if model.config.use_users else None
 
     # Users -----------------------------------------------------------------------------------------------------------

@@ -36,6 +36,9 @@ PATHS_PER_BLOCK = 20_000_000
 
 #: One row of a matrix over items: columns and values.
 Row = tuple[IntArray, FloatArray]
+#: Entries of a matrix over items: rows (ascending), columns and values.
+Entries = tuple[IntArray, IntArray, FloatArray]
+_NOTHING: Entries = (np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty(0))
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,8 @@ class CoInteraction:
     power: float
     neighbours: int
     counted: int
+    #: (E,) the smallest cosine ^ power that a row of S keeps; 0 for a row that keeps all it has.
+    floor: FloatArray
 
     def to(self, device: torch.device | str) -> CoInteraction:
         return replace(self, similar=self.similar.to(device), common=self.common.to(device))
@@ -118,52 +123,95 @@ class CoInteraction:
         return ItemPaths(users[both.col], others[both.row], weight[both.row] * each / total[both.row])
 
 
+@dataclass(frozen=True)
+class Counting:
+    """What the rows of S and c are counted from: who chose what, and how much each choice weighs."""
+
+    #: (E, U) 1 where the user chose the entity; the same times a_u; (U, E) its transpose.
+    incidence: sp.csr_matrix
+    weighted: sp.csr_matrix
+    transposed: sp.csr_matrix
+    #: (U,) a_u and (E,) sqrt(c_ii).
+    user_weight: FloatArray
+    norm: FloatArray
+    #: (E,) a row's cost: the items its users chose, one path each.
+    cost: FloatArray
+
+    @staticmethod
+    def of(interactions: IntArray, num_entities: int, num_users: int) -> Counting:
+        """(M, 2) interactions of (user, entity). Repeated interactions count once."""
+        ones = np.ones(len(interactions))
+        incidence = sp.csr_matrix((ones, (interactions[:, 1], interactions[:, 0])), shape=(num_entities, num_users))
+        incidence.data[:] = 1.0
+        chosen = np.maximum(np.asarray(incidence.sum(axis=0)).ravel(), 1.0)
+        user_weight = np.log1p(items_chosen(incidence) / chosen)
+        weighted = (incidence @ sp.diags(user_weight)).tocsr()
+        norm = np.sqrt(np.asarray(weighted.sum(axis=1)).ravel())
+        return Counting(incidence, weighted, incidence.T.tocsr(), user_weight, norm, incidence @ chosen)
+
+    def pairs(self, items: IntArray, power: float) -> tuple[IntArray, IntArray, FloatArray, FloatArray]:
+        """(B,) items -> row (place in B), column, c and cosine ^ power of all their pairs with other items."""
+        found = (self.weighted[items] @ self.transposed).tocoo()
+        row, column = found.row.astype(np.int64), found.col.astype(np.int64)
+        other = items[row] != column
+        row, column, count = row[other], column[other], found.data[other]
+        return row, column, count, (count / (self.norm[items[row]] * self.norm[column])) ** power
+
+
+def items_chosen(incidence: sp.csr_matrix) -> int:
+    """I, the number of items with a user."""
+    return int((np.diff(incidence.indptr) > 0).sum())
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Some rows of S and of c, and the floors of those of S: see ``CoInteraction.floor``."""
+
+    similar: Entries
+    common: Entries
+    floor: FloatArray
+
+
+def count_rows(counting: Counting, items: IntArray, *, power: float, neighbours: int, counted: int) -> Rows:
+    """The rows of S and c of (B,) ``items`` (ascending), in blocks of bounded memory."""
+    size = len(items)
+    cost = np.cumsum(counting.cost[items])
+    similar, common, first = [_NOTHING], [_NOTHING], 0
+    floor = np.zeros(size)
+    while first < size:
+        before = cost[first - 1] if first else 0.0
+        last = max(first + 1, int(np.searchsorted(cost, before + PATHS_PER_BLOCK, side="right")))
+        block = items[first:last]
+        row, column, count, sharp = counting.pairs(block, power)
+        row_s, column_s, sharp = _largest(row, column, sharp, len(block), neighbours)
+        total = np.bincount(row_s, weights=sharp, minlength=len(block))
+        ends = np.cumsum(np.bincount(row_s, minlength=len(block)))
+        full = np.flatnonzero(np.diff(ends, prepend=0) == neighbours)
+        floor[first + full] = sharp[ends[full] - 1]
+        similar.append((block[row_s], column_s, sharp / total[row_s]))
+        row_c, column_c, count = _largest(row, column, count, len(block), counted)
+        common.append((block[row_c], column_c, count))
+        first = last
+    return Rows(_joined(similar), _joined(common), floor)
+
+
 def build_cointeraction(
     interactions: IntArray, num_entities: int, num_users: int, *, power: float, neighbours: int, counted: int
 ) -> CoInteraction:
     """(M, 2) interactions of (user, entity) -> S and c. Repeated interactions count once."""
-    ones = np.ones(len(interactions))
-    incidence = sp.csr_matrix((ones, (interactions[:, 1], interactions[:, 0])), shape=(num_entities, num_users))
-    incidence.data[:] = 1.0
-    items = int((np.diff(incidence.indptr) > 0).sum())
-    chosen = np.maximum(np.asarray(incidence.sum(axis=0)).ravel(), 1.0)
-    user_weight = np.log1p(items / chosen)
-    weighted = (incidence @ sp.diags(user_weight)).tocsr()
-    norm = np.sqrt(np.asarray(weighted.sum(axis=1)).ravel())
-    transposed = incidence.T.tocsr()
-    # A row's cost: the items its users chose, one path each.
-    cost = np.cumsum(incidence @ chosen)
-    similar, common, first = [], [], 0
-    while first < num_entities:
-        before = cost[first - 1] if first else 0.0
-        last = max(first + 1, int(np.searchsorted(cost, before + PATHS_PER_BLOCK, side="right")))
-        row, column, count = _pairs(weighted[first:last] @ transposed, first)
-        cosine = count / (norm[row] * norm[column])
-        row_s, column_s, sharp = _largest(row, column, cosine**power, num_entities, neighbours)
-        total = np.bincount(row_s, weights=sharp, minlength=num_entities)
-        similar.append((row_s, column_s, sharp / total[row_s]))
-        common.append(_largest(row, column, count, num_entities, counted))
-        first = last
+    counting = Counting.of(interactions, num_entities, num_users)
+    everything = np.arange(num_entities, dtype=np.int64)
+    rows = count_rows(counting, everything, power=power, neighbours=neighbours, counted=counted)
     return CoInteraction(
-        _matrix(similar, num_entities),
-        _matrix(common, num_entities),
-        incidence,
-        user_weight,
+        _matrix(rows.similar, num_entities),
+        _matrix(rows.common, num_entities),
+        counting.incidence,
+        counting.user_weight,
         power=power,
         neighbours=neighbours,
         counted=counted,
+        floor=rows.floor,
     )
-
-
-Entries = tuple[IntArray, IntArray, FloatArray]
-
-
-def _pairs(block: sp.csr_matrix, first: int) -> Entries:
-    """(b, E) weights of items ``first`` .. -> row, column and c of every pair of different items."""
-    found = block.tocoo()
-    row, column = found.row.astype(np.int64) + first, found.col.astype(np.int64)
-    other = row != column
-    return row[other], column[other], found.data[other]
 
 
 def _largest(row: IntArray, column: IntArray, value: FloatArray, rows: int, count: int) -> Entries:
@@ -175,9 +223,12 @@ def _largest(row: IntArray, column: IntArray, value: FloatArray, rows: int, coun
     return row[kept], column[kept], value[kept]
 
 
-def _matrix(parts: list[Entries], size: int) -> ItemWeights:
-    if not parts:
-        parts = [(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty(0))]
+def _joined(parts: list[Entries]) -> Entries:
     row, column, value = (np.concatenate([part[at] for part in parts]) for at in range(3))
+    return row, column, value
+
+
+def _matrix(entries: Entries, size: int) -> ItemWeights:
+    row, column, value = entries
     pattern, order = EdgeMatrix.build(torch.from_numpy(row), torch.from_numpy(column), size, size)
     return ItemWeights(pattern, torch.from_numpy(value.astype(np.float32))[order])

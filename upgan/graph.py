@@ -113,11 +113,15 @@ def build_graph(
     num_relations: int,
     *,
     cointeraction: CoInteraction | None = None,
+    walked: bool = True,
     whole: bool = False,
+    likely: IntArray | None = None,
 ) -> LayeredGraph:
     """Training triples (T, 3) and interactions (M, 2) of (user, entity) -> the layered graph.
 
-    ``whole`` keeps all edges in one piece too, for the R-GCN-like form; ``cointeraction`` is carried along.
+    ``whole`` keeps all edges in one piece too, for the R-GCN-like form; ``cointeraction`` is carried along. Without
+    ``walked`` the edges between layers are left out, for a score that never walks them. ``likely``: (E + U,) distances
+    of a graph much like this one, which are checked and taken where they are right.
 
     Raises DataError where an index is out of range. Validation and test triples must not be passed: see
     ``check_no_leak``.
@@ -127,24 +131,19 @@ def build_graph(
     _check_range("user", interactions[:, 0], num_users)
     _check_range("entity of an interaction", interactions[:, 1], num_entities)
 
-    # Every edge once, as (left, right): the type seen from the left node, the type seen from the right node.
-    left = np.concatenate([interactions[:, 0] + num_entities, triples[:, 0]])
-    right = np.concatenate([interactions[:, 1], triples[:, 2]])
-    interacted = np.full(len(interactions), 2 * num_relations, dtype=np.int64)
-    seen_left = np.concatenate([interacted, triples[:, 1]])
-    seen_right = np.concatenate([interacted + 1, triples[:, 1] + num_relations])
-    triple = np.concatenate([np.full(len(interactions), -1, dtype=np.int64), np.arange(len(triples), dtype=np.int64)])
-
+    ends = _ends(triples, interactions, num_entities, num_relations)
     users = np.arange(num_entities, num_entities + num_users)
-    distance = bfs_hops(left, right, num_entities + num_users, users)
+    if likely is not None and _are_distances(likely, ends.left, ends.right):
+        distance = likely
+    else:
+        distance = bfs_hops(ends.left, ends.right, num_entities + num_users, users)
     depth = int(distance.max(initial=0))
     layers = [np.flatnonzero(distance == level) for level in range(depth + 1)]
     place = np.full(num_entities + num_users, -1, dtype=np.int64)
     for layer in layers:
         place[layer] = np.arange(len(layer))
 
-    ends = Ends(left, right, seen_left, seen_right, triple)
-    edges = [_edges_between(ends, distance, place, level, layers) for level in range(depth)]
+    edges = [_edges_between(ends, distance, place, level, layers) for level in range(depth if walked else 0)]
     reachable = np.concatenate([*layers[1:], np.empty(0, dtype=np.int64)])
     state_row = np.full(num_entities, len(reachable), dtype=np.int64)
     state_row[reachable] = np.arange(len(reachable))
@@ -162,6 +161,20 @@ def build_graph(
     )
 
 
+def _are_distances(distance: IntArray, left: IntArray, right: IntArray) -> bool:
+    """Whether (N,) distances, 0 at users and only there, are those over these edges.
+
+    They are if no edge spans more than one step and every node farther out has a neighbour one step nearer.
+    """
+    far = len(distance)
+    hops = np.where(distance == UNREACHABLE, far, distance)
+    at_left, at_right = hops[left], hops[right]
+    nearer = (hops == 0) | (hops == far)
+    nearer[left[at_right == at_left - 1]] = True
+    nearer[right[at_left == at_right - 1]] = True
+    return bool(nearer.all()) and bool((np.abs(at_left - at_right) <= 1).all())
+
+
 @dataclass(frozen=True)
 class Ends:
     """Every edge once: its two nodes, its type as seen from each, its triple (-1: an interaction)."""
@@ -171,6 +184,19 @@ class Ends:
     seen_left: IntArray
     seen_right: IntArray
     triple: IntArray
+
+
+def _ends(triples: IntArray, interactions: IntArray, num_entities: int, num_relations: int) -> Ends:
+    """Every edge once, as (left, right): interactions first, then triples."""
+    interacted = np.full(len(interactions), 2 * num_relations, dtype=np.int64)
+    number = np.concatenate([np.full(len(interactions), -1, dtype=np.int64), np.arange(len(triples), dtype=np.int64)])
+    return Ends(
+        left=np.concatenate([interactions[:, 0] + num_entities, triples[:, 0]]),
+        right=np.concatenate([interactions[:, 1], triples[:, 2]]),
+        seen_left=np.concatenate([interacted, triples[:, 1]]),
+        seen_right=np.concatenate([interacted + 1, triples[:, 1] + num_relations]),
+        triple=number,
+    )
 
 
 def _edges_between(

@@ -55,6 +55,27 @@ class QueryIndex:
             row_of_triple=torch.from_numpy(row.astype(np.int64)),
         )
 
+    def without(self, triples: IntArray) -> QueryIndex:
+        """The index of all triples but those with these numbers, as if it were built of them."""
+        stays = np.ones(len(self.row_of_triple) // 2, dtype=bool)
+        stays[triples] = False
+        number = np.cumsum(stays) - 1
+        kept = stays[self.triple.numpy()]
+        start = np.concatenate([[0], np.cumsum(kept)])[self.start.numpy()]
+        asked = np.diff(start) > 0
+        row = self.row_of_triple.numpy()[np.concatenate([stays, stays])]
+        return QueryIndex(
+            num_entities=self.num_entities,
+            num_relations=self.num_relations,
+            heads=self.heads[torch.from_numpy(asked)],
+            relations=self.relations[torch.from_numpy(asked)],
+            start=torch.from_numpy(np.concatenate([start[:-1][asked], start[-1:]])),
+            answer=self.answer[torch.from_numpy(kept)],
+            triple=torch.from_numpy(number[self.triple.numpy()[kept]]),
+            key=self.key[torch.from_numpy(asked)],
+            row_of_triple=torch.from_numpy((np.cumsum(asked) - 1)[row]),
+        )
+
     def __len__(self) -> int:
         return len(self.heads)
 

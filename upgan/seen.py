@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from upgan.cointeraction import build_cointeraction
+from upgan.cointeraction import CoInteraction, build_cointeraction
 from upgan.config import Config
 from upgan.data.dataset import KGDataset
 from upgan.graph import IntArray, LayeredGraph, build_graph
@@ -51,12 +51,23 @@ def seen_graph(dataset: KGDataset, config: Config) -> LayeredGraph:
     return graph_of(dataset, config, seen_triples(dataset, config), seen_interactions(dataset, config))
 
 
-def graph_of(dataset: KGDataset, config: Config, triples: IntArray, interactions: IntArray) -> LayeredGraph:
-    """The graph as ``seen_graph`` builds it, over other (T, 3) triples and (M, 2) interactions of the dataset."""
+def graph_of(
+    dataset: KGDataset,
+    config: Config,
+    triples: IntArray,
+    interactions: IntArray,
+    cointeraction: CoInteraction | None = None,
+    likely: IntArray | None = None,
+) -> LayeredGraph:
+    """The graph as ``seen_graph`` builds it, over other (T, 3) triples and (M, 2) interactions of the dataset.
+
+    ``cointeraction`` where it is there already; edges between layers, which it stands in for, are then left out.
+    ``likely``: distances of a graph much like this one.
+    """
     sizes = (dataset.num_entities, dataset.num_users)
     model = config.model
-    cointeraction = None
-    if config.model_name == "upgan" and model.score == "bilinear":
+    walked = cointeraction is None
+    if walked and config.model_name == "upgan" and model.score == "bilinear":
         settings = model.co_interaction
         cointeraction = build_cointeraction(
             interactions, *sizes, power=settings.power, neighbours=settings.neighbours, counted=settings.counted
@@ -67,6 +78,8 @@ def graph_of(dataset: KGDataset, config: Config, triples: IntArray, interactions
         *sizes,
         dataset.num_relations,
         cointeraction=cointeraction,
+        walked=walked,
+        likely=likely,
         whole=config.model_name == "upgan" and model.propagation.form == "rgcn",
     )
 

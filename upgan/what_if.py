@@ -146,12 +146,12 @@ def changed_graph(answering: Answering, edit: Edit) -> Rebuilt | Local:
 
 def rebuilt(answering: Answering, edit: Edit) -> Answering:
     """The same weights on the changed graph."""
-    triples = np.delete(answering.triples, edit.triples, axis=0)
-    interactions = np.delete(answering.interactions, edit.interactions, axis=0)
+    before = answering.interactions
+    interactions = np.delete(before, edit.interactions, axis=0)
     if len(edit.added):
         interactions = np.concatenate([interactions, edit.added])
         interactions = interactions[np.lexsort(interactions.T[::-1])]
-    return answering.on(triples, interactions)
+    return answering.without(edit.triples, interactions, np.union1d(before[edit.interactions, 0], edit.added[:, 0]))
 
 
 def candidates(dataset: KGDataset, scored: Scored, k: int) -> tuple[Candidate, ...]:

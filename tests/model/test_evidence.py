@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.oracles_cointeraction import added_evidence, evidence
 from upgan.cointeraction import ItemWeights, build_cointeraction
@@ -229,3 +231,17 @@ def test_a_weight_concerns_its_own_relation_and_direction_only():
 
 def test_weights_are_not_trained_with_the_vectors():
     assert not EvidenceFusion(RELATIONS, 2.0).gamma.requires_grad
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 1), st.integers(0, 3)), max_size=15), st.data())
+def test_facts_without_some_are_those_of_the_others(triples, data):
+    """Pairs that another relation, or the other direction, still joins stay linked; loops too."""
+    gone = np.array(data.draw(st.lists(st.sampled_from(range(len(triples))), unique=True) if triples else st.just([])))
+    gone = gone.astype(np.int64)
+    rows = np.array(triples, dtype=np.int64).reshape(-1, 3)
+    found = Facts.build(rows, 4, 2).without(rows, gone)
+    expected = Facts.build(np.delete(rows, gone, axis=0), 4, 2)
+    for one, other in ((found.by_relation, expected.by_relation), (found.linked, expected.linked)):
+        for name, value in vars(other).items():
+            assert torch.equal(torch.as_tensor(vars(one)[name]), torch.as_tensor(value)), name

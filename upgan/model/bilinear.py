@@ -21,7 +21,7 @@ from upgan.model.discriminator import QueryVectors, constrain_entities
 from upgan.model.evidence import EvidenceFusion
 from upgan.model.factorisation import Factorisation
 from upgan.model.product import compose
-from upgan.sparse import spmm
+from upgan.sparse import EdgeMatrix, spans, spmm
 
 #: Standard deviation of the users' relation vectors at the start: small, so that the warm start is kept.
 START = 1e-3
@@ -65,6 +65,18 @@ class BilinearDiscriminator(nn.Module):
     def table(self, preferences: Tensor) -> Tensor:
         """(E, W) p -> (E, 2W) what queries are multiplied with: [v_t | p_t]."""
         return torch.cat([self.entity, preferences], dim=1)
+
+    def changed_table(self, table: Tensor, graph: LayeredGraph, items: Tensor) -> Tensor:
+        """A copy of ``table`` with p of (B,) ``items`` read from another graph."""
+        co = graph.cointeraction
+        if not self.config.use_users or co is None or not len(items):
+            return table
+        position, place = spans(co.similar.pattern.row_start, items)
+        column, weight = co.similar.pattern.column[place], co.similar.weight[place].to(self.entity.dtype)
+        rows, _ = EdgeMatrix.build(position, column, len(items), len(self.entity))
+        changed = table.clone()
+        changed[items, self.entity.shape[1] :] = spmm(rows, weight, self.entity)
+        return changed
 
     def queries(self, heads: Tensor, relations: Tensor, preferences: Tensor) -> QueryVectors:
         """(B,) queries with p of every entity -> (B, 2W) vectors in the space of the table."""

@@ -43,18 +43,25 @@ class FullScorer:
     ``users=False`` switches the users off: p = 0 for every query and candidate, no evidence.
     """
 
-    def __init__(self, model: Model, graph: LayeredGraph, facts: Facts | None = None) -> None:
-        """``facts``: the training triples, which the bilinear score's evidence is read from."""
+    def __init__(
+        self, model: Model, graph: LayeredGraph, facts: Facts | None = None, table: Tensor | None = None
+    ) -> None:
+        """``facts``: the training triples, which the bilinear score's evidence is read from; ``table``: see there."""
         self.model = model
         self.graph = graph
         self.facts = facts
+        #: (E, W) p, and for the bilinear score (E, 2W) [v_t | p_t], whose right half p is a view of.
         self.preference: Tensor | None = None
+        self.table = table
         with torch.no_grad():
             if isinstance(model, Discriminator):
                 everyone = torch.arange(len(model.entity), device=model.entity.device)
                 self.preference = model.preference(graph, everyone)
             elif isinstance(model, BilinearDiscriminator):
-                self.preference = model.preferences(graph)
+                # Put together once: at a hundred thousand entities this takes longer than the product with a query.
+                if self.table is None:
+                    self.table = model.table(model.preferences(graph))
+                self.preference = self.table[:, model.entity.shape[1] :]
 
     @torch.no_grad()
     def scores(self, heads: Tensor, relations: Tensor, *, users: bool = True) -> Tensor:
@@ -69,7 +76,8 @@ class FullScorer:
             return self.model.scores(self.model.queries(heads, relations, preference))
         if not users:
             return self.model.without_users(heads, relations)
-        scores = self.model.queries(heads, relations, self.preference).against(self.model.table(self.preference))
+        assert self.table is not None
+        scores = self.model.queries(heads, relations, self.preference).against(self.table)
         if users and self._has_evidence(self.model):
             assert self.graph.cointeraction is not None
             assert self.facts is not None
