@@ -37,7 +37,7 @@ def current(opened: Opened) -> None:
     files.downloads(
         explanation,
         questions.relation_labels(opened.predictor.dataset),
-        lambda: casefiles.case_text(explanation, opened.predictor, real_ids=real),
+        lambda: cache.case_text(opened.predictor, view, explanation, real_ids=real),
         pseudonyms=not real,
     )
     files.link(view.parameters(), "case")

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 ROOT_VARIABLE = "UPGAN_DATA"
 #: Limits of what a browser may send.
 MOST_FILES, MOST_MEGABYTES = 40, 200
-ENDINGS = ("tsv", "csv", "txt", "dat", "inter", "kg", "link", "item", "user")
+_PLAIN = ("tsv", "csv", "txt", "dat", "inter", "kg", "link", "item", "user", "nt")
+#: Every kind of file that `upgan data prepare` reads; each compressed too.
+ENDINGS = (*_PLAIN, *(f"{ending}.gz" for ending in _PLAIN))
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _FILE_NAME = re.compile(r"[\w][\w .+-]{0,99}")
 
