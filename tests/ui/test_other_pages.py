@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 from pathlib import Path
@@ -237,6 +238,24 @@ class TestImport:
     def test_odd_file_names_are_refused(self, name):
         with pytest.raises(upgan.errors.DataError, match="allowed"):
             datasets.Upload({name: b"x"})
+
+    def test_packed_tables_are_read_and_n_triples_may_be_sent(self):
+        upload = datasets.Upload(
+            {
+                "triples.tsv.gz": gzip.compress(TRIPLES.encode()),
+                "interactions.tsv.gz": gzip.compress(INTERACTIONS.encode()),
+            }
+        )
+        upload.prepare("packed", min_interactions=2, min_triples=1)
+        assert upgan.load_dataset(self.data / "packed").num_users == 8
+        datasets.Upload({"a.nt": b"x", "b.nt.gz": gzip.compress(b"x"), "c.dat": b"x"}).close()
+
+    def test_what_unpacks_to_too_much_or_not_at_all_is_refused(self, monkeypatch):
+        monkeypatch.setattr(datasets, "MOST_UNPACKED_MEGABYTES", 1)
+        with pytest.raises(upgan.errors.DataError, match="when unpacked"):
+            datasets.Upload({"triples.tsv.gz": gzip.compress(bytes(1_000_001))})
+        with pytest.raises(upgan.errors.DataError, match="cannot be unpacked"):
+            datasets.Upload({"triples.tsv.gz": gzip.compress(b"abc" * 99)[:-9]})
 
     def test_too_many_files_are_refused(self):
         with pytest.raises(upgan.errors.DataError, match="at most"):
