@@ -13,7 +13,8 @@ import pytest
 import upgan
 from tests.ui.driving import address, checked, run_page, said, table
 from tests.ui.made import make_run
-from ui.services import casefiles, datasets
+from ui.services import answers, casefiles, datasets
+from ui.services.questions import Question
 
 BARGAIN = {"entity": "book:part-of-the-bargain", "relation": "author", "direction": "tail"}
 
@@ -267,3 +268,18 @@ class TestImport:
         assert folder.is_dir()
         upload.close()
         assert not folder.exists()
+
+
+def test_the_case_page_tells_what_a_file_holds_beside_the_answer(own_checkpoints, made_runs):
+    predictor = upgan.load(made_runs / "demo")
+    question = Question("demo", BARGAIN["entity"], "author", "tail")
+    explanation = answers.explain(predictor, question, "author:linda-lael-miller", 5)
+    text = casefiles.case_text(
+        explanation,
+        predictor,
+        contrast=answers.contrast(predictor, question, explanation.answer.id, "author:feist"),
+        real_ids=False,
+    )
+    (own_checkpoints / "demo" / "cases").mkdir(exist_ok=True)
+    (own_checkpoints / "demo" / "cases" / "two.json").write_text(text)
+    assert "**Why not another?**" in said(run_page("case", file="two.json"))
