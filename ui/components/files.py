@@ -43,7 +43,7 @@ def downloads(
 ) -> None:
     """The buttons; ``case_file`` makes the JSON that the case study page opens again.
 
-    ``documents``: what a case file holds beside the explanation, told in the page; its users are named as they shall be.
+    ``documents``: what a case file holds beside the explanation, told in the page, its users named as given.
     """
     shown = pseudonymised(explanation) if pseudonyms else explanation
 
