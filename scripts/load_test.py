@@ -100,16 +100,28 @@ async def measure(address: str, server: subprocess.Popen[bytes], path: str, sess
         browser = await engine.chromium.launch(executable_path=path, args=["--headless", "--no-sandbox"])
         alone = Seen()
         started = time.perf_counter()
+        process = psutil.Process(server.pid)
         await session(browser, address, alone, seconds / 5, seed=0)
+        before = processor(process)
         together = Seen()
         memory: list[tuple[float, float]] = []
         watcher = asyncio.create_task(watch(server.pid, memory))
         crowd = [session(browser, address, together, seconds, seed) for seed in range(1, sessions + 1)]
         await asyncio.gather(*crowd)
         watcher.cancel()
+        used = processor(process) - before
         await browser.close()
     print(f"{time.perf_counter() - started:.0f} s in all, load average {os.getloadavg()[0]:.1f}")
+    # The browsers may share the server's cores: its own work is told apart from theirs.
+    steps = max(1, len(together.seconds))
+    print(f"server's processor time with {sessions} sessions: {used:.1f} s, {1000 * used / steps:.0f} ms a choice")
     return report(alone, together, memory, sessions)
+
+
+def processor(process: psutil.Process) -> float:
+    """Seconds of processor time that it has used."""
+    spent = process.cpu_times()
+    return float(spent.user + spent.system)
 
 
 async def watch(pid: int, memory: list[tuple[float, float]]) -> None:

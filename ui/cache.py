@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from ui.services import answers, examples, questions
+from ui.services import answers, casefiles, examples, questions
 from ui.services.answers import Candidates
 from ui.services.estimates import Rehearsal
 from ui.services.examples import Example
@@ -19,7 +19,7 @@ from ui.services.following import Followed
 from ui.services.questions import Question
 from ui.services.runs import RunEntry
 from ui.services.search import SearchIndex
-from ui.services.view import Settings
+from ui.services.view import Settings, View
 from upgan.explanation import Explanation
 from upgan.render.figure import figure
 from upgan.render.graph_html import frame_height, graph_html
@@ -139,6 +139,19 @@ def _what_if(
     run: str, data: str, key: tuple[str, ...], without: tuple[str, ...], _opened: Predictor, _question: Question
 ) -> WhatIf:
     return answers.what_if(_opened, _question, key[-1], without)
+
+
+def case_text(opened: Predictor, view: View, shown: Explanation, *, real_ids: bool) -> str:
+    """The case file of the view: its explanation, and the contrast and the what-if that it names."""
+    question, answer = view.question, shown.answer.id
+    against = view.contrast if view.contrast != answer else None
+    return casefiles.case_text(
+        shown,
+        opened,
+        contrast=None if against is None else contrast(opened, question, answer, against),
+        what_if=what_if(opened, question, answer, view.without) if view.without else None,
+        real_ids=real_ids,
+    )
 
 
 def smallest_set(opened: Predictor, question: Question, answer: str) -> FlipSet:

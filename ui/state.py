@@ -108,6 +108,14 @@ def notices() -> list[str]:
     return list(st.session_state.get(_NOTICES, []))
 
 
+def node_wanted() -> bool:
+    """Whether the view names a node, told before the view itself is read: the page needs a column for it."""
+    stored: View | None = st.session_state.get(_VIEW)
+    if stored is None or fresh_address():
+        return "node" in st.query_params
+    return stored.node is not None
+
+
 def write_link(current: View) -> None:
     """Make the address bar name what is shown."""
     write_address(current.parameters())

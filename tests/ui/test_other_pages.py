@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 from pathlib import Path
@@ -12,7 +13,8 @@ import pytest
 import upgan
 from tests.ui.driving import address, checked, run_page, said, table
 from tests.ui.made import make_run
-from ui.services import casefiles, datasets
+from ui.services import answers, casefiles, datasets
+from ui.services.questions import Question
 
 BARGAIN = {"entity": "book:part-of-the-bargain", "relation": "author", "direction": "tail"}
 
@@ -238,6 +240,24 @@ class TestImport:
         with pytest.raises(upgan.errors.DataError, match="allowed"):
             datasets.Upload({name: b"x"})
 
+    def test_packed_tables_are_read_and_n_triples_may_be_sent(self):
+        upload = datasets.Upload(
+            {
+                "triples.tsv.gz": gzip.compress(TRIPLES.encode()),
+                "interactions.tsv.gz": gzip.compress(INTERACTIONS.encode()),
+            }
+        )
+        upload.prepare("packed", min_interactions=2, min_triples=1)
+        assert upgan.load_dataset(self.data / "packed").num_users == 8
+        datasets.Upload({"a.nt": b"x", "b.nt.gz": gzip.compress(b"x"), "c.dat": b"x"}).close()
+
+    def test_what_unpacks_to_too_much_or_not_at_all_is_refused(self, monkeypatch):
+        monkeypatch.setattr(datasets, "MOST_UNPACKED_MEGABYTES", 1)
+        with pytest.raises(upgan.errors.DataError, match="when unpacked"):
+            datasets.Upload({"triples.tsv.gz": gzip.compress(bytes(1_000_001))})
+        with pytest.raises(upgan.errors.DataError, match="cannot be unpacked"):
+            datasets.Upload({"triples.tsv.gz": gzip.compress(b"abc" * 99)[:-9]})
+
     def test_too_many_files_are_refused(self):
         with pytest.raises(upgan.errors.DataError, match="at most"):
             datasets.Upload({f"f{n}.tsv": b"" for n in range(datasets.MOST_FILES + 1)})
@@ -248,3 +268,18 @@ class TestImport:
         assert folder.is_dir()
         upload.close()
         assert not folder.exists()
+
+
+def test_the_case_page_tells_what_a_file_holds_beside_the_answer(own_checkpoints, made_runs):
+    predictor = upgan.load(made_runs / "demo")
+    question = Question("demo", BARGAIN["entity"], "author", "tail")
+    explanation = answers.explain(predictor, question, "author:linda-lael-miller", 5)
+    text = casefiles.case_text(
+        explanation,
+        predictor,
+        contrast=answers.contrast(predictor, question, explanation.answer.id, "author:feist"),
+        real_ids=False,
+    )
+    (own_checkpoints / "demo" / "cases").mkdir(exist_ok=True)
+    (own_checkpoints / "demo" / "cases" / "two.json").write_text(text)
+    assert "**Why not another?**" in said(run_page("case", file="two.json"))

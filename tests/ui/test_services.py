@@ -14,7 +14,7 @@ import pytest
 import upgan
 from tests.render import samples
 from ui.components.text import plain
-from ui.services import answers, examples, questions
+from ui.services import answers, casefiles, examples, questions
 from ui.services.questions import Question
 from ui.services.runs import checkpoint_root, list_runs
 from ui.services.view import Settings, View, read_view
@@ -212,3 +212,20 @@ def test_services_need_neither_streamlit_nor_torch():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_case_files_hold_what_was_asked_beside_the_answer(predictor):
+    explanation = answers.explain(predictor, bargain(), "author:linda-lael-miller", 5)
+    left_out = (explanation.users[0].id,)
+    other = "author:feist"
+    text = casefiles.case_text(
+        explanation,
+        predictor,
+        contrast=answers.contrast(predictor, bargain(), explanation.answer.id, other),
+        what_if=answers.what_if(predictor, bargain(), explanation.answer.id, left_out),
+        real_ids=True,
+    )
+    opened = casefiles.open_uploaded(text.encode())
+    assert set(opened.alternatives) == {"contrast", "what_if"}
+    assert opened.alternatives["what_if"]["changes"]["remove_users"] == list(left_out)
+    assert casefiles.reproduced(opened, predictor).verdict == "reproduced"

@@ -10,7 +10,8 @@ import streamlit as st
 
 from ui.components.text import plain
 from ui.services.casefiles import MOST_MEGABYTES
-from upgan.render.words import clean, shorten
+from upgan.render.beside import changes_words, contrast_caption
+from upgan.render.words import clean, rank_text, shorten, user_noun
 
 if TYPE_CHECKING:
     from upgan.case.reproduction import Reproduction
@@ -88,3 +89,16 @@ def verdict(outcome: Reproduction) -> None:
 def figure(drawing: str, width: float, alt: str) -> None:
     """The frozen figure, an SVG document shown as a picture: nothing in it can run."""
     st.image(drawing, width=round(min(_WIDEST, width)), alt=plain(alt))
+
+
+def asked_beside(case: CaseFile) -> None:
+    """What the file holds beside the explanation, in words; the page (HTML) has its tables."""
+    noun, answer = user_noun(case.explanation.simulated_users), case.explanation.answer.label
+    if case.contrast is not None:
+        st.markdown(f"**Why not another?** {plain(contrast_caption(case.contrast, answer, noun))}")
+    if case.what_if is not None:
+        before, after = (rank_text(case.what_if[when]["rank"]) for when in ("before", "after"))
+        changes = plain(changes_words(case.what_if["changes"]))
+        st.markdown(f"**What if** ({changes}): rank {before} becomes {after}.")
+    if case.smallest_set is not None:
+        st.markdown(f"**Fewest users that change it**: {plain(clean(case.smallest_set['reason']))}")

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from upgan.explanation import Explanation
-from upgan.render.export import rendered
+from upgan.render.export import Documents, rendered
 from upgan.render.pseudonyms import pseudonymised
 
 _REAL_IDS = "upgan_widget_real_ids"
@@ -34,13 +34,21 @@ def real_ids() -> bool:
 
 
 def downloads(
-    explanation: Explanation, labels: Mapping[str, str], case_file: Callable[[], str], *, pseudonyms: bool
+    explanation: Explanation,
+    labels: Mapping[str, str],
+    case_file: Callable[[], str],
+    *,
+    pseudonyms: bool,
+    documents: Documents | None = None,
 ) -> None:
-    """The buttons; ``case_file`` makes the JSON that the case study page opens again."""
+    """The buttons; ``case_file`` makes the JSON that the case study page opens again.
+
+    ``documents``: what a case file holds beside the explanation, told in the page, its users named as given.
+    """
     shown = pseudonymised(explanation) if pseudonyms else explanation
 
     def maker(format: str | None) -> Callable[[], str | bytes]:
-        return case_file if format is None else lambda: rendered(shown, labels, format)
+        return case_file if format is None else lambda: rendered(shown, labels, format, documents)
 
     with st.container(horizontal=True):
         for label, name, mime, format in _FILES:

@@ -26,7 +26,8 @@ def ask_for_files() -> dict[str, bytes]:
     st.markdown(
         "Send `triples.tsv` (head, relation, tail) and `interactions.tsv` (user, item), and where items have other ids "
         "than entities `links.tsv` (item, entity); `labels.tsv` (id, label) gives names. RecBole's `.inter`, `.kg`, "
-        "`.link` and `.item` files are read too. Files stay on the machine that runs this app."
+        "`.link` and `.item` files, N-Triples (`.nt`) and the other layouts of `upgan data prepare` are read too, each "
+        "also compressed (`.gz`). Files stay on the machine that runs this app."
     )
     sent = st.file_uploader(
         "Files",

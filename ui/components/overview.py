@@ -9,6 +9,7 @@ import streamlit as st
 
 from ui.components.text import plain
 from ui.services.examples import Example
+from ui.services.machine import Machine
 from ui.services.runs import RunEntry
 from upgan.render.words import clean, shorten
 
@@ -58,4 +59,12 @@ def checkpoints(entries: Sequence[RunEntry], chosen: str) -> None:
     )
     st.page_link(
         "ui/pages/models.py", label="Models & data: metrics, datasets, your own files", icon=":material/table:"
+    )
+
+
+def machine(facts: Machine) -> None:
+    """What this machine computes with."""
+    st.caption(
+        plain(f"This machine: {facts.cores}; {facts.memory}. GPU: {facts.device}."),
+        help="Answers take milliseconds on a processor; a graphics card (CUDA) makes training faster.",
     )

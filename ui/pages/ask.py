@@ -10,7 +10,7 @@ import streamlit as st
 from ui import cache, state
 from ui.components import candidates, contrast, entity_picker, files, graph, paths, question, reason, users, what_if
 from ui.components.text import plain
-from ui.services import answers, casefiles, questions
+from ui.services import answers, questions
 from ui.services.nodes import node_facts
 from ui.services.view import View, known_node
 from ui.session import Opened, open_checkpoint
@@ -68,7 +68,7 @@ def ask(opened: Opened, view: View, shown: answers.Candidates, answer: str | Non
 
 
 def figure(opened: Opened, view: View, explanation: Explanation) -> None:
-    """The right column: what the numbers say, the graph, and a node of it."""
+    """The right column: what the numbers say, the graph, and a list of its nodes."""
     reason.heading(explanation)
     drawn = cache.graph(opened.predictor, view.question, explanation, view.settings, reason.theme())
 
@@ -78,6 +78,10 @@ def figure(opened: Opened, view: View, explanation: Explanation) -> None:
 
     graph.show(drawn.document, drawn.height, f"Graph: {question_words(explanation)}", view.node, choose_node)
     graph.node_list(drawn.nodes, view.node, choose_node)
+
+
+def node(opened: Opened, view: View) -> None:
+    """Beside the graph (below it on a phone): what the dataset says about the chosen node."""
     if view.node is not None:
         graph.node_panel(node_facts(opened.predictor, view.node), lambda entity: about(opened, view, entity))
 
@@ -152,7 +156,7 @@ def details(
             files.downloads(
                 explanation,
                 labels,
-                lambda: casefiles.case_text(explanation, predictor, real_ids=real),
+                lambda: cache.case_text(predictor, view, explanation, real_ids=real),
                 pseudonyms=not real,
             )
             files.link(view.parameters(), "ask")
@@ -168,7 +172,8 @@ def told(part: Callable[[], None]) -> None:
 
 def main() -> None:
     """The page."""
-    left, right = st.columns([6, 9], gap="medium")
+    # A third column follows the two: the graph keeps its place among them, and so is not drawn anew.
+    left, right, *beside = st.columns([5, 7, 3] if state.node_wanted() else [6, 9], gap="medium")
     with left:
         opened = open_checkpoint("Ask the graph")
     view = state.view(opened.predictor, opened.name)
@@ -190,6 +195,8 @@ def main() -> None:
             st.info(plain(unexplained), icon=":material/info:")
         if explanation is not None:
             figure(opened, view, explanation)
+        with beside[0] if beside else right:
+            node(opened, view)
     if explanation is not None:
         details(opened, view, shown, explanation, questions.relation_labels(opened.predictor.dataset))
         reason.proof_lines(explanation)

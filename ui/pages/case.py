@@ -37,7 +37,7 @@ def current(opened: Opened) -> None:
     files.downloads(
         explanation,
         questions.relation_labels(opened.predictor.dataset),
-        lambda: casefiles.case_text(explanation, opened.predictor, real_ids=real),
+        lambda: cache.case_text(opened.predictor, view, explanation, real_ids=real),
         pseudonyms=not real,
     )
     files.link(view.parameters(), "case")
@@ -58,8 +58,13 @@ def from_file(opened: Opened, chosen: case_file.Chosen) -> None:
     with st.spinner("Computing it again …"):
         case_file.verdict(casefiles.reproduced(case, opened.predictor))
     show(case.explanation, case.relation_labels, Settings())
+    case_file.asked_beside(case)
     files.downloads(
-        case.explanation, case.relation_labels, lambda: casefiles.text_of(case), pseudonyms=not case.pseudonyms
+        case.explanation,
+        case.relation_labels,
+        lambda: casefiles.text_of(case),
+        pseudonyms=not case.pseudonyms,
+        documents=case.alternatives if case.pseudonyms else None,
     )
 
 

@@ -7,6 +7,7 @@ import streamlit as st
 from ui import cache, state
 from ui.components import checkpoint, overview
 from ui.components.text import plain
+from ui.services.machine import machine_facts
 from ui.services.runs import checkpoint_root, list_runs
 from ui.services.view import PARAMETERS
 from upgan.errors import UpganError
@@ -39,4 +40,5 @@ except UpganError as error:
 else:
     overview.cards(cache.cards(opened, name))
 overview.checkpoints(entries, name)
+overview.machine(machine_facts())
 checkpoint.broken(entries)

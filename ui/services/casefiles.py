@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from upgan.errors import CaseError
 
 if TYPE_CHECKING:
+    from upgan.alternatives import Contrast, WhatIf
     from upgan.case.reproduction import Reproduction
     from upgan.case.schema import CaseFile
     from upgan.explanation import Explanation
@@ -47,11 +48,18 @@ def open_uploaded(content: bytes) -> CaseFile:
         return _read(path)
 
 
-def case_text(explanation: Explanation, predictor: Predictor, *, real_ids: bool) -> str:
-    """The case file of an explanation that the predictor gave."""
+def case_text(
+    explanation: Explanation,
+    predictor: Predictor,
+    *,
+    contrast: Contrast | None = None,
+    what_if: WhatIf | None = None,
+    real_ids: bool,
+) -> str:
+    """The case file of an explanation that the predictor gave, with what was asked beside it."""
     from upgan.case.documents import case_json, make_case
 
-    return case_json(make_case(explanation, predictor, real_ids=real_ids))
+    return case_json(make_case(explanation, predictor, contrast=contrast, what_if=what_if, real_ids=real_ids))
 
 
 def text_of(case: CaseFile) -> str:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
+import io
 import json
 import os
 import re
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +26,11 @@ if TYPE_CHECKING:
 ROOT_VARIABLE = "UPGAN_DATA"
 #: Limits of what a browser may send.
 MOST_FILES, MOST_MEGABYTES = 40, 200
-ENDINGS = ("tsv", "csv", "txt", "dat", "inter", "kg", "link", "item", "user")
+#: Of what is packed in them: a small file can unpack to more than this machine holds.
+MOST_UNPACKED_MEGABYTES = 2_000
+_PLAIN = ("tsv", "csv", "txt", "dat", "inter", "kg", "link", "item", "user", "nt")
+#: Every kind of file that `upgan data prepare` reads; each compressed too.
+ENDINGS = (*_PLAIN, *(f"{ending}.gz" for ending in _PLAIN))
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _FILE_NAME = re.compile(r"[\w][\w .+-]{0,99}")
 
@@ -87,13 +94,14 @@ class Upload:
             raise DataError("no file was sent")
         if len(files) > MOST_FILES:
             raise DataError(f"{len(files)} files: at most {MOST_FILES} at once")
-        size = sum(len(content) for content in files.values()) / 1e6
+        size = sum(map(len, files.values())) / 1e6
         if size > MOST_MEGABYTES:
             raise DataError(f"{size:,.0f} MB: at most {MOST_MEGABYTES} MB; prepare more with `upgan data prepare`")
         for name in files:
             if not _FILE_NAME.fullmatch(name) or not name.casefold().endswith(tuple(f".{end}" for end in ENDINGS)):
                 raise DataError(f"{name[:60]!r}: a file name of letters, digits, blank and . + - _ with one of the "
                                 f"endings {', '.join(ENDINGS)} is allowed")  # fmt: skip
+        _refuse_large_inside(files)
         self._folder = tempfile.TemporaryDirectory(prefix="upgan-upload-")
         self.path = Path(self._folder.name) / "source"
         self.path.mkdir()
@@ -130,6 +138,22 @@ class Upload:
             yield
         except DataError as error:
             raise DataError(str(error).replace(f"{self.path}/", "").replace(str(self.path), "the files")) from None
+
+
+def _refuse_large_inside(files: Mapping[str, bytes]) -> None:
+    """DataError where packed files hold too much, or cannot be unpacked; told by their first bytes, as readers do."""
+    room = MOST_UNPACKED_MEGABYTES * 1_000_000
+    for name, content in files.items():
+        if not content.startswith(b"\x1f\x8b"):
+            continue
+        try:
+            with gzip.open(io.BytesIO(content)) as stream:
+                while block := stream.read(1 << 20):
+                    room -= len(block)
+                    if room < 0:
+                        raise DataError(f"{name}: more than {MOST_UNPACKED_MEGABYTES:,} MB when unpacked")
+        except (OSError, EOFError, zlib.error) as error:
+            raise DataError(f"{name}: cannot be unpacked ({error})") from None
 
 
 def new_folder(name: str) -> Path:
