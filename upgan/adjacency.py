@@ -45,10 +45,15 @@ class Adjacency:
 
     def leave(self, nodes: IntArray) -> tuple[IntArray, IntArray]:
         """(B,) nodes -> (position in B, place here) of all their edges."""
-        count = self.start[nodes + 1] - self.start[nodes]
-        position = np.repeat(np.arange(len(nodes)), count)
-        within = np.arange(len(position)) - np.repeat(np.cumsum(count) - count, count)
-        return position, self.start[nodes][position] + within
+        return edges_of(self.start, nodes)
+
+
+def edges_of(start: IntArray, nodes: IntArray) -> tuple[IntArray, IntArray]:
+    """(N + 1,) where each node's edges begin and (B,) nodes -> (position in B, place) of all their edges."""
+    count = start[nodes + 1] - start[nodes]
+    position = np.repeat(np.arange(len(nodes)), count)
+    within = np.arange(len(position)) - np.repeat(np.cumsum(count) - count, count)
+    return position, start[nodes][position] + within
 
 
 @dataclass(frozen=True)

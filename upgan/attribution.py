@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from upgan.adjacency import edges_of
 from upgan.graph import IntArray, LayeredGraph
 from upgan.model.discriminator import Discriminator
 from upgan.model.product import adjoint
@@ -33,10 +34,7 @@ class LayerSteps:
 
     def leave(self, far: IntArray) -> tuple[IntArray, IntArray]:
         """(F,) far nodes -> (position in F, edge) of all their edges."""
-        count = self.start[far + 1] - self.start[far]
-        position = np.repeat(np.arange(len(far)), count)
-        within = np.arange(len(position)) - np.repeat(np.cumsum(count) - count, count)
-        return position, self.start[far][position] + within
+        return edges_of(self.start, far)
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ def choose(entries: Sequence[RunEntry], chosen: str, on_choose: Callable[[str], 
         key=_KEY,
         on_change=lambda: on_choose(st.session_state[_KEY]),
         help="A trained model with its data. MRR, the mean reciprocal rank, says how high the right answer stands in "
-        "the list on held-out facts: 1 is always first, 0.5 is second on average.",
+        "the list on held-out facts: 1 is always first, 0.5 is as good as always second.",
     )
 
 

@@ -40,7 +40,7 @@ def checkpoints(entries: Sequence[RunEntry], chosen: str) -> None:
     st.subheader("What is here", anchor=False)
     st.caption(
         "A checkpoint is a trained model together with its data. MRR says how high the right answer stands on facts "
-        "held out of training: 1 is always first, 0.5 is second on average."
+        "held out of training: 1 is always first, 0.5 is as good as always second."
     )
     st.dataframe(
         pd.DataFrame(
