@@ -14,7 +14,7 @@ from ui.services.runs import RunEntry
 from upgan.render.words import clean, shorten
 
 HELP = {
-    "mrr": "Mean reciprocal rank: 1 / rank of the right answer, averaged. 1 is always first, 0.5 as good as always second.",
+    "mrr": "Mean reciprocal rank: 1 / rank of the right answer, averaged. 1 is always first, 0.5 like always second.",
     "hits@1": "Share of questions whose right answer is ranked first.",
     "hits@3": "Share of questions whose right answer is among the first three.",
     "hits@10": "Share of questions whose right answer is among the first ten.",
