@@ -26,8 +26,9 @@ from upgan.model.discriminator import Discriminator
 from upgan.model.evidence import Facts
 from upgan.queries import QueryIndex
 from upgan.seen import facts_of, graph_of
-from upgan.silent_explainer import FACTORISATION, RGCN, SilentExplainer
+from upgan.silent_explainer import FACTORISATION, RGCN, SYSTEM_WITH_USERS, SilentExplainer
 from upgan.standing import Scored
+from upgan.systems.base import System
 from upgan.types import SPLITS
 
 AnyExplainer = Explainer | CoInteractionExplainer | SilentExplainer
@@ -162,7 +163,9 @@ class Answering:
             return Explainer(*seen, precise)
         if isinstance(model, Discriminator):
             return SilentExplainer(*seen, self._two_scores, RGCN)
-        limits = tuple(sentence.format(name=self.config.model_name) for sentence in FACTORISATION)
+        heard = isinstance(model, System) and model.hears_users
+        said = SYSTEM_WITH_USERS if heard else FACTORISATION
+        limits = tuple(sentence.format(name=self.config.model_name) for sentence in said)
         return SilentExplainer(*seen, self._two_scores, limits)
 
     def _two_scores(self, head: int, relation: int, answer: int) -> tuple[float, float]:

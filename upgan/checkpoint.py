@@ -27,6 +27,7 @@ from upgan.data.dataset import KGDataset, copy_dataset, load_dataset
 from upgan.errors import ConfigError, RunError
 from upgan.files import sha256_of_file, write_atomic, write_json, write_text
 from upgan.model.build import Model, build_model
+from upgan.seen import seen_data
 
 FORMAT_VERSION = 1
 MODEL_FILE = "model.safetensors"
@@ -106,7 +107,8 @@ def load_run(run: Path) -> LoadedRun:
             f"{run}: its weights belong to dataset {seal['dataset_fingerprint'][:12]}, but its dataset folder holds "
             f"{dataset.fingerprint[:12]}; restore the folder or train again"
         )
-    model = build_model(config, dataset.num_entities, dataset.num_relations, dataset.num_users)
+    seen = None if config.system is None else seen_data(dataset, config)
+    model = build_model(config, dataset.num_entities, dataset.num_relations, dataset.num_users, seen)
     tensors = load_weights(run / MODEL_FILE)
     _check_shapes(run / MODEL_FILE, tensors, model)
     model.load_state_dict(tensors)

@@ -7,6 +7,7 @@ as its patience allows, or every phase uses all its epochs.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import time
@@ -26,12 +27,15 @@ from upgan.model.generator import Generator
 from upgan.preparation import Prepared, prepare_training
 from upgan.queries import BatchSampler, QuerySampler
 from upgan.runs.phases import planned_phases
+from upgan.seen import seen_data
+from upgan.systems.build import build_system
 from upgan.training.adversarial import AdversarialTrainer, train_adversarially
 from upgan.training.fuse import MOST_ENTRIES
 from upgan.training.initialise import train_factorisation
 from upgan.training.loop import Silent
 from upgan.training.pretrain import pretrain_discriminator
 from upgan.training.state import TrainingState
+from upgan.training.systems import run_learning
 
 #: Steps of a rehearsal: the first also warms up and is left out. At most so many seconds of steps, though.
 STEPS = 4
@@ -121,8 +125,13 @@ class _Rehearsal:
         self.config = config
         self.scale = scale
         self.tested = tested
+        self.models: dict[str, nn.Module]
+        if config.system is not None:
+            self.system = build_system(config, seen_data(data, config)).to(prepared.device)
+            self.models = {"model": self.system}
+            return
         self.start = build_factorisation(config, data.num_entities, data.num_relations).to(prepared.device)
-        self.models: dict[str, nn.Module] = {"model": self.start}
+        self.models = {"model": self.start}
         if config.model_name == "upgan":
             sizes = data.num_entities, data.num_relations
             self.d = build_discriminator(config, *sizes, data.num_users).to(prepared.device)
@@ -137,6 +146,8 @@ class _Rehearsal:
         if phase == "fusion":  # three evaluations, and fits that cost about as much again
             evaluation = before["adversarial"].evaluation
             return PhaseCost(0.0, evaluation, 6 * evaluation, 6 * evaluation)
+        if self.config.system is not None:
+            return self._cost_of_system(phase)
         section, settings = self._settings(phase)
         if phase in ("relaxation", "pretrain relaxation"):
             epoch, evaluation = before[section].epoch, before[section].evaluation
@@ -148,11 +159,27 @@ class _Rehearsal:
         if phase == "initialisation":
             least_steps = self.config.initialisation.min_steps * self.config.initialisation.batch
             soonest += least_steps // max(len(self.prepared.train), 1)
+        return self._between(epoch, evaluation, settings.eval_every, min(soonest, epochs), epochs)
+
+    def _between(self, epoch: float, evaluation: float, eval_every: int, least: int, most: int) -> PhaseCost:
+        """The cost of a phase of ``least`` to ``most`` epochs."""
         ends = [
-            count * epoch + (1 + math.ceil(count / settings.eval_every) + self.tested) * evaluation
-            for count in (min(soonest, epochs), epochs)
+            count * epoch + (1 + math.ceil(count / eval_every) + self.tested) * evaluation for count in (least, most)
         ]
         return PhaseCost(epoch, evaluation, *ends)
+
+    def _cost_of_system(self, phase: str) -> PhaseCost:
+        """A phase of a compared system: a few of its steps, and a part of its evaluation."""
+        watch, prepared = _Watch(), self.prepared
+        learning = self.system.learning(phase, prepared.train, prepared.random)
+        rehearsed = dataclasses.replace(learning, settings=learning.settings.model_copy(update={"epochs": STEPS}))
+        with contextlib.suppress(Stopped):
+            state = TrainingState(prepared.random, watch)
+            run_learning(phase, rehearsed, prepared.validation, Silent(), state=state)
+        settings = learning.settings
+        soonest = min(settings.eval_every * settings.patience + learning.patient_epochs, settings.epochs)
+        epoch, evaluation = watch.step * learning.steps, watch.evaluation * self.scale
+        return self._between(epoch, evaluation, settings.eval_every, soonest, settings.epochs)
 
     def _settings(self, phase: str) -> tuple[str, InitialisationConfig | PretrainConfig | AdversarialConfig]:
         section = {"relaxation": "initialisation", "pretrain relaxation": "pretrain"}.get(phase, phase)
@@ -200,7 +227,8 @@ def _space(models: dict[str, nn.Module], prepared: Prepared, config: Config) -> 
     data = prepared.dataset
     arrays = data.train.nbytes + data.valid.nbytes + data.test.nbytes + data.interactions.nbytes
     held = 6 * sum(weights.values())  # parameter, gradient, two of Adam's, the best state, a copy being saved
-    batch = max(config.initialisation.batch, config.pretrain.batch, 1)
+    own = config.system
+    batch = own.batch if own is not None else max(config.initialisation.batch, config.pretrain.batch, 1)
     scores = 4 * min(batch, 2 * len(data.train)) * data.num_entities * 4  # scores, their gradient, two passes between
     memory = BASE_MB + (held + scores + 12 * arrays) / MB
     if prepared.facts:

@@ -27,7 +27,7 @@ from upgan.checkpoint import (
 from upgan.config import Config
 from upgan.data.dataset import KGDataset
 from upgan.errors import ConfigError
-from upgan.evaluation.evaluator import Ranking
+from upgan.evaluation.evaluator import Ranking, Scorer
 from upgan.evaluation.groups import GROUPINGS, group_metrics
 from upgan.evaluation.metrics import Metrics
 from upgan.files import write_json, write_text
@@ -40,12 +40,17 @@ from upgan.pinned import Following
 from upgan.preparation import Prepared, prepare_training, resolve_device
 from upgan.queries import BatchSampler, QuerySampler
 from upgan.run_card import run_card
+from upgan.runs.phases import planned_phases
+from upgan.seen import seen_data
+from upgan.systems.base import System
+from upgan.systems.build import build_system
 from upgan.training.adversarial import AdversarialTrainer, train_adversarially
 from upgan.training.fuse import fuse_evidence
 from upgan.training.initialise import Squares, relaxed, train_factorisation
 from upgan.training.loop import PhaseResult, Reporter, Silent
 from upgan.training.pretrain import pretrain_discriminator
 from upgan.training.state import TrainingState
+from upgan.training.systems import run_learning
 
 __all__ = ["Prepared", "Start", "Training", "load_start", "prepare_training", "resolve_device", "train"]
 
@@ -78,10 +83,10 @@ class Training:
         self.state.under_way = phase
         return True
 
-    def record(self, phase: str, result: PhaseResult, model: Model) -> None:
+    def record(self, phase: str, result: PhaseResult, scores: Scorer) -> None:
         """What a phase reached: validation as selected by, test for the report, time and memory so far."""
         started = time.monotonic()
-        self.ranking = self.prepared.test.rank(self.prepared.scorer(model).scores, lambda *_: self.reporter.beat())
+        self.ranking = self.prepared.test.rank(scores, lambda *_: self.reporter.beat())
         self.state.peak_memory_mb = max(self.state.peak_memory_mb, peak_memory_mb())
         self.state.stages[phase] = {
             "valid": result.best.to_dict(),
@@ -121,6 +126,9 @@ def train(
     training = Training(prepared, config, run, state, _told(prepared, state, reporter or Silent()), deadline)
 
     squares: Squares = {}
+    if config.system is not None:
+        final: Model = _train_system(training)
+        return _finish(training, final)
     if start_from is None:
         start = build_factorisation(config, dataset.num_entities, dataset.num_relations).to(prepared.device)
     else:
@@ -128,16 +136,22 @@ def train(
     state.track("start", start)
     if state.started_from is None:
         squares = _initialise(training, start)
-    final: Model = start
+    final = start
     if config.model_name == "upgan":
         final = _train_upgan(training, start, squares)
     elif squares:
         save_tensors(squares, run / SQUARES_FILE)
+    return _finish(training, final)
+
+
+def _finish(training: Training, final: Model) -> dict[str, Any]:
+    """Save what was trained and say how good it is."""
+    run, dataset = training.run, training.prepared.dataset
     save_weights(final, run / MODEL_FILE)
     seal_run(run, dataset)
     metrics = _final_metrics(training)
     write_json(run / "metrics.json", metrics)
-    write_text(run / "card.md", run_card(dataset, config, metrics))
+    write_text(run / "card.md", run_card(dataset, training.config, metrics))
     return metrics
 
 
@@ -169,6 +183,22 @@ def _told(prepared: Prepared, state: TrainingState, reporter: Reporter) -> Repor
     return Following(reporter, prepared.pinned, state.modules, prepared.scorer)
 
 
+def _train_system(training: Training) -> System:
+    """The phases of a compared system, one after another; weights are saved after each."""
+    prepared, config, state, run = training.prepared, training.config, training.state, training.run
+    system = build_system(config, seen_data(prepared.dataset, config)).to(prepared.device)
+    state.track("system", system)
+    for phase in planned_phases(config):
+        if training.to_do(phase):
+            learning = system.learning(phase, prepared.train, prepared.random)
+            result = run_learning(
+                phase, learning, prepared.validation, training.reporter, training.deadline, state=state
+            )
+            training.record(phase, result, learning.answerer())
+            save_weights(system, run / MODEL_FILE)
+    return system
+
+
 def _initialise(training: Training, start: Factorisation) -> Squares:
     """Train the vectors everything starts from; Adagrad's accumulated squares go on with them."""
     prepared, config, state = training.prepared, training.config.initialisation, training.state
@@ -177,12 +207,12 @@ def _initialise(training: Training, start: Factorisation) -> Squares:
     squares: Squares = {}
     if training.to_do("initialisation"):
         result, squares = train_factorisation(*parts, config, *how, state=state)
-        training.record("initialisation", result, start)
+        training.record("initialisation", result, start.scores)
     if config.relax_epochs and config.n3 and training.to_do("relaxation"):
         result, squares = train_factorisation(
             *parts, relaxed(config), *how, phase="relaxation", squares=squares, state=state
         )
-        training.record("relaxation", result, start)
+        training.record("relaxation", result, start.scores)
     return squares
 
 
@@ -208,10 +238,10 @@ def _train_upgan(training: Training, start: Factorisation, squares: Squares) -> 
     how = reporter, training.deadline
     if training.to_do("pretrain"):
         result, squares = pretrain_discriminator(*parts, settings, *how, squares=squares, state=state)
-        training.record("pretrain", result, model)
+        training.record("pretrain", result, prepared.scorer(model).scores)
     if settings.relax_epochs and settings.n3 and training.to_do(phase := "pretrain relaxation"):
         result, _ = pretrain_discriminator(*parts, relaxed(settings), *how, phase=phase, squares=squares, state=state)
-        training.record(phase, result, model)
+        training.record(phase, result, prepared.scorer(model).scores)
     if training.to_do("adversarial"):
         if not state.resumed:
             save_weights(model, run / MODEL_FILE)
@@ -220,7 +250,8 @@ def _train_upgan(training: Training, start: Factorisation, squares: Squares) -> 
     state.release("start")
     if isinstance(model, BilinearDiscriminator) and prepared.facts and training.to_do("fusion"):
         fusion = prepared.validation, config.fusion, prepared.random, reporter
-        training.record("fusion", fuse_evidence(model, graph, prepared.facts, *fusion, state=state), model)
+        result = fuse_evidence(model, graph, prepared.facts, *fusion, state=state)
+        training.record("fusion", result, prepared.scorer(model).scores)
     return model
 
 
@@ -237,7 +268,7 @@ def _play(training: Training, start: Factorisation, model: AnyDiscriminator, val
     sampler = BatchSampler(prepared.triples, prepared.train, settings.batch, prepared.random)
     result = train_adversarially(trainer, sampler, validate, training.reporter, training.deadline, state=state)
     save_weights(generator, training.run / GENERATOR_FILE)
-    training.record("adversarial", result, model)
+    training.record("adversarial", result, prepared.scorer(model).scores)
     state.release("generator")
 
 

@@ -143,7 +143,7 @@ class Following:
     def epoch(self, phase: str, epoch: int, values: Values, metrics: Metrics | None) -> None:
         self._told.epoch(phase, epoch, values, metrics)
         if metrics is not None:
-            model = self._modules.get("discriminator") or self._modules["start"]
+            model = next(self._modules[name] for name in ("discriminator", "start", "system") if name in self._modules)
             generator = self._modules.get("generator")
             look = self._query.look(self._scorer(model), generator if isinstance(generator, Generator) else None)
             self._told.pin(epoch, look)

@@ -6,12 +6,14 @@ The graph is built here and nowhere else, so that training, answering and explai
 from __future__ import annotations
 
 import numpy as np
+import torch
 
 from upgan.cointeraction import CoInteraction, build_cointeraction
 from upgan.config import Config
 from upgan.data.dataset import KGDataset
 from upgan.graph import IntArray, LayeredGraph, build_graph
 from upgan.model.evidence import Facts
+from upgan.systems.base import Seen
 
 SHUFFLE_ROUNDS = 200
 
@@ -25,6 +27,17 @@ def seen_interactions(dataset: KGDataset, config: Config) -> IntArray:
     """(M, 2) the interactions, or a random share of them; "shuffled" lets their items change places."""
     interactions = _share(dataset.interactions, config.graph.interaction_share, config.seed)
     return interactions if config.graph.interactions == "real" else shuffled(interactions, config.seed)
+
+
+def seen_data(dataset: KGDataset, config: Config) -> Seen:
+    """What a compared system is built on."""
+    return Seen(
+        dataset.num_entities,
+        dataset.num_relations,
+        dataset.num_users,
+        torch.tensor(seen_triples(dataset, config)),
+        torch.tensor(seen_interactions(dataset, config)),
+    )
 
 
 def shuffled(interactions: IntArray, seed: int) -> IntArray:

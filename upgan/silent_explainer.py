@@ -16,8 +16,14 @@ RGCN = (
     "What can be shown is the score with p_h and with p_h = 0, and facts known in training.",
 )
 FACTORISATION = (
-    "This run's model ({name}) hears no users: its score is a product of the vectors of head, relation and answer, so "
+    "This run's model ({name}) hears no users: its score is made of head, relation and answer alone, so "
     "there are no user weights, paths or contributions, and the rank without users is the rank.",
+)
+#: A compared system that learned from interactions too, but whose score is no sum over users.
+SYSTEM_WITH_USERS = (
+    "This run's model ({name}) learned from interactions together with the triples: what users chose is inside its "
+    "vectors and cannot be told apart user by user, so there are no user weights, paths or contributions, and the rank "
+    "without users is the rank.",
 )
 
 

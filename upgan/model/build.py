@@ -11,13 +11,20 @@ from upgan.model.bilinear import BilinearDiscriminator
 from upgan.model.discriminator import Discriminator
 from upgan.model.evidence import Facts
 from upgan.model.factorisation import Factorisation
+from upgan.systems.base import Answerer, Seen, System
+from upgan.systems.build import build_system
 
 AnyDiscriminator = Discriminator | BilinearDiscriminator
-Model = Factorisation | AnyDiscriminator
+Model = Factorisation | AnyDiscriminator | System
 
 
-def build_model(config: Config, num_entities: int, num_relations: int, num_users: int) -> Model:
-    """The model that answers queries, freshly initialised."""
+def build_model(
+    config: Config, num_entities: int, num_relations: int, num_users: int, seen: Seen | None = None
+) -> Model:
+    """The model that answers queries, freshly initialised; ``seen`` (upgan.seen) is for the compared systems."""
+    if config.system is not None:
+        assert seen is not None, "a compared system is built on what it may see"
+        return build_system(config, seen)
     if config.model_name != "upgan":
         return build_factorisation(config, num_entities, num_relations)
     return build_discriminator(config, num_entities, num_relations, num_users)
@@ -53,6 +60,7 @@ class FullScorer:
         #: (E, W) p, and for the bilinear score (E, 2W) [v_t | p_t], whose right half p is a view of.
         self.preference: Tensor | None = None
         self.table = table
+        self._answer: Answerer | None = None
         with torch.no_grad():
             if isinstance(model, Discriminator):
                 everyone = torch.arange(len(model.entity), device=model.entity.device)
@@ -62,10 +70,15 @@ class FullScorer:
                 if self.table is None:
                     self.table = model.table(model.preferences(graph))
                 self.preference = self.table[:, model.entity.shape[1] :]
+            elif isinstance(model, System):
+                self._answer = model.answerer()
 
     @torch.no_grad()
     def scores(self, heads: Tensor, relations: Tensor, *, users: bool = True) -> Tensor:
         """(B,) heads and relations (0 .. 2R-1) -> (B, E)."""
+        if self._answer is not None:
+            return self._answer(heads, relations)
+        assert not isinstance(self.model, System)
         if isinstance(self.model, Factorisation):
             return self.model.scores(heads, relations)
         assert self.preference is not None
@@ -77,6 +90,7 @@ class FullScorer:
         if not users:
             return self.model.without_users(heads, relations)
         assert self.table is not None
+        assert isinstance(self.model, BilinearDiscriminator)
         scores = self.model.queries(heads, relations, self.preference).against(self.table)
         if users and self._has_evidence(self.model):
             assert self.graph.cointeraction is not None

@@ -7,6 +7,8 @@ from upgan.config import Config
 
 def planned_phases(config: Config) -> list[str]:
     """Names in the order of training. Those without epochs are walked through too: they evaluate once."""
+    if config.system is not None:
+        return list(config.system.phases)
     phases = ["initialisation"]
     if config.initialisation.relax_epochs and config.initialisation.n3:
         phases.append("relaxation")

@@ -182,5 +182,9 @@ SECTIONS = {"relaxation": "initialisation", "pretrain relaxation": "pretrain"}
 def not_finite(phase: str, what: str) -> TrainingError:
     """The error for a training that left the numbers, with the settings that usually help."""
     section = SECTIONS.get(phase, phase)
-    clip = "" if section == "initialisation" else f" or a tighter bound on the gradient (--set {section}.clip=...)"
-    return TrainingError(f"{phase}, {what}. A lower learning rate (--set {section}.lr=...){clip} usually helps.")
+    # A compared system's phases share its one section, which --set finds by itself.
+    rate = f"{section}.lr" if section in ("initialisation", "pretrain", "adversarial") else "lr"
+    clip = ""
+    if section in ("pretrain", "adversarial"):
+        clip = f" or a tighter bound on the gradient (--set {section}.clip=...)"
+    return TrainingError(f"{phase}, {what}. A lower learning rate (--set {rate}=...){clip} usually helps.")

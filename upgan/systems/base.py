@@ -1,0 +1,86 @@
+"""What a compared system is: a model that scores every entity, and one phase of its training after another."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from upgan.queries import QueryIndex
+from upgan.system_settings import SystemSettings
+
+#: (B,) heads and (B,) relations (0 .. 2R-1) -> (B, E) scores.
+Answerer = Callable[[Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a system may see of a dataset: nothing but training triples and interactions."""
+
+    num_entities: int
+    num_relations: int
+    num_users: int
+    #: (T, 3) head, relation (0 .. R-1), tail; (M, 2) user, item as an entity.
+    triples: Tensor
+    interactions: Tensor
+
+
+@dataclass(frozen=True)
+class Learning:
+    """One phase of training, as upgan.training.loop runs it."""
+
+    #: The phase's settings: how long, and when to give up.
+    settings: SystemSettings
+    #: A new random order (N,) of the rows an epoch goes through, ``settings.batch`` of them at a time.
+    draw: Callable[[], Tensor]
+    rows: int
+    #: Trains on the (B,) rows of one mini-batch; returns its losses.
+    step: Callable[[Tensor], Mapping[str, Tensor]]
+    optimizers: Mapping[str, torch.optim.Optimizer]
+    #: Whose best parameters are kept, and the scores by which validation judges them.
+    kept: nn.Module
+    answerer: Callable[[], Answerer]
+
+    @property
+    def steps(self) -> int:
+        """Mini-batches of an epoch."""
+        return -(-self.rows // self.settings.batch)
+
+    @property
+    def patient_epochs(self) -> int:
+        """Evaluations up to this epoch do not count against the patience."""
+        return self.settings.min_steps // max(self.steps, 1)
+
+
+class System(nn.Module, ABC):
+    """A model of entities and of relations in both directions: <?, r, t> is asked as <t, r + R, ?>.
+
+    Tensors of what it has seen are buffers that are not saved (``persistent=False``): a run folder has the dataset.
+    """
+
+    #: Whether interactions change its scores.
+    hears_users: ClassVar[bool] = False
+
+    @abstractmethod
+    def answerer(self) -> Answerer:
+        """Scores of all entities with the parameters as they are now; what all queries share is computed once."""
+
+    @abstractmethod
+    def learning(self, phase: str, index: QueryIndex, random: torch.Generator) -> Learning:
+        """The phase of that name (``SystemSettings.phases``) over the queries of the training triples."""
+
+
+def make_optimizer(parameters: Iterable[nn.Parameter], settings: SystemSettings) -> torch.optim.Optimizer:
+    """The optimiser that the settings name."""
+    if settings.optimizer == "adam":
+        return torch.optim.Adam(parameters, lr=settings.lr)
+    return torch.optim.Adagrad(parameters, lr=settings.lr)
+
+
+def query_order(index: QueryIndex, random: torch.Generator) -> Tensor:
+    """(Q,) the distinct training queries in a new random order."""
+    return torch.randperm(len(index), generator=random, device=random.device).to(index.heads.device)

@@ -1,0 +1,20 @@
+"""From settings to a compared system."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from upgan.config import Config
+from upgan.systems.base import Seen, System
+from upgan.systems.transe import TransE
+
+#: Model name -> its class, called with what is seen, K and the section of settings.
+CLASSES: dict[str, Callable[[Seen, int, Any], System]] = {
+    "transe": TransE,
+}
+
+
+def build_system(config: Config, seen: Seen) -> System:
+    """The compared system that the settings name, freshly initialised."""
+    return CLASSES[config.model_name](seen, config.model.dim, config.system)
