@@ -27,7 +27,14 @@ from upgan.sections import (
     PretrainConfig,
     PropagationConfig,
 )
-from upgan.system_settings import SYSTEMS, SystemSettings, TransESettings
+from upgan.system_settings import (
+    SYSTEMS,
+    ConvESettings,
+    ConvTransESettings,
+    RotatESettings,
+    SystemSettings,
+    TransESettings,
+)
 
 __all__ = [
     "AdversarialConfig",
@@ -59,7 +66,9 @@ _OWN_SECTIONS = ("initialisation", "pretrain", "adversarial", "fusion")
 class Config(Section):
     """All settings of one run."""
 
-    model_name: Literal["upgan", "distmult", "complex", "transe"] = Field("upgan", description="the system to train")
+    model_name: Literal["upgan", "distmult", "complex", "conve", "convtranse", "rotate", "transe"] = Field(
+        "upgan", description="the system to train"
+    )
     preset: str = Field("paper", description="the preset the settings started from")
     seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of every random draw")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a CUDA device where there is one")
@@ -80,6 +89,9 @@ class Config(Section):
     adversarial: AdversarialConfig = Field(default_factory=AdversarialConfig)
     fusion: FusionConfig = Field(default_factory=FusionConfig)
     pinned: PinnedConfig = Field(default_factory=PinnedConfig)
+    conve: ConvESettings = Field(default_factory=ConvESettings)
+    convtranse: ConvTransESettings = Field(default_factory=ConvTransESettings)
+    rotate: RotatESettings = Field(default_factory=RotatESettings)
     transe: TransESettings = Field(default_factory=TransESettings)
 
     @property
@@ -92,6 +104,8 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Config:
+        if self.system is not None:
+            self.system.check(self.model.dim)
         expected = {"distmult": "distmult", "complex": "complex"}.get(self.model_name)
         if expected and self.model.product != expected:
             raise ValueError(f"model {self.model_name} has the product {expected!r}: set model.product to it")

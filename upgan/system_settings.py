@@ -6,6 +6,7 @@ upgan.reproduce.
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -28,6 +29,9 @@ class SystemSettings(Section):
     patience: int = Field(3, ge=1, description="evaluations without a better MRR before stopping")
     min_steps: int = Field(200, ge=0, description="steps before early stopping counts: vectors start at random")
 
+    def check(self, dim: int) -> None:
+        """ValueError where the settings do not go with K = ``dim``."""
+
 
 class TranslationSettings(SystemSettings):
     """Systems that score by a distance and learn from sampled negatives."""
@@ -49,7 +53,73 @@ class TransESettings(TranslationSettings):
     norm: Literal["l1", "l2"] = Field("l1", description="the distance")
 
 
+class RotatESettings(TranslationSettings):
+    """Sun et al., ICLR 2019."""
+
+    norm: Literal["l1", "l2"] = Field("l2", description="the distance over moduli: their sum, or Euclid's")
+
+
+OneToNLoss = Literal["cross_entropy", "bce"]
+
+
+class OneToNSettings(SystemSettings):
+    """Systems that encode a query and score it against all entities."""
+
+    loss: OneToNLoss = Field(
+        "cross_entropy", description="softmax over all entities, or binary cross-entropy of every entity"
+    )
+    smoothing: float = Field(
+        0.1, ge=0, lt=1, description="label smoothing: this share of a target is spread over all entities"
+    )
+
+
+class ConvolutionSettings(OneToNSettings):
+    """What ConvE and ConvTransE share."""
+
+    channels: int = Field(32, ge=1, le=1024, description="kernels of the convolution")
+    kernel: int = Field(3, ge=1, le=31, description="places, or rows and columns, that a kernel covers")
+    input_dropout: float = Field(0.2, ge=0, lt=1, description="share of the input that a step drops")
+    feature_dropout: float = Field(0.2, ge=0, lt=1, description="share of the feature maps that a step drops")
+    hidden_dropout: float = Field(0.3, ge=0, lt=1, description="share of the projection that a step drops")
+
+
+class ConvESettings(ConvolutionSettings):
+    """Dettmers et al., AAAI 2018."""
+
+    height: int = Field(
+        0, ge=0, description="rows of a vector's image, a divisor of K; 0: the largest not above its root"
+    )
+
+    def shape(self, dim: int) -> tuple[int, int]:
+        """Height and width of a vector's image."""
+        height = self.height or max(rows for rows in range(1, math.isqrt(dim) + 1) if dim % rows == 0)
+        return height, dim // height
+
+    def check(self, dim: int) -> None:
+        height, width = self.shape(dim)
+        if height * width != dim:
+            raise ValueError(f"conve.height is {height}, which does not divide model.dim {dim}")
+        if self.kernel > min(2 * height, width):
+            raise ValueError(
+                f"conve.kernel is {self.kernel}, but the image of model.dim {dim} has {2 * height} rows and {width} "
+                "columns: set another model.dim, conve.height or conve.kernel"
+            )
+
+
+class ConvTransESettings(ConvolutionSettings):
+    """Shang et al., AAAI 2019."""
+
+    def check(self, dim: int) -> None:
+        if self.kernel % 2 == 0:
+            raise ValueError(
+                f"convtranse.kernel is {self.kernel}: an odd number, so that a map has as many places as K"
+            )
+
+
 #: Model name -> settings of the compared system.
 SYSTEMS: dict[str, type[SystemSettings]] = {
+    "conve": ConvESettings,
+    "convtranse": ConvTransESettings,
+    "rotate": RotatESettings,
     "transe": TransESettings,
 }

@@ -7,10 +7,16 @@ from typing import Any
 
 from upgan.config import Config
 from upgan.systems.base import Seen, System
+from upgan.systems.conve import ConvE
+from upgan.systems.convtranse import ConvTransE
+from upgan.systems.rotate import RotatE
 from upgan.systems.transe import TransE
 
 #: Model name -> its class, called with what is seen, K and the section of settings.
 CLASSES: dict[str, Callable[[Seen, int, Any], System]] = {
+    "conve": ConvE,
+    "convtranse": ConvTransE,
+    "rotate": RotatE,
     "transe": TransE,
 }
 
