@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -57,7 +58,20 @@ def _predictor(path: str, stamp: Stamp) -> Predictor:
     import upgan
 
     _warm_up()
-    return upgan.load(path)
+    opened = upgan.load(path)
+    _set_aside()
+    return opened
+
+
+def _set_aside() -> None:
+    """Tell the garbage collector that what is loaded by now stays.
+
+    Streamlit collects garbage after every run of a page. torch and the datasets are hundreds of thousands of objects
+    that live as long as the app: looked through each time, they cost more than all the rest of a choice together.
+    """
+    gc.unfreeze()  # a checkpoint that was let go since the last time is garbage now
+    gc.collect()
+    gc.freeze()
 
 
 @st.cache_resource(show_spinner=False)
