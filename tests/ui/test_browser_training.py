@@ -70,8 +70,9 @@ def fill(page, section: str, name: str, value: int) -> None:
     page.get_by_text(f"{name} ").and_(page.get_by_text("Changed from the preset")).wait_for()
 
 
-POINTS = "document.querySelector('.js-plotly-plot').calcdata[0].length"
-ZOOM = "document.querySelector('.js-plotly-plot').layout.xaxis.range"
+CHART = "document.querySelector('.js-plotly-plot')"
+POINTS = f"{CHART}.calcdata[0].length"
+ZOOM = f"{CHART}.layout.xaxis.range"
 
 
 def moves(page) -> None:
@@ -96,6 +97,26 @@ def zoom_in(page) -> None:
     raise AssertionError("the chart was not zoomed")
 
 
+def looks_stay(page) -> None:
+    """New points come to the same chart: zoom, hidden lines and the label under the pointer are as before."""
+    assert page.locator(".upgan-live-chart").first.get_attribute("role") == "figure"
+    assert page.locator(".upgan-live-chart").first.get_attribute("aria-label").startswith("Validation over")
+    page.evaluate(f"{CHART}.upganSame = true")
+    zoom_in(page)
+    page.locator(".js-plotly-plot .legendtoggle").nth(1).click()
+    page.wait_for_function(f"{CHART}._fullData[1].visible === 'legendonly'")
+    zoomed = page.evaluate(ZOOM)
+    area = page.locator(".js-plotly-plot .nsewdrag").first.bounding_box()
+    page.mouse.move(area["x"] + area["width"] / 2, area["y"] + area["height"] / 2)
+    page.locator(".js-plotly-plot .hovertext").first.wait_for()
+    moves(page)
+    moves(page)
+    assert page.evaluate(ZOOM) == zoomed
+    assert page.evaluate(f"{CHART}._fullData[1].visible") == "legendonly"
+    assert page.evaluate(f"{CHART}.upganSame")
+    page.locator(".js-plotly-plot .hovertext").first.wait_for(timeout=1_000)
+
+
 @pytest.mark.timeout(240)
 def test_a_training_is_started_seen_moving_stopped_resumed_and_asked(server, root):
     with playwright.sync_playwright() as engine:
@@ -117,12 +138,12 @@ def test_a_training_is_started_seen_moving_stopped_resumed_and_asked(server, roo
         assert seconds < 3 * FIRST_POINT  # generous: a shared machine
         moves(page)
 
-        page.get_by_text("Live", exact=True).click()  # the view holds still, with its zoom, while training goes on
+        looks_stay(page)
+        page.get_by_text("Live", exact=True).click()  # the view holds still while training goes on
         page.wait_for_timeout(2_100)
-        zoom_in(page)
-        zoomed = page.evaluate(ZOOM)
+        points = page.evaluate(POINTS)
         page.wait_for_timeout(2_100)
-        assert page.evaluate(ZOOM) == zoomed
+        assert page.evaluate(POINTS) == points
         page.get_by_text("Live", exact=True).click()
         moves(page)
 

@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from ui import cache, state
-from ui.components import run_curves, run_list
+from ui.components import live_chart, run_curves, run_list
 from ui.components.choice import Choices
 from ui.components.text import plain
 from ui.services import following, pinning, trainings
@@ -84,8 +84,7 @@ def actions(run: RunStatus) -> None:
         st.button("Refresh", key="upgan_refresh", icon=":material/refresh:")
         if run.active:
             st.toggle("Live", key=_LIVE, persist_state="session",
-                      help="Off: the view holds still until Refresh. Streamlit draws a chart with new points anew, so "
-                      "that a zoom would be gone.")  # fmt: skip
+                      help="Off: the view holds still until Refresh.")  # fmt: skip
         if not training_allowed():
             return
         if run.state in ("pending", "running"):
@@ -107,12 +106,13 @@ def actions(run: RunStatus) -> None:
                       help="Moves it to the trash; it can be brought back.")  # fmt: skip
 
 
-def overview(shown: Overview) -> None:
-    """The list; a fragment, which asks for the whole page where another set of runs is at work."""
+def overview(shown: Overview, chosen: str) -> None:
+    """The list; a fragment, which asks for the whole page where other runs are at work, or another one is chosen."""
     now = trainings.overview()
-    if now.active != shown.active:
+    names = [run.name for run in now.runs]
+    if not names or now.active != shown.active or Choices(False).settled(names, "run") != chosen:
         st.rerun()
-    run_list.table(now.runs)
+    run_list.table(now.runs, chosen, lambda name: Choices.choose("run", name))
 
 
 def live(name: str, shown: str) -> None:
@@ -239,9 +239,11 @@ def main() -> None:
             st.page_link("ui/pages/train.py", label="Train one", icon=":material/model_training:")
         trashed()
         return
-    st.fragment(overview, run_every=EVERY if found.active else None, key="upgan_overview")(found)
+    live_chart.library()
     choices = Choices(state.fresh_address())
     names = [run.name for run in found.runs]
+    chosen_run = choices.settled(names, "run")
+    st.fragment(overview, run_every=EVERY if found.active else None, key="upgan_overview")(found, chosen_run)
     left, right = st.columns(2, gap="medium")
     with left:
         name = choices.one("Run", names, "run")
