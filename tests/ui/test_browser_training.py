@@ -73,6 +73,13 @@ def fill(page, section: str, name: str, value: int) -> None:
 CHART = "document.querySelector('.js-plotly-plot')"
 POINTS = f"{CHART}.calcdata[0].length"
 ZOOM = f"{CHART}.layout.xaxis.range"
+#: Where on the screen a point of the first line is that can be seen.
+A_POINT = f"""() => {{
+    const {{ xaxis, yaxis }} = {CHART}._fullLayout, area = {CHART}.querySelector(".nsewdrag").getBoundingClientRect();
+    const seen = {CHART}.calcdata[0].map((point) => [xaxis.l2p(point.x), yaxis.l2p(point.y)])
+        .find(([x, y]) => x > 5 && x < xaxis._length - 5 && y >= 0 && y <= yaxis._length);
+    return [area.x + seen[0], area.y + seen[1]];
+}}"""
 
 
 def moves(page) -> None:
@@ -102,12 +109,12 @@ def looks_stay(page) -> None:
     assert page.locator(".upgan-live-chart").first.get_attribute("role") == "figure"
     assert page.locator(".upgan-live-chart").first.get_attribute("aria-label").startswith("Validation over")
     page.evaluate(f"{CHART}.upganSame = true")
+    page.wait_for_function(f"{POINTS} >= 8")
     zoom_in(page)
     page.locator(".js-plotly-plot .legendtoggle").nth(1).click()
     page.wait_for_function(f"{CHART}._fullData[1].visible === 'legendonly'")
     zoomed = page.evaluate(ZOOM)
-    area = page.locator(".js-plotly-plot .nsewdrag").first.bounding_box()
-    page.mouse.move(area["x"] + area["width"] / 2, area["y"] + area["height"] / 2)
+    page.mouse.move(*page.evaluate(A_POINT))
     page.locator(".js-plotly-plot .hovertext").first.wait_for()
     moves(page)
     moves(page)

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from upgan.data.dataset import KGDataset
     from upgan.runs.status import RunStatus
 
-#: Seconds between looks while something trains.
-EVERY = 2.0
+#: Seconds between looks while something trains, and at a run that has written nothing yet.
+EVERY, SOON = 2.0, 0.5
 #: Lines of the log's end; what a run that broke said last.
 LOG_LINES, LAST_LINES = 200, 20
 _SAID = "upgan_runs_said"
@@ -115,8 +115,11 @@ def overview(shown: Overview, chosen: str) -> None:
     run_list.table(now.runs, chosen, lambda name: Choices.choose("run", name))
 
 
-def live(name: str, shown: str) -> None:
-    """One run's state, curves and log; a fragment, which asks for the whole page where the run changed its state."""
+def live(name: str, shown: str, empty: bool) -> None:
+    """One run's state, curves and log; a fragment, which asks for the whole page where the run changed its state.
+
+    ``empty``: it had written nothing when the page was drawn, which is therefore looked at more often.
+    """
     try:
         run = trainings.state_of(name)
     except UpganError as error:
@@ -124,8 +127,10 @@ def live(name: str, shown: str) -> None:
         return
     if run.state != shown:
         st.rerun()
-    run_list.status(run)
     curves, pinned = cache.followed(run.folder).update()
+    if empty and curves:
+        st.rerun()
+    run_list.status(run)
     if run.state in ("failed", "interrupted"):
         st.markdown("**Its last words**")
         st.code("\n".join(tail_log(run.folder, LAST_LINES)) or "none", language=None, wrap_lines=True, height=220)
@@ -254,7 +259,9 @@ def main() -> None:
     st.session_state.setdefault(_LIVE, True)
     actions(run)
     every = EVERY if st.session_state[_LIVE] else None
-    st.fragment(live, run_every=every if run.active else None, key="upgan_live")(name, run.state)
+    empty = run.active and not cache.followed(run.folder).update()[0]
+    often = SOON if empty and every else every
+    st.fragment(live, run_every=often if run.active else None, key="upgan_live")(name, run.state, empty)
     ask_this(run)
     chosen = {each: checkpoint_root() / each for each in dict.fromkeys([name, *others])}
     if len(chosen) > 1:

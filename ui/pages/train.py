@@ -9,7 +9,7 @@ import psutil
 import streamlit as st
 
 from ui import cache, state
-from ui.components import pinned_form, settings_form
+from ui.components import live_chart, pinned_form, settings_form
 from ui.components.choice import Choices
 from ui.components.text import plain
 from ui.services import datasets, estimates, following, pinning, trainings
@@ -223,6 +223,7 @@ def main() -> None:
         else:
             estimate(entry, config)
             start(entry, data, config)
+    live_chart.library()  # it is there before the first point is
     state.write_address({"dataset": entry.key, "preset": preset, "model": first["model_name"]})
 
 
