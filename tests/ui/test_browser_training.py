@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -15,8 +16,9 @@ import pytest
 
 from tests.ui import test_browser as driving
 from tests.ui.made import make_run
+from tests.ui.test_training_pages import written
 from upgan.runs import control
-from upgan.runs.status import run_state
+from upgan.runs.status import list_runs, run_state
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
@@ -167,5 +169,48 @@ def test_a_training_is_started_seen_moving_stopped_resumed_and_asked(server, roo
         page.get_by_role("link", name="Ask this checkpoint").click()
         page.wait_for_url(f"**/ask?**checkpoint={RUN}**")
         assert driving.ink(driving.graph(page)) > 50
+        driving.assert_clean(seen)
+        browser.close()
+
+
+def add_point(run: Path, step: int) -> None:
+    """One line more, as a training writes it."""
+    with (run / "metrics.jsonl").open("a") as stream:
+        stream.write(json.dumps({"phase": "adversarial", "epoch": step, "step": step, "valid": {"mrr": 0.5}}) + "\n")
+
+
+@pytest.fixture
+def three(root) -> Iterator[list[str]]:
+    """Names of three runs, in the order of the table, that this very process seems to train."""
+    for day, name in enumerate(("first", "second", "third"), 1):
+        written(root / "runs" / name, state="running", started=f"2026-01-0{day}T00:00:00+00:00")
+    yield [run.name for run in list_runs(root / "runs")]
+    for name in ("first", "second", "third"):  # or else the tests would be ended
+        written(root / "runs" / name, state="stopped")
+
+
+def test_a_row_chooses_its_run_and_nothing_is_asked_of_the_server_when_all_is_over(server, root, three):
+    with playwright.sync_playwright() as engine:
+        browser = engine.chromium.launch(executable_path=driving.CHROMIUM, args=driving.ARGUMENTS)
+        page, seen = driving.open_page(browser, server, at="runs")
+        frames: list[float] = []
+        page.on("websocket", lambda opened: opened.on("framereceived", lambda _: frames.append(time.monotonic())))
+        page.reload()
+        page.locator(".js-plotly-plot").first.wait_for()
+        driving.choose_row(page, 1)
+        page.wait_for_url(f"**/runs?run={three[1]}")
+        page.wait_for_function(f"{CHART}._fullLayout.uirevision.startsWith('{three[1]} ')")
+        for step in (100, 101):
+            add_point(root / "runs" / three[1], step)
+            moves(page)
+        assert f"run={three[1]}" in page.url
+        for name in three:
+            written(root / "runs" / name, state="stopped")
+        page.get_by_role("button", name="Delete", exact=True).wait_for()
+        page.wait_for_timeout(3_000)
+        before = len(frames)
+        page.wait_for_timeout(5_000)
+        assert len(frames) == before
+        assert f"run={three[1]}" in page.url
         driving.assert_clean(seen)
         browser.close()
