@@ -37,6 +37,10 @@ def bench(
     candidates: Annotated[
         int, typer.Option(min=1000, max=100_000_000, help="Candidates that serving searches.")
     ] = 1_000_000,
+    growth: Annotated[
+        bool, typer.Option("--growth", help="Cost against each size over two decades instead; --only does not apply.")
+    ] = False,
+    page: Annotated[Path | None, typer.Option(help="With --growth: the curves as an HTML page.")] = None,
     out: Annotated[Path | None, typer.Option(help="Also write the JSON document to this file.")] = None,
     json: JsonFlag = False,
 ) -> None:
@@ -45,8 +49,16 @@ def bench(
     On random weights: speed does not depend on what was learnt.
     """
     from upgan.bench.suite import run_bench
+    from upgan.errors import ConfigError
     from upgan.files import write_json
 
+    if page is not None and not growth:
+        raise ConfigError("--page shows the curves of --growth: give both")
+    if growth and (only or data):
+        raise ConfigError("--growth measures graphs of its own: leave out --data and --only")
+    if growth:
+        _growth(repeat, threads, seed, page, out, json)
+        return
     note("measuring; the first lines of progress come with the first results")
     found = run_bench(
         data or ["demo"],
@@ -64,6 +76,29 @@ def bench(
         print_json(found)
     else:
         typer.echo(as_text(found))
+
+
+def _growth(repeat: int, threads: int, seed: int, page: Path | None, out: Path | None, json: bool) -> None:
+    import torch
+
+    from upgan.bench.growth import growth, write_page
+    from upgan.files import write_json
+
+    torch.set_num_threads(threads)
+    found = growth(repeat, seed, progress=CountProgress("curves"))
+    if page is not None:
+        write_page(found, page)
+    if out is not None:
+        write_json(out, found)
+    if json:
+        print_json(found)
+        return
+    lines = ["| what | size | from | to | slope | last slope |", "| --- | --- | ---: | ---: | ---: | ---: |"]
+    for curve in found["curves"]:
+        first, last = curve["values"][0], curve["values"][-1]
+        slopes = f"{curve['slope']:.2f} | {curve['last_slope']:.2f}"
+        lines.append(f"| {curve['what']} | {curve['size']} | {first:,} | {last:,} | {slopes} |")
+    typer.echo("\n".join(lines))
 
 
 def as_text(found: dict[str, Any]) -> str:
