@@ -95,7 +95,8 @@ def rounding_bound(vectors: Tensor, table: Tensor, exact: Tensor) -> Tensor:
         farthest = max(farthest, float((true - table[start : start + size].to(true.dtype)).norm(dim=1).max()))
         longest = max(longest, float(true.norm(dim=1).max()))
     products = 4 * table.shape[1] * torch.finfo(vectors.dtype).eps * longest
-    return vectors.norm(dim=1) * (farthest + products)
+    bound: Tensor = vectors.norm(dim=1) * (farthest + products)
+    return bound
 
 
 def _rescored(vectors: Tensor, table: Tensor, exact: Tensor, k: int, progress: Progress | None) -> Best:

@@ -17,15 +17,16 @@ BEST = 10
 
 
 def made_up(candidates: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Queries (16, 100) and candidates (N, 100): points around a thousand centres, as trained vectors have clusters."""
+    """Queries (16, 100) and candidates (N, 100): points around a thousand centres, which
+    overlap widely: with narrow ones any index finds everything."""
     random = torch.Generator().manual_seed(seed)
     centres = torch.randn(1000, WIDTH, generator=random)
     table = torch.empty(candidates, WIDTH)
     for start in range(0, candidates, 100_000):
         part = table[start : start + 100_000]
-        part.normal_(generator=random).mul_(0.5)
+        part.normal_(generator=random).mul_(2)
         part += centres.index_select(0, torch.randint(1000, (len(part),), generator=random))
-    vectors = centres[:QUERIES] + 0.5 * torch.randn(QUERIES, WIDTH, generator=random)
+    vectors = centres[:QUERIES] + 2 * torch.randn(QUERIES, WIDTH, generator=random)
     return vectors, table
 
 
