@@ -52,7 +52,8 @@ class TransESettings(TranslationSettings):
 class KGATSettings(SystemSettings):
     """Wang et al., KDD 2019."""
 
-    lr: float = Field(0.003, gt=0, le=10, description="learning rate")
+    lr: float = Field(0.01, gt=0, le=10, description="learning rate")
+    eval_every: int = Field(2, ge=1, description="epochs between evaluations on validation")
     layers: int = Field(2, ge=1, le=4, description="propagation layers, each half as wide as the one before")
     attention_dim: int = Field(16, ge=1, le=256, description="dimension of the relations' spaces")
     dropout: float = Field(0.3, ge=0, lt=1, description="share of the query's numbers set to 0 in each step")
@@ -74,7 +75,8 @@ class NBFNetSettings(SystemSettings):
 class RGCNSettings(SystemSettings):
     """Schlichtkrull et al., ESWC 2018."""
 
-    lr: float = Field(0.003, gt=0, le=10, description="learning rate")
+    lr: float = Field(0.01, gt=0, le=10, description="learning rate")
+    eval_every: int = Field(2, ge=1, description="epochs between evaluations on validation")
     layers: int = Field(1, ge=1, le=4, description="layers of message passing")
     bases: int = Field(4, ge=1, le=64, description="matrices V_b that all relations share")
     edge_dropout: float = Field(0.4, ge=0, lt=1, description="share of edges left out of each step, besides its own")
