@@ -31,6 +31,9 @@ from upgan.system_settings import (
     SYSTEMS,
     ConvESettings,
     ConvTransESettings,
+    KGATSettings,
+    NBFNetSettings,
+    RGCNSettings,
     RotatESettings,
     SystemSettings,
     TransESettings,
@@ -66,9 +69,9 @@ _OWN_SECTIONS = ("initialisation", "pretrain", "adversarial", "fusion")
 class Config(Section):
     """All settings of one run."""
 
-    model_name: Literal["upgan", "distmult", "complex", "conve", "convtranse", "rotate", "transe"] = Field(
-        "upgan", description="the system to train"
-    )
+    model_name: Literal[
+        "upgan", "distmult", "complex", "conve", "convtranse", "kgat", "nbfnet", "rgcn", "rotate", "transe"
+    ] = Field("upgan", description="the system to train")
     preset: str = Field("paper", description="the preset the settings started from")
     seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of every random draw")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a CUDA device where there is one")
@@ -92,6 +95,9 @@ class Config(Section):
     conve: ConvESettings = Field(default_factory=ConvESettings)
     convtranse: ConvTransESettings = Field(default_factory=ConvTransESettings)
     rotate: RotatESettings = Field(default_factory=RotatESettings)
+    kgat: KGATSettings = Field(default_factory=KGATSettings)
+    nbfnet: NBFNetSettings = Field(default_factory=NBFNetSettings)
+    rgcn: RGCNSettings = Field(default_factory=RGCNSettings)
     transe: TransESettings = Field(default_factory=TransESettings)
 
     @property

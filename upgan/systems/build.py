@@ -9,6 +9,9 @@ from upgan.config import Config
 from upgan.systems.base import Seen, System
 from upgan.systems.conve import ConvE
 from upgan.systems.convtranse import ConvTransE
+from upgan.systems.kgat import KGAT
+from upgan.systems.nbfnet import NBFNet
+from upgan.systems.rgcn import RGCN
 from upgan.systems.rotate import RotatE
 from upgan.systems.transe import TransE
 
@@ -16,6 +19,9 @@ from upgan.systems.transe import TransE
 CLASSES: dict[str, Callable[[Seen, int, Any], System]] = {
     "conve": ConvE,
     "convtranse": ConvTransE,
+    "kgat": KGAT,
+    "nbfnet": NBFNet,
+    "rgcn": RGCN,
     "rotate": RotatE,
     "transe": TransE,
 }

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from upgan.system_settings import TransESettings
 from upgan.systems.base import Answerer, Seen
-from upgan.systems.distances import euclidean, exact_euclidean
+from upgan.systems.distances import TINY, euclidean, exact_euclidean
 from upgan.systems.translation import TranslationSystem
 
 
@@ -40,7 +40,7 @@ class TransE(TranslationSystem):
         return euclidean(query, table) if self.power == 2 else torch.cdist(query, table, p=1.0)
 
     def lengths(self, apart: Tensor) -> Tensor:
-        return torch.linalg.vector_norm(apart, self.power, dim=1)
+        return apart.abs().sum(1) if self.power == 1 else apart.square().sum(1).clamp_min(TINY).sqrt()
 
     def answerer(self) -> Answerer:
         if self.power == 1:
