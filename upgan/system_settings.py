@@ -114,6 +114,8 @@ class ConvESettings(ConvolutionSettings):
 class ConvTransESettings(ConvolutionSettings):
     """Shang et al., AAAI 2019."""
 
+    batch: int = Field(512, ge=1, description="distinct queries per step, each with all its answers")
+
     def check(self, dim: int) -> None:
         if self.kernel % 2 == 0:
             raise ValueError(
