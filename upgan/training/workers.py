@@ -2,14 +2,16 @@
 
     torchrun --nproc-per-node 2 -m upgan train DATASET ...        (gloo on the CPU, nccl on GPUs)
 
-Every worker draws the whole mini-batch, the pool and all noise from the same seeded generator, and scores its own share
-of the queries. Losses are normalised by the pairs of the whole mini-batch, so that gradients are summed, not averaged:
+Every worker draws the whole mini-batch, the pool and all noise from the same seeded generator, and takes its share of
+the queries' losses. Losses are normalised by the pairs of the whole mini-batch, so that gradients are summed:
 
     grad = sum over workers of (P_worker / P) grad(mean loss of the worker's P_worker pairs) + grad(penalty)
 
 which is the gradient of one process up to the order of its sums. Penalties are cheap and read the whole mini-batch;
-every worker adds 1 / workers of them. The propagation over the graph is not divided: every worker walks all of it and
-takes its own queries out, so that only what depends on the number of queries becomes faster.
+every worker adds 1 / workers of them.
+
+What is divided is the 1-N product of initialisation and pre-training. Not divided, so no faster: the propagation over
+the graph, the forward pass of the adversarial step, evaluation, and the fit of the evidence; every worker does all.
 
 Why not DistributedDataParallel: it averages gradients of equal shares through one ``forward`` of one module. Here
 shares have different numbers of pairs, a step runs several parts of two players with a backward each, and the 1-N loss
@@ -63,10 +65,6 @@ class Team:
     def share(self, count: int) -> tuple[int, int]:
         """First and last + 1 of this worker's share of ``count`` queries: consecutive, sizes differ by one at most."""
         return count * self.rank // self.size, count * (self.rank + 1) // self.size
-
-    def blocks(self, starts: range) -> range:
-        """Of an evaluation's blocks those that this worker ranks."""
-        return starts[self.rank :: self.size]
 
     def sum_gradients(self, optimizer: torch.optim.Optimizer, told: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Add up the gradients of the optimiser's parameters in place, and return the sums of ``told`` (scalars).
