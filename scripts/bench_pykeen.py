@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+from typing import Any
 
 import torch
 from pykeen.evaluation import RankBasedEvaluator
@@ -26,7 +27,7 @@ from upgan.training.loop import Silent
 
 def pykeen_works(dataset: KGDataset, work: Workload, triples: int) -> tuple[Work, Work]:
     """Its evaluation of the same triples, and one of its 1-N epochs with the same batch and width."""
-    sizes = {"num_entities": dataset.num_entities, "num_relations": dataset.num_relations}
+    sizes: dict[str, Any] = {"num_entities": dataset.num_entities, "num_relations": dataset.num_relations}
     train, valid, test = (
         CoreTriplesFactory(torch.tensor(rows).long(), **sizes)
         for rows in (dataset.train, dataset.valid, work.test(triples).triples)
