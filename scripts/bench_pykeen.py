@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-from typing import Any
 
 import torch
 from pykeen.evaluation import RankBasedEvaluator
@@ -27,13 +26,13 @@ from upgan.training.loop import Silent
 
 def pykeen_works(dataset: KGDataset, work: Workload, triples: int) -> tuple[Work, Work]:
     """Its evaluation of the same triples, and one of its 1-N epochs with the same batch and width."""
-    sizes: dict[str, Any] = {"num_entities": dataset.num_entities, "num_relations": dataset.num_relations}
+    sizes = dataset.num_entities, dataset.num_relations
     train, valid, test = (
-        CoreTriplesFactory(torch.tensor(rows).long(), **sizes)
+        CoreTriplesFactory(torch.tensor(rows).long(), *sizes)
         for rows in (dataset.train, dataset.valid, work.test(triples).triples)
     )
     # Inverse relations, so that both directions are trained as here.
-    train = CoreTriplesFactory(train.mapped_triples, **sizes, create_inverse_triples=True)
+    train = CoreTriplesFactory(train.mapped_triples, *sizes, create_inverse_triples=True)
     model = DistMult(triples_factory=train, embedding_dim=work.config.model.dim, random_seed=0)
     evaluator = RankBasedEvaluator(filtered=True)
     known = [train.mapped_triples, valid.mapped_triples, torch.tensor(dataset.test).long()]
