@@ -27,7 +27,18 @@ from upgan.sections import (
     PretrainConfig,
     PropagationConfig,
 )
-from upgan.system_settings import SYSTEMS, KGATSettings, NBFNetSettings, RGCNSettings, SystemSettings, TransESettings
+from upgan.system_settings import (
+    SYSTEMS,
+    CoFMSettings,
+    KBGANSettings,
+    KGATSettings,
+    KTUPSettings,
+    NBFNetSettings,
+    RGCNSettings,
+    SystemSettings,
+    TransESettings,
+    TransHSettings,
+)
 
 __all__ = [
     "AdversarialConfig",
@@ -59,9 +70,9 @@ _OWN_SECTIONS = ("initialisation", "pretrain", "adversarial", "fusion")
 class Config(Section):
     """All settings of one run."""
 
-    model_name: Literal["upgan", "distmult", "complex", "kgat", "nbfnet", "rgcn", "transe"] = Field(
-        "upgan", description="the system to train"
-    )
+    model_name: Literal[
+        "upgan", "distmult", "complex", "cofm", "kbgan", "kgat", "ktup", "nbfnet", "rgcn", "transe", "transh"
+    ] = Field("upgan", description="the system to train")
     preset: str = Field("paper", description="the preset the settings started from")
     seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of every random draw")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a CUDA device where there is one")
@@ -82,10 +93,14 @@ class Config(Section):
     adversarial: AdversarialConfig = Field(default_factory=AdversarialConfig)
     fusion: FusionConfig = Field(default_factory=FusionConfig)
     pinned: PinnedConfig = Field(default_factory=PinnedConfig)
+    cofm: CoFMSettings = Field(default_factory=CoFMSettings)
+    kbgan: KBGANSettings = Field(default_factory=KBGANSettings)
     kgat: KGATSettings = Field(default_factory=KGATSettings)
+    ktup: KTUPSettings = Field(default_factory=KTUPSettings)
     nbfnet: NBFNetSettings = Field(default_factory=NBFNetSettings)
     rgcn: RGCNSettings = Field(default_factory=RGCNSettings)
     transe: TransESettings = Field(default_factory=TransESettings)
+    transh: TransHSettings = Field(default_factory=TransHSettings)
 
     @property
     def system(self) -> SystemSettings | None:

@@ -84,10 +84,61 @@ class RGCNSettings(SystemSettings):
     residual: bool = Field(True, description="add the input vector to the encoded one")
 
 
+class CoFMSettings(TransESettings):
+    """Piao and Breslin, ESWC 2018."""
+
+    transfer: Literal["shared", "regularised"] = Field(
+        "shared", description="an item is its entity's vector, or has one of its own that is drawn towards it"
+    )
+    weight: float = Field(0.1, ge=0, description="weight of the recommendation loss; 0: completion alone")
+    pairs: int = Field(2048, ge=1, description="interactions drawn per step, each against an item drawn evenly")
+    pull: float = Field(0.1, ge=0, description="weight of the distance between an item and its entity (regularised)")
+
+
+class TransHSettings(TranslationSettings):
+    """Wang et al., AAAI 2014."""
+
+    orthogonal: float = Field(
+        0.1, ge=0, description="weight of the constraint that a translation lies in its relation's hyperplane"
+    )
+
+
+class KTUPSettings(TransHSettings):
+    """Cao et al., WWW 2019."""
+
+    weight: float = Field(0.1, ge=0, description="weight of the recommendation loss; 0: completion alone")
+    pairs: int = Field(2048, ge=1, description="interactions drawn per step, each against an item drawn evenly")
+    induction: Literal["soft", "hard"] = Field(
+        "soft", description="a user's preference for an item: attention over all, or one by straight-through Gumbel"
+    )
+    gumbel: float = Field(1.0, gt=0, description="temperature of the Gumbel softmax (hard)")
+
+
+class KBGANSettings(TransESettings):
+    """Cai and Wang, NAACL 2018; what is not named after a phase belongs to the pre-training of the target."""
+
+    phases: ClassVar[tuple[str, ...]] = ("generator", "target", "adversarial")
+
+    target: Literal["transe", "distmult"] = Field("transe", description="the model that is trained; it answers")
+    generator_epochs: int = Field(20, ge=0, le=10000, description="at most this many epochs pre-train the generator")
+    generator_lr: float = Field(0.003, gt=0, le=10, description="learning rate of the generator's pre-training")
+    generator_l2: float = Field(0.001, ge=0, description="l2 of both DistMult models' pre-training")
+    adversarial_epochs: int = Field(20, ge=0, le=10000, description="at most this many epochs of the game")
+    adversarial_batch: int = Field(1024, ge=1, description="training triples per step of the game, in one direction")
+    adversarial_lr: float = Field(0.0003, gt=0, le=10, description="learning rate of both in the game")
+    adversarial_margin: float = Field(3.0, gt=0, description="gamma of the marginal loss")
+    candidates: int = Field(20, ge=1, description="n_s: entities drawn evenly, of which the generator picks one")
+    baseline_decay: float = Field(0.99, ge=0, lt=1, description="share of the old average reward kept in a step")
+
+
 #: Model name -> settings of the compared system.
 SYSTEMS: dict[str, type[SystemSettings]] = {
+    "cofm": CoFMSettings,
+    "kbgan": KBGANSettings,
     "kgat": KGATSettings,
+    "ktup": KTUPSettings,
     "nbfnet": NBFNetSettings,
     "rgcn": RGCNSettings,
     "transe": TransESettings,
+    "transh": TransHSettings,
 }
