@@ -25,8 +25,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from load_test import ROOT, start
 from screenshots import stop
+
+from load_test import ROOT, start
 from upgan.doctor import find_browser
 
 if TYPE_CHECKING:

@@ -149,7 +149,8 @@ def scores_of(model: TransE | Factorisation, heads: Tensor, relations: Tensor, c
     query = model.queries(heads, relations).unsqueeze(1)
     vectors = model.entity[candidates]
     if isinstance(model, TransE):
-        return -torch.linalg.vector_norm(query - vectors, model.power, dim=2)
+        distance: Tensor = torch.linalg.vector_norm(query - vectors, model.power, dim=2)
+        return -distance
     return (query * vectors).sum(2)
 
 

@@ -62,7 +62,7 @@ class KTUP(TransH):
         item = self.item.index_select(0, items) + entity
         preferences = self.preference + self.relation
         share = self.induced((user + item) @ preferences.T, random)
-        normal = functional.normalize(share @ (self.preference_normal + self.normals()), dim=1)
+        normal = functional.normalize(share @ (self.preference_normal + self.vectors()[2]), dim=1)
         return lengths(project(user, normal) + share @ preferences - project(item, normal))
 
     def recommendation_loss(self, pairs: Pairs, random: torch.Generator) -> Tensor:

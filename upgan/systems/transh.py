@@ -53,19 +53,13 @@ class TransH(JointSystem):
         self.relation = nn.Parameter(torch.empty(seen.num_relations, dim).uniform_(-bound, bound))
         self.normal = nn.Parameter(torch.empty(seen.num_relations, dim).normal_())
 
-    def normals(self) -> Tensor:
-        """(R, K) w_r."""
-        return functional.normalize(self.normal, dim=1)
-
-    def queries(self, heads: Tensor, relations: Tensor) -> tuple[Tensor, Tensor]:
-        """(B,) heads and relations (0 .. 2R-1) -> (B, K) where the answer's projection should be, (B, K) w_r."""
-        kind = relations % max(self.num_relations, 1)
-        normal = self.normals().index_select(0, kind)
-        sign = torch.where(relations < self.num_relations, 1.0, -1.0).to(normal.dtype).unsqueeze(1)
-        return project(self.entity.index_select(0, heads), normal) + sign * self.relation.index_select(0, kind), normal
+    def vectors(self) -> tuple[Tensor, Tensor, Tensor]:
+        """(E, K) entities, (R, K) translations, (R, K) w_r."""
+        return self.entity, self.relation, functional.normalize(self.normal, dim=1)
 
     def scored(self, sample: Sample) -> tuple[Tensor, Tensor]:
-        query, normal = self.queries(sample.heads, sample.relations)
+        vectors = self.vectors()
+        query, normal = points(sample.heads, sample.relations, *vectors)
         answer = project(self.entity.index_select(0, sample.answer), normal.index_select(0, sample.row))
         table = self.entity.index_select(0, sample.pool)
         return -lengths(query.index_select(0, sample.row) - answer), -distances(query, normal, table)
@@ -73,18 +67,30 @@ class TransH(JointSystem):
     def others(self, random: torch.Generator) -> Mapping[str, Tensor]:
         if not self.settings.orthogonal or not self.num_relations:
             return {}
-        within = (self.normals() * functional.normalize(self.relation, dim=1)).sum(1).square()
+        normal = self.vectors()[2]
+        within = (normal * functional.normalize(self.relation, dim=1)).sum(1).square()
         return {"orthogonal": self.settings.orthogonal * within.mean()}
 
     def answerer(self) -> Answerer:
         # In single precision the difference of large squares would lose half of the digits of near candidates.
-        table = self.entity.double()
+        entity, relation, normals = (part.double() for part in self.vectors())
+        normals = functional.normalize(normals, dim=1)
 
         def scores(heads: Tensor, relations: Tensor) -> Tensor:
-            query, normal = self.queries(heads, relations)
-            return -distances(query.double(), normal.double(), table).to(self.entity.dtype)
+            query, normal = points(heads, relations, entity, relation, normals)
+            return -distances(query, normal, entity).to(self.entity.dtype)
 
         return scores
+
+
+def points(
+    heads: Tensor, relations: Tensor, entity: Tensor, relation: Tensor, normals: Tensor
+) -> tuple[Tensor, Tensor]:
+    """(B,) heads and relations (0 .. 2R-1) -> (B, K) where the answer's projection should be, (B, K) w_r."""
+    kind = relations % max(len(relation), 1)
+    normal = normals.index_select(0, kind)
+    sign = torch.where(relations < len(relation), 1.0, -1.0).to(normal.dtype).unsqueeze(1)
+    return project(entity.index_select(0, heads), normal) + sign * relation.index_select(0, kind), normal
 
 
 def distances(query: Tensor, normal: Tensor, table: Tensor) -> Tensor:
