@@ -25,9 +25,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from screenshots import stop
-
 from load_test import ROOT, start
+from screenshots import stop
 from upgan.doctor import find_browser
 
 if TYPE_CHECKING:

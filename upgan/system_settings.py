@@ -115,14 +115,16 @@ class KTUPSettings(TransHSettings):
 
 
 class KBGANSettings(TransESettings):
-    """Cai and Wang, NAACL 2018; what is not named after a phase belongs to the pre-training of the target."""
+    """Cai and Wang, NAACL 2018; what is not named otherwise belongs to the pre-training of a TransE target."""
 
     phases: ClassVar[tuple[str, ...]] = ("generator", "target", "adversarial")
 
     target: Literal["transe", "distmult"] = Field("transe", description="the model that is trained; it answers")
-    generator_epochs: int = Field(20, ge=0, le=10000, description="at most this many epochs pre-train the generator")
-    generator_lr: float = Field(0.003, gt=0, le=10, description="learning rate of the generator's pre-training")
-    generator_l2: float = Field(0.001, ge=0, description="l2 of both DistMult models' pre-training")
+    distmult_epochs: int = Field(20, ge=0, le=10000, description="at most this many epochs pre-train a DistMult model")
+    distmult_lr: float = Field(
+        0.1, gt=0, le=10, description="learning rate of a DistMult model's pre-training (Adagrad)"
+    )
+    distmult_n3: float = Field(0.1, ge=0, description="weight of its cubed norms (N3: Lacroix et al., ICML 2018)")
     adversarial_epochs: int = Field(20, ge=0, le=10000, description="at most this many epochs of the game")
     adversarial_batch: int = Field(1024, ge=1, description="training triples per step of the game, in one direction")
     adversarial_lr: float = Field(0.0003, gt=0, le=10, description="learning rate of both in the game")

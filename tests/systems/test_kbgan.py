@@ -105,7 +105,7 @@ def test_the_game_never_takes_a_known_answer_for_false(toy_dataset, monkeypatch)
     import upgan.systems.kbgan as module
 
     system, index = make(toy_dataset)
-    asked = []
+    asked: list[tuple[int, ...]] = []
     inner = module.scores_of
 
     def scores_of(model, heads, relations, candidates):
@@ -175,7 +175,7 @@ def test_a_killed_training_goes_on_exactly(toy_folder, tmp_path, model):
     """KBGAN in the middle of the game, with its average reward; KTUP draws interactions and Gumbel noise besides."""
     settings = f"model.dim=8 {model}.epochs=3 {model}.batch=3 {model}.eval_every=1 threads=1 checkpoint_seconds=0"
     if model == "kbgan":
-        settings += " generator_epochs=2 adversarial_epochs=4 adversarial_batch=4 adversarial_lr=0.01 candidates=3"
+        settings += " distmult_epochs=2 adversarial_epochs=4 adversarial_batch=4 adversarial_lr=0.01 candidates=3"
     else:
         settings += " induction=hard"
     train = ["train", toy_folder, "--model", model, "--force", *(f"--set={part}" for part in settings.split())]

@@ -23,11 +23,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from upgan.losses import generator_loss, half_squared_norm, one_to_n
-from upgan.model.factorisation import Factorisation
+from upgan.losses import generator_loss
 from upgan.queries import QueryIndex
-from upgan.system_settings import KBGANSettings, SystemSettings
-from upgan.systems.base import Answerer, Learning, Seen, System, make_optimizer, query_order
+from upgan.system_settings import KBGANSettings
+from upgan.systems.base import Answerer, Learning, Seen, System, make_optimizer
+from upgan.systems.distmult import DistMult, DistMultSettings
 from upgan.systems.transe import TransE
 
 
@@ -37,11 +37,12 @@ class KBGAN(System):
     def __init__(self, seen: Seen, dim: int, settings: KBGANSettings) -> None:
         super().__init__()
         self.settings = settings
-        sizes = (seen.num_entities, seen.num_relations, dim)
-        self.target: TransE | Factorisation = (
-            TransE(seen, dim, settings) if settings.target == "transe" else Factorisation(*sizes)
+        factorised = {"lr": settings.distmult_lr, "optimizer": "adagrad", "epochs": settings.distmult_epochs}
+        by_product = DistMultSettings(settings.model_copy(update=factorised), settings.distmult_n3)
+        self.target: TransE | DistMult = (
+            TransE(seen, dim, settings) if settings.target == "transe" else DistMult(seen, dim, by_product)
         )
-        self.generator = Factorisation(*sizes)
+        self.generator = DistMult(seen, dim, by_product)
         self.register_buffer("baseline", torch.zeros(()))
         self.register_buffer("rewarded", torch.zeros((), dtype=torch.long))
 
@@ -49,19 +50,13 @@ class KBGAN(System):
     rewarded: Tensor  # () steps of the game so far; the first sets the baseline
 
     def answerer(self) -> Answerer:
-        return answerer_of(self.target)
+        return self.target.answerer()
 
     def learning(self, phase: str, index: QueryIndex, random: torch.Generator) -> Learning:
         if phase == "adversarial":
             return self._game(index, random)
-        settings = self.settings
-        if phase == "target":
-            if isinstance(self.target, TransE):
-                return self.target.learning(phase, index, random)
-            return factorise(self.target, settings, settings.generator_l2, index, random)
-        changed = {"epochs": settings.generator_epochs, "lr": settings.generator_lr}
-        shorter = settings.model_copy(update=changed)
-        return factorise(self.generator, shorter, settings.generator_l2, index, random)
+        trained = self.target if phase == "target" else self.generator
+        return trained.learning(phase, index, random)
 
     def reinforced(self, log_probability: Tensor, reward: Tensor) -> Tensor:
         """(N,) log p_G of the picked, their rewards -> the generator's loss; the average reward moves on."""
@@ -144,7 +139,7 @@ def marginal_loss(positive: Tensor, negative: Tensor, margin: float) -> Tensor:
     return torch.relu(margin - positive + negative).mean()
 
 
-def scores_of(model: TransE | Factorisation, heads: Tensor, relations: Tensor, candidates: Tensor) -> Tensor:
+def scores_of(model: TransE | DistMult, heads: Tensor, relations: Tensor, candidates: Tensor) -> Tensor:
     """(N,) queries, (N, S) entities -> (N, S) scores."""
     query = model.queries(heads, relations).unsqueeze(1)
     vectors = model.entity[candidates]
@@ -152,36 +147,3 @@ def scores_of(model: TransE | Factorisation, heads: Tensor, relations: Tensor, c
         distance: Tensor = torch.linalg.vector_norm(query - vectors, model.power, dim=2)
         return -distance
     return (query * vectors).sum(2)
-
-
-def answerer_of(model: TransE | Factorisation) -> Answerer:
-    """Scores of all entities."""
-    return model.answerer() if isinstance(model, TransE) else model.scores
-
-
-def factorise(
-    model: Factorisation, settings: SystemSettings, l2: float, index: QueryIndex, random: torch.Generator
-) -> Learning:
-    """DistMult against all entities, a query's other known answers left out."""
-    optimizer = make_optimizer(model.parameters(), settings)
-
-    def step(rows: Tensor) -> Mapping[str, Tensor]:
-        row, answer = index.answers_of(rows)
-        query = model.queries(index.heads[rows], index.relations[rows])
-        loss = one_to_n("cross_entropy_filtered", query, model.entity, row, answer, row, answer)
-        used = [model.entity[index.heads[rows]], model.relation[index.relations[rows]], model.entity[answer]]
-        total = loss + l2 * half_squared_norm(used) / max(len(rows), 1)
-        optimizer.zero_grad(set_to_none=True)
-        total.backward()
-        optimizer.step()
-        return {"loss": loss.detach()}
-
-    return Learning(
-        settings=settings,
-        draw=lambda: query_order(index, random),
-        rows=len(index),
-        step=step,
-        optimizers={"model": optimizer},
-        kept=model,
-        answerer=lambda: answerer_of(model),
-    )
