@@ -90,7 +90,7 @@ class CoFMSettings(TransESettings):
     transfer: Literal["shared", "regularised"] = Field(
         "shared", description="an item is its entity's vector, or has one of its own that is drawn towards it"
     )
-    weight: float = Field(0.1, ge=0, description="weight of the recommendation loss; 0: completion alone")
+    weight: float = Field(1.0, ge=0, description="weight of the recommendation loss; 0: completion alone")
     pairs: int = Field(2048, ge=1, description="interactions drawn per step, each against an item drawn evenly")
     pull: float = Field(0.1, ge=0, description="weight of the distance between an item and its entity (regularised)")
 
@@ -98,6 +98,10 @@ class CoFMSettings(TransESettings):
 class TransHSettings(TranslationSettings):
     """Wang et al., AAAI 2014."""
 
+    lr: float = Field(0.005, gt=0, le=10, description="learning rate")
+    margin: float = Field(
+        4.0, gt=0, description="gamma: the distance at which a triple counts as neither true nor false"
+    )
     orthogonal: float = Field(
         0.1, ge=0, description="weight of the constraint that a translation lies in its relation's hyperplane"
     )
@@ -125,10 +129,10 @@ class KBGANSettings(TransESettings):
         0.1, gt=0, le=10, description="learning rate of a DistMult model's pre-training (Adagrad)"
     )
     distmult_n3: float = Field(0.1, ge=0, description="weight of its cubed norms (N3: Lacroix et al., ICML 2018)")
-    adversarial_epochs: int = Field(20, ge=0, le=10000, description="at most this many epochs of the game")
+    adversarial_epochs: int = Field(60, ge=0, le=10000, description="at most this many epochs of the game")
     adversarial_batch: int = Field(1024, ge=1, description="training triples per step of the game, in one direction")
     adversarial_lr: float = Field(0.0003, gt=0, le=10, description="learning rate of both in the game")
-    adversarial_margin: float = Field(3.0, gt=0, description="gamma of the marginal loss")
+    adversarial_margin: float = Field(12.0, gt=0, description="gamma of the marginal loss")
     candidates: int = Field(20, ge=1, description="n_s: entities drawn evenly, of which the generator picks one")
     baseline_decay: float = Field(0.99, ge=0, lt=1, description="share of the old average reward kept in a step")
 

@@ -72,7 +72,7 @@ class KBGAN(System):
     def _game(self, index: QueryIndex, random: torch.Generator) -> Learning:
         changes = {"epochs": "adversarial_epochs", "lr": "adversarial_lr", "batch": "adversarial_batch"}
         update = {name: getattr(self.settings, own) for name, own in changes.items()}
-        settings = self.settings.model_copy(update={**update, "eval_every": 1, "min_steps": 0})
+        settings = self.settings.model_copy(update={**update, "min_steps": 0})
         targets = make_optimizer(self.target.parameters(), settings)
         generators = make_optimizer(self.generator.parameters(), settings)
         query_of = torch.repeat_interleave(torch.arange(len(index), device=index.heads.device), index.start.diff())
