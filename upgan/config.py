@@ -29,14 +29,18 @@ from upgan.sections import (
 )
 from upgan.system_settings import (
     SYSTEMS,
+    CoFMSettings,
     ConvESettings,
     ConvTransESettings,
+    KBGANSettings,
     KGATSettings,
+    KTUPSettings,
     NBFNetSettings,
     RGCNSettings,
     RotatESettings,
     SystemSettings,
     TransESettings,
+    TransHSettings,
 )
 
 __all__ = [
@@ -70,7 +74,20 @@ class Config(Section):
     """All settings of one run."""
 
     model_name: Literal[
-        "upgan", "distmult", "complex", "conve", "convtranse", "kgat", "nbfnet", "rgcn", "rotate", "transe"
+        "upgan",
+        "distmult",
+        "complex",
+        "cofm",
+        "conve",
+        "convtranse",
+        "kbgan",
+        "kgat",
+        "ktup",
+        "nbfnet",
+        "rgcn",
+        "rotate",
+        "transe",
+        "transh",
     ] = Field("upgan", description="the system to train")
     preset: str = Field("paper", description="the preset the settings started from")
     seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of every random draw")
@@ -92,13 +109,17 @@ class Config(Section):
     adversarial: AdversarialConfig = Field(default_factory=AdversarialConfig)
     fusion: FusionConfig = Field(default_factory=FusionConfig)
     pinned: PinnedConfig = Field(default_factory=PinnedConfig)
+    cofm: CoFMSettings = Field(default_factory=CoFMSettings)
     conve: ConvESettings = Field(default_factory=ConvESettings)
     convtranse: ConvTransESettings = Field(default_factory=ConvTransESettings)
-    rotate: RotatESettings = Field(default_factory=RotatESettings)
+    kbgan: KBGANSettings = Field(default_factory=KBGANSettings)
     kgat: KGATSettings = Field(default_factory=KGATSettings)
+    ktup: KTUPSettings = Field(default_factory=KTUPSettings)
     nbfnet: NBFNetSettings = Field(default_factory=NBFNetSettings)
     rgcn: RGCNSettings = Field(default_factory=RGCNSettings)
+    rotate: RotatESettings = Field(default_factory=RotatESettings)
     transe: TransESettings = Field(default_factory=TransESettings)
+    transh: TransHSettings = Field(default_factory=TransHSettings)
 
     @property
     def system(self) -> SystemSettings | None:

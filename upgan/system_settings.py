@@ -158,13 +158,70 @@ class RGCNSettings(SystemSettings):
     residual: bool = Field(True, description="add the input vector to the encoded one")
 
 
+class CoFMSettings(TransESettings):
+    """Piao and Breslin, ESWC 2018."""
+
+    transfer: Literal["shared", "regularised"] = Field(
+        "shared", description="an item is its entity's vector, or has one of its own that is drawn towards it"
+    )
+    weight: float = Field(1.0, ge=0, description="weight of the recommendation loss; 0: completion alone")
+    pairs: int = Field(2048, ge=1, description="interactions drawn per step, each against an item drawn evenly")
+    pull: float = Field(0.1, ge=0, description="weight of the distance between an item and its entity (regularised)")
+
+
+class TransHSettings(TranslationSettings):
+    """Wang et al., AAAI 2014."""
+
+    lr: float = Field(0.005, gt=0, le=10, description="learning rate")
+    margin: float = Field(
+        4.0, gt=0, description="gamma: the distance at which a triple counts as neither true nor false"
+    )
+    orthogonal: float = Field(
+        0.1, ge=0, description="weight of the constraint that a translation lies in its relation's hyperplane"
+    )
+
+
+class KTUPSettings(TransHSettings):
+    """Cao et al., WWW 2019."""
+
+    weight: float = Field(0.1, ge=0, description="weight of the recommendation loss; 0: completion alone")
+    pairs: int = Field(2048, ge=1, description="interactions drawn per step, each against an item drawn evenly")
+    induction: Literal["soft", "hard"] = Field(
+        "soft", description="a user's preference for an item: attention over all, or one by straight-through Gumbel"
+    )
+    gumbel: float = Field(1.0, gt=0, description="temperature of the Gumbel softmax (hard)")
+
+
+class KBGANSettings(TransESettings):
+    """Cai and Wang, NAACL 2018; what is not named otherwise belongs to the pre-training of a TransE target."""
+
+    phases: ClassVar[tuple[str, ...]] = ("generator", "target", "adversarial")
+
+    target: Literal["transe", "distmult"] = Field("transe", description="the model that is trained; it answers")
+    distmult_epochs: int = Field(20, ge=0, le=10000, description="at most this many epochs pre-train a DistMult model")
+    distmult_lr: float = Field(
+        0.1, gt=0, le=10, description="learning rate of a DistMult model's pre-training (Adagrad)"
+    )
+    distmult_n3: float = Field(0.1, ge=0, description="weight of its cubed norms (N3: Lacroix et al., ICML 2018)")
+    adversarial_epochs: int = Field(60, ge=0, le=10000, description="at most this many epochs of the game")
+    adversarial_batch: int = Field(1024, ge=1, description="training triples per step of the game, in one direction")
+    adversarial_lr: float = Field(0.0003, gt=0, le=10, description="learning rate of both in the game")
+    adversarial_margin: float = Field(12.0, gt=0, description="gamma of the marginal loss")
+    candidates: int = Field(20, ge=1, description="n_s: entities drawn evenly, of which the generator picks one")
+    baseline_decay: float = Field(0.99, ge=0, lt=1, description="share of the old average reward kept in a step")
+
+
 #: Model name -> settings of the compared system.
 SYSTEMS: dict[str, type[SystemSettings]] = {
+    "cofm": CoFMSettings,
     "conve": ConvESettings,
     "convtranse": ConvTransESettings,
+    "kbgan": KBGANSettings,
     "kgat": KGATSettings,
+    "ktup": KTUPSettings,
     "nbfnet": NBFNetSettings,
     "rgcn": RGCNSettings,
     "rotate": RotatESettings,
     "transe": TransESettings,
+    "transh": TransHSettings,
 }

@@ -147,9 +147,6 @@ class TeamKeeper:
         if self._team.leads:
             self._leader.save(state)
 
-    def leave_if_asked(self) -> None:
-        self._follow(self._leader.leave_if_asked)
-
     def _follow(self, ask: Callable[[], None]) -> None:
         stopped: Stopped | None = None
         if self._team.leads:
