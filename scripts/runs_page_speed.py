@@ -4,9 +4,9 @@
 
 One training on the demo data is copied as often as asked for; one copy gets a long metrics.jsonl. Told are, in a real
 browser on this machine, the seconds from clicking the page's name in the open app to its table of runs, and from
-choosing the long run to its drawn curves: the first look, when the server reads the files, and the median of later ones.
-Beside them what an address typed anew takes, when the browser builds the whole app first. Ends with 1 where a first look
-in the open app takes longer than a second.
+choosing the long run to its drawn curves: the first look, when the server reads the files, and the median of later
+ones. Beside them what an address typed anew takes, when the browser builds the whole app first. Ends with 1 where a
+first look in the open app takes longer than a second.
 """
 
 from __future__ import annotations

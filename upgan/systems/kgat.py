@@ -29,7 +29,7 @@ from upgan.sparse import segment_softmax, spmm
 from upgan.system_settings import KGATSettings
 from upgan.systems.base import Answerer, Learning, Seen, System, make_optimizer
 from upgan.systems.edges import Edges
-from upgan.systems.rgcn import training_triples
+from upgan.systems.rgcn import pair_penalty, training_triples
 
 
 class BiInteraction(nn.Module):
@@ -130,7 +130,7 @@ class KGAT(System):
             query = query * kept / (1 - settings.dropout)
             pairs = (batch.row, batch.answer, batch.known_row, batch.known)
             losses = {"loss": one_to_n("cross_entropy_filtered", query, table, *pairs)}
-            total = losses["loss"] + settings.l2 * (query.square().sum() + table.square().sum()) / len(batch.row)
+            total = losses["loss"] + pair_penalty(settings, table, self.relation, batch)
             if settings.bpr and len(self.users):
                 losses["bpr"] = self.bpr_loss(settings.batch, random)
                 total = total + settings.bpr * losses["bpr"]
