@@ -1,9 +1,11 @@
 """Several people at once: browsers that ask, choose and compare; how long answers take, and what memory does.
 
-    python scripts/load_test.py [--sessions 8] [--minutes 5] [--checkpoints checkpoints]
+    python scripts/load_test.py [--sessions 8] [--minutes 5] [--looking 8] [--checkpoints checkpoints]
 
-First one session alone, for a fifth of the time, then all together. A step is a choice that changes the answer; its
-time runs from the click until the new heading and the new graph are there. Ends with 1 where a bar is missed.
+First one session alone, for half of the time, then all together, by the same driver: one Chromium, a context for each
+session. A step is a choice that changes the answer; its time runs from the click until the new graph is drawn. Between
+two choices someone looks at the answer: half to one and a half times --looking seconds, drawn anew each time. Browser
+and server share this machine's cores; what each used is told apart. Ends with 1 where a bar is missed.
 """
 
 from __future__ import annotations
@@ -32,8 +34,8 @@ if TYPE_CHECKING:
     from playwright.async_api import Browser, Page
 
 ROOT = Path(__file__).resolve().parents[1]
-#: Seconds that someone looks at an answer before the next choice.
-LOOKING = 2.0
+#: Seconds that someone looks at an answer before the next choice, on average: it holds a sentence, a figure, a table.
+LOOKING = 8.0
 SLOWER, GROWTH = 3.0, 1.10
 
 
@@ -50,6 +52,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sessions", type=int, default=8)
     parser.add_argument("--minutes", type=float, default=5.0)
+    parser.add_argument("--looking", type=float, default=LOOKING, help="seconds between two choices, on average")
     parser.add_argument("--checkpoints", type=Path, default=ROOT / "checkpoints")
     given = parser.parse_args()
     path = find_browser()
@@ -59,7 +62,7 @@ def main() -> int:
     with tempfile.TemporaryFile("w+") as log:
         server, address = start(given.checkpoints.resolve(), log)
         try:
-            return asyncio.run(measure(address, server, path, given.sessions, 60 * given.minutes))
+            return asyncio.run(measure(address, server, path, given.sessions, 60 * given.minutes, given.looking))
         finally:
             server.terminate()
             server.wait(timeout=20)
@@ -92,7 +95,9 @@ def start(checkpoints: Path, log: object) -> tuple[subprocess.Popen[bytes], str]
     raise SystemExit("the app did not start within a minute")
 
 
-async def measure(address: str, server: subprocess.Popen[bytes], path: str, sessions: int, seconds: float) -> int:
+async def measure(
+    address: str, server: subprocess.Popen[bytes], path: str, sessions: int, seconds: float, looking: float
+) -> int:
     """One session alone, then all of them; prints the figures and says whether the bars hold."""
     from playwright.async_api import async_playwright
 
@@ -101,20 +106,25 @@ async def measure(address: str, server: subprocess.Popen[bytes], path: str, sess
         alone = Seen()
         started = time.perf_counter()
         process = psutil.Process(server.pid)
-        await session(browser, address, alone, seconds / 5, seed=0)
-        before = processor(process)
+        await session(browser, address, alone, seconds / 2, looking, seed=0)
+        before, drawing, crowded = processor(process), browsers(), time.perf_counter()
         together = Seen()
         memory: list[tuple[float, float]] = []
         watcher = asyncio.create_task(watch(server.pid, memory))
-        crowd = [session(browser, address, together, seconds, seed) for seed in range(1, sessions + 1)]
+        crowd = [session(browser, address, together, seconds, looking, seed) for seed in range(1, sessions + 1)]
         await asyncio.gather(*crowd)
         watcher.cancel()
-        used = processor(process) - before
+        used, drawing = processor(process) - before, browsers() - drawing
+        crowded = time.perf_counter() - crowded
         await browser.close()
     print(f"{time.perf_counter() - started:.0f} s in all, load average {os.getloadavg()[0]:.1f}")
     # The browsers may share the server's cores: its own work is told apart from theirs.
     steps = max(1, len(together.seconds))
     print(f"server's processor time with {sessions} sessions: {used:.1f} s, {1000 * used / steps:.0f} ms a choice")
+    share = 100 / crowded / (os.cpu_count() or 1)
+    print(
+        f"share of all cores: browser {share * drawing:.0f}%, server {share * used:.0f}%; {looking:g} s between choices"
+    )
     return report(alone, together, memory, sessions)
 
 
@@ -122,6 +132,16 @@ def processor(process: psutil.Process) -> float:
     """Seconds of processor time that it has used."""
     spent = process.cpu_times()
     return float(spent.user + spent.system)
+
+
+def browsers() -> float:
+    """Seconds of processor time that the browser's processes have used."""
+    used = 0.0
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            if "chrom" in process.name():
+                used += processor(process)
+    return used
 
 
 async def watch(pid: int, memory: list[tuple[float, float]]) -> None:
@@ -132,7 +152,7 @@ async def watch(pid: int, memory: list[tuple[float, float]]) -> None:
         await asyncio.sleep(1)
 
 
-async def session(browser: Browser, address: str, seen: Seen, seconds: float, seed: int) -> None:
+async def session(browser: Browser, address: str, seen: Seen, seconds: float, looking: float, seed: int) -> None:
     """One person: opens the page, then makes a choice every few seconds."""
     context = await browser.new_context(viewport={"width": 1280, "height": 900})
     page = await context.new_page()
@@ -144,7 +164,7 @@ async def session(browser: Browser, address: str, seen: Seen, seconds: float, se
         await drawn(page)
         end = time.perf_counter() + seconds
         while time.perf_counter() < end:
-            await asyncio.sleep(LOOKING * (0.5 + chance.random()))
+            await asyncio.sleep(looking * (0.5 + chance.random()))
             frame = page.locator("iframe")
             before = await frame.get_attribute("data-digest")
             begun = await choose(page, chance)

@@ -46,7 +46,8 @@ class World:
         return fuse.fuse_evidence(self.model, self.graph, self.facts, self.validation, self.config, random, reporter)
 
     def collect(self):
-        return fuse.collect(self.model, self.graph, self.facts, self.validation, torch.Generator().manual_seed(0))
+        order = torch.randperm(len(self.validation.queries[0]), generator=torch.Generator().manual_seed(0))
+        return fuse.collect(self.model, self.graph, self.facts, self.validation, order)
 
     def ranks(self, evaluator=None):
         scorer = FullScorer(self.model, self.graph, self.facts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,11 +20,10 @@ from ui.services.following import Followed
 from ui.services.questions import Question
 from ui.services.runs import RunEntry
 from ui.services.search import SearchIndex
-from ui.services.view import Settings, View
+from ui.services.view import Arrangement, Settings, View
 from upgan.explanation import Explanation
 from upgan.render.figure import figure
 from upgan.render.graph_html import frame_height, graph_html
-from upgan.render.spec import Layout
 from upgan.render.styles import Theme
 
 if TYPE_CHECKING:
@@ -57,7 +57,20 @@ def _predictor(path: str, stamp: Stamp) -> Predictor:
     import upgan
 
     _warm_up()
-    return upgan.load(path)
+    opened = upgan.load(path)
+    _set_aside()
+    return opened
+
+
+def _set_aside() -> None:
+    """Tell the garbage collector that what is loaded by now stays.
+
+    Streamlit collects garbage after every run of a page. torch and the datasets are hundreds of thousands of objects
+    that live as long as the app: looked through each time, they cost more than all the rest of a choice together.
+    """
+    gc.unfreeze()  # a checkpoint that was let go since the last time is garbage now
+    gc.collect()
+    gc.freeze()
 
 
 @st.cache_resource(show_spinner=False)
@@ -177,14 +190,19 @@ def _graph(
     run: str,
     data: str,
     key: tuple[str, ...],
-    how: tuple[int, float, Layout, Theme],
+    how: tuple[int, float, Arrangement, Theme],
     _opened: Predictor,
     _shown: Explanation,
 ) -> DrawnGraph:
     labels = questions.relation_labels(_opened.dataset)
-    spec = figure(_shown, relation_labels=labels, min_weight=how[1], layout=how[2])
+    wide, narrow = (
+        figure(_shown, relation_labels=labels, min_weight=how[1], layout=layout) for layout in ("columns", "rows")
+    )
+    spec = narrow if how[2] == "rows" else wide
+    document = graph_html(spec, how[3], narrow=narrow if how[2] == "auto" else None)
+    # What the narrow figure has no room for can be chosen all the same.
     names = {node.id: " ".join(node.title.split("\n")[:1]) for node in spec.nodes if node.role != "more"}
-    return DrawnGraph(graph_html(spec, how[3]), frame_height(spec), names)
+    return DrawnGraph(document, frame_height(spec), names)
 
 
 class _Slot:

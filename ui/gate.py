@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from ui.components.text import plain
-from ui.services.access import ATTEMPTS, password_needed, ticket, valid_ticket
+from ui.services.access import ATTEMPTS, SESSIONS, password_needed, ticket, valid_ticket
 from upgan.errors import RunError
 
 _TICKET = "upgan_ticket"
@@ -13,7 +14,14 @@ _TICKET = "upgan_ticket"
 
 def admitted() -> bool:
     """Whether this app has no password, or the session gave it."""
-    return not password_needed() or valid_ticket(st.session_state.get(_TICKET))
+    if not password_needed():
+        return True
+    if not valid_ticket(st.session_state.get(_TICKET)):
+        return False
+    context = get_script_run_ctx()
+    if context is not None:
+        SESSIONS.add(context.session_id)
+    return True
 
 
 def ask() -> None:

@@ -111,7 +111,7 @@ def _empty(over: str, revision: str) -> Figure:
     """``revision`` names what is drawn: as long as it stays, so do the zoom and the lines that were hidden."""
     import plotly.graph_objects as go
 
-    figure = go.Figure()
+    figure = go.Figure(layout={"template": "none"})  # colours are the page's: live_chart.js
     figure.update_xaxes(title=over)
     figure.update_layout(
         height=_HEIGHT,

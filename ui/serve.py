@@ -8,8 +8,13 @@ from __future__ import annotations
 import importlib
 import sys
 import threading
+from pathlib import Path
 
 from streamlit.web import cli
+
+from ui.services.access import password_needed
+
+GUARDED = Path(__file__).with_name("guarded.py")
 
 
 def main() -> None:
@@ -17,6 +22,8 @@ def main() -> None:
     # The module, not a model: which checkpoint is asked is for the page to say.
     threading.Thread(target=importlib.import_module, args=("upgan.predictor",), daemon=True).start()
     sys.argv[0] = "streamlit"
+    if password_needed():
+        sys.argv = [str(GUARDED) if word.endswith("streamlit_app.py") else word for word in sys.argv]
     cli.main()
 
 

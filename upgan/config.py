@@ -27,7 +27,7 @@ from upgan.sections import (
     PretrainConfig,
     PropagationConfig,
 )
-from upgan.system_settings import SYSTEMS, SystemSettings, TransESettings
+from upgan.system_settings import SYSTEMS, KGATSettings, NBFNetSettings, RGCNSettings, SystemSettings, TransESettings
 
 __all__ = [
     "AdversarialConfig",
@@ -59,7 +59,9 @@ _OWN_SECTIONS = ("initialisation", "pretrain", "adversarial", "fusion")
 class Config(Section):
     """All settings of one run."""
 
-    model_name: Literal["upgan", "distmult", "complex", "transe"] = Field("upgan", description="the system to train")
+    model_name: Literal["upgan", "distmult", "complex", "kgat", "nbfnet", "rgcn", "transe"] = Field(
+        "upgan", description="the system to train"
+    )
     preset: str = Field("paper", description="the preset the settings started from")
     seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of every random draw")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a CUDA device where there is one")
@@ -80,6 +82,9 @@ class Config(Section):
     adversarial: AdversarialConfig = Field(default_factory=AdversarialConfig)
     fusion: FusionConfig = Field(default_factory=FusionConfig)
     pinned: PinnedConfig = Field(default_factory=PinnedConfig)
+    kgat: KGATSettings = Field(default_factory=KGATSettings)
+    nbfnet: NBFNetSettings = Field(default_factory=NBFNetSettings)
+    rgcn: RGCNSettings = Field(default_factory=RGCNSettings)
     transe: TransESettings = Field(default_factory=TransESettings)
 
     @property

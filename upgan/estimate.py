@@ -102,8 +102,6 @@ class _Watch:
 
     def save(self, state: TrainingState) -> None: ...
 
-    def leave_if_asked(self) -> None: ...
-
     @property
     def step(self) -> float:
         """Seconds of a step; the first one, which also warms up, only where there is no other."""

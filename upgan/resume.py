@@ -68,10 +68,6 @@ class Checkpointer:
         self._last = self._saved_at - started
         self.spent += self._last
 
-    def leave_if_asked(self) -> None:
-        if self._stop():
-            raise Stopped(f"stopped; `upgan resume {self.run}` goes on from the phase's beginning")
-
 
 def _where(state: TrainingState, run: Path) -> str:
     at = state.phase

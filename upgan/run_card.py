@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import upgan
-from upgan.config import Config, config_from_dict, flat_settings
+from upgan.config import Config, flat_settings
 from upgan.data.dataset import KGDataset
 
 METRICS = ("mrr", "hits@1", "hits@3", "hits@10")
@@ -142,7 +142,7 @@ def _groups(groups: Mapping[str, Mapping[str, Any]]) -> str:
 
 def _settings(config: Config) -> str:
     """What differs from the defaults; config.toml has all."""
-    defaults = flat_settings(config_from_dict({"model_name": config.model_name}))
+    defaults = flat_settings(Config().model_copy(update={"model_name": config.model_name}))
     changed = {key: value for key, value in flat_settings(config).items() if value != defaults[key]}
     rows = [[f"`{key}`", f"`{_text(str(value))}`"] for key, value in changed.items()]
     return f"## Settings that differ from the defaults\n\n{_table(['setting', 'value'], rows)}\n"

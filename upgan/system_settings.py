@@ -49,7 +49,45 @@ class TransESettings(TranslationSettings):
     norm: Literal["l1", "l2"] = Field("l1", description="the distance")
 
 
+class KGATSettings(SystemSettings):
+    """Wang et al., KDD 2019."""
+
+    lr: float = Field(0.01, gt=0, le=10, description="learning rate")
+    eval_every: int = Field(2, ge=1, description="epochs between evaluations on validation")
+    layers: int = Field(2, ge=1, le=4, description="propagation layers, each half as wide as the one before")
+    attention_dim: int = Field(16, ge=1, le=256, description="dimension of the relations' spaces")
+    dropout: float = Field(0.3, ge=0, lt=1, description="share of the query's numbers set to 0 in each step")
+    bpr: float = Field(0.0, ge=0, description="weight of the BPR loss of the interactions; 0: completion alone")
+
+
+class NBFNetSettings(SystemSettings):
+    """Zhu et al., NeurIPS 2021."""
+
+    epochs: int = Field(10, ge=0, le=10000, description="at most this many rounds of epoch_triples training triples")
+    batch: int = Field(16, ge=1, description="triples per step, each asked in both directions")
+    lr: float = Field(0.005, gt=0, le=10, description="learning rate")
+    eval_every: int = Field(2, ge=1, description="epochs between evaluations on validation")
+    layers: int = Field(3, ge=1, le=8, description="steps of the Bellman-Ford iteration: the longest path")
+    width: int = Field(16, ge=1, le=256, description="dimension of a path's representation (not model.dim)")
+    epoch_triples: int = Field(2048, ge=1, description="training triples drawn for each epoch")
+
+
+class RGCNSettings(SystemSettings):
+    """Schlichtkrull et al., ESWC 2018."""
+
+    lr: float = Field(0.01, gt=0, le=10, description="learning rate")
+    eval_every: int = Field(2, ge=1, description="epochs between evaluations on validation")
+    layers: int = Field(1, ge=1, le=4, description="layers of message passing")
+    bases: int = Field(4, ge=1, le=64, description="matrices V_b that all relations share")
+    edge_dropout: float = Field(0.4, ge=0, lt=1, description="share of edges left out of each step, besides its own")
+    dropout: float = Field(0.3, ge=0, lt=1, description="share of the query's numbers set to 0 in each step")
+    residual: bool = Field(True, description="add the input vector to the encoded one")
+
+
 #: Model name -> settings of the compared system.
 SYSTEMS: dict[str, type[SystemSettings]] = {
+    "kgat": KGATSettings,
+    "nbfnet": NBFNetSettings,
+    "rgcn": RGCNSettings,
     "transe": TransESettings,
 }

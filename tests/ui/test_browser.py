@@ -329,6 +329,28 @@ def test_graph_as_pictures_and_the_page_as_a_file(browser, server, tmp_path):
     assert_clean(seen)
 
 
+def test_on_a_phone_the_figure_runs_from_top_to_bottom_and_is_whole(browser, server):
+    fits = """holder => {
+        const read = id => JSON.parse(document.getElementById(id).textContent);
+        const { width, smallest } = read("narrow-data").settings;
+        return [document.documentElement.dataset.layout ?? "columns", holder.scrollWidth <= window.innerWidth,
+                document.documentElement.scrollHeight <= window.innerHeight, width * smallest <= window.innerWidth];
+    }"""
+    page, seen = open_page(browser, server, width=390, height=844)
+    frame = graph(page)
+    page.wait_for_timeout(500)  # the frame takes the height that the figure asked for
+    assert frame.locator("#graph").evaluate(fits) == ["rows", True, True, True]
+    assert_clean(seen)
+    page.context.close()
+    page, seen = open_page(browser, server)
+    assert graph(page).locator("#graph").evaluate(fits)[0] == "columns"
+    assert_clean(seen)
+    page.context.close()
+    page, seen = open_page(browser, server, width=390, height=844, layout="columns")
+    assert graph(page).locator("html").get_attribute("data-layout") is None, "a choice is kept"
+    assert_clean(seen)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_phone(browser, server, tmp_path, scheme):
     page, seen = open_page(browser, server, width=390, height=844, scheme=scheme)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -15,8 +16,9 @@ import pytest
 
 from tests.ui import test_browser as driving
 from tests.ui.made import make_run
+from tests.ui.test_training_pages import written
 from upgan.runs import control
-from upgan.runs.status import run_state
+from upgan.runs.status import list_runs, run_state
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
@@ -70,8 +72,16 @@ def fill(page, section: str, name: str, value: int) -> None:
     page.get_by_text(f"{name} ").and_(page.get_by_text("Changed from the preset")).wait_for()
 
 
-POINTS = "document.querySelector('.js-plotly-plot').calcdata[0].length"
-ZOOM = "document.querySelector('.js-plotly-plot').layout.xaxis.range"
+CHART = "document.querySelector('.js-plotly-plot')"
+POINTS = f"{CHART}.calcdata[0].length"
+ZOOM = f"{CHART}.layout.xaxis.range"
+#: Where on the screen a point of the first line is that can be seen.
+A_POINT = f"""() => {{
+    const {{ xaxis, yaxis }} = {CHART}._fullLayout, area = {CHART}.querySelector(".nsewdrag").getBoundingClientRect();
+    const seen = {CHART}.calcdata[0].map((point) => [xaxis.l2p(point.x), yaxis.l2p(point.y)])
+        .find(([x, y]) => x > 5 && x < xaxis._length - 5 && y >= 0 && y <= yaxis._length);
+    return [area.x + seen[0], area.y + seen[1]];
+}}"""
 
 
 def moves(page) -> None:
@@ -96,6 +106,26 @@ def zoom_in(page) -> None:
     raise AssertionError("the chart was not zoomed")
 
 
+def looks_stay(page) -> None:
+    """New points come to the same chart: zoom, hidden lines and the label under the pointer are as before."""
+    assert page.locator(".upgan-live-chart").first.get_attribute("role") == "figure"
+    assert page.locator(".upgan-live-chart").first.get_attribute("aria-label").startswith("Validation over")
+    page.evaluate(f"{CHART}.upganSame = true")
+    page.wait_for_function(f"{POINTS} >= 8")
+    zoom_in(page)
+    page.locator(".js-plotly-plot .legendtoggle").nth(1).click()
+    page.wait_for_function(f"{CHART}._fullData[1].visible === 'legendonly'")
+    zoomed = page.evaluate(ZOOM)
+    page.mouse.move(*page.evaluate(A_POINT))
+    page.locator(".js-plotly-plot .hovertext").first.wait_for()
+    moves(page)
+    moves(page)
+    assert page.evaluate(ZOOM) == zoomed
+    assert page.evaluate(f"{CHART}._fullData[1].visible") == "legendonly"
+    assert page.evaluate(f"{CHART}.upganSame")
+    page.locator(".js-plotly-plot .hovertext").first.wait_for(timeout=1_000)
+
+
 @pytest.mark.timeout(240)
 def test_a_training_is_started_seen_moving_stopped_resumed_and_asked(server, root):
     with playwright.sync_playwright() as engine:
@@ -117,12 +147,12 @@ def test_a_training_is_started_seen_moving_stopped_resumed_and_asked(server, roo
         assert seconds < 3 * FIRST_POINT  # generous: a shared machine
         moves(page)
 
-        page.get_by_text("Live", exact=True).click()  # the view holds still, with its zoom, while training goes on
+        looks_stay(page)
+        page.get_by_text("Live", exact=True).click()  # the view holds still while training goes on
         page.wait_for_timeout(2_100)
-        zoom_in(page)
-        zoomed = page.evaluate(ZOOM)
+        points = page.evaluate(POINTS)
         page.wait_for_timeout(2_100)
-        assert page.evaluate(ZOOM) == zoomed
+        assert page.evaluate(POINTS) == points
         page.get_by_text("Live", exact=True).click()
         moves(page)
 
@@ -139,5 +169,48 @@ def test_a_training_is_started_seen_moving_stopped_resumed_and_asked(server, roo
         page.get_by_role("link", name="Ask this checkpoint").click()
         page.wait_for_url(f"**/ask?**checkpoint={RUN}**")
         assert driving.ink(driving.graph(page)) > 50
+        driving.assert_clean(seen)
+        browser.close()
+
+
+def add_point(run: Path, step: int) -> None:
+    """One line more, as a training writes it."""
+    with (run / "metrics.jsonl").open("a") as stream:
+        stream.write(json.dumps({"phase": "adversarial", "epoch": step, "step": step, "valid": {"mrr": 0.5}}) + "\n")
+
+
+@pytest.fixture
+def three(root) -> Iterator[list[str]]:
+    """Names of three runs, in the order of the table, that this very process seems to train."""
+    for day, name in enumerate(("first", "second", "third"), 1):
+        written(root / "runs" / name, state="running", started=f"2026-01-0{day}T00:00:00+00:00")
+    yield [run.name for run in list_runs(root / "runs")]
+    for name in ("first", "second", "third"):  # or else the tests would be ended
+        written(root / "runs" / name, state="stopped")
+
+
+def test_a_row_chooses_its_run_and_nothing_is_asked_of_the_server_when_all_is_over(server, root, three):
+    with playwright.sync_playwright() as engine:
+        browser = engine.chromium.launch(executable_path=driving.CHROMIUM, args=driving.ARGUMENTS)
+        page, seen = driving.open_page(browser, server, at="runs")
+        frames: list[float] = []
+        page.on("websocket", lambda opened: opened.on("framereceived", lambda _: frames.append(time.monotonic())))
+        page.reload()
+        page.locator(".js-plotly-plot").first.wait_for()
+        driving.choose_row(page, 1)
+        page.wait_for_url(f"**/runs?run={three[1]}")
+        page.wait_for_function(f"{CHART}._fullLayout.uirevision.startsWith('{three[1]} ')")
+        for step in (100, 101):
+            add_point(root / "runs" / three[1], step)
+            moves(page)
+        assert f"run={three[1]}" in page.url
+        for name in three:
+            written(root / "runs" / name, state="stopped")
+        page.get_by_role("button", name="Delete", exact=True).wait_for()
+        page.wait_for_timeout(3_000)
+        before = len(frames)
+        page.wait_for_timeout(5_000)
+        assert len(frames) == before
+        assert f"run={three[1]}" in page.url
         driving.assert_clean(seen)
         browser.close()

@@ -151,7 +151,7 @@ def test_unknown_answers_are_refused_in_words(predictor):
         ({"k": "1000000"}, "k “1000000” is not a number from 5 to 50"),
         ({"users": "many"}, "users “many”"),
         ({"weight": "nan"}, "weight “nan”"),
-        ({"layout": "<b>"}, "layout “<b>” is none of columns, rows"),
+        ({"layout": "<b>"}, "layout “<b>” is none of auto, columns, rows"),
         ({"contrast": "book:none"}, "contrast “book:none”"),
         ({"without": "r99"}, "left-out user “r99”"),
         ({"node": "book:eye"}, "node “book:eye”"),

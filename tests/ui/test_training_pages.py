@@ -7,13 +7,14 @@ import shlex
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.ui.driving import address, checked, run_page, said, table
 from ui.services import estimates, following, trainings
 from ui.services import settings as wanted
-from upgan.config import flat_settings, make_config, setting_keys
+from upgan.config import MODELS, applies, flat_settings, make_config, setting_keys
 from upgan.errors import RunError
 from upgan.runs.locks import device_lock
 from upgan.runs.status import run_state, write_status
@@ -51,6 +52,12 @@ def labels(app) -> list[str]:
     return [button.label for button in app.button]
 
 
+def drawn(app) -> list[dict[str, Any]]:
+    """The charts that keep their zoom, as they are sent to the browser."""
+    found = [json.loads(each.proto.json) for each in app.get("bidi_component") if each.proto.json]
+    return [json.loads(data["figure"]) | {"alt": data["alt"]} for data in found if "figure" in data]
+
+
 class TestRuns:
     def test_no_runs(self, roots):
         app = run_page("runs")
@@ -77,7 +84,22 @@ class TestRuns:
         app = run_page("runs", run="mine")
         validation = table(app, 1).set_index("")
         assert validation.loc["MRR"].to_dict() == {"first": 0, "min": 0, "max": 5 / 6, "last": 5 / 6, "best": 5 / 6}
-        assert len(app.get("plotly_chart")) == 4  # validation, losses before the game, D and G, reward
+        assert len(drawn(app)) == 4  # validation, losses before the game, D and G, reward
+        assert drawn(app)[0]["alt"].startswith("Validation over the steps of training: MRR from 0 to 0.8333")
+
+    def test_the_tables_chosen_row_is_that_of_the_run_wherever_it_stands(self, roots):
+        for name, state in (("a", "stopped"), ("b", "stopped"), ("c", "running")):
+            written(roots / name, state=state)
+        app = run_page("runs", run="b")
+        names = list(table(app)["run"])
+        chosen = "upgan_runs_table"
+        assert app.session_state[chosen]["selection"]["rows"] == [names.index("b")]
+        written(roots / "a", state="running")  # another order
+        app = run_page("runs", run="c")
+        names = list(table(app)["run"])
+        assert app.session_state[chosen]["selection"]["rows"] == [names.index("c")]
+        checked(app, app.selectbox(key="upgan_widget_run").set_value("a"))
+        assert app.session_state[chosen]["selection"]["rows"] == [names.index("a")]
 
     def test_the_settings_that_differ_and_both_curves(self, roots, made_runs):
         for name in ("demo", "plain"):
@@ -132,8 +154,7 @@ class TestRuns:
         took = time.process_time() - began
         assert took < 3, f"{took:.2f} s: 0.6 s alone; a shared machine, in the middle of the suite, has room"
         assert table(app, 1).set_index("").loc["MRR", "last"] == 0.99999
-        drawn = json.loads(app.get("plotly_chart")[0].proto.spec)["data"]
-        assert all(len(trace["customdata"]) < 10_000 for trace in drawn)
+        assert all(len(trace["customdata"]) < 10_000 for chart in drawn(app) for trace in chart["data"])
 
 
 def test_curves_grow_as_the_file_does(tmp_path):
@@ -151,13 +172,16 @@ def test_curves_grow_as_the_file_does(tmp_path):
 
 
 class TestSettings:
-    def test_every_setting_is_asked_for(self, roots):
-        app = run_page("train")
+    @pytest.mark.parametrize("model", MODELS)
+    def test_every_setting_of_the_model_is_asked_for(self, roots, model):
+        app = run_page("train", model=model)
         asked = [element for kind in (app.number_input, app.selectbox, app.toggle, app.text_input) for element in kind]
         keys = [str(element.key) for element in asked]
-        shown = {key.partition("_upgan_")[2] for key in keys if key.startswith("upgan_setting_")}
-        assert shown == {key for key in setting_keys() if not key.startswith("pinned.")} - set(wanted.ASKED_FIRST)
-        for setting in wanted.settings():
+        shown = {key.partition(f"_{model}_")[2] for key in keys if key.startswith("upgan_setting_")}
+        asked_for = {key for key in setting_keys() if applies(key, model) and not key.startswith("pinned.")}
+        assert shown == asked_for - set(wanted.ASKED_FIRST)
+        assert f"--model={model}" in app.code[0].value
+        for setting in wanted.settings(model):
             if setting.key in shown:
                 assert setting.meaning
                 assert setting.meaning.rstrip(".") in said(app)

@@ -32,6 +32,10 @@ class Choices:
         )
         return _within(st.session_state[key], options)
 
+    def settled(self, options: Sequence[_Key], parameter: str) -> _Key:
+        """What ``one`` will say, for what is drawn above it."""
+        return _within(st.session_state[self._settle(parameter, options)], options)
+
     def bar(self, label: str, options: Mapping[_Key, str], parameter: str) -> _Key:
         """The same as buttons beside each other, one always pressed."""
         key = self._settle(parameter, list(options))
@@ -54,6 +58,11 @@ class Choices:
             st.session_state[key] = [name for name in named if name in options]
         st.multiselect(label, list(options), key=key, format_func=clean, help=help, persist_state="session")
         return [name for name in st.session_state[key] if name in options]
+
+    @staticmethod
+    def choose(parameter: str, value: str) -> None:
+        """Choose in the list's stead (a callback: before the page runs)."""
+        st.session_state[f"upgan_widget_{parameter}"] = value
 
     def _settle(self, parameter: str, options: Sequence[_Key]) -> str:
         """The widget's key, its value within the options."""

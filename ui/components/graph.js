@@ -10,6 +10,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
     state.listen = (event) => {
       if (!state.frame || event.source !== state.frame.contentWindow) return;
       if (event.data?.upgan === "ready") state.select();
+      // How tall it is depends on the width, which only the figure knows.
+      const pixels = event.data?.upgan === "height" ? Math.ceil(Number(event.data.pixels)) : 0;
+      if (pixels > 100 && pixels < 2000) state.frame.style.height = `${pixels + 4}px`;
       if (event.data?.upgan === "node" && typeof event.data.id === "string") state.choose(event.data.id);
     };
     window.addEventListener("message", state.listen);

@@ -7,16 +7,15 @@ from collections.abc import Callable
 import streamlit as st
 
 from ui.components.text import plain
-from ui.services.view import FEWEST_USERS, LARGEST_WEIGHT, LEAST_WEIGHT, MOST_USERS, Settings
+from ui.services.view import FEWEST_USERS, LARGEST_WEIGHT, LEAST_WEIGHT, MOST_USERS, Arrangement, Settings
 from upgan.explanation import Explanation
-from upgan.render.spec import Layout
 from upgan.render.styles import Theme
 from upgan.render.words import caption, clean, known_sentence, proof, sentence, user_noun
 
 _USERS = "upgan_widget_users"
 _WEIGHT = "upgan_widget_weight"
 _LAYOUT = "upgan_widget_layout"
-_LAYOUT_WORDS: dict[Layout, str] = {"columns": "left to right", "rows": "top to bottom"}
+_LAYOUT_WORDS: dict[Arrangement, str] = {"auto": "as fits", "columns": "left to right", "rows": "top to bottom"}
 
 
 def theme() -> Theme:
@@ -76,7 +75,7 @@ def controls(settings: Settings, on_change: Callable[..., None], *, simulated: b
         key=_LAYOUT,
         required=True,
         on_change=turn,
-        help="From top to bottom it fits a narrow window.",
+        help="From top to bottom it fits a narrow window; “as fits” chooses by the width that there is.",
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import pandas as pd
 import streamlit as st
 
+from ui.components import live_chart
 from ui.run_charts import CONFIG, comparison_chart, lines_chart, rank_chart
 from ui.services.following import Chart, Looks, value_words
 from upgan.render.words import clean, rank_text, shorten
@@ -23,9 +24,7 @@ def charts(found: Sequence[Chart], starts: Sequence[tuple[str, int]], run: str) 
         st.markdown(f"**{chart.title}**", help=chart.meaning)
         left, right = st.columns([3, 2], gap="medium")
         with left:
-            st.plotly_chart(
-                lines_chart(chart, starts, run), key=f"upgan_run_chart_{chart.key}", config=CONFIG, alt=words(chart)
-            )
+            live_chart.show(lines_chart(chart, starts, run), f"upgan_run_chart_{chart.key}", CONFIG, words(chart))
         with right:
             st.dataframe(
                 pd.DataFrame([{"": line.name} | {name: line.curve.summary.get(name) for name in _FIGURES}
@@ -47,12 +46,8 @@ def words(chart: Chart) -> str:
 def pinned(looks: Looks, run: str, name_of: Callable[[str], str]) -> None:
     """The followed question: rank over time, then who and what mattered at the last evaluations."""
     first, best, last = (rank_text(rank) for rank in (looks.rank[0], min(looks.rank), looks.rank[-1]))
-    st.plotly_chart(
-        rank_chart(looks, run),
-        key="upgan_run_chart_pinned",
-        config=CONFIG,
-        alt=f"Rank of the pinned answer: first {first}, best {best}, last {last}.",
-    )
+    told = f"Rank of the pinned answer: first {first}, best {best}, last {last}."
+    live_chart.show(rank_chart(looks, run), "upgan_run_chart_pinned", CONFIG, told)
     st.caption(f"Filtered rank: first {first}, best {best}, last {last}.")
     for title, rows, empty in (
         ("Heaviest users, with their weights", looks.users, "No users speak in what was trained so far."),
@@ -82,12 +77,8 @@ def comparison(curves: Mapping[str, Mapping[str, Curve]]) -> None:
         return
     key = st.selectbox("Value", keys, key="upgan_compare_value", format_func=value_words, persist_state="session")
     chosen = {name: found[key] for name, found in curves.items() if key in found and len(found[key].value)}
-    st.plotly_chart(
-        comparison_chart(chosen, str(key)),
-        key="upgan_run_chart_compare",
-        config=CONFIG,
-        alt=f"{value_words(str(key))} of {', '.join(clean(name) for name in chosen)} over the steps of training",
-    )
+    told = f"{value_words(str(key))} of {', '.join(clean(name) for name in chosen)} over the steps of training"
+    live_chart.show(comparison_chart(chosen, str(key)), "upgan_run_chart_compare", CONFIG, told)
     st.dataframe(
         pd.DataFrame([{"run": clean(name)} | {figure: curve.summary.get(figure) for figure in _FIGURES}
                       for name, curve in chosen.items()]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 import streamlit as st
@@ -13,6 +13,7 @@ from ui.services.trainings import duration, headline
 from upgan.render.words import clean
 from upgan.runs.status import RunStatus
 
+_TABLE, _ROWS = "upgan_runs_table", "upgan_runs_rows"
 #: A sign for each state, so that colour is not the only one.
 _SIGNS = {
     "pending": "◌",
@@ -45,14 +46,31 @@ def rows(runs: Sequence[RunStatus]) -> list[dict[str, object]]:
     ]
 
 
-def table(runs: Sequence[RunStatus]) -> None:
-    """All runs, those at work first."""
+def table(runs: Sequence[RunStatus], chosen: str, on_choose: Callable[[str], None]) -> None:
+    """All runs, those at work first; a click on a row calls ``on_choose`` with its run's name.
+
+    Streamlit keeps a choice by its row's number: the row of ``chosen`` is set wherever it moved to.
+    """
+    names = [run.name for run in runs]
+    st.session_state[_ROWS] = names
+    here = [names.index(chosen)] if chosen in names else []
+    if here and _selected() != here:
+        st.session_state[_TABLE] = {"selection": {"rows": here, "columns": [], "cells": []}}
+
+    def take() -> None:
+        shown: list[str] = st.session_state.get(_ROWS, [])
+        for row in _selected()[:1]:
+            if row < len(shown):
+                on_choose(shown[row])
+
     number = st.column_config.NumberColumn
     st.dataframe(
         pd.DataFrame(rows(runs)),
         hide_index=True,
         height=min(35 * len(runs) + 38, 260),
-        key="upgan_runs_table",
+        key=_TABLE,
+        on_select=take,
+        selection_mode="single-row-required",
         column_config={
             "progress": st.column_config.ProgressColumn("phase done", format="percent", min_value=0, max_value=1),
             "best validation MRR": number(format="%.4f", help="Of the phase in progress, or the last one."),
@@ -62,6 +80,12 @@ def table(runs: Sequence[RunStatus]) -> None:
         },
         alt="Runs with state, phase, progress, best validation MRR, age of the heartbeat and device",
     )
+
+
+def _selected() -> list[int]:
+    """Numbers of the table's chosen rows."""
+    state = st.session_state.get(_TABLE)
+    return [] if state is None else list(state["selection"].get("rows", []))
 
 
 def status(run: RunStatus) -> None:

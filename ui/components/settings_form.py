@@ -8,35 +8,35 @@ from typing import Any
 import streamlit as st
 
 from ui.components.text import plain
-from ui.services.settings import ASKED_FIRST, SECTIONS, Setting, number, settings
+from ui.services.settings import ASKED_FIRST, Setting, number, section_title, settings
 
 #: The pinned query has a form of its own.
 _ELSEWHERE = (*ASKED_FIRST, "pinned.relation", "pinned.head", "pinned.tail", "pinned.answer", "pinned.top")
 
 
 def values(base: str, defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """Key -> what the form says now. ``base`` names the preset: each keeps its own changes."""
+    """Key -> what the form says now. ``base`` names preset and model: each pair keeps its own changes."""
     return {
         setting.key: st.session_state.get(_key(base, setting), defaults[setting.key])
-        for setting in settings()
+        for setting in settings(defaults["model_name"])
         if setting.key not in _ELSEWHERE
     }
 
 
-def reset(base: str) -> None:
+def reset(base: str, model: str) -> None:
     """Back to the preset's values."""
-    for setting in settings():
+    for setting in settings(model):
         st.session_state.pop(_key(base, setting), None)
 
 
 def show(base: str, defaults: Mapping[str, Any], problems: Mapping[str, str]) -> None:
-    """All settings, section by section, each with meaning, bounds, default, and what is wrong with its value."""
+    """The model's settings, section by section, each with meaning, bounds, default, and what is wrong with it."""
     by_section: dict[str, list[Setting]] = {}
-    for setting in settings():
+    for setting in settings(defaults["model_name"]):
         if setting.key not in _ELSEWHERE:
             by_section.setdefault(setting.section, []).append(setting)
     for tab, (section, members) in zip(
-        st.tabs([SECTIONS.get(section, section) for section in by_section]), by_section.items(), strict=True
+        st.tabs([section_title(section) for section in by_section]), by_section.items(), strict=True
     ):
         with tab:
             st.caption(f"In a settings file: `[{section}]`" if section else "In a settings file: at its top")

@@ -15,6 +15,7 @@ from ui.session import Opened, open_checkpoint
 from upgan.errors import UpganError
 from upgan.explanation import Explanation
 from upgan.render.figure import figure
+from upgan.render.spec import Layout
 from upgan.render.svg import svg
 from upgan.render.words import clean
 
@@ -71,7 +72,8 @@ def from_file(opened: Opened, chosen: case_file.Chosen) -> None:
 def show(explanation: Explanation, labels: Mapping[str, str], settings: Settings) -> None:
     """Caption, frozen figure, proof."""
     reason.heading(explanation)
-    spec = figure(explanation, relation_labels=labels, min_weight=settings.weight, layout=settings.layout)
+    layout: Layout = "rows" if settings.layout == "rows" else "columns"
+    spec = figure(explanation, relation_labels=labels, min_weight=settings.weight, layout=layout)
     case_file.figure(svg(spec, reason.theme()), spec.width, spec.description)
     reason.proof_lines(explanation)
 

@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from ui import cache, state
-from ui.components import run_curves, run_list
+from ui.components import live_chart, run_curves, run_list
 from ui.components.choice import Choices
 from ui.components.text import plain
 from ui.services import following, pinning, trainings
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from upgan.data.dataset import KGDataset
     from upgan.runs.status import RunStatus
 
-#: Seconds between looks while something trains.
-EVERY = 2.0
+#: Seconds between looks while something trains, and at a run that has written nothing yet.
+EVERY, SOON = 2.0, 0.5
 #: Lines of the log's end; what a run that broke said last.
 LOG_LINES, LAST_LINES = 200, 20
 _SAID = "upgan_runs_said"
@@ -84,8 +84,7 @@ def actions(run: RunStatus) -> None:
         st.button("Refresh", key="upgan_refresh", icon=":material/refresh:")
         if run.active:
             st.toggle("Live", key=_LIVE, persist_state="session",
-                      help="Off: the view holds still until Refresh. Streamlit draws a chart with new points anew, so "
-                      "that a zoom would be gone.")  # fmt: skip
+                      help="Off: the view holds still until Refresh.")  # fmt: skip
         if not training_allowed():
             return
         if run.state in ("pending", "running"):
@@ -107,16 +106,20 @@ def actions(run: RunStatus) -> None:
                       help="Moves it to the trash; it can be brought back.")  # fmt: skip
 
 
-def overview(shown: Overview) -> None:
-    """The list; a fragment, which asks for the whole page where another set of runs is at work."""
+def overview(shown: Overview, chosen: str) -> None:
+    """The list; a fragment, which asks for the whole page where other runs are at work, or another one is chosen."""
     now = trainings.overview()
-    if now.active != shown.active:
+    names = [run.name for run in now.runs]
+    if not names or now.active != shown.active or Choices(False).settled(names, "run") != chosen:
         st.rerun()
-    run_list.table(now.runs)
+    run_list.table(now.runs, chosen, lambda name: Choices.choose("run", name))
 
 
-def live(name: str, shown: str) -> None:
-    """One run's state, curves and log; a fragment, which asks for the whole page where the run changed its state."""
+def live(name: str, shown: str, empty: bool) -> None:
+    """One run's state, curves and log; a fragment, which asks for the whole page where the run changed its state.
+
+    ``empty``: it had written nothing when the page was drawn, which is therefore looked at more often.
+    """
     try:
         run = trainings.state_of(name)
     except UpganError as error:
@@ -124,8 +127,10 @@ def live(name: str, shown: str) -> None:
         return
     if run.state != shown:
         st.rerun()
-    run_list.status(run)
     curves, pinned = cache.followed(run.folder).update()
+    if empty and curves:
+        st.rerun()
+    run_list.status(run)
     if run.state in ("failed", "interrupted"):
         st.markdown("**Its last words**")
         st.code("\n".join(tail_log(run.folder, LAST_LINES)) or "none", language=None, wrap_lines=True, height=220)
@@ -239,9 +244,11 @@ def main() -> None:
             st.page_link("ui/pages/train.py", label="Train one", icon=":material/model_training:")
         trashed()
         return
-    st.fragment(overview, run_every=EVERY if found.active else None, key="upgan_overview")(found)
+    live_chart.library()
     choices = Choices(state.fresh_address())
     names = [run.name for run in found.runs]
+    chosen_run = choices.settled(names, "run")
+    st.fragment(overview, run_every=EVERY if found.active else None, key="upgan_overview")(found, chosen_run)
     left, right = st.columns(2, gap="medium")
     with left:
         name = choices.one("Run", names, "run")
@@ -252,7 +259,9 @@ def main() -> None:
     st.session_state.setdefault(_LIVE, True)
     actions(run)
     every = EVERY if st.session_state[_LIVE] else None
-    st.fragment(live, run_every=every if run.active else None, key="upgan_live")(name, run.state)
+    empty = run.active and not cache.followed(run.folder).update()[0]
+    often = SOON if empty and every else every
+    st.fragment(live, run_every=often if run.active else None, key="upgan_live")(name, run.state, empty)
     ask_this(run)
     chosen = {each: checkpoint_root() / each for each in dict.fromkeys([name, *others])}
     if len(chosen) > 1:

@@ -9,7 +9,7 @@ import psutil
 import streamlit as st
 
 from ui import cache, state
-from ui.components import pinned_form, settings_form
+from ui.components import live_chart, pinned_form, settings_form
 from ui.components.choice import Choices
 from ui.components.text import plain
 from ui.services import datasets, estimates, following, pinning, trainings
@@ -24,11 +24,6 @@ if TYPE_CHECKING:
     from upgan.config import Config
     from upgan.data.dataset import KGDataset
 
-MODELS = {
-    "upgan": "UPGAN",
-    "complex": "ComplEx (graph only)",
-    "distmult": "DistMult (graph only)",
-}
 DEVICES = {"auto": "GPU, else CPU", "cpu": "CPU", "cuda": "GPU"}
 _BUSY, _ANYWAY = "upgan_train_busy", "upgan_train_anyway"
 
@@ -63,7 +58,8 @@ def choose_form(choices: Choices) -> tuple[str, dict[str, Any]]:
     st.caption(wanted.PURPOSES[preset])
     columns = st.columns(3)
     with columns[0]:
-        model = choices.one("Model", list(MODELS), "model", words=MODELS)
+        models = wanted.models()
+        model = choices.one("Model", list(models), "model", words=models)
     with columns[1]:
         device = choices.one("Device", list(DEVICES), "device", words=DEVICES)
     with columns[2]:
@@ -92,7 +88,7 @@ def settle(preset: str, first: dict[str, Any], asked: pinning.Pinned | None, dat
             told = ", ".join(f"{key} {old} → {new}" for key, (old, new) in changed.items())
             st.caption(f"Changed from the preset: {plain(told)}" if told else "Changed from the preset.")
             st.button("Back to the preset", key="upgan_train_reset", type="tertiary", icon=":material/undo:",
-                      on_click=settings_form.reset, args=(base,))  # fmt: skip
+                      on_click=settings_form.reset, args=(base, first["model_name"]))  # fmt: skip
     for key, problem in problems.items():
         where = "" if not key else "More settings, "
         st.error(where + plain(clean(problem)), icon=":material/error:")
@@ -227,6 +223,7 @@ def main() -> None:
         else:
             estimate(entry, config)
             start(entry, data, config)
+    live_chart.library()  # it is there before the first point is
     state.write_address({"dataset": entry.key, "preset": preset, "model": first["model_name"]})
 
 

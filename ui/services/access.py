@@ -46,6 +46,37 @@ def valid_ticket(shown: object) -> bool:
     return isinstance(shown, str) and hmac.compare_digest(shown, ticket())
 
 
+class Sessions:
+    """Ids of the sessions that gave the password, the latest ones of one process."""
+
+    MOST = 100_000
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._ids: dict[str, None] = {}
+
+    def add(self, session: str) -> None:
+        """Remember a session; the one that was remembered longest ago goes where there are too many."""
+        with self._lock:
+            self._ids.pop(session, None)
+            self._ids[session] = None
+            if len(self._ids) > self.MOST:
+                self._ids.pop(next(iter(self._ids)))
+
+    def __contains__(self, session: str) -> bool:
+        with self._lock:
+            return session in self._ids
+
+
+#: Those of this process: what the pages know, the server is to know too (ui.guarded).
+SESSIONS = Sessions()
+
+
+def signed_in(session: str) -> bool:
+    """Whether requests of this session are to be served."""
+    return not password_needed() or session in SESSIONS
+
+
 class Attempts:
     """Wrong passwords of the last minute; guards the password of one process."""
 

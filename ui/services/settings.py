@@ -15,9 +15,8 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from upgan.config import Config, flat_settings, make_config
+from upgan.config import MODELS, Config, applies, flat_settings, make_config
 from upgan.errors import ConfigError
-from upgan.presets import PRESETS
 
 Kind = Literal["choice", "switch", "whole", "real", "text"]
 #: What each preset is for; the first is what a newcomer wants.
@@ -29,6 +28,20 @@ PURPOSES = {
 }
 #: Asked for beside the preset, not among the other settings.
 ASKED_FIRST = ("model_name", "preset", "seed", "device")
+#: Models by the names that their papers give them; one that is not here goes by its key.
+_MODEL_NAMES = {
+    "upgan": "UPGAN",
+    "distmult": "DistMult (graph only)",
+    "complex": "ComplEx (graph only)",
+    "transe": "TransE",
+    "conve": "ConvE",
+    "convtranse": "Conv-TransE",
+    "rgcn": "R-GCN",
+    "kbgan": "KBGAN",
+    "cofm": "CoFM",
+    "ktup": "KTUP",
+    "kgat": "KGAT",
+}
 #: The first part of a key -> what its settings are about.
 SECTIONS = {
     "": "General",
@@ -39,7 +52,6 @@ SECTIONS = {
     "adversarial": "Adversarial",
     "fusion": "Fusion",
 }
-_MODEL_PRESETS = {"upgan": "demo", "distmult": "demo", "complex": "quality"}
 
 
 @dataclass(frozen=True)
@@ -75,9 +87,19 @@ class Setting:
         return ", ".join(part for part in (low, high) if part)
 
 
-def settings() -> list[Setting]:
-    """Every setting, in the order in which upgan.config defines them."""
-    return list(_walk(Config, ""))
+def models() -> dict[str, str]:
+    """Every model that can be trained -> its name for people."""
+    return {model: _MODEL_NAMES.get(model, model) for model in MODELS}
+
+
+def section_title(section: str) -> str:
+    """What the settings of a section are about."""
+    return SECTIONS.get(section) or _MODEL_NAMES.get(section, section)
+
+
+def settings(model: str) -> list[Setting]:
+    """Every setting that the model has, in the order in which upgan.config defines them."""
+    return [setting for setting in _walk(Config, "") if applies(setting.key, model)]
 
 
 def _walk(section: type[BaseModel], prefix: str) -> Iterator[Setting]:
@@ -163,8 +185,3 @@ def _literal(value: Any) -> str:
 def number(value: float) -> str:
     """A number as short as it is exact: 100, 0.0003, 2147483647."""
     return f"{value:,.0f}" if value == math.floor(value) and abs(value) >= 1 else f"{value:g}"
-
-
-def usual_preset(model: str) -> str:
-    """The preset to begin with."""
-    return _MODEL_PRESETS.get(model, next(iter(PRESETS)))

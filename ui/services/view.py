@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ui.services import questions
 from ui.services.questions import Direction, Question
-from upgan.render.spec import Layout
 from upgan.render.words import clean, shorten
 
 if TYPE_CHECKING:
@@ -19,6 +18,8 @@ if TYPE_CHECKING:
 
 Known = Literal["mark", "show", "hide"]
 Order = Literal["weight", "contribution"]
+#: "auto": as the width of the frame allows.
+Arrangement = Literal["auto", "columns", "rows"]
 Tab = Literal["paths", "users", "evidence", "contrast", "whatif", "files"]
 
 #: An address bar: each name with all its values.
@@ -35,7 +36,7 @@ class Settings:
     known: Known = "mark"
     users: int = 5
     weight: float = 0.0
-    layout: Layout = "columns"
+    layout: Arrangement = "auto"
     order: Order = "weight"
     tab: Tab = "paths"
 
@@ -58,7 +59,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
 }
 #: The words of each setting that is not a number.
 CHOICES: dict[str, tuple[str, ...]] = {
-    "known": get_args(Known), "layout": get_args(Layout), "order": get_args(Order), "tab": get_args(Tab)
+    "known": get_args(Known), "layout": get_args(Arrangement), "order": get_args(Order), "tab": get_args(Tab)
 }  # fmt: skip
 #: All names that the address of a view may hold.
 PARAMETERS = (*questions.PARTS, "contrast", "without", "node", *(each.name for each in fields(Settings)))

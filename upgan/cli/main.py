@@ -15,7 +15,7 @@ from types import FrameType
 import typer
 
 from upgan import __version__
-from upgan.cli import ask, case, compare, complete, data, life, machine, reproduce, runs, share
+from upgan.cli import ask, bench, case, compare, complete, data, life, machine, reproduce, runs, share
 from upgan.errors import UpganError
 
 app = typer.Typer(
@@ -36,6 +36,7 @@ ask.register(app)
 complete.register(app)
 machine.register(app)
 reproduce.register(app)
+bench.register(app)
 
 
 def _version(asked: bool) -> None:

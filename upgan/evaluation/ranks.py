@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -23,13 +25,33 @@ def filtered_ranks(scores: Tensor, answers: Tensor, known_row: Tensor, known: Te
     broken = torch.isnan(target).squeeze(1)
     scores[known_row, known] = -torch.inf
     scores[position, answers] = -torch.inf
-    better = (~(scores <= target)).sum(1)  # NaN compares false: a NaN competitor counts as better
-    ties = (scores == target).sum(1)
+    # NaN compares false: a NaN competitor counts as better.
+    better = scores.shape[1] - _row_counts(torch.le, scores, target)
+    ties = _row_counts(torch.eq, scores, target)
     # An answer scored -inf equals the entities that were just filtered out; they are no competitors.
     lowest = torch.isneginf(target).squeeze(1)
     ties = torch.where(lowest, ties - _filtered(answers, known_row, known), ties)
     ranks = 1.0 + better.double() + ties.double() / 2
     return torch.where(broken, torch.full_like(ranks, float(scores.shape[1])), ranks)
+
+
+#: Booleans are one byte each. Sums of so many 64-bit words of them stay within a byte.
+WORDS = 128
+
+
+def _row_counts(holds: Callable[..., Tensor], scores: Tensor, target: Tensor) -> Tensor:
+    """(B,) in how many of the (B, E) scores ``holds(score, target)`` is true; target (B, 1).
+
+    A sum of booleans converts each to a 64-bit number and takes as long as the matrix product that made the scores.
+    Adding eight at a time, as the bytes of a word, takes a tenth of it.
+    """
+    rows, columns = scores.shape
+    width = -(-columns // (8 * WORDS)) * 8 * WORDS
+    held = torch.empty(rows, width, dtype=torch.bool, device=scores.device)
+    held[:, columns:] = False
+    holds(scores, target, out=held[:, :columns])
+    words = held.view(torch.int64).view(rows, -1, WORDS).sum(2)
+    return words.view(torch.uint8).sum(1, dtype=torch.int64)
 
 
 def _filtered(answers: Tensor, known_row: Tensor, known: Tensor) -> Tensor:

@@ -40,6 +40,8 @@ _COLUMN, _LEGEND = 660.0, 470.0
 #: Below this scale letters would be too small: the canvas is then wider than its window and scrolls sideways.
 _SMALLEST_SCALE = 0.64
 _SHORTEST, _TALLEST = 180, 640
+#: Pixels of window below which a figure in rows can be read better.
+NARROW = 520
 
 
 def graph_height(spec: FigureSpec) -> int:
@@ -58,9 +60,17 @@ def frame_height(spec: FigureSpec) -> int:
 
 
 def graph_html(
-    spec: FigureSpec, theme: Theme = "light", *, before: Markup | None = None, after: Markup | None = None
+    spec: FigureSpec,
+    theme: Theme = "light",
+    *,
+    narrow: FigureSpec | None = None,
+    before: Markup | None = None,
+    after: Markup | None = None,
 ) -> str:
-    """The interactive graph as a whole document; ``before`` and ``after`` are finished HTML around it (the report)."""
+    """The interactive graph as a whole document; ``before`` and ``after`` are finished HTML around it (the report).
+
+    ``narrow``: the same figure in rows, drawn instead where the document opens in a window too narrow for the other.
+    """
     network = _network(spec, theme)
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True)
     environment.filters["csp_hash"] = _csp_hash
@@ -69,6 +79,7 @@ def graph_html(
         theme=theme,
         palette=PALETTES[theme],
         settings=_settings(spec, theme),
+        narrow=None if narrow is None else _narrow(narrow, theme),
         vis_script=Markup(_vis_script()),
         legend_roles=[(Markup(role_symbol(role, theme)), words) for role, words in spec.roles],
         legend_kinds=[(Markup(kind_symbol(kind, theme)), words, EDGE_HELP[kind]) for kind, words in spec.kinds],
@@ -184,6 +195,12 @@ def _settings(spec: FigureSpec, theme: Theme) -> dict[str, Any]:
         "smallest": _SMALLEST_SCALE,
         "tall": graph_height(spec),
     }
+
+
+def _narrow(spec: FigureSpec, theme: Theme) -> dict[str, Any]:
+    """What the script needs to draw this figure in the other's place."""
+    network = _network(spec, theme)
+    return {"nodes": network.nodes, "edges": network.edges, "settings": _settings(spec, theme), "below": NARROW}
 
 
 @functools.cache

@@ -7,10 +7,16 @@ from typing import Any
 
 from upgan.config import Config
 from upgan.systems.base import Seen, System
+from upgan.systems.kgat import KGAT
+from upgan.systems.nbfnet import NBFNet
+from upgan.systems.rgcn import RGCN
 from upgan.systems.transe import TransE
 
 #: Model name -> its class, called with what is seen, K and the section of settings.
 CLASSES: dict[str, Callable[[Seen, int, Any], System]] = {
+    "kgat": KGAT,
+    "nbfnet": NBFNet,
+    "rgcn": RGCN,
     "transe": TransE,
 }
 

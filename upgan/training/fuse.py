@@ -17,6 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -28,7 +29,7 @@ from upgan.model.bilinear import BilinearDiscriminator
 from upgan.model.build import FullScorer
 from upgan.model.evidence import CHANNELS, Facts, gather_evidence
 from upgan.training.loop import PhaseResult, Reporter, finished
-from upgan.training.state import TrainingState
+from upgan.training.state import PhaseState, TrainingState
 
 #: Inverse temperatures the base scores are tried at.
 SHARPNESS = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6)
@@ -74,31 +75,56 @@ def fuse_evidence(
     if at.ended:  # saved at its end
         return finished(at)
     state.keeper.between_steps(state)
-    model.fusion.gamma.zero_()
-    without = validation.rank(FullScorer(model, graph, facts).scores, lambda *_: reporter.beat())
-    reporter.epoch("fusion", 0, {}, without.metrics)
-    at.best = without.metrics
-    if graph.cointeraction is not None and len(without.ranks) > 1:
-        fit = collect(model, graph, facts, validation, random)
-        ranks = np.empty_like(without.ranks)
-        for half in range(2):
-            state.keeper.leave_if_asked()  # resuming begins the phase again: half a fit is no state
-            reporter.beat()
-            triples = np.arange(len(validation.triples)) % 2 == half
-            fold = np.tile(triples, 2)  # both queries of a triple in the same half
-            set_weights(model, fit, torch.from_numpy(~fold), config)
-            own = Evaluator(validation.triples[triples], validation.index)
-            ranks[fold] = own.rank(FullScorer(model, graph, facts).scores, lambda *_: reporter.beat()).ranks
-        crossed = Metrics.of(ranks)
-        if crossed.mrr > without.metrics.mrr:
+    if at.best is None:
+        model.fusion.gamma.zero_()
+        at.best = validation.rank(FullScorer(model, graph, facts).scores, lambda *_: reporter.beat()).metrics
+        reporter.epoch("fusion", 0, {}, at.best)
+    queries = len(validation.queries[0])
+    if graph.cointeraction is not None and queries > 1:
+        without = at.best
+        if at.order is None:
+            at.order = _random_order(queries, random)
+            at.totals = {"ranks": torch.zeros(queries, dtype=torch.float64)}
+        fit = collect(model, graph, facts, validation, at.order)
+        crossed = Metrics.of(_crossed_ranks(at, model, graph, facts, validation, fit, config, reporter, state))
+        if crossed.mrr > without.mrr:
             at.best, at.best_epoch = crossed, 1
-            set_weights(model, fit, torch.ones(len(ranks), dtype=torch.bool), config)
+            set_weights(model, fit, torch.ones(queries, dtype=torch.bool), config)
         else:
             model.fusion.gamma.zero_()
         reporter.epoch("fusion", 1, {"gamma": float(model.fusion.gamma.abs().mean())}, crossed)
-    at.epoch, at.ended = 1, "completed"
+    at.epoch, at.order, at.done, at.totals, at.ended = 1, None, 0, {}, "completed"
     state.keeper.save(state)
     return finished(at)
+
+
+def _crossed_ranks(
+    at: PhaseState,
+    model: BilinearDiscriminator,
+    graph: LayeredGraph,
+    facts: Facts,
+    validation: Evaluator,
+    fit: Fit,
+    config: FusionConfig,
+    reporter: Reporter,
+    state: TrainingState,
+) -> npt.NDArray[np.float64]:
+    """Ranks (Q,) of the validation queries, each with weights fitted on the other half; a half is a step to save at."""
+    while at.done < 2:
+        state.keeper.between_steps(state)
+        reporter.beat()
+        triples = np.arange(len(validation.triples)) % 2 == at.done
+        fold = torch.from_numpy(np.tile(triples, 2))  # both queries of a triple in the same half
+        set_weights(model, fit, ~fold, config)
+        own = Evaluator(validation.triples[triples], validation.index)
+        found = own.rank(FullScorer(model, graph, facts).scores, lambda *_: reporter.beat()).ranks
+        at.totals["ranks"] = at.totals["ranks"].cpu().masked_scatter(fold, torch.from_numpy(found).double())
+        at.done += 1
+    return at.totals["ranks"].cpu().numpy()
+
+
+def _random_order(count: int, random: torch.Generator) -> Tensor:
+    return torch.randperm(count, generator=random, device=random.device)
 
 
 @torch.no_grad()
@@ -107,14 +133,14 @@ def collect(
     graph: LayeredGraph,
     facts: Facts,
     validation: Evaluator,
-    random: torch.Generator,
+    order: Tensor,
 ) -> Fit:
-    """Base scores and evidence of the validation queries, as many as ``MOST_ENTRIES`` allows, in a random order."""
+    """Base scores and evidence of the validation queries, as many as ``MOST_ENTRIES`` allows, in a random ``order``."""
     assert graph.cointeraction is not None
     model.fusion.gamma.zero_()
     scorer = FullScorer(model, graph, facts)
     heads, relations, answers = validation.queries
-    order = torch.randperm(len(heads), generator=random, device=random.device).to(heads.device)
+    order = order.to(heads.device)
     parts: list[Fit] = []
     rows = entries = 0
     for part in order.split(512):

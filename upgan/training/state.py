@@ -71,9 +71,6 @@ class Keeper(Protocol):
     def save(self, state: TrainingState) -> None:
         """Called at the end of each phase."""
 
-    def leave_if_asked(self) -> None:
-        """Called where ``state`` is between two savable moments: raises Stopped without saving."""
-
 
 class NoKeeper:
     """Saves nothing and never stops."""
@@ -81,8 +78,6 @@ class NoKeeper:
     def between_steps(self, state: TrainingState) -> None: ...
 
     def save(self, state: TrainingState) -> None: ...
-
-    def leave_if_asked(self) -> None: ...
 
 
 @dataclass(frozen=True)

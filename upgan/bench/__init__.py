@@ -1,0 +1,1 @@
+"""How fast this is, each part beside a reference that runs in the same process, in turn with it."""

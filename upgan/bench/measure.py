@@ -1,0 +1,82 @@
+"""Processor time of a piece of work beside that of a reference: repeated, in turn, medians and spread."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+Work = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Spent:
+    """CPU seconds of the repetitions of one piece of work."""
+
+    times: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.times)
+
+    def to_dict(self) -> dict[str, float | int]:
+        return {"median": self.median, "min": min(self.times), "max": max(self.times), "repeats": len(self.times)}
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One line of the table. ``ratio``: the median of own over reference time, repetition by repetition."""
+
+    name: str
+    #: What ``own`` is one of: "step", "pass", "2,000 triples".
+    unit: str
+    own: Spent
+    reference_name: str
+    reference: Spent | None
+    peak_memory_mb: float
+    #: For a training step: steps of an epoch, so that an epoch is ``steps`` times the median.
+    steps: int | None = None
+    note: str = ""
+
+    @property
+    def ratio(self) -> float | None:
+        if self.reference is None:
+            return None
+        pairs = zip(self.own.times, self.reference.times, strict=True)
+        return statistics.median(own / max(reference, 1e-9) for own, reference in pairs)
+
+    def to_dict(self) -> dict[str, object]:
+        return {
+            "name": self.name,
+            "unit": self.unit,
+            "cpu_seconds": self.own.to_dict(),
+            "reference": self.reference_name,
+            "reference_cpu_seconds": None if self.reference is None else self.reference.to_dict(),
+            "ratio": self.ratio,
+            "steps_per_epoch": self.steps,
+            "epoch_cpu_seconds": None if self.steps is None else self.steps * self.own.median,
+            "peak_memory_mb": self.peak_memory_mb,
+            "note": self.note,
+        }
+
+
+def cpu_seconds(work: Work, times: int = 1) -> float:
+    """Processor time of one call, the mean of ``times`` calls."""
+    began = time.process_time()
+    for _ in range(times):
+        work()
+    return (time.process_time() - began) / times
+
+
+def in_turn(works: Sequence[Work], repeat: int, shortest: float = 0.02) -> list[Spent]:
+    """Run the pieces of work one after another, ``repeat`` times round; a first round is not counted.
+
+    A piece shorter than ``shortest`` seconds is called several times within a round, so that its time can be read.
+    """
+    calls = [min(1000, max(1, round(shortest / max(cpu_seconds(work), 1e-6)))) for work in works]
+    times: list[list[float]] = [[] for _ in works]
+    for _ in range(repeat):
+        for place, work in enumerate(works):
+            times[place].append(cpu_seconds(work, calls[place]))
+    return [Spent(tuple(found)) for found in times]

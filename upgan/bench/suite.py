@@ -1,0 +1,204 @@
+"""The measurements by name, and the document they make."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import resource
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+
+from upgan.bench.measure import Measurement, Work, in_turn
+from upgan.bench.references import bare_product, edge_loop
+from upgan.bench.serving import measure_serving
+from upgan.bench.workload import Workload, open_dataset
+from upgan.errors import ConfigError
+from upgan.hardware import hardware
+from upgan.model.discriminator import Discriminator
+from upgan.preparation import prepare_training
+
+TEST_TRIPLES = 2000
+#: Edges that the per-edge loop walks: its time per edge does not depend on how many there are.
+LOOP_EDGES = 2000
+PRODUCT = "bare matrix product"
+
+
+@dataclass
+class Bench:
+    """One dataset under measurement; ``rival``: another system's evaluation of the same triples, given by a script."""
+
+    workload: Workload
+    repeat: int
+    rivals: dict[str, tuple[str, Work]] = field(default_factory=dict)
+
+    def line(
+        self, name: str, unit: str, own: Work, reference: tuple[str, Work] | None, *, steps: int | None = None
+    ) -> Measurement:
+        """Measure one piece of work in turn with its reference."""
+        spent = in_turn([own] if reference is None else [own, reference[1]], self.repeat)
+        beside = None if reference is None else spent[1]
+        called = "" if reference is None else reference[0]
+        return Measurement(name, unit, spent[0], called, beside, peak_memory_mb(), steps)
+
+
+def peak_memory_mb() -> float:
+    """The process's largest resident set so far, in MB: what comes first in a run counts for what follows."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak / 1e3
+
+
+def preparation(bench: Bench) -> Measurement:
+    """Graph, queries and evaluators from a dataset in memory."""
+    work = bench.workload
+    return bench.line("preparation", "dataset", lambda: prepare_training(work.prepared.dataset, work.config), None)
+
+
+def initialisation(bench: Bench) -> Measurement:
+    work, size = bench.workload, bench.workload.config.initialisation.batch
+    queries, steps = min(size, len(work.prepared.train)), -(-len(work.prepared.train) // size)
+    floor = (f"{PRODUCT} x 3", lambda: bare_product(queries, work.start.entity, 3))
+    return bench.line("initialisation (1-N)", "step", work.initialisation_step, floor, steps=steps)
+
+
+def pretrain(bench: Bench) -> Measurement:
+    work, sampler = bench.workload, bench.workload.pretrain_sampler
+    queries = len(sampler.batch(sampler.order()[: sampler.size]).heads)
+    floor = (f"{PRODUCT} x 3", lambda: bare_product(queries, work.model.entity, 3))
+    return bench.line("pre-training (1-N)", "step", work.pretrain_step, floor, steps=len(sampler))
+
+
+def adversarial(bench: Bench) -> Measurement:
+    work, sampler = bench.workload, bench.workload.adversarial_sampler
+    batch = sampler.batch(sampler.order()[: sampler.size])
+    pool = work.model.entity[: work.config.adversarial.n_c]
+    floor = (f"{PRODUCT} with the pool x 6", lambda: bare_product(len(batch.heads), pool, 6))
+    return bench.line("adversarial", "step", work.adversarial_step, floor, steps=len(sampler))
+
+
+def propagation(bench: Bench) -> Measurement:
+    """Both stages; the loop walks a sample, its time is that of all edges by proportion."""
+    work, graph = bench.workload, bench.workload.prepared.graph
+    model = work.model
+    if not isinstance(model, Discriminator):
+        return bench.line("propagation", "pass", lambda: model.preferences(graph), None)
+    edges = sum(len(part.forward.row) for part in graph.edges)
+    share, random = min(1.0, LOOP_EDGES / max(edges, 1)), torch.Generator().manual_seed(0)
+    walked = edge_loop(model.propagation, graph, model.entity, share, random)
+
+    @torch.no_grad()
+    def once() -> None:
+        model.propagate(graph)
+
+    loop = ("per-edge loop", lambda: edge_loop(model.propagation, graph, model.entity, share, random))
+    found = bench.line("propagation", "pass", once, loop)
+    assert found.reference is not None
+    whole = type(found.reference)(tuple(time * edges / walked for time in found.reference.times))
+    note = f"loop extrapolated from {walked:,} of {edges:,} edges"
+    return Measurement(found.name, found.unit, found.own, found.reference_name, whole, found.peak_memory_mb, note=note)
+
+
+def evaluation(bench: Bench) -> Measurement:
+    work = bench.workload
+    test, scorer = work.test(TEST_TRIPLES), work.scorer
+    table = work.model.entity if scorer.table is None else scorer.table
+    queries = 2 * len(test.triples)
+    floor = (PRODUCT, lambda: bare_product(queries, table))
+    return bench.line("filtered evaluation", f"{len(test.triples):,} triples", lambda: test.rank(scorer.scores), floor)
+
+
+def answering(bench: Bench, ask: bool) -> Measurement:
+    """A query by name, or an explanation of its answer, of an untrained run."""
+    with TemporaryDirectory(prefix="upgan-bench-") as folder:
+        predictor = bench.workload.predictor(Path(folder))
+        data = predictor.dataset
+        triples = iter(data.test.tolist() * (1 + 4000 // max(len(data.test), 1)))
+
+        def once() -> None:
+            head, relation, tail = next(triples)
+            asked = {"head": data.entities[head], "relation": data.relations[relation]}
+            if ask:
+                predictor.predict(**asked)
+            else:
+                predictor.explain(**asked, answer=data.entities[tail])
+
+        floor = (PRODUCT, lambda: bare_product(1, bench.workload.model.entity))
+        return bench.line("query" if ask else "explanation", "question", once, floor)
+
+
+MEASUREMENTS: dict[str, Callable[[Bench], Measurement]] = {
+    "preparation": preparation,
+    "initialisation": initialisation,
+    "pretrain": pretrain,
+    "adversarial": adversarial,
+    "propagation": propagation,
+    "evaluation": evaluation,
+    "query": lambda bench: answering(bench, ask=True),
+    "explanation": lambda bench: answering(bench, ask=False),
+}
+#: On made-up vectors, not on a dataset.
+SERVING = "serving"
+NAMES = (*MEASUREMENTS, SERVING)
+
+
+def chosen_names(only: Iterable[str]) -> list[str]:
+    """The measurements asked for, or all but serving; ConfigError for one that does not exist."""
+    asked = list(dict.fromkeys(only))
+    for name in asked:
+        if name not in NAMES:
+            raise ConfigError(f"--only {name}: choose among {', '.join(NAMES)}")
+    return asked or list(MEASUREMENTS)
+
+
+def run_bench(
+    data: Sequence[str],
+    *,
+    only: Iterable[str] = (),
+    preset: str = "paper",
+    repeat: int = 5,
+    threads: int = 1,
+    seed: int = 0,
+    candidates: int = 1_000_000,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Measure, dataset by dataset; returns the JSON document."""
+    names = chosen_names(only)
+    on_data = [name for name in names if name != SERVING]
+    total, done = len(on_data) * len(data) + (SERVING in names), 0
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    torch.set_num_threads(threads)
+    datasets = []
+    for name in data if on_data else ():
+        dataset = open_dataset(name, seed)
+        bench = Bench(Workload.of(dataset, preset, threads, seed), repeat)
+        lines = []
+        for wanted in on_data:
+            lines.append(MEASUREMENTS[wanted](bench).to_dict())
+            done += 1
+            if progress is not None:
+                progress(done, total)
+        counts = {
+            "entities": dataset.num_entities,
+            "relations": dataset.num_relations,
+            "users": dataset.num_users,
+            "interactions": len(dataset.interactions),
+            "training_triples": len(dataset.train),
+        }
+        datasets.append({"data": name, "fingerprint": dataset.fingerprint, "counts": counts, "measurements": lines})
+    served = measure_serving(candidates, repeat, seed) if SERVING in names else None
+    return {
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "hardware": hardware(torch.device("cpu")),
+        "load_before": load,
+        "threads": threads,
+        "seed": seed,
+        "preset": preset,
+        "time": "CPU seconds (user and system) of this process",
+        "datasets": datasets,
+        "serving": served,
+    }

@@ -1,0 +1,163 @@
+"""What is measured: a dataset, the models of a preset with random weights, and single steps of each phase."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+from torch import Tensor
+
+from upgan.checkpoint import save_weights, seal_run, start_run
+from upgan.config import Config, make_config
+from upgan.data.dataset import KGDataset, copy_dataset, load_dataset
+from upgan.data.demo import write_demo
+from upgan.data.synth.generate import generate
+from upgan.errors import ConfigError
+from upgan.evaluation.evaluator import Evaluator
+from upgan.evaluation.metrics import Metrics
+from upgan.model.build import AnyDiscriminator, FullScorer, build_discriminator, build_factorisation
+from upgan.model.factorisation import Factorisation
+from upgan.model.generator import Generator
+from upgan.predictor import Predictor, load
+from upgan.preparation import Prepared, prepare_training
+from upgan.queries import BatchSampler, QuerySampler, Sampler
+from upgan.training.adversarial import AdversarialTrainer
+from upgan.training.initialise import train_factorisation
+from upgan.training.loop import Silent
+from upgan.training.pretrain import pretrain_discriminator
+
+SYNTHETIC = ("book", "movie", "music")
+
+
+class _EnoughError(Exception):
+    """Ends a phase once its first steps are done."""
+
+
+class FirstSteps(Silent):
+    """A reporter that ends the phase after so many steps."""
+
+    def __init__(self, steps: int) -> None:
+        self._left = steps
+
+    def step(self, phase: str, epoch: int, done: int, total: int) -> None:
+        self._left -= 1
+        if self._left <= 0:
+            raise _EnoughError
+
+
+def open_dataset(name: str, seed: int) -> KGDataset:
+    """ "demo", "synth:book" (movie, music), "synth:book@0.1" (a tenth of it), or a prepared dataset's folder.
+
+    Raises ConfigError or DataError where there is no such dataset.
+    """
+    if name == "demo":
+        with TemporaryDirectory(prefix="upgan-bench-") as folder:
+            return write_demo(Path(folder) / "demo", seed)
+    if not name.startswith("synth:"):
+        return load_dataset(name)
+    like, _, scale = name.removeprefix("synth:").partition("@")
+    if like not in SYNTHETIC:
+        raise ConfigError(f"--data {name}: after synth: comes one of {', '.join(SYNTHETIC)}, if need be with @SCALE")
+    try:
+        return generate(like, float(scale or 1), seed)
+    except ValueError:
+        raise ConfigError(f"--data {name}: {scale!r} is no number") from None
+
+
+@dataclass
+class Workload:
+    """A dataset ready for training, with models of random weights: speed does not depend on what they learnt."""
+
+    prepared: Prepared
+    config: Config
+
+    @classmethod
+    def of(cls, dataset: KGDataset, preset: str, threads: int, seed: int) -> Workload:
+        config = make_config(preset, overrides={"threads": threads, "seed": seed, "device": "cpu"})
+        return cls(prepare_training(dataset, config), config)
+
+    @cached_property
+    def start(self) -> Factorisation:
+        data = self.prepared.dataset
+        return build_factorisation(self.config, data.num_entities, data.num_relations)
+
+    @cached_property
+    def model(self) -> AnyDiscriminator:
+        data = self.prepared.dataset
+        built = build_discriminator(self.config, data.num_entities, data.num_relations, data.num_users)
+        built.initialise_from(self.start)
+        return built
+
+    @cached_property
+    def trainer(self) -> AdversarialTrainer:
+        data, settings, model = self.prepared.dataset, self.config.adversarial, self.config.model
+        generator = Generator(
+            data.num_entities, data.num_relations, model.dim, settings.hidden_layers, settings.sigma, model.product
+        )
+        generator.initialise_from(self.start)
+        return AdversarialTrainer(self.model, generator, self.prepared.graph, settings, self.prepared.random)
+
+    @cached_property
+    def scorer(self) -> FullScorer:
+        return self.prepared.scorer(self.model)
+
+    @cached_property
+    def pretrain_sampler(self) -> Sampler:
+        prepared, settings = self.prepared, self.config.pretrain
+        if settings.batch_by == "triples":
+            return BatchSampler(prepared.triples, prepared.train, settings.batch, prepared.random)
+        return QuerySampler(prepared.train, settings.batch, prepared.random)
+
+    @cached_property
+    def adversarial_sampler(self) -> BatchSampler:
+        prepared = self.prepared
+        return BatchSampler(prepared.triples, prepared.train, self.config.adversarial.batch, prepared.random)
+
+    def test(self, most: int) -> Evaluator:
+        """The evaluator of up to ``most`` test triples, drawn by seed."""
+        triples = self.prepared.dataset.test
+        chosen = torch.randperm(len(triples), generator=torch.Generator().manual_seed(self.config.seed))[:most]
+        return Evaluator(triples[chosen.numpy()], self.prepared.test.index)
+
+    # One step of each phase, by the phase's own code -----------------------------------------------------------------
+
+    def initialisation_step(self) -> None:
+        unasked = Evaluator(self.prepared.dataset.valid[:1], self.prepared.validation.index)
+        self._first_step(
+            lambda reporter: train_factorisation(
+                self.start, self.prepared.train, unasked, self.config.initialisation, self.prepared.random, reporter
+            )
+        )
+
+    def pretrain_step(self) -> None:
+        parts = self.model, self.prepared.graph, self.pretrain_sampler, _no_metrics, self.config.pretrain
+        self._first_step(lambda reporter: pretrain_discriminator(*parts, reporter))
+
+    def adversarial_step(self) -> Mapping[str, Tensor]:
+        sampler = self.adversarial_sampler
+        return self.trainer.step(sampler.batch(sampler.order()[: sampler.size]))
+
+    @staticmethod
+    def _first_step(phase: Callable[[FirstSteps], object]) -> None:
+        try:
+            phase(FirstSteps(1))
+        except _EnoughError:
+            return
+
+    def predictor(self, folder: Path) -> Predictor:
+        """The untrained model as a run that answers and explains."""
+        data = folder / "data"
+        copy_dataset(self.prepared.dataset, data)
+        dataset = load_dataset(data)
+        start_run(folder / "run", self.config, dataset)
+        save_weights(self.model, folder / "run" / "model.safetensors")
+        seal_run(folder / "run", dataset)
+        return load(folder / "run")
+
+
+def _no_metrics() -> Metrics:
+    return Metrics(1.0, 1.0, {}, 0)

@@ -1,0 +1,158 @@
+"""`upgan bench`: how fast this is here, each part beside a reference."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from upgan.cli.output import JsonFlag, note, print_json
+from upgan.cli.progress import CountProgress
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the main application."""
+    app.command()(bench)
+
+
+def bench(
+    data: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="demo (the default), a prepared dataset's folder, synth:book, synth:book@0.1 ...; repeatable."
+        ),
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="One measurement: preparation, initialisation, pretrain, adversarial, propagation, evaluation, query, "
+            "explanation, serving; repeatable. Without it all but serving."
+        ),
+    ] = None,
+    repeat: Annotated[int, typer.Option(min=1, max=1000, help="Repetitions, of which the median counts.")] = 5,
+    preset: Annotated[str, typer.Option(help="Settings of the model and its training.")] = "paper",
+    threads: Annotated[int, typer.Option(min=1, max=1024, help="Threads of the arithmetic.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Of weights, batches and generated data.")] = 0,
+    candidates: Annotated[
+        int, typer.Option(min=1000, max=100_000_000, help="Candidates that serving searches.")
+    ] = 1_000_000,
+    growth: Annotated[
+        bool, typer.Option("--growth", help="Cost against each size over two decades instead; --only does not apply.")
+    ] = False,
+    page: Annotated[Path | None, typer.Option(help="With --growth: the curves as an HTML page.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Also write the JSON document to this file.")] = None,
+    json: JsonFlag = False,
+) -> None:
+    """Processor time and memory of every part, each as a ratio to a reference run in turn with it.
+
+    On random weights: speed does not depend on what was learnt.
+    """
+    from upgan.bench.suite import run_bench
+    from upgan.errors import ConfigError
+    from upgan.files import write_json
+
+    if page is not None and not growth:
+        raise ConfigError("--page shows the curves of --growth: give both")
+    if growth and (only or data):
+        raise ConfigError("--growth measures graphs of its own: leave out --data and --only")
+    if growth:
+        _growth(repeat, threads, seed, page, out, json)
+        return
+    note("measuring; the first lines of progress come with the first results")
+    found = run_bench(
+        data or ["demo"],
+        only=only or (),
+        preset=preset,
+        repeat=repeat,
+        threads=threads,
+        seed=seed,
+        candidates=candidates,
+        progress=CountProgress("measurements"),
+    )
+    if out is not None:
+        write_json(out, found)
+    if json:
+        print_json(found)
+    else:
+        typer.echo(as_text(found))
+
+
+def _growth(repeat: int, threads: int, seed: int, page: Path | None, out: Path | None, json: bool) -> None:
+    import torch
+
+    from upgan.bench.growth import growth, write_page
+    from upgan.files import write_json
+
+    torch.set_num_threads(threads)
+    found = growth(repeat, seed, progress=CountProgress("curves"))
+    if page is not None:
+        write_page(found, page)
+    if out is not None:
+        write_json(out, found)
+    if json:
+        print_json(found)
+        return
+    lines = ["| what | size | from | to | slope | last slope |", "| --- | --- | ---: | ---: | ---: | ---: |"]
+    for curve in found["curves"]:
+        first, last = curve["values"][0], curve["values"][-1]
+        slopes = f"{curve['slope']:.2f} | {curve['last_slope']:.2f}"
+        lines.append(f"| {curve['what']} | {curve['size']} | {first:,} | {last:,} | {slopes} |")
+    typer.echo("\n".join(lines))
+
+
+def as_text(found: dict[str, Any]) -> str:
+    """The document as a Markdown table, so that it can be pasted as it is."""
+    machine = found["hardware"]
+    lines = [
+        f"{found['date']}, {machine['cpu']}, torch {machine['torch']}, {found['threads']} thread(s), "
+        f"load before {found['load_before']}, preset {found['preset']}, seed {found['seed']}; {found['time']}"
+    ]
+    for dataset in found["datasets"]:
+        counts = ", ".join(f"{value:,} {key.replace('_', ' ')}" for key, value in dataset["counts"].items())
+        lines += ["", f"{dataset['data']}: {counts}", "", _HEADER, "| --- | --- | ---: | ---: | --- | ---: | ---: |"]
+        lines += [_row(line) for line in dataset["measurements"]]
+    if found["serving"] is not None:
+        lines += ["", *_serving(found["serving"])]
+    return "\n".join(lines)
+
+
+_HEADER = "| what | one | CPU s (spread) | epoch, CPU s | reference, CPU s | ratio | peak MB |"
+
+
+def _row(line: dict[str, Any]) -> str:
+    own, other, epoch, ratio = (
+        line["cpu_seconds"],
+        line["reference_cpu_seconds"],
+        line["epoch_cpu_seconds"],
+        line["ratio"],
+    )
+    beside = "–" if other is None else f"{line['reference']}: {other['median']:.3g}"
+    told = f" ({line['note']})" if line["note"] else ""
+    cells = [
+        line["name"],
+        line["unit"],
+        f"{own['median']:.3g} ({own['min']:.3g}–{own['max']:.3g})",
+        "–" if epoch is None else f"{epoch:.3g}",
+        beside + told,
+        "–" if ratio is None else f"{ratio:.3g}",
+        f"{line['peak_memory_mb']:.0f}",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _serving(served: dict[str, Any]) -> list[str]:
+    lines = [
+        f"serving {served['k']} of {served['candidates']:,} candidates to {served['queries']} queries: "
+        f"{served['exact_cpu_seconds']['median']:.3g} s, {served['ratio']:.2f} times the bare product; "
+        f"float16 {served['float16_cpu_seconds']:.3g} s (recall {served['float16_recall']:.3f}), "
+        f"re-scored {served['float16_rescored_cpu_seconds']:.3g} s (recall {served['float16_rescored_recall']:.3f})"
+    ]
+    index = served["approximate"]
+    if index is None:
+        return [*lines, "approximate: not measured, faiss is not installed (pip install 'upgan[index]')"]
+    lines.append(f"{index['index']}: built in {index['build_cpu_seconds']:.3g} s")
+    return lines + [
+        f"  {effort['lists_read']} lists read: {effort['cpu_seconds']:.3g} s, recall {effort['recall']:.3f}"
+        for effort in index["efforts"]
+    ]
