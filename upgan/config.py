@@ -27,7 +27,21 @@ from upgan.sections import (
     PretrainConfig,
     PropagationConfig,
 )
-from upgan.system_settings import SYSTEMS, KGATSettings, NBFNetSettings, RGCNSettings, SystemSettings, TransESettings
+from upgan.system_settings import (
+    SYSTEMS,
+    CoFMSettings,
+    ConvESettings,
+    ConvTransESettings,
+    KBGANSettings,
+    KGATSettings,
+    KTUPSettings,
+    NBFNetSettings,
+    RGCNSettings,
+    RotatESettings,
+    SystemSettings,
+    TransESettings,
+    TransHSettings,
+)
 
 __all__ = [
     "AdversarialConfig",
@@ -59,9 +73,22 @@ _OWN_SECTIONS = ("initialisation", "pretrain", "adversarial", "fusion")
 class Config(Section):
     """All settings of one run."""
 
-    model_name: Literal["upgan", "distmult", "complex", "kgat", "nbfnet", "rgcn", "transe"] = Field(
-        "upgan", description="the system to train"
-    )
+    model_name: Literal[
+        "upgan",
+        "distmult",
+        "complex",
+        "cofm",
+        "conve",
+        "convtranse",
+        "kbgan",
+        "kgat",
+        "ktup",
+        "nbfnet",
+        "rgcn",
+        "rotate",
+        "transe",
+        "transh",
+    ] = Field("upgan", description="the system to train")
     preset: str = Field("paper", description="the preset the settings started from")
     seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of every random draw")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a CUDA device where there is one")
@@ -82,10 +109,17 @@ class Config(Section):
     adversarial: AdversarialConfig = Field(default_factory=AdversarialConfig)
     fusion: FusionConfig = Field(default_factory=FusionConfig)
     pinned: PinnedConfig = Field(default_factory=PinnedConfig)
+    cofm: CoFMSettings = Field(default_factory=CoFMSettings)
+    conve: ConvESettings = Field(default_factory=ConvESettings)
+    convtranse: ConvTransESettings = Field(default_factory=ConvTransESettings)
+    kbgan: KBGANSettings = Field(default_factory=KBGANSettings)
     kgat: KGATSettings = Field(default_factory=KGATSettings)
+    ktup: KTUPSettings = Field(default_factory=KTUPSettings)
     nbfnet: NBFNetSettings = Field(default_factory=NBFNetSettings)
     rgcn: RGCNSettings = Field(default_factory=RGCNSettings)
+    rotate: RotatESettings = Field(default_factory=RotatESettings)
     transe: TransESettings = Field(default_factory=TransESettings)
+    transh: TransHSettings = Field(default_factory=TransHSettings)
 
     @property
     def system(self) -> SystemSettings | None:
@@ -97,6 +131,8 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Config:
+        if self.system is not None:
+            self.system.check(self.model.dim)
         expected = {"distmult": "distmult", "complex": "complex"}.get(self.model_name)
         if expected and self.model.product != expected:
             raise ValueError(f"model {self.model_name} has the product {expected!r}: set model.product to it")

@@ -83,6 +83,11 @@ class Training:
         self.state.under_way = phase
         return True
 
+    def keep(self, write: Callable[..., Any], *arguments: Any) -> None:
+        """Write a file of the run; of several workers the first one does."""
+        if self.state.team is None or self.state.team.leads:
+            write(*arguments)
+
     def record(self, phase: str, result: PhaseResult, scores: Scorer) -> None:
         """What a phase reached: validation as selected by, test for the report, time and memory so far."""
         started = time.monotonic()
@@ -127,6 +132,8 @@ def train(
 
     squares: Squares = {}
     if config.system is not None:
+        if state.team is not None:
+            raise ConfigError("a compared system trains in one process; start it without torchrun")
         final: Model = _train_system(training)
         return _finish(training, final)
     if start_from is None:
@@ -140,18 +147,18 @@ def train(
     if config.model_name == "upgan":
         final = _train_upgan(training, start, squares)
     elif squares:
-        save_tensors(squares, run / SQUARES_FILE)
+        training.keep(save_tensors, squares, run / SQUARES_FILE)
     return _finish(training, final)
 
 
 def _finish(training: Training, final: Model) -> dict[str, Any]:
     """Save what was trained and say how good it is."""
     run, dataset = training.run, training.prepared.dataset
-    save_weights(final, run / MODEL_FILE)
-    seal_run(run, dataset)
+    training.keep(save_weights, final, run / MODEL_FILE)
+    training.keep(seal_run, run, dataset)
     metrics = _final_metrics(training)
-    write_json(run / "metrics.json", metrics)
-    write_text(run / "card.md", run_card(dataset, training.config, metrics))
+    training.keep(write_json, run / "metrics.json", metrics)
+    training.keep(write_text, run / "card.md", run_card(dataset, training.config, metrics))
     return metrics
 
 
@@ -244,8 +251,8 @@ def _train_upgan(training: Training, start: Factorisation, squares: Squares) -> 
         training.record(phase, result, prepared.scorer(model).scores)
     if training.to_do("adversarial"):
         if not state.resumed:
-            save_weights(model, run / MODEL_FILE)
-            seal_run(run, data)
+            training.keep(save_weights, model, run / MODEL_FILE)
+            training.keep(seal_run, run, data)
         _play(training, start, model, validate)
     state.release("start")
     if isinstance(model, BilinearDiscriminator) and prepared.facts and training.to_do("fusion"):
@@ -267,7 +274,7 @@ def _play(training: Training, start: Factorisation, model: AnyDiscriminator, val
     trainer = AdversarialTrainer(model, generator, prepared.graph, settings, prepared.random)
     sampler = BatchSampler(prepared.triples, prepared.train, settings.batch, prepared.random)
     result = train_adversarially(trainer, sampler, validate, training.reporter, training.deadline, state=state)
-    save_weights(generator, training.run / GENERATOR_FILE)
+    training.keep(save_weights, generator, training.run / GENERATOR_FILE)
     training.record("adversarial", result, prepared.scorer(model).scores)
     state.release("generator")
 

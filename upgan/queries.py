@@ -115,6 +115,20 @@ class Batch:
     known_row: Tensor  # query position and answer of every known training answer of these queries
     known: Tensor
 
+    def part(self, first: int, last: int) -> Batch:
+        """The queries first .. last with their pairs; ``triples`` stay those of the whole mini-batch."""
+        asked = (self.row >= first) & (self.row < last)
+        known = (self.known_row >= first) & (self.known_row < last)
+        return Batch(
+            triples=self.triples,
+            heads=self.heads[first:last],
+            relations=self.relations[first:last],
+            row=self.row[asked] - first,
+            answer=self.answer[asked],
+            known_row=self.known_row[known] - first,
+            known=self.known[known],
+        )
+
     @property
     def weight(self) -> Tensor:
         """(B,) how many pairs each query stands for."""

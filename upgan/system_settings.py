@@ -6,6 +6,7 @@ upgan.reproduce.
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -28,6 +29,9 @@ class SystemSettings(Section):
     patience: int = Field(3, ge=1, description="evaluations without a better MRR before stopping")
     min_steps: int = Field(200, ge=0, description="steps before early stopping counts: vectors start at random")
 
+    def check(self, dim: int) -> None:
+        """ValueError where the settings do not go with K = ``dim``."""
+
 
 class TranslationSettings(SystemSettings):
     """Systems that score by a distance and learn from sampled negatives."""
@@ -47,6 +51,76 @@ class TransESettings(TranslationSettings):
     """Bordes et al., NIPS 2013."""
 
     norm: Literal["l1", "l2"] = Field("l1", description="the distance")
+
+
+class RotatESettings(TranslationSettings):
+    """Sun et al., ICLR 2019."""
+
+    lr: float = Field(0.01, gt=0, le=10, description="learning rate")
+    negatives: int = Field(512, ge=1, description="entities drawn per step, the negatives of all its queries")
+    margin: float = Field(
+        9.0, gt=0, description="gamma: the distance at which a triple counts as neither true nor false"
+    )
+    norm: Literal["l1", "l2"] = Field("l2", description="the distance over moduli: their sum, or Euclid's")
+
+
+OneToNLoss = Literal["cross_entropy", "bce"]
+
+
+class OneToNSettings(SystemSettings):
+    """Systems that encode a query and score it against all entities."""
+
+    loss: OneToNLoss = Field(
+        "cross_entropy", description="softmax over all entities, or binary cross-entropy of every entity"
+    )
+    smoothing: float = Field(
+        0.1, ge=0, lt=1, description="label smoothing: this share of a target is spread over all entities"
+    )
+
+
+class ConvolutionSettings(OneToNSettings):
+    """What ConvE and ConvTransE share."""
+
+    channels: int = Field(32, ge=1, le=1024, description="kernels of the convolution")
+    kernel: int = Field(3, ge=1, le=31, description="places, or rows and columns, that a kernel covers")
+    input_dropout: float = Field(0.2, ge=0, lt=1, description="share of the input that a step drops")
+    feature_dropout: float = Field(0.2, ge=0, lt=1, description="share of the feature maps that a step drops")
+    hidden_dropout: float = Field(0.3, ge=0, lt=1, description="share of the projection that a step drops")
+
+
+class ConvESettings(ConvolutionSettings):
+    """Dettmers et al., AAAI 2018."""
+
+    height: int = Field(
+        0, ge=0, description="rows of a vector's image, a divisor of K; 0: the largest not above its root"
+    )
+
+    def shape(self, dim: int) -> tuple[int, int]:
+        """Height and width of a vector's image."""
+        height = self.height or max(rows for rows in range(1, math.isqrt(dim) + 1) if dim % rows == 0)
+        return height, dim // height
+
+    def check(self, dim: int) -> None:
+        height, width = self.shape(dim)
+        if height * width != dim:
+            raise ValueError(f"conve.height is {height}, which does not divide model.dim {dim}")
+        if self.kernel > min(2 * height, width):
+            raise ValueError(
+                f"conve.kernel is {self.kernel}, but the image of model.dim {dim} has {2 * height} rows and {width} "
+                "columns: set another model.dim, conve.height or conve.kernel"
+            )
+
+
+class ConvTransESettings(ConvolutionSettings):
+    """Shang et al., AAAI 2019."""
+
+    batch: int = Field(512, ge=1, description="distinct queries per step, each with all its answers")
+
+    def check(self, dim: int) -> None:
+        if self.kernel % 2 == 0:
+            raise ValueError(
+                f"convtranse.kernel is {self.kernel}: an odd number, so that a map has as many places as K"
+            )
 
 
 class KGATSettings(SystemSettings):
@@ -84,10 +158,70 @@ class RGCNSettings(SystemSettings):
     residual: bool = Field(True, description="add the input vector to the encoded one")
 
 
+class CoFMSettings(TransESettings):
+    """Piao and Breslin, ESWC 2018."""
+
+    transfer: Literal["shared", "regularised"] = Field(
+        "shared", description="an item is its entity's vector, or has one of its own that is drawn towards it"
+    )
+    weight: float = Field(1.0, ge=0, description="weight of the recommendation loss; 0: completion alone")
+    pairs: int = Field(2048, ge=1, description="interactions drawn per step, each against an item drawn evenly")
+    pull: float = Field(0.1, ge=0, description="weight of the distance between an item and its entity (regularised)")
+
+
+class TransHSettings(TranslationSettings):
+    """Wang et al., AAAI 2014."""
+
+    lr: float = Field(0.005, gt=0, le=10, description="learning rate")
+    margin: float = Field(
+        4.0, gt=0, description="gamma: the distance at which a triple counts as neither true nor false"
+    )
+    orthogonal: float = Field(
+        0.1, ge=0, description="weight of the constraint that a translation lies in its relation's hyperplane"
+    )
+
+
+class KTUPSettings(TransHSettings):
+    """Cao et al., WWW 2019."""
+
+    weight: float = Field(0.1, ge=0, description="weight of the recommendation loss; 0: completion alone")
+    pairs: int = Field(2048, ge=1, description="interactions drawn per step, each against an item drawn evenly")
+    induction: Literal["soft", "hard"] = Field(
+        "soft", description="a user's preference for an item: attention over all, or one by straight-through Gumbel"
+    )
+    gumbel: float = Field(1.0, gt=0, description="temperature of the Gumbel softmax (hard)")
+
+
+class KBGANSettings(TransESettings):
+    """Cai and Wang, NAACL 2018; what is not named otherwise belongs to the pre-training of a TransE target."""
+
+    phases: ClassVar[tuple[str, ...]] = ("generator", "target", "adversarial")
+
+    target: Literal["transe", "distmult"] = Field("transe", description="the model that is trained; it answers")
+    distmult_epochs: int = Field(20, ge=0, le=10000, description="at most this many epochs pre-train a DistMult model")
+    distmult_lr: float = Field(
+        0.1, gt=0, le=10, description="learning rate of a DistMult model's pre-training (Adagrad)"
+    )
+    distmult_n3: float = Field(0.1, ge=0, description="weight of its cubed norms (N3: Lacroix et al., ICML 2018)")
+    adversarial_epochs: int = Field(60, ge=0, le=10000, description="at most this many epochs of the game")
+    adversarial_batch: int = Field(1024, ge=1, description="training triples per step of the game, in one direction")
+    adversarial_lr: float = Field(0.0003, gt=0, le=10, description="learning rate of both in the game")
+    adversarial_margin: float = Field(12.0, gt=0, description="gamma of the marginal loss")
+    candidates: int = Field(20, ge=1, description="n_s: entities drawn evenly, of which the generator picks one")
+    baseline_decay: float = Field(0.99, ge=0, lt=1, description="share of the old average reward kept in a step")
+
+
 #: Model name -> settings of the compared system.
 SYSTEMS: dict[str, type[SystemSettings]] = {
+    "cofm": CoFMSettings,
+    "conve": ConvESettings,
+    "convtranse": ConvTransESettings,
+    "kbgan": KBGANSettings,
     "kgat": KGATSettings,
+    "ktup": KTUPSettings,
     "nbfnet": NBFNetSettings,
     "rgcn": RGCNSettings,
+    "rotate": RotatESettings,
     "transe": TransESettings,
+    "transh": TransHSettings,
 }

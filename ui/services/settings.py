@@ -34,6 +34,7 @@ _MODEL_NAMES = {
     "distmult": "DistMult (graph only)",
     "complex": "ComplEx (graph only)",
     "transe": "TransE",
+    "transh": "TransH",
     "conve": "ConvE",
     "convtranse": "Conv-TransE",
     "rgcn": "R-GCN",

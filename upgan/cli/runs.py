@@ -9,11 +9,13 @@ import typer
 
 from upgan.cli.output import JsonFlag, note, print_json
 from upgan.cli.training import train_new
+from upgan.config import MODELS
 from upgan.errors import ConfigError, RunError, TrainingError
 from upgan.runs.launch import free_folder, is_empty
 from upgan.runs.status import is_run, run_state
 
 RUNS = Path("checkpoints")
+MODEL_HELP = f"{', '.join(MODELS[:-1])} or {MODELS[-1]}."
 
 
 def register(app: typer.Typer) -> None:
@@ -28,7 +30,7 @@ def train(
     run: Annotated[
         Path | None, typer.Option("--run", help="Run folder; default checkpoints/DATASET-MODEL-PRESET-sSEED.")
     ] = None,
-    model: Annotated[str, typer.Option(help="upgan, complex or distmult.")] = "upgan",
+    model: Annotated[str, typer.Option(help=MODEL_HELP)] = "upgan",
     preset: Annotated[
         str | None,
         typer.Option(
@@ -87,7 +89,7 @@ def train(
 
 def estimate_cost(
     dataset: Annotated[Path, typer.Argument(help="A prepared dataset.", show_default=False)],
-    model: Annotated[str, typer.Option(help="upgan, complex or distmult.")] = "upgan",
+    model: Annotated[str, typer.Option(help=MODEL_HELP)] = "upgan",
     preset: Annotated[str | None, typer.Option(help="quality, paper or demo.")] = None,
     config: Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")] = None,
     assignments: Annotated[list[str] | None, typer.Option("--set", help="key=value; may repeat.")] = None,

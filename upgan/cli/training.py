@@ -61,8 +61,13 @@ def train_new(
     from upgan.experiment import load_start, prepare_training, resolve_device
     from upgan.runs.launch import create, description
     from upgan.training.state import TrainingState
+    from upgan.training.workers import leads
 
     device = resolve_device(settings.device)
+    if not leads():
+        prepared = prepare_training(data, settings)
+        given = None if start is None else load_start(start, data, settings)
+        return _follow(prepared, settings, folder, TrainingState(prepared.random), given)
     with run_lock(folder), device_lock(device.type, folder, force=force):
         start_from = None if start is None else load_start(start, data, settings)
         prepared = prepare_training(data, settings)
@@ -74,7 +79,12 @@ def train_new(
 def train_on(folder: Path, *, force: bool, quiet: bool = False) -> dict[str, Any]:
     """Go on with a run, from its checkpoint or, where none was saved yet, from the beginning."""
     from upgan.runs.launch import check_resumable, claim, give_back
+    from upgan.training.workers import leads
 
+    if not leads():
+        from upgan.checkpoint import load_config
+
+        return _follow(*_taken_up(folder, load_config(folder)))
     with run_lock(folder):
         check_resumable(folder)
         before = claim(folder)
@@ -126,13 +136,18 @@ def _train(
     from upgan.resume import Checkpointer
     from upgan.run_log import RunLog
     from upgan.training.memory import out_of_memory
+    from upgan.training.workers import TeamKeeper, team_of
 
     stop = StopRequest(folder)
     with TrainingProgress(quiet=quiet) as progress, stop.listening():
         log = RunLog(folder, progress.show, state=state, about={**about, "device": prepared.device.type})
         state.keeper = Checkpointer(folder, prepared.dataset, settings.checkpoint_seconds, stop)
         try:
-            metrics = train(prepared, settings, folder, log, start_from=start_from, state=state)
+            with team_of(prepared.device) as team:
+                state.team = team
+                if team is not None:
+                    state.keeper = TeamKeeper(team, state.keeper)
+                metrics = train(prepared, settings, folder, log, start_from=start_from, state=state)
         except Stopped as stopped:
             log.end("stopped", str(stopped))
             raise
@@ -147,6 +162,27 @@ def _train(
             raise
         log.end("finished", test_mrr=metrics["mrr"])
         return metrics
+
+
+def _follow(
+    prepared: Prepared, settings: Config, folder: Path, state: TrainingState, start_from: Start | None
+) -> dict[str, Any]:
+    """Train beside the first worker, which alone writes, prints and decides."""
+    import dataclasses
+
+    from upgan.experiment import train
+    from upgan.training.state import NoKeeper
+    from upgan.training.workers import TeamKeeper, team_of
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # the first worker hears it, and says when to leave
+    prepared = dataclasses.replace(prepared, pinned=None)
+    with team_of(prepared.device) as team:
+        assert team is not None
+        state.team, state.keeper = team, TeamKeeper(team, NoKeeper())
+        with contextlib.suppress(Stopped):
+            train(prepared, settings, folder, start_from=start_from, state=state)
+    raise SystemExit(0)  # what there is to say, the first worker says
 
 
 def _told(log: Any, state: str, message: str) -> None:

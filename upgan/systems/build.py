@@ -7,17 +7,31 @@ from typing import Any
 
 from upgan.config import Config
 from upgan.systems.base import Seen, System
+from upgan.systems.cofm import CoFM
+from upgan.systems.conve import ConvE
+from upgan.systems.convtranse import ConvTransE
+from upgan.systems.kbgan import KBGAN
 from upgan.systems.kgat import KGAT
+from upgan.systems.ktup import KTUP
 from upgan.systems.nbfnet import NBFNet
 from upgan.systems.rgcn import RGCN
+from upgan.systems.rotate import RotatE
 from upgan.systems.transe import TransE
+from upgan.systems.transh import TransH
 
 #: Model name -> its class, called with what is seen, K and the section of settings.
 CLASSES: dict[str, Callable[[Seen, int, Any], System]] = {
+    "cofm": CoFM,
+    "conve": ConvE,
+    "convtranse": ConvTransE,
+    "kbgan": KBGAN,
     "kgat": KGAT,
+    "ktup": KTUP,
     "nbfnet": NBFNet,
     "rgcn": RGCN,
+    "rotate": RotatE,
     "transe": TransE,
+    "transh": TransH,
 }
 
 

@@ -19,6 +19,7 @@ from upgan.queries import Batch, Sampler
 from upgan.training.loop import PhaseResult, Reporter, clip_and_step, not_finite, run_phase
 from upgan.training.state import TrainingState
 from upgan.training.step import step_view, used_parameters
+from upgan.training.workers import Team
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,8 @@ class AdversarialTrainer:
         self.graph = graph
         self.config = config
         self.random = random
+        #: The processes that train together; None for one alone.
+        self.team: Team | None = None
         self.d_optimizer = torch.optim.Adam([p for p in discriminator.parameters() if p.requires_grad], lr=config.lr)
         self.g_optimizer = torch.optim.Adam(generator.parameters(), lr=config.lr_g)
 
@@ -85,23 +88,45 @@ class AdversarialTrainer:
         drawn = draw(log_probability.detach().exp(), self.config.n_g, self.random)
         reward = rewards(scores, pool.known, drawn)
         log_drawn = log_probability.gather(1, drawn)
-        loss = generator_loss(log_drawn, reward, pool.weight)
+        if self.team is None:
+            loss = generator_loss(log_drawn, reward, pool.weight)
+        else:
+            first, last = self.team.share(len(pool.weight))
+            own = pool.weight.to(log_drawn.dtype)[first:last]
+            total = pool.weight.sum().clamp_min(1).to(log_drawn.dtype)
+            loss = generator_loss(log_drawn[first:last], reward[first:last], own) * (own.sum().clamp_min(1.0) / total)
         penalty = half_squared_norm(self._used_by_generator(batch, pool))
+        if self.team is not None:
+            penalty = penalty / self.team.size
         self.g_optimizer.zero_grad(set_to_none=True)
         (loss + self.config.l2_g * penalty).backward()
-        clip_and_step(self.g_optimizer, self.config.clip)
         # The mean of -log G over draws from G estimates its entropy.
-        return drawn, {"loss_g": loss.detach(), "reward": reward.mean(), "entropy_g": -log_drawn.detach().mean()}
+        told = {"loss_g": loss.detach(), "reward": reward.mean(), "entropy_g": -log_drawn.detach().mean()}
+        if self.team is not None:
+            told |= self.team.sum_gradients(self.g_optimizer, {"loss_g": told["loss_g"]})
+        clip_and_step(self.g_optimizer, self.config.clip)
+        return drawn, told
 
     def discriminator_step(self, batch: Batch, pool: Pool, positive: Tensor, negative: Tensor) -> dict[str, Tensor]:
         """Eq. 9. ``positive`` (P,) and ``negative`` (B, N) scores carry the gradient."""
-        real, fake = discriminator_loss(positive, negative, pool.weight, self.config.label_smoothing)
+        weight, smoothing = pool.weight, self.config.label_smoothing
         penalty = half_squared_norm(used_parameters(self.d, batch))
+        if self.team is None:
+            real, fake = discriminator_loss(positive, negative, weight, smoothing)
+        else:
+            first, last = self.team.share(len(weight))
+            pairs = positive[(batch.row >= first) & (batch.row < last)]
+            real, fake = discriminator_loss(pairs, negative[first:last], weight[first:last], smoothing)
+            share = max(len(pairs), 1) / max(len(positive), 1)
+            real, fake, penalty = real * share, fake * share, penalty / self.team.size
         self.d_optimizer.zero_grad(set_to_none=True)
         (real + fake + self.config.l2 * penalty).backward()
+        told = {"loss_d": (real + fake).detach(), "loss_d_real": real.detach(), "loss_d_fake": fake.detach()}
+        if self.team is not None:
+            told = self.team.sum_gradients(self.d_optimizer, told)
         clip_and_step(self.d_optimizer, self.config.clip)
         self.d.constrain()
-        return {"loss_d": (real + fake).detach(), "loss_d_real": real.detach(), "loss_d_fake": fake.detach()}
+        return told
 
     def _used_by_generator(self, batch: Batch, pool: Pool) -> list[Tensor]:
         """theta_G as this step uses it."""
@@ -133,6 +158,7 @@ def train_adversarially(
 ) -> PhaseResult:
     """Alternate G and D over all batches; the discriminator with the best validation MRR is kept."""
     config = trainer.config
+    trainer.team = None if state is None else state.team
     return run_phase(
         "adversarial",
         epochs=config.epochs,

@@ -42,19 +42,33 @@ def train_factorisation(
     training (``squares``) goes on from here instead of starting over with large steps.
     """
     optimizer = make_optimizer(model, config.optimizer, config.lr, squares)
+    team = None if state is None else state.team
 
     def draw() -> Tensor:
         return torch.randperm(len(index), generator=generator, device=generator.device).to(index.heads.device)
 
     def step(rows: Tensor) -> dict[str, Tensor]:
         position, answer = index.answers_of(rows)
+        penalty_share = loss_share = 1.0
+        whole = rows, index, position, answer
+        if team is not None:
+            first, last = team.share(len(rows))
+            pairs = len(answer)
+            rows = rows[first:last]
+            position, answer = index.answers_of(rows)
+            penalty_share, loss_share = 1.0 / team.size, len(answer) / max(pairs, 1)
         vectors = model.queries(index.heads[rows], index.relations[rows])
         loss = one_to_n(config.loss, vectors, model.entity, position, answer, position, answer)
-        penalty = regularisation(model, rows, index, position, answer, config)
+        penalty = regularisation(model, *whole, config)
+        if team is not None:
+            loss, penalty = loss * loss_share, penalty * penalty_share
         optimizer.zero_grad(set_to_none=True)
         (loss + penalty).backward()
+        told = {"loss": loss.detach()}
+        if team is not None:
+            told = team.sum_gradients(optimizer, told)
         optimizer.step()
-        return {"loss": loss.detach()}
+        return told
 
     def validate() -> Metrics:
         return validation.rank(model.scores, lambda *_: reporter.beat()).metrics

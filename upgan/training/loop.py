@@ -92,6 +92,8 @@ def run_phase(
     """
     state = state or TrainingState(torch.Generator())
     at = state.enter(name, optimizers, patient_epochs)
+    if state.team is not None:
+        state.team.align_modules(state.modules.values())
     reporter.start(name, epochs)
     state.keeper.between_steps(state)
     if at.best is None:
@@ -99,7 +101,10 @@ def run_phase(
         reporter.epoch(name, 0, {}, at.best)
     while not at.ended:
         if at.order is None:  # between two epochs
-            if at.epoch >= epochs or time.monotonic() > deadline:
+            late = time.monotonic() > deadline
+            if state.team is not None:
+                late = state.team.agreed(late)
+            if at.epoch >= epochs or late:
                 at.ended = "completed" if at.epoch >= epochs else "stopped"
                 break
             at.order = draw()

@@ -35,19 +35,30 @@ def pretrain_discriminator(
 ) -> tuple[PhaseResult, Squares]:
     """1-N loss through the score and its propagation; ``squares`` are what Adagrad goes on from, and what it leaves."""
     optimizer = make_optimizer(model, config.optimizer, config.lr, squares)
+    team = None if state is None else state.team
 
     def step(rows: Tensor) -> dict[str, Tensor]:
         batch = sampler.batch(rows)
         view = step_view(model, graph, batch, sampler.generator)
-        loss = pretrain_loss(view, batch, config)
+        if team is None:
+            loss = pretrain_loss(view, batch, config)
+        else:
+            first, last = team.share(len(batch.heads))
+            own = batch.part(first, last)
+            loss = pretrain_loss(view.part(first, last), own, config) * (len(own.answer) / max(len(batch.answer), 1))
         penalty = config.l2 * half_squared_norm(used_parameters(model, batch))
         if config.n3:
             penalty = penalty + config.n3 * pair_norm(model, batch, view)
+        if team is not None:
+            penalty = penalty / team.size
         optimizer.zero_grad(set_to_none=True)
         (loss + penalty).backward()
+        told = {"loss": loss.detach()}
+        if team is not None:
+            told = team.sum_gradients(optimizer, told)
         clip_and_step(optimizer, config.clip)
         model.constrain()
-        return {"loss": loss.detach()}
+        return told
 
     result = run_phase(
         phase,

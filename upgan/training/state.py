@@ -14,12 +14,15 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from upgan.evaluation.metrics import Metrics
+
+if TYPE_CHECKING:
+    from upgan.training.workers import Team
 
 
 class Clock:
@@ -99,6 +102,8 @@ class TrainingState:
     def __init__(self, random: torch.Generator, keeper: Keeper | None = None) -> None:
         self.random = random
         self.keeper: Keeper = keeper or NoKeeper()
+        #: The processes that train together; None for one alone.
+        self.team: Team | None = None
         #: What is trained, by name; a checkpoint holds their parameters.
         self.modules: dict[str, nn.Module] = {}
         #: Those of the phase in progress.

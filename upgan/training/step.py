@@ -25,6 +25,11 @@ class Step:
     #: (E, W) p of every entity, where the score reads the candidates' users too.
     preferences: Tensor | None = None
 
+    def part(self, first: int, last: int) -> Step:
+        """The queries first .. last against all candidates."""
+        queries = QueryVectors(self.queries.vector[first:last], self.queries.offset[first:last])
+        return Step(queries, self.table, self.preferences)
+
 
 def step_view(model: AnyDiscriminator, graph: LayeredGraph, batch: Batch, random: torch.Generator) -> Step:
     """The batch's queries and all candidates, with the gradient, none of the batch's own edges in the graph.

@@ -1,0 +1,74 @@
+"""DistMult (Yang et al., ICLR 2015) inside of other systems; by itself it is ``--model distmult``.
+
+    s(h, r, t) = sum_k v_h v_r v_t
+
+A relation and its inverse have a vector each. Learned against all entities, a query's other known answers left out,
+with the cubed norm of each triple's vectors as penalty (N3: Lacroix et al., ICML 2018, Eq. 4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from upgan.losses import one_to_n
+from upgan.queries import QueryIndex
+from upgan.system_settings import SystemSettings
+from upgan.systems.base import Answerer, Learning, Seen, System, make_optimizer, query_order
+
+
+class DistMultSettings(NamedTuple):
+    """How it is trained: the phase's settings and the weight of N3."""
+
+    phase: SystemSettings
+    n3: float
+
+
+class DistMult(System):
+    """(E, K) entity and (2R, K) relation vectors."""
+
+    def __init__(self, seen: Seen, dim: int, settings: DistMultSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        self.entity = nn.Parameter(torch.empty(seen.num_entities, dim).normal_(std=0.1))
+        self.relation = nn.Parameter(torch.empty(2 * seen.num_relations, dim).normal_(std=0.1))
+
+    def queries(self, heads: Tensor, relations: Tensor) -> Tensor:
+        """(B,) heads and relations (0 .. 2R-1) -> (B, K) whose product with an entity's vector is the score."""
+        return self.entity.index_select(0, heads) * self.relation.index_select(0, relations)
+
+    def answerer(self) -> Answerer:
+        return lambda heads, relations: self.queries(heads, relations) @ self.entity.T
+
+    def learning(self, phase: str, index: QueryIndex, random: torch.Generator) -> Learning:
+        settings = self.settings.phase
+        optimizer = make_optimizer(self.parameters(), settings)
+
+        def step(rows: Tensor) -> Mapping[str, Tensor]:
+            row, answer = index.answers_of(rows)
+            query = self.queries(index.heads[rows], index.relations[rows])
+            loss = one_to_n("cross_entropy_filtered", query, self.entity, row, answer, row, answer)
+            pairs = rows.index_select(0, row)
+            triples = (
+                self.entity.index_select(0, index.heads[pairs]),
+                self.relation.index_select(0, index.relations[pairs]),
+                self.entity.index_select(0, answer),
+            )
+            cubes = torch.stack([part.abs().pow(3).sum() for part in triples]).sum() / max(len(row), 1)
+            optimizer.zero_grad(set_to_none=True)
+            (loss + self.settings.n3 * cubes).backward()
+            optimizer.step()
+            return {"loss": loss.detach()}
+
+        return Learning(
+            settings=settings,
+            draw=lambda: query_order(index, random),
+            rows=len(index),
+            step=step,
+            optimizers={"model": optimizer},
+            kept=self,
+            answerer=self.answerer,
+        )

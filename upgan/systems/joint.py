@@ -1,0 +1,104 @@
+"""Systems that translate heads to tails and may learn from interactions besides, on vectors that both tasks use."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from upgan.losses import half_squared_norm
+from upgan.queries import QueryIndex
+from upgan.system_settings import TranslationSettings
+from upgan.systems.base import Learning, Seen, System, make_optimizer, query_order
+from upgan.systems.negatives import Sample, draw_sample, self_adversarial_loss
+
+
+class Pairs(NamedTuple):
+    """Interactions, each beside an item that the user has no interaction with."""
+
+    user: Tensor  # (N,)
+    item: Tensor  # (N,) places in Interactions.entity
+    other: Tensor  # (N,) places in Interactions.entity
+
+
+class Interactions(nn.Module):
+    """Who has what: (M,) users and items, an item being a place in ``entity`` (I,)."""
+
+    def __init__(self, seen: Seen) -> None:
+        super().__init__()
+        entity, items = torch.unique(seen.interactions[:, 1], return_inverse=True)
+        key = torch.unique(seen.interactions[:, 0] * max(len(entity), 1) + items)
+        for name, value in (("users", seen.interactions[:, 0]), ("items", items), ("entity", entity), ("key", key)):
+            self.register_buffer(name, value, persistent=False)
+
+    users: Tensor
+    items: Tensor
+    entity: Tensor
+    key: Tensor  # ascending: user * I + item
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    def has(self, users: Tensor, items: Tensor) -> Tensor:
+        """(N,) whether the user has the item."""
+        key = users * len(self.entity) + items
+        place = torch.searchsorted(self.key, key).clamp_(max=len(self.key) - 1)
+        return self.key.index_select(0, place) == key
+
+    def draw(self, size: int, random: torch.Generator) -> Pairs:
+        """``size`` interactions with an item drawn evenly; those where the user has it too are left out."""
+        row = torch.randint(len(self), (size,), generator=random, device=random.device).to(self.users.device)
+        other = torch.randint(len(self.entity), (size,), generator=random, device=random.device).to(row.device)
+        user, item = self.users[row], self.items[row]
+        kept = ~self.has(user, other)
+        return Pairs(user[kept], item[kept], other[kept])
+
+
+def bpr_loss(better: Tensor, worse: Tensor) -> Tensor:
+    """Rendle et al. (UAI 2009), negated: -log sigmoid of (N,) differences, a mean; 0 for none."""
+    return -functional.logsigmoid(better - worse).sum() / max(len(better), 1)
+
+
+class JointSystem(System):
+    """Completion by the self-adversarial loss over a shared pool of negatives, plus what ``others`` adds."""
+
+    settings: TranslationSettings
+    entity: nn.Parameter  # (E, K)
+
+    @abstractmethod
+    def scored(self, sample: Sample) -> tuple[Tensor, Tensor]:
+        """(P,) scores of the pairs and (B, N) of the pool: minus distances."""
+
+    def others(self, random: torch.Generator) -> Mapping[str, Tensor]:
+        """The losses of a step besides that of completion, weighted."""
+        return {}
+
+    def learning(self, phase: str, index: QueryIndex, random: torch.Generator) -> Learning:
+        settings = self.settings
+        optimizer = make_optimizer(self.parameters(), settings)
+
+        def step(rows: Tensor) -> Mapping[str, Tensor]:
+            sample = draw_sample(rows, index, settings.negatives, random)
+            losses = {"loss": self_adversarial_loss(*self.scored(sample), sample, settings), **self.others(random)}
+            total = torch.stack(list(losses.values())).sum()
+            if settings.l2:
+                used = torch.unique(torch.cat([sample.heads, sample.answer]))
+                total = total + settings.l2 * half_squared_norm([self.entity.index_select(0, used)])
+            optimizer.zero_grad(set_to_none=True)
+            total.backward()
+            optimizer.step()
+            return {name: value.detach() for name, value in losses.items()}
+
+        return Learning(
+            settings=settings,
+            draw=lambda: query_order(index, random),
+            rows=len(index),
+            step=step,
+            optimizers={"model": optimizer},
+            kept=self,
+            answerer=self.answerer,
+        )

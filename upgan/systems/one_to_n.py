@@ -1,0 +1,119 @@
+"""1-N learning (Dettmers et al., AAAI 2018, 4.1): a query is encoded once and scored against all entities.
+
+    s(h, r, t) = f(v_h, v_r) . v_t + b_t
+
+<?, r, t> is <t, r + R, ?> with a relation vector of its own. What a system adds is f. The bias is a further column of
+the candidates' table, so that all scores are one matrix product.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from upgan.losses import half_squared_norm, one_to_n
+from upgan.queries import QueryIndex
+from upgan.system_settings import OneToNLoss, OneToNSettings
+from upgan.systems.base import Answerer, Learning, Seen, System, make_optimizer, query_order
+
+
+class OneToNSystem(System):
+    """(E, K) entity and (2R, K) relation vectors, (E,) biases, and an encoder of queries."""
+
+    def __init__(self, seen: Seen, dim: int, settings: OneToNSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        self.entity = nn.Parameter(torch.empty(seen.num_entities, dim))
+        self.relation = nn.Parameter(torch.empty(2 * seen.num_relations, dim))
+        self.bias = nn.Parameter(torch.zeros(seen.num_entities))
+        with torch.no_grad():
+            nn.init.xavier_normal_(self.entity)
+            nn.init.xavier_normal_(self.relation)
+
+    @abstractmethod
+    def encode(self, head: Tensor, relation: Tensor) -> Tensor:
+        """(B, K) and (B, K) -> (B, K), f of the equation above."""
+
+    def queries(self, heads: Tensor, relations: Tensor) -> Tensor:
+        """(B,) heads and relations (0 .. 2R-1) -> (B, K + 1) whose product with the table is the score."""
+        encoded = self.encode(self.entity.index_select(0, heads), self.relation.index_select(0, relations))
+        return functional.pad(encoded, (0, 1), value=1.0)
+
+    def table(self) -> Tensor:
+        """(E, K + 1) [v_t | b_t]."""
+        return torch.cat([self.entity, self.bias.unsqueeze(1)], dim=1)
+
+    def answerer(self) -> Answerer:
+        table = self.table()
+
+        def answer(heads: Tensor, relations: Tensor) -> Tensor:
+            with without_training(self):
+                return self.queries(heads, relations) @ table.T
+
+        return answer
+
+    def learning(self, phase: str, index: QueryIndex, random: torch.Generator) -> Learning:
+        settings = self.settings
+        optimizer = make_optimizer(self.parameters(), settings)
+
+        def step(rows: Tensor) -> Mapping[str, Tensor]:
+            heads, relations = index.heads[rows], index.relations[rows]
+            row, answer = index.answers_of(rows)
+            # Batch normalisation knows no deviation of a single query: an epoch's last one may be alone.
+            with without_training(self) if len(rows) == 1 else contextlib.nullcontext():
+                vector = self.queries(heads, relations)
+            table = self.table()
+            loss = one_to_n(settings.loss, vector, table, row, answer, row, answer)
+            total = loss
+            if settings.smoothing:
+                total = total + settings.smoothing * smoothing_term(settings.loss, vector, table, row, answer)
+            if settings.l2:
+                used = [self.entity[torch.unique(torch.cat([heads, answer]))], self.relation[torch.unique(relations)]]
+                total = total + settings.l2 * half_squared_norm(used)
+            optimizer.zero_grad(set_to_none=True)
+            total.backward()
+            optimizer.step()
+            return {"loss": loss.detach()}
+
+        return Learning(
+            settings=settings,
+            draw=lambda: query_order(index, random),
+            rows=len(index),
+            step=step,
+            optimizers={"model": optimizer},
+            kept=self,
+            answerer=self.answerer,
+        )
+
+
+def smoothing_term(loss: OneToNLoss, vector: Tensor, table: Tensor, row: Tensor, answer: Tensor) -> Tensor:
+    """What label smoothing adds to the loss, divided by its strength.
+
+    With y' = (1 - e) y + e / E as the target both losses are linear in the target, and change by e times the answers'
+    scores minus the mean score of all entities: that mean is q . mean(table), no B x E scores are needed. A pair has
+    such a target in the cross-entropy, a query in the binary one. Divided by P as the loss is.
+    """
+    answers = (vector.index_select(0, row) * table.index_select(0, answer)).sum()
+    means = vector @ table.mean(0)
+    if loss == "cross_entropy":
+        means = means.index_select(0, row)
+    return (answers - means.sum()) / max(len(row), 1)
+
+
+@contextlib.contextmanager
+def without_training(module: nn.Module) -> Iterator[Any]:
+    """No dropout, and the means that batch normalisation has kept; nothing of it is changed by what is asked."""
+    was = module.training
+    if was:
+        module.eval()
+    try:
+        yield
+    finally:
+        if was:
+            module.train()

@@ -1,0 +1,71 @@
+"""Learning of systems that score by minus a distance: all answers against one pool of negatives per step."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from upgan.losses import half_squared_norm
+from upgan.queries import QueryIndex
+from upgan.system_settings import TranslationSettings
+from upgan.systems.base import Learning, System, make_optimizer, query_order
+from upgan.systems.negatives import draw_sample, self_adversarial_loss
+
+
+class TranslationSystem(System):
+    """A relation takes the head to a point, and an answer is as good as it is near; W is the length of a vector."""
+
+    settings: TranslationSettings
+    num_relations: int
+    #: (E, W), and (R, ...): <?, r, t> goes the way of r back.
+    entity: nn.Parameter
+    relation: nn.Parameter
+
+    @abstractmethod
+    def queries(self, heads: Tensor, relations: Tensor) -> Tensor:
+        """(B,) heads and relations (0 .. 2R-1) -> (B, W) where the answer should be."""
+
+    @abstractmethod
+    def distances(self, query: Tensor, table: Tensor) -> Tensor:
+        """(B, W) points, (N, W) entities -> (B, N), with a gradient."""
+
+    @abstractmethod
+    def lengths(self, apart: Tensor) -> Tensor:
+        """(P, W) differences -> (P,) distances."""
+
+    def directed(self, relations: Tensor) -> Tensor:
+        """(B,) relations (0 .. 2R-1) -> (B, ...) parameters of r, or minus those for an inverse relation."""
+        sign = torch.where(relations < self.num_relations, 1.0, -1.0).to(self.relation.dtype)
+        return self.relation.index_select(0, relations % max(self.num_relations, 1)) * sign.unsqueeze(1)
+
+    def learning(self, phase: str, index: QueryIndex, random: torch.Generator) -> Learning:
+        settings = self.settings
+        optimizer = make_optimizer(self.parameters(), settings)
+
+        def step(rows: Tensor) -> Mapping[str, Tensor]:
+            sample = draw_sample(rows, index, settings.negatives, random)
+            query = self.queries(sample.heads, sample.relations)
+            apart = query.index_select(0, sample.row) - self.entity.index_select(0, sample.answer)
+            negative = -self.distances(query, self.entity.index_select(0, sample.pool))
+            loss = self_adversarial_loss(-self.lengths(apart), negative, sample, settings)
+            total = loss
+            if settings.l2:
+                used = [self.entity[torch.unique(torch.cat([sample.heads, sample.answer]))]]
+                total = total + settings.l2 * half_squared_norm(used)
+            optimizer.zero_grad(set_to_none=True)
+            total.backward()
+            optimizer.step()
+            return {"loss": loss.detach()}
+
+        return Learning(
+            settings=settings,
+            draw=lambda: query_order(index, random),
+            rows=len(index),
+            step=step,
+            optimizers={"model": optimizer},
+            kept=self,
+            answerer=self.answerer,
+        )

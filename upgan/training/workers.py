@@ -1,0 +1,158 @@
+"""Several processes that train one model: each works on a share of every mini-batch, and all take the same step.
+
+    torchrun --nproc-per-node 2 -m upgan train DATASET ...        (gloo on the CPU, nccl on GPUs)
+
+Every worker draws the whole mini-batch, the pool and all noise from the same seeded generator, and takes its share of
+the queries' losses. Losses are normalised by the pairs of the whole mini-batch, so that gradients are summed:
+
+    grad = sum over workers of (P_worker / P) grad(mean loss of the worker's P_worker pairs) + grad(penalty)
+
+which is the gradient of one process up to the order of its sums. Penalties are cheap and read the whole mini-batch;
+every worker adds 1 / workers of them.
+
+What is divided is the 1-N product of initialisation and pre-training. Not divided, so no faster: the propagation over
+the graph, the forward pass of the adversarial step, evaluation, and the fit of the evidence; every worker does all.
+
+Why not DistributedDataParallel: it averages gradients of equal shares through one ``forward`` of one module. Here
+shares have different numbers of pairs, a step runs several parts of two players with a backward each, and the 1-N loss
+computes its gradients in its forward. One sum of all gradients after the backward is the same communication in one
+call, and it carries the step's losses with it, so that every worker sees the same numbers and decides alike.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch import distributed as dist
+
+from upgan.errors import Stopped, TrainingError
+from upgan.training.state import Keeper, TrainingState
+
+#: Seconds that a worker waits for the others before it gives them up; the environment may name others.
+TIMEOUT = 600.0
+TIMEOUT_VARIABLE = "UPGAN_WORKER_TIMEOUT"
+
+
+def started_together() -> bool:
+    """Whether torchrun started this process as one of several."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
+def leads() -> bool:
+    """Whether this process is the one that writes, prints and decides; also true of a process alone."""
+    return not started_together() or int(os.environ["RANK"]) == 0
+
+
+class Team:
+    """The workers of this training as one of them sees them; ``torch.distributed`` has been set up.
+
+    Every method is called by all workers at the same point. Raises TrainingError where one of them is gone or silent.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.rank, self.size = dist.get_rank(), dist.get_world_size()
+
+    @property
+    def leads(self) -> bool:
+        return self.rank == 0
+
+    def share(self, count: int) -> tuple[int, int]:
+        """First and last + 1 of this worker's share of ``count`` queries: consecutive, sizes differ by one at most."""
+        return count * self.rank // self.size, count * (self.rank + 1) // self.size
+
+    def sum_gradients(self, optimizer: torch.optim.Optimizer, told: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Add up the gradients of the optimiser's parameters in place, and return the sums of ``told`` (scalars).
+
+        A parameter that no worker's share touched keeps no gradient: whether it has one does not depend on the share,
+        as every worker runs the same operations.
+        """
+        parameters = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        values = [value.reshape(1).to(gradients[0].dtype) for value in told.values()]
+        flat = torch.cat([gradient.reshape(-1) for gradient in gradients] + values)
+        self.sum(flat)
+        parts = flat.split([gradient.numel() for gradient in gradients] + [1] * len(values))
+        for gradient, part in zip(gradients, parts, strict=False):
+            gradient.copy_(part.view_as(gradient))
+        return {name: part[0] for name, part in zip(told, parts[len(gradients) :], strict=True)}
+
+    def sum(self, value: Tensor) -> None:
+        """Replace ``value`` by its sum over all workers."""
+        with _others_needed():
+            dist.all_reduce(value)
+
+    def align(self, tensors: Iterable[Tensor]) -> None:
+        """Give every worker the leader's values."""
+        with _others_needed():
+            for tensor in tensors:
+                dist.broadcast(tensor, 0)
+
+    def align_modules(self, modules: Iterable[nn.Module]) -> None:
+        self.align(value.detach() for module in modules for value in module.state_dict().values())
+
+    def agreed(self, value: bool) -> bool:
+        """What the leader says."""
+        told = torch.tensor([int(value)], device=self.device)
+        self.align([told])
+        return bool(told.item())
+
+
+@contextmanager
+def _others_needed() -> Iterator[None]:
+    """Say plainly what it means when a collective operation fails."""
+    try:
+        yield
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0][:200]
+        raise TrainingError(
+            f"a worker of this training is gone or silent ({reason}); `upgan resume`, alone or by torchrun, goes on "
+            "from the last save"
+        ) from None
+
+
+@contextmanager
+def team_of(device: torch.device) -> Iterator[Team | None]:
+    """Join the processes that torchrun started; None for a process alone."""
+    if not started_together():
+        yield None
+        return
+    seconds = float(os.environ.get(TIMEOUT_VARIABLE, TIMEOUT))
+    if device.type == "cuda":
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+    with _others_needed():
+        dist.init_process_group(
+            "nccl" if device.type == "cuda" else "gloo", timeout=datetime.timedelta(seconds=seconds)
+        )
+    yield Team(device)
+    dist.destroy_process_group()  # after an error nobody waits for the others
+
+
+class TeamKeeper:
+    """Saving and stopping are the leader's; the others hear what it decided at the same step."""
+
+    def __init__(self, team: Team, leader: Keeper) -> None:
+        self._team = team
+        self._leader = leader
+
+    def between_steps(self, state: TrainingState) -> None:
+        self._follow(lambda: self._leader.between_steps(state))
+
+    def save(self, state: TrainingState) -> None:
+        if self._team.leads:
+            self._leader.save(state)
+
+    def _follow(self, ask: Callable[[], None]) -> None:
+        stopped: Stopped | None = None
+        if self._team.leads:
+            try:
+                ask()
+            except Stopped as asked:
+                stopped = asked
+        if self._team.agreed(stopped is not None):
+            raise stopped or Stopped("stopped with the first worker")
