@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from upgan.data.dataset import KGDataset
 from upgan.errors import ConfigError, RunError, UpganError
@@ -48,7 +49,10 @@ class _Job:
     def over(self) -> bool:
         if self.process is not None:
             return self.process.poll() is not None
-        return not run_state(self.folder).active
+        try:
+            return not run_state(self.folder).active
+        except UpganError:  # deleted meanwhile
+            return True
 
 
 class Executor:
@@ -78,6 +82,19 @@ class Executor:
         self._train(waiting, outcomes)
         return [outcomes[place] for place in range(len(planned))]
 
+    def state_of(self, planned: PlannedRun) -> dict[str, Any]:
+        """What ``run`` would find: a finished run to use, one to go on with, nothing, or why there can be none."""
+        told: dict[str, Any] = {"row": planned.row, "system": planned.system, "x": planned.x, "seed": planned.seed}
+        if planned.config is None:
+            return {**told, "state": "impossible", "run": None, "problem": planned.problem}
+        found = reusable(planned.config, finished_runs(self.root, self.dataset.fingerprint))
+        folder = self._folder(planned) if found is None else found.folder
+        state = "finished" if found is not None else "begun" if is_run(folder) else "missing"
+        return {**told, "state": state, "run": str(folder), "problem": ""}
+
+    def _folder(self, planned: PlannedRun) -> Path:
+        return self.root / planned.folder_name(self.dataset.name, self.dataset.fingerprint)
+
     def _train(self, waiting: list[tuple[int, PlannedRun]], outcomes: dict[int, Outcome]) -> None:
         at_work: dict[int, _Job] = {}
         durations: list[float] = []
@@ -93,8 +110,13 @@ class Executor:
                         outcomes[place] = begun
                 for place, job in [pair for pair in at_work.items() if pair[1].over()]:
                     del at_work[place]
+                    outcome = self._outcome(job)
+                    if outcome.finished is None and job.process is None:
+                        waiting.insert(0, (place, job.planned))  # somebody stopped it: it is ours to end
+                        continue
                     durations.append(time.monotonic() - job.began)
-                    outcomes[place] = self._outcome(job)
+                    outcomes[place] = outcome
+                    self.tell(_ended(outcome, job.folder))
                 if at_work and time.monotonic() - told > TELL_EVERY:
                     told = time.monotonic()
                     left = len(waiting) + len(at_work)
@@ -106,7 +128,7 @@ class Executor:
     def _begin(self, planned: PlannedRun) -> _Job | Outcome:
         """Start or go on with a run; an outcome where it could not even be started."""
         assert planned.config is not None
-        folder = self.root / planned.folder_name(self.dataset.name, self.dataset.fingerprint)
+        folder = self._folder(planned)
         how = "trained"
         try:
             if is_run(folder):
@@ -124,15 +146,16 @@ class Executor:
             return Outcome(planned, None, "failed", str(error))
 
     def _outcome(self, job: _Job) -> Outcome:
+        """What a training left whose process is over."""
         found = finished_run(job.folder, self.dataset.fingerprint)
-        state = run_state(job.folder)
+        try:
+            state = run_state(job.folder)
+        except UpganError as error:  # deleted meanwhile
+            return Outcome(job.planned, None, "failed", str(error))
         if found is not None and state.state == "finished":
-            self.tell(f"{job.folder.name}: {job.how}, test MRR {100 * float(found.metrics['mrr'] or 0):.2f}")
             return Outcome(job.planned, found, job.how)
         last = next((line for line in reversed(tail_log(job.folder, 20)) if line.strip()), "it said nothing")
-        problem = f"{state.state}: {state.message or last}"
-        self.tell(f"{job.folder.name} failed: {problem}")
-        return Outcome(job.planned, None, "failed", problem)
+        return Outcome(job.planned, None, "failed", f"{state.state}: {state.message or last}")
 
     def _progress(
         self, done: int, total: int, jobs: list[_Job], waiting: list[tuple[int, PlannedRun]], durations: list[float]
@@ -156,6 +179,12 @@ class Executor:
         return 0.0 if planned.config is None else planned.config.max_seconds
 
 
+def _ended(outcome: Outcome, folder: Path) -> str:
+    if outcome.finished is None:
+        return f"{folder.name} failed: {outcome.problem}"
+    return f"{folder.name}: {outcome.how}, test MRR {100 * float(outcome.finished.metrics['mrr'] or 0):.2f}"
+
+
 def _can_go_on(folder: Path) -> bool:
     with suppress(RunError, ConfigError):
         check_resumable(folder)
@@ -164,11 +193,17 @@ def _can_go_on(folder: Path) -> bool:
 
 
 def _spawn(folder: Path) -> subprocess.Popen[bytes]:
-    """`upgan resume` of the folder, in one thread; several may train beside each other, so the device is not locked."""
+    """`upgan resume` of the folder; several may train beside each other, so the device is not locked.
+
+    In a session of its own: Ctrl-C reaches it once, through ``_end``, and not a second time, which would not let it
+    save.
+    """
     environment = {**os.environ, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
     command = [sys.executable, "-m", "upgan", "resume", str(folder.resolve()), "--quiet", "--force"]
     with (folder / LOG_FILE).open("ab") as log:
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True
+        )
 
 
 def _end(processes: list[subprocess.Popen[bytes]]) -> None:

@@ -6,8 +6,6 @@ import tomllib
 from functools import cache
 from importlib.resources import files
 
-
-
 #: The paper's datasets, in the order of the columns here.
 PAPER_DATASETS = ("book", "music", "movie")
 #: Metrics of Tables 3 and 6 in the paper's order; all but MR are in percent there.

@@ -22,14 +22,12 @@ def markdown(document: Document) -> str:
         f"# {document['title']}, on {escaped(data['name'])}",
         f"UPGAN is preset {escaped(document['preset'])}; seeds {', '.join(map(str, document['seeds']))}; time limit "
         f"{limit}. Dataset fingerprint `{data['fingerprint'][:12]}`. Made by `{document['command']}`.",
-        "Test metrics, filtered, both directions pooled; all but MR in percent; ± is the standard deviation over seeds. "
-        "**The paper's datasets are other ones** (Freebase with Amazon book, LastFM and MovieLens): its figures stand "
-        "here for the order of the systems, not to be met.",
+        "Test metrics, filtered, both directions pooled; all but MR in percent; ± is the standard deviation over "
+        "seeds. **The paper's datasets are other ones** (Freebase with Amazon book, LastFM and MovieLens): its figures "
+        "stand here for the order of the systems, not to be met.",
     ]
     if data["simulated_users"]:
-        blocks.append("**The users of this dataset are simulated**: what users are worth here says nothing of real ones.")
-    if document["missing_systems"]:
-        blocks.append(f"Systems of the paper that this version does not have: {', '.join(document['missing_systems'])}.")
+        blocks.append("**The users of this dataset are simulated**: what they are worth says nothing of real ones.")
     if document["by"]:
         blocks.append(_grouped(document))
     elif document["axis"]:
@@ -107,7 +105,7 @@ def _grouped(document: Document) -> str:
         rows.append([_label(row), "here", *told])
         for paper, values in row["paper"].items():
             rows.append(["", f"paper: {paper}", *(percent("hits@3", values.get(name)) for name in names)])
-    first = next((row["groups"][document["by"]] for row in document["rows"] if row["groups"]), {})
+    first: Mapping[str, Any] = next((row["groups"][document["by"]] for row in document["rows"] if row["groups"]), {})
     counts = [f"{first[name]['mean']['queries']:,}" if name in first else "–" for name in names]
     heads = [name.replace(">", "\\>") for name in names]
     return table(["system", "H@3", *heads], [["queries", "here", *counts], *rows])
@@ -154,7 +152,8 @@ def _failures(document: Document) -> Iterator[str]:
 
 
 def _out_of_time(document: Document) -> Iterator[str]:
-    names = [f"{row['row']} s{run['seed']}" for row in document["rows"] for run in row["runs"] if run.get("out_of_time")]
+    stopped = [(row["row"], run) for row in document["rows"] for run in row["runs"] if run.get("out_of_time")]
+    names = [f"{name} s{run['seed']}" for name, run in stopped]
     if names:
         yield (
             "The time limit ended these runs, so that they say what the time gives and not what the system can reach: "
