@@ -110,7 +110,7 @@ class KGAT(System):
         return lambda heads, relations: (table[heads] * self.relation[relations]) @ table.T
 
     def bpr_loss(self, size: int, random: torch.Generator) -> Tensor:
-        """Eq. 13 on ``size`` interactions, which are no edges of the pass either, against items drawn evenly."""
+        """Eq. 13 on ``size`` interactions, which are no edges of the pass either, against the items of others."""
         drawn = torch.randint(len(self.users), (size,), generator=random, device=random.device).to(self.users.device)
         other = torch.randint(len(self.users), (size,), generator=random, device=random.device).to(self.users.device)
         encoded = self.encode(self.edges.keep(drawn + self.num_triples))

@@ -10,7 +10,8 @@ paper). x @ V_b comes first, then one weighted sparse product per basis: no vect
 
 Deviations: learned 1-N over all entities (filtered softmax) in place of sampled corruptions with a binary loss, with a
 decoder vector per direction; the last layer has no activation, so that x can have any sign; dropout on the encoded
-vectors; a residual of the input vectors (``residual``) that the paper does not have.
+vectors, and N3 of them in place of an l2 norm of the decoder; a residual of the input vectors (``residual``) that the
+paper does not have.
 """
 
 from __future__ import annotations
