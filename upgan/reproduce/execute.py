@@ -78,7 +78,11 @@ class Executor:
                 outcomes[place] = Outcome(each, found, "reused")
             else:
                 waiting.append((place, each))
-        self.tell(f"{len(planned)} runs: {len(outcomes)} are there or impossible, {len(waiting)} to train")
+        impossible = sum(outcome.finished is None for outcome in outcomes.values())
+        self.tell(
+            f"{len(planned)} runs: {len(outcomes) - impossible} are there, {len(waiting)} to train"
+            + (f", {impossible} impossible" if impossible else "")
+        )
         self._train(waiting, outcomes)
         return [outcomes[place] for place in range(len(planned))]
 

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from upgan.render.markdown import escaped, table
+from upgan.render.markdown import code, escaped, table
 from upgan.reproduce.paper import PAPER_DATASETS, PAPER_METRICS
 
 NAMES = {"mr": "MR", "mrr": "MRR", "hits@1": "H@1", "hits@3": "H@3", "hits@10": "H@10"}
@@ -21,7 +21,7 @@ def markdown(document: Document) -> str:
     blocks = [
         f"# {document['title']}, on {escaped(data['name'])}",
         f"UPGAN is preset {escaped(document['preset'])}; seeds {', '.join(map(str, document['seeds']))}; time limit "
-        f"{limit}. Dataset fingerprint `{data['fingerprint'][:12]}`. Made by `{document['command']}`.",
+        f"{limit}. Dataset fingerprint `{data['fingerprint'][:12]}`. Made by {code(document['command'])}.",
         "Test metrics, filtered, both directions pooled; all but MR in percent; ± is the standard deviation over "
         "seeds. **The paper's datasets are other ones** (Freebase with Amazon book, LastFM and MovieLens): its figures "
         "stand here for the order of the systems, not to be met.",
