@@ -165,16 +165,18 @@ def _search(document: Document) -> Iterator[str]:
     found = document.get("search")
     if not found:
         return
+    time = f" of at most {found['trial_seconds']:g} s" if found["trial_seconds"] else ""
     yield (
-        f"Settings were searched on the validation split, {found['trials']} trials per system with "
-        f"{found['trial_seconds'] or 'unlimited'} s each; the test split chose nothing."
+        f"Settings were searched on the validation split, {found['trials']} trials{time} for each system, with seed "
+        f"{found['seed']}; the first trial is the defaults. The test split chose nothing."
     )
     rows = [
-        [escaped(name), str(of["trials"]), percent("mrr", of["valid_mrr"]),
+        [escaped(name), str(of["trials"]), str(of["failed"]), percent("mrr", of["default_valid_mrr"]),
+         percent("mrr", of["valid_mrr"]),
          escaped(", ".join(f"{key}={value}" for key, value in of["settings"].items()) or "the defaults")]
         for name, of in found["systems"].items()
     ]  # fmt: skip
-    yield table(["system", "trials", "best valid MRR", "settings"], rows)
+    yield table(["system", "trials", "failed", "defaults' valid MRR", "best valid MRR", "settings"], rows)
 
 
 def to_csv(document: Document) -> str:
