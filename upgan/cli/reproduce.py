@@ -49,6 +49,13 @@ def reproduce(
         list[str] | None,
         typer.Option("--set", help="key=value for each system that has the setting, such as model.dim=64; may repeat."),
     ] = None,
+    search: Annotated[
+        int | None,
+        typer.Option(min=1, help="Trials that search each system's settings on validation.  [default: no search]"),
+    ] = None,
+    search_budget: Annotated[
+        str | None, typer.Option(help="Time limit of each trial.  [default: that of --budget]")
+    ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Runs trained at a time.")] = 1,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads of each run.")] = 1,
     resume: Annotated[
@@ -81,8 +88,14 @@ def reproduce(
     from upgan.reproduce.plan import Asked, parse_budget
 
     limit = parse_budget(budget)
-    tables_only = {"--budget": budget, "--systems": systems, "--set": assignments, "--dry-run": dry_run}
+    tables_only = {"--budget": budget, "--systems": systems, "--set": assignments, "--dry-run": dry_run,
+                   "--search": search, "--search-budget": search_budget}  # fmt: skip
     _refuse(target, {"--run": run} if target != "fig4" else tables_only)
+    if search is None and search_budget is not None:
+        raise ConfigError("--search-budget: is for --search N, the number of trials")
+    if search is not None and dry_run:
+        raise ConfigError("--dry-run: which runs there will be depends on what --search finds; leave one of them out")
+    effort = None if search is None else (search, parse_budget(search_budget, "--search-budget") or limit)
     named = () if systems is None else parse_names(systems)
     asked = Asked(target, tuple(numbers or [0]), limit, named, preset or "", tuple(assignments or ()), threads)
     from upgan.data.dataset import load_dataset
@@ -100,7 +113,7 @@ def reproduce(
 
     plan(asked)  # what is wrong with it is said before the data are read
     dataset = load_dataset(data)
-    _reproduce_runs(asked, dataset, out, checkpoints, jobs=jobs, resume=resume, dry_run=dry_run, json=json)
+    _reproduce_runs(asked, dataset, out, checkpoints, effort, jobs=jobs, resume=resume, dry_run=dry_run, json=json)
 
 
 def parse_seeds(text: str) -> list[int]:
@@ -126,7 +139,16 @@ def _refuse(target: str, options: dict[str, Any]) -> None:
 
 
 def _reproduce_runs(
-    asked: Asked, dataset: KGDataset, out: Path, root: Path, *, jobs: int, resume: bool, dry_run: bool, json: bool
+    asked: Asked,
+    dataset: KGDataset,
+    out: Path,
+    root: Path,
+    effort: tuple[int, float] | None,
+    *,
+    jobs: int,
+    resume: bool,
+    dry_run: bool,
+    json: bool,
 ) -> None:
     """A table or figure made of runs: train what is missing, measure, write, print."""
     from upgan.reproduce.execute import Executor
@@ -140,7 +162,10 @@ def _reproduce_runs(
         else:
             typer.echo("\n".join(f"{row['state']:<10} {row['run'] or '–'}{row['problem']}" for row in rows))
         return
-    document, page = produce(asked, executor, out, shlex.join(["upgan", *sys.argv[1:]]))
+    from upgan.reproduce.search import Effort
+
+    command = shlex.join(["upgan", *sys.argv[1:]])
+    document, page = produce(asked, executor, out, command, None if effort is None else Effort(*effort))
     note(f"wrote {asked.target}.md, .csv, .json and .html to {out}")
     if json:
         print_json(document)

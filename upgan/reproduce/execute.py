@@ -64,10 +64,12 @@ class Executor:
         self.tell = tell
         self.jobs = jobs
         self.resume = resume
+        #: Another folder whose finished runs are used, but in which none is trained.
+        self.also: Path | None = None
 
     def run(self, planned: Sequence[PlannedRun]) -> list[Outcome]:
         """An outcome for each planned run, in order. Interrupted, every training is asked to save, and waited for."""
-        there = finished_runs(self.root, self.dataset.fingerprint)
+        there = self._finished()
         outcomes: dict[int, Outcome] = {}
         waiting: list[tuple[int, PlannedRun]] = []
         for place, each in enumerate(planned):
@@ -78,7 +80,11 @@ class Executor:
                 outcomes[place] = Outcome(each, found, "reused")
             else:
                 waiting.append((place, each))
-        self.tell(f"{len(planned)} runs: {len(outcomes)} are there or impossible, {len(waiting)} to train")
+        impossible = sum(outcome.finished is None for outcome in outcomes.values())
+        self.tell(
+            f"{len(planned)} runs: {len(outcomes) - impossible} are there, {len(waiting)} to train"
+            + (f", {impossible} impossible" if impossible else "")
+        )
         self._train(waiting, outcomes)
         return [outcomes[place] for place in range(len(planned))]
 
@@ -87,10 +93,14 @@ class Executor:
         told: dict[str, Any] = {"row": planned.row, "system": planned.system, "x": planned.x, "seed": planned.seed}
         if planned.config is None:
             return {**told, "state": "impossible", "run": None, "problem": planned.problem}
-        found = reusable(planned.config, finished_runs(self.root, self.dataset.fingerprint))
+        found = reusable(planned.config, self._finished())
         folder = self._folder(planned) if found is None else found.folder
         state = "finished" if found is not None else "begun" if is_run(folder) else "missing"
         return {**told, "state": state, "run": str(folder), "problem": ""}
+
+    def _finished(self) -> list[FinishedRun]:
+        roots = [self.root] if self.also is None else [self.root, self.also]
+        return [run for root in roots for run in finished_runs(root, self.dataset.fingerprint)]
 
     def _folder(self, planned: PlannedRun) -> Path:
         return self.root / planned.folder_name(self.dataset.name, self.dataset.fingerprint)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from html import escape
 from typing import Any
 
 import plotly.graph_objects as go
@@ -31,7 +32,7 @@ def figure(document: Mapping[str, Any]) -> go.Figure:
     else:
         _bars(drawn, document)
     drawn.update_layout(
-        title=f"{document['title']} — {document['dataset']['name']}", template="plotly_white", barmode="group",
+        title=escape(f"{document['title']} — {document['dataset']['name']}"), template="plotly_white", barmode="group",
         yaxis={"rangemode": "tozero"},
     )  # fmt: skip
     return drawn

@@ -1,8 +1,10 @@
-"""From finished runs to the numbers of a table: metrics over seeds, groups, and UPGAN minus each with intervals."""
+"""From finished runs to the numbers of a table: metrics over seeds, groups, UPGAN minus each with intervals."""
 
 from __future__ import annotations
 
+import io
 import math
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from upgan.checkpoint import run_fingerprint
-from upgan.data.dataset import KGDataset
+from upgan.data.dataset import KGDataset, load_dataset
+from upgan.errors import UpganError
 from upgan.evaluation.compare import compare_rankings
 from upgan.evaluation.evaluator import Ranking
-from upgan.evaluation.groups import group_metrics
 from upgan.files import write_bytes
 from upgan.predictor import load
 from upgan.reproduce.execute import Outcome, Tell
@@ -27,19 +29,23 @@ Metric = dict[str, Any]
 
 
 def measure(outcomes: Sequence[Outcome], dataset: KGDataset, asked: Asked, out: Path, tell: Tell) -> dict[str, Any]:
-    """The whole document of a target; ranks are kept in ``out`` so that a second call need not rank again."""
+    """The whole document of a target; ranks are kept in ``out``, so that none is found twice."""
     target = TARGETS[asked.target]
     by_row: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
         by_row.setdefault(outcome.planned.row, []).append(outcome)
     rankings: dict[str, dict[int, Ranking]] = {}
-    rows = []
-    for name, of_row in by_row.items():
-        tell(f"ranking the test split: {name}")
+    rows, began = [], time.monotonic()
+    for place, (name, of_row) in enumerate(by_row.items()):
+        if target.compared:
+            spent = time.monotonic() - began
+            eta = f"; ETA {spent / place * (len(by_row) - place):.0f} s" if place else ""
+            tell(f"[{place}/{len(by_row)}] ranking the test split: {name}{eta}")
         row, rankings[name] = _row(name, of_row, asked, out)
         rows.append(row)
-    for row in rows:
-        row["upgan_minus"] = _minus(rankings.get("upgan", {}), rankings[row["row"]], row) if target.compared else None
+    for row in rows if target.compared else ():
+        tell(f"setting UPGAN against {row['row']}")
+        row["upgan_minus"] = _minus(rankings.get("upgan", {}), rankings[row["row"]], row)
     return {
         "format_version": FORMAT_VERSION,
         "target": asked.target,
@@ -61,22 +67,13 @@ def measure(outcomes: Sequence[Outcome], dataset: KGDataset, asked: Asked, out: 
 
 def _row(name: str, outcomes: Sequence[Outcome], asked: Asked, out: Path) -> tuple[dict[str, Any], dict[int, Ranking]]:
     target, planned = TARGETS[asked.target], outcomes[0].planned
-    runs, each, groups, rankings = [], [], [], {}
-    for outcome in outcomes:
-        told: dict[str, Any] = {"seed": outcome.planned.seed, "how": outcome.how, "problem": outcome.problem or None}
-        if outcome.finished is not None:
-            ranking, grouped = _ranked(outcome.finished.folder, out, grouped=not target.axis)
-            rankings[outcome.planned.seed] = ranking
-            metrics = _metrics(ranking)
-            each.append(metrics)
-            groups.append(grouped)
-            told |= {
-                "run": str(outcome.finished.folder),
-                "seconds": outcome.finished.metrics.get("seconds"),
-                "out_of_time": outcome.finished.out_of_time,
-                "metrics": metrics,
-            }
-        runs.append(told)
+    rankings: dict[int, Ranking] = {}
+    runs = [_run(outcome, rankings if target.compared else None, out) for outcome in outcomes]
+    good = [
+        outcome.finished for outcome, run in zip(outcomes, runs, strict=True) if outcome.finished and "metrics" in run
+    ]
+    each = [run["metrics"] for run in runs if "metrics" in run]
+    groups = {by: _over_seeds([run.metrics.get("groups", {}).get(by, {}) for run in good]) for by in GROUPED if good}
     table = paper_groups(asked.target, name, target.groups) if target.by else paper_metrics(asked.target, name)
     row = {
         "row": name,
@@ -86,43 +83,51 @@ def _row(name: str, outcomes: Sequence[Outcome], asked: Asked, out: Path) -> tup
         "runs": runs,
         "mean": _mean(each),
         "std": _std(each),
-        "groups": {by: _over_seeds([grouped[by] for grouped in groups]) for by in GROUPED if groups and groups[0]},
+        "groups": groups,
         "paper": table,
         "upgan_minus": None,
     }
     return row, rankings
 
 
-def _ranked(run: Path, out: Path, *, grouped: bool) -> tuple[Ranking, dict[str, dict[str, Metric]]]:
-    """Test ranks of a run, from the cache where they are there, and its groups as `upgan evaluate --by` has them."""
-    predictor = load(run)
+def _run(outcome: Outcome, rankings: dict[int, Ranking] | None, out: Path) -> dict[str, Any]:
+    """What is said of one run; its ranking is added to ``rankings``. A run that cannot be opened has failed."""
+    told: dict[str, Any] = {"seed": outcome.planned.seed, "how": outcome.how, "problem": outcome.problem or None}
+    finished = outcome.finished
+    if finished is None:
+        return told
+    try:
+        if rankings is not None:
+            rankings[outcome.planned.seed] = _ranking(finished.folder, out)
+    except UpganError as error:
+        return {**told, "how": "failed", "problem": str(error)}
+    return {
+        **told,
+        "run": str(finished.folder),
+        "seconds": finished.metrics.get("seconds"),
+        "out_of_time": finished.out_of_time,
+        "metrics": {key: finished.metrics[key] for key in (*PAPER_METRICS, "queries")},
+    }
+
+
+def _ranking(run: Path, out: Path) -> Ranking:
+    """Test ranks of a run, from the cache where they are there."""
     kept = out / "ranks" / f"{run_fingerprint(run)}.npy"
-    triples = predictor.dataset.test
-    ranking = None
     if kept.is_file():
+        triples = load_dataset(run / "dataset").test
         ranks = np.load(kept, allow_pickle=False)
-        ranking = Ranking(triples, ranks) if ranks.shape == (2 * len(triples),) else None
-    if ranking is None:
-        ranking = predictor.rank("test")
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(kept, _npy(ranking.ranks))
-    if not grouped or not len(triples):
-        return ranking, {}
-    parts = ranking, predictor.dataset, predictor.graph
-    found = {by: {name: told.to_dict() for name, told in group_metrics(*parts, by).items()} for by in GROUPED}
-    return ranking, found
+        if ranks.shape == (2 * len(triples),):
+            return Ranking(triples, ranks)
+    ranking = load(run).rank("test")
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(kept, _npy(ranking.ranks))
+    return ranking
 
 
 def _npy(values: np.ndarray) -> bytes:
-    import io
-
     stream = io.BytesIO()
     np.save(stream, values, allow_pickle=False)
     return stream.getvalue()
-
-
-def _metrics(ranking: Ranking) -> Metric:
-    return ranking.metrics.to_dict()
 
 
 def _mean(each: Sequence[Metric]) -> Metric | None:
@@ -151,7 +156,7 @@ def _value(number: Any) -> float | None:
 
 def _over_seeds(each: Sequence[dict[str, Metric]]) -> dict[str, dict[str, Metric | None]]:
     """Group -> mean and deviation. The groups are of the data, so every seed has the same."""
-    names = each[0]
+    names = [name for name in each[0] if all(name in of for of in each)]
     return {name: {"mean": _mean([of[name] for of in each]), "std": _std([of[name] for of in each])} for name in names}
 
 

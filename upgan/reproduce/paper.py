@@ -21,7 +21,7 @@ def paper_metrics(table: str, key: str) -> dict[str, dict[str, float]]:
     """Dataset -> metric -> the paper's figure as a fraction (MR: as it is); empty where the paper has none."""
     return {
         dataset: {
-            metric: value if metric == "mr" else value / 100
+            metric: value if metric == "mr" else round(value / 100, 6)
             for metric, value in zip(PAPER_METRICS, values, strict=True)
         }
         for dataset, values in _tables().get(table, {}).get(key, {}).items()
@@ -31,6 +31,6 @@ def paper_metrics(table: str, key: str) -> dict[str, dict[str, float]]:
 def paper_groups(table: str, key: str, groups: tuple[str, ...]) -> dict[str, dict[str, float]]:
     """Dataset -> group -> Hits@3 as a fraction; empty where the paper has none."""
     return {
-        dataset: {group: value / 100 for group, value in zip(groups, values, strict=True)}
+        dataset: {group: round(value / 100, 6) for group, value in zip(groups, values, strict=True)}
         for dataset, values in _tables().get(table, {}).get(key, {}).items()
     }

@@ -197,7 +197,7 @@ def _concerns(assignment: str, system: str) -> bool:
     return applies(key, system)
 
 
-def parse_budget(text: str | None) -> float:
+def parse_budget(text: str | None, option: str = "--budget") -> float:
     """Seconds from "90", "90s", "10m" or "1.5h"; 0 (no limit) for None."""
     if text is None:
         return 0.0
@@ -208,7 +208,7 @@ def parse_budget(text: str | None) -> float:
     except ValueError:
         seconds = -1.0
     if not 0 < seconds < 1e8:
-        raise ConfigError(f"--budget {text!r}: a time per run above 0 is expected, such as 600, 90s, 10m or 1.5h")
+        raise ConfigError(f"{option} {text!r}: a time per run above 0 is expected, such as 600, 90s, 10m or 1.5h")
     return seconds
 
 

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from upgan.render.markdown import escaped, table
+from upgan.render.markdown import code, escaped, table
 from upgan.reproduce.paper import PAPER_DATASETS, PAPER_METRICS
 
 NAMES = {"mr": "MR", "mrr": "MRR", "hits@1": "H@1", "hits@3": "H@3", "hits@10": "H@10"}
@@ -21,7 +21,7 @@ def markdown(document: Document) -> str:
     blocks = [
         f"# {document['title']}, on {escaped(data['name'])}",
         f"UPGAN is preset {escaped(document['preset'])}; seeds {', '.join(map(str, document['seeds']))}; time limit "
-        f"{limit}. Dataset fingerprint `{data['fingerprint'][:12]}`. Made by `{document['command']}`.",
+        f"{limit}. Dataset fingerprint `{data['fingerprint'][:12]}`. Made by {code(document['command'])}.",
         "Test metrics, filtered, both directions pooled; all but MR in percent; ± is the standard deviation over "
         "seeds. **The paper's datasets are other ones** (Freebase with Amazon book, LastFM and MovieLens): its figures "
         "stand here for the order of the systems, not to be met.",
@@ -165,16 +165,18 @@ def _search(document: Document) -> Iterator[str]:
     found = document.get("search")
     if not found:
         return
+    time = f" of at most {found['trial_seconds']:g} s" if found["trial_seconds"] else ""
     yield (
-        f"Settings were searched on the validation split, {found['trials']} trials per system with "
-        f"{found['trial_seconds'] or 'unlimited'} s each; the test split chose nothing."
+        f"Settings were searched on the validation split, {found['trials']} trials{time} for each system, with seed "
+        f"{found['seed']}; the first trial is the defaults. The test split chose nothing."
     )
     rows = [
-        [escaped(name), str(of["trials"]), percent("mrr", of["valid_mrr"]),
+        [escaped(name), str(of["trials"]), str(of["failed"]), percent("mrr", of["default_valid_mrr"]),
+         percent("mrr", of["valid_mrr"]),
          escaped(", ".join(f"{key}={value}" for key, value in of["settings"].items()) or "the defaults")]
         for name, of in found["systems"].items()
     ]  # fmt: skip
-    yield table(["system", "trials", "best valid MRR", "settings"], rows)
+    yield table(["system", "trials", "failed", "defaults' valid MRR", "best valid MRR", "settings"], rows)
 
 
 def to_csv(document: Document) -> str:
