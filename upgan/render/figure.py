@@ -34,7 +34,7 @@ __all__ = ["Drawing", "FigureEdge", "FigureNode", "FigureSpec", "figure", "figur
 _LABEL_WIDTH = 19
 _COMPACT_ROWS = 6
 #: With more nodes beside each other, letters would be too small on a phone.
-_MOST_ABREAST = 4
+_MOST_ABREAST = 3
 
 
 @dataclass(frozen=True)
@@ -120,6 +120,9 @@ def _user_node(
     title = f"{noun} {name}"
     if share is not None:
         lines.append(f"w = {coefficient(share.weight)}")
+        if explanation.simulated_users and not narrow:
+            # One line of it all would run into the neighbours' names.
+            lines = [name, f"simulated, {lines[-1]}"]
         whose, users = "answer" if of_answer else "target", user_noun(explanation.simulated_users)
         title += f"\nweight {share.weight:.4f}: its share of what the {whose} knows from {users}"
         title += f"\npart of the score {share.contribution:+.4f}"
