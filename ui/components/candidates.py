@@ -113,21 +113,21 @@ def _columns(*, mark_known: bool, silent: bool) -> dict[str, Any]:
     column = st.column_config
     return {
         "rank": column.NumberColumn("#", width=32, help="Rank among all entities; 1 is the model's first choice."),
-        "answer": column.TextColumn("Answer", width=126, help="Choose a row to see why it stands there."),
+        "answer": column.TextColumn("Answer", width=120, help="Choose a row to see why it stands there."),
         "score": column.NumberColumn(
-            "Score", format="%.2f", width=52, help="The model's raw score: it orders candidates and is no probability."
+            "Score", format="%.2f", width=50, help="The model's raw score: it orders candidates and is no probability."
         ),
         "known": column.TextColumn(
-            "Known", width=52, help="In which part of the dataset this answer stands; empty: it would be new."
+            "Known", width=50, help="In which part of the dataset this answer stands; empty: it would be new."
         )
         if mark_known
         else None,
         "lift": None
         if silent
         else column.TextColumn(
-            "Lift", alignment="right", width=42, help="Places that the users move this answer up (+) or down (−)."
+            "Lift", alignment="right", width=40, help="Places that the users move this answer up (+) or down (−)."
         ),
         "without": None
         if silent
-        else column.NumberColumn("Without", width=60, help="The rank without the users' part of the query."),
+        else column.NumberColumn("Without", width=58, help="The rank without the users' part of the query."),
     }

@@ -60,7 +60,7 @@ def _layouts() -> None:
         st.caption("With ml.link from items to entities, and ml.item for their names.")
     with others:
         st.markdown("**N-Triples**, and the authors' release")
-        st.code("facts.nt\n<http://ex.org/b17> <http://ex.org/author> <http://ex.org/a3> .", language=None,
+        st.code("facts.nt\n<ex:b17> <ex:author> <ex:a3> .", language=None,
                 wrap_lines=True)  # fmt: skip
         st.code("r_map.dat, e_map.dat, train.dat, … ratings.txt", language=None, wrap_lines=True)
         st.caption("N-Triples go with an interactions.tsv; the labels in them become names.")

@@ -89,7 +89,12 @@ def _figures(of: str, curves: Mapping[str, Curve], alt: str, key: str) -> None:
     shown = [name for name in _FIGURES if any(curve.summary.get(name) is not None for curve in curves.values())]
     frame = pd.DataFrame([{of: name} | {figure: curve.summary.get(figure) for figure in shown}
                           for name, curve in curves.items()])  # fmt: skip
-    small = frame[shown].abs().max(axis=None) < 10
+    small = all(
+        abs(value) < 10
+        for curve in curves.values()
+        for value in (curve.summary.get("min"), curve.summary.get("max"))
+        if value is not None
+    )
     st.dataframe(
         frame,
         hide_index=True,

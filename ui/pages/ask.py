@@ -174,7 +174,7 @@ def main() -> None:
     """The page."""
     # A third column follows the two: the graph keeps its place among them, and so is not drawn anew.
     if state.node_wanted():
-        left, right, *beside = st.columns([4.6, 7, 2.8], gap="small")
+        left, right, *beside = st.columns([4.9, 7, 2.8], gap="small")
     else:
         left, right, *beside = st.columns([6, 9], gap="medium")
     with left:

@@ -116,7 +116,7 @@ def _user_node(
 ) -> FigureNode:
     noun = user_noun(explanation.simulated_users, 1)
     name = node_words(node)
-    lines = [noun, name] if narrow else [f"{noun} {name}"]
+    lines = [_narrow_noun(explanation), name] if narrow else [f"{noun} {name}"]
     title = f"{noun} {name}"
     if share is not None:
         lines.append(f"w = {coefficient(share.weight)}")
@@ -127,6 +127,11 @@ def _user_node(
         title += f"\nweight {share.weight:.4f}: its share of what the {whose} knows from {users}"
         title += f"\npart of the score {share.contribution:+.4f}"
     return FigureNode(figure_id(node), "user", node.layer, tuple(lines), title)
+
+
+def _narrow_noun(explanation: Explanation, count: int = 1) -> str:
+    """One word: two would set the nodes of a row farther apart than a phone is wide."""
+    return "simulated" if explanation.simulated_users else user_noun(False, count)
 
 
 def _entity_node(explanation: Explanation, node: Node, compact: bool) -> FigureNode:
@@ -156,7 +161,7 @@ def _more_node(explanation: Explanation, chosen: Selection, column: int, count: 
         noun = user_noun(explanation.simulated_users, count)
         shown = {node.id for node in chosen.columns[column]}
         rest = sum(user.weight for user in chosen.users if user.id not in shown)
-        counted = [f"{count:,} more", noun] if narrow else [f"{count:,} more {noun}"]
+        counted = [f"{count:,} more", _narrow_noun(explanation, count)] if narrow else [f"{count:,} more {noun}"]
         lines = [*counted, f"{'' if narrow else 'together '}w = {coefficient(rest)}"]
         title = f"{count:,} more {noun} with {percent(rest)} of the weight; the table lists them"
     else:
