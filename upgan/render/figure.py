@@ -31,7 +31,8 @@ from upgan.render.words import (
 
 __all__ = ["Drawing", "FigureEdge", "FigureNode", "FigureSpec", "figure", "figures"]
 
-_LABEL_WIDTH = 19
+#: Letters of a name in one line, beside others in columns and in rows.
+_LABEL_WIDTH, _NARROW_WIDTH = 19, 14
 _COMPACT_ROWS = 6
 #: With more nodes beside each other, letters would be too small on a phone.
 _MOST_ABREAST = 3
@@ -105,7 +106,7 @@ def _nodes(explanation: Explanation, chosen: Selection, *, narrow: bool) -> list
                 share = weights.get(node.id)
                 nodes.append(_user_node(explanation, node, share, of_answer=chosen.of_answer, narrow=narrow))
             else:
-                nodes.append(_entity_node(explanation, node, compact))
+                nodes.append(_entity_node(explanation, node, compact, narrow=narrow))
         if index in chosen.hidden:
             nodes.append(_more_node(explanation, chosen, index, chosen.hidden[index], narrow=narrow))
     return nodes
@@ -134,7 +135,7 @@ def _narrow_noun(explanation: Explanation, count: int = 1) -> str:
     return "simulated" if explanation.simulated_users else user_noun(False, count)
 
 
-def _entity_node(explanation: Explanation, node: Node, compact: bool) -> FigureNode:
+def _entity_node(explanation: Explanation, node: Node, compact: bool, *, narrow: bool) -> FigureNode:
     role: FigureRole = "entity"
     word = ""
     if node.id == explanation.target.id:
@@ -143,7 +144,7 @@ def _entity_node(explanation: Explanation, node: Node, compact: bool) -> FigureN
         role, word = "answer", "answer"
     name = clean(node.label) or clean(node.id)
     kind = clean(node.kind)
-    lines = wrap(name, _LABEL_WIDTH, 1 if compact else 2)
+    lines = wrap(name, _NARROW_WIDTH, 3) if narrow else wrap(name, _LABEL_WIDTH, 1 if compact else 2)
     second = " · ".join(part for part in (word, shorten(kind, 14)) if part)
     if second and not (compact and role == "entity"):
         lines.append(second)
