@@ -35,7 +35,7 @@ class Judged(Executor):
         if each.system in self.failing:
             return Outcome(each, None, "failed", "no")
         settings = flat_settings(each.config)
-        distance = min(1.0, abs(settings.get("initialisation.lr", settings.get("transe.lr")) - 0.02))
+        distance = min(1.0, abs(settings["transe.lr" if each.system == "transe" else "initialisation.lr"] - 0.02))
         folder.mkdir(parents=True, exist_ok=True)
         metrics = {"valid": {"mrr": 1 - distance}, "mrr": distance}
         return Outcome(each, FinishedRun(folder, each.config, metrics), "trained")
