@@ -85,7 +85,7 @@ def choose_answer(answer: str) -> None:
     """Explain another candidate of the same question (chosen in the table, which therefore stays as it is)."""
     stored: View | None = st.session_state.get(_VIEW)
     if stored is not None:
-        change(question=replace(stored.question, answer=answer), node=None)
+        change(question=replace(stored.question, answer=answer), node=None, fewest=False)
 
 
 def set_up(**changes: Any) -> None:

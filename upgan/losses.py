@@ -16,8 +16,11 @@ OneToN = Literal["cross_entropy", "cross_entropy_filtered", "bce"]
 #: (b, E) scores, (row, entity) pairs asked for, pairs known, P -> the block's share of the loss and its gradient.
 Block = Callable[[Tensor, tuple[Tensor, Tensor], tuple[Tensor, Tensor], int], tuple[Tensor, Tensor]]
 
-#: Scores held at once by the 1-N loss: bounds its memory to 64 MB in float32 whatever E and B are.
-SCORES_PER_CHUNK = 16_000_000
+#: Scores held at once by the 1-N loss, whatever E and B are: 64 MB in float32, in one buffer that all blocks of queries
+#: use. New memory for each block costs more than the arithmetic on it: the system hands it out page by page.
+SCORES_PER_BLOCK = 16_000_000
+#: On a GPU the whole mini-batch is one block where 2 GB hold it: large products, and nothing to ask the device about.
+SCORES_PER_BLOCK_CUDA = 500_000_000
 
 
 def discriminator_loss(
@@ -119,21 +122,22 @@ class _OneToN(torch.autograd.Function):
         known: Tensor,
         block: Block,
     ) -> Tensor:
-        order = torch.argsort(positive_row, stable=True)
-        pairs = (positive_row[order], positive[order])
-        order = torch.argsort(known_row, stable=True)
-        excluded = (known_row[order], known[order])
+        limit = SCORES_PER_BLOCK_CUDA if vector.device.type == "cuda" else SCORES_PER_BLOCK
+        rows = min(len(vector), max(1, limit // max(len(entity), 1)))
+        starts = range(0, len(vector), max(rows, 1))
+        pairs = _by_block(positive_row, positive, starts)
+        excluded = _by_block(known_row, known, starts)
         grad_vector, grad_entity = torch.empty_like(vector), torch.zeros_like(entity)
         total = vector.new_zeros(())
-        rows = max(1, SCORES_PER_CHUNK // len(entity))
         count = max(len(positive), 1)
-        for start in range(0, len(vector), rows):
-            stop = min(start + rows, len(vector))
-            scores = vector[start:stop] @ entity.T
-            loss, grad = block(scores, _within(pairs, start, stop), _within(excluded, start, stop), count)
+        buffer = vector.new_empty(rows, len(entity))
+        for start, asked, known_here in zip(starts, pairs, excluded, strict=True):
+            own = vector[start : start + rows]
+            scores = torch.mm(own, entity.T, out=buffer[: len(own)])
+            loss, grad = block(scores, asked, known_here, count)
             total += loss
-            torch.mm(grad, entity, out=grad_vector[start:stop])
-            grad_entity.addmm_(grad.T, vector[start:stop])
+            torch.mm(grad, entity, out=grad_vector[start : start + rows])
+            grad_entity.addmm_(grad.T, own)
         ctx.save_for_backward(grad_vector, grad_entity)
         return total
 
@@ -144,11 +148,18 @@ class _OneToN(torch.autograd.Function):
         return grad_vector * grad, grad_entity * grad, None, None, None, None, None
 
 
-def _within(pairs: tuple[Tensor, Tensor], start: int, stop: int) -> tuple[Tensor, Tensor]:
-    """The (row, entity) pairs of queries start .. stop, rows counted from start; pairs come sorted by row."""
-    bounds = torch.tensor([start, stop], device=pairs[0].device)
-    first, last = torch.searchsorted(pairs[0], bounds).tolist()
-    return pairs[0][first:last] - start, pairs[1][first:last]
+def _by_block(row: Tensor, entity: Tensor, starts: range) -> list[tuple[Tensor, Tensor]]:
+    """(P,) rows and entities -> the pairs of each block of queries, rows counted from the block's start."""
+    if len(starts) <= 1:
+        return [(row, entity)] * len(starts)
+    order = torch.argsort(row, stable=True)
+    row, entity = row[order], entity[order]
+    bounds = torch.tensor([*starts[1:]], device=row.device)
+    cuts = [0, *torch.searchsorted(row, bounds).tolist(), len(row)]
+    return [
+        (row[first:last] - start, entity[first:last])
+        for start, first, last in zip(starts, cuts, cuts[1:], strict=False)
+    ]
 
 
 def _filtered_block(
@@ -165,16 +176,19 @@ def _filtered_block(
     scores[excluded] = -torch.inf
     scores[row, answer] = -torch.inf
     # A query all of whose entities are known answers has no negatives: N_q = 0, not NaN.
-    log_negatives = torch.logsumexp(scores, 1)
+    peak = scores.amax(1).nan_to_num_(neginf=0.0)
+    exponential = torch.exp_(scores.sub_(peak.unsqueeze(1)))
+    negatives = exponential.sum(1)
+    log_negatives = torch.log(negatives) + peak
     log_z = torch.logaddexp(positive, log_negatives[row])
     share = torch.exp(positive - log_z)
     loss = (log_z - positive).sum()
-    # d loss / d s_e for a negative e of q: exp(s_e) * sum over the pairs of q of 1/Z_t.
-    log_peak = log_negatives.nan_to_num(neginf=0.0)
-    factor = torch.zeros_like(log_peak).index_add_(0, row, torch.exp(log_negatives[row] - log_z))
-    grad = torch.exp_(scores.sub_(log_peak.unsqueeze(1))).mul_(factor.unsqueeze(1))
-    grad.index_put_((row, answer), share - 1.0, accumulate=True)
-    return loss / count, grad.div_(count)
+    # d loss / d s_e for a negative e of q: exp(s_e) / N_q * sum over the pairs of q of N_q / Z_t.
+    factor = torch.zeros_like(peak).index_add_(0, row, torch.exp(log_negatives[row] - log_z))
+    factor = torch.where(negatives > 0, factor / negatives, 0.0) / count
+    grad = exponential.mul_(factor.unsqueeze(1))
+    grad.index_put_((row, answer), (share - 1.0) / count, accumulate=True)
+    return loss / count, grad
 
 
 def _softmax_block(
@@ -202,7 +216,7 @@ def _binary_block(
     scores[excluded] = -torch.inf
     scores[row, answer] = -torch.inf
     loss = functional.softplus(scores).sum() + functional.softplus(-positive).sum()
-    grad = torch.sigmoid(scores)
+    grad = torch.sigmoid_(scores)
     grad.index_put_((row, answer), torch.sigmoid(positive) - 1.0, accumulate=True)
     return loss / count, grad.div_(count)
 

@@ -74,7 +74,7 @@ def own_checkpoints(made_runs, tmp_path, monkeypatch) -> Path:
 def case_text(made_runs) -> str:
     predictor = upgan.load(made_runs / "demo")
     explanation = predictor.explain(head=BARGAIN["entity"], relation="author", answer="author:linda-lael-miller")
-    return casefiles.case_text(explanation, predictor, real_ids=False)
+    return casefiles.text_of(casefiles.case_of(explanation, predictor, real_ids=False))
 
 
 class TestCaseStudy:
@@ -83,7 +83,7 @@ class TestCaseStudy:
         app = run_page("case", checkpoint="demo", **BARGAIN, answer="author:linda-lael-miller")
         assert "“Linda Lael Miller” is ranked" in said(app)
         assert "Σ weights = 1.000000" in said(app)
-        assert len(app.get("image")) == 1
+        assert len(app.get("image")) == 2, "columns, and rows for a narrow window"
         assert [button.label for button in cast(Any, app.get("download_button"))] == [
             "Page (HTML)", "Figure (PNG)", "Figure (SVG)", "Users (CSV)", "Paths (CSV)", "Case file (JSON)"
         ]  # fmt: skip
@@ -274,12 +274,12 @@ def test_the_case_page_tells_what_a_file_holds_beside_the_answer(own_checkpoints
     predictor = upgan.load(made_runs / "demo")
     question = Question("demo", BARGAIN["entity"], "author", "tail")
     explanation = answers.explain(predictor, question, "author:linda-lael-miller", 5)
-    text = casefiles.case_text(
+    case = casefiles.case_of(
         explanation,
         predictor,
         contrast=answers.contrast(predictor, question, explanation.answer.id, "author:feist"),
         real_ids=False,
     )
     (own_checkpoints / "demo" / "cases").mkdir(exist_ok=True)
-    (own_checkpoints / "demo" / "cases" / "two.json").write_text(text)
+    (own_checkpoints / "demo" / "cases" / "two.json").write_text(casefiles.text_of(case))
     assert "**Why not another?**" in said(run_page("case", file="two.json"))

@@ -218,14 +218,14 @@ def test_case_files_hold_what_was_asked_beside_the_answer(predictor):
     explanation = answers.explain(predictor, bargain(), "author:linda-lael-miller", 5)
     left_out = (explanation.users[0].id,)
     other = "author:feist"
-    text = casefiles.case_text(
+    case = casefiles.case_of(
         explanation,
         predictor,
         contrast=answers.contrast(predictor, bargain(), explanation.answer.id, other),
         what_if=answers.what_if(predictor, bargain(), explanation.answer.id, left_out),
         real_ids=True,
     )
-    opened = casefiles.open_uploaded(text.encode())
+    opened = casefiles.open_uploaded(casefiles.text_of(case).encode())
     assert set(opened.alternatives) == {"contrast", "what_if"}
     assert opened.alternatives["what_if"]["changes"]["remove_users"] == list(left_out)
     assert casefiles.reproduced(opened, predictor).verdict == "reproduced"

@@ -7,8 +7,9 @@ from collections.abc import Callable
 import streamlit as st
 
 from ui.components.text import plain
-from ui.services.view import FEWEST_USERS, LARGEST_WEIGHT, LEAST_WEIGHT, MOST_USERS, Arrangement, Settings
+from ui.services.view import FEWEST_USERS, LARGEST_WEIGHT, LEAST_WEIGHT, MOST_USERS, Settings
 from upgan.explanation import Explanation
+from upgan.render.spec import Arrangement
 from upgan.render.styles import Theme
 from upgan.render.words import caption, clean, known_sentence, proof, sentence, user_noun
 

@@ -109,13 +109,16 @@ def without_some(opened: Opened, view: View, explanation: Explanation) -> None:
     if view.without:
         found = cache.what_if(opened.predictor, view.question, answer, view.without)
         what_if.outcome(found, simulated=simulated)
-    if st.button(
+    st.button(
         "Fewest users that change the answer's place",
         key="upgan_smallest",
         icon=":material/group_remove:",
+        disabled=view.fewest,
         help="Leaves users out one after the other, the most telling first, until the answer loses its rank; each step "
         "is computed again.",
-    ):
+        on_click=lambda: state.change(fewest=True),
+    )
+    if view.fewest:
         what_if.smallest(cache.smallest_set(opened.predictor, view.question, answer), simulated=simulated)
 
 
@@ -152,12 +155,8 @@ def details(
     if by_name["files"].open:
         with by_name["files"]:
             real = files.real_ids()
-            predictor = opened.predictor
             files.downloads(
-                explanation,
-                labels,
-                lambda: cache.case_text(predictor, view, explanation, real_ids=real),
-                pseudonyms=not real,
+                lambda: cache.case(opened.predictor, view, explanation, real_ids=real), view.settings.drawing
             )
             files.link(view.parameters(), "ask")
 

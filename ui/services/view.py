@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ui.services import questions
 from ui.services.questions import Direction, Question
+from upgan.render.figure import Drawing
+from upgan.render.spec import Arrangement
 from upgan.render.words import clean, shorten
 
 if TYPE_CHECKING:
@@ -18,14 +20,13 @@ if TYPE_CHECKING:
 
 Known = Literal["mark", "show", "hide"]
 Order = Literal["weight", "contribution"]
-#: "auto": as the width of the frame allows.
-Arrangement = Literal["auto", "columns", "rows"]
 Tab = Literal["paths", "users", "evidence", "contrast", "whatif", "files"]
 
 #: An address bar: each name with all its values.
 Link = Mapping[str, Sequence[str]]
 #: A link with more than these is nobody's.
 _MOST_LEFT_OUT = 200
+_YES = "yes"
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,11 @@ class Settings:
         return {name: f"{value:g}" if isinstance(value, float) else str(value)
                 for name, value in changed.items() if value != getattr(usual, name)}  # fmt: skip
 
+    @property
+    def drawing(self) -> Drawing:
+        """How the figure is drawn, on the page and in every file."""
+        return Drawing(self.weight, self.layout)
+
 
 #: Smallest and largest value of each setting that is a number.
 FEWEST_CANDIDATES, MOST_CANDIDATES = 5, 50
@@ -62,7 +68,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "known": get_args(Known), "layout": get_args(Arrangement), "order": get_args(Order), "tab": get_args(Tab)
 }  # fmt: skip
 #: All names that the address of a view may hold.
-PARAMETERS = (*questions.PARTS, "contrast", "without", "node", *(each.name for each in fields(Settings)))
+PARAMETERS = (*questions.PARTS, "contrast", "without", "fewest", "node", *(each.name for each in fields(Settings)))
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,8 @@ class View:
     contrast: str | None = None
     #: Users of the target that the what-if leaves out.
     without: tuple[str, ...] = ()
+    #: Whether the fewest users that change the answer's place were asked for.
+    fewest: bool = False
     #: A node of the figure whose facts are shown, as the figure names it ("e:…" or "u:…").
     node: str | None = None
 
@@ -85,6 +93,8 @@ class View:
             named["contrast"] = self.contrast
         if self.without:
             named["without"] = list(self.without)
+        if self.fewest:
+            named["fewest"] = _YES
         if self.node is not None:
             named["node"] = self.node
         return named | dict(self.settings.parameters())
@@ -111,8 +121,11 @@ def read_view(predictor: Predictor, checkpoint: str, link: Link, first: Question
     if node is not None and not known_node(predictor, node):
         problems.append(_unknown("node", node))
         node = None
+    fewest = _one(link, "fewest")
+    if fewest not in (None, _YES):
+        problems.append(f"The link's fewest “{shorten(clean(fewest), 60)}” is not “{_YES}”.")
     left_out = tuple(dict.fromkeys(user for user in asked if user in dataset.user_index))
-    return View(question, settings, contrast, left_out, node), problems
+    return View(question, settings, contrast, left_out, fewest == _YES, node), problems
 
 
 def known_node(predictor: Predictor, node: str) -> bool:

@@ -8,12 +8,13 @@ are drawn for orientation without any.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from upgan.explanation import Explanation, Node, UserShare
 from upgan.render import placing
 from upgan.render.edges import edges_of
 from upgan.render.selection import Selection, select
-from upgan.render.spec import FigureEdge, FigureNode, FigureSpec, Layout, figure_id
+from upgan.render.spec import Arrangement, FigureEdge, FigureNode, FigureSpec, Layout, figure_id
 from upgan.render.styles import FigureRole, edge_words, role_words
 from upgan.render.words import (
     caption,
@@ -28,12 +29,20 @@ from upgan.render.words import (
     wrap,
 )
 
-__all__ = ["FigureEdge", "FigureNode", "FigureSpec", "figure"]
+__all__ = ["Drawing", "FigureEdge", "FigureNode", "FigureSpec", "figure", "figures"]
 
 _LABEL_WIDTH = 19
 _COMPACT_ROWS = 6
 #: With more nodes beside each other, letters would be too small on a phone.
 _MOST_ABREAST = 4
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How a figure is to be drawn: users from what weight on, and which way it runs."""
+
+    min_weight: float = 0.0
+    arrangement: Arrangement = "auto"
 
 
 def figure(
@@ -71,6 +80,19 @@ def figure(
         ),
         note=_note(explanation, chosen),
     )
+
+
+def figures(
+    explanation: Explanation, drawing: Drawing, relation_labels: Mapping[str, str] | None = None
+) -> tuple[FigureSpec, FigureSpec | None]:
+    """The figure as ``drawing`` asks for it, and beside it the one for a narrow window where the width decides."""
+
+    def drawn(layout: Layout) -> FigureSpec:
+        return figure(explanation, relation_labels=relation_labels, min_weight=drawing.min_weight, layout=layout)
+
+    if drawing.arrangement == "auto":
+        return drawn("columns"), drawn("rows")
+    return drawn(drawing.arrangement), None
 
 
 def _nodes(explanation: Explanation, chosen: Selection, *, narrow: bool) -> list[FigureNode]:

@@ -16,6 +16,7 @@ from upgan.losses import discriminator_loss, generator_loss, half_squared_norm, 
 from upgan.model.build import AnyDiscriminator
 from upgan.model.generator import Generator, draw
 from upgan.queries import Batch, Sampler
+from upgan.training.initialise import make_optimizer
 from upgan.training.loop import PhaseResult, Reporter, clip_and_step, not_finite, run_phase
 from upgan.training.state import TrainingState
 from upgan.training.step import step_view, used_parameters
@@ -64,8 +65,8 @@ class AdversarialTrainer:
         self.random = random
         #: The processes that train together; None for one alone.
         self.team: Team | None = None
-        self.d_optimizer = torch.optim.Adam([p for p in discriminator.parameters() if p.requires_grad], lr=config.lr)
-        self.g_optimizer = torch.optim.Adam(generator.parameters(), lr=config.lr_g)
+        self.d_optimizer = make_optimizer(discriminator, "adam", config.lr)
+        self.g_optimizer = make_optimizer(generator, "adam", config.lr_g)
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """G-step, then D-step; both are scored with the discriminator as it is before its own step."""
@@ -83,7 +84,7 @@ class AdversarialTrainer:
     def generator_step(self, batch: Batch, pool: Pool, scores: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Eq. 12-14. ``scores`` (B, C) are the discriminator's, without a gradient. Returns the draws (B, N)."""
         logits = self.g.logits(batch.heads, batch.relations, pool.entities, self.random)
-        logits = logits.masked_fill(pool.known, -torch.inf)
+        logits = logits.masked_fill_(pool.known, -torch.inf)
         log_probability = torch.log_softmax(logits, dim=1)
         drawn = draw(log_probability.detach().exp(), self.config.n_g, self.random)
         reward = rewards(scores, pool.known, drawn)
