@@ -130,9 +130,7 @@ class Propagation(nn.Module):
         # Split, not sliced: the gradient of a slice is a table of zeros around it, and there would be one per relation.
         sizes = [stop - start for start, stop in zip(edges.pair_starts, edges.pair_starts[1:], strict=False)]
         sources = far_state.index_select(0, edges.pair_node).split(sizes)
-        blocks = [
-            source @ self.relation[kind].T for kind, source in zip(edges.pair_types, sources, strict=True)
-        ]
+        blocks = [source @ self.relation[kind].T for kind, source in zip(edges.pair_types, sources, strict=True)]
         return torch.cat(blocks)
 
     # Stage 2 ---------------------------------------------------------------------------------------------------------

@@ -40,7 +40,7 @@ def figure(document: Mapping[str, Any]) -> go.Figure:
 
 def _bars(drawn: go.Figure, document: Mapping[str, Any]) -> None:
     rows = [row for row in document["rows"] if row["mean"]]
-    labels = [row["label"] for row in rows]
+    labels = [escape(row["label"]) for row in rows]
     drawn.add_bar(x=labels, y=[_percent(row["mean"]["mrr"]) for row in rows], name="here", marker_color=COLOURS[0],
                   error_y={"type": "data", "array": [_deviation(row["std"], "mrr") for row in rows]})  # fmt: skip
     for name in PAPER_DATASETS:
@@ -56,7 +56,7 @@ def _groups(drawn: go.Figure, document: Mapping[str, Any]) -> None:
         groups = row["groups"].get(document["by"], {})
         known = [name for name in names if name in groups]
         drawn.add_bar(
-            x=known, y=[_percent(groups[name]["mean"]["hits@3"]) for name in known], name=row["label"],
+            x=known, y=[_percent(groups[name]["mean"]["hits@3"]) for name in known], name=escape(row["label"]),
             marker_color=COLOURS[place % len(COLOURS)],
             error_y={"type": "data", "array": [_deviation(groups[name]["std"], "hits@3") for name in known]},
         )  # fmt: skip
@@ -71,7 +71,7 @@ def _lines(drawn: go.Figure, document: Mapping[str, Any]) -> None:
             by_system.setdefault(row["label"], []).append(row)
     for place, (label, rows) in enumerate(by_system.items()):
         drawn.add_scatter(
-            x=[row["x"] for row in rows], y=[_percent(row["mean"]["hits@3"]) for row in rows], name=label,
+            x=[row["x"] for row in rows], y=[_percent(row["mean"]["hits@3"]) for row in rows], name=escape(label),
             mode="lines+markers", marker_color=COLOURS[place % len(COLOURS)],
             error_y={"type": "data", "array": [_deviation(row["std"], "hits@3") for row in rows]},
         )  # fmt: skip
