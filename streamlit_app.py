@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
 from ui import gate
@@ -15,6 +17,7 @@ ICON = (
     '<path d="M25 18l7 7-7 7-7-7z" fill="#D55E00"/></svg>'
 )
 st.set_page_config(page_title="UPGAN explorer", page_icon=ICON, layout="wide")
+st.html(Path(__file__).parent / "ui" / "style.css")
 
 pages = [
     st.Page("ui/pages/start.py", title="Start", icon=":material/home:", default=True),

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from upgan.config import Precision
+
 OneToN = Literal["cross_entropy", "cross_entropy_filtered", "bce"]
 #: (b, E) scores, (row, entity) pairs asked for, pairs known, P -> the block's share of the loss and its gradient.
 Block = Callable[[Tensor, tuple[Tensor, Tensor], tuple[Tensor, Tensor], int], tuple[Tensor, Tensor]]
@@ -89,7 +91,14 @@ def mean_cubed_norm(factors: Sequence[Tensor]) -> Tensor:
 
 
 def one_to_n(
-    kind: OneToN, vector: Tensor, table: Tensor, row: Tensor, answer: Tensor, known_row: Tensor, known: Tensor
+    kind: OneToN,
+    vector: Tensor,
+    table: Tensor,
+    row: Tensor,
+    answer: Tensor,
+    known_row: Tensor,
+    known: Tensor,
+    precision: Precision = "float32",
 ) -> Tensor:
     """Loss of queries scored against every entity: scores are vector @ table.T.
 
@@ -100,12 +109,15 @@ def one_to_n(
         vector: (B, D) query vectors; table: (E, D) candidates' vectors.
         row, answer: (P,) query row and answer of each pair that is asked for.
         known_row, known: known answers of the queries: they are no negatives. They may hold the positives themselves.
+        precision: "bfloat16" rounds the factors and results of the products with the table, forward and backward; what
+            lies between them, and the sums over blocks, stay as they are.
 
     Returns:
         The sum over the P pairs (for "bce" over all B x E cells) divided by P. The B x E scores exist one block of
         queries at a time, forward and backward.
     """
-    return cast(Tensor, _OneToN.apply(vector, table, row, answer, known_row, known, BLOCKS[kind]))
+    narrow = precision == "bfloat16"
+    return cast(Tensor, _OneToN.apply(vector, table, row, answer, known_row, known, BLOCKS[kind], narrow))
 
 
 class _OneToN(torch.autograd.Function):
@@ -121,31 +133,57 @@ class _OneToN(torch.autograd.Function):
         known_row: Tensor,
         known: Tensor,
         block: Block,
+        narrow: bool,
     ) -> Tensor:
         limit = SCORES_PER_BLOCK_CUDA if vector.device.type == "cuda" else SCORES_PER_BLOCK
         rows = min(len(vector), max(1, limit // max(len(entity), 1)))
         starts = range(0, len(vector), max(rows, 1))
         pairs = _by_block(positive_row, positive, starts)
         excluded = _by_block(known_row, known, starts)
-        grad_vector, grad_entity = torch.empty_like(vector), torch.zeros_like(entity)
+        products = _Products(vector, entity, rows, torch.bfloat16 if narrow else vector.dtype)
         total = vector.new_zeros(())
         count = max(len(positive), 1)
-        buffer = vector.new_empty(rows, len(entity))
         for start, asked, known_here in zip(starts, pairs, excluded, strict=True):
-            own = vector[start : start + rows]
-            scores = torch.mm(own, entity.T, out=buffer[: len(own)])
-            loss, grad = block(scores, asked, known_here, count)
+            loss, grad = block(products.scores(start), asked, known_here, count)
             total += loss
-            torch.mm(grad, entity, out=grad_vector[start : start + rows])
-            grad_entity.addmm_(grad.T, own)
-        ctx.save_for_backward(grad_vector, grad_entity)
+            products.add_gradients(start, grad)
+        ctx.save_for_backward(products.grad_vector, products.grad_entity)
         return total
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> tuple[Tensor | None, ...]:
         (grad,) = grads
         grad_vector, grad_entity = ctx.saved_tensors
-        return grad_vector * grad, grad_entity * grad, None, None, None, None, None
+        return grad_vector * grad, grad_entity * grad, *[None] * 6
+
+
+class _Products:
+    """Scores of a block of queries, and its share of the gradients, from factors in ``dtype``; memory is used again."""
+
+    def __init__(self, vector: Tensor, entity: Tensor, rows: int, dtype: torch.dtype) -> None:
+        self._rows = rows
+        self._vector, self._entity = vector.to(dtype), entity.to(dtype)
+        self._buffer = vector.new_empty(rows, len(entity))
+        #: The block in ``dtype``, where that is another one.
+        self._narrow = self._buffer if dtype == vector.dtype else self._buffer.to(dtype)
+        self.grad_vector, self.grad_entity = torch.empty_like(vector), torch.zeros_like(entity)
+
+    def scores(self, start: int) -> Tensor:
+        """(b, E) of the queries from ``start`` on."""
+        own = self._vector[start : start + self._rows]
+        found = torch.mm(own, self._entity.T, out=self._narrow[: len(own)])
+        return found if self._narrow is self._buffer else self._buffer[: len(own)].copy_(found)
+
+    def add_gradients(self, start: int, grad: Tensor) -> None:
+        """From d loss / d scores (b, E) of the same queries."""
+        own, place = self._vector[start : start + self._rows], self.grad_vector[start : start + self._rows]
+        if self._narrow is self._buffer:
+            torch.mm(grad, self._entity, out=place)
+            self.grad_entity.addmm_(grad.T, own)
+            return
+        narrow = self._narrow[: len(own)].copy_(grad)
+        place.copy_(narrow @ self._entity)
+        self.grad_entity += narrow.T @ own
 
 
 def _by_block(row: Tensor, entity: Tensor, starts: range) -> list[tuple[Tensor, Tensor]]:

@@ -11,7 +11,6 @@ import streamlit as st
 from ui.components.text import plain
 from ui.services.casefiles import MOST_MEGABYTES
 from upgan.render.beside import changes_words, contrast_caption
-from upgan.render.graph_html import NARROW
 from upgan.render.svg import svg
 from upgan.render.words import clean, rank_text, shorten, user_noun
 
@@ -93,7 +92,7 @@ def verdict(outcome: Reproduction) -> None:
 def figure(spec: FigureSpec, narrow: FigureSpec | None, theme: Theme) -> None:
     """The frozen figure, an SVG document shown as a picture: nothing in it can run.
 
-    ``narrow`` is shown in its place where the window is narrow, which only the browser knows.
+    ``narrow`` is shown in its place where the window is narrow, which only the browser knows (ui/style.css).
     """
     if narrow is None:
         _picture(spec, theme)
@@ -101,10 +100,6 @@ def figure(spec: FigureSpec, narrow: FigureSpec | None, theme: Theme) -> None:
     for name, drawn in (("wide", spec), ("narrow", narrow)):
         with st.container(key=f"upgan_figure_{name}"):
             _picture(drawn, theme)
-    st.html(
-        f"<style>@media (min-width: {NARROW}px) {{ .st-key-upgan_figure_narrow {{ display: none; }} }}"
-        f"@media (max-width: {NARROW - 0.02}px) {{ .st-key-upgan_figure_wide {{ display: none; }} }}</style>"
-    )
 
 
 def _picture(spec: FigureSpec, theme: Theme) -> None:

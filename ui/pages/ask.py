@@ -36,8 +36,8 @@ def about(opened: Opened, view: View, entity: str) -> None:
     state.ask(questions.about(opened.predictor, opened.name, entity, view.question))
 
 
-def ask(opened: Opened, view: View, shown: answers.Candidates, answer: str | None) -> None:
-    """The left column: search, question, candidates, options."""
+def ask(opened: Opened, view: View, shown: answers.Candidates, answer: str | None, *, silent: bool) -> None:
+    """The left column: search, question, candidates, options. ``silent``: the model hears no users."""
     predictor, asked, settings = opened.predictor, view.question, view.settings
     dataset = predictor.dataset
     entity_picker.choose(cache.search_index(predictor), dataset, lambda entity: about(opened, view, entity))
@@ -58,6 +58,7 @@ def ask(opened: Opened, view: View, shown: answers.Candidates, answer: str | Non
         answer,
         state.choose_answer,
         mark_known=settings.known != "show",
+        silent=silent,
     )
     st.caption("The score orders candidates; it is not a probability.")
     with st.expander("Options", icon=":material/tune:"):
@@ -172,7 +173,10 @@ def told(part: Callable[[], None]) -> None:
 def main() -> None:
     """The page."""
     # A third column follows the two: the graph keeps its place among them, and so is not drawn anew.
-    left, right, *beside = st.columns([5, 7, 3] if state.node_wanted() else [6, 9], gap="medium")
+    if state.node_wanted():
+        left, right, *beside = st.columns([4.9, 7, 2.8], gap="small")
+    else:
+        left, right, *beside = st.columns([6, 9], gap="medium")
     with left:
         opened = open_checkpoint("Ask the graph")
     view = state.view(opened.predictor, opened.name)
@@ -188,7 +192,7 @@ def main() -> None:
             unexplained = clean(str(error))
     shown = answers.with_answer(found, explanation)
     with left:
-        ask(opened, view, shown, answer)
+        ask(opened, view, shown, answer, silent=explanation is not None and answers.hears_no_users(explanation))
     with right:
         if unexplained:
             st.info(plain(unexplained), icon=":material/info:")

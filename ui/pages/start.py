@@ -38,7 +38,7 @@ try:
 except UpganError as error:
     st.error(plain(clean(str(error))), icon=":material/error:")
 else:
-    overview.cards(cache.cards(opened, name))
-overview.checkpoints(entries, name)
+    overview.cards(cache.cards(opened, name), name)
+overview.checkpoints(entries)
 overview.machine(machine_facts())
 checkpoint.broken(entries)

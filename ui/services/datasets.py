@@ -8,6 +8,7 @@ import io
 import json
 import os
 import re
+import shutil
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,9 +29,10 @@ ROOT_VARIABLE = "UPGAN_DATA"
 MOST_FILES, MOST_MEGABYTES = 40, 200
 #: Of what is packed in them: a small file can unpack to more than this machine holds.
 MOST_UNPACKED_MEGABYTES = 2_000
-_PLAIN = ("tsv", "csv", "txt", "dat", "inter", "kg", "link", "item", "user", "nt")
-#: Every kind of file that `upgan data prepare` reads; each compressed too.
-ENDINGS = (*_PLAIN, *(f"{ending}.gz" for ending in _PLAIN))
+#: The kinds of files that `upgan data prepare` reads.
+PLAIN = ("tsv", "csv", "txt", "dat", "inter", "kg", "link", "item", "user", "nt")
+#: Each of them, and each compressed.
+ENDINGS = (*PLAIN, *(f"{ending}.gz" for ending in PLAIN))
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _FILE_NAME = re.compile(r"[\w][\w .+-]{0,99}")
 
@@ -154,6 +156,13 @@ def _refuse_large_inside(files: Mapping[str, bytes]) -> None:
                         raise DataError(f"{name}: more than {MOST_UNPACKED_MEGABYTES:,} MB when unpacked")
         except (OSError, EOFError, zlib.error) as error:
             raise DataError(f"{name}: cannot be unpacked ({error})") from None
+
+
+def remove(prepared: Path) -> None:
+    """Undo a preparation: its folder goes. ConfigError where there is no prepared dataset any more."""
+    if prepared.parent != data_root() or prepared.is_symlink() or not _manifest(prepared):
+        raise ConfigError(f"{prepared.name!r}: there is no such dataset any more")
+    shutil.rmtree(prepared)
 
 
 def new_folder(name: str) -> Path:

@@ -100,3 +100,10 @@ def groups_words(groups: Sequence[Group]) -> str:
         f"MRR of {len(told)} groups, highest {best.name} with {best.metrics['mrr']:.3f}, "
         f"lowest {worst.name} with {worst.metrics['mrr']:.3f}."
     )
+
+
+def comparable(fingerprints: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    """Of runs with their datasets' fingerprints: those on the first one's data, and the others."""
+    first = next(iter(fingerprints.values()), "")
+    same = [name for name, fingerprint in fingerprints.items() if fingerprint == first]
+    return same, [name for name in fingerprints if name not in same]

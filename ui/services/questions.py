@@ -86,8 +86,8 @@ def direction_words(dataset: KGDataset, question: Question) -> str:
     """Which end is missing, for someone who has never heard of heads and tails."""
     relation = relation_label(dataset, question.relation)
     if question.inverse:
-        return f"Missing: the start of “{relation}”. Which entities have {label_of(dataset, question.entity)} there?"
-    return f"Missing: the end of “{relation}”. What stands there for {label_of(dataset, question.entity)}?"
+        return f"Missing: the start of “{relation}”. Which entities have “{label_of(dataset, question.entity)}” there?"
+    return f"Missing: the end of “{relation}”. What stands there for “{label_of(dataset, question.entity)}”?"
 
 
 def swapped(question: Question, answer: str | None) -> Question:

@@ -163,6 +163,7 @@ def run_bench(
     repeat: int = 5,
     threads: int = 1,
     seed: int = 0,
+    assignments: Sequence[str] = (),
     candidates: int = 1_000_000,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
@@ -175,7 +176,7 @@ def run_bench(
     datasets = []
     for name in data if on_data else ():
         dataset = open_dataset(name, seed)
-        bench = Bench(Workload.of(dataset, preset, threads, seed), repeat)
+        bench = Bench(Workload.of(dataset, preset, threads, seed, assignments), repeat)
         lines = []
         for wanted in on_data:
             lines.append(MEASUREMENTS[wanted](bench).to_dict())
@@ -198,6 +199,7 @@ def run_bench(
         "threads": threads,
         "seed": seed,
         "preset": preset,
+        "set": list(assignments),
         "time": "CPU seconds (user and system) of this process",
         "datasets": datasets,
         "serving": served,

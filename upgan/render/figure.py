@@ -31,10 +31,11 @@ from upgan.render.words import (
 
 __all__ = ["Drawing", "FigureEdge", "FigureNode", "FigureSpec", "figure", "figures"]
 
-_LABEL_WIDTH = 19
+#: Letters of a name in one line, beside others in columns and in rows.
+_LABEL_WIDTH, _NARROW_WIDTH = 19, 14
 _COMPACT_ROWS = 6
 #: With more nodes beside each other, letters would be too small on a phone.
-_MOST_ABREAST = 4
+_MOST_ABREAST = 3
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def _nodes(explanation: Explanation, chosen: Selection, *, narrow: bool) -> list
                 share = weights.get(node.id)
                 nodes.append(_user_node(explanation, node, share, of_answer=chosen.of_answer, narrow=narrow))
             else:
-                nodes.append(_entity_node(explanation, node, compact))
+                nodes.append(_entity_node(explanation, node, compact, narrow=narrow))
         if index in chosen.hidden:
             nodes.append(_more_node(explanation, chosen, index, chosen.hidden[index], narrow=narrow))
     return nodes
@@ -116,17 +117,25 @@ def _user_node(
 ) -> FigureNode:
     noun = user_noun(explanation.simulated_users, 1)
     name = node_words(node)
-    lines = [noun, name] if narrow else [f"{noun} {name}"]
+    lines = [_narrow_noun(explanation), name] if narrow else [f"{noun} {name}"]
     title = f"{noun} {name}"
     if share is not None:
         lines.append(f"w = {coefficient(share.weight)}")
+        if explanation.simulated_users and not narrow:
+            # One line of it all would run into the neighbours' names.
+            lines = [name, f"simulated, {lines[-1]}"]
         whose, users = "answer" if of_answer else "target", user_noun(explanation.simulated_users)
         title += f"\nweight {share.weight:.4f}: its share of what the {whose} knows from {users}"
         title += f"\npart of the score {share.contribution:+.4f}"
     return FigureNode(figure_id(node), "user", node.layer, tuple(lines), title)
 
 
-def _entity_node(explanation: Explanation, node: Node, compact: bool) -> FigureNode:
+def _narrow_noun(explanation: Explanation, count: int = 1) -> str:
+    """One word: two would set the nodes of a row farther apart than a phone is wide."""
+    return "simulated" if explanation.simulated_users else user_noun(False, count)
+
+
+def _entity_node(explanation: Explanation, node: Node, compact: bool, *, narrow: bool) -> FigureNode:
     role: FigureRole = "entity"
     word = ""
     if node.id == explanation.target.id:
@@ -135,7 +144,7 @@ def _entity_node(explanation: Explanation, node: Node, compact: bool) -> FigureN
         role, word = "answer", "answer"
     name = clean(node.label) or clean(node.id)
     kind = clean(node.kind)
-    lines = wrap(name, _LABEL_WIDTH, 1 if compact else 2)
+    lines = wrap(name, _NARROW_WIDTH, 3) if narrow else wrap(name, _LABEL_WIDTH, 1 if compact else 2)
     second = " · ".join(part for part in (word, shorten(kind, 14)) if part)
     if second and not (compact and role == "entity"):
         lines.append(second)
@@ -153,7 +162,7 @@ def _more_node(explanation: Explanation, chosen: Selection, column: int, count: 
         noun = user_noun(explanation.simulated_users, count)
         shown = {node.id for node in chosen.columns[column]}
         rest = sum(user.weight for user in chosen.users if user.id not in shown)
-        counted = [f"{count:,} more", noun] if narrow else [f"{count:,} more {noun}"]
+        counted = [f"{count:,} more", _narrow_noun(explanation, count)] if narrow else [f"{count:,} more {noun}"]
         lines = [*counted, f"{'' if narrow else 'together '}w = {coefficient(rest)}"]
         title = f"{count:,} more {noun} with {percent(rest)} of the weight; the table lists them"
     else:

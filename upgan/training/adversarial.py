@@ -72,7 +72,9 @@ class AdversarialTrainer:
         """G-step, then D-step; both are scored with the discriminator as it is before its own step."""
         pool = Pool.draw(batch, len(self.d.entity), self.config.n_c, self.random)
         view = step_view(self.d, self.graph, batch, self.random)
-        scores = view.queries.against(view.table.index_select(0, pool.entities))
+        with self._products(batch.heads.device):
+            scores = view.queries.against(view.table.index_select(0, pool.entities))
+        scores = scores.to(view.table.dtype)
         if self.config.use_generator:
             drawn, told = self.generator_step(batch, pool, scores.detach())
         else:
@@ -83,8 +85,9 @@ class AdversarialTrainer:
 
     def generator_step(self, batch: Batch, pool: Pool, scores: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Eq. 12-14. ``scores`` (B, C) are the discriminator's, without a gradient. Returns the draws (B, N)."""
-        logits = self.g.logits(batch.heads, batch.relations, pool.entities, self.random)
-        logits = logits.masked_fill_(pool.known, -torch.inf)
+        with self._products(scores.device):
+            logits = self.g.logits(batch.heads, batch.relations, pool.entities, self.random)
+        logits = logits.to(scores.dtype).masked_fill_(pool.known, -torch.inf)
         log_probability = torch.log_softmax(logits, dim=1)
         drawn = draw(log_probability.detach().exp(), self.config.n_g, self.random)
         reward = rewards(scores, pool.known, drawn)
@@ -128,6 +131,10 @@ class AdversarialTrainer:
         clip_and_step(self.d_optimizer, self.config.clip)
         self.d.constrain()
         return told
+
+    def _products(self, device: torch.device) -> torch.autocast:
+        """Products within are computed in the precision that the settings name; sums, exponents and draws are not."""
+        return torch.autocast(device.type, torch.bfloat16, enabled=self.config.precision == "bfloat16")
 
     def _used_by_generator(self, batch: Batch, pool: Pool) -> list[Tensor]:
         """theta_G as this step uses it."""
