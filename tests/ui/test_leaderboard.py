@@ -21,7 +21,7 @@ from upgan.reproduce.produce import write_files
 @pytest.fixture
 def root(toy_dataset, tmp_path, monkeypatch) -> Path:
     """Two results that can be shown, and three files that cannot."""
-    results = tmp_path / "results"
+    results = Path(tmp_path) / "results"
     random = np.random.default_rng(2)
     for target, broken in (("table4", [("distmult", 1)]), ("fig3-dim", [])):
         told, _ = document(toy_dataset, target, random, tmp_path, broken=broken)
