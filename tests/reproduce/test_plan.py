@@ -77,7 +77,7 @@ def test_the_ablations_differ_from_upgan_in_nothing_else():
 def test_a_figure_varies_one_setting_and_nothing_else(target, key, values):
     runs = [run for run in plan(Asked(target)) if run.system == "upgan"]
     assert [run.x for run in runs] == values
-    assert [flat_settings(run.config)[key] for run in runs if run.config] == values
+    assert [flat_settings(config_of(run))[key] for run in runs] == values
     assert all(changes(run.config, runs[0].config).keys() <= {key} for run in runs)
 
 

@@ -12,13 +12,14 @@ import typer
 from upgan.cli.output import JsonFlag, note, print_json
 from upgan.cli.runs import RUNS
 from upgan.errors import ConfigError, TrainingError
+from upgan.reproduce.names import TARGET_NAMES
 
 if TYPE_CHECKING:
     from upgan.data.dataset import KGDataset
     from upgan.reproduce.plan import Asked
 
 #: All of the paper's experiments.
-PAPER = ("table3", "table4", "table5", "table6", "fig3a", "fig3b", "fig3-dim", "fig3-layers", "fig4")
+PAPER = (*TARGET_NAMES, "fig4")
 
 
 def register(app: typer.Typer) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -40,9 +40,9 @@ def figure(document: Mapping[str, Any]) -> go.Figure:
 
 def _bars(drawn: go.Figure, document: Mapping[str, Any]) -> None:
     rows = [row for row in document["rows"] if row["mean"]]
-    labels = [row["label"] for row in rows]
+    labels = [escape(row["label"]) for row in rows]
     drawn.add_bar(x=labels, y=[_percent(row["mean"]["mrr"]) for row in rows], name="here", marker_color=COLOURS[0],
-                  error_y={"type": "data", "array": [_deviation(row["std"], "mrr") for row in rows]})  # fmt: skip
+                  error_y=_errors([row["std"] for row in rows], "mrr"))  # fmt: skip
     for name in PAPER_DATASETS:
         values = [_percent(row["paper"].get(name, {}).get("mrr")) for row in rows]
         if any(value is not None for value in values):
@@ -56,9 +56,9 @@ def _groups(drawn: go.Figure, document: Mapping[str, Any]) -> None:
         groups = row["groups"].get(document["by"], {})
         known = [name for name in names if name in groups]
         drawn.add_bar(
-            x=known, y=[_percent(groups[name]["mean"]["hits@3"]) for name in known], name=row["label"],
+            x=known, y=[_percent(groups[name]["mean"]["hits@3"]) for name in known], name=escape(row["label"]),
             marker_color=COLOURS[place % len(COLOURS)],
-            error_y={"type": "data", "array": [_deviation(groups[name]["std"], "hits@3") for name in known]},
+            error_y=_errors([groups[name]["std"] for name in known], "hits@3"),
         )  # fmt: skip
     drawn.update_yaxes(title="Hits@3 in percent")
     drawn.update_xaxes(title="group", type="category")
@@ -71,17 +71,22 @@ def _lines(drawn: go.Figure, document: Mapping[str, Any]) -> None:
             by_system.setdefault(row["label"], []).append(row)
     for place, (label, rows) in enumerate(by_system.items()):
         drawn.add_scatter(
-            x=[row["x"] for row in rows], y=[_percent(row["mean"]["hits@3"]) for row in rows], name=label,
+            x=[row["x"] for row in rows], y=[_percent(row["mean"]["hits@3"]) for row in rows], name=escape(label),
             mode="lines+markers", marker_color=COLOURS[place % len(COLOURS)],
-            error_y={"type": "data", "array": [_deviation(row["std"], "hits@3") for row in rows]},
+            error_y=_errors([row["std"] for row in rows], "hits@3"),
         )  # fmt: skip
     drawn.update_yaxes(title="Hits@3 in percent")
-    drawn.update_xaxes(title=document["axis_title"])
+    values = sorted({row["x"] for row in document["rows"]})
+    drawn.update_xaxes(title=document["axis_title"], tickvals=values, ticktext=[f"{value:g}" for value in values])
 
 
 def _percent(value: Any) -> float | None:
     return None if value is None else 100 * value
 
 
-def _deviation(std: Any, metric: str) -> float:
-    return 0.0 if not std or std[metric] is None else 100 * std[metric]
+def _errors(deviations: Sequence[Any], metric: str) -> dict[str, Any] | None:
+    """Error bars; none at all where no row has a deviation: a bar of no length would claim that it is 0."""
+    if not any(deviations):
+        return None
+    array = [100 * std[metric] if std and std[metric] is not None else None for std in deviations]
+    return {"type": "data", "array": array}

@@ -19,10 +19,10 @@ from upgan.evaluation.evaluator import Ranking
 from upgan.files import write_bytes
 from upgan.predictor import load
 from upgan.reproduce.execute import Outcome, Tell
+from upgan.reproduce.names import FORMAT_VERSION
 from upgan.reproduce.paper import PAPER_METRICS, paper_groups, paper_metrics
 from upgan.reproduce.plan import TARGETS, Asked
 
-FORMAT_VERSION = 1
 #: Broken down for every table: what Tables 4 and 5 are about.
 GROUPED = ("sparsity", "hops")
 Metric = dict[str, Any]
