@@ -11,6 +11,7 @@ from typing import Any, cast
 import pytest
 
 import upgan
+from tests.data.sources import FORMATS
 from tests.ui.driving import address, checked, run_page, said, table
 from tests.ui.made import make_run
 from ui.services import answers, casefiles, datasets
@@ -194,6 +195,10 @@ TRIPLES = "head\trelation\ttail\n" + "".join(f"b{n}\tby\ta{n % 3}\nb{n}\tabout\t
 INTERACTIONS = "user\titem\n" + "".join(f"u{n % 8}\tb{(n * 7 + n // 8) % 40}\n" for n in range(160))
 
 
+def as_bytes(content: str | bytes) -> bytes:
+    return content.encode() if isinstance(content, str) else content
+
+
 class TestImport:
     """The real files of a small source, sent as a browser sends them."""
 
@@ -219,8 +224,21 @@ class TestImport:
         assert [error.value for error in app.error] == []
         assert "The dataset “my-books” is ready" in said(app)
         assert upgan.load_dataset(self.data / "my-books").num_users == 8
-        app = run_page("models", part="data")
-        assert any("my-books" in option for option in app.selectbox[0].options)
+        listed = run_page("models", part="data")
+        assert any("my-books" in option for option in listed.selectbox[0].options)
+        checked(app, app.button(key="upgan_import_undo").click())
+        assert not (self.data / "my-books").exists()
+        assert "is ready" not in said(app)
+        assert "**Check**:" in said(app), "the files are still there, to be prepared anew"
+
+    def test_only_what_was_prepared_can_be_undone(self, tmp_path, made_runs):
+        self.data.mkdir()
+        (self.data / "link").symlink_to(made_runs / "demo" / "dataset")
+        (self.data / "notes").mkdir()
+        for path in (self.data / "link", self.data / "notes", self.data / "gone", made_runs / "demo" / "dataset"):
+            with pytest.raises(upgan.errors.ConfigError, match="no such dataset"):
+                datasets.remove(path)
+        assert (made_runs / "demo" / "dataset" / "manifest.json").is_file()
 
     def test_a_taken_name_and_an_odd_one_are_refused(self):
         app = self.sent(triples=TRIPLES, interactions=INTERACTIONS)
@@ -240,16 +258,33 @@ class TestImport:
         with pytest.raises(upgan.errors.DataError, match="allowed"):
             datasets.Upload({name: b"x"})
 
-    def test_packed_tables_are_read_and_n_triples_may_be_sent(self):
-        upload = datasets.Upload(
-            {
-                "triples.tsv.gz": gzip.compress(TRIPLES.encode()),
-                "interactions.tsv.gz": gzip.compress(INTERACTIONS.encode()),
-            }
-        )
-        upload.prepare("packed", min_interactions=2, min_triples=1)
-        assert upgan.load_dataset(self.data / "packed").num_users == 8
-        datasets.Upload({"a.nt": b"x", "b.nt.gz": gzip.compress(b"x"), "c.dat": b"x"}).close()
+    @pytest.mark.parametrize("layout", FORMATS)
+    def test_every_layout_is_read_plain_and_packed_to_the_same_dataset(self, layout):
+        files = {Path(name).name: as_bytes(content) for name, content in FORMATS[layout].items()}
+        packed = {f"{name}.gz": gzip.compress(content) for name, content in files.items()}
+        made = []
+        for name, sent in (("plain", files), ("packed", packed)):
+            upload = datasets.Upload(sent)
+            assert upload.check(lambda *_: None).findings
+            made.append(upgan.load_dataset(upload.prepare(name, min_interactions=1, min_triples=1)))
+        assert made[0].num_users == made[1].num_users == 2
+        for part in ("train", "valid", "test", "interactions"):
+            assert (getattr(made[0], part) == getattr(made[1], part)).all(), part
+
+    def test_packed_files_go_through_the_page(self):
+        app = run_page("models", part="import")
+        for name, content in FORMATS["recbole"].items():
+            app.file_uploader[0].upload(f"{name}.gz", gzip.compress(as_bytes(content)))
+        checked(app)
+        assert "**Check**:" in said(app)
+        app.number_input[0].set_value(1)
+        app.number_input[1].set_value(1)
+        checked(app, app.button[0].click())
+        assert "The dataset “mine” is ready" in said(app)
+
+    def test_a_file_sent_plain_and_packed_is_refused(self):
+        with pytest.raises(upgan.errors.DataError, match="sent twice"):
+            datasets.Upload({"triples.tsv": b"x", "triples.tsv.gz": gzip.compress(b"x")})
 
     def test_what_unpacks_to_too_much_or_not_at_all_is_refused(self, monkeypatch):
         monkeypatch.setattr(datasets, "MOST_UNPACKED_MEGABYTES", 1)

@@ -103,12 +103,13 @@ def report(found: CheckReport) -> None:
     line = " · ".join(f"{count} {severity}{'s' if count != 1 and severity != 'ok' else ''}"
                       for severity, count in counts.items())  # fmt: skip
     st.markdown(f"**Check**: {line}")
-    for finding in (*found.of("error"), *found.of("warning"), *found.of("note")):
-        _finding(finding)
-    if found.of("ok"):
-        with st.expander(f"{counts['ok']} checks found nothing", icon=_ICONS["ok"]):
-            for finding in found.of("ok"):
-                st.markdown(plain(clean(finding.title)))
+    with st.container(gap="xsmall"):
+        for finding in (*found.of("error"), *found.of("warning"), *found.of("note")):
+            _finding(finding)
+        if found.of("ok"):
+            with st.expander(f"{counts['ok']} checks found nothing", icon=_ICONS["ok"]):
+                for finding in found.of("ok"):
+                    st.markdown(plain(clean(finding.title)))
 
 
 def _finding(finding: Finding) -> None:

@@ -84,7 +84,7 @@ def ask_how(on_order: Callable[[Order], None]) -> None:
 def done(name: str, on_undo: Callable[[], None]) -> None:
     """The dataset is there; the way to use it, and to be rid of it again."""
     st.success(f"The dataset “{plain(name)}” is ready: see it under Datasets.", icon=":material/check_circle:")
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="center"):
         st.page_link("ui/pages/train.py", label="Train on it", icon=":material/model_training:")
         st.button(
             "Undo: remove the dataset",

@@ -111,7 +111,8 @@ def as_text(found: dict[str, Any]) -> str:
     machine = found["hardware"]
     lines = [
         f"{found['date']}, {machine['cpu']}, torch {machine['torch']}, {found['threads']} thread(s), "
-        f"load before {found['load_before']}, preset {' '.join([found['preset'], *found['set']])}, seed {found['seed']}; {found['time']}"
+        f"load before {found['load_before']}, preset {' '.join([found['preset'], *found['set']])}, "
+        f"seed {found['seed']}; {found['time']}"
     ]
     for dataset in found["datasets"]:
         counts = ", ".join(f"{value:,} {key.replace('_', ' ')}" for key, value in dataset["counts"].items())

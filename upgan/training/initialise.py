@@ -53,10 +53,10 @@ def train_factorisation(
         whole = rows, index, position, answer
         if team is not None:
             first, last = team.share(len(rows))
-            pairs = len(answer)
+            count = len(answer)
             rows = rows[first:last]
             position, answer = index.answers_of(rows)
-            penalty_share, loss_share = 1.0 / team.size, len(answer) / max(pairs, 1)
+            penalty_share, loss_share = 1.0 / team.size, len(answer) / max(count, 1)
         vectors = model.queries(index.heads[rows], index.relations[rows])
         pairs = position, answer, position, answer
         loss = one_to_n(config.loss, vectors, model.entity, *pairs, precision=config.precision)
