@@ -18,7 +18,8 @@ from tests.data.sources import RELEASE, write_source
 from tests.data.test_kb4rec import dump_of
 from tests.runs import victims
 from tests.test_cli import here, refused
-from upgan.config import applies
+from upgan.checkpoint import load_config
+from upgan.config import applies, flat_settings
 from upgan.data.dataset import load_dataset
 from upgan.evaluation.compare import compare_rankings
 from upgan.predictor import load
@@ -224,3 +225,29 @@ def test_an_unknown_target_and_options_of_another_are_refused(toy_folder, tmp_pa
     (tmp_path / "file").write_text("")
     refused(here("reproduce", "table3", "--data", toy_folder, "--out", tmp_path / "file"), "a file is in the way")
     refused(here("reproduce", "table3", "--data", tmp_path / "none", "--out", tmp_path / "out"), "none")
+
+
+@pytest.mark.slow
+def test_a_search_from_the_command_line_chooses_by_validation(trainings, toy_folder, tmp_path):
+    """Real trials: what the page names is the best of what the trials' own metrics say of validation."""
+    asked = command(toy_folder, tmp_path, "distmult,transe", "--search=3", "--search-budget=30s")
+    result = here(*asked)
+    assert result.returncode == 0, result.stderr
+    found = json.loads((tmp_path / "out" / "table3-settings.json").read_text())
+    assert document(tmp_path)["search"] == found
+    for system, of in found["systems"].items():
+        assert (of["trials"], of["failed"]) == (3, 0)
+        assert of["valid_mrr"] >= of["default_valid_mrr"]
+        (kept,) = [
+            load_config(path).model_name for path in (tmp_path / "out" / "search" / "runs").glob(f"toy-{system}-*")
+        ]
+        assert kept == system
+    for row in document(tmp_path)["rows"]:
+        used = flat_settings(load_config(Path(row["runs"][0]["run"])))
+        assert found["systems"][row["system"]]["settings"].items() <= used.items()
+    before = len(trainings)
+    assert here(*asked, "--json").returncode == 0
+    assert len(trainings) == before
+    fourth = here(*command(toy_folder, tmp_path, "distmult", "--search=3", "--search-budget=30s", target="table4"))
+    assert fourth.returncode == 0, fourth.stderr
+    assert document(tmp_path, "table4")["search"]["systems"]["distmult"] == found["systems"]["distmult"]

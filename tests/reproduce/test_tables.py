@@ -85,6 +85,18 @@ def test_the_papers_groups_stand_beside(toy_dataset, random, tmp_path):
     assert paper == {"1": "0.891", "2": "0.718", ">=3": "0.325", "unreachable": ""}
 
 
+def test_who_is_below_transe_is_said_with_what_is_known_of_why(toy_dataset, random, tmp_path):
+    told, _ = document(toy_dataset, "table4", random, tmp_path)
+    told["by"] = None
+    for row, name, mrr in zip(told["rows"], ("transe", "kgat", "upgan"), (0.3, 0.2, 0.4), strict=True):
+        row |= {"row": name, "label": name, "paper": {}, "mean": row["mean"] | {"mrr": mrr}}
+    told["rows"][1]["runs"][2]["out_of_time"] = True
+    said = "Below TransE, the simplest system: kgat (the time limit ended 1 of 3 runs)."
+    assert said in markdown(told)
+    told["rows"][1]["mean"]["mrr"] = 0.3
+    assert "No system is below TransE" in markdown(told)
+
+
 def test_a_failed_run_is_said_with_its_reason_and_left_out_of_the_mean(toy_dataset, random, tmp_path):
     broken = [("distmult", 1), *(("upgan", seed) for seed in (0, 1, 2))]
     told, made = document(toy_dataset, "table4", random, tmp_path, broken=broken)

@@ -132,6 +132,9 @@ class Executor:
                     left = len(waiting) + len(at_work)
                     self.tell(self._progress(total - left, total, list(at_work.values()), waiting, durations))
                 time.sleep(LOOK_EVERY if at_work else 0)
+        except KeyboardInterrupt:
+            self.tell("interrupted: what is being trained is saved; the same command goes on from there")
+            raise
         finally:
             _end([job.process for job in at_work.values() if job.process is not None])
 

@@ -43,7 +43,7 @@ def measure(outcomes: Sequence[Outcome], dataset: KGDataset, asked: Asked, out: 
             tell(f"[{place}/{len(by_row)}] ranking the test split: {name}{eta}")
         row, rankings[name] = _row(name, of_row, asked, out)
         rows.append(row)
-    for row in rows if target.compared else ():
+    for row in rows if rankings.get("upgan") else ():
         tell(f"setting UPGAN against {row['row']}")
         row["upgan_minus"] = _minus(rankings.get("upgan", {}), rankings[row["row"]], row)
     return {

@@ -33,7 +33,13 @@ def markdown(document: Document) -> str:
     elif document["axis"]:
         blocks += [_varied(document), "The paper draws these curves without printing their numbers."]
     else:
-        blocks += [_whole(document), _order(document), "The paper's figures:", _paper(document)]
+        blocks += [
+            _whole(document),
+            _order(document),
+            _below_simplest(document),
+            "The paper's figures:",
+            _paper(document),
+        ]
     blocks += [*_search(document), *_failures(document), *_out_of_time(document)]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
@@ -82,6 +88,25 @@ def _order(document: Document) -> str:
     if not said:
         return ""
     return f"By the 95% intervals (paired bootstrap over test triples, MRR), UPGAN is {'; '.join(said)}."
+
+
+def _below_simplest(document: Document) -> str:
+    """Systems below TransE, which needs an explanation: whether their time limit is one."""
+    known = {row["row"]: row for row in document["rows"] if row["mean"] and row["mean"]["mrr"] is not None}
+    simplest = known.pop("transe", None)
+    if simplest is None:
+        return ""
+    below = [row for row in known.values() if row["mean"]["mrr"] < simplest["mean"]["mrr"]]
+    said = []
+    for row in below:
+        stopped = sum(bool(run.get("out_of_time")) for run in row["runs"])
+        why = (
+            f"the time limit ended {stopped} of {len(row['runs'])} runs" if stopped else "its runs ended by themselves"
+        )
+        said.append(f"{escaped(row['label'])} ({why})")
+    return (
+        f"Below TransE, the simplest system: {'; '.join(said)}." if said else "No system is below TransE, the simplest."
+    )
 
 
 def _paper(document: Document) -> str:
