@@ -97,6 +97,11 @@ def _search_index(fingerprint: str, _opened: Predictor) -> SearchIndex:
     return questions.search_index(_opened.dataset)
 
 
+def nearest(opened: Predictor, typed: str) -> list[str]:
+    """Names that an unknown id resembles."""
+    return questions.nearest(search_index(opened), opened.dataset, typed)
+
+
 def cards(opened: Predictor, checkpoint: str) -> list[Example]:
     """Questions for a first visit."""
     return _cards(opened.fingerprint, opened.dataset.fingerprint, checkpoint, opened)

@@ -197,7 +197,7 @@ def changes_chart(rows: Sequence[Compared]) -> Figure:
     )
     figure.update_xaxes(title=f"MRR minus that of {_name(rows[0].name)}", fixedrange=True)
     figure.update_layout(
-        height=110 + 34 * len(told), margin={"l": 8, "r": 8, "t": 10, "b": 44}, showlegend=False, uirevision="changes"
+        height=130 + 34 * len(told), margin={"l": 8, "r": 8, "t": 30, "b": 44}, showlegend=False, uirevision="changes"
     )
     return figure
 

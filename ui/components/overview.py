@@ -8,6 +8,7 @@ import streamlit as st
 
 from ui.components import checkpoint
 from ui.components.text import plain
+from ui.services.datasets import DatasetEntry
 from ui.services.examples import Example
 from ui.services.machine import Machine
 from ui.services.runs import RunEntry
@@ -44,6 +45,14 @@ def checkpoints(entries: Sequence[RunEntry]) -> None:
         "held out of training: 1 is always first, 0.5 is as good as always second."
     )
     checkpoint.table(entries)
+
+
+def data(entries: Sequence[DatasetEntry]) -> None:
+    """The prepared datasets, and the way to all about them."""
+    if entries:
+        names = ", ".join(f"{shorten(clean(entry.name), 40)} ({clean(entry.where)})" for entry in entries[:8])
+        more = f" and {len(entries) - 8:,} more" if len(entries) > 8 else ""
+        st.caption(plain(f"Datasets: {names}{more}."))
     st.page_link(
         "ui/pages/models.py", label="Models & data: metrics, datasets, your own files", icon=":material/table:"
     )

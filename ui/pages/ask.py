@@ -50,8 +50,13 @@ def ask(opened: Opened, view: View, shown: answers.Candidates, answer: str | Non
         lambda key: state.ask(replace(asked, relation=key[0], direction=key[1], answer=None)),
         lambda: state.ask(other),
     )
-    for notice in state.notices():
-        st.warning(plain(notice), icon=":material/link_off:")
+    if questions.unlike_training(predictor, asked):
+        st.info(
+            "Nothing of this kind stands at this end of the relation in the training data: expect a poor answer.",
+            icon=":material/info:",
+        )
+    if notices := state.notices():
+        st.warning("  \n".join(map(plain, notices)), icon=":material/link_off:")
     candidates.table(
         shown,
         f"{predictor.fingerprint} {state.turn()}",
@@ -179,7 +184,7 @@ def main() -> None:
         left, right, *beside = st.columns([6, 9], gap="medium")
     with left:
         opened = open_checkpoint("Ask the graph")
-    view = state.view(opened.predictor, opened.name)
+    view = state.view(opened.predictor, opened.name, lambda typed: cache.nearest(opened.predictor, typed))
     state.write_link(view)
     settings = view.settings
     found = cache.candidates(opened.predictor, view.question, settings.k, hide_known=settings.known == "hide")

@@ -20,10 +20,10 @@ from upgan.render.words import clean
 
 def current(opened: Opened) -> None:
     """The answer looked at on the page before, frozen."""
-    view = state.view(opened.predictor, opened.name)
+    view = state.view(opened.predictor, opened.name, lambda typed: cache.nearest(opened.predictor, typed))
     state.write_link(view)
-    for notice in state.notices():
-        st.warning(plain(notice), icon=":material/link_off:")
+    if notices := state.notices():
+        st.warning("  \n".join(map(plain, notices)), icon=":material/link_off:")
     found = cache.candidates(opened.predictor, view.question, view.settings.k, hide_known=False)
     answer = view.question.answer or found.rows[0]["id"]
     try:

@@ -7,6 +7,7 @@ import streamlit as st
 from ui import cache, state
 from ui.components import checkpoint, overview
 from ui.components.text import plain
+from ui.services import datasets
 from ui.services.machine import machine_facts
 from ui.services.runs import checkpoint_root, list_runs
 from ui.services.view import PARAMETERS
@@ -40,5 +41,6 @@ except UpganError as error:
 else:
     overview.cards(cache.cards(opened, name), name)
 overview.checkpoints(entries)
+overview.data(datasets.list_datasets(datasets.data_root(), list(ready.values())))
 overview.machine(machine_facts())
 checkpoint.broken(entries)

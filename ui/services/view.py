@@ -5,7 +5,7 @@ A link comes from anywhere. What it names is looked up, never trusted; what is u
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -24,6 +24,8 @@ Tab = Literal["paths", "users", "evidence", "contrast", "whatif", "files"]
 
 #: An address bar: each name with all its values.
 Link = Mapping[str, Sequence[str]]
+#: An id that is not known -> names that resemble it.
+Near = Callable[[str], Sequence[str]]
 #: A link with more than these is nobody's.
 _MOST_LEFT_OUT = 200
 _YES = "yes"
@@ -105,9 +107,14 @@ class View:
         return View(question, self.settings, without=self.without if same else ())
 
 
-def read_view(predictor: Predictor, checkpoint: str, link: Link, first: Question) -> tuple[View, list[str]]:
-    """The view that a link names, and what in it this dataset does not know (said, not guessed)."""
-    question, problems = read_question(predictor, checkpoint, link, first)
+def read_view(
+    predictor: Predictor, checkpoint: str, link: Link, first: Question, near: Near | None = None
+) -> tuple[View, list[str]]:
+    """The view that a link names, and what in it this dataset does not know (said, not guessed).
+
+    ``near`` gives names that an unknown entity's id resembles.
+    """
+    question, problems = read_question(predictor, checkpoint, link, first, near)
     settings, wrong = read_settings(link)
     problems += wrong
     dataset = predictor.dataset
@@ -166,7 +173,9 @@ def read_settings(link: Link) -> tuple[Settings, list[str]]:
     return Settings(**values), problems
 
 
-def read_question(predictor: Predictor, checkpoint: str, link: Link, first: Question) -> tuple[Question, list[str]]:
+def read_question(
+    predictor: Predictor, checkpoint: str, link: Link, first: Question, near: Near | None = None
+) -> tuple[Question, list[str]]:
     """The question that a link names; ``first`` where it names no entity that is known."""
     dataset, problems = predictor.dataset, []
 
@@ -186,6 +195,9 @@ def read_question(predictor: Predictor, checkpoint: str, link: Link, first: Ques
     if entity is None:
         if "relation" in link and "entity" not in link:
             problems.append("The link names no entity.")
+        unknown = _one(link, "entity")
+        if unknown is not None and near is not None and (names := near(unknown)):
+            problems.append(f"Similar names: {', '.join(shorten(name, 60) for name in names)}.")
         return first, [*problems, "Showing the first example instead."] if problems else []
     question = questions.about(predictor, checkpoint, entity)
     if relation is not None:
