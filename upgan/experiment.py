@@ -127,13 +127,13 @@ def train(
     if state is None:
         state = TrainingState(prepared.random)
         start_run(run, config, dataset)
+    # Every worker ranks a share, and all read the same ranks: whoever decides by them decides alike.
+    prepared.validation.team = prepared.test.team = state.team
     deadline = time.monotonic() - state.clock.seconds + config.max_seconds if config.max_seconds else math.inf
     training = Training(prepared, config, run, state, _told(prepared, state, reporter or Silent()), deadline)
 
     squares: Squares = {}
     if config.system is not None:
-        if state.team is not None:
-            raise ConfigError("a compared system trains in one process; start it without torchrun")
         final: Model = _train_system(training)
         return _finish(training, final)
     if start_from is None:

@@ -1,4 +1,4 @@
-"""Two gloo processes train what one would: nearly equal weights, one process goes on, a killed worker ends the run."""
+"""Two gloo processes train what one would: nearly equal weights, either goes on with what the other began."""
 
 from __future__ import annotations
 
@@ -12,8 +12,12 @@ import psutil
 import torch
 from safetensors.torch import load_file
 
+from tests.runs import victims
 from tests.runs.conftest import outcome, train_command
+from upgan.evaluation.evaluator import Evaluator
+from upgan.queries import QueryIndex
 from upgan.runs.status import run_state
+from upgan.training.workers import Team
 
 
 def together(command):
@@ -23,12 +27,8 @@ def together(command):
     )
 
 
-def test_two_workers_train_what_one_does(toy_run, tmp_path):
-    dataset, expected = toy_run
-    run = tmp_path / "run"
-    process = together(train_command(dataset, run))
-    told, _ = process.communicate(timeout=90)
-    assert process.returncode == 0, told
+def check_like(run, expected, tmp_path):
+    """Losses and weights of a finished run are those of the undisturbed one, up to the order of sums."""
     found = outcome(run)
     assert len(found["metrics.jsonl"]) == len(expected["metrics.jsonl"])
     for ours, theirs in zip(found["metrics.jsonl"], expected["metrics.jsonl"], strict=True):
@@ -38,6 +38,64 @@ def test_two_workers_train_what_one_does(toy_run, tmp_path):
     weights = load_file(tmp_path / "expected")
     for name, value in load_file(run / "model.safetensors").items():
         torch.testing.assert_close(value, weights[name], rtol=1e-3, atol=1e-4)
+
+
+def test_two_workers_train_what_one_does(toy_run, tmp_path):
+    dataset, expected = toy_run
+    run = tmp_path / "run"
+    process = together(train_command(dataset, run))
+    told, _ = process.communicate(timeout=90)
+    assert process.returncode == 0, told
+    check_like(run, expected, tmp_path)
+
+
+def test_two_workers_go_on_with_what_one_began(toy_run, tmp_path):
+    dataset, expected = toy_run
+    run, log = tmp_path / "run", tmp_path / "log"
+    assert victims.finish(train_command(dataset, run), log, ("step pretrain", 4), every_step=True) == -signal.SIGKILL
+    lines = len((run / "metrics.jsonl").read_text().splitlines())
+    process = together(["resume", run, "--force"])
+    told, _ = process.communicate(timeout=90)
+    assert process.returncode == 0, told
+    assert 0 < lines < len((run / "metrics.jsonl").read_text().splitlines())
+    check_like(run, expected, tmp_path)
+
+
+def test_a_compared_system_is_refused_before_anything_is_written(toy_run, tmp_path):
+    place = {"WORLD_SIZE": "2", "RANK": "0", "LOCAL_RANK": "0"}  # as torchrun starts a worker
+    command = [sys.executable, "-m", "upgan", "train", toy_run[0], "--model", "transe", "--run", tmp_path / "run"]
+    done = subprocess.run(command, env={**os.environ, **place}, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert "transe trains in one process" in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_every_worker_gets_all_ranks_and_does_its_share():
+    """Shares of queries with ties and several answers, by two and by five workers; one gets nothing."""
+    torch.manual_seed(0)
+    triples = torch.stack([torch.randint(high, (4,)) for high in (7, 2, 7)], 1).numpy()
+    index, table, asked = QueryIndex.build(triples, 7, 2), torch.randint(3, (7, 7)).float(), []
+    alone = Evaluator(triples, index).rank(lambda heads, _: table[heads]).ranks
+
+    class Share:
+        def __init__(self, rank, size):
+            self.rank, self.size = rank, size
+
+        share = Team.share
+
+        def sum(self, value):
+            parts.append(value.clone())
+
+    def scorer(heads, _):
+        asked.append(len(heads))
+        return table[heads]
+
+    for size in (2, 9):
+        parts, asked[:] = [], []
+        for rank in range(size):
+            Evaluator(triples, index, Share(rank, size)).rank(scorer)
+        assert sum(asked) == len(alone)
+        assert torch.equal(sum(parts), torch.from_numpy(alone))
 
 
 def test_a_killed_worker_ends_the_run_and_one_process_goes_on(toy_run, tmp_path):

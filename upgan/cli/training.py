@@ -61,8 +61,9 @@ def train_new(
     from upgan.experiment import load_start, prepare_training, resolve_device
     from upgan.runs.launch import create, description
     from upgan.training.state import TrainingState
-    from upgan.training.workers import leads
+    from upgan.training.workers import leads, take_place
 
+    take_place(settings.model_name)
     device = resolve_device(settings.device)
     if not leads():
         prepared = prepare_training(data, settings)
@@ -79,17 +80,18 @@ def train_new(
 def train_on(folder: Path, *, force: bool, quiet: bool = False) -> dict[str, Any]:
     """Go on with a run, from its checkpoint or, where none was saved yet, from the beginning."""
     from upgan.runs.launch import check_resumable, claim, give_back
-    from upgan.training.workers import leads
+    from upgan.checkpoint import load_config
+    from upgan.training.workers import leads, take_place
 
     if not leads():
-        from upgan.checkpoint import load_config
-
-        return _follow(*_taken_up(folder, load_config(folder)))
+        settings = load_config(folder)
+        take_place(settings.model_name)
+        return _follow(*_taken_up(folder, settings))
     with run_lock(folder):
         check_resumable(folder)
+        take_place(load_config(folder).model_name)
         before = claim(folder)
         try:
-            from upgan.checkpoint import load_config
             from upgan.experiment import resolve_device
 
             settings = load_config(folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,16 @@ SCORES_PER_BLOCK_CUDA = 250_000_000
 #: (B,) heads and (B,) relations (0 .. 2R-1) -> (B, E) scores.
 Scorer = Callable[[Tensor, Tensor], Tensor]
 Progress = Callable[[int, int], None]
+
+
+class Sharing(Protocol):
+    """Processes that evaluate together (upgan.training.workers.Team)."""
+
+    def share(self, count: int) -> tuple[int, int]:
+        """First and last + 1 of ``count`` things that this process does."""
+
+    def sum(self, value: Tensor) -> None:
+        """Replace ``value`` by its sum over all processes."""
 
 
 def rows_per_block(num_entities: int, device: torch.device) -> int:
@@ -50,10 +61,12 @@ class Ranking:
 class Evaluator:
     """The protocol of 5.2.1 on one split: both directions, answers of train, valid and test filtered out."""
 
-    def __init__(self, triples: IntArray, index: QueryIndex) -> None:
+    def __init__(self, triples: IntArray, index: QueryIndex, team: Sharing | None = None) -> None:
         """``triples`` (T, 3) are asked for; ``index`` holds the known answers of ALL splits."""
         self.triples = triples
         self.index = index
+        #: Set while several processes train: each ranks its share of the queries, and all get all ranks.
+        self.team = team
         asked = torch.tensor(triples).to(index.heads.device)
         self._heads = torch.cat([asked[:, 0], asked[:, 2]])
         self._relations = torch.cat([asked[:, 1], asked[:, 1] + index.num_relations])
@@ -79,8 +92,11 @@ class Evaluator:
         """Score every distinct query once and rank all its answers of the split."""
         key = self._heads * (2 * self.index.num_relations) + self._relations
         order = torch.argsort(key, stable=True)
-        ranks = torch.empty(len(key), dtype=torch.float64, device=key.device)
+        ranks = torch.zeros(len(key), dtype=torch.float64, device=key.device)
         size = rows_per_block(self.index.num_entities, key.device)
+        if self.team is not None:
+            first, last = self.team.share(len(order))
+            order = order[first:last]
         for start in range(0, len(order), size):
             part = order[start : start + size]
             heads, relations = self._heads[part], self._relations[part]
@@ -88,4 +104,6 @@ class Evaluator:
             ranks[part] = filtered_ranks(score(heads, relations), self._answers[part], position, known)
             if progress is not None:
                 progress(min(start + size, len(order)), len(order))
+        if self.team is not None:
+            self.team.sum(ranks)  # the others' ranks are zeros here
         return Ranking(triples=self.triples, ranks=ranks.cpu().numpy())

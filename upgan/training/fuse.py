@@ -90,6 +90,7 @@ def fuse_evidence(
         if crossed.mrr > without.mrr:
             at.best, at.best_epoch = crossed, 1
             set_weights(model, fit, torch.ones(queries, dtype=torch.bool), config)
+            _agree(model, state)
         else:
             model.fusion.gamma.zero_()
         reporter.epoch("fusion", 1, {"gamma": float(model.fusion.gamma.abs().mean())}, crossed)
@@ -116,11 +117,18 @@ def _crossed_ranks(
         triples = np.arange(len(validation.triples)) % 2 == at.done
         fold = torch.from_numpy(np.tile(triples, 2))  # both queries of a triple in the same half
         set_weights(model, fit, ~fold, config)
-        own = Evaluator(validation.triples[triples], validation.index)
+        _agree(model, state)
+        own = Evaluator(validation.triples[triples], validation.index, validation.team)
         found = own.rank(FullScorer(model, graph, facts).scores, lambda *_: reporter.beat()).ranks
         at.totals["ranks"] = at.totals["ranks"].cpu().masked_scatter(fold, torch.from_numpy(found).double())
         at.done += 1
     return at.totals["ranks"].cpu().numpy()
+
+
+def _agree(model: BilinearDiscriminator, state: TrainingState) -> None:
+    """Several workers go on with the first one's fit."""
+    if state.team is not None:
+        state.team.align([model.fusion.gamma.detach()])
 
 
 def _random_order(count: int, random: torch.Generator) -> Tensor:

@@ -10,8 +10,9 @@ the queries' losses. Losses are normalised by the pairs of the whole mini-batch,
 which is the gradient of one process up to the order of its sums. Penalties are cheap and read the whole mini-batch;
 every worker adds 1 / workers of them.
 
-What is divided is the 1-N product of initialisation and pre-training. Not divided, so no faster: the propagation over
-the graph, the forward pass of the adversarial step, evaluation, and the fit of the evidence; every worker does all.
+What is divided is the 1-N product of initialisation and pre-training, and the queries of every evaluation, whose ranks
+all workers then have, so that early stopping is the same decision everywhere. Not divided, so no faster: the propagation
+over the graph, the forward pass of the adversarial step, and the fit of the evidence, of which the first worker's counts.
 
 Why not DistributedDataParallel: it averages gradients of equal shares through one ``forward`` of one module. Here
 shares have different numbers of pairs, a step runs several parts of two players with a backward each, and the 1-N loss
@@ -30,7 +31,8 @@ import torch
 from torch import Tensor, nn
 from torch import distributed as dist
 
-from upgan.errors import Stopped, TrainingError
+from upgan.errors import ConfigError, Stopped, TrainingError
+from upgan.system_settings import SYSTEMS
 from upgan.training.state import Keeper, TrainingState
 
 #: Seconds that a worker waits for the others before it gives them up; the environment may name others.
@@ -46,6 +48,19 @@ def started_together() -> bool:
 def leads() -> bool:
     """Whether this process is the one that writes, prints and decides; also true of a process alone."""
     return not started_together() or int(os.environ["RANK"]) == 0
+
+
+def take_place(model_name: str) -> None:
+    """Before anything is put on a device: refuse what cannot be divided, and give each worker of a machine its own GPU.
+
+    Raises ConfigError for a compared system.
+    """
+    if not started_together():
+        return
+    if model_name in SYSTEMS:
+        raise ConfigError(f"model {model_name} trains in one process; start it without torchrun")
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
 
 
 class Team:
@@ -123,8 +138,6 @@ def team_of(device: torch.device) -> Iterator[Team | None]:
         yield None
         return
     seconds = float(os.environ.get(TIMEOUT_VARIABLE, TIMEOUT))
-    if device.type == "cuda":
-        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
     with _others_needed():
         dist.init_process_group(
             "nccl" if device.type == "cuda" else "gloo", timeout=datetime.timedelta(seconds=seconds)
