@@ -8,6 +8,8 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -23,7 +25,9 @@ from upgan.config import applies, flat_settings
 from upgan.data.dataset import load_dataset
 from upgan.evaluation.compare import compare_rankings
 from upgan.predictor import load
+from upgan.reproduce import execute
 from upgan.reproduce.paper import PAPER_METRICS
+from upgan.runs.history import LOG_FILE
 from upgan.runs.process import Process
 from upgan.runs.status import run_state
 
@@ -101,6 +105,18 @@ def test_a_run_that_fails_is_a_row_and_the_rest_is_done(trainings, toy_folder, t
     alone = here(*command(toy_folder, tmp_path, "transe", target="table4"))
     assert alone.returncode == 1
     assert "every run failed" in alone.stderr
+
+
+def test_a_process_that_cannot_even_start_leaves_its_last_words(toy_folder, tmp_path, monkeypatch):
+    def spawn(folder):
+        with (folder / LOG_FILE).open("ab") as log:
+            return subprocess.Popen([sys.executable, "-c", "raise SystemExit('no memory for torch')"], stderr=log)
+
+    monkeypatch.setattr(execute, "_spawn", spawn)
+    result = here(*command(toy_folder, tmp_path, "transe"))
+    assert result.returncode == 1
+    assert "transe, seed 0: no memory for torch" in result.stdout
+    assert document(tmp_path)["rows"][0]["runs"][0]["how"] == "failed"
 
 
 def test_killed_in_the_middle_it_goes_on_and_trains_nothing_twice(trainings, toy_folder, tmp_path):

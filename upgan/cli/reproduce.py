@@ -22,57 +22,71 @@ if TYPE_CHECKING:
 PAPER = (*TARGET_NAMES, "fig4")
 
 
+# The options, apart from the function so that it stays readable.
+Target = Annotated[str, typer.Argument(help=f"What of the paper: {', '.join(PAPER)}.", show_default=False)]
+Data = Annotated[Path, typer.Option("--data", help="A prepared dataset.", show_default=False)]
+Out = Annotated[
+    Path, typer.Option("--out", help="Folder for the page and its files; several may share it.", show_default=False)
+]
+Seeds = Annotated[
+    str | None,
+    typer.Option(help="Such as 0,1,2, a run each.  [default: 0; fig4: any run there is]", show_default=False),
+]
+Budget = Annotated[str | None, typer.Option(help="Time limit of each run: 600, 90s, 10m or 1.5h.  [default: none]")]
+Systems = Annotated[
+    str | None, typer.Option(help="Such as transe,upgan.  [default: those the paper shows; table3: and three more]")
+]
+Preset = Annotated[
+    str | None, typer.Option(help="UPGAN's preset.  [default: quality; table6: paper; fig4: any run there is]")
+]
+Assignments = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="key=value for each system that has the setting, such as model.dim=64; may repeat."),
+]
+Trials = Annotated[
+    int | None,
+    typer.Option(min=1, help="Trials that search each system's settings on validation.  [default: no search]"),
+]
+TrialBudget = Annotated[str | None, typer.Option(help="Time limit of each trial.  [default: that of --budget]")]
+Jobs = Annotated[int, typer.Option(min=1, help="Runs trained at a time.")]
+Threads = Annotated[int, typer.Option(min=1, help="CPU threads of each run.")]
+Resume = Annotated[
+    bool, typer.Option("--resume/--no-resume", help="Go on with runs that were interrupted, or train those anew.")
+]
+Checkpoints = Annotated[
+    Path, typer.Option("--checkpoints", "--runs-root", help="Where runs are looked for, and trained into.")
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="List the runs, and which of them are there; train and write nothing.")
+]
+Runs = Annotated[
+    list[Path] | None,
+    typer.Option("--run", help="fig4: a finished run of this dataset; may repeat, the first is drawn."),
+]
+
+
 def register(app: typer.Typer) -> None:
     """Add the command to the main application."""
     app.command()(reproduce)
 
 
 def reproduce(
-    target: Annotated[str, typer.Argument(help=f"What of the paper: {', '.join(PAPER)}.", show_default=False)],
-    data: Annotated[Path, typer.Option("--data", help="A prepared dataset.", show_default=False)],
-    out: Annotated[
-        Path, typer.Option("--out", help="Folder for the page and its files; several may share it.", show_default=False)
-    ],
-    seeds: Annotated[
-        str | None,
-        typer.Option(help="Such as 0,1,2, a run each.  [default: 0; fig4: any run there is]", show_default=False),
-    ] = None,
-    budget: Annotated[
-        str | None, typer.Option(help="Time limit of each run: 600, 90s, 10m or 1.5h.  [default: none]")
-    ] = None,
-    systems: Annotated[
-        str | None, typer.Option(help="Such as transe,upgan.  [default: those the paper shows there, and three more]")
-    ] = None,
-    preset: Annotated[
-        str | None, typer.Option(help="UPGAN's preset.  [default: quality; table6: paper; fig4: any run there is]")
-    ] = None,
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="key=value for each system that has the setting, such as model.dim=64; may repeat."),
-    ] = None,
-    search: Annotated[
-        int | None,
-        typer.Option(min=1, help="Trials that search each system's settings on validation.  [default: no search]"),
-    ] = None,
-    search_budget: Annotated[
-        str | None, typer.Option(help="Time limit of each trial.  [default: that of --budget]")
-    ] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Runs trained at a time.")] = 1,
-    threads: Annotated[int, typer.Option(min=1, help="CPU threads of each run.")] = 1,
-    resume: Annotated[
-        bool,
-        typer.Option("--resume/--no-resume", help="Go on with runs that were interrupted, or train those anew."),
-    ] = True,
-    checkpoints: Annotated[
-        Path, typer.Option("--checkpoints", "--runs-root", help="Where runs are looked for, and trained into.")
-    ] = RUNS,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="List the runs, and which of them are there; train and write nothing.")
-    ] = False,
-    run: Annotated[
-        list[Path] | None,
-        typer.Option("--run", help="fig4: a finished run of this dataset; may repeat, the first is drawn."),
-    ] = None,
+    target: Target,
+    data: Data,
+    out: Out,
+    seeds: Seeds = None,
+    budget: Budget = None,
+    systems: Systems = None,
+    preset: Preset = None,
+    assignments: Assignments = None,
+    search: Trials = None,
+    search_budget: TrialBudget = None,
+    jobs: Jobs = 1,
+    threads: Threads = 1,
+    resume: Resume = True,
+    checkpoints: Checkpoints = RUNS,
+    dry_run: DryRun = False,
+    run: Runs = None,
     json: JsonFlag = False,
 ) -> None:
     """Reproduce a table or figure of the paper, with the paper's numbers beside it.
@@ -86,33 +100,21 @@ def reproduce(
     if out.exists() and not out.is_dir():
         raise ConfigError(f"--out {out}: a file is in the way of the folder; choose another name")
     numbers = None if seeds is None else parse_seeds(seeds)
-    from upgan.reproduce.plan import Asked, parse_budget
+    if target == "fig4":
+        given = {"--budget": budget, "--systems": systems, "--set": assignments, "--search": search}
+        _refuse(target, {**given, "--search-budget": search_budget, "--dry-run": dry_run})
+        _reproduce_cases(data, out, run or [], preset, numbers, checkpoints, json=json)
+        return
+    from upgan.reproduce.plan import Asked, parse_budget, plan
 
+    _refuse(target, {"--run": run})
     limit = parse_budget(budget)
-    tables_only = {"--budget": budget, "--systems": systems, "--set": assignments, "--dry-run": dry_run,
-                   "--search": search, "--search-budget": search_budget}  # fmt: skip
-    _refuse(target, {"--run": run} if target != "fig4" else tables_only)
-    if search is None and search_budget is not None:
-        raise ConfigError("--search-budget: is for --search N, the number of trials")
-    if search is not None and dry_run:
-        raise ConfigError("--dry-run: which runs there will be depends on what --search finds; leave one of them out")
-    effort = None if search is None else (search, parse_budget(search_budget, "--search-budget") or limit)
+    effort = _effort(search, search_budget, limit, dry_run=dry_run)
     named = () if systems is None else parse_names(systems)
     asked = Asked(target, tuple(numbers or [0]), limit, named, preset or "", tuple(assignments or ()), threads)
+    plan(asked)  # what is wrong with it is said before the data are read
     from upgan.data.dataset import load_dataset
 
-    if target == "fig4":
-        from upgan.cli.fig4 import Runs, reproduce_fig4
-
-        dataset = load_dataset(data)
-        parts = ["upgan", "reproduce", target, "--data", str(data), "--out", str(out)]
-        parts += [word for path in run or [] for word in ("--run", str(path))]
-        runs = Runs(dataset, run or [], preset, numbers, checkpoints)
-        reproduce_fig4(dataset, out, runs, shlex.join(parts), json=json)
-        return
-    from upgan.reproduce.plan import plan
-
-    plan(asked)  # what is wrong with it is said before the data are read
     dataset = load_dataset(data)
     _reproduce_runs(asked, dataset, out, checkpoints, effort, jobs=jobs, resume=resume, dry_run=dry_run, json=json)
 
@@ -137,6 +139,32 @@ def _refuse(target: str, options: dict[str, Any]) -> None:
     for name, value in options.items():
         if value:
             raise ConfigError(f"{name} is no option of {target}")
+
+
+def _effort(trials: int | None, budget: str | None, limit: float, *, dry_run: bool) -> tuple[int, float] | None:
+    """Trials of a search and seconds of each; None without a search."""
+    from upgan.reproduce.plan import parse_budget
+
+    if trials is None:
+        if budget is not None:
+            raise ConfigError("--search-budget: is for --search N, the number of trials")
+        return None
+    if dry_run:
+        raise ConfigError("--dry-run: which runs there will be depends on what --search finds; leave one of them out")
+    return trials, parse_budget(budget, "--search-budget") or limit
+
+
+def _reproduce_cases(
+    data: Path, out: Path, named: list[Path], preset: str | None, seeds: list[int] | None, root: Path, *, json: bool
+) -> None:
+    """Fig. 4 from runs that are named, found or trained."""
+    from upgan.cli.fig4 import Runs, reproduce_fig4
+    from upgan.data.dataset import load_dataset
+
+    dataset = load_dataset(data)
+    parts = ["upgan", "reproduce", "fig4", "--data", str(data), "--out", str(out)]
+    parts += [word for path in named for word in ("--run", str(path))]
+    reproduce_fig4(dataset, out, Runs(dataset, named, preset, seeds, root), shlex.join(parts), json=json)
 
 
 def _reproduce_runs(

@@ -168,7 +168,9 @@ class Executor:
         if found is not None and state.state == "finished":
             return Outcome(job.planned, found, job.how)
         last = next((line for line in reversed(tail_log(job.folder, 20)) if line.strip()), "it said nothing")
-        return Outcome(job.planned, None, "failed", f"{state.state}: {state.message or last}")
+        # Still "pending": its process ended before it took the run over, and the log is all that it left.
+        said = last if state.state == "pending" else f"{state.state}: {state.message or last}"
+        return Outcome(job.planned, None, "failed", said)
 
     def _progress(
         self, done: int, total: int, jobs: list[_Job], waiting: list[tuple[int, PlannedRun]], durations: list[float]
