@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from upgan.losses import mean_cubed_norm, one_to_n
-from upgan.queries import QueryIndex
+from upgan.queries import QueryIndex, query_order
 from upgan.system_settings import SystemSettings
-from upgan.systems.base import Answerer, Learning, Seen, System, make_optimizer, query_order
+from upgan.systems.base import Answerer, Learning, Seen, System, make_optimizer
 
 
 class DistMultSettings(NamedTuple):

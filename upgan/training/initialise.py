@@ -11,11 +11,10 @@ from torch import Tensor, nn
 
 from upgan.config import InitialisationConfig, PretrainConfig
 from upgan.evaluation.evaluator import Evaluator
-from upgan.evaluation.metrics import Metrics
 from upgan.losses import one_to_n
 from upgan.model.factorisation import Factorisation
 from upgan.model.product import mean_cubed_modulus
-from upgan.queries import QueryIndex
+from upgan.queries import QueryIndex, query_order
 from upgan.training.loop import PhaseResult, Reporter, run_phase
 from upgan.training.state import TrainingState
 
@@ -44,19 +43,15 @@ def train_factorisation(
     optimizer = make_optimizer(model, config.optimizer, config.lr, squares)
     team = None if state is None else state.team
 
-    def draw() -> Tensor:
-        return torch.randperm(len(index), generator=generator, device=generator.device).to(index.heads.device)
-
     def step(rows: Tensor) -> dict[str, Tensor]:
         position, answer = index.answers_of(rows)
         penalty_share = loss_share = 1.0
         whole = rows, index, position, answer
         if team is not None:
             first, last = team.share(len(rows))
-            count = len(answer)
             rows = rows[first:last]
             position, answer = index.answers_of(rows)
-            penalty_share, loss_share = 1.0 / team.size, len(answer) / max(count, 1)
+            penalty_share, loss_share = 1.0 / team.size, len(answer) / max(len(whole[3]), 1)
         vectors = model.queries(index.heads[rows], index.relations[rows])
         pairs = position, answer, position, answer
         loss = one_to_n(config.loss, vectors, model.entity, *pairs, precision=config.precision)
@@ -65,24 +60,19 @@ def train_factorisation(
             loss, penalty = loss * loss_share, penalty * penalty_share
         optimizer.zero_grad(set_to_none=True)
         (loss + penalty).backward()
-        told = {"loss": loss.detach()}
-        if team is not None:
-            told = team.sum_gradients(optimizer, told)
+        told = {"loss": loss.detach()} if team is None else team.sum_gradients(optimizer, {"loss": loss.detach()})
         optimizer.step()
         return told
-
-    def validate() -> Metrics:
-        return validation.rank(model.scores, lambda *_: reporter.beat()).metrics
 
     result = run_phase(
         phase,
         epochs=config.epochs,
         eval_every=config.eval_every,
         patience=config.patience,
-        draw=draw,
+        draw=lambda: query_order(index, generator),
         batch=config.batch,
         step=step,
-        validate=validate,
+        validate=lambda: validation.rank(model.scores, lambda *_: reporter.beat()).metrics,
         kept=model,
         reporter=reporter,
         deadline=deadline,
