@@ -26,6 +26,7 @@ pages = [
     st.Page("ui/pages/train.py", title="Train", icon=":material/model_training:"),
     st.Page("ui/pages/runs.py", title="Runs", icon=":material/monitoring:"),
     st.Page("ui/pages/models.py", title="Models & data", icon=":material/table:"),
+    st.Page("ui/pages/leaderboard.py", title="Leaderboard", icon=":material/leaderboard:"),
 ]
 if not training_allowed():
     pages = [page for page in pages if page.url_path != "train"]

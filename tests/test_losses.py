@@ -214,7 +214,7 @@ def one_to_n(vector, entity, pairs, known, kind="cross_entropy_filtered"):
 @pytest.mark.parametrize("case", CASES)
 def test_one_to_n_equals_a_loop_in_value_and_gradient(case, kind, chunk, monkeypatch):
     """Whatever the size of the blocks it is computed in: all at once, two rows, one row, less than a row."""
-    monkeypatch.setattr(losses, "SCORES_PER_CHUNK", chunk)
+    monkeypatch.setattr(losses, "SCORES_PER_BLOCK", chunk)
     pairs, known = CASES[case]
     vector, entity = double(5, 3).requires_grad_(), double(6, 3).requires_grad_()
     loss = one_to_n(vector, entity, pairs, known, kind)

@@ -24,6 +24,7 @@ from upgan.sections import (
     InitialisationConfig,
     ModelConfig,
     PinnedConfig,
+    Precision,
     PretrainConfig,
     PropagationConfig,
 )
@@ -52,6 +53,7 @@ __all__ = [
     "InitialisationConfig",
     "ModelConfig",
     "PinnedConfig",
+    "Precision",
     "PretrainConfig",
     "PropagationConfig",
     "applies",

@@ -5,19 +5,24 @@ Letters: B queries, E entities, C candidates of a pool, N drawn negatives, P pos
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from upgan.config import Precision
+
 OneToN = Literal["cross_entropy", "cross_entropy_filtered", "bce"]
 #: (b, E) scores, (row, entity) pairs asked for, pairs known, P -> the block's share of the loss and its gradient.
 Block = Callable[[Tensor, tuple[Tensor, Tensor], tuple[Tensor, Tensor], int], tuple[Tensor, Tensor]]
 
-#: Scores held at once by the 1-N loss: bounds its memory to 64 MB in float32 whatever E and B are.
-SCORES_PER_CHUNK = 16_000_000
+#: Scores held at once by the 1-N loss, whatever E and B are: 64 MB in float32, in one buffer that all blocks of queries
+#: use. New memory for each block costs more than the arithmetic on it: the system hands it out page by page.
+SCORES_PER_BLOCK = 16_000_000
+#: On a GPU the whole mini-batch is one block where 2 GB hold it: large products, and nothing to ask the device about.
+SCORES_PER_BLOCK_CUDA = 500_000_000
 
 
 def discriminator_loss(
@@ -80,8 +85,20 @@ def half_squared_norm(parameters: list[Tensor]) -> Tensor:
     return torch.stack([parameter.square().sum() for parameter in parameters]).sum() / 2
 
 
+def mean_cubed_norm(factors: Sequence[Tensor]) -> Tensor:
+    """N3 (Lacroix et al., ICML 2018) of real vectors: the cubes of all numbers in the (P, K) factors over P."""
+    return torch.stack([factor.abs().pow(3).sum() for factor in factors]).sum() / max(len(factors[0]), 1)
+
+
 def one_to_n(
-    kind: OneToN, vector: Tensor, table: Tensor, row: Tensor, answer: Tensor, known_row: Tensor, known: Tensor
+    kind: OneToN,
+    vector: Tensor,
+    table: Tensor,
+    row: Tensor,
+    answer: Tensor,
+    known_row: Tensor,
+    known: Tensor,
+    precision: Precision = "float32",
 ) -> Tensor:
     """Loss of queries scored against every entity: scores are vector @ table.T.
 
@@ -92,12 +109,15 @@ def one_to_n(
         vector: (B, D) query vectors; table: (E, D) candidates' vectors.
         row, answer: (P,) query row and answer of each pair that is asked for.
         known_row, known: known answers of the queries: they are no negatives. They may hold the positives themselves.
+        precision: "bfloat16" rounds the factors and results of the products with the table, forward and backward; what
+            lies between them, and the sums over blocks, stay as they are.
 
     Returns:
         The sum over the P pairs (for "bce" over all B x E cells) divided by P. The B x E scores exist one block of
         queries at a time, forward and backward.
     """
-    return cast(Tensor, _OneToN.apply(vector, table, row, answer, known_row, known, BLOCKS[kind]))
+    narrow = precision == "bfloat16"
+    return cast(Tensor, _OneToN.apply(vector, table, row, answer, known_row, known, BLOCKS[kind], narrow))
 
 
 class _OneToN(torch.autograd.Function):
@@ -113,37 +133,71 @@ class _OneToN(torch.autograd.Function):
         known_row: Tensor,
         known: Tensor,
         block: Block,
+        narrow: bool,
     ) -> Tensor:
-        order = torch.argsort(positive_row, stable=True)
-        pairs = (positive_row[order], positive[order])
-        order = torch.argsort(known_row, stable=True)
-        excluded = (known_row[order], known[order])
-        grad_vector, grad_entity = torch.empty_like(vector), torch.zeros_like(entity)
+        limit = SCORES_PER_BLOCK_CUDA if vector.device.type == "cuda" else SCORES_PER_BLOCK
+        rows = min(len(vector), max(1, limit // max(len(entity), 1)))
+        starts = range(0, len(vector), max(rows, 1))
+        pairs = _by_block(positive_row, positive, starts)
+        excluded = _by_block(known_row, known, starts)
+        products = _Products(vector, entity, rows, torch.bfloat16 if narrow else vector.dtype)
         total = vector.new_zeros(())
-        rows = max(1, SCORES_PER_CHUNK // len(entity))
         count = max(len(positive), 1)
-        for start in range(0, len(vector), rows):
-            stop = min(start + rows, len(vector))
-            scores = vector[start:stop] @ entity.T
-            loss, grad = block(scores, _within(pairs, start, stop), _within(excluded, start, stop), count)
+        for start, asked, known_here in zip(starts, pairs, excluded, strict=True):
+            loss, grad = block(products.scores(start), asked, known_here, count)
             total += loss
-            torch.mm(grad, entity, out=grad_vector[start:stop])
-            grad_entity.addmm_(grad.T, vector[start:stop])
-        ctx.save_for_backward(grad_vector, grad_entity)
+            products.add_gradients(start, grad)
+        ctx.save_for_backward(products.grad_vector, products.grad_entity)
         return total
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> tuple[Tensor | None, ...]:
         (grad,) = grads
         grad_vector, grad_entity = ctx.saved_tensors
-        return grad_vector * grad, grad_entity * grad, None, None, None, None, None
+        return grad_vector * grad, grad_entity * grad, *[None] * 6
 
 
-def _within(pairs: tuple[Tensor, Tensor], start: int, stop: int) -> tuple[Tensor, Tensor]:
-    """The (row, entity) pairs of queries start .. stop, rows counted from start; pairs come sorted by row."""
-    bounds = torch.tensor([start, stop], device=pairs[0].device)
-    first, last = torch.searchsorted(pairs[0], bounds).tolist()
-    return pairs[0][first:last] - start, pairs[1][first:last]
+class _Products:
+    """Scores of a block of queries, and its share of the gradients, from factors in ``dtype``; memory is used again."""
+
+    def __init__(self, vector: Tensor, entity: Tensor, rows: int, dtype: torch.dtype) -> None:
+        self._rows = rows
+        self._vector, self._entity = vector.to(dtype), entity.to(dtype)
+        self._buffer = vector.new_empty(rows, len(entity))
+        #: The block in ``dtype``, where that is another one.
+        self._narrow = self._buffer if dtype == vector.dtype else self._buffer.to(dtype)
+        self.grad_vector, self.grad_entity = torch.empty_like(vector), torch.zeros_like(entity)
+
+    def scores(self, start: int) -> Tensor:
+        """(b, E) of the queries from ``start`` on."""
+        own = self._vector[start : start + self._rows]
+        found = torch.mm(own, self._entity.T, out=self._narrow[: len(own)])
+        return found if self._narrow is self._buffer else self._buffer[: len(own)].copy_(found)
+
+    def add_gradients(self, start: int, grad: Tensor) -> None:
+        """From d loss / d scores (b, E) of the same queries."""
+        own, place = self._vector[start : start + self._rows], self.grad_vector[start : start + self._rows]
+        if self._narrow is self._buffer:
+            torch.mm(grad, self._entity, out=place)
+            self.grad_entity.addmm_(grad.T, own)
+            return
+        narrow = self._narrow[: len(own)].copy_(grad)
+        place.copy_(narrow @ self._entity)
+        self.grad_entity += narrow.T @ own
+
+
+def _by_block(row: Tensor, entity: Tensor, starts: range) -> list[tuple[Tensor, Tensor]]:
+    """(P,) rows and entities -> the pairs of each block of queries, rows counted from the block's start."""
+    if len(starts) <= 1:
+        return [(row, entity)] * len(starts)
+    order = torch.argsort(row, stable=True)
+    row, entity = row[order], entity[order]
+    bounds = torch.tensor([*starts[1:]], device=row.device)
+    cuts = [0, *torch.searchsorted(row, bounds).tolist(), len(row)]
+    return [
+        (row[first:last] - start, entity[first:last])
+        for start, first, last in zip(starts, cuts, cuts[1:], strict=False)
+    ]
 
 
 def _filtered_block(
@@ -160,16 +214,19 @@ def _filtered_block(
     scores[excluded] = -torch.inf
     scores[row, answer] = -torch.inf
     # A query all of whose entities are known answers has no negatives: N_q = 0, not NaN.
-    log_negatives = torch.logsumexp(scores, 1)
+    peak = scores.amax(1).nan_to_num_(neginf=0.0)
+    exponential = torch.exp_(scores.sub_(peak.unsqueeze(1)))
+    negatives = exponential.sum(1)
+    log_negatives = torch.log(negatives) + peak
     log_z = torch.logaddexp(positive, log_negatives[row])
     share = torch.exp(positive - log_z)
     loss = (log_z - positive).sum()
-    # d loss / d s_e for a negative e of q: exp(s_e) * sum over the pairs of q of 1/Z_t.
-    log_peak = log_negatives.nan_to_num(neginf=0.0)
-    factor = torch.zeros_like(log_peak).index_add_(0, row, torch.exp(log_negatives[row] - log_z))
-    grad = torch.exp_(scores.sub_(log_peak.unsqueeze(1))).mul_(factor.unsqueeze(1))
-    grad.index_put_((row, answer), share - 1.0, accumulate=True)
-    return loss / count, grad.div_(count)
+    # d loss / d s_e for a negative e of q: exp(s_e) / N_q * sum over the pairs of q of N_q / Z_t.
+    factor = torch.zeros_like(peak).index_add_(0, row, torch.exp(log_negatives[row] - log_z))
+    factor = torch.where(negatives > 0, factor / negatives, 0.0) / count
+    grad = exponential.mul_(factor.unsqueeze(1))
+    grad.index_put_((row, answer), (share - 1.0) / count, accumulate=True)
+    return loss / count, grad
 
 
 def _softmax_block(
@@ -197,7 +254,7 @@ def _binary_block(
     scores[excluded] = -torch.inf
     scores[row, answer] = -torch.inf
     loss = functional.softplus(scores).sum() + functional.softplus(-positive).sum()
-    grad = torch.sigmoid(scores)
+    grad = torch.sigmoid_(scores)
     grad.index_put_((row, answer), torch.sigmoid(positive) - 1.0, accumulate=True)
     return loss / count, grad.div_(count)
 

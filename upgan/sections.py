@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from upgan.section import Section
 
 Activation = Literal["relu", "leaky_relu", "tanh", "none"]
+Precision = Literal["float32", "bfloat16"]
 
 
 class GraphConfig(Section):
@@ -110,6 +111,11 @@ class InitialisationConfig(Section):
         le=1000,
         description="epochs with the N3 weight halved, from the best state on; kept only where validation is better",
     )
+    precision: Precision = Field(
+        "float32",
+        description="of the products of queries with all candidates in training, and of their gradients; bfloat16: "
+        "faster on processors and GPUs that have it; parameters, optimiser, propagation and evaluation stay float32",
+    )
     scale: float = Field(0.1, gt=0, description="standard deviation of the random start")
     eval_every: int = Field(5, ge=1, description="epochs between evaluations on validation")
     patience: int = Field(2, ge=1, description="evaluations without a better MRR before stopping")
@@ -143,6 +149,11 @@ class PretrainConfig(Section):
         le=1000,
         description="epochs with the N3 weight halved, from the best state on; kept only where validation is better",
     )
+    precision: Precision = Field(
+        "float32",
+        description="of the products of queries with all candidates in training, and of their gradients; bfloat16: "
+        "faster on processors and GPUs that have it; parameters, optimiser, propagation and evaluation stay float32",
+    )
     clip: float = Field(1.0, gt=0, description="largest norm of the gradient")
     eval_every: int = Field(2, ge=1, description="epochs between evaluations on validation")
     patience: int = Field(3, ge=1, description="evaluations without a better MRR before stopping")
@@ -164,6 +175,11 @@ class AdversarialConfig(Section):
     use_generator: bool = Field(True, description="False: negatives uniform over the pool (Table 6, without G)")
     label_smoothing: float = Field(
         0.1, ge=0, lt=1, description="a positive's target is 1 - this, a negative's this/n_G"
+    )
+    precision: Precision = Field(
+        "float32",
+        description="of the products of queries with the pool, of the generator's layers, and of their gradients; "
+        "bfloat16: faster where the device has it; parameters, optimiser, propagation and evaluation stay float32",
     )
     clip: float = Field(1.0, gt=0, description="largest norm of a gradient")
     eval_every: int = Field(1, ge=1, description="epochs between evaluations on validation (5.2.3: 20)")

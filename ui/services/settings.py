@@ -42,6 +42,8 @@ _MODEL_NAMES = {
     "cofm": "CoFM",
     "ktup": "KTUP",
     "kgat": "KGAT",
+    "rotate": "RotatE",
+    "nbfnet": "NBFNet",
 }
 #: The first part of a key -> what its settings are about.
 SECTIONS = {

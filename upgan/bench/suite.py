@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from upgan.bench.measure import Measurement, Work, in_turn
 from upgan.bench.references import bare_product, edge_loop
@@ -20,6 +21,7 @@ from upgan.bench.serving import measure_serving
 from upgan.bench.workload import Workload, open_dataset
 from upgan.errors import ConfigError
 from upgan.hardware import hardware
+from upgan.losses import SCORES_PER_BLOCK
 from upgan.model.discriminator import Discriminator
 from upgan.preparation import prepare_training
 
@@ -59,17 +61,22 @@ def preparation(bench: Bench) -> Measurement:
     return bench.line("preparation", "dataset", lambda: prepare_training(work.prepared.dataset, work.config), None)
 
 
+def training_rows(table: Tensor) -> int:
+    """Queries in a block of the 1-N loss."""
+    return max(1, SCORES_PER_BLOCK // max(len(table), 1))
+
+
 def initialisation(bench: Bench) -> Measurement:
     work, size = bench.workload, bench.workload.config.initialisation.batch
     queries, steps = min(size, len(work.prepared.train)), -(-len(work.prepared.train) // size)
-    floor = (f"{PRODUCT} x 3", lambda: bare_product(queries, work.start.entity, 3))
+    floor = (f"{PRODUCT} x 3", lambda: bare_product(queries, work.start.entity, 3, training_rows(work.start.entity)))
     return bench.line("initialisation (1-N)", "step", work.initialisation_step, floor, steps=steps)
 
 
 def pretrain(bench: Bench) -> Measurement:
     work, sampler = bench.workload, bench.workload.pretrain_sampler
     queries = len(sampler.batch(sampler.order()[: sampler.size]).heads)
-    floor = (f"{PRODUCT} x 3", lambda: bare_product(queries, work.model.entity, 3))
+    floor = (f"{PRODUCT} x 3", lambda: bare_product(queries, work.model.entity, 3, training_rows(work.model.entity)))
     return bench.line("pre-training (1-N)", "step", work.pretrain_step, floor, steps=len(sampler))
 
 
@@ -163,6 +170,7 @@ def run_bench(
     repeat: int = 5,
     threads: int = 1,
     seed: int = 0,
+    assignments: Sequence[str] = (),
     candidates: int = 1_000_000,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
@@ -175,7 +183,7 @@ def run_bench(
     datasets = []
     for name in data if on_data else ():
         dataset = open_dataset(name, seed)
-        bench = Bench(Workload.of(dataset, preset, threads, seed), repeat)
+        bench = Bench(Workload.of(dataset, preset, threads, seed, assignments), repeat)
         lines = []
         for wanted in on_data:
             lines.append(MEASUREMENTS[wanted](bench).to_dict())
@@ -198,6 +206,7 @@ def run_bench(
         "threads": threads,
         "seed": seed,
         "preset": preset,
+        "set": list(assignments),
         "time": "CPU seconds (user and system) of this process",
         "datasets": datasets,
         "serving": served,

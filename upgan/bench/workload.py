@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -76,8 +76,9 @@ class Workload:
     config: Config
 
     @classmethod
-    def of(cls, dataset: KGDataset, preset: str, threads: int, seed: int) -> Workload:
-        config = make_config(preset, overrides={"threads": threads, "seed": seed, "device": "cpu"})
+    def of(cls, dataset: KGDataset, preset: str, threads: int, seed: int, assignments: Sequence[str] = ()) -> Workload:
+        overrides = {"threads": threads, "seed": seed, "device": "cpu"}
+        config = make_config(preset, assignments=assignments, overrides=overrides)
         return cls(prepare_training(dataset, config), config)
 
     @cached_property

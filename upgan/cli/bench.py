@@ -32,6 +32,10 @@ def bench(
     ] = None,
     repeat: Annotated[int, typer.Option(min=1, max=1000, help="Repetitions, of which the median counts.")] = 5,
     preset: Annotated[str, typer.Option(help="Settings of the model and its training.")] = "paper",
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="One setting as key=value, for example pretrain.precision=bfloat16; repeatable."),
+    ] = None,
     threads: Annotated[int, typer.Option(min=1, max=1024, help="Threads of the arithmetic.")] = 1,
     seed: Annotated[int, typer.Option(min=0, help="Of weights, batches and generated data.")] = 0,
     candidates: Annotated[
@@ -67,6 +71,7 @@ def bench(
         repeat=repeat,
         threads=threads,
         seed=seed,
+        assignments=assignments or (),
         candidates=candidates,
         progress=CountProgress("measurements"),
     )
@@ -106,7 +111,8 @@ def as_text(found: dict[str, Any]) -> str:
     machine = found["hardware"]
     lines = [
         f"{found['date']}, {machine['cpu']}, torch {machine['torch']}, {found['threads']} thread(s), "
-        f"load before {found['load_before']}, preset {found['preset']}, seed {found['seed']}; {found['time']}"
+        f"load before {found['load_before']}, preset {' '.join([found['preset'], *found['set']])}, "
+        f"seed {found['seed']}; {found['time']}"
     ]
     for dataset in found["datasets"]:
         counts = ", ".join(f"{value:,} {key.replace('_', ' ')}" for key, value in dataset["counts"].items())

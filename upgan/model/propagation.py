@@ -95,7 +95,10 @@ class Propagation(nn.Module):
         if depth == 0:
             return [ACTIVATIONS[self.config.user_activation](self.user_vectors(graph, entity) @ self.own.T)], []
         activation = ACTIVATIONS[self.config.activation]
-        states = [activation(entity.index_select(0, graph.layers[depth]) @ self.own.T)]
+        # W_0 v_n of all layers at once: one gather, whose gradient is one sum into the table instead of one per layer.
+        nodes = torch.cat(graph.layers[1:])
+        own = (entity.index_select(0, nodes) @ self.own.T).split([len(layer) for layer in graph.layers[1:]])
+        states = [activation(own[depth - 1])]
         coefficients: list[Tensor] = []
         for level in range(depth - 1, -1, -1):
             edges = graph.edges[level]
@@ -106,11 +109,12 @@ class Propagation(nn.Module):
                 keep = read if keep is None else keep & read
             coefficient = forward_coefficients(edges, entity.dtype, keep)
             message = spmm(edges.forward, coefficient, self.transformed(edges, states[0]))
-            if level == 0:
-                own = self.user_vectors(graph, entity) @ self.own.T
-                state = ACTIVATIONS[self.config.user_activation](own + message)
-            else:
-                state = activation(entity.index_select(0, graph.layers[level]) @ self.own.T + message)
+            if level > 0:
+                state = activation(own[level - 1] + message)
+            elif self.config.user_embedding:
+                state = ACTIVATIONS[self.config.user_activation](self.user @ self.own.T + message)
+            else:  # v_u = 0: the product with W_0 would be one of zeros
+                state = ACTIVATIONS[self.config.user_activation](message)
             states.insert(0, state)
             coefficients.insert(0, coefficient)
         return states, coefficients
@@ -123,11 +127,10 @@ class Propagation(nn.Module):
 
     def transformed(self, edges: LayerEdges, far_state: Tensor) -> Tensor:
         """(N_far, K) -> (pairs, K): W_r v~_m of each distinct (relation, far node) pair."""
-        sources = far_state.index_select(0, edges.pair_node)
-        blocks = [
-            sources[start:stop] @ self.relation[kind].T
-            for kind, start, stop in zip(edges.pair_types, edges.pair_starts, edges.pair_starts[1:], strict=False)
-        ]
+        # Split, not sliced: the gradient of a slice is a table of zeros around it, and there would be one per relation.
+        sizes = [stop - start for start, stop in zip(edges.pair_starts, edges.pair_starts[1:], strict=False)]
+        sources = far_state.index_select(0, edges.pair_node).split(sizes)
+        blocks = [source @ self.relation[kind].T for kind, source in zip(edges.pair_types, sources, strict=True)]
         return torch.cat(blocks)
 
     # Stage 2 ---------------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from upgan.losses import discriminator_loss, generator_loss, half_squared_norm, 
 from upgan.model.build import AnyDiscriminator
 from upgan.model.generator import Generator, draw
 from upgan.queries import Batch, Sampler
+from upgan.training.initialise import make_optimizer
 from upgan.training.loop import PhaseResult, Reporter, clip_and_step, not_finite, run_phase
 from upgan.training.state import TrainingState
 from upgan.training.step import step_view, used_parameters
@@ -64,14 +65,16 @@ class AdversarialTrainer:
         self.random = random
         #: The processes that train together; None for one alone.
         self.team: Team | None = None
-        self.d_optimizer = torch.optim.Adam([p for p in discriminator.parameters() if p.requires_grad], lr=config.lr)
-        self.g_optimizer = torch.optim.Adam(generator.parameters(), lr=config.lr_g)
+        self.d_optimizer = make_optimizer(discriminator, "adam", config.lr)
+        self.g_optimizer = make_optimizer(generator, "adam", config.lr_g)
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """G-step, then D-step; both are scored with the discriminator as it is before its own step."""
         pool = Pool.draw(batch, len(self.d.entity), self.config.n_c, self.random)
         view = step_view(self.d, self.graph, batch, self.random)
-        scores = view.queries.against(view.table.index_select(0, pool.entities))
+        with self._products(batch.heads.device):
+            scores = view.queries.against(view.table.index_select(0, pool.entities))
+        scores = scores.to(view.table.dtype)
         if self.config.use_generator:
             drawn, told = self.generator_step(batch, pool, scores.detach())
         else:
@@ -82,8 +85,9 @@ class AdversarialTrainer:
 
     def generator_step(self, batch: Batch, pool: Pool, scores: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Eq. 12-14. ``scores`` (B, C) are the discriminator's, without a gradient. Returns the draws (B, N)."""
-        logits = self.g.logits(batch.heads, batch.relations, pool.entities, self.random)
-        logits = logits.masked_fill(pool.known, -torch.inf)
+        with self._products(scores.device):
+            logits = self.g.logits(batch.heads, batch.relations, pool.entities, self.random)
+        logits = logits.to(scores.dtype).masked_fill_(pool.known, -torch.inf)
         log_probability = torch.log_softmax(logits, dim=1)
         drawn = draw(log_probability.detach().exp(), self.config.n_g, self.random)
         reward = rewards(scores, pool.known, drawn)
@@ -127,6 +131,10 @@ class AdversarialTrainer:
         clip_and_step(self.d_optimizer, self.config.clip)
         self.d.constrain()
         return told
+
+    def _products(self, device: torch.device) -> torch.autocast:
+        """Products within are computed in the precision that the settings name; sums, exponents and draws are not."""
+        return torch.autocast(device.type, torch.bfloat16, enabled=self.config.precision == "bfloat16")
 
     def _used_by_generator(self, batch: Batch, pool: Pool) -> list[Tensor]:
         """theta_G as this step uses it."""

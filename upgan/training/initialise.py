@@ -53,12 +53,13 @@ def train_factorisation(
         whole = rows, index, position, answer
         if team is not None:
             first, last = team.share(len(rows))
-            pairs = len(answer)
+            count = len(answer)
             rows = rows[first:last]
             position, answer = index.answers_of(rows)
-            penalty_share, loss_share = 1.0 / team.size, len(answer) / max(pairs, 1)
+            penalty_share, loss_share = 1.0 / team.size, len(answer) / max(count, 1)
         vectors = model.queries(index.heads[rows], index.relations[rows])
-        loss = one_to_n(config.loss, vectors, model.entity, position, answer, position, answer)
+        pairs = position, answer, position, answer
+        loss = one_to_n(config.loss, vectors, model.entity, *pairs, precision=config.precision)
         penalty = regularisation(model, *whole, config)
         if team is not None:
             loss, penalty = loss * loss_share, penalty * penalty_share
@@ -117,11 +118,16 @@ def accumulated(model: nn.Module, optimizer: torch.optim.Optimizer) -> Squares:
 def make_optimizer(
     model: nn.Module, kind: str, lr: float, squares: Squares | None = None
 ) -> torch.optim.Adam | torch.optim.Adagrad:
-    """Adam, or Adagrad that goes on from accumulated ``squares`` of the parameters that have some."""
+    """Adam, or Adagrad that goes on from accumulated ``squares`` of the parameters that have some.
+
+    Fused: one pass over a table of entities in place of one for each operation, a tenth of Adam's time on a CPU.
+    """
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if kind == "adam":
-        return torch.optim.Adam(parameters, lr=lr)
-    optimizer = torch.optim.Adagrad(parameters, lr=lr)
+        return torch.optim.Adam(parameters, lr=lr, fused=True)
+    # PyTorch has a fused Adagrad for the CPU only.
+    on_cpu = all(parameter.device.type == "cpu" for parameter in parameters)
+    optimizer = torch.optim.Adagrad(parameters, lr=lr, fused=True if on_cpu else None)
     for name, parameter in model.named_parameters():
         if squares and name in squares:
             optimizer.state[parameter]["sum"].copy_(squares[name])

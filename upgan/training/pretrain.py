@@ -84,4 +84,5 @@ def pretrain_loss(step: Step, batch: Batch, config: PretrainConfig) -> Tensor:
     if config.loss == "bce":  # a softmax does not feel the offset, a sigmoid does
         vector = torch.cat([vector, step.queries.offset.unsqueeze(1)], dim=1)
         table = torch.cat([table, table.new_ones(len(table), 1)], dim=1)
-    return one_to_n(config.loss, vector, table, batch.row, batch.answer, batch.known_row, batch.known)
+    pairs = batch.row, batch.answer, batch.known_row, batch.known
+    return one_to_n(config.loss, vector, table, *pairs, precision=config.precision)
