@@ -19,7 +19,8 @@ BREAKDOWNS: dict[Breakdown, tuple[str, str]] = {
     "relation": ("relation", "Which relation is asked about, both directions together."),
     "sparsity": (
         "frequency",
-        "How often the right answer stands in training facts, in five equal groups: A the rarest, E the most frequent.",
+        "How often the right answer stands in training facts, in five groups as equal as ties allow: A the "
+        "rarest, E the most frequent.",
     ),
     "hops": ("hops", "How many steps the right answer is from the nearest user: 1 are the items users chose."),
     "side": ("side", "Which end is missing: tail asks ⟨A, relation, ?⟩, head asks ⟨?, relation, A⟩."),
