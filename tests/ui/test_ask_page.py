@@ -278,6 +278,9 @@ class TestNodesAndSettings:
         assert facts == [
             "… — author — Linda Lael Miller", "… — genre — Romance"
         ]  # fmt: skip
+        checked(app, app.button(key="upgan_node_close").click())
+        assert "node" not in app.query_params
+        checked(app, app.selectbox(key="upgan_widget_node").select("e:book:snowflakes"))
         checked(app, app.button(key="upgan_node_ask").click())
         assert app.query_params["entity"] == "book:snowflakes"
         assert "node" not in app.query_params

@@ -223,7 +223,8 @@ class TestImport:
         checked(app, app.button[0].click())
         assert [error.value for error in app.error] == []
         assert "The dataset “my-books” is ready" in said(app)
-        assert upgan.load_dataset(self.data / "my-books").num_users == 8
+        made = upgan.load_dataset(self.data / "my-books")
+        assert (made.name, made.num_users) == ("my-books", 8)
         listed = run_page("models", part="data")
         assert any("my-books" in option for option in listed.selectbox[0].options)
         checked(app, app.button(key="upgan_import_undo").click())

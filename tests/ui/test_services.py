@@ -8,6 +8,8 @@ import io
 import shutil
 import subprocess
 import sys
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -212,6 +214,14 @@ def test_services_need_neither_streamlit_nor_torch():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_where_kinds_are_not_known_no_question_is_unlike_training(predictor):
+    odd = Question("demo", "author:feist", "genre", "tail")
+    assert questions.unlike_training(predictor, odd)
+    kindless = dataclasses.replace(predictor.dataset, entity_kinds=[""] * predictor.dataset.num_entities)
+    other = SimpleNamespace(dataset=kindless, relations_of=predictor.relations_of)
+    assert not questions.unlike_training(cast(Any, other), odd)
 
 
 def test_case_files_hold_what_was_asked_beside_the_answer(predictor):

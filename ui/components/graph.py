@@ -58,18 +58,20 @@ def node_list(names: Mapping[str, str], node: str | None, on_node: Callable[[str
     )
 
 
-def node_panel(found: NodeFacts, on_ask: Callable[[str], None]) -> None:
+def node_panel(found: NodeFacts, on_ask: Callable[[str], None], on_close: Callable[[], None]) -> None:
     """What the dataset says about the node; each neighbour, and the node itself, can be asked about."""
     with st.container(border=True, key="upgan_node", gap="small"):
         st.markdown(f"**{plain(found.title)}**  \n{plain(found.summary)}")
-        if found.entity is not None:
-            st.button(
-                "Ask about this",
-                key="upgan_node_ask",
-                icon=":material/help:",
-                on_click=on_ask,
-                args=(found.entity,),
-            )
+        with st.container(horizontal=True, gap="small"):
+            if found.entity is not None:
+                st.button(
+                    "Ask about this",
+                    key="upgan_node_ask",
+                    icon=":material/help:",
+                    on_click=on_ask,
+                    args=(found.entity,),
+                )
+            st.button("Close", key="upgan_node_close", icon=":material/close:", on_click=on_close)
         with st.container(key="upgan_node_facts", gap="xxsmall"):
             for number, fact in enumerate(found.facts):
                 st.button(

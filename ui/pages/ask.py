@@ -89,7 +89,11 @@ def figure(opened: Opened, view: View, explanation: Explanation) -> None:
 def node(opened: Opened, view: View) -> None:
     """Beside the graph (below it on a phone): what the dataset says about the chosen node."""
     if view.node is not None:
-        graph.node_panel(node_facts(opened.predictor, view.node), lambda entity: about(opened, view, entity))
+        graph.node_panel(
+            node_facts(opened.predictor, view.node),
+            lambda entity: about(opened, view, entity),
+            lambda: state.change(node=None),
+        )
 
 
 def why_not(opened: Opened, view: View, explanation: Explanation, shown: answers.Candidates) -> None:

@@ -12,7 +12,7 @@ import shutil
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -127,8 +127,7 @@ class Upload:
         out = new_folder(name)
         settings = PrepareSettings(min_interactions=min_interactions, min_triples=min_triples)
         with self._as_named():
-            raw = read_sources([self.path])
-            prepare(raw, out, settings)
+            prepare(replace(read_sources([self.path]), name=name), out, settings)
         return out
 
     def close(self) -> None:

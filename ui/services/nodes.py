@@ -72,7 +72,8 @@ def _entity(predictor: Predictor, name: str, most: int) -> NodeFacts:
             neighbour = dataset.entities[triple[other]]
             relation = questions.relation_label(dataset, dataset.relations[triple[1]])
             label = questions.label_of(dataset, neighbour)
-            facts.append(Fact(sentence(_THIS, relation, inverse=inverse, answer=label), neighbour, label))
+            text = sentence(_THIS, relation, inverse=inverse, answer=label)
+            facts.append(Fact(text.replace(f" {_THIS}", f"\N{NO-BREAK SPACE}{_THIS}"), neighbour, label))
     shown = tuple(facts[:most])
     total = len(at_head) + len(at_tail)
     parts = [questions.kind_of(dataset, name), f"{total:,} training fact{'' if total == 1 else 's'}"]

@@ -122,7 +122,9 @@ def choices(predictor: Predictor, question: Question, *, everything: bool) -> di
 
 
 def unlike_training(predictor: Predictor, question: Question) -> bool:
-    """Whether no thing of this kind stands at this end of the relation in training."""
+    """Whether no thing of this kind stands at this end of the relation in training; where kinds are not known, no."""
+    if not kind_of(predictor.dataset, question.entity):
+        return False
     seen = predictor.relations_of(question.entity)
     return question.relation not in seen["tail" if question.inverse else "head"]
 

@@ -61,7 +61,7 @@ def figure(
     """
     most = max_per_column or (12 if layout == "columns" else _MOST_ABREAST)
     chosen = select(explanation, max_nodes=max_nodes, max_per_column=most, min_weight=min_weight)
-    edges = edges_of(explanation, chosen, relation_labels)
+    edges = edges_of(explanation, chosen, relation_labels, narrow=layout == "rows")
     nodes = _nodes(explanation, chosen, narrow=layout == "rows")
     nodes = placing.placed(nodes, edges, chosen, layout)
     edges = placing.routed(nodes, edges)
