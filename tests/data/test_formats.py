@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from tests.data.sources import _DBR, _NS, FORMATS, HETREC, KGAT, NTRIPLES, RECBOLE, RELEASE, TSV, write_source
@@ -51,6 +52,25 @@ def test_each_format_is_recognised_and_prepared_by_one_command(tmp_path, name, c
     counts = manifest["counts"]
     assert (counts["users"], counts["items"], counts["interactions"]) == (2, 3, 4)
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_packed_files_give_the_same_as_plain_ones(tmp_path, name):
+    plain = write_source(tmp_path / "plain", FORMATS[name])
+    packed = write_source(tmp_path / "packed", {f"{file}.gz": text for file, text in FORMATS[name].items()})
+    assert detect_format([packed]) == detect_format([plain])
+    one, other = read_sources([plain]), read_sources([packed])
+    for part in ("triples", "interactions", "links", "labels"):
+        plain_part, packed_part = getattr(one, part), getattr(other, part)
+        assert (plain_part is None) == (packed_part is None), part
+        if plain_part is not None:
+            pd.testing.assert_frame_equal(plain_part, packed_part)
+
+
+@pytest.mark.parametrize(("name", "file"), [("recbole", "d.kg"), ("kgat", "train.txt"), ("release", "kg/train.dat")])
+def test_a_file_that_is_there_plain_and_packed_is_refused(tmp_path, name, file):
+    source = write_source(tmp_path, {**FORMATS[name], f"{file}.gz": FORMATS[name][file]})
+    assert "give one of them" in refused(source)
 
 
 def test_the_authors_release_keeps_its_split(tmp_path):

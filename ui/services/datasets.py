@@ -104,13 +104,13 @@ class Upload:
                 raise DataError(f"{name[:60]!r}: a file name of letters, digits, blank and . + - _ with one of the "
                                 f"endings {', '.join(ENDINGS)} is allowed")  # fmt: skip
         _refuse_large_inside(files)
-        if len({_plain_name(name) for name in files}) < len(files):
+        if len({name.casefold().removesuffix(".gz") for name in files}) < len(files):
             raise DataError("a file was sent twice, plain and packed (.gz): send one of them")
         self._folder = tempfile.TemporaryDirectory(prefix="upgan-upload-")
         self.path = Path(self._folder.name) / "source"
         self.path.mkdir()
         for name, content in files.items():
-            (self.path / _plain_name(name)).write_bytes(content)
+            (self.path / name).write_bytes(content)
 
     def check(self, progress: Callable[[str, int, int], None]) -> CheckReport:
         """What is wrong or suspicious in the files. Raises DataError where they are no source at all."""
@@ -141,11 +141,6 @@ class Upload:
             yield
         except DataError as error:
             raise DataError(str(error).replace(f"{self.path}/", "").replace(str(self.path), "the files")) from None
-
-
-def _plain_name(name: str) -> str:
-    """Formats go by names without ".gz"; that a file is packed its first bytes tell."""
-    return name[:-3] if name.casefold().endswith(".gz") else name
 
 
 def _refuse_large_inside(files: Mapping[str, bytes]) -> None:

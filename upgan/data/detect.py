@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from upgan.data import read_hetrec, read_kb4rec, read_kgat, read_ntriples, read_recbole, read_release, read_tsv
-from upgan.data.text_tables import EXTENSIONS, table_suffix
+from upgan.data.text_tables import EXTENSIONS, plain_name, table_suffix
 from upgan.errors import DataError, listed
 
 #: Folders of a source that may hold its files, beside the source itself.
@@ -70,8 +70,8 @@ def detect_format(paths: Sequence[Path]) -> str:
 
 def _found(files: Sequence[Path]) -> Iterable[Found]:
     """The formats other than plain tables that the names tell."""
-    names = {file.name for file in files}
-    atomic = sorted(file.name for file in files if file.suffix in (".kg", ".inter", ".link"))
+    names = {plain_name(file) for file in files}
+    atomic = sorted(file.name for file in files if table_suffix(file) in (".kg", ".inter", ".link"))
     if atomic:
         yield Found("recbole", atomic[0])
     if names >= set(read_release.MAPS):
@@ -93,7 +93,7 @@ def readable(files: Sequence[Path], format: str, named: Sequence[Path]) -> list[
     def is_for(file: Path) -> bool:
         table = table_suffix(file) in EXTENSIONS and read_tsv.role_of_stem(file) is not None
         if format == "recbole":
-            return file.suffix in read_recbole.FIELDS
+            return table_suffix(file) in read_recbole.FIELDS
         if format == "tsv":
             return table
         return format != "ntriples" or table or read_ntriples.is_ntriples(file)

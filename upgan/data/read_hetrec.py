@@ -30,7 +30,7 @@ from upgan.data.read_tsv import (
     with_numbers,
 )
 from upgan.data.text_stream import STRICT, NotUtf8Error, ReadOptions
-from upgan.data.text_tables import EXTENSIONS, TextTable, read_table, table_suffix
+from upgan.data.text_tables import EXTENSIONS, TextTable, by_plain_name, read_table, table_suffix
 from upgan.errors import DataError, listed
 
 
@@ -58,7 +58,7 @@ DOMAINS = (
 
 def read_hetrec_files(paths: Sequence[Path], name: str, options: ReadOptions = STRICT) -> RawSource:
     """Read a HetRec folder with its graph. Raises DataError where either is missing or malformed."""
-    files = {path.name: path for path in paths}
+    files = by_plain_name(paths)
     domain = next((domain for domain in DOMAINS if domain.interactions in files), None)
     if domain is None:
         wanted = ", ".join(domain.interactions for domain in DOMAINS)

@@ -23,7 +23,7 @@ from upgan.data.id_maps import IdMap
 from upgan.data.raw import RawSource, SourceFile
 from upgan.data.read_tsv import INTERACTIONS, TRIPLES, Gathered, assemble
 from upgan.data.text_stream import LONGEST_LIST, STRICT, ReadOptions, read_lines
-from upgan.data.text_tables import read_table
+from upgan.data.text_tables import by_plain_name, plain_name, read_table
 from upgan.errors import DataError, listed, shown
 
 GRAPH = "kg_final.txt"
@@ -35,7 +35,7 @@ _THREE = r"^(?P<original>.+?)[ \t]+(?P<number>[0-9]+)[ \t]+(?P<entity>\S+)$"
 
 def read_kgat_files(paths: Sequence[Path], name: str, options: ReadOptions = STRICT) -> RawSource:
     """Read KGAT's files. Raises DataError for one that is missing or malformed, and for a number a list lacks."""
-    files = {path.name: path for path in paths}
+    files = by_plain_name(paths)
     if GRAPH not in files:
         raise DataError(f"no {GRAPH} (head, relation, tail as numbers); found: {listed(sorted(files))}")
     gathered = Gathered()
@@ -89,7 +89,7 @@ def _read_list(gathered: Gathered, path: Path, options: ReadOptions) -> IdMap:
     if not len(lines):
         raise DataError(f"{path} has a header but no row below it")
     two, three = pc.extract_regex(lines, _TWO), pc.extract_regex(lines, _THREE)
-    is_three = path.name == LISTS["item"] and three.null_count < two.null_count
+    is_three = plain_name(path) == LISTS["item"] and three.null_count < two.null_count
     parts = three if is_three else two
     if parts.null_count:
         row = int(np.flatnonzero(parts.is_null().to_numpy(zero_copy_only=False))[0])

@@ -24,7 +24,7 @@ from upgan.data.read_tsv import (
     with_numbers,
 )
 from upgan.data.text_stream import STRICT, ReadOptions
-from upgan.data.text_tables import TextTable, read_table
+from upgan.data.text_tables import TextTable, read_table, table_suffix
 from upgan.errors import DataError, listed, shown
 
 #: Extension -> role, and the file's field for each of the role's columns.
@@ -84,11 +84,12 @@ def _by_extension(paths: Sequence[Path]) -> dict[str, Path]:
     """The file of each kind, in the order of FIELDS."""
     found: dict[str, Path] = {}
     for path in paths:
-        if path.suffix not in FIELDS:
+        extension = table_suffix(path)
+        if extension not in FIELDS:
             raise DataError(f"{path}: not an atomic file; known extensions: {', '.join(FIELDS)}")
-        if path.suffix in found:
-            raise DataError(f"two {path.suffix} files: {found[path.suffix]} and {path}; give one of them")
-        found[path.suffix] = path
+        if extension in found:
+            raise DataError(f"two {extension} files: {found[extension]} and {path}; give one of them")
+        found[extension] = path
     return {extension: found[extension] for extension in FIELDS if extension in found}
 
 

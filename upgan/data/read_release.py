@@ -34,7 +34,7 @@ from upgan.data.read_tsv import (
 )
 from upgan.data.tables import SPLITS
 from upgan.data.text_stream import STRICT, ReadOptions
-from upgan.data.text_tables import TextTable, read_table
+from upgan.data.text_tables import TextTable, by_plain_name, plain_name, read_table
 from upgan.errors import DataError, listed
 
 #: Without these it is no release.
@@ -63,12 +63,12 @@ def read_release_files(paths: Sequence[Path], name: str, options: ReadOptions = 
 
 def _sides(paths: Sequence[Path]) -> tuple[dict[str, Path], dict[str, Path]]:
     """The files in the folder of e_map.dat by name, and the others."""
-    homes = {path.parent for path in paths if path.name == "e_map.dat"}
+    homes = {path.parent for path in paths if plain_name(path) == "e_map.dat"}
     if len(homes) != 1:
         count = f"{len(homes)} folders with" if homes else "no"
         raise DataError(f"{count} e_map.dat; a release has one, beside r_map.dat and train.dat; {_found(paths)}")
-    graph = {path.name: path for path in paths if path.parent in homes}
-    rest = {path.name: path for path in paths if path.parent not in homes} or graph
+    graph = by_plain_name(path for path in paths if path.parent in homes)
+    rest = by_plain_name(path for path in paths if path.parent not in homes) or graph
     for needed in (*MAPS, "train.dat"):
         if needed not in graph:
             raise DataError(f"{needed} is missing beside {graph['e_map.dat']}; {_found(paths)}")
@@ -133,7 +133,7 @@ def _gather_ratings(gathered: Gathered, paths: Sequence[Path], rest: Mapping[str
         by_original = float(frame["item"].isin([*linked, *items.originals]).mean())
         by_number = float(np.mean(items.holds(frame["item"])))
         # Only ratings.txt is documented as raw; where both readings fit, numbered files are numbered.
-        numbered = by_number > by_original or (by_number == by_original and path.name in _SPLIT_FILES)
+        numbered = by_number > by_original or (by_number == by_original and plain_name(path) in _SPLIT_FILES)
         if numbered:
             place = _places(table)
             frame["item"] = items.decode(frame["item"], place)

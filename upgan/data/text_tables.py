@@ -6,7 +6,7 @@ count for nothing. Errors name the file, the 1-based line and the value.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,15 +64,29 @@ class TextTable:
         return SourceFile(self.path.name, self.sha256, rows)
 
 
+def plain_name(path: Path) -> str:
+    """The name that says what a file is: "a.tsv" of "a.tsv" and of "a.tsv.gz"; its bytes tell that it is packed."""
+    return path.stem if path.suffix.lower() == ".gz" else path.name
+
+
+def by_plain_name(paths: Iterable[Path]) -> dict[str, Path]:
+    """Files by that name. Raises DataError where two have the same, one of them packed."""
+    found: dict[str, Path] = {}
+    for path in paths:
+        other = found.setdefault(plain_name(path), path)
+        if other != path:
+            raise DataError(f"{other} and {path} are the same table twice; give one of them")
+    return found
+
+
 def table_suffix(path: Path) -> str:
     """The extension that says how a table is laid out: ".tsv" of "a.tsv" and of "a.tsv.gz"; lower case."""
-    return Path(path.stem).suffix.lower() if path.suffix.lower() == ".gz" else path.suffix.lower()
+    return Path(plain_name(path)).suffix.lower()
 
 
 def table_stem(path: Path) -> str:
     """The name without that extension, in lower case."""
-    name = path.stem if path.suffix.lower() == ".gz" else path.name
-    return Path(name).stem.lower()
+    return Path(plain_name(path)).stem.lower()
 
 
 def read_table(path: Path, separator: str | None = None, options: ReadOptions = STRICT) -> TextTable:

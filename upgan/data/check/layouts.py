@@ -9,7 +9,7 @@ from pathlib import Path
 from upgan.data import read_hetrec, read_kgat, read_recbole, read_tsv
 from upgan.data.detect import files_of, readable
 from upgan.data.tables import SPLITS
-from upgan.data.text_tables import EXTENSIONS, table_suffix
+from upgan.data.text_tables import EXTENSIONS, plain_name, table_suffix
 
 #: A file of this many bytes whose rows have no known form (a dump of a whole graph) is left to its reader.
 LARGE = 1 << 30
@@ -35,17 +35,17 @@ def layouts_of(paths: Sequence[Path], format_name: str) -> list[tuple[Path, Layo
 
 
 def _layout(path: Path, format_name: str) -> Layout:
-    if format_name == "recbole" and path.suffix in read_recbole.FIELDS:
-        role, fields = read_recbole.FIELDS[path.suffix]
+    if format_name == "recbole" and table_suffix(path) in read_recbole.FIELDS:
+        role, fields = read_recbole.FIELDS[table_suffix(path)]
         return Layout(("\t",), role.name, len(fields))
-    if format_name == "release" and path.name in {f"{split}.dat" for split in SPLITS}:
+    if format_name == "release" and plain_name(path) in {f"{split}.dat" for split in SPLITS}:
         return Layout(("\t", " "), "triples", 3)
     if format_name == "kgat":
-        return Layout((" ",), "triples", 3) if path.name == read_kgat.GRAPH else Layout()
+        return Layout((" ",), "triples", 3) if plain_name(path) == read_kgat.GRAPH else Layout()
     if format_name == "hetrec":
-        if path.name in {domain.titles for domain in read_hetrec.DOMAINS}:
+        if plain_name(path) in {domain.titles for domain in read_hetrec.DOMAINS}:
             return Layout(any_encoding=True)
-        if path.name in {domain.interactions for domain in read_hetrec.DOMAINS}:
+        if plain_name(path) in {domain.interactions for domain in read_hetrec.DOMAINS}:
             return Layout(("\t",), "interactions", 2)
     role_of_name = read_tsv.role_of_stem(path)
     if table_suffix(path) not in EXTENSIONS or format_name == "release":
