@@ -77,8 +77,10 @@ def table(runs: Sequence[RunStatus], chosen: str, on_choose: Callable[[str], Non
         selection_mode="single-row-required",
         column_config={
             "progress": st.column_config.ProgressColumn("phase done", format="percent", min_value=0, max_value=1),
-            "best validation MRR": number(format="%.4f", help="Of the phase in progress, or the last one."),
-            "test MRR": number(format="%.4f"),
+            "best validation MRR": number(
+                format="%.4f", help="MRR on validation facts, of the phase in progress or the last one."
+            ),
+            "test MRR": number(format="%.4f", help="MRR, the mean reciprocal rank: 1 is always first."),
             "heartbeat": st.column_config.TextColumn(help="When its process last said that it lives."),
             "started": st.column_config.TextColumn(help="In universal time."),
             **empty,
