@@ -76,9 +76,7 @@ class Workload:
     config: Config
 
     @classmethod
-    def of(
-        cls, dataset: KGDataset, preset: str, threads: int, seed: int, assignments: Sequence[str] = ()
-    ) -> Workload:
+    def of(cls, dataset: KGDataset, preset: str, threads: int, seed: int, assignments: Sequence[str] = ()) -> Workload:
         overrides = {"threads": threads, "seed": seed, "device": "cpu"}
         config = make_config(preset, assignments=assignments, overrides=overrides)
         return cls(prepare_training(dataset, config), config)

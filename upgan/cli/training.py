@@ -79,8 +79,8 @@ def train_new(
 
 def train_on(folder: Path, *, force: bool, quiet: bool = False) -> dict[str, Any]:
     """Go on with a run, from its checkpoint or, where none was saved yet, from the beginning."""
-    from upgan.runs.launch import check_resumable, claim, give_back
     from upgan.checkpoint import load_config
+    from upgan.runs.launch import check_resumable, claim, give_back
     from upgan.training.workers import leads, take_place
 
     if not leads():

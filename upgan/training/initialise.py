@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from upgan.config import InitialisationConfig, PretrainConfig
 from upgan.evaluation.evaluator import Evaluator
 from upgan.evaluation.metrics import Metrics
-from upgan.losses import one_to_n
+from upgan.losses import half_squared_norm, once, one_to_n
 from upgan.model.factorisation import Factorisation
 from upgan.model.product import mean_cubed_modulus
-from upgan.queries import QueryIndex
+from upgan.queries import QueryIndex, onto
 from upgan.training.loop import PhaseResult, Reporter, run_phase
 from upgan.training.state import TrainingState
 
@@ -44,18 +44,24 @@ def train_factorisation(
     optimizer = make_optimizer(model, config.optimizer, config.lr, squares)
     team = None if state is None else state.team
 
+    host = index.to("cpu")  # finds the answers, whose number a GPU would have to tell
+
+    def answers_of(rows: Tensor) -> tuple[Tensor, Tensor]:
+        position, answer = host.answers_of(rows.cpu())
+        return onto(position, index.heads.device), onto(answer, index.heads.device)
+
     def draw() -> Tensor:
-        return torch.randperm(len(index), generator=generator, device=generator.device).to(index.heads.device)
+        return torch.randperm(len(index), generator=generator, device=generator.device).cpu()
 
     def step(rows: Tensor) -> dict[str, Tensor]:
-        position, answer = index.answers_of(rows)
+        position, answer = answers_of(rows)
         penalty_share = loss_share = 1.0
         whole = rows, index, position, answer
         if team is not None:
             first, last = team.share(len(rows))
             pairs = len(answer)
             rows = rows[first:last]
-            position, answer = index.answers_of(rows)
+            position, answer = answers_of(rows)
             penalty_share, loss_share = 1.0 / team.size, len(answer) / max(pairs, 1)
         vectors = model.queries(index.heads[rows], index.relations[rows])
         pairs = position, answer, position, answer
@@ -157,7 +163,5 @@ def regularisation(
 
 def embedding_penalty(model: Factorisation, rows: Tensor, index: QueryIndex, answer: Tensor) -> Tensor:
     """||theta||^2 / 2 of the vectors this step uses, so that a rarely seen entity is not shrunk at every step."""
-    heads = torch.unique(torch.cat([index.heads[rows], answer]))
-    relations = torch.unique(index.relations[rows])
-    used = model.entity.index_select(0, heads).square().sum() + model.relation.index_select(0, relations).square().sum()
-    return used / 2
+    heads = torch.cat([index.heads[rows], answer])
+    return half_squared_norm([once(model.entity, heads), once(model.relation, index.relations[rows])])
