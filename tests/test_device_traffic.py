@@ -6,6 +6,7 @@ Seen on the CPU, where the same operations run: those whose result, or whose res
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import pytest
 import torch
@@ -71,7 +72,7 @@ def world(request, monkeypatch):
     settings = ["model.dim=4", "adversarial.n_c=5", "adversarial.n_g=3", "pretrain.batch=4", "initialisation.batch=4"]
     settings += ["device=cpu", "adversarial.batch=4", "initialisation.l2=0.01"]
     config = make_config(request.param, assignments=settings)
-    tables = {**toy_tables()}
+    tables: dict[str, Any] = {**toy_tables()}
     prepared = prepare_training(build_dataset(name="toy", **tables), config)
     for owner, name in ((BatchSampler, "batch"), (QueryIndex, "answers_of"), (loop, "_check_finite")):
         on_the_host(monkeypatch, owner, name)
@@ -100,10 +101,11 @@ def test_no_step_waits_for_the_device(world):
     def never():
         return Metrics(1.0, 1.0, {}, 0)
 
+    unasked: Any = _Unasked()
     with Traffic() as traffic:
         with pytest.raises(KeyboardInterrupt):
             initialise.train_factorisation(
-                start, prepared.train, _Unasked(), config.initialisation, prepared.random, Silently()
+                start, prepared.train, unasked, config.initialisation, prepared.random, Silently()
             )
         with pytest.raises(KeyboardInterrupt):
             pretrain_discriminator(model, prepared.graph, sampler, never, config.pretrain, Silently())

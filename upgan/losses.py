@@ -18,8 +18,8 @@ OneToN = Literal["cross_entropy", "cross_entropy_filtered", "bce"]
 #: (b, E) scores, (row, entity) pairs asked for, pairs known, P -> the block's share of the loss and its gradient.
 Block = Callable[[Tensor, tuple[Tensor, Tensor], tuple[Tensor, Tensor], int], tuple[Tensor, Tensor]]
 
-#: Scores held at once by the 1-N loss, whatever E and B are: 64 MB in float32, in one buffer that every block of queries
-#: uses again. New memory for each block costs more than the arithmetic on it: the system hands it out page by page.
+#: Scores held at once by the 1-N loss, whatever E and B are: 64 MB in float32, in one buffer that every block of
+#: queries uses again. New memory for each block costs more than the arithmetic on it: it comes page by page.
 SCORES_PER_BLOCK = 16_000_000
 #: On a GPU the whole mini-batch is one block where 2 GB hold it: large products, and nothing to ask the device about.
 SCORES_PER_BLOCK_CUDA = 500_000_000

@@ -154,8 +154,8 @@ class BatchSampler:
 
     def __init__(self, triples: IntArray, index: QueryIndex, size: int, generator: torch.Generator) -> None:
         self.triples = torch.tensor(triples)
-        #: Batches are put together on the host, and on the device of the index when they are whole: how many queries and
-        #: answers there are, a GPU would have to finish its work to tell.
+        #: Batches are put together on the host, and brought to the index's device when they are whole: how many queries
+        #: and answers there are, a GPU would have to finish its work to tell.
         self.index, self.device = index.to("cpu"), index.heads.device
         self.size = size
         self.generator = generator

@@ -74,7 +74,9 @@ def test_every_worker_gets_all_ranks_and_does_its_share():
     """Shares of queries with ties and several answers, by two and by five workers; one gets nothing."""
     torch.manual_seed(0)
     triples = torch.stack([torch.randint(high, (4,)) for high in (7, 2, 7)], 1).numpy()
-    index, table, asked = QueryIndex.build(triples, 7, 2), torch.randint(3, (7, 7)).float(), []
+    index, table = QueryIndex.build(triples, 7, 2), torch.randint(3, (7, 7)).float()
+    asked: list[int] = []
+    parts: list[torch.Tensor] = []
     alone = Evaluator(triples, index).rank(lambda heads, _: table[heads]).ranks
 
     class Share:
@@ -91,11 +93,12 @@ def test_every_worker_gets_all_ranks_and_does_its_share():
         return table[heads]
 
     for size in (2, 9):
-        parts, asked[:] = [], []
+        parts.clear()
+        asked.clear()
         for rank in range(size):
             Evaluator(triples, index, Share(rank, size)).rank(scorer)
         assert sum(asked) == len(alone)
-        assert torch.equal(sum(parts), torch.from_numpy(alone))
+        assert torch.equal(torch.stack(parts).sum(0), torch.from_numpy(alone))
 
 
 def test_a_killed_worker_ends_the_run_and_one_process_goes_on(toy_run, tmp_path):

@@ -64,8 +64,8 @@ def train_factorisation(
             position, answer = answers_of(rows)
             penalty_share, loss_share = 1.0 / team.size, len(answer) / max(pairs, 1)
         vectors = model.queries(index.heads[rows], index.relations[rows])
-        pairs = position, answer, position, answer
-        loss = one_to_n(config.loss, vectors, model.entity, *pairs, precision=config.precision)
+        asked = position, answer, position, answer
+        loss = one_to_n(config.loss, vectors, model.entity, *asked, precision=config.precision)
         penalty = regularisation(model, *whole, config)
         if team is not None:
             loss, penalty = loss * loss_share, penalty * penalty_share
