@@ -1,6 +1,6 @@
-"""How much of the device each training phase uses: achieved matrix throughput and memory traffic beside its roof.
+"""How much of the device each phase uses: achieved matrix throughput and memory traffic beside its roofs.
 
-    python scripts/roofline.py [--data demo] [--device cpu|cuda] [--preset paper] [--set key=value] [--repeat 3] [--json]
+    python scripts/roofline.py [--data demo] [--device cpu|cuda] [--preset paper] [--set key=value] [--json]
 
 The roofs are measured here: the throughput of large square products, in float32 and bfloat16, and the bandwidth of
 copying a buffer that no cache holds. Work is counted operation by operation while a step runs: of products and sparse

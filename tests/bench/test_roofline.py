@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import torch
-from roofline import Work, roofs
 
+from roofline import Work, roofs
 from upgan.sparse import EdgeMatrix, spmm
 
 
