@@ -1,4 +1,4 @@
-"""PyKEEN's filtered evaluation beside this project's: python scripts/bench_pykeen.py [--data demo] [--triples 500] [--repeat 3]
+"""PyKEEN's filtered evaluation beside this project's: python scripts/bench_pykeen.py [--data demo] [--triples 500]
 
 Both rank the same test triples, filtered, both directions, one thread, in turn; PyKEEN with its DistMult, this project
 with the preset's discriminator. PyKEEN is never imported by the package, so this stands here. Training is set side by

@@ -92,7 +92,7 @@ def bytes_each(dim: int, shrink: int) -> dict[str, float]:
 
 
 def limits(each: dict[str, float]) -> list[dict[str, Any]]:
-    """For each limit: how many times a dataset of each shape fits, and how far each number alone can grow beside Book."""
+    """For each limit: how many datasets of each shape fit, and how far each number alone grows beside Book's others."""
     book = SHAPES["Book"]
     lines = []
     for limit, gigabytes in LIMITS.items():
