@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
 from ui import gate
@@ -15,6 +17,7 @@ ICON = (
     '<path d="M25 18l7 7-7 7-7-7z" fill="#D55E00"/></svg>'
 )
 st.set_page_config(page_title="UPGAN explorer", page_icon=ICON, layout="wide")
+st.html(Path(__file__).parent / "ui" / "style.css")
 
 pages = [
     st.Page("ui/pages/start.py", title="Start", icon=":material/home:", default=True),
@@ -23,6 +26,7 @@ pages = [
     st.Page("ui/pages/train.py", title="Train", icon=":material/model_training:"),
     st.Page("ui/pages/runs.py", title="Runs", icon=":material/monitoring:"),
     st.Page("ui/pages/models.py", title="Models & data", icon=":material/table:"),
+    st.Page("ui/pages/leaderboard.py", title="Leaderboard", icon=":material/leaderboard:"),
 ]
 if not training_allowed():
     pages = [page for page in pages if page.url_path != "train"]

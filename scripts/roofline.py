@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import functools
 import json
 import statistics
 import time
@@ -92,9 +93,8 @@ def roofs(device: torch.device, repeat: int) -> dict[str, float]:
     side, found = SIDE[device.type], {}
     for name, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
         left, right = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
-        out = torch.empty_like(left)
-        taken = seconds(lambda left=left, right=right, out=out: torch.mm(left, right, out=out), device, repeat)
-        found[f"{name}_flops"] = 2 * side**3 / taken
+        product = functools.partial(torch.mm, left, right, out=torch.empty_like(left))
+        found[f"{name}_flops"] = 2 * side**3 / seconds(product, device, repeat)
     source = torch.ones(COPIED[device.type] // 4, device=device)
     target = torch.empty_like(source)
     found["bandwidth"] = 2 * COPIED[device.type] / seconds(lambda: target.copy_(source), device, repeat)
@@ -143,12 +143,13 @@ def main() -> None:
         ("evaluation", lambda: test.rank(work.scorer.scores)),
     ]
     lines = [phase(name, step, roof, work, given.repeat) for name, step in steps]
-    about = {"date": datetime.date.today().isoformat(), "device": device.type, "hardware": hardware(device)}
+    machine = hardware(device)
+    about = {"date": datetime.date.today().isoformat(), "device": device.type, "hardware": machine}
     if given.json:
         print(json.dumps({**about, "data": given.data, "roofs": roof, "phases": lines}, indent=2))
         return
     print(
-        f"{about['date']}, {about['hardware'].get('gpu', about['hardware']['cpu'])}, {given.data}: "
+        f"{about['date']}, {machine.get('gpu', machine['cpu'])}, {given.data}: "
         f"{roof['float32_flops'] / 1e9:,.0f} GFLOP/s in float32, {roof['bfloat16_flops'] / 1e9:,.0f} in bfloat16, "
         f"{roof['bandwidth'] / 1e9:,.1f} GB/s\n"
     )

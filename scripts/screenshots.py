@@ -47,7 +47,7 @@ SHOTS = (
     Shot("app.png", "ask", BARGAIN),
     Shot("app-start.png", "", size=(1280, 720), waits_for="[data-testid=stDataFrame] canvas"),
     Shot("app-models.png", "models", {"by": "sparsity"}, scheme="dark", waits_for=".js-plotly-plot .bars"),
-    Shot("app-phone.png", "ask", BARGAIN | {"layout": "rows"}, size=(390, 1900)),
+    Shot("app-phone.png", "ask", BARGAIN, size=(390, 1900)),
 )
 
 

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import streamlit as st
 
@@ -20,14 +20,16 @@ from ui.services.following import Followed
 from ui.services.questions import Question
 from ui.services.runs import RunEntry
 from ui.services.search import SearchIndex
-from ui.services.view import Arrangement, Settings, View
+from ui.services.view import Settings, View
+from upgan.errors import UpganError
 from upgan.explanation import Explanation
-from upgan.render.figure import figure
+from upgan.render.figure import Drawing, figures
 from upgan.render.graph_html import frame_height, graph_html
 from upgan.render.styles import Theme
 
 if TYPE_CHECKING:
     from upgan.alternatives import Contrast, FlipSet, WhatIf
+    from upgan.case.schema import CaseFile
     from upgan.config import Config
     from upgan.data.dataset import KGDataset
     from upgan.data.describe import Description
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from upgan.predictor import Predictor
 
 Stamp = tuple[tuple[int, int], ...]
+_Part = TypeVar("_Part")
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,11 @@ def search_index(opened: Predictor) -> SearchIndex:
 @st.cache_resource(max_entries=2, show_spinner=False)
 def _search_index(fingerprint: str, _opened: Predictor) -> SearchIndex:
     return questions.search_index(_opened.dataset)
+
+
+def nearest(opened: Predictor, typed: str) -> list[str]:
+    """Names that an unknown id resembles."""
+    return questions.nearest(search_index(opened), opened.dataset, typed)
 
 
 def cards(opened: Predictor, checkpoint: str) -> list[Example]:
@@ -154,17 +162,26 @@ def _what_if(
     return answers.what_if(_opened, _question, key[-1], without)
 
 
-def case_text(opened: Predictor, view: View, shown: Explanation, *, real_ids: bool) -> str:
-    """The case file of the view: its explanation, and the contrast and the what-if that it names."""
+def case(opened: Predictor, view: View, shown: Explanation, *, real_ids: bool) -> CaseFile:
+    """The view as a case: its explanation, and the contrast, the what-if and the fewest users that it shows."""
     question, answer = view.question, shown.answer.id
     against = view.contrast if view.contrast != answer else None
-    return casefiles.case_text(
+    return casefiles.case_of(
         shown,
         opened,
-        contrast=None if against is None else contrast(opened, question, answer, against),
-        what_if=what_if(opened, question, answer, view.without) if view.without else None,
+        contrast=None if against is None else _shown(lambda: contrast(opened, question, answer, against)),
+        what_if=_shown(lambda: what_if(opened, question, answer, view.without)) if view.without else None,
+        smallest_set=_shown(lambda: smallest_set(opened, question, answer)) if view.fewest else None,
         real_ids=real_ids,
     )
+
+
+def _shown(part: Callable[[], _Part]) -> _Part | None:
+    """What the page shows of a part: nothing where it tells why this run cannot say."""
+    try:
+        return part()
+    except UpganError:
+        return None
 
 
 def smallest_set(opened: Predictor, question: Question, answer: str) -> FlipSet:
@@ -181,7 +198,7 @@ def _smallest_set(run: str, data: str, key: tuple[str, ...], _opened: Predictor,
 def graph(opened: Predictor, question: Question, shown: Explanation, settings: Settings, theme: Theme) -> DrawnGraph:
     """The interactive figure as a document."""
     key = (question.entity, question.relation, question.direction, shown.answer.id)
-    how = (shown.top_users, settings.weight, settings.layout, theme)
+    how = (shown.top_users, settings.drawing, theme)
     return _graph(opened.fingerprint, opened.dataset.fingerprint, key, how, opened, shown)
 
 
@@ -190,16 +207,12 @@ def _graph(
     run: str,
     data: str,
     key: tuple[str, ...],
-    how: tuple[int, float, Arrangement, Theme],
+    how: tuple[int, Drawing, Theme],
     _opened: Predictor,
     _shown: Explanation,
 ) -> DrawnGraph:
-    labels = questions.relation_labels(_opened.dataset)
-    wide, narrow = (
-        figure(_shown, relation_labels=labels, min_weight=how[1], layout=layout) for layout in ("columns", "rows")
-    )
-    spec = narrow if how[2] == "rows" else wide
-    document = graph_html(spec, how[3], narrow=narrow if how[2] == "auto" else None)
+    spec, narrow = figures(_shown, how[1], questions.relation_labels(_opened.dataset))
+    document = graph_html(spec, how[2], narrow=narrow)
     # What the narrow figure has no room for can be chosen all the same.
     names = {node.id: " ".join(node.title.split("\n")[:1]) for node in spec.nodes if node.role != "more"}
     return DrawnGraph(document, frame_height(spec), names)

@@ -197,7 +197,7 @@ def changes_chart(rows: Sequence[Compared]) -> Figure:
     )
     figure.update_xaxes(title=f"MRR minus that of {_name(rows[0].name)}", fixedrange=True)
     figure.update_layout(
-        height=110 + 34 * len(told), margin={"l": 8, "r": 8, "t": 10, "b": 44}, showlegend=False, uirevision="changes"
+        height=130 + 34 * len(told), margin={"l": 8, "r": 8, "t": 30, "b": 44}, showlegend=False, uirevision="changes"
     )
     return figure
 
@@ -212,10 +212,12 @@ def layers_chart(layers: Mapping[str, int]) -> Figure:
             y=list(layers.values()),
             marker={"color": NODE_STYLES["entity"].fill},
             text=[f"{count:,}" for count in layers.values()],
-            textposition="auto",
+            textposition="outside",
+            textangle=0,
+            cliponaxis=False,
         )
     )
-    figure.update_xaxes(type="category", fixedrange=True)
-    figure.update_yaxes(title="nodes", fixedrange=True)
-    figure.update_layout(height=280, margin={"l": 8, "r": 8, "t": 10, "b": 30}, showlegend=False)
+    figure.update_xaxes(type="category", title="steps to the nearest user", fixedrange=True)
+    figure.update_yaxes(title="nodes", tickformat=",d", fixedrange=True)
+    figure.update_layout(height=300, margin={"l": 8, "r": 8, "t": 24, "b": 44}, showlegend=False)
     return figure

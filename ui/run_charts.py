@@ -47,6 +47,8 @@ def lines_chart(chart: Chart, starts: Sequence[tuple[str, int]], run: str) -> Fi
                 yanchor="bottom", font={"size": 11},
             )  # fmt: skip
             last = step
+    if high - low < 12:
+        figure.update_xaxes(dtick=1)  # there is no half step
     if chart.key == "valid":
         figure.update_yaxes(rangemode="tozero")
     return figure

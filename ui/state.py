@@ -10,7 +10,7 @@ import streamlit as st
 
 from ui.services import examples
 from ui.services.questions import Question
-from ui.services.view import PARAMETERS, Settings, View, read_view
+from ui.services.view import PARAMETERS, Near, Settings, View, read_view
 
 if TYPE_CHECKING:
     from upgan.predictor import Predictor
@@ -49,14 +49,17 @@ def choose_checkpoint(name: str, notice: str | None = None) -> None:
         st.session_state.pop(key, None)
 
 
-def view(opened: Predictor, name: str) -> View:
-    """The session's view: a new link's where there is one, otherwise the one before, otherwise the first question."""
+def view(opened: Predictor, name: str, near: Near | None = None) -> View:
+    """The session's view: a new link's where there is one, otherwise the one before, otherwise the first question.
+
+    ``near`` gives names that resemble an unknown id.
+    """
     stored: View | None = st.session_state.get(_VIEW)
     link: dict[str, list[str]] | None = st.session_state.pop(_PENDING, None)
     if stored is not None and stored.question.checkpoint == name and link is not None and set(link) == {"checkpoint"}:
         link = None
     if link is not None or stored is None or stored.question.checkpoint != name:
-        stored, problems = read_view(opened, name, link or {}, examples.first_question(opened, name))
+        stored, problems = read_view(opened, name, link or {}, examples.first_question(opened, name), near)
         if link is not None:
             st.session_state[_NOTICES] = problems
         st.session_state[_VIEW] = stored
@@ -85,7 +88,7 @@ def choose_answer(answer: str) -> None:
     """Explain another candidate of the same question (chosen in the table, which therefore stays as it is)."""
     stored: View | None = st.session_state.get(_VIEW)
     if stored is not None:
-        change(question=replace(stored.question, answer=answer), node=None)
+        change(question=replace(stored.question, answer=answer), node=None, fewest=False)
 
 
 def set_up(**changes: Any) -> None:

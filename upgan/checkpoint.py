@@ -71,7 +71,12 @@ def save_tensors(
     tensors = {name: value.detach().cpu().contiguous() for name, value in named.items()}
     header = {"format": "pt", **(metadata or {})}
     try:
-        write_atomic(path, lambda temporary: save_file(tensors, temporary, metadata=header), durable=durable)
+        write_atomic(
+            path,
+            lambda temporary: save_file(tensors, temporary, metadata=header),
+            durable=durable,
+            make_folder=False,
+        )
     except SafetensorError as error:  # the library wraps what the system says; "No space left on device" stays in it
         raise OSError(f"{path}: could not be written: {error}") from None
 

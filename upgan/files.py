@@ -13,14 +13,16 @@ from pathlib import Path
 from typing import Any
 
 
-def write_atomic(path: Path, write: Callable[[Path], None], *, durable: bool = False) -> None:
+def write_atomic(path: Path, write: Callable[[Path], None], *, durable: bool = False, make_folder: bool = True) -> None:
     """Let ``write`` fill a temporary file beside ``path``, then rename it over ``path`` in one step.
 
     A reader sees the old file or the new one, never a part. On any error the temporary file is removed and ``path``
     is left as it was. ``durable``: the content is on the disk before the name is, so that this holds through a power
-    failure too.
+    failure too. ``make_folder``: the folder is made where it is missing; otherwise FileNotFoundError, so that a folder
+    that somebody deletes under a training stays deleted.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if make_folder:
+        path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     os.close(handle)
     temporary = Path(name)
@@ -48,23 +50,23 @@ def _force_to_disk(path: Path) -> None:
         os.close(handle)
 
 
-def write_bytes(path: Path, content: bytes) -> None:
+def write_bytes(path: Path, content: bytes, *, make_folder: bool = True) -> None:
     """Write bytes atomically."""
 
     def write(temporary: Path) -> None:
         temporary.write_bytes(content)
 
-    write_atomic(path, write)
+    write_atomic(path, write, make_folder=make_folder)
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, *, make_folder: bool = True) -> None:
     """Write UTF-8 text atomically, with the same line ends on every system."""
-    write_bytes(path, text.encode("utf-8"))
+    write_bytes(path, text.encode("utf-8"), make_folder=make_folder)
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, value: Any, *, make_folder: bool = True) -> None:
     """Write ``value`` as indented JSON, atomically. NaN is refused: it is not JSON."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n", make_folder=make_folder)
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ Letters: B queries, E entities, C candidates of a pool, N drawn negatives, P pos
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, cast
 
 import torch
@@ -92,6 +92,11 @@ def once(table: Tensor, rows: Tensor) -> Tensor:
 def half_squared_norm(parameters: list[Tensor]) -> Tensor:
     """||theta||^2 / 2 of Eq. 9 and 14."""
     return torch.stack([parameter.square().sum() for parameter in parameters]).sum() / 2
+
+
+def mean_cubed_norm(factors: Sequence[Tensor]) -> Tensor:
+    """N3 (Lacroix et al., ICML 2018) of real vectors: the cubes of all numbers in the (P, K) factors over P."""
+    return torch.stack([factor.abs().pow(3).sum() for factor in factors]).sum() / max(len(factors[0]), 1)
 
 
 def one_to_n(

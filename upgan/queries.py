@@ -190,6 +190,11 @@ class BatchSampler:
         ).to(self.device)
 
 
+def query_order(index: QueryIndex, random: torch.Generator) -> Tensor:
+    """(Q,) the distinct training queries in a new random order."""
+    return torch.randperm(len(index), generator=random, device=random.device).to(index.heads.device)
+
+
 class QuerySampler:
     """All distinct training queries once per epoch, in a random order, each with all its training answers.
 

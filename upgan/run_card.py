@@ -127,7 +127,9 @@ def _groups(groups: Mapping[str, Mapping[str, Any]]) -> str:
         "side": "which end is asked for",
     }
     for by, found in groups.items():
-        shown = sorted(found.items(), key=lambda item: -item[1]["queries"])[:MOST_GROUPS]
+        shown = list(found.items())
+        if by == "relation":  # the other groups have an order of their own
+            shown = sorted(shown, key=lambda item: -item[1]["queries"])[:MOST_GROUPS]
         rows = [[_text(name), str(row["queries"]), *_figures(row)] for name, row in shown]
         parts += [
             f"### By {by} ({meaning[by]})",

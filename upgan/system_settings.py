@@ -126,11 +126,15 @@ class ConvTransESettings(ConvolutionSettings):
 class KGATSettings(SystemSettings):
     """Wang et al., KDD 2019."""
 
+    batch: int = Field(2048, ge=1, description="training triples per step, each asked in both directions")
     lr: float = Field(0.01, gt=0, le=10, description="learning rate")
+    n3: float = Field(
+        0.03, ge=0, description="weight of the cubed norms of a pair's vectors (N3: Lacroix et al., ICML 2018)"
+    )
     eval_every: int = Field(2, ge=1, description="epochs between evaluations on validation")
     layers: int = Field(2, ge=1, le=4, description="propagation layers, each half as wide as the one before")
     attention_dim: int = Field(16, ge=1, le=256, description="dimension of the relations' spaces")
-    dropout: float = Field(0.3, ge=0, lt=1, description="share of the query's numbers set to 0 in each step")
+    dropout: float = Field(0.5, ge=0, lt=1, description="share of the query's numbers set to 0 in each step")
     bpr: float = Field(0.0, ge=0, description="weight of the BPR loss of the interactions; 0: completion alone")
 
 
@@ -149,12 +153,16 @@ class NBFNetSettings(SystemSettings):
 class RGCNSettings(SystemSettings):
     """Schlichtkrull et al., ESWC 2018."""
 
-    lr: float = Field(0.01, gt=0, le=10, description="learning rate")
+    batch: int = Field(2048, ge=1, description="training triples per step, each asked in both directions")
+    lr: float = Field(0.005, gt=0, le=10, description="learning rate")
+    n3: float = Field(
+        0.05, ge=0, description="weight of the cubed norms of a pair's vectors (N3: Lacroix et al., ICML 2018)"
+    )
     eval_every: int = Field(2, ge=1, description="epochs between evaluations on validation")
     layers: int = Field(1, ge=1, le=4, description="layers of message passing")
     bases: int = Field(4, ge=1, le=64, description="matrices V_b that all relations share")
     edge_dropout: float = Field(0.4, ge=0, lt=1, description="share of edges left out of each step, besides its own")
-    dropout: float = Field(0.3, ge=0, lt=1, description="share of the query's numbers set to 0 in each step")
+    dropout: float = Field(0.5, ge=0, lt=1, description="share of the query's numbers set to 0 in each step")
     residual: bool = Field(True, description="add the input vector to the encoded one")
 
 

@@ -103,7 +103,9 @@ def test_policy_forbids_everything_but_the_two_scripts_inside(document):
 def test_no_event_handlers_and_no_markup_from_labels(document):
     assert not [item for item in document.attributes if item[1].startswith("on")]
     assert "img" not in document.tags
-    assert document.tags.count("script") == 4
+    runs = [attributes for attributes, _ in document.scripts if attributes.get("type") != "application/json"]
+    assert len(runs) == 2
+    assert document.tags.count("script") == len(document.scripts) <= 5, "three of data where it has a narrow form"
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -68,7 +68,7 @@ def test_numbers_stand_on_paths_and_evidence_and_nowhere_else():
 def test_a_user_carries_its_weight():
     spec = figure(samples.bargain())
     (user,) = [node for node in spec.nodes if node.id == "u:77OC0"]
-    assert user.lines == ("simulated user 77OC0", "w = 0.31")
+    assert user.lines == ("77OC0", "simulated, w = 0.31")
 
 
 def test_users_that_are_not_drawn_are_counted_with_their_weight():

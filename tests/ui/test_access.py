@@ -77,7 +77,7 @@ class TestPassword:
         monkeypatch.setenv("UPGAN_PASSWORD", "open sésame")
         monkeypatch.setattr("ui.gate.ATTEMPTS", access.Attempts())
 
-    @pytest.mark.parametrize("page", ["start", "ask", "case", "train", "runs", "models"])
+    @pytest.mark.parametrize("page", ["start", "ask", "case", "train", "runs", "models", "leaderboard"])
     def test_no_page_says_anything_without_it(self, page):
         app = run_page(page, checkpoint="demo")
         assert [field.label for field in app.text_input] == ["Password"]

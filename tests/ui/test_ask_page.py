@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any, ClassVar, cast
@@ -77,7 +78,7 @@ class TestFirstVisit:
 
     def test_the_candidates_say_what_is_known_and_what_users_change(self):
         frame = table(run_app())
-        assert list(frame.columns) == ["rank", "answer", "score", "known", "without", "lift"]
+        assert list(frame.columns) == ["rank", "answer", "score", "known", "lift", "without"]
         row = frame[frame["answer"] == "Linda Lael Miller"].iloc[0]
         assert row["known"] == "test"
 
@@ -243,10 +244,21 @@ class TestComparing:
         checked(app, app.button(key="upgan_whatif_reset").click())
         assert "without" not in app.query_params
 
-    def test_the_smallest_set_is_told_or_why_there_is_none(self):
+    def test_the_smallest_set_is_told_or_why_there_is_none_and_its_link_reopens_it(self):
         app = run_app(**self.BARGAIN, tab="whatif")
         checked(app, app.button(key="upgan_smallest").click())
         assert len(app.success) + len(app.info) == 1
+        assert app.query_params["fewest"] == "yes"
+        again = run_app(**self.BARGAIN, tab="whatif", fewest="yes")
+        assert [box.value for box in again.success] == [box.value for box in app.success]
+        checked(app, app.button(key="upgan_swap").click())
+        assert "fewest" not in app.query_params, "another question was not asked it"
+
+    def test_arrows_point_where_the_numbers_went(self):
+        app = run_app(**self.BARGAIN, tab="whatif", without="r1")
+        changes = {metric.label: metric.delta for metric in app.metric}
+        assert changes["simulated users who reach the target"] == "-1", "a hyphen: Streamlit reads the sign"
+        assert changes["score"][0] in "+-0"
 
     def test_what_if_stays_with_another_answer_and_goes_with_another_question(self):
         app = run_app(**self.BARGAIN, tab="whatif", without="r1")
@@ -264,8 +276,11 @@ class TestNodesAndSettings:
         assert "2 training facts" in said(app)
         facts = [button.label for button in app.button if str(button.key).startswith("upgan_node_fact_")]
         assert facts == [
-            "Snowflakes on the Sea — author — Linda Lael Miller", "Snowflakes on the Sea — genre — Romance"
+            "… — author — Linda Lael Miller", "… — genre — Romance"
         ]  # fmt: skip
+        checked(app, app.button(key="upgan_node_close").click())
+        assert "node" not in app.query_params
+        checked(app, app.selectbox(key="upgan_widget_node").select("e:book:snowflakes"))
         checked(app, app.button(key="upgan_node_ask").click())
         assert app.query_params["entity"] == "book:snowflakes"
         assert "node" not in app.query_params
@@ -379,3 +394,23 @@ def test_hostile_labels_are_shown_as_they_are(hostile_root, monkeypatch):
     assert "<script>alert(1)</script> — " in app.selectbox(key=QUESTION).options[0]
     checked(app, app.text_input(key=SEARCH).set_value("bold"))
     assert matches(app)[0].label.startswith("\\*\\*bold\\*\\*")
+
+
+@pytest.mark.usefixtures("checkpoints")
+class TestOddQuestions:
+    def test_an_unknown_id_gets_the_names_it_resembles(self):
+        app = run_app(checkpoint="demo", entity="book:part-of-the-bargian", relation="author")
+        assert "“book:part-of-the-bargian” is not in this dataset." in said(app)
+        assert "Similar names: Part of the Bargain." in said(app)
+
+    def test_a_relation_that_such_things_never_have_is_told(self):
+        link = {"checkpoint": "demo", "entity": "author:feist", "direction": "tail"}
+        assert "expect a poor answer" in said(run_app(**link, relation="genre"))
+        assert "expect a poor answer" not in said(run_app(**link | {"direction": "head"}, relation="author"))
+
+    def test_a_model_that_hears_no_users_says_so_once_and_has_no_rank_without_them(self):
+        app = run_app(checkpoint="plain", entity="book:magician", relation="author")
+        assert said(app).count("so there are no user weights") == 2, "in the caption and in the proof"
+        columns = json.loads(app.dataframe[0].proto.columns)
+        assert columns["lift"]["hidden"]
+        assert columns["without"]["hidden"]

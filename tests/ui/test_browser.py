@@ -285,13 +285,49 @@ def test_a_deep_link_reopens_the_view_with_contrast_and_what_if(browser, server,
     page.wait_for_url("**without=r1**")
     address = page.url
     page.get_by_role("button", name="Fewest users").click()
-    page.get_by_text("weights frozen").last.wait_for()
+    page.get_by_text("the answer falls from rank").wait_for()
+    page.wait_for_url("**fewest=yes**")
     assert_clean(seen)
 
     again, seen = open_page(browser, server, **link | {"tab": "whatif", "without": "r1"})
     again.get_by_text("Weights frozen").wait_for()
     assert parse_qs(urlsplit(again.url).query) == parse_qs(urlsplit(address).query)
     assert_clean(seen)
+
+
+def test_the_exported_page_holds_what_the_screen_shows(browser, server, tmp_path):
+    link = {
+        "checkpoint": "demo", "entity": "book:part-of-the-bargain", "relation": "author", "direction": "tail",
+        "answer": "author:linda-lael-miller", "contrast": "author:feist", "without": "r1", "fewest": "yes",
+        "weight": "0.33", "tab": "whatif",
+    }  # fmt: skip
+    page, seen = open_page(browser, server, **link)
+    drawn = graph(page).locator("#network-data").evaluate("data => JSON.parse(data.textContent).nodes.length")
+    fewest = page.get_by_text("the answer falls from rank").inner_text()
+    ranks = page.get_by_test_id("stMetricValue").first.inner_text()
+    page.get_by_role("tab", name="Why not another?").click()
+    page.wait_for_url("**tab=contrast**")
+    sums = page.get_by_text("Σ differences =").inner_text()
+    page.get_by_role("tab", name="Files").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Page (HTML)").click()
+    download.value.save_as(tmp_path / "case.html")
+    assert_clean(seen)
+
+    report = page.context.new_page()
+    report.goto((tmp_path / "case.html").as_uri())
+    report.locator("html[data-drawn]").wait_for(state="attached")
+    text = report.inner_text("body")
+    assert "Why Linda Lael Miller and not Raymond E. Feist" in text
+    assert sums.split()[3] in text, "the same sum of differences"
+    assert "What if" in text
+    after = report.locator("h2:has-text('What if') ~ .table tr", has_text="Rank among all entities").first
+    assert after.locator("td").last.inner_text() == ranks
+    assert "Smallest set of users" in text
+    assert fewest.split("from rank ")[1].split(";")[0].split(".")[0] in text
+    assert "r1" not in text.split(), "users go by pseudonyms"
+    count = "data => JSON.parse(data.textContent).nodes.length"
+    assert report.locator("#network-data").evaluate(count) == drawn, "users too light for the screen are left out too"
 
 
 def test_graph_as_pictures_and_the_page_as_a_file(browser, server, tmp_path):
@@ -361,8 +397,12 @@ def test_phone(browser, server, tmp_path, scheme):
     for at, words in (("", "see which users speak"), ("case", "Case study"), ("models", "Models & data")):
         page.goto(f"{server}/{at}")
         page.get_by_role("heading", name=words).wait_for()
-        page.get_by_test_id("stDataFrame").or_(page.locator("img")).first.wait_for()
+        page.get_by_test_id("stDataFrame").or_(page.locator("img")).locator("visible=true").first.wait_for()
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, at
+        if at == "case":
+            drawn = page.locator("[data-testid=stMain] img").locator("visible=true")
+            assert drawn.count() == 1
+            assert drawn.evaluate("image => image.naturalHeight > 0.8 * image.naturalWidth"), "in rows, not columns"
     assert_clean(seen)
 
 

@@ -11,6 +11,7 @@ from typing import Any, cast
 import pytest
 
 import upgan
+from tests.data.sources import FORMATS
 from tests.ui.driving import address, checked, run_page, said, table
 from tests.ui.made import make_run
 from ui.services import answers, casefiles, datasets
@@ -74,7 +75,7 @@ def own_checkpoints(made_runs, tmp_path, monkeypatch) -> Path:
 def case_text(made_runs) -> str:
     predictor = upgan.load(made_runs / "demo")
     explanation = predictor.explain(head=BARGAIN["entity"], relation="author", answer="author:linda-lael-miller")
-    return casefiles.case_text(explanation, predictor, real_ids=False)
+    return casefiles.text_of(casefiles.case_of(explanation, predictor, real_ids=False))
 
 
 class TestCaseStudy:
@@ -83,7 +84,7 @@ class TestCaseStudy:
         app = run_page("case", checkpoint="demo", **BARGAIN, answer="author:linda-lael-miller")
         assert "“Linda Lael Miller” is ranked" in said(app)
         assert "Σ weights = 1.000000" in said(app)
-        assert len(app.get("image")) == 1
+        assert len(app.get("image")) == 2, "columns, and rows for a narrow window"
         assert [button.label for button in cast(Any, app.get("download_button"))] == [
             "Page (HTML)", "Figure (PNG)", "Figure (SVG)", "Users (CSV)", "Paths (CSV)", "Case file (JSON)"
         ]  # fmt: skip
@@ -194,6 +195,10 @@ TRIPLES = "head\trelation\ttail\n" + "".join(f"b{n}\tby\ta{n % 3}\nb{n}\tabout\t
 INTERACTIONS = "user\titem\n" + "".join(f"u{n % 8}\tb{(n * 7 + n // 8) % 40}\n" for n in range(160))
 
 
+def as_bytes(content: str | bytes) -> bytes:
+    return content.encode() if isinstance(content, str) else content
+
+
 class TestImport:
     """The real files of a small source, sent as a browser sends them."""
 
@@ -218,9 +223,23 @@ class TestImport:
         checked(app, app.button[0].click())
         assert [error.value for error in app.error] == []
         assert "The dataset “my-books” is ready" in said(app)
-        assert upgan.load_dataset(self.data / "my-books").num_users == 8
-        app = run_page("models", part="data")
-        assert any("my-books" in option for option in app.selectbox[0].options)
+        made = upgan.load_dataset(self.data / "my-books")
+        assert (made.name, made.num_users) == ("my-books", 8)
+        listed = run_page("models", part="data")
+        assert any("my-books" in option for option in listed.selectbox[0].options)
+        checked(app, app.button(key="upgan_import_undo").click())
+        assert not (self.data / "my-books").exists()
+        assert "is ready" not in said(app)
+        assert "**Check**:" in said(app), "the files are still there, to be prepared anew"
+
+    def test_only_what_was_prepared_can_be_undone(self, tmp_path, made_runs):
+        self.data.mkdir()
+        (self.data / "link").symlink_to(made_runs / "demo" / "dataset")
+        (self.data / "notes").mkdir()
+        for path in (self.data / "link", self.data / "notes", self.data / "gone", made_runs / "demo" / "dataset"):
+            with pytest.raises(upgan.errors.ConfigError, match="no such dataset"):
+                datasets.remove(path)
+        assert (made_runs / "demo" / "dataset" / "manifest.json").is_file()
 
     def test_a_taken_name_and_an_odd_one_are_refused(self):
         app = self.sent(triples=TRIPLES, interactions=INTERACTIONS)
@@ -240,16 +259,33 @@ class TestImport:
         with pytest.raises(upgan.errors.DataError, match="allowed"):
             datasets.Upload({name: b"x"})
 
-    def test_packed_tables_are_read_and_n_triples_may_be_sent(self):
-        upload = datasets.Upload(
-            {
-                "triples.tsv.gz": gzip.compress(TRIPLES.encode()),
-                "interactions.tsv.gz": gzip.compress(INTERACTIONS.encode()),
-            }
-        )
-        upload.prepare("packed", min_interactions=2, min_triples=1)
-        assert upgan.load_dataset(self.data / "packed").num_users == 8
-        datasets.Upload({"a.nt": b"x", "b.nt.gz": gzip.compress(b"x"), "c.dat": b"x"}).close()
+    @pytest.mark.parametrize("layout", FORMATS)
+    def test_every_layout_is_read_plain_and_packed_to_the_same_dataset(self, layout):
+        files = {Path(name).name: as_bytes(content) for name, content in FORMATS[layout].items()}
+        packed = {f"{name}.gz": gzip.compress(content) for name, content in files.items()}
+        made = []
+        for name, sent in (("plain", files), ("packed", packed)):
+            upload = datasets.Upload(sent)
+            assert upload.check(lambda *_: None).findings
+            made.append(upgan.load_dataset(upload.prepare(name, min_interactions=1, min_triples=1)))
+        assert made[0].num_users == made[1].num_users == 2
+        for part in ("train", "valid", "test", "interactions"):
+            assert (getattr(made[0], part) == getattr(made[1], part)).all(), part
+
+    def test_packed_files_go_through_the_page(self):
+        app = run_page("models", part="import")
+        for name, content in FORMATS["recbole"].items():
+            app.file_uploader[0].upload(f"{name}.gz", gzip.compress(as_bytes(content)))
+        checked(app)
+        assert "**Check**:" in said(app)
+        app.number_input[0].set_value(1)
+        app.number_input[1].set_value(1)
+        checked(app, app.button[0].click())
+        assert "The dataset “mine” is ready" in said(app)
+
+    def test_a_file_sent_plain_and_packed_is_refused(self):
+        with pytest.raises(upgan.errors.DataError, match="sent twice"):
+            datasets.Upload({"triples.tsv": b"x", "triples.tsv.gz": gzip.compress(b"x")})
 
     def test_what_unpacks_to_too_much_or_not_at_all_is_refused(self, monkeypatch):
         monkeypatch.setattr(datasets, "MOST_UNPACKED_MEGABYTES", 1)
@@ -274,12 +310,12 @@ def test_the_case_page_tells_what_a_file_holds_beside_the_answer(own_checkpoints
     predictor = upgan.load(made_runs / "demo")
     question = Question("demo", BARGAIN["entity"], "author", "tail")
     explanation = answers.explain(predictor, question, "author:linda-lael-miller", 5)
-    text = casefiles.case_text(
+    case = casefiles.case_of(
         explanation,
         predictor,
         contrast=answers.contrast(predictor, question, explanation.answer.id, "author:feist"),
         real_ids=False,
     )
     (own_checkpoints / "demo" / "cases").mkdir(exist_ok=True)
-    (own_checkpoints / "demo" / "cases" / "two.json").write_text(text)
+    (own_checkpoints / "demo" / "cases" / "two.json").write_text(casefiles.text_of(case))
     assert "**Why not another?**" in said(run_page("case", file="two.json"))

@@ -8,6 +8,8 @@ import io
 import shutil
 import subprocess
 import sys
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -214,18 +216,26 @@ def test_services_need_neither_streamlit_nor_torch():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_where_kinds_are_not_known_no_question_is_unlike_training(predictor):
+    odd = Question("demo", "author:feist", "genre", "tail")
+    assert questions.unlike_training(predictor, odd)
+    kindless = dataclasses.replace(predictor.dataset, entity_kinds=[""] * predictor.dataset.num_entities)
+    other = SimpleNamespace(dataset=kindless, relations_of=predictor.relations_of)
+    assert not questions.unlike_training(cast(Any, other), odd)
+
+
 def test_case_files_hold_what_was_asked_beside_the_answer(predictor):
     explanation = answers.explain(predictor, bargain(), "author:linda-lael-miller", 5)
     left_out = (explanation.users[0].id,)
     other = "author:feist"
-    text = casefiles.case_text(
+    case = casefiles.case_of(
         explanation,
         predictor,
         contrast=answers.contrast(predictor, bargain(), explanation.answer.id, other),
         what_if=answers.what_if(predictor, bargain(), explanation.answer.id, left_out),
         real_ids=True,
     )
-    opened = casefiles.open_uploaded(text.encode())
+    opened = casefiles.open_uploaded(casefiles.text_of(case).encode())
     assert set(opened.alternatives) == {"contrast", "what_if"}
     assert opened.alternatives["what_if"]["changes"]["remove_users"] == list(left_out)
     assert casefiles.reproduced(opened, predictor).verdict == "reproduced"

@@ -46,11 +46,18 @@ def controls(settings: Settings, on_change: Callable[..., None]) -> None:
 
 
 def table(
-    found: Candidates, turn: str, answer: str | None, on_choose: Callable[[str], None], *, mark_known: bool
+    found: Candidates,
+    turn: str,
+    answer: str | None,
+    on_choose: Callable[[str], None],
+    *,
+    mark_known: bool,
+    silent: bool = False,
 ) -> None:
     """The candidates as a table, ``answer`` chosen in it; another choice calls ``on_choose``.
 
-    A new ``turn`` makes a new table, whose choice starts at ``answer``.
+    A new ``turn`` makes a new table, whose choice starts at ``answer``. ``silent``: the model hears no users, so that
+    there is no rank without them.
     """
     rows = found.rows
     if not rows:
@@ -74,7 +81,7 @@ def table(
         on_select=take,
         selection_mode="single-row-required",
         selection_default={"selection": {"rows": [position]}},
-        column_config=_columns(mark_known=mark_known),
+        column_config=_columns(mark_known=mark_known, silent=silent),
         alt="Ranked candidates with score, whether each is already known, and the rank without users",
     )
     if found.hidden:
@@ -88,8 +95,8 @@ def _frame(rows: tuple[dict[str, object], ...]) -> pd.DataFrame:
             "answer": [clean(str(row["label"])) or clean(str(row["id"])) for row in rows],
             "score": [row["score"] for row in rows],
             "known": [row["known"] or "" for row in rows],
-            "without": [row["rank_without_users"] for row in rows],
             "lift": [_lift(row) for row in rows],
+            "without": [row["rank_without_users"] for row in rows],
         }
     )
 
@@ -102,21 +109,25 @@ def _lift(row: dict[str, object]) -> str:
     return f"{without - rank:+,}".replace("-", MINUS) if without != rank else "0"
 
 
-def _columns(*, mark_known: bool) -> dict[str, Any]:
+def _columns(*, mark_known: bool, silent: bool) -> dict[str, Any]:
     column = st.column_config
     return {
-        "rank": column.NumberColumn("#", width=34, help="Rank among all entities; 1 is the model's first choice."),
-        "answer": column.TextColumn("Answer", width=138, help="Choose a row to see why it stands there."),
+        "rank": column.NumberColumn("#", width=32, help="Rank among all entities; 1 is the model's first choice."),
+        "answer": column.TextColumn("Answer", width=120, help="Choose a row to see why it stands there."),
         "score": column.NumberColumn(
-            "Score", format="%.2f", width=54, help="The model's raw score: it orders candidates and is no probability."
+            "Score", format="%.2f", width=50, help="The model's raw score: it orders candidates and is no probability."
         ),
         "known": column.TextColumn(
-            "Known", width=56, help="In which part of the dataset this answer stands; empty: it would be new."
+            "Known", width=50, help="In which part of the dataset this answer stands; empty: it would be new."
         )
         if mark_known
         else None,
-        "without": column.NumberColumn("Without", width=62, help="The rank without the users' part of the query."),
-        "lift": column.TextColumn(
-            "Lift", alignment="right", width=44, help="Places that the users move this answer up (+) or down (−)."
+        "lift": None
+        if silent
+        else column.TextColumn(
+            "Lift", alignment="right", width=40, help="Places that the users move this answer up (+) or down (−)."
         ),
+        "without": None
+        if silent
+        else column.NumberColumn("Without", width=58, help="The rank without the users' part of the query."),
     }

@@ -11,11 +11,14 @@ import streamlit as st
 from ui.components.text import plain
 from ui.services.casefiles import MOST_MEGABYTES
 from upgan.render.beside import changes_words, contrast_caption
+from upgan.render.svg import svg
 from upgan.render.words import clean, rank_text, shorten, user_noun
 
 if TYPE_CHECKING:
     from upgan.case.reproduction import Reproduction
     from upgan.case.schema import CaseFile
+    from upgan.render.spec import FigureSpec
+    from upgan.render.styles import Theme
 
 _LISTED = "upgan_widget_case_listed"
 _UPLOAD = "upgan_widget_case_upload"
@@ -86,9 +89,21 @@ def verdict(outcome: Reproduction) -> None:
         st.warning(text, icon=":material/difference:")
 
 
-def figure(drawing: str, width: float, alt: str) -> None:
-    """The frozen figure, an SVG document shown as a picture: nothing in it can run."""
-    st.image(drawing, width=round(min(_WIDEST, width)), alt=plain(alt))
+def figure(spec: FigureSpec, narrow: FigureSpec | None, theme: Theme) -> None:
+    """The frozen figure, an SVG document shown as a picture: nothing in it can run.
+
+    ``narrow`` is shown in its place where the window is narrow, which only the browser knows (ui/style.css).
+    """
+    if narrow is None:
+        _picture(spec, theme)
+        return
+    for name, drawn in (("wide", spec), ("narrow", narrow)):
+        with st.container(key=f"upgan_figure_{name}"):
+            _picture(drawn, theme)
+
+
+def _picture(spec: FigureSpec, theme: Theme) -> None:
+    st.image(svg(spec, theme), width=round(min(_WIDEST, spec.width)), alt=plain(spec.description))
 
 
 def asked_beside(case: CaseFile) -> None:

@@ -50,7 +50,7 @@ def table_one(found: Description) -> None:
 
 def layers(found: Description) -> None:
     """How far entities are from the users."""
-    counts = {f"{layer}": count for layer, count in found.layers.items()} | {"unreachable": found.unreachable}
+    counts = {f"{layer}": count for layer, count in found.layers.items()} | {"never": found.unreachable}
     st.markdown(
         "**Nodes by layer**",
         help="A layer is the number of steps to the nearest user: 0 are the users, 1 the items they chose, and so on. "
@@ -82,8 +82,16 @@ def relations(found: Description) -> None:
         hide_index=True,
         height=min(35 * len(frame) + 38, 420),
         column_config={
-            "tails per head": st.column_config.NumberColumn(format="%.2f"),
-            "heads per tail": st.column_config.NumberColumn(format="%.2f"),
+            **{
+                name: st.column_config.NumberColumn(format="localized")
+                for name in ("triples", "train", "valid", "test")
+            },
+            "tails per head": st.column_config.NumberColumn(
+                format="%.2f", help="How many answers “A — relation — ?” has on average."
+            ),
+            "heads per tail": st.column_config.NumberColumn(
+                format="%.2f", help="How many answers “? — relation — A” has on average."
+            ),
         },
         alt="Relations with their triples by split, tails per head and heads per tail",
     )
@@ -95,17 +103,18 @@ def report(found: CheckReport) -> None:
     line = " · ".join(f"{count} {severity}{'s' if count != 1 and severity != 'ok' else ''}"
                       for severity, count in counts.items())  # fmt: skip
     st.markdown(f"**Check**: {line}")
-    for finding in (*found.of("error"), *found.of("warning"), *found.of("note")):
-        _finding(finding)
-    if found.of("ok"):
-        with st.expander(f"{counts['ok']} checks found nothing", icon=_ICONS["ok"]):
-            for finding in found.of("ok"):
-                st.markdown(plain(clean(finding.title)))
+    with st.container(gap="xsmall"):
+        for finding in (*found.of("error"), *found.of("warning"), *found.of("note")):
+            _finding(finding)
+        if found.of("ok"):
+            with st.expander(f"{counts['ok']} checks found nothing", icon=_ICONS["ok"]):
+                for finding in found.of("ok"):
+                    st.markdown(plain(clean(finding.title)))
 
 
 def _finding(finding: Finding) -> None:
     share = f" of {finding.total:,}" if finding.total is not None else ""
-    title = f"{finding.severity}: {clean(finding.title)}, {finding.count:,}{share}"
+    title = f"{finding.severity.capitalize()}: {clean(finding.title)} ({finding.count:,}{share})"
     with st.expander(plain(shorten(title, 160)), icon=_ICONS[finding.severity]):
         for text in (finding.meaning, finding.advice):
             if text:

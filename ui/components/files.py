@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import streamlit as st
 
-from upgan.explanation import Explanation
-from upgan.render.export import Documents, rendered
-from upgan.render.pseudonyms import pseudonymised
+from ui.services.casefiles import text_of
+from upgan.render.export import rendered
+from upgan.render.figure import Drawing
+
+if TYPE_CHECKING:
+    from upgan.case.schema import CaseFile
 
 _REAL_IDS = "upgan_widget_real_ids"
 #: What a button says, the file's name, its type, and the format of ``upgan.render.export``; None: the case file.
@@ -33,22 +37,16 @@ def real_ids() -> bool:
     )
 
 
-def downloads(
-    explanation: Explanation,
-    labels: Mapping[str, str],
-    case_file: Callable[[], str],
-    *,
-    pseudonyms: bool,
-    documents: Documents | None = None,
-) -> None:
-    """The buttons; ``case_file`` makes the JSON that the case study page opens again.
+def downloads(made: Callable[[], CaseFile], drawing: Drawing) -> None:
+    """The buttons; each makes its file from the case, which holds all that the page shows.
 
-    ``documents``: what a case file holds beside the explanation, told in the page, its users named as given.
+    ``drawing``: how the page draws the figure. The JSON is what the case study page opens again.
     """
-    shown = pseudonymised(explanation) if pseudonyms else explanation
 
     def maker(format: str | None) -> Callable[[], str | bytes]:
-        return case_file if format is None else lambda: rendered(shown, labels, format, documents)
+        if format is None:
+            return lambda: text_of(made())
+        return lambda: _rendered(made(), format, drawing)
 
     with st.container(horizontal=True):
         for label, name, mime, format in _FILES:
@@ -61,6 +59,10 @@ def downloads(
                 icon=":material/download:",
                 on_click="ignore",
             )
+
+
+def _rendered(case: CaseFile, format: str, drawing: Drawing) -> bytes:
+    return rendered(case.explanation, case.relation_labels, format, case.alternatives, drawing)
 
 
 def link(parameters: Mapping[str, str | list[str]], page: str) -> None:

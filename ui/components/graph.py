@@ -10,6 +10,7 @@ import streamlit as st
 
 from ui.components.text import plain
 from ui.services.nodes import NodeFacts
+from upgan.render.words import shorten
 
 _KEY = "upgan_graph"
 _NODE = "upgan_widget_node"
@@ -52,31 +53,34 @@ def node_list(names: Mapping[str, str], node: str | None, on_node: Callable[[str
         format_func=lambda name: names.get(name, name),
         key=_NODE,
         on_change=take,
-        placeholder="Click one in the graph, or choose it here",
+        placeholder="Look at a node: click it in the graph, or choose it here",
         label_visibility="collapsed",
     )
 
 
-def node_panel(found: NodeFacts, on_ask: Callable[[str], None]) -> None:
+def node_panel(found: NodeFacts, on_ask: Callable[[str], None], on_close: Callable[[], None]) -> None:
     """What the dataset says about the node; each neighbour, and the node itself, can be asked about."""
-    with st.container(border=True):
+    with st.container(border=True, key="upgan_node", gap="small"):
         st.markdown(f"**{plain(found.title)}**  \n{plain(found.summary)}")
-        if found.entity is not None:
-            st.button(
-                "Ask about this",
-                key="upgan_node_ask",
-                icon=":material/help:",
-                on_click=on_ask,
-                args=(found.entity,),
-            )
-        for number, fact in enumerate(found.facts):
-            st.button(
-                plain(fact.text),
-                key=f"upgan_node_fact_{number}",
-                type="tertiary",
-                help="Ask about the entity at the other end.",
-                on_click=on_ask,
-                args=(fact.neighbour,),
-            )
+        with st.container(horizontal=True, gap="small"):
+            if found.entity is not None:
+                st.button(
+                    "Ask about this",
+                    key="upgan_node_ask",
+                    icon=":material/help:",
+                    on_click=on_ask,
+                    args=(found.entity,),
+                )
+            st.button("Close", key="upgan_node_close", icon=":material/close:", on_click=on_close)
+        with st.container(key="upgan_node_facts", gap="xxsmall"):
+            for number, fact in enumerate(found.facts):
+                st.button(
+                    plain(fact.text),
+                    key=f"upgan_node_fact_{number}",
+                    type="tertiary",
+                    help=f"Ask about {plain(shorten(fact.name, 80))}.",
+                    on_click=on_ask,
+                    args=(fact.neighbour,),
+                )
         if found.more:
             st.caption(f"{found.more:,} more")

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from ui.services.datasets import ENDINGS, MOST_MEGABYTES
+from ui.components.text import plain
+from ui.services.datasets import MOST_MEGABYTES, PLAIN
 
 _FILES = "upgan_widget_import_files"
 
@@ -24,20 +25,45 @@ class Order:
 def ask_for_files() -> dict[str, bytes]:
     """The files sent: name -> content."""
     st.markdown(
-        "Send `triples.tsv` (head, relation, tail) and `interactions.tsv` (user, item), and where items have other ids "
-        "than entities `links.tsv` (item, entity); `labels.tsv` (id, label) gives names. RecBole's `.inter`, `.kg`, "
-        "`.link` and `.item` files, N-Triples (`.nt`) and the other layouts of `upgan data prepare` are read too, each "
-        "also compressed (`.gz`). Files stay on the machine that runs this app."
+        "Send the facts of a knowledge graph and what users chose, and a check says what it makes of them before "
+        "anything is written. Files stay on the machine that runs this app."
     )
     sent = st.file_uploader(
         "Files",
-        type=list(ENDINGS),
+        type=[*PLAIN, "gz"],
         accept_multiple_files=True,
         key=_FILES,
         max_upload_size=MOST_MEGABYTES,
-        help=f"At most {MOST_MEGABYTES} MB in all; larger sources: `upgan data prepare` in a terminal.",
+        help=f"At most {MOST_MEGABYTES} MB in all, plain or packed (.gz); larger sources: `upgan data prepare` in a "
+        "terminal.",
     )
+    if not sent:
+        with st.expander("What the files look like", icon=":material/description:", expanded=True):
+            _layouts()
     return {file.name: file.getvalue() for file in sent or []}
+
+
+def _layouts() -> None:
+    """The layouts that are recognised, with a line of each."""
+    tables, recbole, others = st.columns(3)
+    with tables:
+        st.markdown("**Plain tables**, separated by tabs")
+        st.code("triples.tsv\nhead  relation  tail\nb17   author    a3", language=None)
+        st.code("interactions.tsv\nuser  item\nu42   b17", language=None)
+        st.caption("Where items have other ids than entities also links.tsv (item, entity); names: labels.tsv "
+                   "(id, label).")  # fmt: skip
+    with recbole:
+        st.markdown("**RecBole's files**")
+        st.code("ml.kg\nhead_id:token  relation_id:token  tail_id:token\nm.0f4_l  film.film.genre  m.01jfsb",
+                language=None, wrap_lines=True)  # fmt: skip
+        st.code("ml.inter\nuser_id:token  item_id:token  rating:float\n196  242  3", language=None, wrap_lines=True)
+        st.caption("With ml.link from items to entities, and ml.item for their names.")
+    with others:
+        st.markdown("**N-Triples**, and the authors' release")
+        st.code("facts.nt\n<ex:b17> <ex:author> <ex:a3> .", language=None,
+                wrap_lines=True)  # fmt: skip
+        st.code("r_map.dat, e_map.dat, train.dat, … ratings.txt", language=None, wrap_lines=True)
+        st.caption("N-Triples go with an interactions.tsv; the labels in them become names.")
 
 
 def ask_how(on_order: Callable[[Order], None]) -> None:
@@ -53,3 +79,17 @@ def ask_how(on_order: Callable[[Order], None]) -> None:
         )
         if st.form_submit_button("Prepare the dataset", icon=":material/play_arrow:"):
             on_order(Order(name, int(interactions), int(triples)))
+
+
+def done(name: str, on_undo: Callable[[], None]) -> None:
+    """The dataset is there; the way to use it, and to be rid of it again."""
+    st.success(f"The dataset “{plain(name)}” is ready: see it under Datasets.", icon=":material/check_circle:")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.page_link("ui/pages/train.py", label="Train on it", icon=":material/model_training:")
+        st.button(
+            "Undo: remove the dataset",
+            key="upgan_import_undo",
+            icon=":material/undo:",
+            on_click=on_undo,
+            help="The files sent stay here until another page is opened, so that it can be prepared anew.",
+        )

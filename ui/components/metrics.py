@@ -10,7 +10,6 @@ import streamlit as st
 from ui.charts import CONFIG, changes_chart, groups_chart
 from ui.components.text import plain
 from ui.services.evaluation import Compared, Group, clear, groups_words
-from ui.services.runs import RunEntry
 from upgan.render.words import clean, shorten
 
 HELP = {
@@ -25,27 +24,6 @@ PROTOCOL = (
     "Fractions, on facts held out of training; asked in both directions; other known answers are left out of the "
     "ranking; ties count as the mean of their best and worst rank."
 )
-
-
-def runs_table(entries: Sequence[RunEntry]) -> None:
-    """Every checkpoint here with what it is and its test MRR."""
-    ready = [entry for entry in entries if entry.problem is None]
-    st.dataframe(
-        pd.DataFrame(
-            {
-                "checkpoint": [clean(entry.name) for entry in ready],
-                "dataset": [clean(entry.dataset) for entry in ready],
-                "model": [clean(entry.model) for entry in ready],
-                "preset": [clean(entry.preset) for entry in ready],
-                "mrr": [entry.mrr for entry in ready],
-                "state": [clean(entry.state) for entry in ready],
-            }
-        ),
-        hide_index=True,
-        height=min(35 * len(ready) + 38, 300),
-        column_config={"mrr": st.column_config.NumberColumn("test MRR", format="%.3f", help=HELP["mrr"])},
-        alt="Checkpoints with dataset, model, preset, test MRR and state",
-    )
 
 
 def tiles(metrics: dict[str, object]) -> None:

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import pandas as pd
 import streamlit as st
 
+from ui.components import checkpoint
 from ui.components.text import plain
+from ui.services.datasets import DatasetEntry
 from ui.services.examples import Example
 from ui.services.machine import Machine
 from ui.services.runs import RunEntry
 from upgan.render.words import clean, shorten
 
 
-def cards(examples: Sequence[Example]) -> None:
-    """One card for each example; its link asks the question."""
+def cards(examples: Sequence[Example], chosen: str) -> None:
+    """One card for each example of the ``chosen`` checkpoint; its link asks the question."""
     if not examples:
         st.info("Nothing stands out among the held-out facts of this checkpoint. Ask your own question.")
         st.page_link("ui/pages/ask.py", label="Ask & explain", icon=":material/hub:")
         return
     for column, example in zip(st.columns(len(examples)), examples, strict=True):
-        with column, st.container(border=True, height="stretch"):
-            st.subheader(plain(example.title), anchor=False)
-            st.markdown(f"**{plain(shorten(example.text, 120))}**")
-            st.markdown(plain(example.why))
+        with column, st.container(border=True, height="stretch", vertical_alignment="distribute"):
+            with st.container():
+                st.subheader(plain(example.title), anchor=False)
+                st.markdown(f"**{plain(shorten(example.text, 120))}**")
+                st.markdown(plain(example.why))
             st.page_link(
                 "ui/pages/ask.py",
                 label="Ask this",
@@ -32,31 +34,25 @@ def cards(examples: Sequence[Example]) -> None:
                 help=plain(shorten(example.text, 120)),
                 query_params=example.parameters(),
             )
+    st.caption(plain(f"Examples from the checkpoint “{shorten(clean(chosen), 60)}”."))
 
 
-def checkpoints(entries: Sequence[RunEntry], chosen: str) -> None:
+def checkpoints(entries: Sequence[RunEntry]) -> None:
     """What can be asked here, in a table."""
-    ready = [entry for entry in entries if entry.problem is None]
     st.subheader("What is here", anchor=False)
     st.caption(
         "A checkpoint is a trained model together with its data. MRR says how high the right answer stands on facts "
         "held out of training: 1 is always first, 0.5 is as good as always second."
     )
-    st.dataframe(
-        pd.DataFrame(
-            {
-                "checkpoint": [clean(entry.name) for entry in ready],
-                "dataset": [clean(entry.dataset) for entry in ready],
-                "model": [clean(entry.model) for entry in ready],
-                "preset": [clean(entry.preset) for entry in ready],
-                "mrr": [entry.mrr for entry in ready],
-                "": ["examples above" if entry.name == chosen else "" for entry in ready],
-            }
-        ),
-        hide_index=True,
-        column_config={"mrr": st.column_config.NumberColumn("test MRR", format="%.3f")},
-        alt="Checkpoints with dataset, model, preset and test MRR",
-    )
+    checkpoint.table(entries)
+
+
+def data(entries: Sequence[DatasetEntry]) -> None:
+    """The prepared datasets, and the way to all about them."""
+    if entries:
+        names = ", ".join(f"{shorten(clean(entry.name), 40)} ({clean(entry.where)})" for entry in entries[:8])
+        more = f" and {len(entries) - 8:,} more" if len(entries) > 8 else ""
+        st.caption(plain(f"Datasets: {names}{more}."))
     st.page_link(
         "ui/pages/models.py", label="Models & data: metrics, datasets, your own files", icon=":material/table:"
     )

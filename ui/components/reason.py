@@ -7,10 +7,11 @@ from collections.abc import Callable
 import streamlit as st
 
 from ui.components.text import plain
-from ui.services.view import FEWEST_USERS, LARGEST_WEIGHT, LEAST_WEIGHT, MOST_USERS, Arrangement, Settings
+from ui.services.view import FEWEST_USERS, LARGEST_WEIGHT, LEAST_WEIGHT, MOST_USERS, Settings
 from upgan.explanation import Explanation
+from upgan.render.spec import Arrangement
 from upgan.render.styles import Theme
-from upgan.render.words import caption, clean, known_sentence, proof, sentence, user_noun
+from upgan.render.words import caption, known_sentence, proof, sentence, user_noun
 
 _USERS = "upgan_widget_users"
 _WEIGHT = "upgan_widget_weight"
@@ -34,8 +35,6 @@ def heading(explanation: Explanation) -> None:
     )
     st.subheader(plain(filled), anchor=False)
     st.markdown(plain(f"{caption(explanation)} {known_sentence(explanation.known)}"))
-    for limit in explanation.limits:
-        st.info(plain(clean(limit)), icon=":material/info:")
     if explanation.target.layer < 0 and not explanation.limits:
         st.info("No user reaches this entity: only the knowledge graph speaks here.", icon=":material/person_off:")
 

@@ -22,18 +22,19 @@ def charts(found: Sequence[Chart], starts: Sequence[tuple[str, int]], run: str) 
         st.info("Nothing is written down yet: the first point comes with the first evaluation.", icon=":material/info:")
     for chart in found:
         st.markdown(f"**{chart.title}**", help=chart.meaning)
-        left, right = st.columns([3, 2], gap="medium")
-        with left:
-            live_chart.show(lines_chart(chart, starts, run), f"upgan_run_chart_{chart.key}", CONFIG, words(chart))
+        # One point is no curve: its figures say it all.
+        drawn = len({int(step) for line in chart.lines for step in line.curve.step}) > 1
+        left, right = st.columns([3, 2], gap="medium") if drawn else (None, st.container())
+        if left is not None:
+            with left:
+                live_chart.show(lines_chart(chart, starts, run), f"upgan_run_chart_{chart.key}", CONFIG, words(chart))
         with right:
-            st.dataframe(
-                pd.DataFrame([{"": line.name} | {name: line.curve.summary.get(name) for name in _FIGURES}
-                              for line in chart.lines]),
-                hide_index=True,
-                key=f"upgan_run_figures_{chart.key}",
-                column_config={name: st.column_config.NumberColumn(format="%.4g") for name in _FIGURES},
-                alt=f"{chart.title}: first, least, greatest, last and best value of each line",
-            )  # fmt: skip
+            _figures(
+                "",
+                {line.name: line.curve for line in chart.lines},
+                f"{chart.title}: first, least, greatest, last and best value of each line",
+                f"upgan_run_figures_{chart.key}",
+            )
 
 
 def words(chart: Chart) -> str:
@@ -79,10 +80,26 @@ def comparison(curves: Mapping[str, Mapping[str, Curve]]) -> None:
     chosen = {name: found[key] for name, found in curves.items() if key in found and len(found[key].value)}
     told = f"{value_words(str(key))} of {', '.join(clean(name) for name in chosen)} over the steps of training"
     live_chart.show(comparison_chart(chosen, str(key)), "upgan_run_chart_compare", CONFIG, told)
+    named = {clean(name): curve for name, curve in chosen.items()}
+    _figures("run", named, "First, least, greatest, last and best value of each run", "upgan_compare_figures")
+
+
+def _figures(of: str, curves: Mapping[str, Curve], alt: str, key: str) -> None:
+    """First, least, greatest, last and best of each curve, all with as many digits."""
+    shown = [name for name in _FIGURES if any(curve.summary.get(name) is not None for curve in curves.values())]
+    frame = pd.DataFrame([{of: name} | {figure: curve.summary.get(figure) for figure in shown}
+                          for name, curve in curves.items()])  # fmt: skip
+    small = all(
+        abs(value) < 10
+        for curve in curves.values()
+        for value in (curve.summary.get("min"), curve.summary.get("max"))
+        if value is not None
+    )
     st.dataframe(
-        pd.DataFrame([{"run": clean(name)} | {figure: curve.summary.get(figure) for figure in _FIGURES}
-                      for name, curve in chosen.items()]),
+        frame,
         hide_index=True,
-        column_config={name: st.column_config.NumberColumn(format="%.4g") for name in _FIGURES},
-        alt="First, least, greatest, last and best value of each run",
-    )  # fmt: skip
+        key=key,
+        placeholder="",
+        column_config={name: st.column_config.NumberColumn(format="%.4f" if small else "%.4g") for name in shown},
+        alt=alt,
+    )

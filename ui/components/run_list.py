@@ -64,9 +64,13 @@ def table(runs: Sequence[RunStatus], chosen: str, on_choose: Callable[[str], Non
                 on_choose(shown[row])
 
     number = st.column_config.NumberColumn
+    frame = pd.DataFrame(rows(runs))
+    # Where no run trains, some columns have nothing to say.
+    empty = {name: None for name in ("phase", "heartbeat", "device") if not frame[name].any()}
     st.dataframe(
-        pd.DataFrame(rows(runs)),
+        frame,
         hide_index=True,
+        placeholder="",
         height=min(35 * len(runs) + 38, 260),
         key=_TABLE,
         on_select=take,
@@ -77,6 +81,7 @@ def table(runs: Sequence[RunStatus], chosen: str, on_choose: Callable[[str], Non
             "test MRR": number(format="%.4f"),
             "heartbeat": st.column_config.TextColumn(help="When its process last said that it lives."),
             "started": st.column_config.TextColumn(help="In universal time."),
+            **empty,
         },
         alt="Runs with state, phase, progress, best validation MRR, age of the heartbeat and device",
     )

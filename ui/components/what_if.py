@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from ui.components.text import plain
-from upgan.render.words import clean, coefficient, rank_text, score_text, shorten, signed, user_noun
+from upgan.render.words import MINUS, clean, coefficient, rank_text, score_text, shorten, signed, user_noun
 
 if TYPE_CHECKING:
     from upgan.alternatives import FlipSet, WhatIf
@@ -59,8 +59,8 @@ def outcome(found: WhatIf, *, simulated: bool) -> None:
             "rank", rank_text(after.rank), delta=_moved(before.rank, after.rank), delta_color="inverse",
             help="Among all candidates, after the change; the small number is the change.",
         )  # fmt: skip
-        st.metric("score", score_text(after.score), delta=signed(after.score - before.score))
-        st.metric(f"{noun} who reach the target", f"{len(found.users_after):,}",
+        st.metric("score", score_text(after.score), delta=_change(signed(after.score - before.score)))
+        st.metric(f"{noun} who reach the target", f"{len(found.users_after):,}", delta_color="off",
                   delta=_moved(len(found.users_before), len(found.users_after)))  # fmt: skip
     if found.target_layer_after < 0 <= found.target.layer:
         st.info("No user reaches the target any more: only the knowledge graph speaks.", icon=":material/person_off:")
@@ -86,7 +86,12 @@ def outcome(found: WhatIf, *, simulated: bool) -> None:
 
 
 def _moved(before: int, after: int) -> str:
-    return f"{after - before:+,}".replace("-", "−") if after != before else "0"
+    return f"{after - before:+,}" if after != before else "0"
+
+
+def _change(words: str) -> str:
+    """With the hyphen, by which Streamlit tells which way the arrow points."""
+    return words.replace(MINUS, "-")
 
 
 def smallest(found: FlipSet, *, simulated: bool) -> None:

@@ -36,8 +36,8 @@ def about(opened: Opened, view: View, entity: str) -> None:
     state.ask(questions.about(opened.predictor, opened.name, entity, view.question))
 
 
-def ask(opened: Opened, view: View, shown: answers.Candidates, answer: str | None) -> None:
-    """The left column: search, question, candidates, options."""
+def ask(opened: Opened, view: View, shown: answers.Candidates, answer: str | None, *, silent: bool) -> None:
+    """The left column: search, question, candidates, options. ``silent``: the model hears no users."""
     predictor, asked, settings = opened.predictor, view.question, view.settings
     dataset = predictor.dataset
     entity_picker.choose(cache.search_index(predictor), dataset, lambda entity: about(opened, view, entity))
@@ -50,14 +50,20 @@ def ask(opened: Opened, view: View, shown: answers.Candidates, answer: str | Non
         lambda key: state.ask(replace(asked, relation=key[0], direction=key[1], answer=None)),
         lambda: state.ask(other),
     )
-    for notice in state.notices():
-        st.warning(plain(notice), icon=":material/link_off:")
+    if questions.unlike_training(predictor, asked):
+        st.info(
+            "Nothing of this kind stands at this end of the relation in the training data: expect a poor answer.",
+            icon=":material/info:",
+        )
+    if notices := state.notices():
+        st.warning("  \n".join(map(plain, notices)), icon=":material/link_off:")
     candidates.table(
         shown,
         f"{predictor.fingerprint} {state.turn()}",
         answer,
         state.choose_answer,
         mark_known=settings.known != "show",
+        silent=silent,
     )
     st.caption("The score orders candidates; it is not a probability.")
     with st.expander("Options", icon=":material/tune:"):
@@ -83,7 +89,11 @@ def figure(opened: Opened, view: View, explanation: Explanation) -> None:
 def node(opened: Opened, view: View) -> None:
     """Beside the graph (below it on a phone): what the dataset says about the chosen node."""
     if view.node is not None:
-        graph.node_panel(node_facts(opened.predictor, view.node), lambda entity: about(opened, view, entity))
+        graph.node_panel(
+            node_facts(opened.predictor, view.node),
+            lambda entity: about(opened, view, entity),
+            lambda: state.change(node=None),
+        )
 
 
 def why_not(opened: Opened, view: View, explanation: Explanation, shown: answers.Candidates) -> None:
@@ -109,13 +119,16 @@ def without_some(opened: Opened, view: View, explanation: Explanation) -> None:
     if view.without:
         found = cache.what_if(opened.predictor, view.question, answer, view.without)
         what_if.outcome(found, simulated=simulated)
-    if st.button(
+    st.button(
         "Fewest users that change the answer's place",
         key="upgan_smallest",
         icon=":material/group_remove:",
+        disabled=view.fewest,
         help="Leaves users out one after the other, the most telling first, until the answer loses its rank; each step "
         "is computed again.",
-    ):
+        on_click=lambda: state.change(fewest=True),
+    )
+    if view.fewest:
         what_if.smallest(cache.smallest_set(opened.predictor, view.question, answer), simulated=simulated)
 
 
@@ -152,12 +165,8 @@ def details(
     if by_name["files"].open:
         with by_name["files"]:
             real = files.real_ids()
-            predictor = opened.predictor
             files.downloads(
-                explanation,
-                labels,
-                lambda: cache.case_text(predictor, view, explanation, real_ids=real),
-                pseudonyms=not real,
+                lambda: cache.case(opened.predictor, view, explanation, real_ids=real), view.settings.drawing
             )
             files.link(view.parameters(), "ask")
 
@@ -173,10 +182,13 @@ def told(part: Callable[[], None]) -> None:
 def main() -> None:
     """The page."""
     # A third column follows the two: the graph keeps its place among them, and so is not drawn anew.
-    left, right, *beside = st.columns([5, 7, 3] if state.node_wanted() else [6, 9], gap="medium")
+    if state.node_wanted():
+        left, right, *beside = st.columns([4.9, 7, 2.8], gap="small")
+    else:
+        left, right, *beside = st.columns([6, 9], gap="medium")
     with left:
         opened = open_checkpoint("Ask the graph")
-    view = state.view(opened.predictor, opened.name)
+    view = state.view(opened.predictor, opened.name, lambda typed: cache.nearest(opened.predictor, typed))
     state.write_link(view)
     settings = view.settings
     found = cache.candidates(opened.predictor, view.question, settings.k, hide_known=settings.known == "hide")
@@ -189,7 +201,7 @@ def main() -> None:
             unexplained = clean(str(error))
     shown = answers.with_answer(found, explanation)
     with left:
-        ask(opened, view, shown, answer)
+        ask(opened, view, shown, answer, silent=explanation is not None and answers.hears_no_users(explanation))
     with right:
         if unexplained:
             st.info(plain(unexplained), icon=":material/info:")

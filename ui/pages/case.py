@@ -14,18 +14,16 @@ from ui.services.view import Settings
 from ui.session import Opened, open_checkpoint
 from upgan.errors import UpganError
 from upgan.explanation import Explanation
-from upgan.render.figure import figure
-from upgan.render.spec import Layout
-from upgan.render.svg import svg
+from upgan.render.figure import figures
 from upgan.render.words import clean
 
 
 def current(opened: Opened) -> None:
     """The answer looked at on the page before, frozen."""
-    view = state.view(opened.predictor, opened.name)
+    view = state.view(opened.predictor, opened.name, lambda typed: cache.nearest(opened.predictor, typed))
     state.write_link(view)
-    for notice in state.notices():
-        st.warning(plain(notice), icon=":material/link_off:")
+    if notices := state.notices():
+        st.warning("  \n".join(map(plain, notices)), icon=":material/link_off:")
     found = cache.candidates(opened.predictor, view.question, view.settings.k, hide_known=False)
     answer = view.question.answer or found.rows[0]["id"]
     try:
@@ -34,13 +32,10 @@ def current(opened: Opened) -> None:
         st.info(plain(clean(str(error))), icon=":material/info:")
         return
     show(explanation, questions.relation_labels(opened.predictor.dataset), view.settings)
+    if view.contrast is not None or view.without or view.fewest:
+        case_file.asked_beside(cache.case(opened.predictor, view, explanation, real_ids=True))
     real = files.real_ids()
-    files.downloads(
-        explanation,
-        questions.relation_labels(opened.predictor.dataset),
-        lambda: cache.case_text(opened.predictor, view, explanation, real_ids=real),
-        pseudonyms=not real,
-    )
+    files.downloads(lambda: cache.case(opened.predictor, view, explanation, real_ids=real), view.settings.drawing)
     files.link(view.parameters(), "case")
 
 
@@ -60,21 +55,14 @@ def from_file(opened: Opened, chosen: case_file.Chosen) -> None:
         case_file.verdict(casefiles.reproduced(case, opened.predictor))
     show(case.explanation, case.relation_labels, Settings())
     case_file.asked_beside(case)
-    files.downloads(
-        case.explanation,
-        case.relation_labels,
-        lambda: casefiles.text_of(case),
-        pseudonyms=not case.pseudonyms,
-        documents=case.alternatives if case.pseudonyms else None,
-    )
+    real = case.pseudonyms or files.real_ids()
+    files.downloads(lambda: case if real else casefiles.pseudonymous(case), Settings().drawing)
 
 
 def show(explanation: Explanation, labels: Mapping[str, str], settings: Settings) -> None:
     """Caption, frozen figure, proof."""
     reason.heading(explanation)
-    layout: Layout = "rows" if settings.layout == "rows" else "columns"
-    spec = figure(explanation, relation_labels=labels, min_weight=settings.weight, layout=layout)
-    case_file.figure(svg(spec, reason.theme()), spec.width, spec.description)
+    case_file.figure(*figures(explanation, settings.drawing, labels), reason.theme())
     reason.proof_lines(explanation)
 
 

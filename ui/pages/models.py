@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from upgan.evaluation.evaluator import Ranking
     from upgan.predictor import Predictor
 
-PARTS = {"models": "Models", "compare": "Compare", "data": "Datasets", "import": "Import your own"}
+PARTS = {"models": "Models", "compare": "Compare", "data": "Datasets", "import": "Import"}
 _REPORT = "upgan_check_report"
 _UPLOAD = "upgan_upload"
 _OUTCOME = "upgan_upload_outcome"
@@ -28,7 +29,7 @@ _OUTCOME = "upgan_upload_outcome"
 
 def models(choices: Choices, ready: Mapping[str, RunEntry]) -> dict[str, str]:
     """One checkpoint: metrics, breakdown, card. Returns what the address shall name."""
-    metrics.runs_table(list(ready.values()))
+    checkpoint.table(list(ready.values()))
     name = choices.one("Checkpoint", list(ready), "run")
     entry = ready[name]
     metrics.tiles(run_metrics(entry.path))
@@ -38,9 +39,9 @@ def models(choices: Choices, ready: Mapping[str, RunEntry]) -> dict[str, str]:
     title, meaning = evaluation.BREAKDOWNS[by]
     st.caption(meaning)
     opened = open_run(entry)
-    found = None if opened is None else ranked(opened, clean(name))
-    if opened is not None and found is not None:
-        metrics.breakdown(evaluation.breakdown(opened, found, by), title)
+    found = {} if opened is None else ranked({name: opened})
+    if opened is not None and name in found:
+        metrics.breakdown(evaluation.breakdown(opened, found[name], by), title)
     card = card_text(entry.path)
     if card:
         with st.expander("Model card", icon=":material/description:"):
@@ -60,19 +61,11 @@ def compare(choices: Choices, ready: Mapping[str, RunEntry]) -> dict[str, str | 
     if len(chosen) < 2:
         st.info("Choose two or more.", icon=":material/info:")
         return {"compare": chosen}
-    rankings, fingerprint, skipped = {}, "", []
-    for name in chosen:
-        opened = open_run(ready[name])
-        if opened is None:
-            continue
-        fingerprint = fingerprint or opened.dataset.fingerprint
-        if opened.dataset.fingerprint != fingerprint:
-            skipped.append(name)
-            continue
-        found = ranked(opened, clean(name))
-        if found is not None:
-            rankings[name] = found
-    if rankings:
+    opened = {name: run for name in chosen if (run := open_run(ready[name])) is not None}
+    same, skipped = evaluation.comparable({name: run.dataset.fingerprint for name, run in opened.items()})
+    rankings = ranked({name: opened[name] for name in same})
+    # Without the baseline there is nothing to compare the others with.
+    if same and set(same[:1]) <= set(rankings):
         with st.spinner("Drawing test facts again and again for the intervals …"):
             metrics.comparison(evaluation.comparison(rankings), skipped)
     return {"compare": chosen}
@@ -96,6 +89,7 @@ def data(choices: Choices, ready: Mapping[str, RunEntry]) -> dict[str, str]:
         with st.status("Checking …", expanded=False) as said:
             opened = cache.dataset(str(entry.path), entry.fingerprint)
             result = datasets.check_prepared(opened, lambda what, done, of: said.update(label=step(what, done, of)))
+            said.update(label="Checked.")
         st.session_state[_REPORT] = (entry.key, result)
     key, result = st.session_state.get(_REPORT, ("", None))
     if key == entry.key:
@@ -116,11 +110,11 @@ def own() -> dict[str, str]:
     if stored is not None:
         dataset.report(stored[2])
         importer.ask_how(lambda order: prepare(stored[1], order))
-    kind, text = st.session_state.get(_OUTCOME, ("", ""))
-    if kind == "done":
-        st.success(f"The dataset “{plain(text)}” is ready: see it under Datasets.", icon=":material/check_circle:")
-    elif kind == "problem":
-        st.error(plain(clean(text)), icon=":material/error:")
+    outcome = st.session_state.get(_OUTCOME)
+    if isinstance(outcome, Path):
+        importer.done(outcome.name, lambda: undo(outcome))
+    elif outcome is not None:
+        st.error(plain(clean(outcome)), icon=":material/error:")
     return {}
 
 
@@ -131,9 +125,10 @@ def check_upload(files: Mapping[str, bytes]) -> None:
         upload = datasets.Upload(files)
         with st.status("Checking …", expanded=False) as said:
             result = upload.check(lambda what, done, of: said.update(label=step(what, done, of)))
+            said.update(label="Checked.")
         st.session_state[_UPLOAD] = (dict(files), upload, result)
     except UpganError as error:
-        st.session_state[_OUTCOME] = ("problem", str(error))
+        st.session_state[_OUTCOME] = str(error)
 
 
 def forget_upload() -> None:
@@ -148,10 +143,20 @@ def prepare(upload: datasets.Upload, order: importer.Order) -> None:
     """Make the dataset; what came of it is the outcome."""
     try:
         with st.spinner("Preparing …"):
-            upload.prepare(order.name, min_interactions=order.min_interactions, min_triples=order.min_triples)
-        st.session_state[_OUTCOME] = ("done", order.name)
+            st.session_state[_OUTCOME] = upload.prepare(
+                order.name, min_interactions=order.min_interactions, min_triples=order.min_triples
+            )
     except UpganError as error:
-        st.session_state[_OUTCOME] = ("problem", str(error))
+        st.session_state[_OUTCOME] = str(error)
+
+
+def undo(prepared: Path) -> None:
+    """Remove what was prepared (a callback: before the page runs); a reason why not is the outcome."""
+    st.session_state.pop(_OUTCOME, None)
+    try:
+        datasets.remove(prepared)
+    except UpganError as error:
+        st.session_state[_OUTCOME] = str(error)
 
 
 def open_run(entry: RunEntry) -> Predictor | None:
@@ -163,27 +168,34 @@ def open_run(entry: RunEntry) -> Predictor | None:
         return None
 
 
-def ranked(opened: Predictor, name: str) -> Ranking | None:
-    """The test part ranked: at once where that is quick, otherwise when asked for, with progress."""
-    known = cache.known_ranking(opened)
-    if known is not None:
-        return known
-    if not len(opened.dataset.test):
-        st.info(f"{plain(name)}: its dataset has no test part to rank.", icon=":material/info:")
-        return None
-    asked = evaluation.scores_needed(opened) <= evaluation.QUICK or st.button(
-        f"Rank the test part of {plain(name)}", icon=":material/leaderboard:", key=f"upgan_rank_{opened.fingerprint}"
-    )
-    if not asked:
-        return None
+def ranked(opened: Mapping[str, Predictor]) -> dict[str, Ranking]:
+    """The test part ranked by each run: at once where that is quick, otherwise when asked for, with progress."""
+    found: dict[str, Ranking | None] = {name: cache.known_ranking(run) for name, run in opened.items()}
+    for name, run in opened.items():
+        if not len(run.dataset.test):
+            st.info(f"{plain(clean(name))}: its dataset has no test part to rank.", icon=":material/info:")
+    left = [name for name, run in opened.items() if found[name] is None and len(run.dataset.test)]
+    if sum(evaluation.scores_needed(opened[name]) for name in left) > evaluation.QUICK:
+        place, what = st.empty(), clean(left[0]) if len(left) == 1 else f"{len(left)} checkpoints"
+        if not place.button(f"Rank the test part with {plain(what)}", icon=":material/leaderboard:", key="upgan_rank"):
+            left = []
+        else:
+            place.empty()
+    for name in left:
+        found[name] = rank(opened[name], clean(name))
+    return {name: ranking for name, ranking in found.items() if ranking is not None}
+
+
+def rank(opened: Predictor, name: str) -> Ranking:
+    """The test part ranked by one run, with progress."""
     bar = st.progress(0.0)
 
     def told(done: int, of: int) -> None:
         bar.progress(done / max(of, 1), text=f"Ranking the test part of {plain(name)} …")
 
-    found = cache.ranking(opened, told)
+    ranking = cache.ranking(opened, told)
     bar.empty()
-    return found
+    return ranking
 
 
 def step(what: str, done: int, of: int) -> str:
@@ -210,7 +222,8 @@ def main() -> None:
         named = data(choices, ready)
     else:
         named = own()
-    checkpoint.broken(entries)
+    if part in ("models", "compare"):
+        checkpoint.broken(entries)
     state.write_address({"part": part} | dict(named))
 
 

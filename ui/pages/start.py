@@ -7,6 +7,7 @@ import streamlit as st
 from ui import cache, state
 from ui.components import checkpoint, overview
 from ui.components.text import plain
+from ui.services import datasets
 from ui.services.machine import machine_facts
 from ui.services.runs import checkpoint_root, list_runs
 from ui.services.view import PARAMETERS
@@ -38,7 +39,8 @@ try:
 except UpganError as error:
     st.error(plain(clean(str(error))), icon=":material/error:")
 else:
-    overview.cards(cache.cards(opened, name))
-overview.checkpoints(entries, name)
+    overview.cards(cache.cards(opened, name), name)
+overview.checkpoints(entries)
+overview.data(datasets.list_datasets(datasets.data_root(), list(ready.values())))
 overview.machine(machine_facts())
 checkpoint.broken(entries)

@@ -84,3 +84,8 @@ def what_if(predictor: Predictor, question: Question, answer: str, without: tupl
 def smallest_set(predictor: Predictor, question: Question, answer: str) -> FlipSet:
     """The users without whom the answer loses its place; QueryError where the run cannot say."""
     return predictor.smallest_set(head=question.head, tail=question.tail, relation=question.relation, answer=answer)
+
+
+def hears_no_users(explanation: Explanation) -> bool:
+    """Whether the run's model scores without users, so that there is no rank to set against the one with them."""
+    return bool(explanation.limits) and explanation.score == explanation.score_without_users

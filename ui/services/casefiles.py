@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from upgan.errors import CaseError
 
 if TYPE_CHECKING:
-    from upgan.alternatives import Contrast, WhatIf
+    from upgan.alternatives import Contrast, FlipSet, WhatIf
     from upgan.case.reproduction import Reproduction
     from upgan.case.schema import CaseFile
     from upgan.explanation import Explanation
@@ -48,22 +48,31 @@ def open_uploaded(content: bytes) -> CaseFile:
         return _read(path)
 
 
-def case_text(
+def case_of(
     explanation: Explanation,
     predictor: Predictor,
     *,
     contrast: Contrast | None = None,
     what_if: WhatIf | None = None,
+    smallest_set: FlipSet | None = None,
     real_ids: bool,
-) -> str:
-    """The case file of an explanation that the predictor gave, with what was asked beside it."""
-    from upgan.case.documents import case_json, make_case
+) -> CaseFile:
+    """The case of an explanation that the predictor gave, with what was asked beside it."""
+    from upgan.case.documents import make_case
 
-    return case_json(make_case(explanation, predictor, contrast=contrast, what_if=what_if, real_ids=real_ids))
+    beside = {"contrast": contrast, "what_if": what_if, "smallest_set": smallest_set}
+    return make_case(explanation, predictor, real_ids=real_ids, **beside)  # type: ignore[arg-type]
+
+
+def pseudonymous(case: CaseFile) -> CaseFile:
+    """The case with its users under pseudonyms."""
+    from upgan.case.documents import pseudonymous
+
+    return pseudonymous(case)
 
 
 def text_of(case: CaseFile) -> str:
-    """A case file as it was opened."""
+    """The file that holds the case."""
     from upgan.case.documents import case_json
 
     return case_json(case)

@@ -8,10 +8,11 @@ import io
 import json
 import os
 import re
+import shutil
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,9 +29,10 @@ ROOT_VARIABLE = "UPGAN_DATA"
 MOST_FILES, MOST_MEGABYTES = 40, 200
 #: Of what is packed in them: a small file can unpack to more than this machine holds.
 MOST_UNPACKED_MEGABYTES = 2_000
-_PLAIN = ("tsv", "csv", "txt", "dat", "inter", "kg", "link", "item", "user", "nt")
-#: Every kind of file that `upgan data prepare` reads; each compressed too.
-ENDINGS = (*_PLAIN, *(f"{ending}.gz" for ending in _PLAIN))
+#: The kinds of files that `upgan data prepare` reads.
+PLAIN = ("tsv", "csv", "txt", "dat", "inter", "kg", "link", "item", "user", "nt")
+#: Each of them, and each compressed.
+ENDINGS = (*PLAIN, *(f"{ending}.gz" for ending in PLAIN))
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _FILE_NAME = re.compile(r"[\w][\w .+-]{0,99}")
 
@@ -102,11 +104,13 @@ class Upload:
                 raise DataError(f"{name[:60]!r}: a file name of letters, digits, blank and . + - _ with one of the "
                                 f"endings {', '.join(ENDINGS)} is allowed")  # fmt: skip
         _refuse_large_inside(files)
+        if len({_plain_name(name) for name in files}) < len(files):
+            raise DataError("a file was sent twice, plain and packed (.gz): send one of them")
         self._folder = tempfile.TemporaryDirectory(prefix="upgan-upload-")
         self.path = Path(self._folder.name) / "source"
         self.path.mkdir()
         for name, content in files.items():
-            (self.path / name).write_bytes(content)
+            (self.path / _plain_name(name)).write_bytes(content)
 
     def check(self, progress: Callable[[str, int, int], None]) -> CheckReport:
         """What is wrong or suspicious in the files. Raises DataError where they are no source at all."""
@@ -123,8 +127,7 @@ class Upload:
         out = new_folder(name)
         settings = PrepareSettings(min_interactions=min_interactions, min_triples=min_triples)
         with self._as_named():
-            raw = read_sources([self.path])
-            prepare(raw, out, settings)
+            prepare(replace(read_sources([self.path]), name=name), out, settings)
         return out
 
     def close(self) -> None:
@@ -138,6 +141,11 @@ class Upload:
             yield
         except DataError as error:
             raise DataError(str(error).replace(f"{self.path}/", "").replace(str(self.path), "the files")) from None
+
+
+def _plain_name(name: str) -> str:
+    """Formats go by names without ".gz"; that a file is packed its first bytes tell."""
+    return name[:-3] if name.casefold().endswith(".gz") else name
 
 
 def _refuse_large_inside(files: Mapping[str, bytes]) -> None:
@@ -154,6 +162,13 @@ def _refuse_large_inside(files: Mapping[str, bytes]) -> None:
                         raise DataError(f"{name}: more than {MOST_UNPACKED_MEGABYTES:,} MB when unpacked")
         except (OSError, EOFError, zlib.error) as error:
             raise DataError(f"{name}: cannot be unpacked ({error})") from None
+
+
+def remove(prepared: Path) -> None:
+    """Undo a preparation: its folder goes. ConfigError where there is no prepared dataset any more."""
+    if prepared.parent != data_root() or prepared.is_symlink() or not _manifest(prepared):
+        raise ConfigError(f"{prepared.name!r}: there is no such dataset any more")
+    shutil.rmtree(prepared)
 
 
 def new_folder(name: str) -> Path:

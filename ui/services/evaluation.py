@@ -19,7 +19,8 @@ BREAKDOWNS: dict[Breakdown, tuple[str, str]] = {
     "relation": ("relation", "Which relation is asked about, both directions together."),
     "sparsity": (
         "frequency",
-        "How often the right answer stands in training facts, in five equal groups: A the rarest, E the most frequent.",
+        "How often the right answer stands in training facts, in five groups as equal as ties allow: A the "
+        "rarest, E the most frequent.",
     ),
     "hops": ("hops", "How many steps the right answer is from the nearest user: 1 are the items users chose."),
     "side": ("side", "Which end is missing: tail asks ⟨A, relation, ?⟩, head asks ⟨?, relation, A⟩."),
@@ -100,3 +101,10 @@ def groups_words(groups: Sequence[Group]) -> str:
         f"MRR of {len(told)} groups, highest {best.name} with {best.metrics['mrr']:.3f}, "
         f"lowest {worst.name} with {worst.metrics['mrr']:.3f}."
     )
+
+
+def comparable(fingerprints: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    """Of runs with their datasets' fingerprints: those on the first one's data, and the others."""
+    first = next(iter(fingerprints.values()), "")
+    same = [name for name, fingerprint in fingerprints.items() if fingerprint == first]
+    return same, [name for name in fingerprints if name not in same]

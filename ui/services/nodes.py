@@ -16,14 +16,17 @@ if TYPE_CHECKING:
 
 #: How many facts a look at a node shows; a hub has thousands.
 MOST = 12
+#: Stands for the node itself in its facts.
+_THIS = "…"
 
 
 @dataclass(frozen=True)
 class Fact:
-    """One line: the fact in words, and the entity at its other end."""
+    """One line: the fact in words, and the entity at its other end with its name."""
 
     text: str
     neighbour: str
+    name: str
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,8 @@ def node_facts(predictor: Predictor, node: str, most: int = MOST) -> NodeFacts:
 def _user(dataset: KGDataset, name: str, most: int) -> NodeFacts:
     rows = dataset.interactions[dataset.interactions[:, 0] == dataset.user_index[name], 1].tolist()
     items = [dataset.entities[item] for item in rows]
-    facts = tuple(Fact(questions.label_of(dataset, item), item) for item in items[:most])
+    names = [questions.label_of(dataset, item) for item in items[:most]]
+    facts = tuple(Fact(name, item, name) for name, item in zip(names, items, strict=False))
     noun = user_noun(dataset.simulated_users, 1)
     return NodeFacts(
         title=f"{noun} {clean(name)}",
@@ -60,15 +64,16 @@ def _user(dataset: KGDataset, name: str, most: int) -> NodeFacts:
 
 def _entity(predictor: Predictor, name: str, most: int) -> NodeFacts:
     dataset = predictor.dataset
-    number, label = dataset.entity_index[name], questions.label_of(dataset, name)
+    number = dataset.entity_index[name]
     at_head, at_tail = (np.flatnonzero(dataset.train[:, column] == number) for column in (0, 2))
     facts = []
     for rows, other, inverse in ((at_head, 2, False), (at_tail, 0, True)):
         for triple in dataset.train[rows[:most]].tolist():
             neighbour = dataset.entities[triple[other]]
             relation = questions.relation_label(dataset, dataset.relations[triple[1]])
-            text = sentence(label, relation, inverse=inverse, answer=questions.label_of(dataset, neighbour))
-            facts.append(Fact(text, neighbour))
+            label = questions.label_of(dataset, neighbour)
+            text = sentence(_THIS, relation, inverse=inverse, answer=label)
+            facts.append(Fact(text.replace(f" {_THIS}", f"\N{NO-BREAK SPACE}{_THIS}"), neighbour, label))
     shown = tuple(facts[:most])
     total = len(at_head) + len(at_tail)
     parts = [questions.kind_of(dataset, name), f"{total:,} training fact{'' if total == 1 else 's'}"]
@@ -77,4 +82,6 @@ def _entity(predictor: Predictor, name: str, most: int) -> NodeFacts:
         parts.append(f"{users:,} {user_noun(dataset.simulated_users, users)}")
     layer = predictor.layer(name)
     parts.append("no user reaches it" if layer < 0 else f"{layer} hop{'' if layer == 1 else 's'} from a user")
-    return NodeFacts(label, " · ".join(part for part in parts if part), name, shown, total - len(shown))
+    return NodeFacts(
+        questions.label_of(dataset, name), " · ".join(part for part in parts if part), name, shown, total - len(shown)
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
@@ -86,8 +87,8 @@ def direction_words(dataset: KGDataset, question: Question) -> str:
     """Which end is missing, for someone who has never heard of heads and tails."""
     relation = relation_label(dataset, question.relation)
     if question.inverse:
-        return f"Missing: the start of “{relation}”. Which entities have {label_of(dataset, question.entity)} there?"
-    return f"Missing: the end of “{relation}”. What stands there for {label_of(dataset, question.entity)}?"
+        return f"Missing: the start of “{relation}”. Which entities have “{label_of(dataset, question.entity)}” there?"
+    return f"Missing: the end of “{relation}”. What stands there for “{label_of(dataset, question.entity)}”?"
 
 
 def swapped(question: Question, answer: str | None) -> Question:
@@ -118,6 +119,14 @@ def choices(predictor: Predictor, question: Question, *, everything: bool) -> di
     # Two relations may have one label; then the ids tell them apart.
     count = Counter(texts.values())
     return {key: f"{text}  ({clean(key[0])})" if count[text] > 1 else text for key, text in texts.items()}
+
+
+def unlike_training(predictor: Predictor, question: Question) -> bool:
+    """Whether no thing of this kind stands at this end of the relation in training; where kinds are not known, no."""
+    if not kind_of(predictor.dataset, question.entity):
+        return False
+    seen = predictor.relations_of(question.entity)
+    return question.relation not in seen["tail" if question.inverse else "head"]
 
 
 def about(predictor: Predictor, checkpoint: str, entity: str, like: Question | None = None) -> Question:
@@ -151,6 +160,17 @@ def random_question(predictor: Predictor, checkpoint: str, seed: int | None = No
     pool = with_users if len(with_users) else triples
     head, relation, _tail = pool[random.Random(seed).randrange(len(pool))].tolist()
     return Question(checkpoint, dataset.entities[head], dataset.relations[relation], "tail")
+
+
+def nearest(index: SearchIndex, dataset: KGDataset, typed: str, most: int = 3) -> list[str]:
+    """Labels of entities whose names an unknown id resembles; the first word of an id often says only what it is."""
+    words = re.findall(r"[^\W_]+", typed[:200])
+    for text in (" ".join(words), " ".join(words[1:])):
+        found = index.suggest(text, most) if text else None
+        numbers = [] if found is None else [*found.exact, *found.similar]
+        if numbers:
+            return [label_of(dataset, dataset.entities[number]) for number in numbers[:most]]
+    return []
 
 
 def search_index(dataset: KGDataset) -> SearchIndex:

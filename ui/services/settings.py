@@ -42,6 +42,8 @@ _MODEL_NAMES = {
     "cofm": "CoFM",
     "ktup": "KTUP",
     "kgat": "KGAT",
+    "rotate": "RotatE",
+    "nbfnet": "NBFNet",
 }
 #: The first part of a key -> what its settings are about.
 SECTIONS = {
@@ -90,7 +92,12 @@ class Setting:
 
 def models() -> dict[str, str]:
     """Every model that can be trained -> its name for people."""
-    return {model: _MODEL_NAMES.get(model, model) for model in MODELS}
+    return {model: model_words(model) for model in MODELS}
+
+
+def model_words(model: str) -> str:
+    """A model's name for people."""
+    return _MODEL_NAMES.get(model, model)
 
 
 def section_title(section: str) -> str:

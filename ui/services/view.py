@@ -5,12 +5,14 @@ A link comes from anywhere. What it names is looked up, never trusted; what is u
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ui.services import questions
 from ui.services.questions import Direction, Question
+from upgan.render.figure import Drawing
+from upgan.render.spec import Arrangement
 from upgan.render.words import clean, shorten
 
 if TYPE_CHECKING:
@@ -18,14 +20,15 @@ if TYPE_CHECKING:
 
 Known = Literal["mark", "show", "hide"]
 Order = Literal["weight", "contribution"]
-#: "auto": as the width of the frame allows.
-Arrangement = Literal["auto", "columns", "rows"]
 Tab = Literal["paths", "users", "evidence", "contrast", "whatif", "files"]
 
 #: An address bar: each name with all its values.
 Link = Mapping[str, Sequence[str]]
+#: An id that is not known -> names that resemble it.
+Near = Callable[[str], Sequence[str]]
 #: A link with more than these is nobody's.
 _MOST_LEFT_OUT = 200
+_YES = "yes"
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,11 @@ class Settings:
         return {name: f"{value:g}" if isinstance(value, float) else str(value)
                 for name, value in changed.items() if value != getattr(usual, name)}  # fmt: skip
 
+    @property
+    def drawing(self) -> Drawing:
+        """How the figure is drawn, on the page and in every file."""
+        return Drawing(self.weight, self.layout)
+
 
 #: Smallest and largest value of each setting that is a number.
 FEWEST_CANDIDATES, MOST_CANDIDATES = 5, 50
@@ -62,7 +70,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "known": get_args(Known), "layout": get_args(Arrangement), "order": get_args(Order), "tab": get_args(Tab)
 }  # fmt: skip
 #: All names that the address of a view may hold.
-PARAMETERS = (*questions.PARTS, "contrast", "without", "node", *(each.name for each in fields(Settings)))
+PARAMETERS = (*questions.PARTS, "contrast", "without", "fewest", "node", *(each.name for each in fields(Settings)))
 
 
 @dataclass(frozen=True)
@@ -75,6 +83,8 @@ class View:
     contrast: str | None = None
     #: Users of the target that the what-if leaves out.
     without: tuple[str, ...] = ()
+    #: Whether the fewest users that change the answer's place were asked for.
+    fewest: bool = False
     #: A node of the figure whose facts are shown, as the figure names it ("e:…" or "u:…").
     node: str | None = None
 
@@ -85,6 +95,8 @@ class View:
             named["contrast"] = self.contrast
         if self.without:
             named["without"] = list(self.without)
+        if self.fewest:
+            named["fewest"] = _YES
         if self.node is not None:
             named["node"] = self.node
         return named | dict(self.settings.parameters())
@@ -95,9 +107,14 @@ class View:
         return View(question, self.settings, without=self.without if same else ())
 
 
-def read_view(predictor: Predictor, checkpoint: str, link: Link, first: Question) -> tuple[View, list[str]]:
-    """The view that a link names, and what in it this dataset does not know (said, not guessed)."""
-    question, problems = read_question(predictor, checkpoint, link, first)
+def read_view(
+    predictor: Predictor, checkpoint: str, link: Link, first: Question, near: Near | None = None
+) -> tuple[View, list[str]]:
+    """The view that a link names, and what in it this dataset does not know (said, not guessed).
+
+    ``near`` gives names that an unknown entity's id resembles.
+    """
+    question, problems = read_question(predictor, checkpoint, link, first, near)
     settings, wrong = read_settings(link)
     problems += wrong
     dataset = predictor.dataset
@@ -111,8 +128,11 @@ def read_view(predictor: Predictor, checkpoint: str, link: Link, first: Question
     if node is not None and not known_node(predictor, node):
         problems.append(_unknown("node", node))
         node = None
+    fewest = _one(link, "fewest")
+    if fewest not in (None, _YES):
+        problems.append(f"The link's fewest “{shorten(clean(fewest), 60)}” is not “{_YES}”.")
     left_out = tuple(dict.fromkeys(user for user in asked if user in dataset.user_index))
-    return View(question, settings, contrast, left_out, node), problems
+    return View(question, settings, contrast, left_out, fewest == _YES, node), problems
 
 
 def known_node(predictor: Predictor, node: str) -> bool:
@@ -153,7 +173,9 @@ def read_settings(link: Link) -> tuple[Settings, list[str]]:
     return Settings(**values), problems
 
 
-def read_question(predictor: Predictor, checkpoint: str, link: Link, first: Question) -> tuple[Question, list[str]]:
+def read_question(
+    predictor: Predictor, checkpoint: str, link: Link, first: Question, near: Near | None = None
+) -> tuple[Question, list[str]]:
     """The question that a link names; ``first`` where it names no entity that is known."""
     dataset, problems = predictor.dataset, []
 
@@ -173,6 +195,9 @@ def read_question(predictor: Predictor, checkpoint: str, link: Link, first: Ques
     if entity is None:
         if "relation" in link and "entity" not in link:
             problems.append("The link names no entity.")
+        unknown = _one(link, "entity")
+        if unknown is not None and near is not None and (names := near(unknown)):
+            problems.append(f"Similar names: {', '.join(shorten(name, 60) for name in names)}.")
         return first, [*problems, "Showing the first example instead."] if problems else []
     question = questions.about(predictor, checkpoint, entity)
     if relation is not None:

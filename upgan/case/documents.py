@@ -48,28 +48,34 @@ def make_case(
         "what_if": None if what_if is None else what_if.to_dict(),
         "smallest_set": None if smallest_set is None else smallest_set.to_dict(),
     }
-    shown = explanation
-    if not real_ids:
-        names = pseudonyms_of(explanation, [user for document in given.values() for user in users_of(document)])
-        shown = renamed(explanation, names)
-        given = {name: renamed_document(document, names) for name, document in given.items()}
     data, config = predictor.dataset, predictor.config
     labels = dict(zip(data.relations, data.relation_labels, strict=True))
-    return CaseFile(
+    case = CaseFile(
         format=FORMAT,
         version=VERSION,
         written=written or _today(),
         upgan_version=upgan.__version__,
         run=CaseRun(predictor.run_path.resolve().name, config.model_name, config.preset, predictor.fingerprint),
         dataset=CaseDataset(data.name, data.fingerprint, data.simulated_users),
-        pseudonyms=not real_ids,
-        question=question(shown),
-        caption=caption(shown),
+        pseudonyms=False,
+        question=question(explanation),
+        caption=caption(explanation),
         relation_labels=labels,
-        explanation=shown,
-        figure=figure(shown, relation_labels=labels),
+        explanation=explanation,
+        figure=figure(explanation, relation_labels=labels),
         **given,
     )
+    return case if real_ids else pseudonymous(case)
+
+
+def pseudonymous(case: CaseFile) -> CaseFile:
+    """The same case with every user under a pseudonym, in all that it holds; one that has them already stays."""
+    if case.pseudonyms:
+        return case
+    others = [user for document in case.alternatives.values() for user in users_of(document)]
+    names = pseudonyms_of(case.explanation, others)
+    beside = {name: renamed_document(document, names) for name, document in case.alternatives.items()}
+    return with_figure(replace(case, pseudonyms=True, explanation=renamed(case.explanation, names), **beside))
 
 
 def case_json(case: CaseFile) -> str:

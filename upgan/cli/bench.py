@@ -53,13 +53,9 @@ def bench(
     On random weights: speed does not depend on what was learnt.
     """
     from upgan.bench.suite import run_bench
-    from upgan.errors import ConfigError
     from upgan.files import write_json
 
-    if page is not None and not growth:
-        raise ConfigError("--page shows the curves of --growth: give both")
-    if growth and (only or data):
-        raise ConfigError("--growth measures graphs of its own: leave out --data and --only")
+    _check_together(growth, page, [*(only or []), *(data or [])])
     if growth:
         _growth(repeat, threads, seed, page, out, json)
         return
@@ -77,10 +73,16 @@ def bench(
     )
     if out is not None:
         write_json(out, found)
-    if json:
-        print_json(found)
-    else:
-        typer.echo(as_text(found))
+    print_json(found) if json else typer.echo(as_text(found))
+
+
+def _check_together(growth: bool, page: Path | None, chosen: list[str]) -> None:
+    from upgan.errors import ConfigError
+
+    if page is not None and not growth:
+        raise ConfigError("--page shows the curves of --growth: give both")
+    if growth and chosen:
+        raise ConfigError("--growth measures graphs of its own: leave out --data and --only")
 
 
 def _growth(repeat: int, threads: int, seed: int, page: Path | None, out: Path | None, json: bool) -> None:

@@ -29,6 +29,7 @@ def open_app(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine.")] = 8501,
     checkpoints: Annotated[Path, typer.Option(help="Folder with the run folders.")] = Path("checkpoints"),
     data: Annotated[Path, typer.Option(help="Folder of prepared datasets; imported ones go there.")] = Path("data"),
+    results: Annotated[Path, typer.Option(help="Folder with what `upgan reproduce` wrote.")] = Path("results"),
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser window.")] = True,
     training: Annotated[
         bool,
@@ -40,7 +41,8 @@ def open_app(
     Where the environment variable UPGAN_PASSWORD is set, the app asks for that password first.
     """
     script = _app_script()
-    environment = {**os.environ, "UPGAN_CHECKPOINTS": str(checkpoints.resolve()), "UPGAN_DATA": str(data.resolve())}
+    folders = {"UPGAN_CHECKPOINTS": checkpoints, "UPGAN_DATA": data, "UPGAN_RESULTS": results}
+    environment = {**os.environ, **{name: str(folder.resolve()) for name, folder in folders.items()}}
     if not training:
         environment["UPGAN_NO_TRAINING"] = "1"
     note(f"the app opens at http://localhost:{port} (Ctrl-C ends it)")

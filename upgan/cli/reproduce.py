@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import shlex
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,15 +11,58 @@ import typer
 
 from upgan.cli.output import JsonFlag, note, print_json
 from upgan.cli.runs import RUNS
-from upgan.errors import ConfigError, RunError, UpganError
+from upgan.errors import ConfigError, TrainingError
+from upgan.reproduce.names import TARGET_NAMES
 
 if TYPE_CHECKING:
     from upgan.data.dataset import KGDataset
-    from upgan.predictor import Predictor
-    from upgan.reproduce.fig4 import CaseResult
+    from upgan.reproduce.plan import Asked
 
-#: All of the paper; those without a function below are refused with what there is.
-PAPER = ("table3", "table4", "table5", "table6", "fig3a", "fig3b", "fig3-dim", "fig3-layers", "fig4")
+#: All of the paper's experiments.
+PAPER = (*TARGET_NAMES, "fig4")
+
+
+# The options, apart from the function so that it stays readable.
+Target = Annotated[str, typer.Argument(help=f"What of the paper: {', '.join(PAPER)}.", show_default=False)]
+Data = Annotated[Path, typer.Option("--data", help="A prepared dataset.", show_default=False)]
+Out = Annotated[
+    Path, typer.Option("--out", help="Folder for the page and its files; several may share it.", show_default=False)
+]
+Seeds = Annotated[
+    str | None,
+    typer.Option(help="Such as 0,1,2, a run each.  [default: 0; fig4: any run there is]", show_default=False),
+]
+Budget = Annotated[str | None, typer.Option(help="Time limit of each run: 600, 90s, 10m or 1.5h.  [default: none]")]
+Systems = Annotated[
+    str | None, typer.Option(help="Such as transe,upgan.  [default: those the paper shows; table3: and three more]")
+]
+Preset = Annotated[
+    str | None, typer.Option(help="UPGAN's preset.  [default: quality; table6: paper; fig4: any run there is]")
+]
+Assignments = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="key=value for each system that has the setting, such as model.dim=64; may repeat."),
+]
+Trials = Annotated[
+    int | None,
+    typer.Option(min=1, help="Trials that search each system's settings on validation.  [default: no search]"),
+]
+TrialBudget = Annotated[str | None, typer.Option(help="Time limit of each trial.  [default: that of --budget]")]
+Jobs = Annotated[int, typer.Option(min=1, help="Runs trained at a time.")]
+Threads = Annotated[int, typer.Option(min=1, help="CPU threads of each run.")]
+Resume = Annotated[
+    bool, typer.Option("--resume/--no-resume", help="Go on with runs that were interrupted, or train those anew.")
+]
+Checkpoints = Annotated[
+    Path, typer.Option("--checkpoints", "--runs-root", help="Where runs are looked for, and trained into.")
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="List the runs, and which of them are there; train and write nothing.")
+]
+Runs = Annotated[
+    list[Path] | None,
+    typer.Option("--run", help="fig4: a finished run of this dataset; may repeat, the first is drawn."),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -30,169 +71,134 @@ def register(app: typer.Typer) -> None:
 
 
 def reproduce(
-    target: Annotated[str, typer.Argument(help="What of the paper: fig4.", show_default=False)],
-    data: Annotated[Path, typer.Option("--data", help="A prepared dataset.", show_default=False)],
-    out: Annotated[Path, typer.Option("--out", help="Folder for the page and its files.", show_default=False)],
-    run: Annotated[
-        list[Path] | None,
-        typer.Option("--run", help="A finished run of this dataset; may repeat, the first is drawn."),
-    ] = None,
-    preset: Annotated[
-        str | None, typer.Option(help="Of the runs looked for or trained.  [default: any; quality to train]")
-    ] = None,
-    seeds: Annotated[
-        str | None, typer.Option(help="Such as 0,1,2, a run each; the first is drawn.  [default: any; 0 to train]")
-    ] = None,
-    checkpoints: Annotated[Path, typer.Option(help="Where runs are looked for, and trained into.")] = RUNS,
+    target: Target,
+    data: Data,
+    out: Out,
+    seeds: Seeds = None,
+    budget: Budget = None,
+    systems: Systems = None,
+    preset: Preset = None,
+    assignments: Assignments = None,
+    search: Trials = None,
+    search_budget: TrialBudget = None,
+    jobs: Jobs = 1,
+    threads: Threads = 1,
+    resume: Resume = True,
+    checkpoints: Checkpoints = RUNS,
+    dry_run: DryRun = False,
+    run: Runs = None,
     json: JsonFlag = False,
 ) -> None:
-    """Reproduce a table or figure of the paper, and write a Markdown page with the paper's numbers beside it.
+    """Reproduce a table or figure of the paper, with the paper's numbers beside it.
 
-    Without --run the newest finished run of the dataset in --checkpoints that was trained on all of it is used, or one
-    is trained there.
+    Writes OUT/TARGET.md, .csv, .json and .html, and prints the page. Finished runs of the dataset with the same
+    settings are used, the others are trained; what was killed goes on where it was. A run that fails is a row with its
+    reason.
     """
-    if target not in TARGETS:
-        known = f"{target} is not there yet" if target in PAPER else f"{target!r} is none of the paper's"
-        raise ConfigError(f"{known}; this version reproduces: {', '.join(TARGETS)}")
+    if target not in PAPER:
+        raise ConfigError(f"{target!r} is none of the paper's tables and figures; choose from {', '.join(PAPER)}")
     if out.exists() and not out.is_dir():
         raise ConfigError(f"--out {out}: a file is in the way of the folder; choose another name")
-    numbers = None if seeds is None else _seeds(seeds)
+    numbers = None if seeds is None else parse_seeds(seeds)
+    if target == "fig4":
+        given = {"--budget": budget, "--systems": systems, "--set": assignments, "--search": search}
+        _refuse(target, {**given, "--search-budget": search_budget, "--dry-run": dry_run})
+        _reproduce_cases(data, out, run or [], preset, numbers, checkpoints, json=json)
+        return
+    from upgan.reproduce.plan import Asked, parse_budget, plan
+
+    _refuse(target, {"--run": run})
+    limit = parse_budget(budget)
+    effort = _effort(search, search_budget, limit, dry_run=dry_run)
+    named = () if systems is None else parse_names(systems)
+    asked = Asked(target, tuple(numbers or [0]), limit, named, preset or "", tuple(assignments or ()), threads)
+    plan(asked)  # what is wrong with it is said before the data are read
     from upgan.data.dataset import load_dataset
 
     dataset = load_dataset(data)
-    parts = ["upgan", "reproduce", target, "--data", str(data), "--out", str(out)]
-    parts += [word for path in run or [] for word in ("--run", str(path))]
-    TARGETS[target](dataset, out, Runs(dataset, run or [], preset, numbers, checkpoints), shlex.join(parts), json)
+    _reproduce_runs(asked, dataset, out, checkpoints, effort, jobs=jobs, resume=resume, dry_run=dry_run, json=json)
 
 
-class Runs:
-    """Where a reproduction gets its runs from: named, found by dataset, preset and seed, or trained now."""
-
-    def __init__(
-        self, dataset: KGDataset, named: list[Path], preset: str | None, seeds: list[int] | None, checkpoints: Path
-    ) -> None:
-        self.dataset = dataset
-        self.named = named
-        self.preset = preset
-        self.seeds = seeds
-        self.checkpoints = checkpoints
-
-    def predictors(self) -> list[Predictor]:
-        """One for each run, opened."""
-        from upgan.predictor import load
-
-        if not self.named:
-            seeds: list[int | None] = [None] if self.seeds is None else [*self.seeds]
-            return [load(self._found(seed) or self._trained(seed or 0)) for seed in seeds]
-        opened = [load(path) for path in self.named]
-        for predictor in opened:
-            if predictor.dataset.fingerprint != self.dataset.fingerprint:
-                raise RunError(
-                    f"{predictor.run_path}: a run of dataset {predictor.dataset.name} "
-                    f"({predictor.dataset.fingerprint[:12]}), not of {self.dataset.name} "
-                    f"({self.dataset.fingerprint[:12]}); name a run of this dataset, or leave --run out"
-                )
-        return opened
-
-    def _found(self, seed: int | None) -> Path | None:
-        """The newest finished run that fits; None where there is none."""
-        fitting = [folder for folder in self.checkpoints.glob("*/") if self._fits(folder, seed)]
-        newest = max(fitting, key=lambda folder: (folder / "metrics.json").stat().st_mtime, default=None)
-        if newest is not None:
-            note(f"using {newest}")
-        return newest
-
-    def _fits(self, folder: Path, seed: int | None) -> bool:
-        """A finished run of this dataset with users to explain by, no control that saw only a part or a shuffle."""
-        from upgan.checkpoint import dataset_fingerprint, load_config
-
-        try:
-            config = load_config(folder)
-            of = dataset_fingerprint(folder)
-        except UpganError:
-            return False  # half a run, or something else: not what is looked for
-        seen = config.graph
-        whole = seen.interactions == "real" and seen.triple_share == seen.interaction_share == 1
-        layered = config.model.score == "bilinear" or config.model.propagation.form == "layered"
-        return (
-            (folder / "metrics.json").is_file()
-            and of == self.dataset.fingerprint
-            and config.model_name == "upgan"
-            and config.model.use_users
-            and whole
-            and layered
-            and self.preset in (None, config.preset)
-            and seed in (None, config.seed)
-        )
-
-    def _trained(self, seed: int) -> Path:
-        """A new run in the first free folder of the usual name."""
-        from upgan.cli.runs import train
-
-        preset = self.preset or "quality"
-        name = f"{self.dataset.name}-upgan-{preset}-s{seed}"
-        names = (name if count == 1 else f"{name}-{count}" for count in range(1, 10_000))
-        folder = next(path for path in map(self.checkpoints.joinpath, names) if not path.exists())
-        note(f"no finished run of this dataset in {self.checkpoints} to use: training preset {preset}, seed {seed}")
-        assert self.dataset.path is not None
-        # The command prints the run's folder; here stdout belongs to the page.
-        with contextlib.redirect_stdout(sys.stderr):
-            train(self.dataset.path, run=folder, preset=preset, seed=seed)
-        return folder
-
-
-def _seeds(text: str) -> list[int]:
+def parse_seeds(text: str) -> list[int]:
+    """Whole numbers, each once; ConfigError otherwise."""
     parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdecimal() for part in parts) or len(set(parts)) < len(parts):
+    if not all(part.isdecimal() for part in parts) or len({int(part) for part in parts}) < len(parts):
         raise ConfigError(f"--seeds {text!r}: whole numbers, each once, with commas between them are expected (0,1,2)")
     return [int(part) for part in parts]
 
 
-def _fig4(dataset: KGDataset, out: Path, runs: Runs, command: str, json: bool) -> None:
-    from upgan.reproduce.fig4 import answer_cases, found_cases, write_files
-    from upgan.reproduce.fig4_page import fig4_page
+def parse_names(text: str) -> tuple[str, ...]:
+    """Names, each once; ConfigError otherwise."""
+    parts = [part.strip() for part in text.split(",")]
+    if not all(parts) or len(set(parts)) < len(parts):
+        raise ConfigError(f"--systems {text!r}: names, each once, with commas between them are expected (transe,upgan)")
+    return tuple(parts)
 
-    found = found_cases(dataset)  # before any training
-    predictors = runs.predictors()
-    results = answer_cases(found, predictors)
-    page = fig4_page(results, predictors, command)
-    files = write_files(results, predictors[0], out, page)
-    note(f"wrote {len(files)} files to {out}")
+
+def _refuse(target: str, options: dict[str, Any]) -> None:
+    for name, value in options.items():
+        if value:
+            raise ConfigError(f"{name} is no option of {target}")
+
+
+def _effort(trials: int | None, budget: str | None, limit: float, *, dry_run: bool) -> tuple[int, float] | None:
+    """Trials of a search and seconds of each; None without a search."""
+    from upgan.reproduce.plan import parse_budget
+
+    if trials is None:
+        if budget is not None:
+            raise ConfigError("--search-budget: is for --search N, the number of trials")
+        return None
+    if dry_run:
+        raise ConfigError("--dry-run: which runs there will be depends on what --search finds; leave one of them out")
+    return trials, parse_budget(budget, "--search-budget") or limit
+
+
+def _reproduce_cases(
+    data: Path, out: Path, named: list[Path], preset: str | None, seeds: list[int] | None, root: Path, *, json: bool
+) -> None:
+    """Fig. 4 from runs that are named, found or trained."""
+    from upgan.cli.fig4 import Runs, reproduce_fig4
+    from upgan.data.dataset import load_dataset
+
+    dataset = load_dataset(data)
+    parts = ["upgan", "reproduce", "fig4", "--data", str(data), "--out", str(out)]
+    parts += [word for path in named for word in ("--run", str(path))]
+    reproduce_fig4(dataset, out, Runs(dataset, named, preset, seeds, root), shlex.join(parts), json=json)
+
+
+def _reproduce_runs(
+    asked: Asked,
+    dataset: KGDataset,
+    out: Path,
+    root: Path,
+    effort: tuple[int, float] | None,
+    *,
+    jobs: int,
+    resume: bool,
+    dry_run: bool,
+    json: bool,
+) -> None:
+    """A table or figure made of runs: train what is missing, measure, write, print."""
+    from upgan.reproduce.execute import Executor
+    from upgan.reproduce.produce import listed, produce
+
+    executor = Executor(dataset, root, note, jobs=jobs, resume=resume)
+    if dry_run:
+        rows = listed(asked, executor)
+        if json:
+            print_json({"target": asked.target, "runs": rows})
+        else:
+            typer.echo("\n".join(f"{row['state']:<10} {row['run'] or '–'}{row['problem']}" for row in rows))
+        return
+    from upgan.reproduce.search import Effort
+
+    command = shlex.join(["upgan", *sys.argv[1:]])
+    document, page = produce(asked, executor, out, command, None if effort is None else Effort(*effort))
+    note(f"wrote {asked.target}.md, .csv, .json and .html to {out}")
     if json:
-        print_json({"target": "fig4", "page": str(files[0]), "cases": [_summary(result) for result in results]})
+        print_json(document)
     else:
         typer.echo(page)
-
-
-def _summary(result: CaseResult) -> dict[str, Any]:
-    asked = result.answered[0]
-    candidates = {"answer": asked.answer, "rival": asked.rival}
-    return {
-        "case": result.found.case.key,
-        "how": result.found.how,
-        "question": asked.question,
-        "related_users": result.related,
-        "first": asked.first,
-        **{
-            name: None
-            if one is None
-            else {
-                "id": one.id,
-                "label": one.label,
-                "place": one.place,
-                "place_without_users": one.place_without_users,
-                "readers": one.readers,
-                "all_readers": one.all_readers,
-                "readers_weight": one.weight,
-                "readers_contribution": one.contribution,
-                "score": one.explanation.score,
-                "filtered_rank": one.explanation.filtered_rank,
-                "filtered_rank_without_users": one.explanation.filtered_rank_without_users,
-            }
-            for name, one in candidates.items()
-        },
-    }
-
-
-#: What can be reproduced: name -> function of the dataset, the folder, the runs, the command line, and --json.
-TARGETS: dict[str, Callable[[KGDataset, Path, Runs, str, bool], None]] = {"fig4": _fig4}
+    if not any(row["mean"] for row in document["rows"]):
+        raise TrainingError(f"{asked.target}: every run failed; the reasons are in {out / asked.target}.md")

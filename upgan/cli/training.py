@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from upgan.cli.output import note
 from upgan.errors import Stopped, UpganError
 from upgan.runs.locks import device_lock, run_lock
-from upgan.runs.status import STOP_FILE
+from upgan.runs.status import STOP_FILE, check_folder
 
 if TYPE_CHECKING:
     from upgan.config import Config
@@ -157,7 +157,7 @@ def _train(
             _told(log, "interrupted", f"ended at once; `upgan resume {folder}` goes on from the last save")
             raise
         except (UpganError, MemoryError, OSError, RuntimeError, ValueError) as error:
-            short = out_of_memory(error, state.under_way)
+            short = out_of_memory(error, state.under_way) or _gone(folder)
             _told(log, "failed", str(short or error) or type(error).__name__)
             if short is not None:
                 raise short from None
@@ -185,6 +185,15 @@ def _follow(
         with contextlib.suppress(Stopped):
             train(prepared, settings, folder, start_from=start_from, state=state)
     raise SystemExit(0)  # what there is to say, the first worker says
+
+
+def _gone(folder: Path) -> UpganError | None:
+    """Whatever a write said of it: the folder was deleted under the training."""
+    try:
+        check_folder(folder)
+    except UpganError as error:
+        return error
+    return None
 
 
 def _told(log: Any, state: str, message: str) -> None:

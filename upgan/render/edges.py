@@ -13,7 +13,9 @@ from upgan.render.words import clean, coefficient, node_words, rank_text, relati
 _RELATION_WIDTH = 18
 
 
-def edges_of(explanation: Explanation, chosen: Selection, labels: Mapping[str, str] | None) -> list[FigureEdge]:
+def edges_of(
+    explanation: Explanation, chosen: Selection, labels: Mapping[str, str] | None, *, narrow: bool = False
+) -> list[FigureEdge]:
     """The prediction, then paths, evidence and known facts; what several paths share is drawn once."""
     found: dict[tuple[str, str, str, EdgeKind], FigureEdge] = {}
     used: set[tuple[frozenset[str], str]] = set()
@@ -24,7 +26,7 @@ def edges_of(explanation: Explanation, chosen: Selection, labels: Mapping[str, s
     for edge in chosen.context:
         _context(edge, labels, found, used)
     # A self-loop has no room in columns; a candidate that is the target itself is said in words instead.
-    return [edge for edge in (_prediction(explanation), *found.values()) if edge.source != edge.target]
+    return [edge for edge in (_prediction(explanation, narrow=narrow), *found.values()) if edge.source != edge.target]
 
 
 def _chain(
@@ -76,17 +78,19 @@ def _context(
     )
 
 
-def _prediction(explanation: Explanation) -> FigureEdge:
+def _prediction(explanation: Explanation, *, narrow: bool) -> FigureEdge:
     relation = shorten(clean(explanation.relation_label), _RELATION_WIDTH)
     rank = rank_text(explanation.filtered_rank)
     left_out = " (known ones left out)" if explanation.filtered_rank < explanation.rank else ""
+    # On a vertical line the whole text would push everything else aside.
+    standing = "" if narrow else f"rank {rank}{left_out}, "
     target, answer = figure_id(explanation.target), figure_id(explanation.answer)
     return FigureEdge(
         source=answer if explanation.inverse else target,
         target=target if explanation.inverse else answer,
         kind="prediction",
         number=explanation.score,
-        text=f"{relation}? rank {rank}{left_out}, score {score_text(explanation.score)}",
+        text=f"{relation}? {standing}score {score_text(explanation.score)}",
         title=(
             f"predicted: rank {rank}{left_out}, score {score_text(explanation.score)}"
             f"\nwithout users: rank {rank_text(explanation.filtered_rank_without_users)}{left_out},"

@@ -9,7 +9,7 @@ from typing import Any
 from upgan.explanation import Explanation
 from upgan.render.beside import contrast_caption
 from upgan.render.csv_tables import paths_csv, users_csv
-from upgan.render.figure import figure
+from upgan.render.figure import Drawing, figures
 from upgan.render.page import page
 from upgan.render.png import png
 from upgan.render.svg import svg
@@ -19,18 +19,22 @@ from upgan.render.words import caption, question, user_noun
 Labels = Mapping[str, str]
 #: What was asked beside the explanation: contrast, what_if, smallest_set, as case files hold them.
 Documents = Mapping[str, Mapping[str, Any]]
-Renderer = Callable[[Explanation, Labels, Documents], str | bytes]
+Renderer = Callable[[Explanation, Labels, Documents, Drawing], str | bytes]
 
 
-def _svg(explanation: Explanation, labels: Labels, _documents: Documents) -> str:
-    return svg(figure(explanation, relation_labels=labels))
+def _html(explanation: Explanation, labels: Labels, documents: Documents, drawing: Drawing) -> str:
+    return page(explanation, relation_labels=labels, documents=documents, drawing=drawing)
 
 
-def _json(explanation: Explanation, _labels: Labels, documents: Documents) -> str:
+def _svg(explanation: Explanation, labels: Labels, _documents: Documents, drawing: Drawing) -> str:
+    return svg(figures(explanation, drawing, labels)[0])
+
+
+def _json(explanation: Explanation, _labels: Labels, documents: Documents, _drawing: Drawing) -> str:
     return json.dumps({**explanation.to_dict(), **documents}, indent=2, ensure_ascii=False, allow_nan=False)
 
 
-def _caption(explanation: Explanation, _labels: Labels, documents: Documents) -> str:
+def _caption(explanation: Explanation, _labels: Labels, documents: Documents, _drawing: Drawing) -> str:
     lines = [question(explanation), caption(explanation)]
     if "contrast" in documents:
         noun = user_noun(explanation.simulated_users)
@@ -41,15 +45,15 @@ def _caption(explanation: Explanation, _labels: Labels, documents: Documents) ->
 #: For this machine: what a script or a person at the terminal reads. User ids are the dataset's.
 ANSWERS: dict[str, Renderer] = {
     "json": _json,
-    "table": lambda explanation, labels, _: explanation_table(explanation, relation_labels=labels),
+    "table": lambda explanation, labels, *_: explanation_table(explanation, relation_labels=labels),
 }
 #: To be passed on. Users go by pseudonyms unless real ids are asked for.
 EXPORTS: dict[str, Renderer] = {
-    "html": lambda explanation, labels, documents: page(explanation, relation_labels=labels, documents=documents),
+    "html": _html,
     "svg": _svg,
-    "png": lambda explanation, labels, documents: png(_svg(explanation, labels, documents)),
-    "users.csv": lambda explanation, _labels, _documents: users_csv(explanation),
-    "paths.csv": lambda explanation, labels, _documents: paths_csv(explanation, labels),
+    "png": lambda *given: png(_svg(*given)),
+    "users.csv": lambda explanation, *_: users_csv(explanation),
+    "paths.csv": lambda explanation, labels, *_: paths_csv(explanation, labels),
     "caption": _caption,
 }
 FORMATS = (*ANSWERS, *EXPORTS)
@@ -67,9 +71,15 @@ FILES = {
 }
 
 
-def rendered(explanation: Explanation, labels: Labels, format: str, documents: Documents | None = None) -> bytes:
+def rendered(
+    explanation: Explanation,
+    labels: Labels,
+    format: str,
+    documents: Documents | None = None,
+    drawing: Drawing | None = None,
+) -> bytes:
     """The document in one of FORMATS, with a line end after the last line; ``labels``: relation id -> its words."""
-    made = {**ANSWERS, **EXPORTS}[format](explanation, labels, documents or {})
+    made = {**ANSWERS, **EXPORTS}[format](explanation, labels, documents or {}, drawing or Drawing())
     if isinstance(made, bytes):
         return made
     return (made if made.endswith("\n") else made + "\n").encode("utf-8", errors="replace")

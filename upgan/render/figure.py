@@ -8,12 +8,13 @@ are drawn for orientation without any.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from upgan.explanation import Explanation, Node, UserShare
 from upgan.render import placing
 from upgan.render.edges import edges_of
 from upgan.render.selection import Selection, select
-from upgan.render.spec import FigureEdge, FigureNode, FigureSpec, Layout, figure_id
+from upgan.render.spec import Arrangement, FigureEdge, FigureNode, FigureSpec, Layout, figure_id
 from upgan.render.styles import FigureRole, edge_words, role_words
 from upgan.render.words import (
     caption,
@@ -28,12 +29,21 @@ from upgan.render.words import (
     wrap,
 )
 
-__all__ = ["FigureEdge", "FigureNode", "FigureSpec", "figure"]
+__all__ = ["Drawing", "FigureEdge", "FigureNode", "FigureSpec", "figure", "figures"]
 
-_LABEL_WIDTH = 19
+#: Letters of a name in one line, beside others in columns and in rows.
+_LABEL_WIDTH, _NARROW_WIDTH = 19, 14
 _COMPACT_ROWS = 6
 #: With more nodes beside each other, letters would be too small on a phone.
-_MOST_ABREAST = 4
+_MOST_ABREAST = 3
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How a figure is to be drawn: users from what weight on, and which way it runs."""
+
+    min_weight: float = 0.0
+    arrangement: Arrangement = "auto"
 
 
 def figure(
@@ -51,7 +61,7 @@ def figure(
     """
     most = max_per_column or (12 if layout == "columns" else _MOST_ABREAST)
     chosen = select(explanation, max_nodes=max_nodes, max_per_column=most, min_weight=min_weight)
-    edges = edges_of(explanation, chosen, relation_labels)
+    edges = edges_of(explanation, chosen, relation_labels, narrow=layout == "rows")
     nodes = _nodes(explanation, chosen, narrow=layout == "rows")
     nodes = placing.placed(nodes, edges, chosen, layout)
     edges = placing.routed(nodes, edges)
@@ -73,6 +83,19 @@ def figure(
     )
 
 
+def figures(
+    explanation: Explanation, drawing: Drawing, relation_labels: Mapping[str, str] | None = None
+) -> tuple[FigureSpec, FigureSpec | None]:
+    """The figure as ``drawing`` asks for it, and beside it the one for a narrow window where the width decides."""
+
+    def drawn(layout: Layout) -> FigureSpec:
+        return figure(explanation, relation_labels=relation_labels, min_weight=drawing.min_weight, layout=layout)
+
+    if drawing.arrangement == "auto":
+        return drawn("columns"), drawn("rows")
+    return drawn(drawing.arrangement), None
+
+
 def _nodes(explanation: Explanation, chosen: Selection, *, narrow: bool) -> list[FigureNode]:
     weights = {user.id: user for user in chosen.users}
     nodes = []
@@ -83,7 +106,7 @@ def _nodes(explanation: Explanation, chosen: Selection, *, narrow: bool) -> list
                 share = weights.get(node.id)
                 nodes.append(_user_node(explanation, node, share, of_answer=chosen.of_answer, narrow=narrow))
             else:
-                nodes.append(_entity_node(explanation, node, compact))
+                nodes.append(_entity_node(explanation, node, compact, narrow=narrow))
         if index in chosen.hidden:
             nodes.append(_more_node(explanation, chosen, index, chosen.hidden[index], narrow=narrow))
     return nodes
@@ -94,17 +117,25 @@ def _user_node(
 ) -> FigureNode:
     noun = user_noun(explanation.simulated_users, 1)
     name = node_words(node)
-    lines = [noun, name] if narrow else [f"{noun} {name}"]
+    lines = [_narrow_noun(explanation), name] if narrow else [f"{noun} {name}"]
     title = f"{noun} {name}"
     if share is not None:
         lines.append(f"w = {coefficient(share.weight)}")
+        if explanation.simulated_users and not narrow:
+            # One line of it all would run into the neighbours' names.
+            lines = [name, f"simulated, {lines[-1]}"]
         whose, users = "answer" if of_answer else "target", user_noun(explanation.simulated_users)
         title += f"\nweight {share.weight:.4f}: its share of what the {whose} knows from {users}"
         title += f"\npart of the score {share.contribution:+.4f}"
     return FigureNode(figure_id(node), "user", node.layer, tuple(lines), title)
 
 
-def _entity_node(explanation: Explanation, node: Node, compact: bool) -> FigureNode:
+def _narrow_noun(explanation: Explanation, count: int = 1) -> str:
+    """One word: two would set the nodes of a row farther apart than a phone is wide."""
+    return "simulated" if explanation.simulated_users else user_noun(False, count)
+
+
+def _entity_node(explanation: Explanation, node: Node, compact: bool, *, narrow: bool) -> FigureNode:
     role: FigureRole = "entity"
     word = ""
     if node.id == explanation.target.id:
@@ -113,7 +144,7 @@ def _entity_node(explanation: Explanation, node: Node, compact: bool) -> FigureN
         role, word = "answer", "answer"
     name = clean(node.label) or clean(node.id)
     kind = clean(node.kind)
-    lines = wrap(name, _LABEL_WIDTH, 1 if compact else 2)
+    lines = wrap(name, _NARROW_WIDTH, 3) if narrow else wrap(name, _LABEL_WIDTH, 1 if compact else 2)
     second = " · ".join(part for part in (word, shorten(kind, 14)) if part)
     if second and not (compact and role == "entity"):
         lines.append(second)
@@ -131,7 +162,7 @@ def _more_node(explanation: Explanation, chosen: Selection, column: int, count: 
         noun = user_noun(explanation.simulated_users, count)
         shown = {node.id for node in chosen.columns[column]}
         rest = sum(user.weight for user in chosen.users if user.id not in shown)
-        counted = [f"{count:,} more", noun] if narrow else [f"{count:,} more {noun}"]
+        counted = [f"{count:,} more", _narrow_noun(explanation, count)] if narrow else [f"{count:,} more {noun}"]
         lines = [*counted, f"{'' if narrow else 'together '}w = {coefficient(rest)}"]
         title = f"{count:,} more {noun} with {percent(rest)} of the weight; the table lists them"
     else:

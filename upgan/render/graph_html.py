@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 _COLUMN, _LEGEND = 660.0, 470.0
 #: Below this scale letters would be too small: the canvas is then wider than its window and scrolls sideways.
 _SMALLEST_SCALE = 0.64
+#: In a narrow window, which is held closer to the eyes, seeing the whole figure is worth more.
+_SMALLEST_NARROW = 0.57
 _SHORTEST, _TALLEST = 180, 640
 #: Pixels of window below which a figure in rows can be read better.
 NARROW = 520
@@ -200,7 +202,8 @@ def _settings(spec: FigureSpec, theme: Theme) -> dict[str, Any]:
 def _narrow(spec: FigureSpec, theme: Theme) -> dict[str, Any]:
     """What the script needs to draw this figure in the other's place."""
     network = _network(spec, theme)
-    return {"nodes": network.nodes, "edges": network.edges, "settings": _settings(spec, theme), "below": NARROW}
+    settings = _settings(spec, theme) | {"smallest": _SMALLEST_NARROW}
+    return {"nodes": network.nodes, "edges": network.edges, "settings": settings, "below": NARROW}
 
 
 @functools.cache

@@ -15,6 +15,13 @@ def escaped(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]()<>#|!~$&])", r"\\\1", shorten(clean(text), _LONGEST))
 
 
+def code(text: str) -> str:
+    """A command as code of one line, whole; a fence longer than any in it keeps all of it code."""
+    line = clean(text)
+    fence = "`" * (1 + max(map(len, re.findall(r"`+", line)), default=0))
+    return f"{fence}{line}{fence}" if len(fence) == 1 else f"{fence} {line} {fence}"
+
+
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table of texts that are Markdown already."""
     lines = [head, ["---"] * len(head), *rows]

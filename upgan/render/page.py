@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from upgan.explanation import Chain, EvidencePath, Explanation, UserPath, UserShare
 from upgan.render.beside import beside
-from upgan.render.figure import figure
+from upgan.render.figure import Drawing, figures
 from upgan.render.graph_html import graph_html
 from upgan.render.html_table import bdi, html_table
 from upgan.render.styles import Theme
@@ -37,9 +37,10 @@ def page(
     relation_labels: Mapping[str, str] | None = None,
     theme: Theme = "light",
     documents: Mapping[str, Mapping[str, Any]] | None = None,
+    drawing: Drawing | None = None,
 ) -> str:
     """The whole report as one HTML document; ``documents``: what was asked beside it, as case files hold it."""
-    spec = figure(explanation, relation_labels=relation_labels)
+    spec, narrow = figures(explanation, drawing or Drawing(), relation_labels)
     before = Markup("<h1>{}</h1><p class='lead'>{}</p>").format(bdi(question(explanation)), bdi(caption(explanation)))
     parts = [
         _summary(explanation),
@@ -48,7 +49,7 @@ def page(
         *_chains(explanation, relation_labels),
         _proof(explanation),
     ]
-    return graph_html(spec, theme, before=before, after=Markup("").join(parts))
+    return graph_html(spec, theme, narrow=narrow, before=before, after=Markup("").join(parts))
 
 
 def numbers_of(path: UserPath | EvidencePath | Chain) -> Sequence[float]:

@@ -10,6 +10,8 @@ from upgan.render.styles import EdgeKind, FigureRole
 
 #: Whether the figure runs from left to right, or from top to bottom for a narrow window.
 Layout = Literal["columns", "rows"]
+#: "auto": columns, and rows where what shows the figure is too narrow for them.
+Arrangement = Literal["auto", "columns", "rows"]
 
 
 @dataclass(frozen=True)

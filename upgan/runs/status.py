@@ -149,7 +149,8 @@ def write_status(folder: Path, values: dict[str, Any]) -> None:
     check_folder(folder)
     heartbeat = {"heartbeat": time.time(), "heartbeat_monotonic": time.monotonic()}
     process = this_process()
-    write_json(folder / STATUS_FILE, {**values, "pid": process.pid, "process": process.to_dict(), **heartbeat})
+    told = {**values, "pid": process.pid, "process": process.to_dict(), **heartbeat}
+    write_json(folder / STATUS_FILE, told, make_folder=False)
 
 
 def check_folder(folder: Path) -> None:

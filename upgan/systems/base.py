@@ -79,8 +79,3 @@ def make_optimizer(parameters: Iterable[nn.Parameter], settings: SystemSettings)
     if settings.optimizer == "adam":
         return torch.optim.Adam(parameters, lr=settings.lr)
     return torch.optim.Adagrad(parameters, lr=settings.lr)
-
-
-def query_order(index: QueryIndex, random: torch.Generator) -> Tensor:
-    """(Q,) the distinct training queries in a new random order."""
-    return torch.randperm(len(index), generator=random, device=random.device).to(index.heads.device)

@@ -14,10 +14,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from upgan.losses import one_to_n
-from upgan.queries import QueryIndex
+from upgan.losses import mean_cubed_norm, one_to_n
+from upgan.queries import QueryIndex, query_order
 from upgan.system_settings import SystemSettings
-from upgan.systems.base import Answerer, Learning, Seen, System, make_optimizer, query_order
+from upgan.systems.base import Answerer, Learning, Seen, System, make_optimizer
 
 
 class DistMultSettings(NamedTuple):
@@ -57,9 +57,8 @@ class DistMult(System):
                 self.relation.index_select(0, index.relations[pairs]),
                 self.entity.index_select(0, answer),
             )
-            cubes = torch.stack([part.abs().pow(3).sum() for part in triples]).sum() / max(len(row), 1)
             optimizer.zero_grad(set_to_none=True)
-            (loss + self.settings.n3 * cubes).backward()
+            (loss + self.settings.n3 * mean_cubed_norm(triples)).backward()
             optimizer.step()
             return {"loss": loss.detach()}
 

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from upgan.losses import half_squared_norm
-from upgan.queries import QueryIndex
+from upgan.queries import QueryIndex, query_order
 from upgan.system_settings import TranslationSettings
-from upgan.systems.base import Learning, Seen, System, make_optimizer, query_order
+from upgan.systems.base import Learning, Seen, System, make_optimizer
 from upgan.systems.negatives import Sample, draw_sample, self_adversarial_loss
 
 

@@ -29,7 +29,7 @@ from upgan.sparse import segment_softmax, spmm
 from upgan.system_settings import KGATSettings
 from upgan.systems.base import Answerer, Learning, Seen, System, make_optimizer
 from upgan.systems.edges import Edges
-from upgan.systems.rgcn import training_triples
+from upgan.systems.rgcn import pair_penalty, training_triples
 
 
 class BiInteraction(nn.Module):
@@ -110,7 +110,7 @@ class KGAT(System):
         return lambda heads, relations: (table[heads] * self.relation[relations]) @ table.T
 
     def bpr_loss(self, size: int, random: torch.Generator) -> Tensor:
-        """Eq. 13 on ``size`` interactions, which are no edges of the pass either, against items drawn evenly."""
+        """Eq. 13 on ``size`` interactions, which are no edges of the pass either, against the items of others."""
         drawn = torch.randint(len(self.users), (size,), generator=random, device=random.device).to(self.users.device)
         other = torch.randint(len(self.users), (size,), generator=random, device=random.device).to(self.users.device)
         encoded = self.encode(self.edges.keep(drawn + self.num_triples))
@@ -130,7 +130,7 @@ class KGAT(System):
             query = query * kept / (1 - settings.dropout)
             pairs = (batch.row, batch.answer, batch.known_row, batch.known)
             losses = {"loss": one_to_n("cross_entropy_filtered", query, table, *pairs)}
-            total = losses["loss"] + settings.l2 * (query.square().sum() + table.square().sum()) / len(batch.row)
+            total = losses["loss"] + pair_penalty(settings, table, self.relation, batch)
             if settings.bpr and len(self.users):
                 losses["bpr"] = self.bpr_loss(settings.batch, random)
                 total = total + settings.bpr * losses["bpr"]

@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from upgan.losses import half_squared_norm, one_to_n
-from upgan.queries import QueryIndex
+from upgan.queries import QueryIndex, query_order
 from upgan.system_settings import OneToNLoss, OneToNSettings
-from upgan.systems.base import Answerer, Learning, Seen, System, make_optimizer, query_order
+from upgan.systems.base import Answerer, Learning, Seen, System, make_optimizer
 
 
 class OneToNSystem(System):

@@ -10,7 +10,8 @@ paper). x @ V_b comes first, then one weighted sparse product per basis: no vect
 
 Deviations: learned 1-N over all entities (filtered softmax) in place of sampled corruptions with a binary loss, with a
 decoder vector per direction; the last layer has no activation, so that x can have any sign; dropout on the encoded
-vectors; a residual of the input vectors (``residual``) that the paper does not have.
+vectors, and N3 of them in place of an l2 norm of the decoder; a residual of the input vectors (``residual``) that the
+paper does not have.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from upgan.losses import one_to_n
-from upgan.queries import BatchSampler, QueryIndex
+from upgan.losses import half_squared_norm, mean_cubed_norm, one_to_n
+from upgan.queries import Batch, BatchSampler, QueryIndex
 from upgan.sparse import spmm
-from upgan.system_settings import RGCNSettings
+from upgan.system_settings import KGATSettings, RGCNSettings
 from upgan.systems.base import Answerer, Learning, Seen, System, make_optimizer
 from upgan.systems.edges import Edges
 
@@ -99,7 +100,7 @@ class RGCN(System):
             query = thinned(query, settings.dropout) / (1 - settings.dropout)
             pairs = (batch.row, batch.answer, batch.known_row, batch.known)
             loss = one_to_n("cross_entropy_filtered", query, table, *pairs)
-            penalty = settings.l2 * (query.square().sum() + table.square().sum()) / len(batch.row)
+            penalty = pair_penalty(settings, table, self.relation, batch)
             optimizer.zero_grad(set_to_none=True)
             (loss + penalty).backward()
             optimizer.step()
@@ -114,6 +115,16 @@ class RGCN(System):
             kept=self,
             answerer=self.answerer,
         )
+
+
+def pair_penalty(settings: RGCNSettings | KGATSettings, table: Tensor, relation: Tensor, batch: Batch) -> Tensor:
+    """N3 and the squared norm of the three vectors whose product is a pair's score, averaged over the batch's pairs."""
+    factors = [
+        table.index_select(0, batch.heads[batch.row]),
+        relation.index_select(0, batch.relations[batch.row]),
+        table.index_select(0, batch.answer),
+    ]
+    return settings.n3 * mean_cubed_norm(factors) + settings.l2 * half_squared_norm(factors) / max(len(batch.row), 1)
 
 
 def training_triples(index: QueryIndex) -> Tensor:

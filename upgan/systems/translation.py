@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from upgan.losses import half_squared_norm
-from upgan.queries import QueryIndex
+from upgan.queries import QueryIndex, query_order
 from upgan.system_settings import TranslationSettings
-from upgan.systems.base import Learning, System, make_optimizer, query_order
+from upgan.systems.base import Learning, System, make_optimizer
 from upgan.systems.negatives import draw_sample, self_adversarial_loss
 
 

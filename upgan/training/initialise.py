@@ -11,11 +11,10 @@ from torch import Tensor, nn
 
 from upgan.config import InitialisationConfig, PretrainConfig
 from upgan.evaluation.evaluator import Evaluator
-from upgan.evaluation.metrics import Metrics
 from upgan.losses import half_squared_norm, once, one_to_n
 from upgan.model.factorisation import Factorisation
 from upgan.model.product import mean_cubed_modulus
-from upgan.queries import QueryIndex, onto
+from upgan.queries import QueryIndex, onto, query_order
 from upgan.training.loop import PhaseResult, Reporter, run_phase
 from upgan.training.state import TrainingState
 
@@ -44,51 +43,36 @@ def train_factorisation(
     optimizer = make_optimizer(model, config.optimizer, config.lr, squares)
     team = None if state is None else state.team
 
-    host = index.to("cpu")  # finds the answers, whose number a GPU would have to tell
-
-    def answers_of(rows: Tensor) -> tuple[Tensor, Tensor]:
-        position, answer = host.answers_of(rows.cpu())
-        return onto(position, index.heads.device), onto(answer, index.heads.device)
-
-    def draw() -> Tensor:
-        return torch.randperm(len(index), generator=generator, device=generator.device).cpu()
+    host = index.to("cpu")
 
     def step(rows: Tensor) -> dict[str, Tensor]:
-        position, answer = answers_of(rows)
+        whole = own, position, answer = _answers(host, rows, index.heads.device)
         penalty_share = loss_share = 1.0
-        whole = rows, index, position, answer
         if team is not None:
             first, last = team.share(len(rows))
-            pairs = len(answer)
-            rows = rows[first:last]
-            position, answer = answers_of(rows)
-            penalty_share, loss_share = 1.0 / team.size, len(answer) / max(pairs, 1)
-        vectors = model.queries(index.heads[rows], index.relations[rows])
+            own, position, answer = _answers(host, rows[first:last], index.heads.device)
+            penalty_share, loss_share = 1.0 / team.size, len(answer) / max(len(whole[2]), 1)
+        vectors = model.queries(index.heads[own], index.relations[own])
         asked = position, answer, position, answer
         loss = one_to_n(config.loss, vectors, model.entity, *asked, precision=config.precision)
-        penalty = regularisation(model, *whole, config)
+        penalty = regularisation(model, whole[0], index, *whole[1:], config)
         if team is not None:
             loss, penalty = loss * loss_share, penalty * penalty_share
         optimizer.zero_grad(set_to_none=True)
         (loss + penalty).backward()
-        told = {"loss": loss.detach()}
-        if team is not None:
-            told = team.sum_gradients(optimizer, told)
+        told = {"loss": loss.detach()} if team is None else team.sum_gradients(optimizer, {"loss": loss.detach()})
         optimizer.step()
         return told
-
-    def validate() -> Metrics:
-        return validation.rank(model.scores, lambda *_: reporter.beat()).metrics
 
     result = run_phase(
         phase,
         epochs=config.epochs,
         eval_every=config.eval_every,
         patience=config.patience,
-        draw=draw,
+        draw=lambda: query_order(host, generator),
         batch=config.batch,
         step=step,
-        validate=validate,
+        validate=lambda: validation.rank(model.scores, lambda *_: reporter.beat()).metrics,
         kept=model,
         reporter=reporter,
         deadline=deadline,
@@ -98,6 +82,13 @@ def train_factorisation(
         optimizers={"model": optimizer},
     )
     return result, accumulated(model, optimizer)
+
+
+def _answers(host: QueryIndex, rows: Tensor, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """Rows, and position and answer of their known answers, on ``device``; how many, it would have to tell the host."""
+    rows = rows.cpu()
+    position, answer = host.answers_of(rows)
+    return onto(rows, device), onto(position, device), onto(answer, device)
 
 
 Phase = TypeVar("Phase", InitialisationConfig, PretrainConfig)

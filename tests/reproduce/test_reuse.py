@@ -1,0 +1,56 @@
+"""When the result of a finished run stands for a planned one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from upgan.config import make_config
+from upgan.reproduce.reuse import FinishedRun, finished_runs, reusable
+
+
+def finished(seconds=10.0, ended="converged", **settings):
+    config = make_config(overrides={"model_name": "transe", **settings})
+    return FinishedRun(Path("run"), config, {"seconds": seconds, "stages": {"training": {"ended": ended}}})
+
+
+def wanted(**settings):
+    return make_config(overrides={"model_name": "transe", **settings})
+
+
+@pytest.mark.parametrize(
+    ("there", "asked", "fits"),
+    [
+        ({}, {}, True),
+        ({"threads": 4, "device": "cpu", "checkpoint_seconds": 5.0}, {"threads": 1}, True),
+        ({"pinned.head": "x", "pinned.relation": "r", "pinned.answer": "y"}, {}, True),
+        ({"seed": 1}, {}, False),
+        ({"transe.lr": 0.5}, {}, False),
+        ({"model.dim": 99}, {}, False),
+        ({"graph.triple_share": 0.4}, {}, False),
+        ({"graph.interactions": "shuffled"}, {}, False),
+        ({"model_name": "rotate"}, {}, False),
+        # The limit: the same one, or a run that ended by itself within it.
+        ({"max_seconds": 60.0, "ended": "stopped"}, {"max_seconds": 60.0}, True),
+        ({"max_seconds": 60.0, "ended": "stopped"}, {"max_seconds": 90.0}, False),
+        ({"max_seconds": 60.0, "ended": "stopped"}, {}, False),
+        ({"max_seconds": 60.0}, {}, True),
+        ({"max_seconds": 60.0}, {"max_seconds": 90.0}, True),
+        ({"seconds": 50.0}, {"max_seconds": 40.0}, False),
+        ({"seconds": 50.0}, {"max_seconds": 60.0}, True),
+    ],
+)
+def test_a_run_is_used_where_training_would_give_the_same(there, asked, fits):
+    run = finished(**there)
+    other = finished(seed=7)
+    assert reusable(wanted(**asked), [other, run]) is (run if fits else None)
+
+
+def test_half_a_run_and_other_files_are_no_finished_runs(tmp_path):
+    for name, content in {"half": "{", "list": "[]", "empty": "{}"}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "metrics.json").write_text(content)
+    (tmp_path / "file").write_text("")
+    assert finished_runs(tmp_path, "any") == []
+    assert finished_runs(tmp_path / "nowhere", "any") == []

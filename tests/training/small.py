@@ -1,0 +1,34 @@
+"""A training small enough for every test."""
+
+from __future__ import annotations
+
+import math
+
+from safetensors.torch import load_file
+
+from upgan.config import make_config
+from upgan.evaluation.metrics import Metrics
+from upgan.experiment import prepare_training, train
+
+TINY = [
+    "model.dim=4", "initialisation.epochs=2", "initialisation.batch=4", "pretrain.epochs=2", "pretrain.batch=3",
+    "adversarial.epochs=2", "adversarial.batch=3", "adversarial.n_c=5", "adversarial.n_g=3", "device=cpu",
+]  # fmt: skip
+
+
+def tiny(*more):
+    return make_config(assignments=[*TINY, *more])
+
+
+def run_training(dataset, run, *more, reporter=None):
+    config = tiny(*more)
+    return train(prepare_training(dataset, config), config, run, reporter)
+
+
+def weights_of(run):
+    names = [path.name for path in sorted(run.glob("*.safetensors"))]
+    return {(name, key): value for name in names for key, value in load_file(run / name).items()}
+
+
+def metrics_of(mrr):
+    return Metrics(1.0, mrr, {1: mrr, 3: mrr, 10: mrr}, 0 if math.isnan(mrr) else 4)

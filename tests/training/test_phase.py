@@ -1,0 +1,167 @@
+"""A phase keeps the best state by validation, stops when it should, and refuses losses that are no numbers."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import pytest
+import torch
+
+from tests.training.small import metrics_of, tiny
+from upgan.config import setting_keys
+from upgan.errors import TrainingError
+from upgan.experiment import prepare_training
+from upgan.model.discriminator import Discriminator
+from upgan.model.generator import Generator
+from upgan.queries import BatchSampler
+from upgan.training.adversarial import AdversarialTrainer, train_adversarially
+from upgan.training.loop import Silent, run_phase
+from upgan.training.pretrain import pretrain_discriminator
+
+
+class Counter(torch.nn.Module):
+    """A model whose only parameter counts the epochs."""
+
+    def __init__(self):
+        super().__init__()
+        self.value = torch.nn.Parameter(torch.zeros(1))
+
+
+class Told(Silent):
+    """Remembers what it is told."""
+
+    def __init__(self):
+        self.epochs: list[tuple[int, float | None]] = []
+        self.started: list[tuple[str, int]] = []
+        self.steps: list[tuple[int, int, int]] = []
+
+    def start(self, phase, epochs):
+        self.started.append((phase, epochs))
+
+    def step(self, phase, epoch, done, total):
+        self.steps.append((epoch, done, total))
+
+    def epoch(self, phase, epoch, values, metrics):
+        self.epochs.append((epoch, None if metrics is None else metrics.mrr))
+
+
+def phase(mrrs, *, epochs=100, eval_every=1, patience=2, reporter=None, deadline=math.inf, losses=None):
+    """Run a phase whose validation MRR is given, evaluation by evaluation; the model ends where its best one was.
+
+    An epoch is one step over two rows; ``losses``: epoch -> its loss.
+    """
+    model, remaining = Counter(), iter(mrrs)
+
+    def step(rows):
+        assert sorted(rows.tolist()) == [0, 1]
+        with torch.no_grad():
+            model.value.add_(1)
+        return {"loss": torch.tensor(losses(int(model.value)) if losses else 1.0)}
+
+    result = run_phase(
+        "pretrain",
+        epochs=epochs,
+        eval_every=eval_every,
+        patience=patience,
+        draw=lambda: torch.randperm(2),
+        batch=2,
+        step=step,
+        validate=lambda: metrics_of(next(remaining)),
+        kept=model,
+        reporter=reporter or Silent(),
+        deadline=deadline,
+    )
+    return result, int(model.value)
+
+
+def test_a_phase_keeps_the_state_of_the_best_validation():
+    result, state = phase([0.1, 0.2, 0.5, 0.4, 0.3])
+    assert (result.best.mrr, result.best_epoch, result.epochs, result.ended, state) == (0.5, 2, 4, "converged", 2)
+
+
+def test_a_phase_that_only_makes_things_worse_keeps_its_starting_point():
+    result, state = phase([0.5, 0.4, 0.3])
+    assert (result.best.mrr, result.best_epoch, result.epochs, result.ended, state) == (0.5, 0, 2, "converged", 0)
+
+
+def test_an_equal_result_is_no_better():
+    result, state = phase([0.5, 0.5, 0.5])
+    assert (result.best_epoch, result.ended, state) == (0, "converged", 0)
+
+
+def test_patience_counts_evaluations_since_the_best_one():
+    result, state = phase([0.1, 0.05, 0.2, 0.15, 0.12, 0.3, 0.2, 0.2, 0.2], patience=3)
+    assert (result.best_epoch, result.epochs, state) == (5, 8, 5)
+
+
+def test_validation_happens_every_so_many_epochs_and_after_the_last():
+    told = Told()
+    result, state = phase([0.1, 0.2, 0.3, 0.4], epochs=7, eval_every=3, reporter=told)
+    assert told.epochs == [(0, 0.1), (1, None), (2, None), (3, 0.2), (4, None), (5, None), (6, 0.3), (7, 0.4)]
+    assert (result.best_epoch, result.ended, state) == (7, "completed", 7)
+    assert told.started == [("pretrain", 7)]
+    assert told.steps == [(epoch, 1, 1) for epoch in range(1, 8)]
+
+
+def test_no_epochs_leave_the_starting_point():
+    result, state = phase([0.3], epochs=0)
+    assert (result.best.mrr, result.epochs, result.ended, state) == (0.3, 0, "completed", 0)
+
+
+def test_a_phase_starts_no_epoch_after_its_deadline():
+    result, state = phase([0.1], deadline=-1.0)
+    assert (result.ended, result.epochs, state) == ("stopped", 0, 0)
+
+
+def test_without_validation_triples_the_last_state_is_kept():
+    result, state = phase([math.nan] * 6, epochs=5)
+    assert (result.ended, result.epochs, state) == ("completed", 5, 5)
+
+
+def test_a_loss_that_is_no_number_stops_training():
+    for value in (math.nan, math.inf, -math.inf):
+        with pytest.raises(TrainingError, match=r"pretrain, epoch 2, step 1 of 1: loss became") as caught:
+            phase([0.1] * 9, patience=9, losses=lambda epoch, value=value: value if epoch == 2 else 1.0)
+        assert caught.value.exit_code == 1
+
+
+@pytest.mark.parametrize("name", ["initialisation", "relaxation", "pretrain", "pretrain relaxation", "adversarial"])
+def test_the_advice_after_a_loss_that_is_no_number_names_settings_that_exist(name):
+    with pytest.raises(TrainingError) as caught:
+        run_phase(
+            name,
+            epochs=1,
+            eval_every=1,
+            patience=1,
+            draw=lambda: torch.arange(1),
+            batch=1,
+            step=lambda _rows: {"loss": torch.tensor(math.nan)},
+            validate=lambda: metrics_of(0.1),
+            kept=Counter(),
+            reporter=Silent(),
+        )
+    advised = re.findall(r"--set ([\w.]+)=", str(caught.value))
+    section = {"relaxation": "initialisation", "pretrain relaxation": "pretrain"}.get(name, name)
+    assert f"{section}.lr" in advised
+    assert set(advised) <= set(setting_keys())
+
+
+@pytest.mark.parametrize("stage", ["pretrain", "adversarial"])
+def test_weights_that_are_no_numbers_stop_real_training(toy_dataset, stage):
+    config = tiny()
+    prepared = prepare_training(toy_dataset, config)
+    d, g = Discriminator(9, 3, 5, config.model), Generator(9, 3, 4, 2, 1.0)
+    with torch.no_grad():
+        d.w2.fill_(math.nan)
+    sampler = BatchSampler(toy_dataset.train, prepared.train, 3, prepared.random)
+    trainer = AdversarialTrainer(d, g, prepared.graph, config.adversarial, prepared.random)
+
+    def run_stage():
+        if stage == "pretrain":
+            arguments = (sampler, lambda: metrics_of(0.1), config.pretrain, Silent())
+            return pretrain_discriminator(d, prepared.graph, *arguments)
+        return train_adversarially(trainer, sampler, lambda: metrics_of(0.1), Silent())
+
+    with pytest.raises(TrainingError, match=rf"--set {stage}\.lr="):
+        run_stage()

@@ -1,0 +1,138 @@
+"""The leaderboard shows what `upgan reproduce` wrote, number by number, and says what it cannot show."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from tests.reproduce.made import HOSTILE, document
+from tests.ui.driving import address, checked, run_page, said, table
+from ui.services.leaderboard import list_boards, results_roots
+from upgan.data.dataset import build_dataset
+from upgan.reproduce.produce import write_files
+
+
+@pytest.fixture
+def root(toy_dataset, tmp_path, monkeypatch) -> Path:
+    """Two results that can be shown, and three files that cannot."""
+    results = Path(tmp_path) / "results"
+    random = np.random.default_rng(2)
+    for target, broken in (("table4", [("distmult", 1)]), ("fig3-dim", [])):
+        told, _ = document(toy_dataset, target, random, tmp_path, broken=broken)
+        write_files(told, results / "toy")
+    (results / "bad").mkdir()
+    (results / "bad" / "table3.json").write_text("{not json")
+    (results / "bad" / "table5.json").write_text('{"format_version": 1, "title": "x"}')
+    (results / "bad" / "table6.json").write_text('{"format_version": 99}')
+    (results / "bad" / "other.json").write_text("{}")
+    monkeypatch.setenv("UPGAN_CHECKPOINTS", str(tmp_path / "checkpoints"))
+    monkeypatch.delenv("UPGAN_RESULTS", raising=False)
+    return results
+
+
+def chart(app: Any) -> Any:
+    (found,) = app.get("plotly_chart")
+    return json.loads(found.proto.spec)
+
+
+def link(app: Any) -> dict[str, str]:
+    return {name: value if isinstance(value, str) else value[0] for name, value in address(app).items()}
+
+
+def test_without_a_result_it_says_which_command_makes_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("UPGAN_CHECKPOINTS", str(tmp_path / "checkpoints"))
+    monkeypatch.delenv("UPGAN_RESULTS", raising=False)
+    app = run_page("leaderboard")
+    assert "There is no reproduced table yet" in said(app)
+    assert str(tmp_path / "results") in said(app)
+    assert "upgan reproduce table3 --data data/demo --out results/demo" in app.code[0].value
+
+
+def test_the_table_is_the_file_and_the_download_its_csv(root):
+    app = run_page("leaderboard", board="toy/table4", paper="music")
+    told = json.loads((root / "toy" / "table4.json").read_text())
+    shown = table(app)
+    assert list(shown["system"]) == ["DistMult", "ConvTransE", "UPGAN"]
+    assert list(shown["runs"]) == ["2 of 3", "3", "3"]
+    for row, (_, line) in zip(told["rows"], shown.iterrows(), strict=True):
+        for group in "ABCDE":
+            found = row["groups"]["sparsity"][group]
+            mean, std = 100 * found["mean"]["hits@3"], 100 * found["std"]["hits@3"]
+            assert line[group] == f"{mean:.2f} ± {std:.2f}"
+            assert line[f"paper {group}"] == f"{100 * row['paper']['music'][group]:.2f}"
+    assert "73.50" in shown["paper A"].tolist()
+    (button,) = cast(Any, app.get("download_button"))
+    assert button.label == "Table (CSV)"
+    bars = {trace["name"]: trace for trace in chart(app)["data"]}
+    assert list(bars) == ["DistMult", "ConvTransE", "UPGAN"]
+    assert link(app) == {"board": "toy/table4", "paper": "music"}
+    assert "distmult, seed 1: out of memory" in app.code[0].value
+
+
+def test_the_best_system_comes_first_and_intervals_stand_beside(root, toy_dataset, tmp_path):
+    random = np.random.default_rng(4)
+    told, _ = document(toy_dataset, "table4", random, tmp_path)
+    change = {"value": 0.01, "low": -0.002, "high": 0.03, "relative": 0.1}
+    told |= {"target": "table3", "by": None, "title": "Table 3: all systems"}
+    for row in told["rows"]:
+        row["paper"] = {"book": dict.fromkeys(("mr", "mrr", "hits@1", "hits@3", "hits@10"), 0.25)}
+        row["upgan_minus"] = None if row["row"] == "upgan" else {"seeds": [0], "mrr": change, "hits@10": change}
+    write_files(told, root / "toy")
+    shown = table(run_page("leaderboard", board="toy/table3"))
+    by_mrr = sorted(told["rows"], key=lambda row: -row["mean"]["mrr"])
+    assert list(shown["system"]) == [row["label"] for row in by_mrr]
+    assert list(shown["place"]) == ["1", "2", "3"]
+    assert set(shown["UPGAN − it, MRR"]) == {"–", "+1.00 [-0.20, +3.00]"}
+    assert set(shown["paper MRR"]) == {"25.00"}
+
+
+def test_choosing_another_changes_the_address_which_reopens_it(root):
+    app = run_page("leaderboard")
+    app.selectbox[0].set_value("toy/fig3-dim")
+    checked(app)
+    assert list(table(app)["K"]) == ["16", "32", "64", "128", "256"]
+    assert link(app) == {"board": "toy/fig3-dim"}
+    again = run_page("leaderboard", **cast(Any, link(app)))
+    assert table(again).equals(table(app))
+    assert chart(again)["data"][0]["x"]
+    unknown = run_page("leaderboard", board="../../etc/passwd")
+    assert unknown.selectbox[0].value in {"toy/table4", "toy/fig3-dim"}
+
+
+def test_files_that_are_no_results_are_said_with_the_reason(root):
+    app = run_page("leaderboard")
+    text = said(app)
+    for key, reason in (("bad/table3", "Expecting"), ("bad/table5", "not as"), ("bad/table6", "format version 1")):
+        assert f"**{key}**" in text
+        assert reason in text
+    assert "other" not in [board.key.split("/")[-1] for board in list_boards(results_roots())]
+
+
+def test_the_csv_of_the_page_is_the_csv_of_the_command(root):
+    from upgan.reproduce.tables import to_csv
+
+    (board,) = [board for board in list_boards(results_roots()) if board.key == "toy/table4"]
+    assert to_csv(board.document) == (root / "toy" / "table4.csv").read_text()
+    assert len(list(csv.DictReader(io.StringIO(to_csv(board.document))))) == 3 * (1 + 5 + 4)
+
+
+def test_hostile_names_stay_names(root, toy_frames, tmp_path):
+    dataset = build_dataset(name=HOSTILE, **toy_frames)
+    told, _ = document(dataset, "table4", np.random.default_rng(2), tmp_path, broken=[("upgan", 2)])
+    for row in told["rows"]:
+        row["label"] = HOSTILE
+    write_files(told, root / "hostile")
+    app = run_page("leaderboard", board="hostile/table4")
+    drawn = json.dumps(chart(app))
+    assert "<script" not in drawn
+    assert "<img" not in drawn
+    captions = "\n".join(element.value for element in app.caption)
+    assert "](javascript" not in captions
+    assert "<img" not in captions.replace("\\<", "")
+    assert HOSTILE.split(" | ")[0] in table(app)["system"][0]

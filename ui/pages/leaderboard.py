@@ -1,0 +1,40 @@
+"""Leaderboard: the paper's tables and figures as `upgan reproduce` measured them here, the paper's own beside them."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from ui import state
+from ui.components import files, leaderboard
+from ui.components.choice import Choices
+from ui.services.leaderboard import list_boards, paper_datasets, results_roots
+from upgan.render.words import clean
+
+st.header("Leaderboard", anchor=False)
+roots = results_roots()
+boards = list_boards(roots)
+ready = {board.key: board for board in boards if board.problem is None}
+if not ready:
+    leaderboard.none_at_all([str(root) for root in roots])
+    leaderboard.broken(boards)
+    st.stop()
+
+choices = Choices(state.fresh_address())
+key = choices.one("Table or figure", list(ready), "board", words={
+    name: clean(board.words()) for name, board in ready.items()
+})  # fmt: skip
+board = ready[key]
+named: dict[str, str | list[str]] = {"board": key}
+theirs = paper_datasets(board.document)
+paper = ""
+if theirs:
+    paper = choices.one("The paper's figures of its dataset", theirs, "paper")
+    named["paper"] = paper
+leaderboard.about(board.document)
+leaderboard.rows(board.document, paper)
+leaderboard.chart(board.document)
+leaderboard.what_failed(board.document)
+leaderboard.download(board)
+leaderboard.broken(boards)
+state.write_address(named)
+files.link(named, "leaderboard")

@@ -1,0 +1,166 @@
+"""Tables and figures that `upgan reproduce` wrote: which there are, and their rows as they are shown."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ui.services.runs import checkpoint_root
+from upgan.reproduce.names import FORMAT_VERSION, TARGET_NAMES
+from upgan.reproduce.paper import PAPER_METRICS
+from upgan.reproduce.tables import NAMES, cells, group_names, interval, percent, to_csv
+
+#: Environment variable that names the folder of results.
+ROOT_VARIABLE = "UPGAN_RESULTS"
+_SMALL = 20_000_000
+#: Folders below a root that are looked into: results/NAME/TARGET.json, results/A/B/TARGET.json.
+_DEPTH = 2
+
+
+@dataclass(frozen=True)
+class Board:
+    """One TARGET.json. ``problem`` is None where it can be shown."""
+
+    #: Its path below its root, without the ending: what an address names.
+    key: str
+    path: Path
+    problem: str | None
+    document: Mapping[str, Any]
+
+    def words(self) -> str:
+        """One line for a list."""
+        return f"{self.document['title']} — {self.document['dataset']['name']} ({self.key})"
+
+
+def results_roots() -> list[Path]:
+    """Folders that are searched: the environment's or ``results`` beside the checkpoints, and the checkpoints."""
+    checkpoints = checkpoint_root()
+    chosen = os.environ.get(ROOT_VARIABLE)
+    return [Path(chosen).expanduser() if chosen else checkpoints.parent / "results", checkpoints]
+
+
+def list_boards(roots: Sequence[Path]) -> list[Board]:
+    """Every table and figure there is, those of the first root first; each key once."""
+    found: dict[str, Board] = {}
+    for root in roots:
+        for path in _files(root, _DEPTH):
+            key = path.relative_to(root).with_suffix("").as_posix()
+            if key not in found:
+                found[key] = _read(key, path)
+    return list(found.values())
+
+
+def _files(folder: Path, depth: int) -> Iterator[Path]:
+    """TARGET.json in the folder, then in those below it, by name; links are not followed."""
+    try:
+        inside = sorted(folder.iterdir())
+    except OSError:
+        return
+    yield from (path for path in inside if path.suffix == ".json" and path.stem in TARGET_NAMES and path.is_file())
+    for path in inside if depth else ():
+        if path.is_dir() and not path.is_symlink() and not path.name.startswith("."):
+            yield from _files(path, depth - 1)
+
+
+def _read(key: str, path: Path) -> Board:
+    try:
+        if path.stat().st_size > _SMALL:
+            raise ValueError("larger than such a file can be")
+        document = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(document, dict) or document.get("format_version") != FORMAT_VERSION:
+            raise ValueError(f"not of format version {FORMAT_VERSION}")
+        board = Board(key, path, None, document)
+        # Whatever is needed to show it is there, or it is not shown.
+        board.words(), to_csv(document), table_rows(document, ""), told(document), failures(document)
+    except (OSError, ValueError) as error:
+        return Board(key, path, str(error), {})
+    except (LookupError, TypeError, AttributeError) as error:
+        return Board(key, path, f"not as `upgan reproduce` writes it ({type(error).__name__}: {error})", {})
+    return board
+
+
+# One of them --------------------------------------------------------------------------------------------------------
+
+
+def paper_datasets(document: Mapping[str, Any]) -> list[str]:
+    """The paper's datasets with figures for this one, in its order."""
+    return list(dict.fromkeys(name for row in document["rows"] for name in row["paper"]))
+
+
+def table_rows(document: Mapping[str, Any], paper: str) -> list[dict[str, str]]:
+    """Rows as texts, in percent; in a table of whole systems the best first. ``paper``: whose figures stand beside."""
+    rows = document["rows"]
+    if document["by"]:
+        return [_grouped(row, document, paper) for row in rows]
+    if document["axis"]:
+        return [_system(row) | {document["axis_title"]: f"{row['x']:g}"} | _metrics(row) for row in rows]
+    ordered = sorted(rows, key=lambda row: -(row["mean"] or {}).get("mrr", 0.0) if row["mean"] else 1.0)
+    return [
+        {"place": str(place) if row["mean"] else "–"}
+        | _system(row)
+        | _metrics(row)
+        | {"UPGAN − it, MRR": interval((row["upgan_minus"] or {}).get("mrr"))}
+        | {f"paper {NAMES[key]}": percent(key, row["paper"].get(paper, {}).get(key)) for key in PAPER_METRICS if paper}
+        for place, row in enumerate(ordered, 1)
+    ]
+
+
+def _system(row: Mapping[str, Any]) -> dict[str, str]:
+    done = sum(run["problem"] is None for run in row["runs"])
+    count = str(done) if done == len(row["runs"]) else f"{done} of {len(row['runs'])}"
+    return {"system": str(row["label"]), "runs": count}
+
+
+def _metrics(row: Mapping[str, Any]) -> dict[str, str]:
+    return dict(zip(NAMES.values(), cells(row["mean"], row["std"]), strict=True))
+
+
+def _grouped(row: Mapping[str, Any], document: Mapping[str, Any], paper: str) -> dict[str, str]:
+    groups, theirs = row["groups"].get(document["by"], {}), row["paper"].get(paper, {})
+    shown = _system(row)
+    for name in group_names(document):
+        found = groups.get(name)
+        mean, std = (found["mean"]["hits@3"], (found["std"] or {}).get("hits@3")) if found else (None, None)
+        shown[name] = percent("hits@3", mean, std)
+        if name in theirs:
+            shown[f"paper {name}"] = percent("hits@3", theirs[name])
+    return shown
+
+
+def told(document: Mapping[str, Any]) -> str:
+    """How it was made, in a sentence."""
+    seeds = ", ".join(str(seed) for seed in document["seeds"])
+    limit = f", at most {document['budget_seconds']:g} s a run" if document["budget_seconds"] else ""
+    return (
+        f"Dataset {document['dataset']['name']}, UPGAN of preset {document['preset']}, "
+        f"{'seeds' if len(document['seeds']) > 1 else 'seed'} {seeds}{limit}."
+    )
+
+
+def failures(document: Mapping[str, Any]) -> list[str]:
+    """A line for each run that failed, with its reason."""
+    return [
+        f"{row['row']}, seed {run['seed']}: {run['problem']}"
+        for row in document["rows"]
+        for run in row["runs"]
+        if run["problem"]
+    ]
+
+
+def out_of_time(document: Mapping[str, Any]) -> int:
+    """How many runs their time limit ended."""
+    return sum(bool(run.get("out_of_time")) for row in document["rows"] for run in row["runs"])
+
+
+def chart_words(document: Mapping[str, Any]) -> str:
+    """The figure's takeaway for who cannot see it."""
+    known = [row for row in document["rows"] if row["mean"] and row["mean"]["mrr"] is not None]
+    if not known:
+        return "No run has finished."
+    best = max(known, key=lambda row: row["mean"]["mrr"])
+    at = f" at {document['axis_title']} {best['x']:g}" if document["axis"] else ""
+    return f"{document['title']}: the highest MRR is {percent('mrr', best['mean']['mrr'])}, of {best['label']}{at}."

@@ -1,0 +1,141 @@
+"""`upgan reproduce fig4`: the two cases of section 5.6, asked of finished runs of the dataset or of new ones."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from upgan.cli.output import note, print_json
+from upgan.errors import RunError, UpganError
+
+if TYPE_CHECKING:
+    from upgan.data.dataset import KGDataset
+    from upgan.predictor import Predictor
+    from upgan.reproduce.fig4 import CaseResult
+
+
+class Runs:
+    """Where a reproduction gets its runs from: named, found by dataset, preset and seed, or trained now."""
+
+    def __init__(
+        self, dataset: KGDataset, named: list[Path], preset: str | None, seeds: list[int] | None, checkpoints: Path
+    ) -> None:
+        self.dataset = dataset
+        self.named = named
+        self.preset = preset
+        self.seeds = seeds
+        self.checkpoints = checkpoints
+
+    def predictors(self) -> list[Predictor]:
+        """One for each run, opened."""
+        from upgan.predictor import load
+
+        if not self.named:
+            seeds: list[int | None] = [None] if self.seeds is None else [*self.seeds]
+            return [load(self._found(seed) or self._trained(seed or 0)) for seed in seeds]
+        opened = [load(path) for path in self.named]
+        for predictor in opened:
+            if predictor.dataset.fingerprint != self.dataset.fingerprint:
+                raise RunError(
+                    f"{predictor.run_path}: a run of dataset {predictor.dataset.name} "
+                    f"({predictor.dataset.fingerprint[:12]}), not of {self.dataset.name} "
+                    f"({self.dataset.fingerprint[:12]}); name a run of this dataset, or leave --run out"
+                )
+        return opened
+
+    def _found(self, seed: int | None) -> Path | None:
+        """The newest finished run that fits; None where there is none."""
+        fitting = [folder for folder in self.checkpoints.glob("*/") if self._fits(folder, seed)]
+        newest = max(fitting, key=lambda folder: (folder / "metrics.json").stat().st_mtime, default=None)
+        if newest is not None:
+            note(f"using {newest}")
+        return newest
+
+    def _fits(self, folder: Path, seed: int | None) -> bool:
+        """A finished run of this dataset with users to explain by, no control that saw only a part or a shuffle."""
+        from upgan.checkpoint import dataset_fingerprint, load_config
+
+        try:
+            config = load_config(folder)
+            of = dataset_fingerprint(folder)
+        except UpganError:
+            return False  # half a run, or something else: not what is looked for
+        seen = config.graph
+        whole = seen.interactions == "real" and seen.triple_share == seen.interaction_share == 1
+        layered = config.model.score == "bilinear" or config.model.propagation.form == "layered"
+        return (
+            (folder / "metrics.json").is_file()
+            and of == self.dataset.fingerprint
+            and config.model_name == "upgan"
+            and config.model.use_users
+            and whole
+            and layered
+            and self.preset in (None, config.preset)
+            and seed in (None, config.seed)
+        )
+
+    def _trained(self, seed: int) -> Path:
+        """A new run in the first free folder of the usual name."""
+        from upgan.cli.runs import train
+
+        preset = self.preset or "quality"
+        name = f"{self.dataset.name}-upgan-{preset}-s{seed}"
+        names = (name if count == 1 else f"{name}-{count}" for count in range(1, 10_000))
+        folder = next(path for path in map(self.checkpoints.joinpath, names) if not path.exists())
+        note(f"no finished run of this dataset in {self.checkpoints} to use: training preset {preset}, seed {seed}")
+        assert self.dataset.path is not None
+        # The command prints the run's folder; here stdout belongs to the page.
+        with contextlib.redirect_stdout(sys.stderr):
+            train(self.dataset.path, run=folder, preset=preset, seed=seed)
+        return folder
+
+
+def reproduce_fig4(dataset: KGDataset, out: Path, runs: Runs, command: str, *, json: bool) -> None:
+    """Find the cases, answer them, write the page with its files, and print it."""
+    from upgan.reproduce.fig4 import answer_cases, found_cases, write_files
+    from upgan.reproduce.fig4_page import fig4_page
+
+    found = found_cases(dataset)  # before any training
+    predictors = runs.predictors()
+    results = answer_cases(found, predictors)
+    page = fig4_page(results, predictors, command)
+    files = write_files(results, predictors[0], out, page)
+    note(f"wrote {len(files)} files to {out}")
+    if json:
+        print_json({"target": "fig4", "page": str(files[0]), "cases": [_summary(result) for result in results]})
+    else:
+        typer.echo(page)
+
+
+def _summary(result: CaseResult) -> dict[str, Any]:
+    asked = result.answered[0]
+    candidates = {"answer": asked.answer, "rival": asked.rival}
+    return {
+        "case": result.found.case.key,
+        "how": result.found.how,
+        "question": asked.question,
+        "related_users": result.related,
+        "first": asked.first,
+        **{
+            name: None
+            if one is None
+            else {
+                "id": one.id,
+                "label": one.label,
+                "place": one.place,
+                "place_without_users": one.place_without_users,
+                "readers": one.readers,
+                "all_readers": one.all_readers,
+                "readers_weight": one.weight,
+                "readers_contribution": one.contribution,
+                "score": one.explanation.score,
+                "filtered_rank": one.explanation.filtered_rank,
+                "filtered_rank_without_users": one.explanation.filtered_rank_without_users,
+            }
+            for name, one in candidates.items()
+        },
+    }

@@ -1,0 +1,233 @@
+"""Train what a plan lacks: each run in a process of its own, so many at a time; a failed one does not stop the rest."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from upgan.data.dataset import KGDataset
+from upgan.errors import ConfigError, RunError, UpganError
+from upgan.reproduce.plan import PlannedRun
+from upgan.reproduce.reuse import FinishedRun, finished_run, finished_runs, reusable
+from upgan.runs.history import LOG_FILE, tail_log
+from upgan.runs.launch import check_resumable, create
+from upgan.runs.status import is_run, run_state
+
+Tell = Callable[[str], None]
+#: Seconds between looks at the processes, and between lines of progress.
+LOOK_EVERY, TELL_EVERY = 0.2, 5.0
+#: Seconds that a training has to save when it is asked to stop.
+PATIENCE = 60.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a planned run: its folder, or the reason why there is none."""
+
+    planned: PlannedRun
+    finished: FinishedRun | None
+    how: str
+    problem: str = ""
+
+
+@dataclass
+class _Job:
+    planned: PlannedRun
+    folder: Path
+    how: str
+    #: None: a process that an earlier, killed reproduction started, and that still trains.
+    process: subprocess.Popen[bytes] | None
+    began: float = field(default_factory=time.monotonic)
+
+    def over(self) -> bool:
+        if self.process is not None:
+            return self.process.poll() is not None
+        try:
+            return not run_state(self.folder).active
+        except UpganError:  # deleted meanwhile
+            return True
+
+
+class Executor:
+    """Runs of one dataset, found or trained below ``root``."""
+
+    def __init__(self, dataset: KGDataset, root: Path, tell: Tell, *, jobs: int = 1, resume: bool = True) -> None:
+        self.dataset = dataset
+        self.root = root
+        self.tell = tell
+        self.jobs = jobs
+        self.resume = resume
+        #: Another folder whose finished runs are used, but in which none is trained.
+        self.also: Path | None = None
+
+    def run(self, planned: Sequence[PlannedRun]) -> list[Outcome]:
+        """An outcome for each planned run, in order. Interrupted, every training is asked to save, and waited for."""
+        there = self._finished()
+        outcomes: dict[int, Outcome] = {}
+        waiting: list[tuple[int, PlannedRun]] = []
+        for place, each in enumerate(planned):
+            found = None if each.config is None else reusable(each.config, there)
+            if each.config is None:
+                outcomes[place] = Outcome(each, None, "failed", each.problem)
+            elif found is not None:
+                outcomes[place] = Outcome(each, found, "reused")
+            else:
+                waiting.append((place, each))
+        impossible = sum(outcome.finished is None for outcome in outcomes.values())
+        self.tell(
+            f"{len(planned)} runs: {len(outcomes) - impossible} are there, {len(waiting)} to train"
+            + (f", {impossible} impossible" if impossible else "")
+        )
+        self._train(waiting, outcomes)
+        return [outcomes[place] for place in range(len(planned))]
+
+    def state_of(self, planned: PlannedRun) -> dict[str, Any]:
+        """What ``run`` would find: a finished run to use, one to go on with, nothing, or why there can be none."""
+        told: dict[str, Any] = {"row": planned.row, "system": planned.system, "x": planned.x, "seed": planned.seed}
+        if planned.config is None:
+            return {**told, "state": "impossible", "run": None, "problem": planned.problem}
+        found = reusable(planned.config, self._finished())
+        folder = self._folder(planned) if found is None else found.folder
+        state = "finished" if found is not None else "begun" if is_run(folder) else "missing"
+        return {**told, "state": state, "run": str(folder), "problem": ""}
+
+    def _finished(self) -> list[FinishedRun]:
+        roots = [self.root] if self.also is None else [self.root, self.also]
+        return [run for root in roots for run in finished_runs(root, self.dataset.fingerprint)]
+
+    def _folder(self, planned: PlannedRun) -> Path:
+        return self.root / planned.folder_name(self.dataset.name, self.dataset.fingerprint)
+
+    def _train(self, waiting: list[tuple[int, PlannedRun]], outcomes: dict[int, Outcome]) -> None:
+        at_work: dict[int, _Job] = {}
+        durations: list[float] = []
+        total, told = len(waiting), 0.0
+        try:
+            while waiting or at_work:
+                while waiting and len(at_work) < self.jobs:
+                    place, planned = waiting.pop(0)
+                    begun = self._begin(planned)
+                    if isinstance(begun, _Job):
+                        at_work[place] = begun
+                    else:
+                        outcomes[place] = begun
+                for place, job in [pair for pair in at_work.items() if pair[1].over()]:
+                    del at_work[place]
+                    outcome = self._outcome(job)
+                    if outcome.finished is None and job.process is None:
+                        waiting.insert(0, (place, job.planned))  # somebody stopped it: it is ours to end
+                        continue
+                    durations.append(time.monotonic() - job.began)
+                    outcomes[place] = outcome
+                    self.tell(_ended(outcome, job.folder))
+                if at_work and time.monotonic() - told > TELL_EVERY:
+                    told = time.monotonic()
+                    left = len(waiting) + len(at_work)
+                    self.tell(self._progress(total - left, total, list(at_work.values()), waiting, durations))
+                time.sleep(LOOK_EVERY if at_work else 0)
+        except KeyboardInterrupt:
+            self.tell("interrupted: what is being trained is saved; the same command goes on from there")
+            raise
+        finally:
+            _end([job.process for job in at_work.values() if job.process is not None])
+
+    def _begin(self, planned: PlannedRun) -> _Job | Outcome:
+        """Start or go on with a run; an outcome where it could not even be started."""
+        assert planned.config is not None
+        folder = self._folder(planned)
+        how = "trained"
+        try:
+            if is_run(folder):
+                if run_state(folder).active:
+                    self.tell(f"{folder.name}: trains already, waiting for it")
+                    return _Job(planned, folder, "resumed", None)
+                how = "resumed" if self.resume and _can_go_on(folder) else how
+            elif folder.exists() and any(folder.iterdir()):
+                raise RunError(f"{folder}: not empty and not a run folder")
+            if how == "trained":
+                create(folder, self.dataset, planned.config)
+            return _Job(planned, folder, how, _spawn(folder))
+        except (UpganError, OSError) as error:
+            self.tell(f"{folder.name} failed: {error}")
+            return Outcome(planned, None, "failed", str(error))
+
+    def _outcome(self, job: _Job) -> Outcome:
+        """What a training left whose process is over."""
+        found = finished_run(job.folder, self.dataset.fingerprint)
+        try:
+            state = run_state(job.folder)
+        except UpganError as error:  # deleted meanwhile
+            return Outcome(job.planned, None, "failed", str(error))
+        if found is not None and state.state == "finished":
+            return Outcome(job.planned, found, job.how)
+        last = next((line for line in reversed(tail_log(job.folder, 20)) if line.strip()), "it said nothing")
+        # Still "pending": its process ended before it took the run over, and the log is all that it left.
+        said = last if state.state == "pending" else f"{state.state}: {state.message or last}"
+        return Outcome(job.planned, None, "failed", said)
+
+    def _progress(
+        self, done: int, total: int, jobs: list[_Job], waiting: list[tuple[int, PlannedRun]], durations: list[float]
+    ) -> str:
+        """Where everything is, and how long the rest takes: by the runs so far, else by the time limit."""
+        each = sum(durations) / len(durations) if durations else None
+        said, rest = [], 0.0
+        for job in jobs:
+            status = run_state(job.folder)
+            said.append(f"{job.planned.row} s{job.planned.seed} {status.phase} {status.epoch}/{status.epochs}")
+            length = each if each is not None else self._limit(job.planned)
+            rest += max(0.0, length - (time.monotonic() - job.began)) if length else 0.0
+        lengths = [each if each is not None else self._limit(planned) for _, planned in waiting]
+        known = each is not None or all(self._limit(job.planned) for job in jobs)
+        rest += sum(lengths)
+        eta = f"{rest / self.jobs / 60:.1f} min" if known else "unknown until a run has ended"
+        return f"[{done}/{total}] {'; '.join(said)}; ETA {eta}"
+
+    @staticmethod
+    def _limit(planned: PlannedRun) -> float:
+        return 0.0 if planned.config is None else planned.config.max_seconds
+
+
+def _ended(outcome: Outcome, folder: Path) -> str:
+    if outcome.finished is None:
+        return f"{folder.name} failed: {outcome.problem}"
+    return f"{folder.name}: {outcome.how}, test MRR {100 * float(outcome.finished.metrics['mrr'] or 0):.2f}"
+
+
+def _can_go_on(folder: Path) -> bool:
+    with suppress(RunError, ConfigError):
+        check_resumable(folder)
+        return True
+    return False
+
+
+def _spawn(folder: Path) -> subprocess.Popen[bytes]:
+    """`upgan resume` of the folder; several may train beside each other, so the device is not locked.
+
+    In a session of its own: Ctrl-C reaches it once, through ``_end``, and not a second time, which would not let it
+    save.
+    """
+    environment = {**os.environ, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
+    command = [sys.executable, "-m", "upgan", "resume", str(folder.resolve()), "--quiet", "--force"]
+    with (folder / LOG_FILE).open("ab") as log:
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True
+        )
+
+
+def _end(processes: list[subprocess.Popen[bytes]]) -> None:
+    """Ask the trainings to save and end; whoever does not is killed, which costs what it did since its last save."""
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        try:
+            process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

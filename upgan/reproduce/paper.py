@@ -1,0 +1,36 @@
+"""What the paper prints in its tables, to stand beside what is measured."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from importlib.resources import files
+
+#: The paper's datasets, in the order of the columns here.
+PAPER_DATASETS = ("book", "music", "movie")
+#: Metrics of Tables 3 and 6 in the paper's order; all but MR are in percent there.
+PAPER_METRICS = ("mr", "mrr", "hits@1", "hits@3", "hits@10")
+
+
+@cache
+def _tables() -> dict[str, dict[str, dict[str, list[float]]]]:
+    return tomllib.loads((files("upgan.reproduce") / "paper.toml").read_text(encoding="utf-8"))
+
+
+def paper_metrics(table: str, key: str) -> dict[str, dict[str, float]]:
+    """Dataset -> metric -> the paper's figure as a fraction (MR: as it is); empty where the paper has none."""
+    return {
+        dataset: {
+            metric: value if metric == "mr" else round(value / 100, 6)
+            for metric, value in zip(PAPER_METRICS, values, strict=True)
+        }
+        for dataset, values in _tables().get(table, {}).get(key, {}).items()
+    }
+
+
+def paper_groups(table: str, key: str, groups: tuple[str, ...]) -> dict[str, dict[str, float]]:
+    """Dataset -> group -> Hits@3 as a fraction; empty where the paper has none."""
+    return {
+        dataset: {group: round(value / 100, 6) for group, value in zip(groups, values, strict=True)}
+        for dataset, values in _tables().get(table, {}).get(key, {}).items()
+    }

@@ -1,0 +1,52 @@
+"""A table or figure from its plan to its files: runs found or trained, measured, written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from upgan.files import write_json, write_text
+from upgan.reproduce.execute import Executor
+from upgan.reproduce.figures import figure_html
+from upgan.reproduce.measure import measure
+from upgan.reproduce.plan import Asked, plan
+from upgan.reproduce.search import Effort, Search, best_settings
+from upgan.reproduce.tables import markdown, to_csv
+
+
+def produce(
+    asked: Asked, executor: Executor, out: Path, command: str, effort: Effort | None = None
+) -> tuple[dict[str, Any], str]:
+    """Do what is asked for and write it to ``out``; returns the document and the page.
+
+    With an ``effort`` the settings are searched first; what is found is kept in TARGET-settings.json, and the searches
+    themselves in ``out``/search, from where another target with the same effort takes them.
+    """
+    found = None if effort is None else _searched(asked, executor, out, effort)
+    outcomes = executor.run(plan(asked, None if found is None else best_settings(found)))
+    measured = measure(outcomes, executor.dataset, asked, out, executor.tell)
+    document = {**measured, "search": found, "command": command}
+    return document, write_files(document, out)
+
+
+def _searched(asked: Asked, executor: Executor, out: Path, effort: Effort) -> dict[str, Any]:
+    search = Search(asked, executor, out / "search", effort)
+    found = search.run()
+    write_json(out / f"{asked.target}-settings.json", found)
+    executor.also = search.executor.root  # the best trial of the same time and seed need not be trained again
+    return found
+
+
+def write_files(document: dict[str, Any], out: Path) -> str:
+    """TARGET.md, .csv, .html and, last, .json, each whole; returns the page."""
+    page, name = markdown(document), str(document["target"])
+    write_text(out / f"{name}.md", page)
+    write_text(out / f"{name}.csv", to_csv(document))
+    write_text(out / f"{name}.html", figure_html(document))
+    write_json(out / f"{name}.json", document)
+    return page
+
+
+def listed(asked: Asked, executor: Executor) -> list[dict[str, Any]]:
+    """What ``produce`` would do with each run: use it ("finished"), go on with it ("begun"), train it ("missing")."""
+    return [executor.state_of(planned) for planned in plan(asked)]

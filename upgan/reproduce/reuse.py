@@ -1,0 +1,71 @@
+"""Finished runs with the settings and the data of a planned one, so that nothing is trained twice."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from upgan.checkpoint import dataset_fingerprint, load_config
+from upgan.config import Config, flat_settings
+from upgan.errors import UpganError
+from upgan.reproduce.plan import NEUTRAL
+from upgan.runs.launch import START_FILE
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run folder with final metrics."""
+
+    folder: Path
+    config: Config
+    metrics: dict[str, Any]
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether its time limit ended a phase, which another limit would have let go on."""
+        return any(stage.get("ended") == "stopped" for stage in self.metrics.get("stages", {}).values())
+
+
+def finished_runs(root: Path, fingerprint: str) -> list[FinishedRun]:
+    """Every finished run of the dataset in ``root``, newest first; runs that start from another one left out."""
+    found = []
+    for path in root.glob("*/metrics.json"):
+        run = finished_run(path.parent, fingerprint)
+        if run is not None and not (path.parent / START_FILE).exists() and not run.metrics.get("started_from"):
+            found.append((path.stat().st_mtime, run))
+    return [run for _, run in sorted(found, key=lambda pair: -pair[0])]
+
+
+def finished_run(folder: Path, fingerprint: str) -> FinishedRun | None:
+    """The run in the folder, if it is finished, whole and of the dataset."""
+    try:
+        if dataset_fingerprint(folder) != fingerprint:
+            return None
+        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        return FinishedRun(folder, load_config(folder), metrics)
+    except (UpganError, OSError, ValueError):
+        return None  # half a run, or none
+
+
+def reusable(wanted: Config, runs: Iterable[FinishedRun]) -> FinishedRun | None:
+    """The first run whose result is what training with ``wanted`` would give, up to the last digits."""
+    return next((run for run in runs if _same(wanted, run.config) and _same_time(wanted, run)), None)
+
+
+def _same(wanted: Config, other: Config) -> bool:
+    if wanted.seed != other.seed or wanted.model_name != other.model_name:
+        return False
+    mine, yours = flat_settings(wanted), flat_settings(other)
+    apart = {key for key in mine.keys() | yours.keys() if mine.get(key) != yours.get(key)}
+    return all(key in NEUTRAL or key.startswith("pinned.") for key in apart)
+
+
+def _same_time(wanted: Config, run: FinishedRun) -> bool:
+    """The same limit; or the run ended by itself, within the limit that is asked for."""
+    if wanted.max_seconds == run.config.max_seconds:
+        return True
+    within = not wanted.max_seconds or float(run.metrics.get("seconds", float("inf"))) <= wanted.max_seconds
+    return within and not run.out_of_time

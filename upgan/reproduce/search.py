@@ -1,0 +1,193 @@
+"""Search every system's settings with the same number of trials and the same time each; validation alone decides.
+
+A study is a journal on disk (optuna): a search that was killed goes on with the trial it was at. The first trial is the
+system's defaults, so what is found is never worse than they are on validation.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, TrialState
+
+from upgan.config import Config, flat_settings
+from upgan.errors import ConfigError
+from upgan.reproduce.execute import Executor, Outcome
+from upgan.reproduce.plan import LABELS, Asked, PlannedRun, settings_of, systems_of
+from upgan.reproduce.spaces import distributions, settings_of_trial, space_of
+
+#: Trials before the estimator takes over from even draws.
+STARTUP = 5
+OVER = (TrialState.COMPLETE, TrialState.FAIL)
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What each system gets: so many trials of so many seconds (0: no limit)."""
+
+    trials: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """One trial to be trained: which study it belongs to, and what it trains."""
+
+    system: str
+    number: int
+    planned: PlannedRun
+
+
+class Search:
+    """Searches of the systems of one target; all its files are below ``folder``."""
+
+    def __init__(self, asked: Asked, executor: Executor, folder: Path, effort: Effort) -> None:
+        self.asked = replace(asked, budget=effort.seconds)
+        self.effort = effort
+        self.tell = executor.tell
+        self.executor = Executor(
+            executor.dataset, folder / "runs", executor.tell, jobs=executor.jobs, resume=executor.resume
+        )
+        self.folder = folder
+        fixed = [text.partition("=")[0].strip() for text in asked.assignments]
+        spaces = {system: space_of(system, asked.upgan_preset, fixed) for system in systems_of(asked)}
+        self.spaces = {system: space for system, space in spaces.items() if space}
+        self.studies = {system: self._study(system) for system in self.spaces}
+
+    def run(self) -> dict[str, Any]:
+        """Do the trials that are missing, a round of all systems at a time; returns what was found."""
+        began, done_before = time.monotonic(), self._over()
+        wanted = self.effort.trials * len(self.studies)
+        while pending := [system for system in self.studies if len(self._done(system)) < self.effort.trials]:
+            done = self._over()
+            spent = time.monotonic() - began
+            eta = f"; ETA {spent / (done - done_before) * (wanted - done) / 60:.1f} min" if done > done_before else ""
+            self.tell(f"search: {done} of {wanted} trials{eta}")
+            tried = [each for system in pending if (each := self._next(system)) is not None]
+            for each, outcome in zip(tried, self.executor.run([each.planned for each in tried]), strict=True):
+                self._told(each, outcome)
+        return self._found()
+
+    # Studies ---------------------------------------------------------------------------------------------------------
+
+    def _study(self, system: str) -> optuna.Study:
+        """The system's study, made where there is none; another budget, space or dataset has another one."""
+        base = self._config(system, {})
+        settings = {key: value for key, value in flat_settings(base).items() if key not in ("device", "threads")}
+        text = json.dumps([self.executor.dataset.fingerprint, settings, self.spaces[system]], sort_keys=True)
+        name = f"{system}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        storage = JournalStorage(JournalFileBackend(str(self.folder / f"{name}.jsonl")))
+        study = optuna.create_study(storage=storage, study_name=name, direction="maximize", load_if_exists=True)
+        if not study.get_trials(deepcopy=False):
+            study.enqueue_trial({key: settings[key] for key in self.spaces[system]})
+        return study
+
+    def _done(self, system: str) -> list[FrozenTrial]:
+        """Trials that are over, of the first so many that are wanted."""
+        trials = self.studies[system].get_trials(deepcopy=False, states=OVER)
+        return [trial for trial in trials if trial.number < self.effort.trials]
+
+    def _over(self) -> int:
+        return sum(len(self._done(system)) for system in self.studies)
+
+    def _next(self, system: str) -> _Tried | None:
+        """The trial that a killed search was at, or a new one; None where there is nothing to train for it."""
+        study, wanted = self.studies[system], distributions(self.spaces[system])
+        begun = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        if begun and begun[0].params.keys() == wanted.keys():
+            number, params = begun[0].number, begun[0].params
+        elif begun:  # killed while it was drawn
+            study.tell(begun[0].number, state=TrialState.FAIL, skip_if_finished=True)
+            return None
+        else:
+            # The draws of a trial depend on its number and not on what was drawn since the process began.
+            seed = 1000 * self.asked.seeds[0] + len(study.get_trials(deepcopy=False))
+            study.sampler = optuna.samplers.TPESampler(seed=seed % 2**32, n_startup_trials=STARTUP)
+            asked = study.ask(fixed_distributions=wanted)
+            number, params = asked.number, asked.params
+        same = next((trial for trial in self._done(system) if trial.params == params and trial.value is not None), None)
+        if same is not None:
+            study.tell(number, same.value, skip_if_finished=True)
+            return None
+        try:
+            config = self._config(system, settings_of_trial(params))
+        except ConfigError as error:  # settings that do not go with each other
+            self.tell(f"{system}, trial {number}: {error}")
+            study.tell(number, state=TrialState.FAIL, skip_if_finished=True)
+            return None
+        label = f"{LABELS[system]} trial {number}"
+        return _Tried(system, number, PlannedRun(system, system, label, None, config.seed, config))
+
+    def _config(self, system: str, changed: Mapping[str, Any]) -> Config:
+        return settings_of(self.asked, system, self.asked.seeds[0], changed)
+
+    def _told(self, tried: _Tried, outcome: Outcome) -> None:
+        """Hand the validation MRR to the study; of the runs only the best one's folder is kept."""
+        study = self.studies[tried.system]
+        if outcome.finished is None:
+            study.tell(tried.number, state=TrialState.FAIL, skip_if_finished=True)
+            return
+        value = outcome.finished.metrics["valid"]["mrr"]
+        if value is None:
+            raise ConfigError("--search: the dataset has no validation triples to choose settings by")
+        study.tell(tried.number, value, skip_if_finished=True)
+        best = self._best(tried.system)
+        for trial in self._done(tried.system):
+            if best is not None and trial.params != best.params:
+                self._remove(tried.system, trial)
+
+    def _remove(self, system: str, trial: FrozenTrial) -> None:
+        try:
+            config = self._config(system, settings_of_trial(trial.params))
+        except ConfigError:
+            return
+        planned = PlannedRun(system, system, "", None, config.seed, config)
+        data = self.executor.dataset
+        shutil.rmtree(self.executor.root / planned.folder_name(data.name, data.fingerprint), ignore_errors=True)
+
+    # What was found --------------------------------------------------------------------------------------------------
+
+    def _best(self, system: str) -> FrozenTrial | None:
+        """The first of the trials with the highest validation MRR."""
+        valued = [trial for trial in self._done(system) if trial.value is not None]
+        return max(valued, key=lambda trial: (trial.value, -trial.number), default=None)
+
+    def _found(self) -> dict[str, Any]:
+        data = self.executor.dataset
+        return {
+            "dataset": {"name": data.name, "fingerprint": data.fingerprint},
+            "preset": self.asked.upgan_preset,
+            "seed": self.asked.seeds[0],
+            "trials": self.effort.trials,
+            "trial_seconds": self.effort.seconds or None,
+            "systems": {system: self._found_of(system) for system in self.studies},
+        }
+
+    def _found_of(self, system: str) -> dict[str, Any]:
+        done, best = self._done(system), self._best(system)
+        defaults = next((trial.value for trial in done if trial.number == 0), None)
+        return {
+            "trials": len(done),
+            "failed": sum(trial.value is None for trial in done),
+            "default_valid_mrr": defaults,
+            "valid_mrr": None if best is None else best.value,
+            # Where the defaults are the best there is nothing to change.
+            "settings": {} if best is None or best.number == 0 else settings_of_trial(best.params),
+        }
+
+
+def best_settings(found: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """System -> settings, for a plan."""
+    return {system: of["settings"] for system, of in found["systems"].items()}
