@@ -48,6 +48,8 @@ class LayerEdges:
     #: (M,) relation of each backward entry as seen from the far node, as a position in ``backward_types``.
     backward_type: Tensor
     backward_types: tuple[int, ...]
+    #: The same as a tensor, so that no pass has to bring it to the device again.
+    backward_kinds: Tensor
     backward_triple: Tensor
 
     def to(self, device: torch.device | str) -> LayerEdges:
@@ -277,5 +279,6 @@ def layer_edges(
         backward=backward,
         backward_type=torch.from_numpy(position)[backward_order],
         backward_types=tuple(seen.tolist()),
+        backward_kinds=torch.from_numpy(seen),
         backward_triple=torch.from_numpy(triple)[backward_order],
     )

@@ -18,8 +18,8 @@ OneToN = Literal["cross_entropy", "cross_entropy_filtered", "bce"]
 #: (b, E) scores, (row, entity) pairs asked for, pairs known, P -> the block's share of the loss and its gradient.
 Block = Callable[[Tensor, tuple[Tensor, Tensor], tuple[Tensor, Tensor], int], tuple[Tensor, Tensor]]
 
-#: Scores held at once by the 1-N loss, whatever E and B are: 64 MB in float32, in one buffer that all blocks of queries
-#: use. New memory for each block costs more than the arithmetic on it: the system hands it out page by page.
+#: Scores held at once by the 1-N loss, whatever E and B are: 64 MB in float32, in one buffer that every block of
+#: queries uses again. New memory for each block costs more than the arithmetic on it: it comes page by page.
 SCORES_PER_BLOCK = 16_000_000
 #: On a GPU the whole mini-batch is one block where 2 GB hold it: large products, and nothing to ask the device about.
 SCORES_PER_BLOCK_CUDA = 500_000_000
@@ -78,6 +78,15 @@ def generator_loss(log_probability: Tensor, reward: Tensor, weight: Tensor) -> T
     """
     per_query = -(reward.detach() * log_probability).mean(1)
     return (per_query * weight).sum() / weight.sum().clamp_min(1.0)
+
+
+def once(table: Tensor, rows: Tensor) -> Tensor:
+    """(N,) row numbers, repeated or not -> those (N, W) rows, one that comes c times divided by the root of c.
+
+    Their squared norm is that of the distinct rows, without sorting, and without a size that a GPU would have to tell.
+    """
+    times = table.new_zeros(len(table)).index_add_(0, rows, table.new_ones(len(rows)))
+    return table.index_select(0, rows) * times.index_select(0, rows).rsqrt().unsqueeze(1)
 
 
 def half_squared_norm(parameters: list[Tensor]) -> Tensor:
@@ -211,8 +220,8 @@ def _filtered_block(
     """
     row, answer = pairs
     positive = scores[row, answer]
-    scores[excluded] = -torch.inf
-    scores[row, answer] = -torch.inf
+    nothing = scores.new_full((), -torch.inf)
+    scores.index_put_(excluded, nothing).index_put_((row, answer), nothing)
     # A query all of whose entities are known answers has no negatives: N_q = 0, not NaN.
     peak = scores.amax(1).nan_to_num_(neginf=0.0)
     exponential = torch.exp_(scores.sub_(peak.unsqueeze(1)))
@@ -239,9 +248,9 @@ def _softmax_block(
     exponential = torch.exp_(scores.sub_(peak.unsqueeze(1)))
     total = exponential.sum(1)
     loss = ((torch.log(total) + peak)[row] - positive).sum()
-    pairs_of_row = torch.bincount(row, minlength=len(scores)).to(scores.dtype)
+    pairs_of_row = torch.zeros_like(peak).index_add_(0, row, torch.ones_like(positive))
     grad = exponential.mul_((pairs_of_row / (total * count)).unsqueeze(1))
-    grad.index_put_((row, answer), scores.new_tensor(-1.0 / count), accumulate=True)
+    grad.index_put_((row, answer), scores.new_full((), -1.0 / count), accumulate=True)
     return loss / count, grad
 
 
@@ -251,8 +260,8 @@ def _binary_block(
     """-log sigmoid(s) of the answers asked for, -log(1 - sigmoid(s)) of every entity that is no known answer."""
     row, answer = pairs
     positive = scores[row, answer]
-    scores[excluded] = -torch.inf
-    scores[row, answer] = -torch.inf
+    nothing = scores.new_full((), -torch.inf)
+    scores.index_put_(excluded, nothing).index_put_((row, answer), nothing)
     loss = functional.softplus(scores).sum() + functional.softplus(-positive).sum()
     grad = torch.sigmoid_(scores)
     grad.index_put_((row, answer), torch.sigmoid(positive) - 1.0, accumulate=True)

@@ -103,6 +103,13 @@ class QueryIndex:
         return spans(self.start, rows)
 
 
+def onto(value: Tensor, device: torch.device) -> Tensor:
+    """A tensor of the host on ``device``, without waiting for what the device is doing."""
+    if device.type == "cpu":
+        return value
+    return value.pin_memory().to(device, non_blocking=True)
+
+
 @dataclass(frozen=True)
 class Batch:
     """A mini-batch of training triples as distinct queries."""
@@ -132,7 +139,10 @@ class Batch:
     @property
     def weight(self) -> Tensor:
         """(B,) how many pairs each query stands for."""
-        return torch.bincount(self.row, minlength=len(self.heads))
+        return torch.zeros_like(self.heads).index_add_(0, self.row, torch.ones_like(self.row))
+
+    def to(self, device: torch.device) -> Batch:
+        return Batch(**{name: onto(value, device) for name, value in vars(self).items()})
 
 
 class BatchSampler:
@@ -143,8 +153,10 @@ class BatchSampler:
     """
 
     def __init__(self, triples: IntArray, index: QueryIndex, size: int, generator: torch.Generator) -> None:
-        self.triples = torch.tensor(triples).to(index.heads.device)
-        self.index = index
+        self.triples = torch.tensor(triples)
+        #: Batches are put together on the host, and brought to the index's device when they are whole: how many queries
+        #: and answers there are, a GPU would have to finish its work to tell.
+        self.index, self.device = index.to("cpu"), index.heads.device
         self.size = size
         self.generator = generator
 
@@ -154,13 +166,14 @@ class BatchSampler:
     def order(self) -> Tensor:
         """A new random order (T,) of the triples."""
         order = torch.randperm(len(self.triples), generator=self.generator, device=self.generator.device)
-        return order.to(self.triples.device)
+        return order.cpu()
 
     def __iter__(self) -> Iterator[Batch]:
         yield from map(self.batch, self.order().split(self.size))
 
     def batch(self, part: Tensor) -> Batch:
         """(T,) training triples -> their queries, pairs and known answers."""
+        part = part.cpu()
         rows = self.index.row_of_triple
         both = torch.cat([rows.index_select(0, part), rows.index_select(0, part + len(self.triples))])
         distinct, position = torch.unique(both, return_inverse=True)
@@ -174,7 +187,7 @@ class BatchSampler:
             answer=answer,
             known_row=known_row,
             known=known,
-        )
+        ).to(self.device)
 
 
 def query_order(index: QueryIndex, random: torch.Generator) -> Tensor:
@@ -189,7 +202,7 @@ class QuerySampler:
     """
 
     def __init__(self, index: QueryIndex, size: int, generator: torch.Generator) -> None:
-        self.index = index
+        self.index, self.device = index.to("cpu"), index.heads.device
         self.size = size
         self.generator = generator
 
@@ -199,13 +212,14 @@ class QuerySampler:
     def order(self) -> Tensor:
         """A new random order (Q,) of the queries."""
         order = torch.randperm(len(self.index), generator=self.generator, device=self.generator.device)
-        return order.to(self.index.heads.device)
+        return order.cpu()
 
     def __iter__(self) -> Iterator[Batch]:
         yield from map(self.batch, self.order().split(self.size))
 
     def batch(self, rows: Tensor) -> Batch:
         """(B,) queries -> all their answers, which are all the known ones too."""
+        rows = rows.cpu()
         position, place = self.index.places_of(rows)
         answer = self.index.answer.index_select(0, place)
         return Batch(
@@ -216,7 +230,7 @@ class QuerySampler:
             answer=answer,
             known_row=position,
             known=answer,
-        )
+        ).to(self.device)
 
 
 Sampler = BatchSampler | QuerySampler

@@ -179,7 +179,8 @@ class AdversarialConfig(Section):
     precision: Precision = Field(
         "float32",
         description="of the products of queries with the pool, of the generator's layers, and of their gradients; "
-        "bfloat16: faster where the device has it; parameters, optimiser, propagation and evaluation stay float32",
+        "bfloat16: faster on processors and GPUs that have it; parameters, optimiser, propagation and evaluation stay "
+        "float32",
     )
     clip: float = Field(1.0, gt=0, description="largest norm of a gradient")
     eval_every: int = Field(1, ge=1, description="epochs between evaluations on validation (5.2.3: 20)")

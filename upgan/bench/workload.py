@@ -84,12 +84,13 @@ class Workload:
     @cached_property
     def start(self) -> Factorisation:
         data = self.prepared.dataset
-        return build_factorisation(self.config, data.num_entities, data.num_relations)
+        return build_factorisation(self.config, data.num_entities, data.num_relations).to(self.prepared.device)
 
     @cached_property
     def model(self) -> AnyDiscriminator:
         data = self.prepared.dataset
         built = build_discriminator(self.config, data.num_entities, data.num_relations, data.num_users)
+        built = built.to(self.prepared.device)
         built.initialise_from(self.start)
         return built
 
@@ -99,6 +100,7 @@ class Workload:
         generator = Generator(
             data.num_entities, data.num_relations, model.dim, settings.hidden_layers, settings.sigma, model.product
         )
+        generator = generator.to(self.prepared.device)
         generator.initialise_from(self.start)
         return AdversarialTrainer(self.model, generator, self.prepared.graph, settings, self.prepared.random)
 

@@ -111,10 +111,10 @@ def _growth(repeat: int, threads: int, seed: int, page: Path | None, out: Path |
 def as_text(found: dict[str, Any]) -> str:
     """The document as a Markdown table, so that it can be pasted as it is."""
     machine = found["hardware"]
+    settings = " ".join([found["preset"], *found["set"]])
     lines = [
         f"{found['date']}, {machine['cpu']}, torch {machine['torch']}, {found['threads']} thread(s), "
-        f"load before {found['load_before']}, preset {' '.join([found['preset'], *found['set']])}, "
-        f"seed {found['seed']}; {found['time']}"
+        f"load before {found['load_before']}, preset {settings}, seed {found['seed']}; {found['time']}"
     ]
     for dataset in found["datasets"]:
         counts = ", ".join(f"{value:,} {key.replace('_', ' ')}" for key, value in dataset["counts"].items())

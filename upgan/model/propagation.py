@@ -130,7 +130,8 @@ class Propagation(nn.Module):
         # Split, not sliced: the gradient of a slice is a table of zeros around it, and there would be one per relation.
         sizes = [stop - start for start, stop in zip(edges.pair_starts, edges.pair_starts[1:], strict=False)]
         sources = far_state.index_select(0, edges.pair_node).split(sizes)
-        blocks = [source @ self.relation[kind].T for kind, source in zip(edges.pair_types, sources, strict=True)]
+        relation = self.relation.unbind()
+        blocks = [source @ relation[kind].T for kind, source in zip(edges.pair_types, sources, strict=True)]
         return torch.cat(blocks)
 
     # Stage 2 ---------------------------------------------------------------------------------------------------------
@@ -154,8 +155,8 @@ class Propagation(nn.Module):
         w^T [W_r v~_n; W_r p_m] = v~_n . (W_r^T w1) + p_m . (W_r^T w2): two K-vectors per relation instead of two
         K x K products per edge.
         """
-        kinds = torch.tensor(edges.backward_types, device=far.device)
-        read = torch.einsum("sk,rkj->srj", self.attention, self.relation.index_select(0, kinds))  # (2, R', K)
+        relation = self.relation.index_select(0, edges.backward_kinds)
+        read = torch.einsum("sk,rkj->srj", self.attention, relation)  # (2, R', K)
         far_part = (far @ read[0].T).flatten()  # (N_far * R',)
         near_part = (near @ read[1].T).flatten()
         count = len(edges.backward_types)

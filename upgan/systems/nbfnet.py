@@ -91,7 +91,7 @@ class NBFNet(System):
     def learning(self, phase: str, index: QueryIndex, random: torch.Generator) -> Learning:
         settings = self.settings
         optimizer = make_optimizer(self.parameters(), settings)
-        sampler = BatchSampler(training_triples(index).numpy(), index, settings.batch, random)
+        sampler = BatchSampler(training_triples(index).cpu().numpy(), index, settings.batch, random)
 
         def step(rows: Tensor) -> Mapping[str, Tensor]:
             batch = sampler.batch(rows)

@@ -86,7 +86,7 @@ class RGCN(System):
     def learning(self, phase: str, index: QueryIndex, random: torch.Generator) -> Learning:
         settings = self.settings
         optimizer = make_optimizer(self.parameters(), settings)
-        sampler = BatchSampler(training_triples(index).numpy(), index, settings.batch, random)
+        sampler = BatchSampler(training_triples(index).cpu().numpy(), index, settings.batch, random)
 
         def thinned(values: Tensor, share: float) -> Tensor:
             kept = torch.rand(values.shape, generator=random, device=random.device).to(values.device) >= share

@@ -12,7 +12,7 @@ from torch import Tensor
 from upgan.config import AdversarialConfig
 from upgan.evaluation.metrics import Metrics
 from upgan.graph import LayeredGraph
-from upgan.losses import discriminator_loss, generator_loss, half_squared_norm, rewards
+from upgan.losses import discriminator_loss, generator_loss, half_squared_norm, once, rewards
 from upgan.model.build import AnyDiscriminator
 from upgan.model.generator import Generator, draw
 from upgan.queries import Batch, Sampler
@@ -38,12 +38,13 @@ class Pool:
         position = torch.full((num_entities,), -1, dtype=torch.long, device=device)
         position[entities] = torch.arange(len(entities), device=device)
         place = position.index_select(0, batch.known)
-        inside = place >= 0
-        known = torch.zeros(len(batch.heads), len(entities), dtype=torch.bool, device=device)
-        known[batch.known_row[inside], place[inside]] = True
+        # Answers outside the pool are noted in a column of their own, which is then left out.
+        place = torch.where(place < 0, len(entities), place)
+        known = torch.zeros(len(batch.heads), len(entities) + 1, dtype=torch.bool, device=device)
+        known = known.index_put_((batch.known_row, place), known.new_ones(()))[:, :-1].contiguous()
         empty = known.all(1)
         # A row without a candidate keeps one, so that its softmax is defined; its weight is 0.
-        known[empty, 0] = False
+        known[:, 0] &= ~empty
         return Pool(entities, known, batch.weight.masked_fill(empty, 0))
 
 
@@ -138,10 +139,9 @@ class AdversarialTrainer:
 
     def _used_by_generator(self, batch: Batch, pool: Pool) -> list[Tensor]:
         """theta_G as this step uses it."""
-        entities = torch.unique(torch.cat([batch.heads, pool.entities]))
-        relations = torch.unique(batch.relations)
         mlp = [*self.g.layers.parameters(), *self.g.out.parameters()]
-        return [self.g.entity.index_select(0, entities), self.g.relation.index_select(0, relations), *mlp]
+        entities = torch.cat([batch.heads, pool.entities])
+        return [once(self.g.entity, entities), once(self.g.relation, batch.relations), *mlp]
 
 
 def _finite_step(trainer: AdversarialTrainer, batch: Batch) -> dict[str, Tensor]:

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from upgan.config import InitialisationConfig, PretrainConfig
 from upgan.evaluation.evaluator import Evaluator
-from upgan.losses import one_to_n
+from upgan.losses import half_squared_norm, once, one_to_n
 from upgan.model.factorisation import Factorisation
 from upgan.model.product import mean_cubed_modulus
-from upgan.queries import QueryIndex, query_order
+from upgan.queries import QueryIndex, onto, query_order
 from upgan.training.loop import PhaseResult, Reporter, run_phase
 from upgan.training.state import TrainingState
 
@@ -43,19 +43,19 @@ def train_factorisation(
     optimizer = make_optimizer(model, config.optimizer, config.lr, squares)
     team = None if state is None else state.team
 
+    host = index.to("cpu")
+
     def step(rows: Tensor) -> dict[str, Tensor]:
-        position, answer = index.answers_of(rows)
+        whole = own, position, answer = _answers(host, rows, index.heads.device)
         penalty_share = loss_share = 1.0
-        whole = rows, index, position, answer
         if team is not None:
             first, last = team.share(len(rows))
-            rows = rows[first:last]
-            position, answer = index.answers_of(rows)
-            penalty_share, loss_share = 1.0 / team.size, len(answer) / max(len(whole[3]), 1)
-        vectors = model.queries(index.heads[rows], index.relations[rows])
-        pairs = position, answer, position, answer
-        loss = one_to_n(config.loss, vectors, model.entity, *pairs, precision=config.precision)
-        penalty = regularisation(model, *whole, config)
+            own, position, answer = _answers(host, rows[first:last], index.heads.device)
+            penalty_share, loss_share = 1.0 / team.size, len(answer) / max(len(whole[2]), 1)
+        vectors = model.queries(index.heads[own], index.relations[own])
+        asked = position, answer, position, answer
+        loss = one_to_n(config.loss, vectors, model.entity, *asked, precision=config.precision)
+        penalty = regularisation(model, whole[0], index, *whole[1:], config)
         if team is not None:
             loss, penalty = loss * loss_share, penalty * penalty_share
         optimizer.zero_grad(set_to_none=True)
@@ -69,7 +69,7 @@ def train_factorisation(
         epochs=config.epochs,
         eval_every=config.eval_every,
         patience=config.patience,
-        draw=lambda: query_order(index, generator),
+        draw=lambda: query_order(host, generator),
         batch=config.batch,
         step=step,
         validate=lambda: validation.rank(model.scores, lambda *_: reporter.beat()).metrics,
@@ -82,6 +82,13 @@ def train_factorisation(
         optimizers={"model": optimizer},
     )
     return result, accumulated(model, optimizer)
+
+
+def _answers(host: QueryIndex, rows: Tensor, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """Rows, and position and answer of their known answers, on ``device``; how many, it would have to tell the host."""
+    rows = rows.cpu()
+    position, answer = host.answers_of(rows)
+    return onto(rows, device), onto(position, device), onto(answer, device)
 
 
 Phase = TypeVar("Phase", InitialisationConfig, PretrainConfig)
@@ -147,7 +154,5 @@ def regularisation(
 
 def embedding_penalty(model: Factorisation, rows: Tensor, index: QueryIndex, answer: Tensor) -> Tensor:
     """||theta||^2 / 2 of the vectors this step uses, so that a rarely seen entity is not shrunk at every step."""
-    heads = torch.unique(torch.cat([index.heads[rows], answer]))
-    relations = torch.unique(index.relations[rows])
-    used = model.entity.index_select(0, heads).square().sum() + model.relation.index_select(0, relations).square().sum()
-    return used / 2
+    heads = torch.cat([index.heads[rows], answer])
+    return half_squared_norm([once(model.entity, heads), once(model.relation, index.relations[rows])])

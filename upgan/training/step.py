@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from upgan.graph import LayeredGraph
+from upgan.losses import once
 from upgan.model.bilinear import BilinearDiscriminator
 from upgan.model.build import AnyDiscriminator
 from upgan.model.discriminator import Discriminator, QueryVectors
@@ -60,15 +61,13 @@ def dropped_items(model: Discriminator, graph: LayeredGraph, random: torch.Gener
     items = graph.layers[1]
     chance = torch.rand(len(items), generator=random, device=random.device)
     unread = torch.zeros(len(model.entity), dtype=torch.bool, device=items.device)
-    unread[items[(chance < share).to(items.device)]] = True
-    return unread
+    return unread.index_copy_(0, items, (chance < share).to(items.device))
 
 
 def batch_mask(graph: LayeredGraph, batch: Batch) -> Tensor:
     """(T,) True for the training triples of the batch."""
     masked = torch.zeros(graph.num_triples, dtype=torch.bool, device=batch.triples.device)
-    masked[batch.triples] = True
-    return masked
+    return masked.index_fill_(0, batch.triples, True)
 
 
 def pair_norm(model: AnyDiscriminator, batch: Batch, step: Step) -> Tensor:
@@ -94,14 +93,13 @@ def pair_norm(model: AnyDiscriminator, batch: Batch, step: Step) -> Tensor:
 
 def used_parameters(model: AnyDiscriminator, batch: Batch) -> list[Tensor]:
     """theta_D as this step uses it: the entities and relations of the batch, and every matrix."""
-    entities = torch.unique(torch.cat([batch.heads, batch.answer]))
-    relations = torch.unique(batch.relations)
-    used = [model.entity.index_select(0, entities), model.relation.index_select(0, relations)]
+    relations = batch.relations
+    used = [once(model.entity, torch.cat([batch.heads, batch.answer])), once(model.relation, relations)]
     if isinstance(model, BilinearDiscriminator):
         return [
             *used,
-            model.target_relation.index_select(0, relations),
-            model.answer_relation.index_select(0, relations),
+            once(model.target_relation, relations),
+            once(model.answer_relation, relations),
         ]
     propagation = model.propagation
     return [
