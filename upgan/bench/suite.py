@@ -76,7 +76,9 @@ def initialisation(bench: Bench) -> Measurement:
 def pretrain(bench: Bench) -> Measurement:
     work, sampler = bench.workload, bench.workload.pretrain_sampler
     queries = len(sampler.batch(sampler.order()[: sampler.size]).heads)
-    floor = (f"{PRODUCT} x 3", lambda: bare_product(queries, work.model.entity, 3, training_rows(work.model.entity)))
+    # The bilinear score's table is twice as wide as its entities' vectors.
+    table = work.model.entity if work.scorer.table is None else work.scorer.table
+    floor = (f"{PRODUCT} x 3", lambda: bare_product(queries, table, 3, training_rows(table)))
     return bench.line("pre-training (1-N)", "step", work.pretrain_step, floor, steps=len(sampler))
 
 

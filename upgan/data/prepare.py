@@ -22,7 +22,7 @@ The steps, in this order; every one is counted in the manifest.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -213,19 +213,27 @@ def _write(
         name=source.name,
         triples=pd.DataFrame(
             {
-                "head": work.entities[rows[:, 0]],
-                "relation": work.relations[rows[:, 1]],
-                "tail": work.entities[rows[:, 2]],
-                "split": np.array(SPLITS, dtype=object)[codes],
+                "head": _spelled(rows[:, 0], work.entities),
+                "relation": _spelled(rows[:, 1], work.relations),
+                "tail": _spelled(rows[:, 2], work.entities),
+                "split": _spelled(codes, SPLITS),
             }
         ),
         interactions=pd.DataFrame(
-            {"user": work.users[work.interactions[:, 0]], "item": work.entities[work.interactions[:, 1]]}
+            {
+                "user": _spelled(work.interactions[:, 0], work.users),
+                "item": _spelled(work.interactions[:, 1], work.entities),
+            }
         ),
         entities=entities,
         relations=relations,
         manifest=manifest,
     )
+
+
+def _spelled(numbers: np.ndarray, names: Sequence[str] | np.ndarray) -> pd.Categorical:
+    """A column (N,) of names by their numbers; as places in the list, for spelled out they take gigabytes."""
+    return pd.Categorical.from_codes(numbers, categories=pd.Index(names, dtype=object))
 
 
 def _looked_up(table: pd.DataFrame, column: str, ids: pd.Series) -> pd.Series:
