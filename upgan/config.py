@@ -96,7 +96,7 @@ class Config(Section):
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a CUDA device where there is one")
     threads: int = Field(0, ge=0, description="CPU threads; 0 leaves PyTorch's choice")
     max_seconds: float = Field(
-        0.0, ge=0, description="training stops at the next epoch's end after this long; 0 for no limit"
+        0.0, ge=0, description="training takes no further step after this long, and is evaluated; 0 for no limit"
     )
     checkpoint_seconds: float = Field(
         60.0,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -112,6 +113,32 @@ def test_no_epochs_leave_the_starting_point():
 def test_a_phase_starts_no_epoch_after_its_deadline():
     result, state = phase([0.1], deadline=-1.0)
     assert (result.ended, result.epochs, state) == ("stopped", 0, 0)
+
+
+def test_a_phase_takes_no_step_after_its_deadline_and_judges_what_it_has(monkeypatch):
+    """Six steps an epoch, an hour each by the clock; time is over in the second epoch's third step."""
+    clock, model, told = iter(range(0, 10**6)), Counter(), Told()
+    steps, asked = [], []
+
+    def step(rows):
+        steps.append(rows)
+        with torch.no_grad():
+            model.value.add_(1)
+        return {"loss": torch.tensor(float(len(steps)))}
+
+    def validate():
+        asked.append(int(model.value))
+        return metrics_of(0.1 * len(asked))
+
+    monkeypatch.setattr("upgan.training.loop.time", SimpleNamespace(monotonic=lambda: next(clock)))
+    result = run_phase(
+        "pretrain", epochs=9, eval_every=5, patience=2, draw=lambda: torch.arange(12), batch=2, step=step,
+        validate=validate, kept=model, reporter=told, deadline=9.5,
+    )  # fmt: skip
+    # The clock is asked once before each epoch and once after each step: 0, 1 ... 6, 7, 8, 9, 10.
+    assert (len(steps), asked, int(model.value)) == (9, [0, 9], 9)
+    assert (result.ended, result.epochs, result.best_epoch) == ("stopped", 2, 2)
+    assert told.epochs == [(0, 0.1), (1, None), (2, 0.2)]
 
 
 def test_without_validation_triples_the_last_state_is_kept():

@@ -85,7 +85,7 @@ def run_phase(
     Args:
         draw: a new random order (N,) of the rows that an epoch goes through, ``batch`` at a time.
         step: trains on the rows (B,) of one mini-batch; returns its losses, whose means over the epoch are told.
-        deadline: ``time.monotonic()`` value after which no further epoch starts.
+        deadline: ``time.monotonic()`` value after which no further step is taken; what was trained so far is judged.
         patient_epochs: evaluations up to this epoch do not count against ``patience``.
         state: the training this phase is part of: where it is taken up, and who saves it. ``optimizers`` are those that
             ``step`` uses.
@@ -101,19 +101,18 @@ def run_phase(
         reporter.epoch(name, 0, {}, at.best)
     while not at.ended:
         if at.order is None:  # between two epochs
-            late = time.monotonic() > deadline
-            if state.team is not None:
-                late = state.team.agreed(late)
-            if at.epoch >= epochs or late:
+            if at.epoch >= epochs or _late(deadline, state):
                 at.ended = "completed" if at.epoch >= epochs else "stopped"
                 break
             at.order = draw()
-        values = _rest_of_epoch(at, batch, step, reporter, state)
+        values, late = _rest_of_epoch(at, batch, step, reporter, state, deadline)
         at.epoch, at.order, at.done, at.totals = at.epoch + 1, None, 0, {}
         metrics = None
-        if at.epoch % eval_every == 0 or at.epoch >= epochs:
+        if at.epoch % eval_every == 0 or at.epoch >= epochs or late:
             metrics = validate()
             _judge(at, metrics, kept, patience)
+        if late and not at.ended:
+            at.ended = "stopped"
         reporter.epoch(name, at.epoch, values, metrics)
         state.keeper.between_steps(state)
     if at.best_weights:
@@ -135,11 +134,15 @@ def _rest_of_epoch(
     step: Callable[[Tensor], Mapping[str, Tensor]],
     reporter: Reporter,
     state: TrainingState,
-) -> Values:
-    """Train on the mini-batches of the epoch that are left; returns the means of all its losses."""
+    deadline: float,
+) -> tuple[Values, bool]:
+    """Train on the mini-batches of the epoch that are left, or as many as the deadline allows.
+
+    Returns the means of all its losses, and whether the time is over. An epoch that it cuts short counts as one.
+    """
     assert at.order is not None
-    parts = at.order.split(batch)
-    while at.done < len(parts):
+    parts, late = at.order.split(batch), False
+    while at.done < len(parts) and not late:
         for name, value in step(parts[at.done]).items():
             at.totals[name] = at.totals.get(name, torch.zeros_like(value)) + value
         at.done += 1
@@ -147,7 +150,16 @@ def _rest_of_epoch(
         _check_finite(at, len(parts))
         reporter.step(at.name, at.epoch + 1, at.done, len(parts))
         state.keeper.between_steps(state)
-    return {name: float(total) / len(parts) for name, total in at.totals.items()}
+        late = _late(deadline, state)
+    return {name: float(total) / at.done for name, total in at.totals.items()}, late
+
+
+def _late(deadline: float, state: TrainingState) -> bool:
+    """Whether the time is over; of several workers all say the same."""
+    late = time.monotonic() > deadline
+    if state.team is None or math.isinf(deadline):
+        return late
+    return state.team.agreed(late)
 
 
 def _judge(at: PhaseState, metrics: Metrics, kept: nn.Module, patience: int) -> None:
