@@ -244,7 +244,6 @@ def main() -> None:
             st.page_link("ui/pages/train.py", label="Train one", icon=":material/model_training:")
         trashed()
         return
-    live_chart.library()
     choices = Choices(state.fresh_address())
     names = [run.name for run in found.runs]
     chosen_run = choices.settled(names, "run")
@@ -258,6 +257,7 @@ def main() -> None:
     run = next(run for run in found.runs if run.name == name)
     st.session_state.setdefault(_LIVE, True)
     actions(run)
+    live_chart.library()  # below the table: the browser reads megabytes of script here
     every = EVERY if st.session_state[_LIVE] else None
     empty = run.active and not cache.followed(run.folder).update()[0]
     often = SOON if empty and every else every
