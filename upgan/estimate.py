@@ -225,9 +225,8 @@ def _space(models: dict[str, nn.Module], prepared: Prepared, config: Config) -> 
     data = prepared.dataset
     arrays = data.train.nbytes + data.valid.nbytes + data.test.nbytes + data.interactions.nbytes
     held = 6 * sum(weights.values())  # parameter, gradient, two of Adam's, the best state, a copy being saved
-    own = config.system
-    batch = own.batch if own is not None else max(config.initialisation.batch, config.pretrain.batch, 1)
-    scores = 4 * min(batch, 2 * len(data.train)) * data.num_entities * 4  # scores, their gradient, two passes between
+    # Scores, their gradient, two passes between.
+    scores = 4 * max(min(batch, 2 * len(data.train)) * width for batch, width in _steps(config, data.num_entities)) * 4
     memory = BASE_MB + (held + scores + 12 * arrays) / MB
     if prepared.facts:
         entries = min(MOST_ENTRIES, 2 * len(data.valid) * min(ENTRIES, data.num_entities))
@@ -235,6 +234,14 @@ def _space(models: dict[str, nn.Module], prepared: Prepared, config: Config) -> 
     resume = 2 * (weights["model"] * 4 + weights.get("generator", 0) * 3)  # the old one and the one being written
     disk = (resume + sum(weights.values()) + weights["model"] + arrays // 2) / MB + 1
     return memory, disk
+
+
+def _steps(config: Config, entities: int) -> list[tuple[int, int]]:
+    """Rows of a step of each phase that scores 1-N, and how many candidates it scores them against."""
+    if config.system is not None:
+        return [(config.system.batch, entities)]
+    phases = config.initialisation, config.pretrain
+    return [(phase.batch, min(phase.candidates or entities, entities)) for phase in phases]
 
 
 def _bytes(tensors: list[torch.Tensor]) -> int:
