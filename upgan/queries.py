@@ -39,10 +39,13 @@ class QueryIndex:
         relations = np.concatenate([triples[:, 1], triples[:, 1] + num_relations])
         answers = np.concatenate([triples[:, 2], triples[:, 0]])
         keys = heads * (2 * num_relations) + relations
-        distinct, row, counts = np.unique(keys, return_inverse=True, return_counts=True)
-        order = np.lexsort((answers, row))
-        start = np.zeros(len(distinct) + 1, dtype=np.int64)
-        np.cumsum(counts, out=start[1:])
+        # By key, then by answer. torch sorts whole numbers by their digits, in linear time; numpy compares them.
+        order = torch.argsort(torch.from_numpy(answers), stable=True)
+        order = order[torch.argsort(torch.from_numpy(keys)[order], stable=True)].numpy()
+        begins = np.diff(keys[order], prepend=-1) != 0
+        distinct, row = keys[order][begins], np.empty(len(keys), dtype=np.int64)
+        row[order] = np.cumsum(begins) - 1
+        start = np.append(np.flatnonzero(begins), len(keys))
         return QueryIndex(
             num_entities=num_entities,
             num_relations=num_relations,
@@ -52,7 +55,7 @@ class QueryIndex:
             answer=torch.from_numpy(answers[order]),
             triple=torch.from_numpy(order % max(len(triples), 1)),
             key=torch.from_numpy(distinct),
-            row_of_triple=torch.from_numpy(row.astype(np.int64)),
+            row_of_triple=torch.from_numpy(row),
         )
 
     def without(self, triples: IntArray) -> QueryIndex:
