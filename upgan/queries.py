@@ -40,8 +40,8 @@ class QueryIndex:
         answers = np.concatenate([triples[:, 2], triples[:, 0]])
         keys = heads * (2 * num_relations) + relations
         # By key, then by answer. torch sorts whole numbers by their digits, in linear time; numpy compares them.
-        order = torch.argsort(torch.from_numpy(answers), stable=True)
-        order = order[torch.argsort(torch.from_numpy(keys)[order], stable=True)].numpy()
+        by_answer = torch.argsort(torch.from_numpy(answers), stable=True)
+        order = by_answer[torch.argsort(torch.from_numpy(keys)[by_answer], stable=True)].numpy()
         begins = np.diff(keys[order], prepend=-1) != 0
         distinct, row = keys[order][begins], np.empty(len(keys), dtype=np.int64)
         row[order] = np.cumsum(begins) - 1

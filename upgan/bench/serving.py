@@ -21,7 +21,7 @@ CENTRES = 1000
 #: its way by clusters, so that noise is its worst case. At 1.4 a share of 0.32 of the vectors' variance lies between
 #: the lists of an index, as in trained vectors (0.31 and 0.33 in two runs of 2,007 and 8,061 entities); noise: 0.1.
 FORMS: dict[str, float | None] = {"clustered": 1.4, "noise": None}
-#: Building an index compares every candidate with every list's centre: four times as many lists take four times as long.
+#: Building an index compares every candidate with every list's centre: twice as many lists take twice as long.
 MOST_LISTS = 1024
 #: Candidates of the index that are scored again with their own vectors.
 RESCORED = 100
