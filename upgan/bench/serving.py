@@ -46,13 +46,10 @@ def made_up(candidates: int, seed: int, form: str) -> tuple[Tensor, Tensor]:
 def measure_serving(candidates: int, repeat: int, seed: int, progress: Progress | None = None) -> dict[str, Any]:
     """Both forms; ``progress`` counts what is measured of them."""
     forms = []
-    for done, form in enumerate(FORMS):
-        vectors, table = made_up(candidates, seed, form)
-        searched, true = search_all(vectors, table, repeat)
-        index = approximate(vectors, table, true) if importlib.util.find_spec("faiss") else None
-        forms.append({"form": form, **searched, "approximate": index})
+    for done, form in enumerate(FORMS, start=1):
+        forms.append(measure_form(form, candidates, repeat, seed))
         if progress is not None:
-            progress(done + 1, len(FORMS))
+            progress(done, len(FORMS))
     return {
         "candidates": candidates,
         "width": WIDTH,
@@ -63,6 +60,14 @@ def measure_serving(candidates: int, repeat: int, seed: int, progress: Progress 
         "peak_memory_mb": peak_memory_mb(),
         "forms": forms,
     }
+
+
+def measure_form(form: str, candidates: int, repeat: int, seed: int) -> dict[str, Any]:
+    """One form, whose table is let go before the next one is made."""
+    vectors, table = made_up(candidates, seed, form)
+    searched, true = search_all(vectors, table, repeat)
+    index = approximate(vectors, table, true) if importlib.util.find_spec("faiss") else None
+    return {"form": form, **searched, "approximate": index}
 
 
 def search_all(vectors: Tensor, table: Tensor, repeat: int) -> tuple[dict[str, Any], Tensor]:
