@@ -92,6 +92,13 @@ def test_the_authors_release_keeps_its_split(tmp_path):
     assert source.reading == {"triple_columns": "head, relation, tail", "ids_in_ratings.txt": "original ids"}
 
 
+def test_a_release_s_brackets_around_a_uri_go_and_those_of_another_id_stay(tmp_path):
+    maps = {"kg/e_map.dat": f"0\t<{_NS}m.1>\n1\t<b>x</b>\n2\t<a> <b>\n3\t<>\n4\tp\n5\tg\n"}
+    source = read_sources([write_source(tmp_path, {**RELEASE, **maps})])
+    assert set(source.triples["head"]) == {f"{_NS}m.1", "<b>x</b>", "<a> <b>"}
+    assert set(source.triples["tail"]) == {"<>", "p", "g"}
+
+
 def test_both_orders_of_a_triple_s_columns_and_both_kinds_of_ids_give_the_same(tmp_path):
     expected = read_sources([write_source(tmp_path / "a", RELEASE)])
     exchanged = {
