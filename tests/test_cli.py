@@ -222,6 +222,29 @@ def test_a_wrong_question_is_refused(run: Path, arguments: list[str], words: lis
     refused(here(arguments[0], run, *arguments[1:]), *words)
 
 
+@pytest.mark.parametrize(
+    "command",
+    [("evaluate", DEMO, "--ranks"), ("complete", DEMO, "--out"), ("bench", "--out"), ("bench", "--growth", "--page")],
+)
+def test_a_folder_in_the_way_of_a_file_is_refused_before_the_work(
+    tmp_path: Path, command: tuple[str | Path, ...]
+) -> None:
+    folder = tmp_path / "ranks.csv"
+    folder.mkdir()
+    refused(here(*command, folder), f"{command[-1]} {folder}: a folder is in the way")
+    assert list(tmp_path.rglob("*")) == [folder]
+
+
+def test_a_file_in_the_way_of_a_folder_is_a_wrong_argument(dataset: Path, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("mine", encoding="utf-8")
+    asked = ("--head", "book:part-of-the-bargain", "--relation", "author", "--answer", "author:linda-lael-miller")
+    refused(here("explain", DEMO, *asked, "--out", file / "why.html", "--format", "html"), str(file), "in the way")
+    refused(here("train", dataset, "--run", file / "run", *SMALL, "--force"), str(file), "in the way")
+    refused(here("data", "demo", "--out", file / "demo"), str(file), "in the way")
+    assert file.read_text(encoding="utf-8") == "mine"
+
+
 @pytest.mark.parametrize("missing", ["config.toml", "model.safetensors", "run.json", "dataset"])
 def test_a_run_with_a_missing_part_is_refused(run: Path, tmp_path: Path, missing: str) -> None:
     copy = tmp_path / "run"

@@ -68,7 +68,7 @@ def test_a_folder_that_cannot_be_made_is_said_to_be_so(toy_run, tmp_path):
     """Root may write into a read-only folder, but nobody into a file."""
     (tmp_path / "file").write_text("in the way")
     log = tmp_path / "log"
-    assert victims.finish(train_command(toy_run[0], tmp_path / "file" / "run"), log) in (1, 2)
+    assert victims.finish(train_command(toy_run[0], tmp_path / "file" / "run"), log) == 2
     assert str(tmp_path / "file") in log.read_text()
     assert "Traceback" not in log.read_text()
 

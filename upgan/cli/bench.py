@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from upgan.cli.output import JsonFlag, note, print_json
+from upgan.cli.output import JsonFlag, note, print_json, refuse_folder
 from upgan.cli.progress import CountProgress
 
 
@@ -56,6 +56,8 @@ def bench(
     from upgan.files import write_json
 
     _check_together(growth, page, [*(only or []), *(data or [])])
+    refuse_folder("--out", out)
+    refuse_folder("--page", page)
     if growth:
         _growth(repeat, threads, seed, page, out, json)
         return
