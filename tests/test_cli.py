@@ -226,7 +226,7 @@ def test_a_wrong_question_is_refused(run: Path, arguments: list[str], words: lis
     "command",
     [("evaluate", DEMO, "--ranks"), ("complete", DEMO, "--out"), ("bench", "--out"), ("bench", "--growth", "--page")],
 )
-def test_a_folder_in_the_way_of_a_file_is_refused_before_the_work(
+def test_a_folder_in_the_way_of_a_file_is_refused(tmp_path: Path, command: tuple[str | Path, ...]) -> None:
     tmp_path: Path, command: tuple[str | Path, ...]
 ) -> None:
     folder = tmp_path / "ranks.csv"
