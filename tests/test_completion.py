@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import upgan
-from tests.test_predictor import make_run
+from tests.predictor.toy import make_run
 from upgan.completion import COLUMNS, complete
 from upgan.errors import QueryError
 
