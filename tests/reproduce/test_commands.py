@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.command_line import here, refused
 from tests.data.sources import RELEASE, write_source
 from tests.data.test_kb4rec import dump_of
 from tests.runs import victims
-from tests.test_cli import here, refused
 from upgan.checkpoint import load_config
 from upgan.config import applies, flat_settings
 from upgan.data.dataset import load_dataset
