@@ -32,7 +32,7 @@ def test_the_document_has_every_measurement(toy_folder, tmp_path):
         "interactions": 10,
         "training_triples": 9,
     }
-    assert len(dataset["measurements"]) == len(MEASUREMENTS)
+    assert [line["name"] for line in dataset["measurements"]] == list(MEASUREMENTS)
     for line in dataset["measurements"]:
         spent = line["cpu_seconds"]
         assert spent["repeats"] == 2
@@ -87,9 +87,16 @@ def test_slopes_of_known_curves():
 
 def test_growth_has_seven_curves_and_a_page(tmp_path):
     found = growth(1, 0, shrink=200)
-    assert {(curve["what"], curve["size"]) for curve in found["curves"]} >= {
-        ("propagation", "edges"),
-        ("evaluation", "K"),
-    }
+    assert [(curve["what"], curve["size"]) for curve in found["curves"]] == [
+        *(("propagation", size) for size in ("entities", "edges", "interactions", "K")),
+        *(("evaluation", size) for size in ("entities", "K", "batch")),
+    ]
+    for curve in found["curves"]:
+        assert len(curve["values"]) == len(curve["cpu_seconds"]) == 4
+        assert min(curve["cpu_seconds"]) > 0
+        assert curve["slope"] == slopes(curve["values"], curve["cpu_seconds"])["slope"]
     write_page(found, tmp_path / "growth.html")
-    assert "Cost against size" in (tmp_path / "growth.html").read_text()
+    page = (tmp_path / "growth.html").read_text()
+    assert "Cost against size" in page
+    for curve in found["curves"]:
+        assert f"{curve['what']} \\u002f {curve['size']}: slope {curve['slope']:.2f}" in page

@@ -45,7 +45,8 @@ def finished_run(folder: Path, fingerprint: str) -> FinishedRun | None:
         if dataset_fingerprint(folder) != fingerprint:
             return None
         metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-        return FinishedRun(folder, load_config(folder), metrics)
+        whole = isinstance(metrics, dict) and "mrr" in metrics
+        return FinishedRun(folder, load_config(folder), metrics) if whole else None
     except (UpganError, OSError, ValueError):
         return None  # half a run, or none
 
