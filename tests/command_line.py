@@ -31,9 +31,10 @@ def upgan(*arguments: object, cwd: Path | None = None, **environment: str) -> su
 def here(*arguments: object) -> subprocess.CompletedProcess[str]:
     """Run one command in this process: the same entry point, without waiting for torch to be imported again."""
     out, told = io.StringIO(), io.StringIO()
+    given = [str(argument) for argument in arguments]
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(told):
-        code = run([str(argument) for argument in arguments])
-    return subprocess.CompletedProcess(arguments, code, out.getvalue(), told.getvalue())
+        code = run(given)
+    return subprocess.CompletedProcess(given, code, out.getvalue(), told.getvalue())
 
 
 def refused(result: subprocess.CompletedProcess[str], *words: str) -> None:

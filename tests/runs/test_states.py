@@ -52,7 +52,7 @@ def process(**changes: object) -> dict[str, object]:
         ({"state": "failed", "process": process(start="1")}, "failed"),
         ({"state": "asleep"}, "failed"),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else " and ".join(value) or "as written",
 )
 def test_the_state_is_what_status_json_says_while_its_process_lives(tmp_path, values, state):
     assert run_state(written(tmp_path / "run", **values)).state == state

@@ -95,7 +95,7 @@ def slow_down(seconds: float) -> None:
         time.sleep(seconds)
         real(*arguments)
 
-    RunLog.step = step  # type: ignore[method-assign]
+    RunLog.step = step  # type: ignore[method-assign, assignment]
 
 
 def _arm(where: str, count: int) -> None:

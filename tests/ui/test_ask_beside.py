@@ -76,6 +76,6 @@ class TestComparing:
         assert app.query_params["without"] == "r1"
         checked(app, app.button(key="upgan_swap").click())
         assert "without" not in app.query_params
-        question = Question(*self.BARGAIN.values())
+        question = Question("demo", self.BARGAIN["entity"], "author", "tail", self.BARGAIN["answer"])
         other = View(question, contrast="author:feist", without=("r1",)).ask(replace(question, answer="author:jordan"))
         assert (other.contrast, other.without) == (None, ("r1",))
