@@ -24,7 +24,7 @@ class Judged(Executor):
         self.judged: list[str] = []
         self.killed_at, self.failing = killed_at, failing
 
-    def run(self, planned):
+    def run(self, planned, *, also=None):
         return [self._judge(each) for each in planned]
 
     def _judge(self, each):
