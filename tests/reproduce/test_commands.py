@@ -216,6 +216,7 @@ def test_the_papers_own_formats_go_all_the_way(name, trainings, tmp_path):
         (["--seeds=0,x"], "--seeds '0,x'"),
         (["--seeds=1,1"], "each once"),
         (["--seeds="], "--seeds"),
+        (["--seeds=0,99999999999"], "seed = 99999999999"),
         (["--budget=soon"], "10m or 1.5h"),
         (["--systems=upgan,nope"], "'nope' is no system"),
         (["--systems=upgan,upgan"], "each once"),

@@ -13,6 +13,7 @@ import torch
 from tests.runs import victims
 from tests.runs.conftest import untimed
 from upgan.config import make_config
+from upgan.model_names import MODEL_NAMES
 from upgan.queries import QueryIndex
 from upgan.seen import seen_data
 from upgan.systems.build import build_system
@@ -85,7 +86,7 @@ def test_the_command_line_from_training_to_explanation(toy_folder, tmp_path, mod
     assert rows
     told = run_cli("explain", run, "--head", "b1", "--relation", "by", "--answer", "a1")
     assert told.returncode == 0, told.stderr
-    assert f"({model}) hears no users" in " ".join(told.stdout.split())
+    assert f"({MODEL_NAMES[model]}) hears no users" in " ".join(told.stdout.split())
 
 
 @pytest.mark.parametrize("model", ["conve", "rotate"])

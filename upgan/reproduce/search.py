@@ -22,8 +22,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from upgan.config import Config, flat_settings
 from upgan.errors import ConfigError
+from upgan.model_names import MODEL_NAMES
 from upgan.reproduce.execute import Executor, Outcome
-from upgan.reproduce.plan import LABELS, Asked, PlannedRun, settings_of, systems_of
+from upgan.reproduce.plan import Asked, PlannedRun, settings_of, systems_of
 from upgan.reproduce.spaces import distributions, settings_of_trial, space_of
 
 #: Trials before the estimator takes over from even draws.
@@ -127,7 +128,7 @@ class Search:
             self.tell(f"{system}, trial {number}: {error}")
             study.tell(number, state=TrialState.FAIL, skip_if_finished=True)
             return None
-        label = f"{LABELS[system]} trial {number}"
+        label = f"{MODEL_NAMES[system]} trial {number}"
         return _Tried(system, number, PlannedRun(system, system, label, None, config.seed, config))
 
     def _config(self, system: str, changed: Mapping[str, Any]) -> Config:
