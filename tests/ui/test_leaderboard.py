@@ -80,6 +80,7 @@ def test_the_best_system_comes_first_and_intervals_stand_beside(root, toy_datase
     told, _ = document(toy_dataset, "table4", random, tmp_path)
     change = {"value": 0.01, "low": -0.002, "high": 0.03, "relative": 0.1}
     told |= {"target": "table3", "by": None, "title": "Table 3: all systems"}
+    told["rows"][2]["mrr_before_fusion"] = 0.25
     for row in told["rows"]:
         row["paper"] = {"book": dict.fromkeys(("mr", "mrr", "hits@1", "hits@3", "hits@10"), 0.25)}
         row["upgan_minus"] = None if row["row"] == "upgan" else {"seeds": [0], "mrr": change, "hits@10": change}
@@ -91,6 +92,7 @@ def test_the_best_system_comes_first_and_intervals_stand_beside(root, toy_datase
     assert list(shown["place"]) == ["1", "2", "3"]
     assert set(shown["UPGAN − it, MRR"]) == {"–", "+1.00 [-0.20, +3.00]"}
     assert set(shown["paper MRR"]) == {"25.00"}
+    assert "Test MRR before it: UPGAN 25.00." in said(app)
     assert chart(app)["data"][0]["x"] == list(shown["system"])
 
 

@@ -12,7 +12,7 @@ from ui.charts import CONFIG
 from ui.components.text import plain
 from ui.services.leaderboard import NO_PAPER, Board, chart_words, failures, ordered_rows, out_of_time, table_rows, told
 from upgan.render.words import clean
-from upgan.reproduce.tables import to_csv
+from upgan.reproduce.tables import fitted, to_csv
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -38,6 +38,8 @@ def about(document: Mapping[str, Any]) -> None:
     st.caption(plain(clean(told(document))))
     if document["dataset"].get("simulated_users"):
         st.warning("The users of this dataset are simulated: what they are worth says nothing of real ones.")
+    if fitted(document):
+        st.caption(plain(clean(fitted(document))))
     stopped = out_of_time(document)
     if stopped:
         st.caption(

@@ -12,7 +12,7 @@ from typing import Any
 from ui.services.runs import checkpoint_root
 from upgan.reproduce.names import FORMAT_VERSION, TARGET_NAMES
 from upgan.reproduce.paper import PAPER_METRICS, domain_of
-from upgan.reproduce.tables import NAMES, cells, group_names, interval, percent, to_csv
+from upgan.reproduce.tables import NAMES, cells, fitted, group_names, interval, percent, to_csv
 
 #: Environment variable that names the folder of results.
 ROOT_VARIABLE = "UPGAN_RESULTS"
@@ -77,7 +77,14 @@ def _read(key: str, path: Path) -> Board:
             raise ValueError(f"not of format version {FORMAT_VERSION}")
         board = Board(key, path, None, document)
         # Whatever is needed to show it is there, or it is not shown.
-        board.words(), to_csv(document), table_rows(document, NO_PAPER), told(document), failures(document)
+        (
+            board.words(),
+            to_csv(document),
+            table_rows(document, NO_PAPER),
+            told(document),
+            fitted(document),
+            failures(document),
+        )
     except (OSError, ValueError) as error:
         return Board(key, path, str(error), {})
     except (LookupError, TypeError, AttributeError) as error:
