@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from upgan.losses import half_squared_norm, one_to_n
-from upgan.queries import QueryIndex, query_order
+from upgan.queries import QueryIndex
 from upgan.system_settings import OneToNLoss, OneToNSettings
-from upgan.systems.base import Answerer, Learning, Seen, System, make_optimizer
+from upgan.systems.base import Answerer, Learning, Objective, Seen, System
 
 
 class OneToNSystem(System):
@@ -60,9 +60,8 @@ class OneToNSystem(System):
 
     def learning(self, phase: str, index: QueryIndex, random: torch.Generator) -> Learning:
         settings = self.settings
-        optimizer = make_optimizer(self.parameters(), settings)
 
-        def step(rows: Tensor) -> Mapping[str, Tensor]:
+        def objective(rows: Tensor) -> Objective:
             heads, relations = index.heads[rows], index.relations[rows]
             row, answer = index.answers_of(rows)
             # Batch normalisation knows no deviation of a single query: an epoch's last one may be alone.
@@ -76,20 +75,9 @@ class OneToNSystem(System):
             if settings.l2:
                 used = [self.entity[torch.unique(torch.cat([heads, answer]))], self.relation[torch.unique(relations)]]
                 total = total + settings.l2 * half_squared_norm(used)
-            optimizer.zero_grad(set_to_none=True)
-            total.backward()
-            optimizer.step()
-            return {"loss": loss.detach()}
+            return {"loss": loss}, total
 
-        return Learning(
-            settings=settings,
-            draw=lambda: query_order(index, random),
-            rows=len(index),
-            step=step,
-            optimizers={"model": optimizer},
-            kept=self,
-            answerer=self.answerer,
-        )
+        return self.learning_by_queries(settings, index, random, objective)
 
 
 def smoothing_term(loss: OneToNLoss, vector: Tensor, table: Tensor, row: Tensor, answer: Tensor) -> Tensor:
