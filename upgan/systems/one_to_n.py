@@ -81,17 +81,22 @@ class OneToNSystem(System):
 
 
 def smoothing_term(loss: OneToNLoss, vector: Tensor, table: Tensor, row: Tensor, answer: Tensor) -> Tensor:
-    """What label smoothing adds to the loss, divided by its strength.
+    """What label smoothing adds to the loss, divided by its strength e.
 
-    With y' = (1 - e) y + e / E as the target both losses are linear in the target, and change by e times the answers'
-    scores minus the mean score of all entities: that mean is q . mean(table), no B x E scores are needed. A pair has
-    such a target in the cross-entropy, a query in the binary one. Divided by P as the loss is.
+    With the target (1 - e) y + e / N over N entities all losses are linear in the target, and change by e times
+    the answers' scores minus the mean score of the N. The sum over all entities is q . sum(table): no B x E scores are
+    needed. N are all E; where a query's other answers are left out of the softmax, they are left out here too. A pair
+    has such a target in the cross-entropies, a query in the binary one. Divided by P as the loss is.
     """
-    answers = (vector.index_select(0, row) * table.index_select(0, answer)).sum()
-    means = vector @ table.mean(0)
-    if loss == "cross_entropy":
-        means = means.index_select(0, row)
-    return (answers - means.sum()) / max(len(row), 1)
+    answers = (vector.index_select(0, row) * table.index_select(0, answer)).sum(1)
+    total, count = vector @ table.sum(0), vector.new_full((len(vector),), len(table))
+    if loss == "cross_entropy_filtered":
+        total, count = total.index_add(0, row, -answers), count.index_add(0, row, -torch.ones_like(answers))
+    if loss != "bce":
+        total, count = total.index_select(0, row), count.index_select(0, row)
+    if loss == "cross_entropy_filtered":  # the pair's own answer is one of the N
+        total, count = total + answers, count + 1
+    return (answers.sum() - (total / count).sum()) / max(len(row), 1)
 
 
 @contextlib.contextmanager
