@@ -11,6 +11,7 @@ from upgan.config import make_config
 from upgan.reproduce import execute
 from upgan.reproduce.execute import Executor
 from upgan.reproduce.plan import PlannedRun
+from upgan.runs import launch
 from upgan.runs.status import run_state
 
 TINY = {"model_name": "transe", "model.dim": 4, "transe.epochs": 2, "device": "cpu", "threads": 1}
@@ -26,12 +27,12 @@ def silent(_):
 
 def test_two_commands_at_the_same_instant_train_a_run_once(trainings, toy_dataset, tmp_path, monkeypatch):
     """Both have seen that nothing is there; making the folder is slowed down so that they meet in it."""
-    make, both, made = execute.create, threading.Barrier(2), []
+    both, made = threading.Barrier(2), []
 
     def slowly(folder, *rest):
         made.append(folder)
         time.sleep(0.2)
-        make(folder, *rest)
+        launch.create(folder, *rest)
 
     monkeypatch.setattr(execute, "create", slowly)
     outcomes = {}

@@ -12,7 +12,7 @@ from typing import Any
 from ui.services.runs import checkpoint_root
 from upgan.reproduce.names import FORMAT_VERSION, TARGET_NAMES
 from upgan.reproduce.paper import PAPER_METRICS, domain_of
-from upgan.reproduce.tables import NAMES, cells, fitted, group_names, interval, percent, to_csv
+from upgan.reproduce.tables import NAMES, cells, fitted, group_names, interval, percent, run_count, to_csv
 
 #: Environment variable that names the folder of results.
 ROOT_VARIABLE = "UPGAN_RESULTS"
@@ -135,9 +135,7 @@ def table_rows(document: Mapping[str, Any], paper: str) -> list[dict[str, str]]:
 
 
 def _system(row: Mapping[str, Any]) -> dict[str, str]:
-    done = sum(run["problem"] is None for run in row["runs"])
-    count = str(done) if done == len(row["runs"]) else f"{done} of {len(row['runs'])}"
-    return {"system": str(row["label"]), "runs": count}
+    return {"system": str(row["label"]), "runs": run_count(row)}
 
 
 def _metrics(row: Mapping[str, Any]) -> dict[str, str]:

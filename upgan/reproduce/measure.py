@@ -167,7 +167,7 @@ def _value(number: Any) -> float | None:
 
 
 def _over_seeds(each: Sequence[dict[str, Metric]]) -> dict[str, dict[str, Metric | None]]:
-    """Group -> mean and deviation. The groups are of the data, so every seed has the same."""
+    """Group -> mean and deviation, of groups that every seed has: a seed draws which share of the graph is seen."""
     names = [name for name in each[0] if all(name in of for of in each)]
     return {name: {"mean": _mean([of[name] for of in each]), "std": _std([of[name] for of in each])} for name in names}
 

@@ -72,7 +72,7 @@ def _whole(document: Document) -> str:
     for row in document["rows"]:
         paper = [percent("mrr", row["paper"].get(name, {}).get("mrr")) for name in PAPER_DATASETS]
         change = interval((row["upgan_minus"] or {}).get("mrr"))
-        rows.append([_label(row), _count(row), *cells(row["mean"], row["std"]), change, *paper])
+        rows.append([_label(row), run_count(row), *cells(row["mean"], row["std"]), change, *paper])
     return table(head, rows)
 
 
@@ -154,7 +154,7 @@ def _group_cell(found: Any) -> str:
 def _varied(document: Document) -> str:
     head = ["system", document["axis_title"], "runs", *NAMES.values()]
     rows = [
-        [_label(row), f"{row['x']:g}", _count(row), *cells(row["mean"], row["std"])]
+        [_label(row), f"{row['x']:g}", run_count(row), *cells(row["mean"], row["std"])]
         for row in document["rows"]
     ]  # fmt: skip
     return table(head, rows)
@@ -164,7 +164,8 @@ def _label(row: Mapping[str, Any]) -> str:
     return escaped(row["label"]) + ("" if row["mean"] else " (failed)")
 
 
-def _count(row: Mapping[str, Any]) -> str:
+def run_count(row: Mapping[str, Any]) -> str:
+    """How many of a row's runs have a result."""
     done = sum(run["problem"] is None for run in row["runs"])
     return str(done) if done == len(row["runs"]) else f"{done} of {len(row['runs'])}"
 
