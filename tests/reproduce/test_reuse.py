@@ -38,6 +38,10 @@ def wanted(**settings):
         ({"max_seconds": 60.0, "ended": "stopped"}, {"max_seconds": 60.0}, True),
         ({"max_seconds": 60.0, "ended": "stopped"}, {"max_seconds": 90.0}, False),
         ({"max_seconds": 60.0, "ended": "stopped"}, {}, False),
+        # In the same time two threads train more than one.
+        ({"max_seconds": 60.0, "ended": "stopped", "threads": 2}, {"max_seconds": 60.0, "threads": 1}, False),
+        ({"max_seconds": 60.0, "ended": "stopped", "device": "cpu"}, {"max_seconds": 60.0, "device": "cuda"}, False),
+        ({"max_seconds": 60.0, "threads": 2, "device": "cpu"}, {"max_seconds": 60.0, "threads": 1}, True),
         ({"max_seconds": 60.0}, {}, True),
         ({"max_seconds": 60.0}, {"max_seconds": 90.0}, True),
         ({"seconds": 50.0}, {"max_seconds": 40.0}, False),

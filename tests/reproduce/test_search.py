@@ -7,6 +7,8 @@ import json
 import pytest
 
 from upgan.config import flat_settings
+from upgan.data.dataset import build_dataset
+from upgan.errors import ConfigError
 from upgan.reproduce.execute import Executor, Outcome
 from upgan.reproduce.plan import Asked, settings_of
 from upgan.reproduce.reuse import FinishedRun
@@ -24,7 +26,7 @@ class Judged(Executor):
         self.judged: list[str] = []
         self.killed_at, self.failing, self.best = killed_at, failing, best
 
-    def run(self, planned):
+    def run(self, planned, *, also=None):
         return [self._judge(each) for each in planned]
 
     def _judge(self, each):
@@ -101,6 +103,14 @@ def test_a_killed_search_goes_on_and_trains_nothing_twice(toy_dataset, tmp_path)
     assert len(added.judged) == 0
     assert more.run()["systems"]["transe"]["trials"] == 6
     assert len(added.judged) == 2
+
+
+def test_without_validation_triples_nothing_is_tried(toy_frames, tmp_path):
+    triples = toy_frames["triples"]
+    unsplit = {**toy_frames, "triples": triples[triples["split"] != "valid"]}
+    with pytest.raises(ConfigError, match="no validation triples"):
+        search(build_dataset(name="unsplit", **unsplit), tmp_path, 1)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_another_budget_or_setting_is_another_study(toy_dataset, tmp_path):

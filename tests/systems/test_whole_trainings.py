@@ -11,6 +11,7 @@ from tests.command_line import here
 from tests.runs import victims
 from tests.runs.conftest import untimed
 from tests.runs.victims import Place
+from upgan.model_names import MODEL_NAMES
 
 MESSAGE_PASSING = ("kgat", "rgcn", "nbfnet")
 #: What an explanation says of the users, who are not told apart.
@@ -53,7 +54,7 @@ def test_the_command_line_from_training_to_explanation(toy_folder, tmp_path, mod
     (row,) = [row for row in rows if row["id"] == "a1"]
     explained = told("explain", run, "--head", "b1", "--relation", "by", "--answer", "a1")
     assert (explained["score"], explained["rank"]) == (pytest.approx(row["score"], rel=1e-5), row["rank"])
-    assert f"({model}) {OF_USERS[model]}" in " ".join(explained["limits"])
+    assert f"({MODEL_NAMES[model]}) {OF_USERS[model]}" in " ".join(explained["limits"])
 
 
 #: What is trained until it is killed, and where: dropout, batch normalisation's means and drawn negatives; KBGAN in the
