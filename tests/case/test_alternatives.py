@@ -9,7 +9,7 @@ import pytest
 
 import upgan
 from tests.command_line import DEMO
-from tests.render.test_documents import Document
+from tests.render.parsed import Document
 from upgan.alternatives import Changes
 from upgan.case import case_json, make_case, read_case, reproduce, write_bundle, write_case
 from upgan.case.alternatives import users_of

@@ -19,6 +19,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.command_line import upgan
+from tests.data.sources import _NS as NS
+from tests.data.sources import dump_of
 from upgan.cli.main import run as run_command
 from upgan.data.dataset import load_dataset
 from upgan.data.domains import DOMAINS
@@ -26,7 +28,6 @@ from upgan.data.formats import read_sources
 from upgan.data.read_kb4rec import DumpReading, find_files
 from upgan.errors import DataError, InputError
 
-NS = "http://rdf.freebase.com/ns/"
 LINKS = "1\tm.0f1\n2\tm.0f2\n3\tm.0f3\n4\tm.0f4\n6\t/m/0f1\n"
 IN_2006, IN_1999 = 1_150_000_000, 920_000_000
 RATINGS = f"""userId,movieId,rating,timestamp
@@ -65,11 +66,6 @@ DROPPED_LINES = {
     "property is not Freebase's": 1,
     "no statement (malformed)": 1,
 }
-
-
-def dump_of(facts: str, other: str = "") -> str:
-    rows = [row.split() for row in facts.replace("\n", " ").split(",")]
-    return "".join(f"<{NS}m.0{h}>\t<{NS}{r}>\t<{NS}m.0{t}>\t.\n" for h, r, t in rows) + other
 
 
 def write_source(folder: Path, links: str = LINKS, ratings: str = RATINGS, dump: str | None = None) -> Path:

@@ -11,16 +11,30 @@ from upgan.model.build import build_model
 ENTITIES = ["a1", "a2", "b1", "b2", "b3", "c1", "c2", "s", "x"]
 RELATIONS = ["by", "from", "linked"]
 SPLITS = ("train", "valid", "test")
+#: Smoothing of the evidence.
+EPSILON = 0.7
 
 
 def make_run(folder, dataset, *assignments, constant=False):
     """A run with random weights, or with all scores equal."""
     torch.manual_seed(1)
     config = make_config(assignments=["model.dim=4", "model.propagation.activation=tanh", *assignments])
+    return _sealed(folder, dataset, config, 0.0 if constant else 0.7)
+
+
+def make_quality_run(folder, dataset, *assignments):
+    """A run of the bilinear score with random weights, evidence weights included."""
+    torch.manual_seed(3)
+    given = ["model.dim=3", "model.co_interaction.neighbours=2", f"fusion.smoothing={EPSILON}", "seed=0", *assignments]
+    return _sealed(folder, dataset, make_config("quality", assignments=given), 0.7)
+
+
+def _sealed(folder, dataset, config, deviation):
+    """A finished run whose weights are drawn around 0."""
     model = build_model(config, dataset.num_entities, dataset.num_relations, dataset.num_users)
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter.zero_() if constant else parameter.normal_(0.0, 0.7)
+            parameter.normal_(0.0, deviation)
     start_run(folder, config, dataset)
     save_weights(model, folder / "model.safetensors")
     seal_run(folder, dataset)

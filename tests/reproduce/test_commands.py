@@ -17,8 +17,7 @@ import numpy as np
 import pytest
 
 from tests.command_line import here, refused
-from tests.data.sources import RELEASE, write_source
-from tests.data.test_kb4rec import dump_of
+from tests.data.sources import RELEASE, dump_of, write_source
 from tests.runs import victims
 from upgan.checkpoint import load_config
 from upgan.config import applies, flat_settings

@@ -14,7 +14,7 @@ import pytest
 
 from tests.runs import victims
 from tests.runs.conftest import outcome, train_command
-from tests.runs.test_states import ENDLESS, wait_for
+from tests.runs.states import ENDLESS, wait_for
 from upgan.runs.history import read_history
 from upgan.runs.status import run_state
 

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.ui.chromium import assert_clean, choose_row, graph, ink, open_page, serving
-from tests.ui.made import make_run
-from tests.ui.test_training_pages import written
+from tests.ui.made import make_run, written
 from upgan.runs import control
 from upgan.runs.status import list_runs, run_state
 
