@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -17,44 +14,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from upgan.cli.main import run as run_command
+from tests.command_line import DEMO, ROOT, here, refused, upgan
 
-ROOT = Path(__file__).resolve().parents[1]
-DEMO = ROOT / "checkpoints" / "demo"
 SMALL = [
     "--preset=demo",
     *("--set=model.dim=8", "--set=initialisation.epochs=2", "--set=pretrain.epochs=1", "--set=adversarial.epochs=1"),
 ]
-
-
-def upgan(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run one command in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-m", "upgan", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=cwd or ROOT,
-        env={**os.environ, "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(ROOT)},
-        timeout=110,
-    )
-
-
-def here(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run one command in this process: the same entry point, without waiting for torch to be imported again."""
-    out, told = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(told):
-        code = run_command([str(argument) for argument in arguments])
-    return subprocess.CompletedProcess(arguments, code, out.getvalue(), told.getvalue())
-
-
-def refused(result: subprocess.CompletedProcess[str], *words: str) -> None:
-    """Exit code 2, nothing on stdout, one message without a traceback that holds every word."""
-    assert result.returncode == 2, result.stderr
-    assert result.stdout == ""
-    assert "Traceback" not in result.stderr
-    for word in words:
-        assert word in result.stderr, result.stderr
 
 
 @pytest.fixture(scope="module")

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import pytest
 
+from tests.command_line import here, refused, upgan
 from upgan.bench.growth import growth, slopes, write_page
 from upgan.bench.measure import Measurement, Spent, in_turn
 from upgan.bench.serving import measure_serving
 from upgan.bench.suite import MEASUREMENTS
 
 
-def bench(*arguments):
-    command = [sys.executable, "-m", "upgan", "bench", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=110)
-
-
 def test_the_document_has_every_measurement(toy_folder, tmp_path):
-    done = bench("--data", toy_folder, "--repeat", 2, "--json", "--out", tmp_path / "bench.json")
+    done = upgan("bench", "--data", toy_folder, "--repeat", 2, "--json", "--out", tmp_path / "bench.json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found == json.loads((tmp_path / "bench.json").read_text())
@@ -32,7 +26,8 @@ def test_the_document_has_every_measurement(toy_folder, tmp_path):
         "interactions": 10,
         "training_triples": 9,
     }
-    assert len(dataset["measurements"]) == len(MEASUREMENTS)
+    names = {line["name"] for line in dataset["measurements"]}
+    assert len(names) == len(dataset["measurements"]) == len(MEASUREMENTS)
     for line in dataset["measurements"]:
         spent = line["cpu_seconds"]
         assert spent["repeats"] == 2
@@ -52,10 +47,7 @@ def test_the_document_has_every_measurement(toy_folder, tmp_path):
     ],
 )
 def test_what_cannot_be_measured_is_refused(arguments, says):
-    done = bench(*arguments)
-    assert done.returncode == 2
-    assert says in done.stderr
-    assert done.stdout == ""
+    refused(here("bench", *arguments), says)
 
 
 def test_work_and_reference_take_turns():
@@ -87,9 +79,16 @@ def test_slopes_of_known_curves():
 
 def test_growth_has_seven_curves_and_a_page(tmp_path):
     found = growth(1, 0, shrink=200)
-    assert {(curve["what"], curve["size"]) for curve in found["curves"]} >= {
-        ("propagation", "edges"),
-        ("evaluation", "K"),
-    }
+    assert [(curve["what"], curve["size"]) for curve in found["curves"]] == [
+        *(("propagation", size) for size in ("entities", "edges", "interactions", "K")),
+        *(("evaluation", size) for size in ("entities", "K", "batch")),
+    ]
+    for curve in found["curves"]:
+        assert len(curve["values"]) == len(curve["cpu_seconds"]) == 4
+        assert min(curve["cpu_seconds"]) > 0
+        assert curve["slope"] == slopes(curve["values"], curve["cpu_seconds"])["slope"]
     write_page(found, tmp_path / "growth.html")
-    assert "Cost against size" in (tmp_path / "growth.html").read_text()
+    page = (tmp_path / "growth.html").read_text()
+    assert "Cost against size" in page
+    for curve in found["curves"]:
+        assert f"{curve['what']} \\u002f {curve['size']}: slope {curve['slope']:.2f}" in page

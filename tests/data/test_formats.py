@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from tests.command_line import upgan
 from tests.data.sources import _DBR, _NS, FORMATS, HETREC, KGAT, NTRIPLES, RECBOLE, RELEASE, TSV, write_source
 from upgan.cli.main import run
 from upgan.data.detect import detect_format
@@ -275,13 +274,12 @@ def test_the_folders_of_a_release_may_be_named_one_by_one(tmp_path):
 
 def test_a_release_from_the_command_line_and_a_rule_for_ratings(tmp_path):
     source = write_source(tmp_path / "release", RELEASE)
-    command = [sys.executable, "-m", "upgan", "data", "prepare", source, "--out", tmp_path / "out"]
-    options = ["--min-interactions", "1", "--min-triples", "1", "--min-rating"]
-    done = subprocess.run([*command, *options, "4"], capture_output=True, text=True, timeout=60)
+    options = ["--min-interactions", "1", "--min-triples", "1", "--min-rating", "4"]
+    done = upgan("data", "prepare", source, "--out", tmp_path / "out", *options)
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "out" / "manifest.json").read_text())["counts"]["interactions"] == 2
     (source / "rs" / "ratings.txt").write_text("u1\t11\nu2\t12\n")
-    done = subprocess.run([*command[:-1], tmp_path / "no", *options, "4"], capture_output=True, text=True, timeout=60)
+    done = upgan("data", "prepare", source, "--out", tmp_path / "no", *options)
     assert (done.returncode, done.stdout) == (2, "")
     assert "--min-rating 4: the interactions of this source have no rating" in done.stderr
     assert not (tmp_path / "no").exists()

@@ -15,20 +15,12 @@ import pytest
 
 from tests.runs import victims
 from tests.runs.conftest import SETTINGS, train_command
+from tests.runs.states import ENDLESS, wait_for, written
 from upgan.errors import BusyError, RunError
 from upgan.runs import control, launch, trash
 from upgan.runs.locks import device_holder, device_lock, run_lock
 from upgan.runs.process import process_of, this_process
-from upgan.runs.status import list_runs, run_state, write_status
-
-
-def written(folder: Path, **values: object) -> Path:
-    """A run folder whose status is this process's, but for ``values``."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_status(folder, {"state": "running", "phase": "pretrain", "epoch": 1, "epochs": 4})
-    status = json.loads((folder / "status.json").read_text())
-    (folder / "status.json").write_text(json.dumps({**status, **values}))
-    return folder
+from upgan.runs.status import list_runs, run_state
 
 
 def process(**changes: object) -> dict[str, object]:
@@ -52,7 +44,7 @@ def process(**changes: object) -> dict[str, object]:
         ({"state": "failed", "process": process(start="1")}, "failed"),
         ({"state": "asleep"}, "failed"),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else " and ".join(value) or "as written",
 )
 def test_the_state_is_what_status_json_says_while_its_process_lives(tmp_path, values, state):
     assert run_state(written(tmp_path / "run", **values)).state == state
@@ -142,20 +134,6 @@ def test_deleting_can_be_undone(tmp_path):
     written(run)
     with pytest.raises(RunError, match="running"):
         trash.delete(run)
-
-
-# A training's life ---------------------------------------------------------------------------------------------------
-
-ENDLESS = ["--set=initialisation.epochs=1000", "--set=initialisation.patience=1000"]
-
-
-def wait_for(run: Path, state: str, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if (run / "status.json").exists() and run_state(run).state == state and run_state(run).epoch:
-            return
-        time.sleep(0.02)
-    raise AssertionError(f"{run} is {run_state(run)}, not {state}")
 
 
 def test_a_detached_training_is_found_again_stopped_and_killed(toy_run, tmp_path):
