@@ -192,12 +192,15 @@ def test_a_wrong_question_is_refused(run: Path, arguments: list[str], words: lis
     [("evaluate", DEMO, "--ranks"), ("complete", DEMO, "--out"), ("bench", "--out"), ("bench", "--growth", "--page")],
 )
 def test_a_folder_in_the_way_of_a_file_is_refused(tmp_path: Path, command: tuple[str | Path, ...]) -> None:
-    tmp_path: Path, command: tuple[str | Path, ...]
-) -> None:
     folder = tmp_path / "ranks.csv"
     folder.mkdir()
     refused(here(*command, folder), f"{command[-1]} {folder}: a folder is in the way")
     assert list(tmp_path.rglob("*")) == [folder]
+
+
+def test_an_empty_split_is_not_the_default_one(catalogue: Path, tmp_path: Path) -> None:
+    refused(here("data", "prepare", catalogue, "--out", tmp_path / "out", "--split", ""), "--split ''", "0.8,0.1,0.1")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_file_in_the_way_of_a_folder_is_a_wrong_argument(dataset: Path, tmp_path: Path) -> None:
