@@ -74,6 +74,25 @@ def test_a_folder_whose_maker_was_killed_is_made_anew(trainings, toy_dataset, tm
     assert [path.name for path in folder.glob(".*")] == []
 
 
+def test_without_processes_or_locks_a_run_fails_and_nobody_waits(toy_dataset, tmp_path, monkeypatch):
+    executor = Executor(toy_dataset, tmp_path / "runs", silent)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    with monkeypatch.context() as changed:
+        changed.setenv("UPGAN_LOCKS", str(tmp_path / "link"))
+        (outcome,) = executor.run([planned()])
+    assert "not a folder of this user" in outcome.problem
+
+    def full(_):
+        raise OSError("no more processes")
+
+    monkeypatch.setattr(execute, "_spawn", full)
+    (outcome,) = executor.run([planned()])
+    assert outcome.problem == "no more processes"
+    folder = tmp_path / "runs" / planned().folder_name(toy_dataset.name, toy_dataset.fingerprint)
+    assert (run_state(folder).state, run_state(folder).message) == ("failed", "no more processes")
+
+
 @pytest.mark.parametrize("resume", [True, False])
 def test_a_training_that_could_not_start_is_left_as_failed(toy_dataset, tmp_path, monkeypatch, resume):
     """So that a command beside this one, or the next, does not wait for it."""

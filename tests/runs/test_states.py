@@ -16,6 +16,7 @@ import pytest
 from tests.runs import victims
 from tests.runs.conftest import SETTINGS, train_command
 from tests.runs.states import ENDLESS, wait_for, written
+from upgan.config import make_config
 from upgan.errors import BusyError, RunError
 from upgan.runs import control, launch, trash
 from upgan.runs.locks import device_holder, device_lock, run_lock
@@ -134,6 +135,33 @@ def test_deleting_can_be_undone(tmp_path):
     written(run)
     with pytest.raises(RunError, match="running"):
         trash.delete(run)
+
+
+def test_of_two_that_resume_a_run_the_later_one_leaves_the_others_training_alone(tmp_path, monkeypatch):
+    """Its own process ends at once: the run is held."""
+    folder = written(tmp_path / "run", process=process_of(os.getppid()).to_dict(), pid=os.getppid())
+    before = (folder / "status.json").read_bytes()
+
+    class Refused:
+        pid = 0
+
+        def __init__(self, *_, **__):
+            pass
+
+        def poll(self):
+            return 1
+
+    monkeypatch.setattr(subprocess, "Popen", Refused)
+    status = launch.launch(folder)
+    assert (status.state, status.pid) == ("running", os.getppid())
+    assert (folder / "status.json").read_bytes() == before
+
+
+def test_a_folder_that_another_is_just_making_is_not_made_again(toy_dataset, tmp_path):
+    """Two pages that chose the same free name."""
+    with run_lock(tmp_path / "run"), pytest.raises(BusyError, match="another process"):
+        launch.start(tmp_path / "run", toy_dataset, make_config(), force=True)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_detached_training_is_found_again_stopped_and_killed(toy_run, tmp_path):

@@ -155,6 +155,7 @@ class Executor:
             self.tell(f"{folder.name}: trains already, waiting for it")
             return _Job(planned, folder, "reused", None)
         except (UpganError, OSError) as error:
+            give_back(folder, {}, str(error))  # nobody need wait for what was taken and then could not be started
             self.tell(f"{folder.name} failed: {error}")
             return Outcome(planned, None, "failed", str(error))
 
