@@ -86,6 +86,12 @@ class QueryIndex:
         tensors = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}
         return QueryIndex(num_entities=self.num_entities, num_relations=self.num_relations, **tensors)
 
+    def triples(self) -> Tensor:
+        """(T, 3) the triples that the index was built of, in their order."""
+        count = len(self.row_of_triple) // 2
+        forward, backward = self.row_of_triple[:count], self.row_of_triple[count:]
+        return torch.stack([self.heads[forward], self.relations[forward], self.heads[backward]], dim=1)
+
     def rows(self, heads: Tensor, relations: Tensor) -> Tensor:
         """(B,) queries -> (B,) their rows here; -1 for a query without a known answer."""
         if not len(self):

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import pytest
 
+from tests.command_line import here, refused, upgan
 from upgan.bench.growth import GROWN, HELD, PLANS, growth, keeps, sizes_of, sizes_to_value, slopes
 from upgan.bench.measure import Measurement, Spent, in_turn
 from upgan.bench.serving import measure_serving
 from upgan.bench.suite import MEASUREMENTS
 
 
-def bench(*arguments):
-    command = [sys.executable, "-m", "upgan", "bench", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=110)
-
-
 def test_the_document_has_every_measurement(toy_folder, tmp_path):
-    done = bench("--data", toy_folder, "--repeat", 2, "--json", "--out", tmp_path / "bench.json")
+    done = upgan("bench", "--data", toy_folder, "--repeat", 2, "--json", "--out", tmp_path / "bench.json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found == json.loads((tmp_path / "bench.json").read_text())
@@ -32,7 +26,8 @@ def test_the_document_has_every_measurement(toy_folder, tmp_path):
         "interactions": 10,
         "training_triples": 9,
     }
-    assert len(dataset["measurements"]) == len(MEASUREMENTS)
+    names = {line["name"] for line in dataset["measurements"]}
+    assert len(names) == len(dataset["measurements"]) == len(MEASUREMENTS)
     for line in dataset["measurements"]:
         spent = line["cpu_seconds"]
         assert spent["repeats"] == 2
@@ -54,10 +49,7 @@ def test_the_document_has_every_measurement(toy_folder, tmp_path):
     ],
 )
 def test_what_cannot_be_measured_is_refused(arguments, says):
-    done = bench(*arguments)
-    assert done.returncode == 2
-    assert says in done.stderr
-    assert done.stdout == ""
+    refused(here("bench", *arguments), says)
 
 
 def test_work_and_reference_take_turns():
@@ -129,7 +121,7 @@ def test_growth_of_every_kind_at_tiny_sizes(what):
 
 def test_growth_by_the_command_line(tmp_path):
     paths = tmp_path / "growth.html", tmp_path / "growth.json"
-    done = bench("--growth", "--only", "serving", "--repeat", 1, "--page", paths[0], "--out", paths[1])
+    done = here("bench", "--growth", "--only", "serving", "--repeat", 1, "--page", paths[0], "--out", paths[1])
     assert done.returncode == 0, done.stderr
     found = json.loads(paths[1].read_text())
     assert [(curve["what"], curve["size"]) for curve in found["curves"]] == [("serving", "entities"), ("serving", "K")]

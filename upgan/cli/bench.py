@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from upgan.cli.output import JsonFlag, note, print_json
+from upgan.cli.output import JsonFlag, note, print_json, refuse_folder
 from upgan.cli.progress import CountProgress
 
 
@@ -27,7 +27,7 @@ def bench(
         list[str] | None,
         typer.Option(
             help="One measurement: preparation, initialisation, pretrain, adversarial, propagation, evaluation, query, "
-            "explanation, serving; repeatable. Without it all (but serving, which only --growth takes by itself)."
+            "explanation, serving; repeatable. Without it all (serving only with --growth)."
         ),
     ] = None,
     repeat: Annotated[int, typer.Option(min=1, max=1000, help="Repetitions, of which the median counts.")] = 5,
@@ -42,10 +42,7 @@ def bench(
         int, typer.Option(min=1000, max=100_000_000, help="Candidates that serving searches.")
     ] = 1_000_000,
     growth: Annotated[
-        bool,
-        typer.Option(
-            "--growth", help="Cost against entities, edges, interactions, K and batch instead, over two decades each."
-        ),
+        bool, typer.Option("--growth", help="Cost against each size over two decades instead; --only chooses.")
     ] = False,
     page: Annotated[Path | None, typer.Option(help="With --growth: the curves as an HTML page.")] = None,
     out: Annotated[Path | None, typer.Option(help="Also write the JSON document to this file.")] = None,
@@ -59,6 +56,8 @@ def bench(
     from upgan.files import write_json
 
     _check_together(growth, page, [*(data or []), *(assignments or []), *([] if preset == "paper" else [preset])])
+    refuse_folder("--out", out)
+    refuse_folder("--page", page)
     if growth:
         _growth(chosen_names(only) if only else [], repeat, threads, seed, page, out, json)
         return
