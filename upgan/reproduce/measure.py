@@ -44,9 +44,9 @@ def measure(outcomes: Sequence[Outcome], dataset: KGDataset, asked: Asked, out: 
             tell(f"[{place}/{len(by_row)}] ranking the test split: {name}{eta}")
         row, rankings[name] = _row(name, of_row, dataset, asked, out)
         rows.append(row)
-    for row in rows if rankings.get("upgan") else ():
+    for row in [row for row in rows if row["row"] != "upgan"] if rankings.get("upgan") else []:
         tell(f"setting UPGAN against {row['row']}")
-        row["upgan_minus"] = _minus(rankings.get("upgan", {}), rankings[row["row"]], row)
+        row["upgan_minus"] = _minus(rankings["upgan"], rankings[row["row"]])
     return {
         "format_version": FORMAT_VERSION,
         "target": asked.target,
@@ -172,10 +172,10 @@ def _over_seeds(each: Sequence[dict[str, Metric]]) -> dict[str, dict[str, Metric
     return {name: {"mean": _mean([of[name] for of in each]), "std": _std([of[name] for of in each])} for name in names}
 
 
-def _minus(upgan: dict[int, Ranking], other: dict[int, Ranking], row: dict[str, Any]) -> dict[str, Any] | None:
-    """UPGAN minus the row's system, over the seeds that both have; None for UPGAN itself, or without a common seed."""
+def _minus(upgan: dict[int, Ranking], other: dict[int, Ranking]) -> dict[str, Any] | None:
+    """UPGAN minus the row's system, over the seeds that both have; None without a common seed."""
     seeds = sorted(upgan.keys() & other.keys())
-    if not seeds or row["row"] == "upgan" or not len(upgan[seeds[0]].triples):
+    if not seeds or not len(upgan[seeds[0]].triples):
         return None
     found = compare_rankings([other[seed] for seed in seeds], [upgan[seed] for seed in seeds])
     return {"seeds": seeds, **found.to_dict()}
