@@ -31,6 +31,13 @@ def test_a_missing_relation_answer_or_a_senseless_number_is_refused(predictor):
         predictor.explain(head="b1", relation="by", answer="a1", top_users=-1)
 
 
+def test_numbers_in_place_of_names_are_refused(predictor):
+    with pytest.raises(QueryError, match="3 is no entity"):
+        predictor.score_tails([3], ["by"])
+    with pytest.raises(QueryError, match="0 is no relation"):
+        predictor.score_heads([0], ["a1"])
+
+
 @pytest.fixture(scope="module")
 def titled(tmp_path_factory):
     """The toy catalogue with titles long enough to be misspelt."""
