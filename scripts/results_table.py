@@ -27,7 +27,7 @@ def rows(run: Path) -> list[str]:
         metrics = " | ".join(f"{100 * test[key]:.1f}" for key in ("mrr", "hits@1", "hits@3", "hits@10"))
         per_epoch = stage["cpu_seconds"] / max(stage["epochs"], 1)
         table.append(
-            f"| {run.name} | {PHASES[phase]} | {test['mr']:.0f} | {metrics} | {stage['best_epoch']} of "
+            f"| {run.name} | {PHASES.get(phase, phase)} | {test['mr']:.0f} | {metrics} | {stage['best_epoch']} of "
             f"{stage['epochs']} | {stage['seconds']:.0f} | {per_epoch:.1f} | {stage['peak_memory_mb']:.0f} |"
         )
     return table

@@ -51,6 +51,7 @@ def main() -> int:
         root = Path(folder)
         upgan("data", "demo", "--out", str(root / "demo"))
         os.environ["UPGAN_DATA"] = str(root)
+        os.environ["UPGAN_LOCKS"] = str(root / "locks")  # whatever else trains here is none of its business
         browser = engine.chromium.launch(executable_path=path, args=["--headless", "--no-sandbox"])
         spent: dict[bool, list[tuple[float, float]]] = {False: [], True: []}
         for number in range(2 * given.times):

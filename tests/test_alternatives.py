@@ -13,11 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import upgan
+from tests.attributed import dataset_of, integrated_gradients, score_at
 from tests.conftest import toy_tables
 from tests.oracles import random_facts
-from tests.test_attribution import dataset_of, integrated_gradients, score_at
-from tests.test_co_explainer import make_run as make_quality_run
-from tests.test_predictor import make_run
+from tests.predictor.toy import make_quality_run, make_run
 from upgan.alternatives import Changes
 from upgan.answering import Answering
 from upgan.config import make_config

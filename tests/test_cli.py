@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -17,44 +14,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from upgan.cli.main import run as run_command
+from tests.command_line import DEMO, ROOT, here, refused, upgan
 
-ROOT = Path(__file__).resolve().parents[1]
-DEMO = ROOT / "checkpoints" / "demo"
 SMALL = [
     "--preset=demo",
     *("--set=model.dim=8", "--set=initialisation.epochs=2", "--set=pretrain.epochs=1", "--set=adversarial.epochs=1"),
 ]
-
-
-def upgan(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run one command in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-m", "upgan", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=cwd or ROOT,
-        env={**os.environ, "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(ROOT)},
-        timeout=110,
-    )
-
-
-def here(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run one command in this process: the same entry point, without waiting for torch to be imported again."""
-    out, told = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(told):
-        code = run_command([str(argument) for argument in arguments])
-    return subprocess.CompletedProcess(arguments, code, out.getvalue(), told.getvalue())
-
-
-def refused(result: subprocess.CompletedProcess[str], *words: str) -> None:
-    """Exit code 2, nothing on stdout, one message without a traceback that holds every word."""
-    assert result.returncode == 2, result.stderr
-    assert result.stdout == ""
-    assert "Traceback" not in result.stderr
-    for word in words:
-        assert word in result.stderr, result.stderr
 
 
 @pytest.fixture(scope="module")
@@ -220,6 +185,32 @@ def test_a_wrong_key_in_a_settings_file_is_named(dataset: Path, tmp_path: Path) 
 )
 def test_a_wrong_question_is_refused(run: Path, arguments: list[str], words: list[str]) -> None:
     refused(here(arguments[0], run, *arguments[1:]), *words)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("evaluate", DEMO, "--ranks"), ("complete", DEMO, "--out"), ("bench", "--out"), ("bench", "--growth", "--page")],
+)
+def test_a_folder_in_the_way_of_a_file_is_refused(tmp_path: Path, command: tuple[str | Path, ...]) -> None:
+    folder = tmp_path / "ranks.csv"
+    folder.mkdir()
+    refused(here(*command, folder), f"{command[-1]} {folder}: a folder is in the way")
+    assert list(tmp_path.rglob("*")) == [folder]
+
+
+def test_an_empty_split_is_not_the_default_one(catalogue: Path, tmp_path: Path) -> None:
+    refused(here("data", "prepare", catalogue, "--out", tmp_path / "out", "--split", ""), "--split ''", "0.8,0.1,0.1")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_in_the_way_of_a_folder_is_a_wrong_argument(dataset: Path, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("mine", encoding="utf-8")
+    asked = ("--head", "book:part-of-the-bargain", "--relation", "author", "--answer", "author:linda-lael-miller")
+    refused(here("explain", DEMO, *asked, "--out", file / "why.html", "--format", "html"), str(file), "in the way")
+    refused(here("train", dataset, "--run", file / "run", *SMALL, "--force"), str(file), "in the way")
+    refused(here("data", "demo", "--out", file / "demo"), str(file), "in the way")
+    assert file.read_text(encoding="utf-8") == "mine"
 
 
 @pytest.mark.parametrize("missing", ["config.toml", "model.safetensors", "run.json", "dataset"])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.test_cli import DEMO, here, refused
+from tests.command_line import DEMO, here, refused
 
 ASKED = ("--head", "Part of the Bargain", "--relation", "author", "--answer", "Linda Lael Miller")
 AUTHOR = "Robert Jordan"

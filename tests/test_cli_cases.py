@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.test_cli import DEMO, here, refused, upgan
+from tests.command_line import DEMO, here, refused, upgan
 from tests.ui import made
 from upgan.cli.main import run as run_command
 

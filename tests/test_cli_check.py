@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.command_line import here, refused, upgan
 from tests.planted import planted_catalogue
-from tests.test_cli import here, refused, upgan
 
 
 @pytest.fixture(scope="module")

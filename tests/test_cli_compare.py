@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 
-from tests.test_cli import here, refused, upgan
+from tests.command_line import here, refused, upgan
 from upgan.data.dataset import copy_dataset
 from upgan.evaluation.compare import compare_rankings
 from upgan.predictor import load

@@ -10,33 +10,19 @@ import pytest
 import torch
 
 import upgan
+from tests.predictor.toy import EPSILON, make_quality_run
 from upgan.checkpoint import save_weights, seal_run, start_run
 from upgan.co_explainer import CoInteractionExplainer
 from upgan.config import make_config
 from upgan.model.build import build_model
 from upgan.render.words import caption, proof
 
-EPSILON = 0.7
-
-
-def make_run(folder, dataset, *assignments):
-    """A run with random weights, evidence weights included."""
-    torch.manual_seed(3)
-    given = ["model.dim=3", "model.co_interaction.neighbours=2", f"fusion.smoothing={EPSILON}", "seed=0", *assignments]
-    config = make_config("quality", assignments=given)
-    model = build_model(config, dataset.num_entities, dataset.num_relations, dataset.num_users)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.normal_(0.0, 0.7)
-    start_run(folder, config, dataset)
-    save_weights(model, folder / "model.safetensors")
-    seal_run(folder, dataset)
-    return folder
-
 
 @pytest.fixture(scope="module", params=["complex", "distmult"])
 def predictor(request, toy_dataset, tmp_path_factory):
-    return upgan.load(make_run(tmp_path_factory.mktemp("run") / "r", toy_dataset, f"model.product={request.param}"))
+    return upgan.load(
+        make_quality_run(tmp_path_factory.mktemp("run") / "r", toy_dataset, f"model.product={request.param}")
+    )
 
 
 @pytest.fixture(scope="module")
@@ -182,7 +168,7 @@ def test_users_that_had_not_chosen_the_item_say_nothing_any_more(predictor, expl
 
 
 def test_without_users_there_is_nobody_to_explain_with(toy_dataset, tmp_path):
-    run = make_run(tmp_path / "run", toy_dataset, "model.use_users=false", "fusion.enabled=false")
+    run = make_quality_run(tmp_path / "run", toy_dataset, "model.use_users=false", "fusion.enabled=false")
     told = upgan.load(run).explain(head="b3", relation="by", answer="a1")
     assert not told.users
     assert not told.answer_users

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import upgan.cointeraction as cointeraction_module
-from tests.oracles_cointeraction import (
+from tests.oracles.cointeraction import (
     common_row,
     common_weight,
     shared_out,

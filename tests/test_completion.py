@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
@@ -12,7 +10,8 @@ import pytest
 import torch
 
 import upgan
-from tests.test_predictor import make_run
+from tests.command_line import here, refused
+from tests.predictor.toy import make_run
 from upgan.completion import COLUMNS, complete
 from upgan.errors import QueryError
 
@@ -116,16 +115,10 @@ def test_a_top_of_none_and_an_unknown_relation_are_refused(predictor):
         complete(predictor, relation="nope")
 
 
-def upgan_complete(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "upgan", "complete", *map(str, arguments)], capture_output=True, text=True, check=False
-    )
-
-
 @pytest.mark.parametrize("suffix", [".csv", ".json", ".parquet"])
 def test_the_command_writes_each_format(run, predictor, tmp_path, suffix):
     out = tmp_path / f"missing{suffix}"
-    done = upgan_complete(run, "--top", 9, "--out", out)
+    done = here("complete", run, "--top", 9, "--out", out)
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""
     if suffix == ".csv":
@@ -142,7 +135,5 @@ def test_the_command_writes_each_format(run, predictor, tmp_path, suffix):
 
 
 def test_an_unknown_format_writes_nothing_and_exits_with_2(run, tmp_path):
-    done = upgan_complete(run, "--out", tmp_path / "missing.xlsx")
-    assert done.returncode == 2
-    assert ".csv" in done.stderr
+    refused(here("complete", run, "--out", tmp_path / "missing.xlsx"), ".csv")
     assert not (tmp_path / "missing.xlsx").exists()

@@ -24,6 +24,7 @@ from upgan.model.bilinear import BilinearDiscriminator
 from upgan.model.build import FullScorer, Model
 from upgan.model.discriminator import Discriminator
 from upgan.model.evidence import Facts
+from upgan.model_names import MODEL_NAMES
 from upgan.queries import QueryIndex
 from upgan.seen import facts_of, graph_of
 from upgan.silent_explainer import FACTORISATION, RGCN, SYSTEM_WITH_USERS, SilentExplainer
@@ -165,7 +166,7 @@ class Answering:
             return SilentExplainer(*seen, self._two_scores, RGCN)
         heard = isinstance(model, System) and model.hears_users
         said = SYSTEM_WITH_USERS if heard else FACTORISATION
-        limits = tuple(sentence.format(name=self.config.model_name) for sentence in said)
+        limits = tuple(sentence.format(name=MODEL_NAMES[self.config.model_name]) for sentence in said)
         return SilentExplainer(*seen, self._two_scores, limits)
 
     def _two_scores(self, head: int, relation: int, answer: int) -> tuple[float, float]:

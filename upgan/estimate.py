@@ -14,7 +14,6 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import nn
 
 from upgan.config import AdversarialConfig, Config, InitialisationConfig, PretrainConfig
@@ -22,6 +21,7 @@ from upgan.data.dataset import KGDataset
 from upgan.errors import Stopped
 from upgan.evaluation.evaluator import Evaluator
 from upgan.evaluation.metrics import Metrics
+from upgan.footprint import footprint
 from upgan.model.build import build_discriminator, build_factorisation
 from upgan.model.generator import Generator
 from upgan.preparation import Prepared, prepare_training
@@ -30,7 +30,6 @@ from upgan.runs.phases import planned_phases
 from upgan.seen import seen_data
 from upgan.systems.build import build_system
 from upgan.training.adversarial import AdversarialTrainer, train_adversarially
-from upgan.training.fuse import MOST_ENTRIES
 from upgan.training.initialise import train_factorisation
 from upgan.training.loop import Silent
 from upgan.training.pretrain import pretrain_discriminator
@@ -42,10 +41,6 @@ STEPS = 4
 MOST_SECONDS = 4.0
 #: Triples of the validation split that a rehearsal evaluates.
 EVALUATED = 200
-#: Memory that was measured: of the process with its libraries, of the paths that evidence is gathered from (MB), and of
-#: each entity with evidence for a query (bytes). A query has about so many of them.
-BASE_MB, GATHERED_MB, BYTES_PER_ENTRY, ENTRIES = 550.0, 100.0, 130, 2000
-MB = 1e6
 
 
 @dataclass(frozen=True)
@@ -84,7 +79,7 @@ def estimate(dataset: KGDataset, config: Config) -> Estimate:
     for phase in planned_phases(config):
         costs[phase] = parts.cost(phase, costs)
     least, most = (sum(getattr(cost, name) for cost in costs.values()) for name in ("least", "most"))
-    memory, disk = _space(parts.models, prepared, config)
+    memory, disk = footprint(parts.models, prepared, config)
     return Estimate((least, most), memory, disk, costs)
 
 
@@ -217,32 +212,3 @@ class _Rehearsal:
         except Stopped:
             pass
         return watch, steps
-
-
-def _space(models: dict[str, nn.Module], prepared: Prepared, config: Config) -> tuple[float, float]:
-    """(memory, disk) in MB, from the sizes of the tensors that training holds and saves."""
-    weights = {name: _bytes(list(model.state_dict().values())) for name, model in models.items()}
-    data = prepared.dataset
-    arrays = data.train.nbytes + data.valid.nbytes + data.test.nbytes + data.interactions.nbytes
-    held = 6 * sum(weights.values())  # parameter, gradient, two of Adam's, the best state, a copy being saved
-    # Scores, their gradient, two passes between.
-    scores = 4 * max(min(batch, 2 * len(data.train)) * width for batch, width in _steps(config, data.num_entities)) * 4
-    memory = BASE_MB + (held + scores + 12 * arrays) / MB
-    if prepared.facts:
-        entries = min(MOST_ENTRIES, 2 * len(data.valid) * min(ENTRIES, data.num_entities))
-        memory += GATHERED_MB + BYTES_PER_ENTRY * entries / MB
-    resume = 2 * (weights["model"] * 4 + weights.get("generator", 0) * 3)  # the old one and the one being written
-    disk = (resume + sum(weights.values()) + weights["model"] + arrays // 2) / MB + 1
-    return memory, disk
-
-
-def _steps(config: Config, entities: int) -> list[tuple[int, int]]:
-    """Rows of a step of each phase that scores 1-N, and how many candidates it scores them against."""
-    if config.system is not None:
-        return [(config.system.batch, entities)]
-    phases = config.initialisation, config.pretrain
-    return [(phase.batch, min(phase.candidates or entities, entities)) for phase in phases]
-
-
-def _bytes(tensors: list[torch.Tensor]) -> int:
-    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)

@@ -231,9 +231,11 @@ def _whole_edges(ends: Ends, num_nodes: int) -> LayerEdges:
 
 def check_no_leak(train: IntArray, held_out: IntArray, num_entities: int, num_relations: int) -> None:
     """Raise DataError where a validation or test triple (T, 3) is among the triples that become edges."""
-    leaked = np.flatnonzero(
-        np.isin(_keys(held_out, num_entities, num_relations), _keys(train, num_entities, num_relations))
-    )
+    held, trained = (_keys(triples, num_entities, num_relations) for triples in (held_out, train))
+    # np.isin sorts both; training triples are sorted already, and looking them up in the others is nearly linear then.
+    known = np.sort(held)
+    both = trained[known[np.searchsorted(known, trained).clip(max=len(known) - 1)] == trained] if len(known) else known
+    leaked = np.flatnonzero(np.isin(held, both))
     if len(leaked):
         head, relation, tail = held_out[leaked[0]].tolist()
         raise DataError(

@@ -39,10 +39,13 @@ class QueryIndex:
         relations = np.concatenate([triples[:, 1], triples[:, 1] + num_relations])
         answers = np.concatenate([triples[:, 2], triples[:, 0]])
         keys = heads * (2 * num_relations) + relations
-        distinct, row, counts = np.unique(keys, return_inverse=True, return_counts=True)
-        order = np.lexsort((answers, row))
-        start = np.zeros(len(distinct) + 1, dtype=np.int64)
-        np.cumsum(counts, out=start[1:])
+        # By key, then by answer. torch sorts whole numbers by their digits, in linear time; numpy compares them.
+        by_answer = torch.argsort(torch.from_numpy(answers), stable=True)
+        order = by_answer[torch.argsort(torch.from_numpy(keys)[by_answer], stable=True)].numpy()
+        begins = np.diff(keys[order], prepend=-1) != 0
+        distinct, row = keys[order][begins], np.empty(len(keys), dtype=np.int64)
+        row[order] = np.cumsum(begins) - 1
+        start = np.append(np.flatnonzero(begins), len(keys))
         return QueryIndex(
             num_entities=num_entities,
             num_relations=num_relations,
@@ -52,7 +55,7 @@ class QueryIndex:
             answer=torch.from_numpy(answers[order]),
             triple=torch.from_numpy(order % max(len(triples), 1)),
             key=torch.from_numpy(distinct),
-            row_of_triple=torch.from_numpy(row.astype(np.int64)),
+            row_of_triple=torch.from_numpy(row),
         )
 
     def without(self, triples: IntArray) -> QueryIndex:
@@ -82,6 +85,12 @@ class QueryIndex:
     def to(self, device: torch.device | str) -> QueryIndex:
         tensors = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}
         return QueryIndex(num_entities=self.num_entities, num_relations=self.num_relations, **tensors)
+
+    def triples(self) -> Tensor:
+        """(T, 3) the triples that the index was built of, in their order."""
+        count = len(self.row_of_triple) // 2
+        forward, backward = self.row_of_triple[:count], self.row_of_triple[count:]
+        return torch.stack([self.heads[forward], self.relations[forward], self.heads[backward]], dim=1)
 
     def rows(self, heads: Tensor, relations: Tensor) -> Tensor:
         """(B,) queries -> (B,) their rows here; -1 for a query without a known answer."""

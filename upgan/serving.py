@@ -7,7 +7,7 @@ index gives up against that.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
@@ -17,6 +17,9 @@ from upgan.errors import QueryError
 
 #: Scores held at once: 16 MB in float32, whatever the number of candidates.
 SCORES_PER_BLOCK = 4_000_000
+#: Numbers of a table in half precision that are widened at once: 4 MB, which stay in the processor's cache. Blocks of
+#: 100 MB take four times as long, and then half precision costs more than it saves.
+WIDENED = 1_000_000
 
 Progress = Callable[[int, int], None]
 
@@ -28,17 +31,52 @@ class Best(NamedTuple):
     candidates: Tensor
 
 
+class Rounding(NamedTuple):
+    """How far the rows of a table are from the vectors they were rounded from, at most, and how long those are."""
+
+    farthest: float
+    longest: float
+
+    @classmethod
+    def of(cls, table: Tensor, exact: Tensor) -> Rounding:
+        """Measured row by row, of all (N, D) rows: once for a table, not for each question."""
+        farthest = longest = 0.0
+        size = _widened_rows(table)
+        for start in range(0, len(table), size):
+            true = exact[start : start + size]
+            farthest = max(farthest, float((true - table[start : start + size].to(true.dtype)).norm(dim=1).max()))
+            longest = max(longest, float(true.norm(dim=1).max()))
+        return cls(farthest, longest)
+
+    def bound(self, vectors: Tensor) -> Tensor:
+        """(B,) how far a score of the table can be from the exact one: |q . (t - t')| <= |q| |t - t'|.
+
+        The float32 products' own rounding is added (a sum of D terms errs by at most D eps |q| |t|).
+        """
+        products = 4 * vectors.shape[1] * torch.finfo(vectors.dtype).eps * self.longest
+        bound: Tensor = vectors.norm(dim=1) * (self.farthest + products)
+        return bound
+
+
 @torch.no_grad()
 def top_k(
-    vectors: Tensor, table: Tensor, k: int, *, exact: Tensor | None = None, progress: Progress | None = None
+    vectors: Tensor,
+    table: Tensor,
+    k: int,
+    *,
+    exact: Tensor | None = None,
+    rounding: Rounding | None = None,
+    progress: Progress | None = None,
 ) -> Best:
     """The ``k`` highest products of each of (B, D) query vectors with the (N, D) rows of ``table``.
 
     Args:
         table: float32, or float16 and bfloat16, of which one block at a time is widened. May be memory-mapped.
         exact: (N, D) float32 vectors that ``table`` is a rounding of. The result is then exactly that of ``exact``:
-            each rounded score is wrong by at most a bound (``rounding_bound``), so that a candidate outside the k best
-            by more than twice that cannot be among them; the others are scored again.
+            each rounded score is wrong by at most a bound (``Rounding``), so that a candidate outside the k best by
+            more than twice that cannot be among them; the others are scored again. Only their rows are read, so that
+            ``exact`` may stay on disk.
+        rounding: that of ``table``, where it was measured before; otherwise it is measured, over all of ``exact``.
 
     Raises QueryError where k is below 1 or the widths differ. With fewer than k rows all of them come back.
     """
@@ -48,15 +86,13 @@ def top_k(
         raise QueryError(f"query vectors {tuple(vectors.shape)} and candidates {tuple(table.shape)} do not fit")
     if exact is not None and exact.shape != table.shape:
         raise QueryError(f"exact vectors {tuple(exact.shape)} are not those of the table {tuple(table.shape)}")
+    blocks = _scored_blocks(vectors, table, progress)
     if exact is not None:
-        return _rescored(vectors, table, exact, k, progress)
-    best = Best(vectors.new_empty(len(vectors), 0), torch.empty(len(vectors), 0, dtype=torch.long))
-    size = block_rows(len(vectors))
-    for start in range(0, len(table), size):
-        block = table[start : start + size].to(vectors.dtype)
-        best = _merged(best, vectors @ block.T, start, k)
-        if progress is not None:
-            progress(min(start + size, len(table)), len(table))
+        slack = 2 * (rounding or Rounding.of(table, exact)).bound(vectors)
+        return _rescored(vectors, exact, k, blocks, slack)
+    best = _nothing(vectors)
+    for scores, candidates in blocks:
+        best = _merged(best, scores, candidates, k)
     return best
 
 
@@ -65,9 +101,35 @@ def block_rows(queries: int) -> int:
     return max(1024, SCORES_PER_BLOCK // max(queries, 1))
 
 
-def _merged(best: Best, scores: Tensor, first: int, k: int) -> Best:
-    """The k best of those so far and of a block (B, C) that begins at row ``first``."""
-    candidates = torch.arange(first, first + scores.shape[1], device=scores.device).expand_as(scores)
+def _widened_rows(table: Tensor) -> int:
+    """How many rows of a table are widened at once."""
+    return max(1024, WIDENED // max(table.shape[1], 1))
+
+
+def _scored_blocks(vectors: Tensor, table: Tensor, progress: Progress | None) -> Iterator[tuple[Tensor, Tensor]]:
+    """(B, C) scores of one block of rows after another, and (C,) which rows these are."""
+    size = block_rows(len(vectors))
+    wide = table.dtype == vectors.dtype
+    if not wide:
+        size = min(size, _widened_rows(table))
+    # Written over at every block: new memory for each would come page by page.
+    widened = vectors.new_empty(0 if wide else min(size, len(table)), table.shape[1])
+    for start in range(0, len(table), size):
+        block = table[start : start + size]
+        if not wide:
+            block = widened[: len(block)].copy_(block)
+        yield vectors @ block.T, torch.arange(start, start + len(block), device=vectors.device)
+        if progress is not None:
+            progress(start + len(block), len(table))
+
+
+def _nothing(vectors: Tensor) -> Best:
+    return Best(vectors.new_empty(len(vectors), 0), torch.empty(len(vectors), 0, dtype=torch.long))
+
+
+def _merged(best: Best, scores: Tensor, rows: Tensor, k: int) -> Best:
+    """The k best of those so far and of a block (B, C) of the table's ``rows`` (C,), which come after all before."""
+    candidates = rows.expand_as(scores)
     if best.scores.shape[1] == k:
         # Most blocks have little that is better than the k-th so far; ties with it come later in the order and lose.
         better = (scores > best.scores[:, -1:]).any(0).nonzero().flatten()
@@ -82,40 +144,29 @@ def _merged(best: Best, scores: Tensor, first: int, k: int) -> Best:
     return Best(scores.gather(1, order), candidates.gather(1, order))
 
 
-def rounding_bound(vectors: Tensor, table: Tensor, exact: Tensor) -> Tensor:
-    """(B,) how far a score of ``table`` can be from that of ``exact``: |q . (t - t')| <= |q| |t - t'|.
+def _rescored(vectors: Tensor, exact: Tensor, k: int, blocks: Iterator[tuple[Tensor, Tensor]], slack: Tensor) -> Best:
+    """Keep what comes within ``slack`` (B,) of the k-th rounded score so far, for one query at least; score it again.
 
-    The largest distance of a row from its rounding is measured block by block; the float32 products' own rounding is
-    added (a sum of D terms errs by at most D eps |q| |t|).
+    The k-th score only rises, so that nothing is left out that comes within it of the last one.
     """
-    farthest = longest = 0.0
-    size = block_rows(1) // max(table.shape[1], 1) + 1
-    for start in range(0, len(table), size):
-        true = exact[start : start + size]
-        farthest = max(farthest, float((true - table[start : start + size].to(true.dtype)).norm(dim=1).max()))
-        longest = max(longest, float(true.norm(dim=1).max()))
-    products = 4 * table.shape[1] * torch.finfo(vectors.dtype).eps * longest
-    bound: Tensor = vectors.norm(dim=1) * (farthest + products)
-    return bound
+    best, near = _nothing(vectors), []
+    for scores, rows in blocks:
+        if best.scores.shape[1] == k:
+            scores, rows = _reaching(scores, rows, best, slack)
+        best = _merged(best, scores, rows, k)
+        near.append(_reaching(scores, rows, best, slack))
+    if not near:
+        return best
+    scores, rows = (torch.cat(parts, dim=-1) for parts in zip(*near, strict=True))
+    _, rows = _reaching(scores, rows, best, slack)
+    return _merged(_nothing(vectors), vectors @ exact.index_select(0, rows).T, rows, k)
 
 
-def _rescored(vectors: Tensor, table: Tensor, exact: Tensor, k: int, progress: Progress | None) -> Best:
-    """Find the k-th rounded score, then score again whatever may reach it."""
-    rough = top_k(vectors, table, k, progress=progress)
-    if not rough.scores.shape[1]:
-        return rough
-    least = rough.scores[:, -1] - 2 * rounding_bound(vectors, table, exact)
-    found = [_reaching(vectors, table, exact, least, start) for start in range(0, len(table), block_rows(len(vectors)))]
-    candidates = torch.cat(found)
-    best = Best(vectors.new_empty(len(vectors), 0), torch.empty(len(vectors), 0, dtype=torch.long))
-    again = _merged(best, vectors @ exact.index_select(0, candidates).T, 0, k)
-    return Best(again.scores, candidates[again.candidates])
-
-
-def _reaching(vectors: Tensor, table: Tensor, exact: Tensor, least: Tensor, start: int) -> Tensor:
-    """Rows of the block at ``start`` that reach ``least`` (B,) for one of the queries at least."""
-    block = table[start : start + block_rows(len(vectors))].to(vectors.dtype)
-    return ((vectors @ block.T) >= least.unsqueeze(1)).any(0).nonzero().flatten() + start
+def _reaching(scores: Tensor, rows: Tensor, best: Best, slack: Tensor) -> tuple[Tensor, Tensor]:
+    """Those columns of (B, C) scores that come within ``slack`` of the last of the best; and of (C,) their rows."""
+    least = best.scores[:, -1:] - slack.unsqueeze(1)
+    reaching = (scores >= least).any(0).nonzero().flatten()
+    return scores.index_select(1, reaching), rows.index_select(0, reaching)
 
 
 def recall(found: Tensor, true: Tensor) -> float:

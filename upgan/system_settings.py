@@ -64,14 +64,15 @@ class RotatESettings(TranslationSettings):
     norm: Literal["l1", "l2"] = Field("l2", description="the distance over moduli: their sum, or Euclid's")
 
 
-OneToNLoss = Literal["cross_entropy", "bce"]
+OneToNLoss = Literal["cross_entropy", "cross_entropy_filtered", "bce"]
 
 
 class OneToNSettings(SystemSettings):
     """Systems that encode a query and score it against all entities."""
 
     loss: OneToNLoss = Field(
-        "cross_entropy", description="softmax over all entities, or binary cross-entropy of every entity"
+        "cross_entropy",
+        description="softmax over all entities, the same without a query's other answers, or binary cross-entropy",
     )
     smoothing: float = Field(
         0.1, ge=0, lt=1, description="label smoothing: this share of a target is spread over all entities"

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import torch
 
-from upgan.bench.growth import HELD, evaluation_of, propagation_of
+from upgan.bench.growth import HELD
 from upgan.bench.measure import in_turn
+from upgan.bench.pieces import evaluation_of, propagation_of
 from upgan.serving import top_k
 
 

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from pathlib import Path
 
 import pytest
 
 import upgan
-from tests.render.test_documents import Document
+from tests.command_line import DEMO
+from tests.render.parsed import Document
 from upgan.alternatives import Changes
 from upgan.case import case_json, make_case, read_case, reproduce, write_bundle, write_case
 from upgan.case.alternatives import users_of
 from upgan.errors import CaseError
 
-DEMO = Path(__file__).resolve().parents[2] / "checkpoints" / "demo"
 QUESTION = {
     "head": "series:the-riftwar-cycle", "relation": "has_sub_series", "answer": "series:the-serpentwar-saga",
 }  # fmt: skip

@@ -5,17 +5,15 @@ from __future__ import annotations
 import copy
 import dataclasses
 import json
-from pathlib import Path
 
 import pytest
 
 import upgan
+from tests.command_line import DEMO
 from tests.render import samples
 from upgan.case import case_json, make_case, read_case, write_case
 from upgan.case.schema import LONGEST_TEXT, VERSION
 from upgan.errors import CaseError
-
-DEMO = Path(__file__).resolve().parents[2] / "checkpoints" / "demo"
 
 
 @pytest.fixture(scope="module")

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import upgan
+from tests.command_line import DEMO
 from tests.ui import made
 from upgan.case import make_case, read_case, reproduce, write_case
 from upgan.explanation import UserShare
 from upgan.render.pseudonyms import pseudonymised
 
-DEMO = Path(__file__).resolve().parents[2] / "checkpoints" / "demo"
 QUESTIONS = {
     "one hop": {"head": "book:part-of-the-bargain", "relation": "author", "answer": "author:linda-lael-miller"},
     "three hops": {

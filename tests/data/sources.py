@@ -91,3 +91,9 @@ def write_source(folder: Path, files: Mapping[str, str | bytes]) -> Path:
         data = content if isinstance(content, bytes) else content.encode("utf-8")
         path.write_bytes(gzip.compress(data, mtime=0) if name.endswith(".gz") else data)
     return folder
+
+
+def dump_of(facts: str, other: str = "") -> str:
+    """Lines of Freebase's dump: "f1 property f2, ..." and ``other`` as it is."""
+    rows = [row.split() for row in facts.replace("\n", " ").split(",")]
+    return "".join(f"<{_NS}m.0{h}>\t<{_NS}{r}>\t<{_NS}m.0{t}>\t.\n" for h, r, t in rows) + other

@@ -6,15 +6,13 @@ import hashlib
 import http.server
 import io
 import json
-import os
-import subprocess
-import sys
 import threading
 import zipfile
 from dataclasses import dataclass, field
 
 import pytest
 
+from tests.command_line import upgan
 from upgan.data.download import fetch
 from upgan.data.download.fetch import fetch_source, unpack
 from upgan.data.download.ranged import ATTEMPTS
@@ -210,14 +208,7 @@ def test_links_bombs_and_what_is_no_archive(tmp_path, monkeypatch):
 
 
 def command(*arguments, **environment):
-    return subprocess.run(
-        [sys.executable, "-m", "upgan", "data", "download", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=100,
-        env={**os.environ, "NO_PROXY": "*", **environment},
-        check=False,
-    )
+    return upgan("data", "download", *arguments, NO_PROXY="*", **environment)
 
 
 def test_the_command_shows_the_licence_lists_and_says_when_there_is_no_network(tmp_path):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from tests.command_line import upgan
 from tests.data.sources import _DBR, _NS, FORMATS, HETREC, KGAT, NTRIPLES, RECBOLE, RELEASE, TSV, write_source
 from upgan.cli.main import run
 from upgan.data.detect import detect_format
@@ -90,6 +89,13 @@ def test_the_authors_release_keeps_its_split(tmp_path):
     assert source.links is not None
     assert source.links.to_numpy().tolist() == [["11", one], ["12", two], ["13", three]]
     assert source.reading == {"triple_columns": "head, relation, tail", "ids_in_ratings.txt": "original ids"}
+
+
+def test_a_release_s_brackets_around_a_uri_go_and_those_of_another_id_stay(tmp_path):
+    maps = {"kg/e_map.dat": f"0\t<{_NS}m.1>\n1\t<b>x</b>\n2\t<a> <b>\n3\t<>\n4\tp\n5\tg\n"}
+    source = read_sources([write_source(tmp_path, {**RELEASE, **maps})])
+    assert set(source.triples["head"]) == {f"{_NS}m.1", "<b>x</b>", "<a> <b>"}
+    assert set(source.triples["tail"]) == {"<>", "p", "g"}
 
 
 def test_both_orders_of_a_triple_s_columns_and_both_kinds_of_ids_give_the_same(tmp_path):
@@ -268,13 +274,12 @@ def test_the_folders_of_a_release_may_be_named_one_by_one(tmp_path):
 
 def test_a_release_from_the_command_line_and_a_rule_for_ratings(tmp_path):
     source = write_source(tmp_path / "release", RELEASE)
-    command = [sys.executable, "-m", "upgan", "data", "prepare", source, "--out", tmp_path / "out"]
-    options = ["--min-interactions", "1", "--min-triples", "1", "--min-rating"]
-    done = subprocess.run([*command, *options, "4"], capture_output=True, text=True, timeout=60)
+    options = ["--min-interactions", "1", "--min-triples", "1", "--min-rating", "4"]
+    done = upgan("data", "prepare", source, "--out", tmp_path / "out", *options)
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "out" / "manifest.json").read_text())["counts"]["interactions"] == 2
     (source / "rs" / "ratings.txt").write_text("u1\t11\nu2\t12\n")
-    done = subprocess.run([*command[:-1], tmp_path / "no", *options, "4"], capture_output=True, text=True, timeout=60)
+    done = upgan("data", "prepare", source, "--out", tmp_path / "no", *options)
     assert (done.returncode, done.stdout) == (2, "")
     assert "--min-rating 4: the interactions of this source have no rating" in done.stderr
     assert not (tmp_path / "no").exists()

@@ -1,6 +1,6 @@
 """Fuzzing of the check: whatever lies in the files, it reports or refuses, and never breaks.
 
-A long run, with the damaged sources of test_fuzz_readers.py:
+A long run:
 
     UPGAN_FUZZ=5000 .venv/bin/python -m pytest -m slow tests/data/test_fuzz_check.py -s
 """
@@ -14,10 +14,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 
+from tests.data.damaged import sources, tried
 from tests.data.sources import FORMATS, write_source
-from tests.data.test_fuzz_readers import sources
 from upgan.data.check import check_source
 from upgan.errors import InputError
 
@@ -45,13 +45,7 @@ def fuzz(inputs: int) -> Counter[str]:
     seen: Counter[str] = Counter()
 
     @given(sources())
-    @settings(
-        max_examples=inputs,
-        deadline=None,
-        database=None,
-        phases=[Phase.generate, Phase.shrink],
-        suppress_health_check=list(HealthCheck),
-    )
+    @tried(inputs)
     def attempt(damaged):
         name, files, _ = damaged
         seen[outcome(name, files)] += 1

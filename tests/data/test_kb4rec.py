@@ -12,15 +12,15 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.command_line import upgan
+from tests.data.sources import _NS as NS
+from tests.data.sources import dump_of
 from upgan.cli.main import run as run_command
 from upgan.data.dataset import load_dataset
 from upgan.data.domains import DOMAINS
@@ -28,8 +28,6 @@ from upgan.data.formats import read_sources
 from upgan.data.read_kb4rec import DumpReading, find_files
 from upgan.errors import DataError, InputError
 
-ROOT = Path(__file__).resolve().parents[2]
-NS = "http://rdf.freebase.com/ns/"
 LINKS = "1\tm.0f1\n2\tm.0f2\n3\tm.0f3\n4\tm.0f4\n6\t/m/0f1\n"
 IN_2006, IN_1999 = 1_150_000_000, 920_000_000
 RATINGS = f"""userId,movieId,rating,timestamp
@@ -70,11 +68,6 @@ DROPPED_LINES = {
 }
 
 
-def dump_of(facts: str, other: str = "") -> str:
-    rows = [row.split() for row in facts.replace("\n", " ").split(",")]
-    return "".join(f"<{NS}m.0{h}>\t<{NS}{r}>\t<{NS}m.0{t}>\t.\n" for h, r, t in rows) + other
-
-
 def write_source(folder: Path, links: str = LINKS, ratings: str = RATINGS, dump: str | None = None) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "ml2fb.txt").write_text(links, encoding="utf-8")
@@ -83,17 +76,6 @@ def write_source(folder: Path, links: str = LINKS, ratings: str = RATINGS, dump:
     (folder / "freebase-rdf.gz").write_bytes(gzip.compress(text.encode()))
     (folder / "README.txt").write_text("The files of this folder.\n", encoding="utf-8")
     return folder
-
-
-def upgan(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "upgan", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        timeout=110,
-    )
 
 
 def named(dataset):

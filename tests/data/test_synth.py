@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
+from tests.command_line import upgan
 from upgan.data.dataset import load_dataset
 from upgan.data.describe import describe
 from upgan.data.synth.generate import generate
@@ -41,12 +42,6 @@ def book():
 def table_of(dataset):
     found = describe(dataset)
     return found.users, found.items, found.interactions, found.entities, found.relations, found.triples
-
-
-def upgan(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "upgan", *map(str, arguments)], capture_output=True, text=True, timeout=300, check=False
-    )
 
 
 def test_the_sizes_are_those_of_table_1_times_the_scale(small):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.func import functional_call
 
-from tests.oracles_cointeraction import bilinear_score, similar_row
+from tests.oracles.cointeraction import bilinear_score, similar_row
 from upgan.cointeraction import build_cointeraction
 from upgan.config import FusionConfig, ModelConfig
 from upgan.graph import build_graph

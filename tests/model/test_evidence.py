@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.oracles_cointeraction import added_evidence, evidence
+from tests.oracles.cointeraction import added_evidence, evidence
 from upgan.cointeraction import ItemWeights, build_cointeraction
 from upgan.model.evidence import CHANNELS, EvidenceFusion, Facts, gather_evidence
 from upgan.sparse import EdgeMatrix

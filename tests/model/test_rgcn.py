@@ -10,7 +10,7 @@ import torch
 from torch.func import functional_call
 
 from tests.oracles import Facts, random_facts
-from tests.oracles_cointeraction import rgcn
+from tests.oracles.cointeraction import rgcn
 from upgan.config import ModelConfig, PropagationConfig
 from upgan.graph import build_graph
 from upgan.model.discriminator import Discriminator

@@ -5,16 +5,15 @@ from __future__ import annotations
 import base64
 import dataclasses
 import hashlib
-import json
 import re
 import subprocess
 import sys
-from html.parser import HTMLParser
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from tests.render import samples
+from tests.render.parsed import Document
 from upgan.explanation import UserShare
 from upgan.render.figure import figure
 from upgan.render.graph_html import frame_height, graph_height, graph_html, network_edges
@@ -25,49 +24,6 @@ from upgan.render.table import candidates_table, explanation_table
 CASES = {"bargain": samples.bargain(), "riftwar": samples.riftwar(), "hostile": samples.hostile()}
 CASES["unreachable"] = samples.unreachable()
 _LOADING = {"src", "href", "srcset", "data", "action", "poster", "background", "xlink:href", "formaction"}
-
-
-class Document(HTMLParser):
-    """Tags, attributes and the raw text of scripts, as a browser would find them."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.attributes: list[tuple[str, str, str]] = []
-        self.scripts: list[tuple[dict[str, str | None], str]] = []
-        self.meta: list[dict[str, str | None]] = []
-        self._in_script = False
-        self.text = ""
-        self.feed(html)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self.attributes += [(tag, name, value or "") for name, value in attrs]
-        if tag == "script":
-            self.scripts.append((dict(attrs), ""))
-            self._in_script = True
-        if tag == "meta":
-            self.meta.append(dict(attrs))
-
-    def handle_endtag(self, tag):
-        if tag == "script":
-            self._in_script = False
-
-    def handle_data(self, data):
-        if self._in_script:
-            attributes, text = self.scripts[-1]
-            self.scripts[-1] = (attributes, text + data)
-        else:
-            self.text += data
-
-    def json(self, name: str):
-        (text,) = [text for attributes, text in self.scripts if attributes.get("id") == name]
-        return json.loads(text)
-
-    def policy(self) -> str:
-        (policy,) = [m["content"] for m in self.meta if m.get("http-equiv") == "Content-Security-Policy"]
-        return policy or ""
 
 
 @pytest.fixture(params=[(name, kind) for name in CASES for kind in ("graph", "page")], ids="-".join)

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from tests.render import samples
-from tests.render.test_documents import Document
+from tests.render.parsed import Document
 from upgan.explanation import Explanation, Node, UserPath, UserShare
 from upgan.render.csv_tables import PATH_COLUMNS, USER_COLUMNS
 from upgan.render.export import EXPORTS, FORMATS, rendered

@@ -16,10 +16,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.data.sources import RELEASE, write_source
-from tests.data.test_kb4rec import dump_of
+from tests.command_line import here, refused
+from tests.data.sources import RELEASE, dump_of, write_source
 from tests.runs import victims
-from tests.test_cli import here, refused
 from upgan.checkpoint import load_config
 from upgan.config import applies, flat_settings
 from upgan.data.dataset import load_dataset
@@ -87,6 +86,13 @@ def test_table_3_trains_what_is_missing_and_agrees_with_its_runs(trainings, toy_
         "distmult": "finished", "convtranse": "missing", "upgan": "finished",
     }  # fmt: skip
     assert not (tmp_path / "out" / "table4.json").exists()
+
+    # A variation that the system does not have is told beside the others.
+    folders = ["--data", toy_folder, "--out", tmp_path / "out", "--runs-root", tmp_path / "runs"]
+    dims = here("reproduce", "fig3-dim", *folders, "--systems=conve", "--set=conve.kernel=9", "--dry-run")
+    lines = dims.stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["impossible"] * 3 + ["missing"] * 2
+    assert lines[0].startswith("impossible conve-dim16 s0: conve.kernel is 9, but")
 
 
 def test_a_run_that_fails_is_a_row_and_the_rest_is_done(trainings, toy_folder, tmp_path):
@@ -216,6 +222,7 @@ def test_the_papers_own_formats_go_all_the_way(name, trainings, tmp_path):
         (["--seeds=0,x"], "--seeds '0,x'"),
         (["--seeds=1,1"], "each once"),
         (["--seeds="], "--seeds"),
+        (["--seeds=0,99999999999"], "seed = 99999999999"),
         (["--budget=soon"], "10m or 1.5h"),
         (["--systems=upgan,nope"], "'nope' is no system"),
         (["--systems=upgan,upgan"], "each once"),
@@ -237,9 +244,13 @@ def test_a_wrong_argument_is_refused_and_nothing_is_written(more, said, toy_fold
 def test_an_unknown_target_and_options_of_another_are_refused(toy_folder, tmp_path):
     refused(here(*command(toy_folder, tmp_path, "upgan", target="table9")), "table9", "table3", "fig4")
     fig4 = ["reproduce", "fig4", "--data", toy_folder, "--out", tmp_path / "out"]
-    refused(here(*fig4, "--budget=5m"), "--budget is no option of fig4")
+    for option in ("--budget=5m", "--jobs=2", "--threads=2", "--no-resume"):
+        refused(here(*fig4, option), f"{option.split('=')[0]} is no option of fig4; --run, ")
     (tmp_path / "file").write_text("")
     refused(here("reproduce", "table3", "--data", toy_folder, "--out", tmp_path / "file"), "a file is in the way")
+    below = command(toy_folder, tmp_path / "file", "upgan")
+    refused(here(*below, "--runs-root", tmp_path / "runs"), f"--out {tmp_path / 'file' / 'out'}: no folder can be made")
+    assert not (tmp_path / "runs").exists()
     refused(here("reproduce", "table3", "--data", tmp_path / "none", "--out", tmp_path / "out"), "none")
 
 

@@ -6,8 +6,9 @@ import re
 
 import pytest
 
+from upgan.model_names import MODEL_NAMES
 from upgan.reproduce.paper import PAPER_METRICS, paper_groups, paper_metrics
-from upgan.reproduce.plan import COMPARED, LABELS, TARGETS
+from upgan.reproduce.plan import COMPARED, TARGETS
 
 pytestmark = pytest.mark.real_data
 DATASETS = ("movie", "music", "book")
@@ -29,7 +30,7 @@ def percents(values):
 def test_table_3(text):
     found = 0
     for system in COMPARED:
-        row = re.search(rf"^{re.escape(LABELS[system])}((?: {NUMBER}){{15}})$", text, re.MULTILINE)
+        row = re.search(rf"^{re.escape(MODEL_NAMES[system])}((?: {NUMBER}){{15}})$", text, re.MULTILINE)
         if row is None:
             assert paper_metrics("table3", system) == {}
             continue
@@ -46,7 +47,7 @@ def test_table_4(text):
     for dataset in DATASETS:
         of = part[part.index(f"\n{dataset.capitalize()}\n") :]
         for system in ("distmult", "convtranse", "upgan"):
-            row = re.search(rf"^{LABELS[system]}((?: {NUMBER}){{5}})$", of, re.MULTILINE)
+            row = re.search(rf"^{MODEL_NAMES[system]}((?: {NUMBER}){{5}})$", of, re.MULTILINE)
             assert row is not None
             told = paper_groups("table4", system, TARGETS["table4"].groups)[dataset]
             assert [round(100 * told[group], 4) for group in "ABCDE"] == [float(number) for number in row[1].split()]

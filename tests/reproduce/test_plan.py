@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from upgan.config import Config, applies, flat_settings
+from upgan.config import MODELS, Config, applies, flat_settings
 from upgan.errors import ConfigError
+from upgan.model_names import MODEL_NAMES
 from upgan.presets import PRESETS
-from upgan.reproduce.plan import COMPARED, LABELS, TARGETS, Asked, PlannedRun, parse_budget, plan, settings_of
+from upgan.reproduce.plan import COMPARED, TARGETS, Asked, PlannedRun, parse_budget, plan, settings_of
 from upgan.reproduce.spaces import distributions, settings_of_trial, space_of
 
 #: Systems times variations, by hand.
@@ -48,7 +49,7 @@ def test_table_3_holds_the_papers_ten_and_three_more_in_its_order():
         "transe", "distmult", "conve", "convtranse", "rgcn", "kbgan", "cofm", "ktup", "kgat", "upgan",
         "complex", "rotate", "nbfnet",
     ]  # fmt: skip
-    assert {run.label for run in plan(Asked("table3"))} == {LABELS[name] for name in COMPARED}
+    assert {run.label for run in plan(Asked("table3"))} == {MODEL_NAMES[name] for name in COMPARED}
     asked = Asked("table3", systems=("upgan", "transh", "transe"))
     assert [run.system for run in plan(asked)] == ["transe", "upgan", "transh"]
 
@@ -153,7 +154,13 @@ def test_a_budget_that_is_none_is_refused(text):
         parse_budget(text)
 
 
-@pytest.mark.parametrize("system", [*(name for name in LABELS if name != "upgan"), *(f"upgan-{p}" for p in PRESETS)])
+def test_every_model_has_a_name():
+    assert MODEL_NAMES.keys() == set(MODELS)
+
+
+@pytest.mark.parametrize(
+    "system", [*(name for name in MODEL_NAMES if name != "upgan"), *(f"upgan-{p}" for p in PRESETS)]
+)
 def test_every_space_holds_the_defaults_which_are_the_first_trial(system):
     name, _, preset = system.partition("-")
     space = space_of(name, preset)

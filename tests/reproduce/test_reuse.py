@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
+from tests.ui.made import make_run
+from upgan.checkpoint import dataset_fingerprint
 from upgan.config import make_config
 from upgan.reproduce.reuse import FinishedRun, finished_runs, reusable
 
@@ -35,6 +38,10 @@ def wanted(**settings):
         ({"max_seconds": 60.0, "ended": "stopped"}, {"max_seconds": 60.0}, True),
         ({"max_seconds": 60.0, "ended": "stopped"}, {"max_seconds": 90.0}, False),
         ({"max_seconds": 60.0, "ended": "stopped"}, {}, False),
+        # In the same time two threads train more than one.
+        ({"max_seconds": 60.0, "ended": "stopped", "threads": 2}, {"max_seconds": 60.0, "threads": 1}, False),
+        ({"max_seconds": 60.0, "ended": "stopped", "device": "cpu"}, {"max_seconds": 60.0, "device": "cuda"}, False),
+        ({"max_seconds": 60.0, "threads": 2, "device": "cpu"}, {"max_seconds": 60.0, "threads": 1}, True),
         ({"max_seconds": 60.0}, {}, True),
         ({"max_seconds": 60.0}, {"max_seconds": 90.0}, True),
         ({"seconds": 50.0}, {"max_seconds": 40.0}, False),
@@ -48,9 +55,14 @@ def test_a_run_is_used_where_training_would_give_the_same(there, asked, fits):
 
 
 def test_half_a_run_and_other_files_are_no_finished_runs(tmp_path):
-    for name, content in {"half": "{", "list": "[]", "empty": "{}"}.items():
-        (tmp_path / name).mkdir()
+    make_run(tmp_path / "whole")
+    fingerprint = dataset_fingerprint(tmp_path / "whole")
+    for name, content in {"half": "{", "list": "[]", "number": "5", "empty": "{}"}.items():
+        shutil.copytree(tmp_path / "whole", tmp_path / name)
         (tmp_path / name / "metrics.json").write_text(content)
+    (tmp_path / "bare").mkdir()
+    (tmp_path / "bare" / "metrics.json").write_text("{}")
     (tmp_path / "file").write_text("")
-    assert finished_runs(tmp_path, "any") == []
-    assert finished_runs(tmp_path / "nowhere", "any") == []
+    assert [run.folder.name for run in finished_runs(tmp_path, fingerprint)] == ["whole"]
+    assert finished_runs(tmp_path, "another dataset's") == []
+    assert finished_runs(tmp_path / "nowhere", fingerprint) == []

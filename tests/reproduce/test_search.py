@@ -7,8 +7,10 @@ import json
 import pytest
 
 from upgan.config import flat_settings
+from upgan.data.dataset import build_dataset
+from upgan.errors import ConfigError
 from upgan.reproduce.execute import Executor, Outcome
-from upgan.reproduce.plan import Asked
+from upgan.reproduce.plan import Asked, settings_of
 from upgan.reproduce.reuse import FinishedRun
 from upgan.reproduce.search import Effort, Search, best_settings
 from upgan.reproduce.spaces import space_of
@@ -17,14 +19,14 @@ ASKED = Asked("table3", systems=("distmult", "transe"), seeds=(3,))
 
 
 class Judged(Executor):
-    """Trains nothing: a learning rate near 0.02 is good on validation, and the farther from it the better on test."""
+    """Trains nothing: a learning rate near ``best`` is good on validation, and the farther off the better on test."""
 
-    def __init__(self, dataset, root, *, killed_at=None, failing=()):
+    def __init__(self, dataset, root, *, killed_at=None, failing=(), best=0.02):
         super().__init__(dataset, root, lambda _: None)
         self.judged: list[str] = []
-        self.killed_at, self.failing = killed_at, failing
+        self.killed_at, self.failing, self.best = killed_at, failing, best
 
-    def run(self, planned):
+    def run(self, planned, *, also=None):
         return [self._judge(each) for each in planned]
 
     def _judge(self, each):
@@ -35,7 +37,7 @@ class Judged(Executor):
         if each.system in self.failing:
             return Outcome(each, None, "failed", "no")
         settings = flat_settings(each.config)
-        distance = min(1.0, abs(settings["transe.lr" if each.system == "transe" else "initialisation.lr"] - 0.02))
+        distance = min(1.0, abs(settings["transe.lr" if each.system == "transe" else "initialisation.lr"] - self.best))
         folder.mkdir(parents=True, exist_ok=True)
         metrics = {"valid": {"mrr": 1 - distance}, "mrr": distance}
         return Outcome(each, FinishedRun(folder, each.config, metrics), "trained")
@@ -71,12 +73,13 @@ def test_validation_decides_and_test_does_not(toy_dataset, tmp_path):
 
 
 def test_where_the_defaults_are_best_nothing_is_changed(toy_dataset, tmp_path):
-    """TransE's default rate is moved to the best one there is."""
     asked = Asked("table3", systems=("transe",), assignments=("transe.margin=3.0",))
-    made, judged = search(toy_dataset, tmp_path, 1, asked)
-    assert made.run()["systems"]["transe"]["settings"] == {}
+    rate = settings_of(asked, "transe", 0, {}).transe.lr
+    made, judged = search(toy_dataset, tmp_path, 6, asked, best=rate)
+    found = made.run()["systems"]["transe"]
+    assert found == {"trials": 6, "failed": 0, "default_valid_mrr": 1.0, "valid_mrr": 1.0, "settings": {}}
     assert "transe.margin" not in made.spaces["transe"]
-    assert len(judged.judged) == 1
+    assert len(judged.judged) == 6
 
 
 def test_a_killed_search_goes_on_and_trains_nothing_twice(toy_dataset, tmp_path):
@@ -100,6 +103,14 @@ def test_a_killed_search_goes_on_and_trains_nothing_twice(toy_dataset, tmp_path)
     assert len(added.judged) == 0
     assert more.run()["systems"]["transe"]["trials"] == 6
     assert len(added.judged) == 2
+
+
+def test_without_validation_triples_nothing_is_tried(toy_frames, tmp_path):
+    triples = toy_frames["triples"]
+    unsplit = {**toy_frames, "triples": triples[triples["split"] != "valid"]}
+    with pytest.raises(ConfigError, match="no validation triples"):
+        search(build_dataset(name="unsplit", **unsplit), tmp_path, 1)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_another_budget_or_setting_is_another_study(toy_dataset, tmp_path):

@@ -133,7 +133,7 @@ EACH, FEW = 20, 6
 
 def test_a_few_kills_at_random_moments_change_nothing(toy_run, tmp_path):
     kills = killed_at_random(toy_run, tmp_path, lambda kills: sum(kills.values()) >= FEW)
-    assert sum(kills.values()) >= FEW
+    assert len(kills.keys() & set(PHASES)) > 1, f"in more than one phase: {kills}"
 
 
 @pytest.mark.slow

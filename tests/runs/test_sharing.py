@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import save
 
 from tests.runs import victims
+from tests.runs.states import written
 from upgan.errors import RunError
 from upgan.runs.archive import FILES, export_run, import_run
 from upgan.runs.status import run_state
@@ -231,8 +232,6 @@ def test_what_the_library_writes_is_sound(archive, tmp_path):
 
 
 def test_a_run_without_weights_or_at_work_is_not_exported(archive, tmp_path):
-    from tests.runs.test_states import written
-
     with pytest.raises(RunError, match="running"):
         export_run(written(tmp_path / "run"), tmp_path / "out.zip")
     with pytest.raises(RunError, match=r"config\.toml is missing"):

@@ -15,20 +15,13 @@ import pytest
 
 from tests.runs import victims
 from tests.runs.conftest import SETTINGS, train_command
+from tests.runs.states import ENDLESS, wait_for, written
+from upgan.config import make_config
 from upgan.errors import BusyError, RunError
 from upgan.runs import control, launch, trash
 from upgan.runs.locks import device_holder, device_lock, run_lock
 from upgan.runs.process import process_of, this_process
-from upgan.runs.status import list_runs, run_state, write_status
-
-
-def written(folder: Path, **values: object) -> Path:
-    """A run folder whose status is this process's, but for ``values``."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_status(folder, {"state": "running", "phase": "pretrain", "epoch": 1, "epochs": 4})
-    status = json.loads((folder / "status.json").read_text())
-    (folder / "status.json").write_text(json.dumps({**status, **values}))
-    return folder
+from upgan.runs.status import list_runs, run_state
 
 
 def process(**changes: object) -> dict[str, object]:
@@ -52,7 +45,7 @@ def process(**changes: object) -> dict[str, object]:
         ({"state": "failed", "process": process(start="1")}, "failed"),
         ({"state": "asleep"}, "failed"),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else " and ".join(value) or "as written",
 )
 def test_the_state_is_what_status_json_says_while_its_process_lives(tmp_path, values, state):
     assert run_state(written(tmp_path / "run", **values)).state == state
@@ -144,18 +137,31 @@ def test_deleting_can_be_undone(tmp_path):
         trash.delete(run)
 
 
-# A training's life ---------------------------------------------------------------------------------------------------
+def test_of_two_that_resume_a_run_the_later_one_leaves_the_others_training_alone(tmp_path, monkeypatch):
+    """Its own process ends at once: the run is held."""
+    folder = written(tmp_path / "run", process=process_of(os.getppid()).to_dict(), pid=os.getppid())
+    before = (folder / "status.json").read_bytes()
 
-ENDLESS = ["--set=initialisation.epochs=1000", "--set=initialisation.patience=1000"]
+    class Refused:
+        pid = 0
+
+        def __init__(self, *_, **__):
+            pass
+
+        def poll(self):
+            return 1
+
+    monkeypatch.setattr(subprocess, "Popen", Refused)
+    status = launch.launch(folder)
+    assert (status.state, status.pid) == ("running", os.getppid())
+    assert (folder / "status.json").read_bytes() == before
 
 
-def wait_for(run: Path, state: str, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if (run / "status.json").exists() and run_state(run).state == state and run_state(run).epoch:
-            return
-        time.sleep(0.02)
-    raise AssertionError(f"{run} is {run_state(run)}, not {state}")
+def test_a_folder_that_another_is_just_making_is_not_made_again(toy_dataset, tmp_path):
+    """Two pages that chose the same free name."""
+    with run_lock(tmp_path / "run"), pytest.raises(BusyError, match="another process"):
+        launch.start(tmp_path / "run", toy_dataset, make_config(), force=True)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_detached_training_is_found_again_stopped_and_killed(toy_run, tmp_path):

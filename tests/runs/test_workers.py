@@ -71,7 +71,7 @@ def test_a_compared_system_is_refused_before_anything_is_written(toy_run, tmp_pa
 
 
 def test_every_worker_gets_all_ranks_and_does_its_share():
-    """Shares of queries with ties and several answers, by two and by five workers; one gets nothing."""
+    """Shares of queries with ties and several answers, by two and by nine workers; one gets nothing."""
     torch.manual_seed(0)
     triples = torch.stack([torch.randint(high, (4,)) for high in (7, 2, 7)], 1).numpy()
     index, table = QueryIndex.build(triples, 7, 2), torch.randint(3, (7, 7)).float()

@@ -56,6 +56,8 @@ def _run(arguments: list[str], log: Path, place: Place | None, limits: dict[str,
         import upgan.resume
 
         upgan.resume.REST = 0.0
+    if "slow_step" in limits:
+        slow_down(limits["slow_step"])
     if limits.get("slow_save"):
         import time
 
@@ -79,6 +81,21 @@ def _run(arguments: list[str], log: Path, place: Place | None, limits: dict[str,
     code = run(arguments)
     sys.stdout.flush()
     os._exit(code)
+
+
+def slow_down(seconds: float) -> None:
+    """Every step of a training takes so much longer."""
+    import time
+
+    from upgan.run_log import RunLog
+
+    real = RunLog.step
+
+    def step(*arguments: Any) -> None:
+        time.sleep(seconds)
+        real(*arguments)
+
+    RunLog.step = step  # type: ignore[method-assign, assignment]
 
 
 def _arm(where: str, count: int) -> None:

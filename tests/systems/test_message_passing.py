@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import signal
-import subprocess
-import sys
-
 import pytest
 import torch
 
-from tests.runs import victims
-from tests.runs.conftest import untimed
 from upgan.config import make_config
 from upgan.queries import QueryIndex
 from upgan.seen import seen_data, seen_triples
 from upgan.systems.base import Seen
 from upgan.systems.build import build_system
-from upgan.systems.rgcn import RGCNLayer, training_triples
+from upgan.systems.rgcn import RGCNLayer
 
 MODELS = ("rgcn", "kgat", "nbfnet")
 
@@ -123,7 +116,7 @@ def test_masked_triples_are_as_if_they_had_never_been(toy_dataset, model):
 def test_a_training_step_masks_its_own_triples(toy_dataset, model, monkeypatch):
     system, seen = make_system(toy_dataset, model)
     index = QueryIndex.build(seen.triples.numpy(), seen.num_entities, seen.num_relations)
-    assert torch.equal(training_triples(index), seen.triples)
+    assert torch.equal(index.triples(), seen.triples)
     asked = []
     inner = system.edges.keep
 
@@ -137,44 +130,7 @@ def test_a_training_step_masks_its_own_triples(toy_dataset, model, monkeypatch):
     assert [part.tolist() for part in asked] == [[1, 5]]
 
 
-def run_cli(*arguments):
-    done = subprocess.run([sys.executable, "-m", "upgan", *map(str, arguments)], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-@pytest.mark.parametrize(
-    "model", ["kgat", *(pytest.param(name, marks=pytest.mark.slow) for name in ("rgcn", "nbfnet"))]
-)
-def test_the_command_line_from_training_to_explanation(toy_folder, tmp_path, model):
-    """Same seed, same bytes; a loaded run scores as the trained one did, on a share of the triples too."""
-    train = ["train", toy_folder, "--model", model, "--set=model.dim=8", f"--set={model}.epochs=3", "--set=threads=1"]
-    train.append("--set=graph.triple_share=0.8")
-    for run in ("first", "second"):
-        run_cli(*train, "--run", tmp_path / run)
-    first, second = ((tmp_path / run / "model.safetensors").read_bytes() for run in ("first", "second"))
-    assert first == second
-    trained = json.loads((tmp_path / "first" / "metrics.json").read_text())
-    evaluated = json.loads(run_cli("evaluate", tmp_path / "first", "--json"))
-    assert (evaluated["mrr"], evaluated["mr"]) == (trained["mrr"], trained["mr"])
-    assert run_cli("predict", tmp_path / "first", "--head", "b1", "--relation", "by")
-    assert run_cli("explain", tmp_path / "first", "--head", "b1", "--relation", "by", "--answer", "a1")
-
-
 def test_fewer_triples_are_fewer_edges(toy_dataset):
     system, seen = make_system(toy_dataset, "rgcn", "graph.triple_share=0.5")
     config = make_config(assignments=["model_name=rgcn", "graph.triple_share=0.5"])
     assert len(system.edges.row) == 2 * len(seen.triples) == 2 * len(seen_triples(toy_dataset, config))
-
-
-def test_a_killed_training_goes_on_exactly(toy_folder, tmp_path):
-    """KGAT draws batches, dropout and BPR's items at random: all of it is taken up where it was."""
-    settings = "model.dim=8 kgat.epochs=3 kgat.batch=3 kgat.bpr=0.5 kgat.eval_every=1 threads=1 checkpoint_seconds=0"
-    train = ["train", toy_folder, "--model", "kgat", "--force", *(f"--set={part}" for part in settings.split())]
-    log, whole, run = tmp_path / "log", tmp_path / "whole", tmp_path / "run"
-    assert victims.finish([*train, "--run", whole], log) == 0, log.read_text()
-    assert victims.finish([*train, "--run", run], log, ("step training", 5), every_step=True) == -signal.SIGKILL
-    assert victims.finish(["resume", run, "--force"], log) == 0, log.read_text()
-    assert (run / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
-    ends = [untimed(json.loads((folder / "metrics.json").read_text())) for folder in (run, whole)]
-    assert ends[0] == ends[1]

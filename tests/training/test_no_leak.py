@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests import oracles
-from tests.oracles import Facts, random_facts
+from tests.oracles import Facts, facts_of, random_facts
 from tests.training.small import metrics_of, tiny
 from upgan.config import ModelConfig, PropagationConfig
 from upgan.errors import DataError
@@ -44,16 +44,6 @@ def toy_batch(dataset, *triples):
     ]
     rows = [dataset.train.tolist().index(list(name)) for name in names]
     return BatchSampler(dataset.train, index, 9, torch.Generator()).batch(torch.tensor(rows))
-
-
-def facts_of(dataset):
-    return Facts(
-        tuple(map(tuple, dataset.train.tolist())),
-        tuple(map(tuple, dataset.interactions.tolist())),
-        dataset.num_entities,
-        dataset.num_users,
-        dataset.num_relations,
-    )
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -1,9 +1,11 @@
-"""Checkpoints for the app's tests, made once."""
+"""What the app's tests run on: checkpoints, made once, and a headless Chromium."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,3 +36,17 @@ def checkpoints(made_runs: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The same, as the app finds them."""
     monkeypatch.setenv("UPGAN_CHECKPOINTS", str(made_runs))
     return made_runs
+
+
+@pytest.fixture(scope="module")
+def browser(browser_path: str) -> Iterator[Any]:
+    """A headless Chromium that asks nothing of the network by itself."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    quiet = [
+        "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
+        "--disable-sync", "--no-first-run", "--disable-quic",
+    ]  # fmt: skip
+    with playwright.sync_playwright() as engine:
+        launched = engine.chromium.launch(executable_path=browser_path, args=quiet)
+        yield launched
+        launched.close()

@@ -8,6 +8,9 @@ from typing import Any
 from streamlit.testing.v1 import AppTest
 
 APP = Path(__file__).resolve().parents[2] / "streamlit_app.py"
+#: The question page's widgets by their keys.
+QUESTION = "upgan_widget_question"
+SEARCH = "upgan_widget_search"
 
 
 def run_page(page: str, **link: str | list[str]) -> AppTest:
@@ -40,3 +43,8 @@ def address(app: AppTest) -> dict[str, str | list[str]]:
 def table(app: AppTest, number: int = 0) -> Any:
     """A table of the page as a frame."""
     return app.dataframe[number].value
+
+
+def matches(app: AppTest) -> list[Any]:
+    """The search's buttons."""
+    return [button for button in app.button if str(button.key).startswith("upgan_match_")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +14,7 @@ from upgan.config import make_config
 from upgan.data.dataset import build_dataset
 from upgan.files import write_json
 from upgan.model.build import build_model
+from upgan.runs.status import write_status
 
 _BARGAIN = "book:part-of-the-bargain"
 _MILLER = "author:linda-lael-miller"
@@ -99,3 +101,19 @@ def make_run(
     seal_run(run, dataset)
     write_json(run / "metrics.json", {"mrr": mrr, "split": "test"})
     write_json(run / "status.json", {"state": "finished"})
+
+
+def written(run: Path, points: int = 6, **values: object) -> Path:
+    """A run with a status, curves and a log."""
+    run.mkdir(parents=True, exist_ok=True)
+    status = {"phases": ["initialisation", "pretrain", "adversarial"], "phase": "adversarial", "epoch": 1, "epochs": 4,
+              "phase_seconds": 30.0, "device": "cpu", "dataset": "tiny", "state": "running"}  # fmt: skip
+    write_status(run, status | values)
+    with (run / "metrics.jsonl").open("w") as stream:
+        for step in range(points):
+            phase = "initialisation" if step < points / 2 else "adversarial"
+            line = {"t": "2026-01-01T00:00:00+00:00", "phase": phase, "epoch": step, "step": step}
+            line |= {"loss": 1 / (step + 1)} if phase == "initialisation" else {"loss_d": 8.0, "reward": 0.1}
+            stream.write(json.dumps(line | {"valid": {"mrr": step / points, "hits@1": 0.0, "mr": 3.0}}) + "\n")
+    (run / "log.txt").write_text("first words\nlast words\n")
+    return run

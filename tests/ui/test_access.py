@@ -5,10 +5,12 @@ from __future__ import annotations
 import shutil
 import subprocess
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from tests.command_line import here
 from tests.ui.driving import APP, checked, run_page, said
 from ui.services import access, trainings
 from upgan.config import make_config
@@ -49,11 +51,10 @@ class TestReadOnly:
             app.switch_page("ui/pages/train.py")
 
 
-def test_the_command_line_says_so_to_the_app(monkeypatch, tmp_path):
-    """`upgan app --no-training` hands it on; without, the app may train."""
-    from upgan.cli import machine
-
-    told = {}
+@pytest.fixture
+def told(monkeypatch):
+    """The environment that `upgan app` gives the app, which is not started."""
+    told: dict[str, str] = {}
 
     class Process:
         def __init__(self, *_: object, env: dict[str, str], **__: object) -> None:
@@ -62,13 +63,33 @@ def test_the_command_line_says_so_to_the_app(monkeypatch, tmp_path):
         def wait(self) -> int:
             return 0
 
-    monkeypatch.delenv("UPGAN_NO_TRAINING", raising=False)
+    for name in ("UPGAN_NO_TRAINING", "UPGAN_CHECKPOINTS", "UPGAN_DATA", "UPGAN_RESULTS"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(subprocess, "Popen", Process)
+    return told
+
+
+def test_the_command_line_says_so_to_the_app(told, tmp_path):
+    """`upgan app --no-training` hands it on; without, the app may train."""
+    from upgan.cli import machine
+
     machine.open_app(checkpoints=tmp_path, browser=False, training=False)
     assert told["UPGAN_NO_TRAINING"] == "1"
     told.clear()
     machine.open_app(checkpoints=tmp_path, browser=False)
     assert "UPGAN_NO_TRAINING" not in told
+
+
+@pytest.mark.parametrize("kind", ["checkpoints", "data", "results"])
+def test_a_folder_of_the_environment_counts_unless_an_option_names_another(told, tmp_path, monkeypatch, kind):
+    variable = f"UPGAN_{kind.upper()}"
+    assert here("app", "--no-browser").returncode == 0
+    assert told[variable] == str(Path(kind).resolve())
+    monkeypatch.setenv(variable, str(tmp_path / "mine"))
+    here("app", "--no-browser")
+    assert told[variable] == str(tmp_path / "mine")
+    here("app", "--no-browser", f"--{kind}", tmp_path / "other")
+    assert told[variable] == str(tmp_path / "other")
 
 
 class TestPassword:

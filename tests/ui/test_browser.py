@@ -2,56 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import socket
-import subprocess
-import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, urlsplit
 from xml.etree import ElementTree
 
 import pytest
 
 from tests.render.samples import HOSTILE
+from tests.ui.chromium import assert_clean, changed, choose_row, graph, heading, ink, open_page, serving
 from tests.ui.made import make_run
-from upgan.doctor import find_browser
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-
-ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM = find_browser()
-ARGUMENTS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--no-first-run", "--disable-quic",
-]  # fmt: skip
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium or Chrome: python scripts/browser.py installs one"),
-]
-
-
-@dataclass
-class Seen:
-    """What the browser did and said while a page was open."""
-
-    outside: list[str] = field(default_factory=list)
-    errors: list[str] = field(default_factory=list)
-    dialogs: list[str] = field(default_factory=list)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator:
-    with playwright.sync_playwright() as engine:
-        launched = engine.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield launched
-        launched.close()
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
@@ -64,124 +26,9 @@ def server(tmp_path_factory) -> Iterator[str]:
     names = ["book:part-of-the-bargain", "author:linda-lael-miller", "book:just-kate", "book:snowflakes", "author",
              "genre:romance", "book:eye", "author:feist", "author:jordan", "genre"]  # fmt: skip
     make_run(root / "hostile", labels=dict(zip(names, labels, strict=True)))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    log = (tmp_path_factory.mktemp("log") / "streamlit.log").open("w+")
-    command = [
-        sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.headless", "true",
-        "--server.port", str(port), "--server.address", "127.0.0.1", "--server.fileWatcherType", "none",
-    ]  # fmt: skip
-    process = subprocess.Popen(
-        command, cwd=ROOT, env={**os.environ, "UPGAN_CHECKPOINTS": str(root)}, stdout=log, stderr=log
-    )
-    address = f"http://127.0.0.1:{port}"
-    try:
-        _wait_for(f"{address}/_stcore/health", process)
+    log = tmp_path_factory.mktemp("log") / "app.log"
+    with serving(log, "streamlit", UPGAN_CHECKPOINTS=root) as address:
         yield address
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
-        log.seek(0)
-        said = log.read()
-        log.close()
-    assert "Traceback" not in said, said
-
-
-def _wait_for(url: str, process: subprocess.Popen) -> None:
-    for _ in range(240):
-        assert process.poll() is None, "the server ended before it answered"
-        try:
-            with urllib.request.urlopen(url, timeout=1):
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.25)
-    raise AssertionError(f"{url} did not answer within a minute")
-
-
-#: Where Streamlit is served from it finds out by asking below the page's own path first: these are not there, on
-#: purpose, and Chromium writes that down as an error.
-PROBES = ("/_stcore/health", "/_stcore/host-config")
-
-
-def is_error(message) -> bool:
-    """Whether a line of the console is a complaint."""
-    return message.type == "error" and not message.location.get("url", "").endswith(PROBES)
-
-
-def open_page(browser, server: str, *, at="ask", width=1280, height=720, scheme="light", **link: str):
-    """A page with its own session whose every foreign request is refused and written down."""
-    context = browser.new_context(
-        viewport={"width": width, "height": height}, color_scheme=scheme, accept_downloads=True
-    )
-    page, seen = context.new_page(), Seen()
-
-    def only_here(route):
-        if urlsplit(route.request.url).hostname == "127.0.0.1":
-            route.continue_()
-        else:
-            seen.outside.append(route.request.url)
-            route.abort()
-
-    def dialog(opened):
-        seen.dialogs.append(opened.message)
-        opened.dismiss()
-
-    context.route(lambda url: urlsplit(url).scheme in ("http", "https"), only_here)
-    page.on("console", lambda message: seen.errors.append(message.text) if is_error(message) else None)
-    page.on("pageerror", lambda error: seen.errors.append(str(error)))
-    page.on("dialog", dialog)
-    page.set_default_timeout(60_000)
-    page.goto(f"{server}/{at}?{urlencode(link, doseq=True)}" if link else f"{server}/{at}")
-    return page, seen
-
-
-def graph(page):
-    """The drawn graph's frame (waits until it is drawn)."""
-    frame = page.frame_locator("iframe")
-    for _ in range(5):
-        # A browser does not draw what is out of sight; another answer puts another frame in its place meanwhile.
-        with contextlib.suppress(playwright.Error):
-            page.locator("iframe").scroll_into_view_if_needed()
-            break
-    try:
-        frame.locator("html[data-drawn]").wait_for(state="attached")
-    except playwright.TimeoutError:
-        raise AssertionError(f"no graph; the page says:\n{page.inner_text('body')[:1000]}") from None
-    return frame
-
-
-def ink(frame) -> Any:
-    """How many different colours the canvas shows: a blank one has one."""
-    return frame.locator("canvas").evaluate(
-        """canvas => {
-            const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
-            const seen = new Set();
-            for (let i = 0; i < data.length; i += 4) seen.add(data[i] << 16 | data[i + 1] << 8 | data[i + 2]);
-            return seen.size;
-        }"""
-    )
-
-
-def assert_clean(seen: Seen) -> None:
-    assert seen.outside == []
-    assert seen.errors == []
-    assert seen.dialogs == []
-
-
-def choose_row(page, number: int) -> None:
-    """Click the box before a row of the candidates (0 is the first)."""
-    box = page.get_by_test_id("stDataFrame").first.bounding_box()
-    page.mouse.click(box["x"] + 17, box["y"] + 36 + 35 * number + 17)
-
-
-def heading(page) -> Any:
-    return page.locator("h3").first.inner_text()
-
-
-def changed(page, before: str) -> None:
-    """Wait until the answer's heading is another."""
-    page.wait_for_function("before => document.querySelector('h3').innerText !== before", arg=before)
 
 
 def test_first_visit_query_in_each_direction_and_back(browser, server, tmp_path):

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.ui import test_browser as driving
-from tests.ui.made import make_run
-from tests.ui.test_training_pages import written
+from tests.ui.chromium import assert_clean, choose_row, graph, ink, open_page, serving
+from tests.ui.made import make_run, written
 from upgan.runs import control
 from upgan.runs.status import list_runs, run_state
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-
-pytestmark = driving.pytestmark
+pytestmark = pytest.mark.browser
 #: Seconds from the click to the first point on the page.
 FIRST_POINT = 10.0
 RUN = "tiny-books-upgan-demo-s0"
@@ -43,24 +36,9 @@ def root(tmp_path) -> Iterator[Path]:
 @pytest.fixture
 def server(root) -> Iterator[str]:
     """The app on these folders."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [
-        sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.headless", "true",
-        "--server.port", str(port), "--server.address", "127.0.0.1", "--server.fileWatcherType", "none",
-    ]  # fmt: skip
-    folders = {"UPGAN_CHECKPOINTS": str(root / "runs"), "UPGAN_DATA": str(root / "data")}
-    with (root / "app.log").open("w") as log:
-        environment = {**os.environ, **folders, "UPGAN_LOCKS": str(root / "locks")}
-        process = subprocess.Popen(command, cwd=driving.ROOT, env=environment, stdout=log, stderr=log)
-    try:
-        driving._wait_for(f"http://127.0.0.1:{port}/_stcore/health", process)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
-    assert "Traceback" not in (root / "app.log").read_text()
+    folders = {"UPGAN_CHECKPOINTS": root / "runs", "UPGAN_DATA": root / "data", "UPGAN_LOCKS": root / "locks"}
+    with serving(root / "app.log", "streamlit", **folders) as address:
+        yield address
 
 
 def fill(page, section: str, name: str, value: int) -> None:
@@ -127,50 +105,48 @@ def looks_stay(page) -> None:
 
 
 @pytest.mark.timeout(240)
-def test_a_training_is_started_seen_moving_stopped_resumed_and_asked(server, root):
-    with playwright.sync_playwright() as engine:
-        browser = engine.chromium.launch(executable_path=driving.CHROMIUM, args=driving.ARGUMENTS)
-        page, seen = driving.open_page(browser, server, at="train")
-        page.get_by_text("More settings").click()
-        fill(page, "Pre-training", "patience", 1000)
-        fill(page, "Pre-training", "epochs", 1000)
-        fill(page, "Adversarial", "patience", 1000)
-        fill(page, "Adversarial", "epochs", 1000)
-        page.get_by_text("Follow one question through training").click()
-        page.get_by_text("Answer that is followed").wait_for()
-        page.get_by_role("button", name="Start training").click()
-        began = time.monotonic()
-        page.wait_for_url(f"**/runs?run={RUN}")
-        page.locator(".js-plotly-plot").first.wait_for()
-        seconds = time.monotonic() - began
-        print(f"first point after {seconds:.1f} s")
-        assert seconds < 3 * FIRST_POINT  # generous: a shared machine
-        moves(page)
+def test_a_training_is_started_seen_moving_stopped_resumed_and_asked(browser, server, root):
+    page, seen = open_page(browser, server, at="train")
+    page.get_by_text("More settings").click()
+    fill(page, "Pre-training", "patience", 1000)
+    fill(page, "Pre-training", "epochs", 1000)
+    fill(page, "Adversarial", "patience", 1000)
+    fill(page, "Adversarial", "epochs", 1000)
+    page.get_by_text("Follow one question through training").click()
+    page.get_by_text("Answer that is followed").wait_for()
+    page.get_by_role("button", name="Start training").click()
+    began = time.monotonic()
+    page.wait_for_url(f"**/runs?run={RUN}")
+    page.locator(".js-plotly-plot").first.wait_for()
+    seconds = time.monotonic() - began
+    print(f"first point after {seconds:.1f} s")
+    assert seconds < 3 * FIRST_POINT  # generous: a shared machine
+    moves(page)
 
-        looks_stay(page)
-        page.get_by_text("Live", exact=True).click()  # the view holds still while training goes on
-        page.wait_for_timeout(2_100)
-        points = page.evaluate(POINTS)
-        page.wait_for_timeout(2_100)
-        assert page.evaluate(POINTS) == points
-        page.get_by_text("Live", exact=True).click()
-        moves(page)
+    looks_stay(page)
+    page.get_by_text("Live", exact=True).click()  # the view holds still while training goes on
+    page.wait_for_timeout(2_100)
+    points = page.evaluate(POINTS)
+    page.wait_for_timeout(2_100)
+    assert page.evaluate(POINTS) == points
+    page.get_by_text("Live", exact=True).click()
+    moves(page)
 
-        page.get_by_role("button", name="Stop").click()
-        page.get_by_role("button", name="Resume").wait_for()
-        stopped = run_state(root / "runs" / RUN)
-        assert stopped.state == "stopped"
-        page.get_by_role("button", name="Resume").click()
-        page.get_by_role("button", name="Stop").wait_for()
-        run = root / "runs" / RUN
-        while run_state(run).step <= stopped.step or not (run / "model.safetensors").exists():
-            page.wait_for_timeout(200)
-        page.reload()
-        page.get_by_role("link", name="Ask this checkpoint").click()
-        page.wait_for_url(f"**/ask?**checkpoint={RUN}**")
-        assert driving.ink(driving.graph(page)) > 50
-        driving.assert_clean(seen)
-        browser.close()
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_role("button", name="Resume").wait_for()
+    stopped = run_state(root / "runs" / RUN)
+    assert stopped.state == "stopped"
+    page.get_by_role("button", name="Resume").click()
+    page.get_by_role("button", name="Stop").wait_for()
+    run = root / "runs" / RUN
+    while run_state(run).step <= stopped.step or not (run / "model.safetensors").exists():
+        page.wait_for_timeout(200)
+    page.reload()
+    page.get_by_role("link", name="Ask this checkpoint").click()
+    page.wait_for_url(f"**/ask?**checkpoint={RUN}**")
+    assert ink(graph(page)) > 50
+    assert_clean(seen)
+    page.context.close()
 
 
 def add_point(run: Path, step: int) -> None:
@@ -189,28 +165,27 @@ def three(root) -> Iterator[list[str]]:
         written(root / "runs" / name, state="stopped")
 
 
-def test_a_row_chooses_its_run_and_nothing_is_asked_of_the_server_when_all_is_over(server, root, three):
-    with playwright.sync_playwright() as engine:
-        browser = engine.chromium.launch(executable_path=driving.CHROMIUM, args=driving.ARGUMENTS)
-        page, seen = driving.open_page(browser, server, at="runs")
-        frames: list[float] = []
-        page.on("websocket", lambda opened: opened.on("framereceived", lambda _: frames.append(time.monotonic())))
-        page.reload()
-        page.locator(".js-plotly-plot").first.wait_for()
-        driving.choose_row(page, 1)
-        page.wait_for_url(f"**/runs?run={three[1]}")
-        page.wait_for_function(f"{CHART}._fullLayout.uirevision.startsWith('{three[1]} ')")
-        for step in (100, 101):
-            add_point(root / "runs" / three[1], step)
-            moves(page)
-        assert f"run={three[1]}" in page.url
-        for name in three:
-            written(root / "runs" / name, state="stopped")
-        page.get_by_role("button", name="Delete", exact=True).wait_for()
-        page.wait_for_timeout(3_000)
-        before = len(frames)
-        page.wait_for_timeout(5_000)
-        assert len(frames) == before
-        assert f"run={three[1]}" in page.url
-        driving.assert_clean(seen)
-        browser.close()
+def test_a_row_chooses_its_run_and_nothing_is_asked_of_the_server_when_all_is_over(browser, server, root, three):
+    page, seen = open_page(browser, server, at="runs")
+    frames: list[float] = []
+    page.on("websocket", lambda opened: opened.on("framereceived", lambda _: frames.append(time.monotonic())))
+    page.reload()
+    page.locator(".js-plotly-plot").first.wait_for()
+    choose_row(page, 1)
+    page.wait_for_url(f"**/runs?run={three[1]}")
+    page.wait_for_function(f"{CHART}._fullLayout.uirevision.startsWith('{three[1]} ')")
+    for step in (100, 101):
+        add_point(root / "runs" / three[1], step)
+        moves(page)
+    assert f"run={three[1]}" in page.url
+    for name in three:
+        written(root / "runs" / name, state="stopped")
+    page.get_by_role("button", name="Delete", exact=True).wait_for()
+    page.wait_for_timeout(3_000)
+    before = len(frames)
+    assert before > 0, "the page does talk to the server while something trains"
+    page.wait_for_timeout(5_000)
+    assert len(frames) == before
+    assert f"run={three[1]}" in page.url
+    assert_clean(seen)
+    page.context.close()

@@ -13,7 +13,7 @@ import pytest
 
 from tests.reproduce.made import HOSTILE, document
 from tests.ui.driving import address, checked, run_page, said, table
-from ui.services.leaderboard import list_boards, results_roots
+from ui.services.leaderboard import list_boards, paper_choices, results_roots
 from upgan.data.dataset import build_dataset
 from upgan.reproduce.produce import write_files
 
@@ -80,16 +80,63 @@ def test_the_best_system_comes_first_and_intervals_stand_beside(root, toy_datase
     told, _ = document(toy_dataset, "table4", random, tmp_path)
     change = {"value": 0.01, "low": -0.002, "high": 0.03, "relative": 0.1}
     told |= {"target": "table3", "by": None, "title": "Table 3: all systems"}
+    told["rows"][2]["mrr_before_fusion"] = 0.25
     for row in told["rows"]:
         row["paper"] = {"book": dict.fromkeys(("mr", "mrr", "hits@1", "hits@3", "hits@10"), 0.25)}
         row["upgan_minus"] = None if row["row"] == "upgan" else {"seeds": [0], "mrr": change, "hits@10": change}
     write_files(told, root / "toy")
-    shown = table(run_page("leaderboard", board="toy/table3"))
+    app = run_page("leaderboard", board="toy/table3", paper="book")
+    shown = table(app)
     by_mrr = sorted(told["rows"], key=lambda row: -row["mean"]["mrr"])
     assert list(shown["system"]) == [row["label"] for row in by_mrr]
     assert list(shown["place"]) == ["1", "2", "3"]
     assert set(shown["UPGAN − it, MRR"]) == {"–", "+1.00 [-0.20, +3.00]"}
     assert set(shown["paper MRR"]) == {"25.00"}
+    assert "Test MRR before it: UPGAN 25.00." in said(app)
+    assert chart(app)["data"][0]["x"] == list(shown["system"])
+
+
+@pytest.mark.parametrize(
+    ("name", "domain"),
+    [
+        ("lastfm", "music"),
+        ("Last.FM 2b", "music"),
+        ("data/music", "music"),
+        ("ml-100k", "movie"),
+        ("MovieLens_1m", "movie"),
+        ("librarything", "book"),
+        ("amazon-book", "book"),
+        ("facebook", "none"),
+        ("toy", "none"),
+        ("books and movies", "none"),
+    ],
+)
+def test_the_papers_figures_beside_are_those_of_the_datasets_domain(toy_frames, tmp_path, name, domain):
+    dataset = build_dataset(name=name, **toy_frames)
+    told, _ = document(dataset, "table4", np.random.default_rng(2), tmp_path)
+    first, *others = paper_choices(told)
+    assert first == domain
+    assert {first, *others} == {"book", "music", "movie", "none"}
+    told, _ = document(dataset, "fig3-dim", np.random.default_rng(2), tmp_path)
+    assert paper_choices(told) == []
+
+
+def test_another_table_begins_with_its_own_domain_and_a_choice_stays(root, toy_frames, tmp_path):
+    for name in ("lastfm", "ml-100k"):
+        told, _ = document(build_dataset(name=name, **toy_frames), "table4", np.random.default_rng(2), tmp_path)
+        write_files(told, root / name)
+    app = run_page("leaderboard", board="lastfm/table4")
+    assert link(app) == {"board": "lastfm/table4", "paper": "music"}
+    app.selectbox[1].set_value("none")
+    checked(app)
+    assert link(app) == {"board": "lastfm/table4", "paper": "none"}
+    assert not [column for column in table(app) if column.startswith("paper")]
+    app.selectbox[0].set_value("ml-100k/table4")
+    checked(app)
+    assert link(app) == {"board": "ml-100k/table4", "paper": "movie"}
+    app.selectbox[0].set_value("toy/table4")
+    checked(app)
+    assert link(app) == {"board": "toy/table4", "paper": "none"}
 
 
 def test_choosing_another_changes_the_address_which_reopens_it(root):

@@ -116,12 +116,16 @@ class TestSlips:
         assert "The Riftwar Cycle" in [LABELS[number] for number in (*suggested.exact, *suggested.similar)]
 
     def test_short_words_must_be_right(self, index):
-        assert index.similar("xx") == []
+        index = SearchIndex(["a", "b"], ["ox tail", "oxtail"], [0, 0])
+        assert index.similar("ax") == []
+        assert index.similar("axt") == [1], "from three letters on one slip is let pass"
         assert index.similar("") == []
 
     def test_what_holds_the_words_is_not_repeated_as_similar(self, index):
-        suggested = index.suggest("rift")
-        assert not set(suggested.exact) & set(suggested.similar)
+        suggested = index.suggest("riftwar")
+        assert {LABELS[number] for number in suggested.exact} == {"Riftwar", "The Riftwar Cycle"}
+        assert {*suggested.exact} <= {*index.similar("riftwar")}
+        assert not {*suggested.exact} & {*suggested.similar}
 
     def test_where_many_names_hold_it_none_is_offered_as_similar(self):
         index = SearchIndex([str(n) for n in range(9)], [f"Book {n}" for n in range(8)] + ["Boot"], [0] * 9)

@@ -12,30 +12,15 @@ from typing import Any
 import pytest
 
 from tests.ui.driving import address, checked, run_page, said, table
+from tests.ui.made import written
 from ui.services import estimates, following, trainings
 from ui.services import settings as wanted
 from upgan.config import MODELS, applies, flat_settings, make_config, setting_keys
 from upgan.errors import RunError
 from upgan.runs.locks import device_lock
-from upgan.runs.status import run_state, write_status
+from upgan.runs.status import run_state
 
 STATES = ("pending", "running", "stopping", "stopped", "finished", "failed", "interrupted")
-
-
-def written(run: Path, points: int = 6, **values: object) -> Path:
-    """A run with a status, curves and a log."""
-    run.mkdir(parents=True, exist_ok=True)
-    status = {"phases": ["initialisation", "pretrain", "adversarial"], "phase": "adversarial", "epoch": 1, "epochs": 4,
-              "phase_seconds": 30.0, "device": "cpu", "dataset": "tiny", "state": "running"}  # fmt: skip
-    write_status(run, status | values)
-    with (run / "metrics.jsonl").open("w") as stream:
-        for step in range(points):
-            phase = "initialisation" if step < points / 2 else "adversarial"
-            line = {"t": "2026-01-01T00:00:00+00:00", "phase": phase, "epoch": step, "step": step}
-            line |= {"loss": 1 / (step + 1)} if phase == "initialisation" else {"loss_d": 8.0, "reward": 0.1}
-            stream.write(json.dumps(line | {"valid": {"mrr": step / points, "hits@1": 0.0, "mr": 3.0}}) + "\n")
-    (run / "log.txt").write_text("first words\nlast words\n")
-    return run
 
 
 @pytest.fixture

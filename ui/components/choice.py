@@ -19,9 +19,24 @@ class Choices:
 
     fresh: bool
 
-    def one(self, label: str, options: Sequence[_Key], parameter: str, words: Mapping[_Key, str] | None = None) -> _Key:
-        """One of ``options`` from a list: what a fresh address names, else the last choice, else the first."""
+    def one(
+        self,
+        label: str,
+        options: Sequence[_Key],
+        parameter: str,
+        words: Mapping[_Key, str] | None = None,
+        of: str = "",
+    ) -> _Key:
+        """One of ``options`` from a list: what a fresh address names, else the last choice, else the first.
+
+        ``of``: what the choice is about; a choice made of something else does not count as the last.
+        """
         shown = words or {}
+        about = f"upgan_{parameter}_is_of"
+        if of:
+            if st.session_state.get(about, of) != of:
+                st.session_state.pop(f"upgan_widget_{parameter}", None)
+            st.session_state[about] = of
         key = self._settle(parameter, options)
         st.selectbox(
             label,

@@ -10,9 +10,9 @@ import streamlit as st
 
 from ui.charts import CONFIG
 from ui.components.text import plain
-from ui.services.leaderboard import Board, chart_words, failures, out_of_time, table_rows, told
+from ui.services.leaderboard import NO_PAPER, Board, chart_words, failures, ordered_rows, out_of_time, table_rows, told
 from upgan.render.words import clean
-from upgan.reproduce.tables import to_csv
+from upgan.reproduce.tables import fitted, to_csv
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -38,6 +38,8 @@ def about(document: Mapping[str, Any]) -> None:
     st.caption(plain(clean(told(document))))
     if document["dataset"].get("simulated_users"):
         st.warning("The users of this dataset are simulated: what they are worth says nothing of real ones.")
+    if fitted(document):
+        st.caption(plain(clean(fitted(document))))
     stopped = out_of_time(document)
     if stopped:
         st.caption(
@@ -58,7 +60,7 @@ def rows(document: Mapping[str, Any], paper: str) -> None:
     beside = (
         f" The paper's figures are of its own {paper} dataset, which is another one: they show the order of the "
         "systems and are not to be met."
-        if paper
+        if paper != NO_PAPER
         else ""
     )
     st.caption(
@@ -68,11 +70,11 @@ def rows(document: Mapping[str, Any], paper: str) -> None:
 
 
 def chart(document: Mapping[str, Any]) -> None:
-    """The same figure as the HTML file beside the table."""
+    """The figure of the HTML file, its rows in the table's order."""
     # plotly takes a third of a second to import; the page's table need not wait.
     from upgan.reproduce.figures import figure
 
-    drawn: Figure = figure(document)
+    drawn: Figure = figure({**document, "rows": ordered_rows(document)})
     drawn.update_layout(title=None, margin={"l": 8, "r": 8, "t": 20, "b": 40}, height=420)
     st.plotly_chart(drawn, key="upgan_leaderboard_chart", config=CONFIG, alt=clean(chart_words(document)))
 

@@ -7,7 +7,7 @@ import streamlit as st
 from ui import state
 from ui.components import files, leaderboard
 from ui.components.choice import Choices
-from ui.services.leaderboard import list_boards, paper_datasets, results_roots
+from ui.services.leaderboard import NO_PAPER, list_boards, paper_choices, results_roots
 from upgan.render.words import clean
 
 st.header("Leaderboard", anchor=False)
@@ -25,10 +25,10 @@ key = choices.one("Table or figure", list(ready), "board", words={
 })  # fmt: skip
 board = ready[key]
 named: dict[str, str | list[str]] = {"board": key}
-theirs = paper_datasets(board.document)
-paper = ""
+theirs = paper_choices(board.document)
+paper = NO_PAPER
 if theirs:
-    paper = choices.one("The paper's figures of its dataset", theirs, "paper")
+    paper = choices.one("The paper's figures of its dataset", theirs, "paper", of=key)
     named["paper"] = paper
 leaderboard.about(board.document)
 leaderboard.rows(board.document, paper)

@@ -90,6 +90,15 @@ _LOSS_NAMES = {
     "loss_g": "G",
 }
 _GENERATOR_NAMES = {"reward": "reward of G", "entropy_g": "entropy of G"}
+_OTHER_NAMES = {
+    "gamma": "mean weight of evidence",
+    "target": "loss of the target (KBGAN)",
+    "generator": "loss of the generator (KBGAN)",
+    "recommendation": "loss of recommendation",
+    "transfer": "distance between items and their entities",
+    "orthogonal": "relations that leave their planes",
+    "bpr": "loss of recommendation (BPR)",
+}
 
 
 def charts(curves: Mapping[str, Curve]) -> list[Chart]:
@@ -102,7 +111,11 @@ def charts(curves: Mapping[str, Curve]) -> list[Chart]:
     game = [Line(words, curves[key]) for key, words in _LOSS_NAMES.items() if key in curves]
     generator = [Line(words, curves[key]) for key, words in _GENERATOR_NAMES.items() if key in curves]
     known = {"loss", *_LOSS_NAMES, *_GENERATOR_NAMES}
-    others = [Line(key, curve) for key, curve in curves.items() if key not in known and not key.startswith("valid.")]
+    others = [
+        Line(_OTHER_NAMES.get(key, key), curve)
+        for key, curve in curves.items()
+        if key not in known and not key.startswith("valid.")
+    ]
     told = (
         Chart("valid", "Validation", "Filtered MRR and Hits on facts held out of training; higher is better.",
               tuple(valid)),
@@ -148,9 +161,8 @@ def value_words(key: str) -> str:
     """A curve's name for a list."""
     if key.startswith("valid."):
         return f"validation {_valid_name(key)}" if key != "valid.mr" else "validation mean rank"
-    return {"loss": "loss (initialisation, pre-training)"}.get(
-        key, f"loss: {_LOSS_NAMES[key]}" if key in _LOSS_NAMES else _GENERATOR_NAMES.get(key, key)
-    )
+    words = {"loss": "loss (initialisation, pre-training)", **_GENERATOR_NAMES, **_OTHER_NAMES}
+    return f"loss: {_LOSS_NAMES[key]}" if key in _LOSS_NAMES else words.get(key, key)
 
 
 # The pinned query ----------------------------------------------------------------------------------------------------

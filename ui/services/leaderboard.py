@@ -11,11 +11,13 @@ from typing import Any
 
 from ui.services.runs import checkpoint_root
 from upgan.reproduce.names import FORMAT_VERSION, TARGET_NAMES
-from upgan.reproduce.paper import PAPER_METRICS
-from upgan.reproduce.tables import NAMES, cells, group_names, interval, percent, to_csv
+from upgan.reproduce.paper import PAPER_METRICS, domain_of
+from upgan.reproduce.tables import NAMES, cells, fitted, group_names, interval, percent, run_count, to_csv
 
 #: Environment variable that names the folder of results.
 ROOT_VARIABLE = "UPGAN_RESULTS"
+#: In place of a dataset of the paper's: none of its figures is shown.
+NO_PAPER = "none"
 _SMALL = 20_000_000
 #: Folders below a root that are looked into: results/NAME/TARGET.json, results/A/B/TARGET.json.
 _DEPTH = 2
@@ -75,7 +77,14 @@ def _read(key: str, path: Path) -> Board:
             raise ValueError(f"not of format version {FORMAT_VERSION}")
         board = Board(key, path, None, document)
         # Whatever is needed to show it is there, or it is not shown.
-        board.words(), to_csv(document), table_rows(document, ""), told(document), failures(document)
+        (
+            board.words(),
+            to_csv(document),
+            table_rows(document, NO_PAPER),
+            told(document),
+            fitted(document),
+            failures(document),
+        )
     except (OSError, ValueError) as error:
         return Board(key, path, str(error), {})
     except (LookupError, TypeError, AttributeError) as error:
@@ -86,33 +95,47 @@ def _read(key: str, path: Path) -> Board:
 # One of them --------------------------------------------------------------------------------------------------------
 
 
-def paper_datasets(document: Mapping[str, Any]) -> list[str]:
-    """The paper's datasets with figures for this one, in its order."""
-    return list(dict.fromkeys(name for row in document["rows"] for name in row["paper"]))
+def paper_choices(document: Mapping[str, Any]) -> list[str]:
+    """The paper's datasets with figures for this table, and NO_PAPER; first the one that suits the measured dataset.
+
+    Empty where the paper has no figures at all.
+    """
+    there = list(dict.fromkeys(name for row in document["rows"] for name in row["paper"]))
+    suits = domain_of(str(document["dataset"]["name"])) or NO_PAPER
+    return sorted([*there, NO_PAPER], key=lambda name: name != suits) if there else []
+
+
+def ordered_rows(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Rows as table and chart show them: in a table of whole systems the best first, those without an MRR last."""
+    if document["by"] or document["axis"]:
+        return list(document["rows"])
+    return sorted(document["rows"], key=lambda row: -(_mrr(row) or 0.0))
+
+
+def _mrr(row: Mapping[str, Any]) -> float | None:
+    return row["mean"]["mrr"] if row["mean"] else None
 
 
 def table_rows(document: Mapping[str, Any], paper: str) -> list[dict[str, str]]:
-    """Rows as texts, in percent; in a table of whole systems the best first. ``paper``: whose figures stand beside."""
-    rows = document["rows"]
+    """Rows as texts, in percent. ``paper``: whose figures stand beside, NO_PAPER for nobody's."""
+    rows = ordered_rows(document)
     if document["by"]:
         return [_grouped(row, document, paper) for row in rows]
     if document["axis"]:
         return [_system(row) | {document["axis_title"]: f"{row['x']:g}"} | _metrics(row) for row in rows]
-    ordered = sorted(rows, key=lambda row: -(row["mean"] or {}).get("mrr", 0.0) if row["mean"] else 1.0)
+    beside = PAPER_METRICS if paper != NO_PAPER else ()
     return [
-        {"place": str(place) if row["mean"] else "–"}
+        {"place": "–" if _mrr(row) is None else str(place)}
         | _system(row)
         | _metrics(row)
         | {"UPGAN − it, MRR": interval((row["upgan_minus"] or {}).get("mrr"))}
-        | {f"paper {NAMES[key]}": percent(key, row["paper"].get(paper, {}).get(key)) for key in PAPER_METRICS if paper}
-        for place, row in enumerate(ordered, 1)
+        | {f"paper {NAMES[key]}": percent(key, row["paper"].get(paper, {}).get(key)) for key in beside}
+        for place, row in enumerate(rows, 1)
     ]
 
 
 def _system(row: Mapping[str, Any]) -> dict[str, str]:
-    done = sum(run["problem"] is None for run in row["runs"])
-    count = str(done) if done == len(row["runs"]) else f"{done} of {len(row['runs'])}"
-    return {"system": str(row["label"]), "runs": count}
+    return {"system": str(row["label"]), "runs": run_count(row)}
 
 
 def _metrics(row: Mapping[str, Any]) -> dict[str, str]:
@@ -158,9 +181,9 @@ def out_of_time(document: Mapping[str, Any]) -> int:
 
 def chart_words(document: Mapping[str, Any]) -> str:
     """The figure's takeaway for who cannot see it."""
-    known = [row for row in document["rows"] if row["mean"] and row["mean"]["mrr"] is not None]
+    known = [row for row in document["rows"] if _mrr(row) is not None]
     if not known:
         return "No run has finished."
-    best = max(known, key=lambda row: row["mean"]["mrr"])
+    best = max(known, key=lambda row: _mrr(row) or 0.0)
     at = f" at {document['axis_title']} {best['x']:g}" if document["axis"] else ""
     return f"{document['title']}: the highest MRR is {percent('mrr', best['mean']['mrr'])}, of {best['label']}{at}."

@@ -17,6 +17,7 @@ from pydantic.fields import FieldInfo
 
 from upgan.config import MODELS, Config, applies, flat_settings, make_config
 from upgan.errors import ConfigError
+from upgan.model_names import MODEL_NAMES
 
 Kind = Literal["choice", "switch", "whole", "real", "text"]
 #: What each preset is for; the first is what a newcomer wants.
@@ -28,23 +29,6 @@ PURPOSES = {
 }
 #: Asked for beside the preset, not among the other settings.
 ASKED_FIRST = ("model_name", "preset", "seed", "device")
-#: Models by the names that their papers give them; one that is not here goes by its key.
-_MODEL_NAMES = {
-    "upgan": "UPGAN",
-    "distmult": "DistMult (graph only)",
-    "complex": "ComplEx (graph only)",
-    "transe": "TransE",
-    "transh": "TransH",
-    "conve": "ConvE",
-    "convtranse": "Conv-TransE",
-    "rgcn": "R-GCN",
-    "kbgan": "KBGAN",
-    "cofm": "CoFM",
-    "ktup": "KTUP",
-    "kgat": "KGAT",
-    "rotate": "RotatE",
-    "nbfnet": "NBFNet",
-}
 #: The first part of a key -> what its settings are about.
 SECTIONS = {
     "": "General",
@@ -96,13 +80,13 @@ def models() -> dict[str, str]:
 
 
 def model_words(model: str) -> str:
-    """A model's name for people."""
-    return _MODEL_NAMES.get(model, model)
+    """A model's name for people; one that this version does not know goes by its key."""
+    return MODEL_NAMES.get(model, model)
 
 
 def section_title(section: str) -> str:
     """What the settings of a section are about."""
-    return SECTIONS.get(section) or _MODEL_NAMES.get(section, section)
+    return SECTIONS.get(section) or MODEL_NAMES.get(section, section)
 
 
 def settings(model: str) -> list[Setting]:

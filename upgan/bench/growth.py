@@ -1,57 +1,133 @@
 """How cost grows: one size at a time over two decades, the others held, and the slope on logarithmic axes.
 
-A slope of 1 is linear. Fixed costs make it smaller; cache misses make it a little larger.
+A slope of 1 is linear. Fixed costs make it smaller; cache misses make it a little larger. Every curve has the order
+that it should have at most, and is held against it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-import torch
 
-from upgan.bench.measure import Work, in_turn
-from upgan.config import PropagationConfig
-from upgan.evaluation.evaluator import Evaluator
-from upgan.files import write_text
-from upgan.graph import build_graph
-from upgan.model.propagation import Propagation
-from upgan.queries import QueryIndex
+from upgan.bench.measure import circumstances, in_rounds
+from upgan.bench.pieces import POOL, Maker
 
-#: Sizes while another one grows, and over what each grows.
-HELD = {"entities": 20_000, "edges": 20_000, "interactions": 20_000, "K": 32, "batch": 200}
-GROWN = {
+#: Sizes while another one grows, and over what each grows. Edges are training triples; a batch is one of triples, but
+#: of queries in the initialisation and the evaluation.
+HELD = {"entities": 20_000, "edges": 20_000, "interactions": 20_000, "users": 2_000, "K": 32, "batch": 200}
+GROWN: dict[str, tuple[int, ...]] = {
     "entities": (2_000, 9_000, 45_000, 200_000),
     "edges": (10_000, 46_000, 215_000, 1_000_000),
     "interactions": (10_000, 46_000, 215_000, 1_000_000),
     "K": (8, 37, 172, 800),
     "batch": (40, 190, 860, 4_000),
+    # Sizes that grow together, by the first of each.
+    "whole graph": (2_000, 9_000, 45_000, 200_000),
+    "batch x entities": (400_000, 1_860_000, 8_620_000, 40_000_000),
 }
-USERS, RELATIONS = 2_000, 5
+#: Number of the whole graph's parts for each of its entities.
+PARTS = {"entities": 1.0, "edges": 2.0, "interactions": 2.0, "users": 0.2}
+#: The order of a curve, as an exponent of the size that grows, and what it is called.
+ORDERS = {0: "constant", 1: "linear", 2: "quadratic"}
+#: A slope within so much of its order keeps it: caches fill up, and two measured times differ by chance.
+TOLERANCE = 0.2
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One curve: the order it should have at most."""
+
+    what: str
+    size: str
+    order: int
+
+
+def _plans(what: str, **orders: int) -> list[Plan]:
+    return [Plan(what, name.replace("_x_", " x ").replace("whole_", "whole "), order) for name, order in orders.items()]
+
+
+#: 1-N scores are batch x entities x K. K x K matrices are in the propagation, which all training but the initialisation
+#: has. The initialisation asks as many queries however many edges there are; a question is one product with all
+#: entities, and its explanation walks the edges of the nodes around it.
+PLANS = [
+    *_plans("preparation", entities=1, edges=1, interactions=1, whole_graph=1),
+    *_plans("initialisation", entities=1, edges=0, K=1, batch=1, batch_x_entities=1),
+    *_plans("pretrain", entities=1, edges=1, interactions=1, K=2, batch=1, batch_x_entities=1, whole_graph=1),
+    *_plans("adversarial", entities=1, edges=1, interactions=1, K=2, batch=1, whole_graph=1),
+    *_plans("propagation", entities=1, edges=1, interactions=1, K=2, whole_graph=1),
+    *_plans("evaluation", entities=1, K=1, batch=1),
+    *_plans("query", entities=1, edges=0, interactions=0, K=1, whole_graph=1),
+    *_plans("explanation", entities=1, edges=1, interactions=1, K=2, whole_graph=1),
+    *_plans("serving", entities=1, K=1),
+]
 
 
 def growth(
-    repeat: int = 3, seed: int = 0, shrink: int = 1, progress: Callable[[int, int], None] | None = None
+    repeat: int = 3,
+    seed: int = 0,
+    only: Iterable[str] = (),
+    shrink: int = 1,
+    progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
-    """Curves of propagation (entities, edges, interactions, K) and filtered evaluation (entities, K, batch).
+    """The curves of all ``PLANS``, or of those whose name is in ``only``.
 
-    ``shrink`` divides all sizes, for a quick look.
+    ``shrink`` divides all sizes but K, for a quick look.
     """
-    curves = []
-    plans = [("propagation", name) for name in ("entities", "edges", "interactions", "K")]
-    plans += [("evaluation", name) for name in ("entities", "K", "batch")]
-    for done, (what, name) in enumerate(plans, start=1):
-        make = propagation_of if what == "propagation" else evaluation_of
-        values = [max(2, value // (1 if name == "K" else shrink)) for value in GROWN[name]]
-        held = {key: value if key == "K" else max(2, value // shrink) for key, value in HELD.items()}
-        works = [make({**held, name: value}, seed) for value in values]
-        spent = [found.median for found in in_turn(works, repeat)]
-        curves.append({"what": what, "size": name, "values": values, "cpu_seconds": spent, **slopes(values, spent)})
+    asked, about = set(only), circumstances()
+    plans = [plan for plan in PLANS if not asked or plan.what in asked]
+    curves, began = [], time.process_time()
+    for done, plan in enumerate(plans, start=1):
+        curves.append(_curve(plan, repeat, seed, shrink))
         if progress is not None:
             progress(done, len(plans))
-    return {"repeats": repeat, "seed": seed, "curves": curves}
+    held = {"repeats": repeat, "seed": seed, "shrink": shrink, "held": HELD, "pool": POOL, "tolerance": TOLERANCE}
+    return {**about, **held, "cpu_seconds": time.process_time() - began, "curves": curves}
+
+
+def _curve(plan: Plan, repeat: int, seed: int, shrink: int) -> dict[str, Any]:
+    with TemporaryDirectory(prefix="upgan-bench-") as folder:
+        maker = Maker(seed, Path(folder))
+        sizes = [sizes_of(plan.size, value, shrink) for value in GROWN[plan.size]]
+        spent = in_rounds([maker.make(plan.what, size) for size in sizes], repeat)
+    values = [sizes_to_value(plan.size, size) for size in sizes]
+    medians = [found.median for found in spent]
+    found = slopes(values, medians)
+    return {
+        "what": plan.what,
+        "size": plan.size,
+        "values": values,
+        "cpu_seconds": medians,
+        "spread": [[min(each.times), max(each.times)] for each in spent],
+        **found,
+        "order": plan.order,
+        "kept": keeps(plan.order, found),
+    }
+
+
+def sizes_of(name: str, value: int, shrink: int = 1) -> dict[str, int]:
+    """All sizes where the one called ``name`` has the ``value`` and the others are held."""
+    size = dict(HELD)
+    if name == "whole graph":
+        size |= {part: round(value * share) for part, share in PARTS.items()}
+    elif name == "batch x entities":
+        times = (value / GROWN[name][0]) ** 0.5
+        size |= {"batch": round(63 * times), "entities": round(6_300 * times)}
+    else:
+        size[name] = value
+    return {key: each if key == "K" else max(2, each // shrink) for key, each in size.items()}
+
+
+def sizes_to_value(name: str, size: dict[str, int]) -> int:
+    """The value of what grows, from all sizes."""
+    if name == "batch x entities":
+        return size["batch"] * size["entities"]
+    return size["entities" if name == "whole graph" else name]
 
 
 def slopes(values: list[int], spent: list[float]) -> dict[str, float]:
@@ -60,44 +136,6 @@ def slopes(values: list[int], spent: list[float]) -> dict[str, float]:
     return {"slope": float(np.polyfit(x, y, 1)[0]), "last_slope": float((y[-1] - y[-2]) / (x[-1] - x[-2]))}
 
 
-def propagation_of(size: dict[str, int], seed: int) -> Work:
-    """Both stages, no gradient, over a random graph of these sizes."""
-    random = np.random.default_rng(seed)
-    entities = size["entities"]
-    triples = np.stack([random.integers(0, high, size["edges"]) for high in (entities, RELATIONS, entities)], axis=1)
-    pairs = np.stack([random.integers(0, high, size["interactions"]) for high in (USERS, entities)], axis=1)
-    graph = build_graph(np.unique(triples, axis=0), np.unique(pairs, axis=0), entities, USERS, RELATIONS)
-    model = Propagation(2 * RELATIONS + 2, USERS, size["K"], PropagationConfig())
-    vectors = torch.randn(entities, size["K"])
-
-    @torch.no_grad()
-    def once() -> None:
-        model(graph, vectors)
-
-    return once
-
-
-def evaluation_of(size: dict[str, int], seed: int) -> Work:
-    """Filtered ranks of ``batch`` queries among all entities."""
-    random = np.random.default_rng(seed)
-    entities = size["entities"]
-    triples = np.stack(
-        [random.integers(0, high, size["batch"] // 2 + 1) for high in (entities, RELATIONS, entities)], axis=1
-    )
-    evaluator = Evaluator(triples, QueryIndex.build(triples, entities, RELATIONS))
-    table = torch.randn(entities, size["K"])
-    return lambda: evaluator.rank(lambda heads, _: table.index_select(0, heads) @ table.T)
-
-
-def write_page(found: dict[str, Any], path: Path) -> None:
-    """The curves on logarithmic axes, one line each, as one HTML file."""
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
-    for curve in found["curves"]:
-        name = f"{curve['what']} / {curve['size']}: slope {curve['slope']:.2f}"
-        figure.add_trace(go.Scatter(x=curve["values"], y=curve["cpu_seconds"], name=name, mode="lines+markers"))
-    figure.update_xaxes(type="log", title="size")
-    figure.update_yaxes(type="log", title="CPU seconds")
-    figure.update_layout(title="Cost against size, one at a time")
-    write_text(path, figure.to_html(include_plotlyjs=True))
+def keeps(order: int, found: dict[str, float]) -> bool:
+    """Whether neither slope is above the order by more than the tolerance."""
+    return max(found["slope"], found["last_slope"]) <= order + TOLERANCE

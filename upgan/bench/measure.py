@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import datetime
+import os
 import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+
+from upgan.hardware import hardware
 
 Work = Callable[[], object]
 
@@ -75,8 +83,25 @@ def in_turn(works: Sequence[Work], repeat: int, shortest: float = 0.02) -> list[
     A piece shorter than ``shortest`` seconds is called several times within a round, so that its time can be read.
     """
     calls = [min(1000, max(1, round(shortest / max(cpu_seconds(work), 1e-6)))) for work in works]
-    times: list[list[float]] = [[] for _ in works]
+    pieces = [partial(cpu_seconds, work, number) for work, number in zip(works, calls, strict=True)]
+    return in_rounds(pieces, repeat)
+
+
+def in_rounds(pieces: Sequence[Callable[[], float]], repeat: int) -> list[Spent]:
+    """The seconds that each piece says, one after another, ``repeat`` times round."""
+    times: list[list[float]] = [[] for _ in pieces]
     for _ in range(repeat):
-        for place, work in enumerate(works):
-            times[place].append(cpu_seconds(work, calls[place]))
+        for place, piece in enumerate(pieces):
+            times[place].append(piece())
     return [Spent(tuple(found)) for found in times]
+
+
+def circumstances() -> dict[str, Any]:
+    """When, where and beside what else something is measured."""
+    return {
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "hardware": hardware(torch.device("cpu")),
+        "load_before": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        "threads": torch.get_num_threads(),
+        "time": "CPU seconds (user and system) of this process",
+    }

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-import os
-import resource
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,12 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from upgan.bench.measure import Measurement, Work, in_turn
+from upgan.bench.measure import Measurement, Work, circumstances, in_turn
 from upgan.bench.references import bare_product, edge_loop
-from upgan.bench.serving import measure_serving
+from upgan.bench.serving import FORMS, measure_serving
 from upgan.bench.workload import Workload, open_dataset
 from upgan.errors import ConfigError
-from upgan.hardware import hardware
+from upgan.experiment import peak_memory_mb
 from upgan.losses import SCORES_PER_BLOCK
 from upgan.model.discriminator import Discriminator
 from upgan.preparation import prepare_training
@@ -47,12 +43,6 @@ class Bench:
         beside = None if reference is None else spent[1]
         called = "" if reference is None else reference[0]
         return Measurement(name, unit, spent[0], called, beside, peak_memory_mb(), steps)
-
-
-def peak_memory_mb() -> float:
-    """The process's largest resident set so far, in MB: what comes first in a run counts for what follows."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1e6 if sys.platform == "darwin" else peak / 1e3
 
 
 def preparation(bench: Bench) -> Measurement:
@@ -186,9 +176,9 @@ def run_bench(
     """Measure, dataset by dataset; returns the JSON document."""
     names = chosen_names(only)
     on_data = [name for name in names if name != SERVING]
-    total, done = len(on_data) * len(data) + (SERVING in names), 0
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    total, done = len(on_data) * len(data) + (len(FORMS) if SERVING in names else 0), 0
     torch.set_num_threads(threads)
+    about = circumstances()
     datasets = []
     for name in data if on_data else ():
         dataset = open_dataset(name, seed)
@@ -207,16 +197,13 @@ def run_bench(
             "training_triples": len(dataset.train),
         }
         datasets.append({"data": name, "fingerprint": dataset.fingerprint, "counts": counts, "measurements": lines})
-    served = measure_serving(candidates, repeat, seed) if SERVING in names else None
+    told = None if progress is None else (lambda forms, _: progress(done + forms, total))
+    served = measure_serving(candidates, repeat, seed, told) if SERVING in names else None
     return {
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "hardware": hardware(torch.device("cpu")),
-        "load_before": load,
-        "threads": threads,
+        **about,
         "seed": seed,
         "preset": preset,
         "set": list(assignments),
-        "time": "CPU seconds (user and system) of this process",
         "datasets": datasets,
         "serving": served,
     }

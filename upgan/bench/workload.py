@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -25,15 +26,15 @@ from upgan.model.generator import Generator
 from upgan.predictor import Predictor, load
 from upgan.preparation import Prepared, prepare_training
 from upgan.queries import BatchSampler, QuerySampler, Sampler
-from upgan.training.adversarial import AdversarialTrainer
+from upgan.training.adversarial import AdversarialTrainer, train_adversarially
 from upgan.training.initialise import train_factorisation
-from upgan.training.loop import Silent
+from upgan.training.loop import Reporter, Silent
 from upgan.training.pretrain import pretrain_discriminator
 
 SYNTHETIC = ("book", "movie", "music")
 
 
-class _EnoughError(Exception):
+class EnoughError(Exception):
     """Ends a phase once its first steps are done."""
 
 
@@ -46,7 +47,7 @@ class FirstSteps(Silent):
     def step(self, phase: str, epoch: int, done: int, total: int) -> None:
         self._left -= 1
         if self._left <= 0:
-            raise _EnoughError
+            raise EnoughError
 
 
 def open_dataset(name: str, seed: int) -> KGDataset:
@@ -126,30 +127,31 @@ class Workload:
         chosen = torch.randperm(len(triples), generator=torch.Generator().manual_seed(self.config.seed))[:most]
         return Evaluator(triples[chosen.numpy()], self.prepared.test.index)
 
-    # One step of each phase, by the phase's own code -----------------------------------------------------------------
+    # Steps of each phase, by the phase's own code --------------------------------------------------------------------
 
     def initialisation_step(self) -> None:
-        unasked = Evaluator(self.prepared.dataset.valid[:1], self.prepared.validation.index)
-        self._first_step(
-            lambda reporter: train_factorisation(
-                self.start, self.prepared.train, unasked, self.config.initialisation, self.prepared.random, reporter
-            )
-        )
+        self.run_steps("initialisation", FirstSteps(1))
 
     def pretrain_step(self) -> None:
-        parts = self.model, self.prepared.graph, self.pretrain_sampler, _no_metrics, self.config.pretrain
-        self._first_step(lambda reporter: pretrain_discriminator(*parts, reporter))
+        self.run_steps("pretrain", FirstSteps(1))
 
     def adversarial_step(self) -> Mapping[str, Tensor]:
         sampler = self.adversarial_sampler
         return self.trainer.step(sampler.batch(sampler.order()[: sampler.size]))
 
-    @staticmethod
-    def _first_step(phase: Callable[[FirstSteps], object]) -> None:
-        try:
-            phase(FirstSteps(1))
-        except _EnoughError:
-            return
+    def run_steps(self, phase: str, reporter: Reporter) -> None:
+        """Begin a phase and go on until the reporter ends it; nothing is evaluated."""
+        prepared, config = self.prepared, self.config
+        with contextlib.suppress(EnoughError):
+            if phase == "initialisation":
+                unasked = Evaluator(prepared.dataset.valid[:1], prepared.validation.index)
+                settings = config.initialisation
+                train_factorisation(self.start, prepared.train, unasked, settings, prepared.random, reporter)
+            elif phase == "pretrain":
+                parts = self.model, prepared.graph, self.pretrain_sampler, _no_metrics, config.pretrain
+                pretrain_discriminator(*parts, reporter)
+            else:
+                train_adversarially(self.trainer, self.adversarial_sampler, _no_metrics, reporter)
 
     def predictor(self, folder: Path) -> Predictor:
         """The untrained model as a run that answers and explains."""

@@ -30,7 +30,7 @@ from upgan.cli.alternatives import (
     named,
 )
 from upgan.cli.mine import mine_cases
-from upgan.cli.output import JsonFlag, note, print_json
+from upgan.cli.output import JsonFlag, note, print_json, refuse_folder
 from upgan.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -208,8 +208,7 @@ def _write(explanation: Explanation, found: Alternatives, predictor: Predictor, 
 
     if out is None and format == "png" and sys.stdout.isatty():
         raise ConfigError("--format png: name a file with --out, a terminal shows no picture")
-    if out is not None and out.is_dir():
-        raise ConfigError(f"--out {out}: a folder is in the way of the file; choose another name")
+    refuse_folder("--out", out)
     labels = dict(zip(predictor.relations, predictor.dataset.relation_labels, strict=True))
     told = found.documents if format in TOLD_IN else {}
     content = found.added_to(rendered(explanation, labels, format, told), format)
@@ -237,8 +236,7 @@ def _write_cases(
         return
     from upgan.case import make_case, write_bundle, write_case
 
-    if case is not None and case.is_dir():
-        raise ConfigError(f"--case {case}: a folder is in the way of the file; choose another name")
+    refuse_folder("--case", case)
     if export is not None and export.exists() and not export.is_dir():
         raise ConfigError(f"--export {export}: a file is in the way of the folder; choose another name")
     made = make_case(

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from upgan.cli.output import JsonFlag, note, print_json
+from upgan.cli.output import JsonFlag, note, print_json, refuse_folder
 from upgan.cli.progress import CountProgress
 
 
@@ -27,7 +27,7 @@ def bench(
         list[str] | None,
         typer.Option(
             help="One measurement: preparation, initialisation, pretrain, adversarial, propagation, evaluation, query, "
-            "explanation, serving; repeatable. Without it all but serving."
+            "explanation, serving; repeatable. Without it all (serving only with --growth)."
         ),
     ] = None,
     repeat: Annotated[int, typer.Option(min=1, max=1000, help="Repetitions, of which the median counts.")] = 5,
@@ -42,7 +42,7 @@ def bench(
         int, typer.Option(min=1000, max=100_000_000, help="Candidates that serving searches.")
     ] = 1_000_000,
     growth: Annotated[
-        bool, typer.Option("--growth", help="Cost against each size over two decades instead; --only does not apply.")
+        bool, typer.Option("--growth", help="Cost against each size over two decades instead; --only chooses.")
     ] = False,
     page: Annotated[Path | None, typer.Option(help="With --growth: the curves as an HTML page.")] = None,
     out: Annotated[Path | None, typer.Option(help="Also write the JSON document to this file.")] = None,
@@ -52,12 +52,14 @@ def bench(
 
     On random weights: speed does not depend on what was learnt.
     """
-    from upgan.bench.suite import run_bench
+    from upgan.bench.suite import chosen_names, run_bench
     from upgan.files import write_json
 
-    _check_together(growth, page, [*(only or []), *(data or [])])
+    _check_together(growth, page, [*(data or []), *(assignments or []), *([] if preset == "paper" else [preset])])
+    refuse_folder("--out", out)
+    refuse_folder("--page", page)
     if growth:
-        _growth(repeat, threads, seed, page, out, json)
+        _growth(chosen_names(only) if only else [], repeat, threads, seed, page, out, json)
         return
     note("measuring; the first lines of progress come with the first results")
     found = run_bench(
@@ -82,30 +84,25 @@ def _check_together(growth: bool, page: Path | None, chosen: list[str]) -> None:
     if page is not None and not growth:
         raise ConfigError("--page shows the curves of --growth: give both")
     if growth and chosen:
-        raise ConfigError("--growth measures graphs of its own: leave out --data and --only")
+        raise ConfigError("--growth measures graphs of its own with preset paper: leave out --data, --preset and --set")
 
 
-def _growth(repeat: int, threads: int, seed: int, page: Path | None, out: Path | None, json: bool) -> None:
+def _growth(
+    only: list[str], repeat: int, threads: int, seed: int, page: Path | None, out: Path | None, json: bool
+) -> None:
     import torch
 
-    from upgan.bench.growth import growth, write_page
+    from upgan.bench.growth import growth
+    from upgan.bench.growth_page import as_table, write_page
     from upgan.files import write_json
 
     torch.set_num_threads(threads)
-    found = growth(repeat, seed, progress=CountProgress("curves"))
+    found = growth(repeat, seed, only, progress=CountProgress("curves"))
     if page is not None:
         write_page(found, page)
     if out is not None:
         write_json(out, found)
-    if json:
-        print_json(found)
-        return
-    lines = ["| what | size | from | to | slope | last slope |", "| --- | --- | ---: | ---: | ---: | ---: |"]
-    for curve in found["curves"]:
-        first, last = curve["values"][0], curve["values"][-1]
-        slopes = f"{curve['slope']:.2f} | {curve['last_slope']:.2f}"
-        lines.append(f"| {curve['what']} | {curve['size']} | {first:,} | {last:,} | {slopes} |")
-    typer.echo("\n".join(lines))
+    print_json(found) if json else typer.echo(as_table(found))
 
 
 def as_text(found: dict[str, Any]) -> str:
@@ -140,7 +137,7 @@ def _row(line: dict[str, Any]) -> str:
     cells = [
         line["name"],
         line["unit"],
-        f"{own['median']:.3g} ({own['min']:.3g}–{own['max']:.3g})",
+        _spread(own),
         "–" if epoch is None else f"{epoch:.3g}",
         beside + told,
         "–" if ratio is None else f"{ratio:.3g}",
@@ -151,16 +148,28 @@ def _row(line: dict[str, Any]) -> str:
 
 def _serving(served: dict[str, Any]) -> list[str]:
     lines = [
-        f"serving {served['k']} of {served['candidates']:,} candidates to {served['queries']} queries: "
-        f"{served['exact_cpu_seconds']['median']:.3g} s, {served['ratio']:.2f} times the bare product; "
-        f"float16 {served['float16_cpu_seconds']:.3g} s (recall {served['float16_recall']:.3f}), "
-        f"re-scored {served['float16_rescored_cpu_seconds']:.3g} s (recall {served['float16_rescored_recall']:.3f})"
+        f"serving the {served['k']} best of {served['candidates']:,} candidates, {served['width']} wide, to "
+        f"{served['queries']} queries; in float32 {served['float32_mb']:,.0f} MB, in float16 "
+        f"{served['float16_mb']:,.0f} MB; peak of the process {served['peak_memory_mb']:,.0f} MB"
     ]
-    index = served["approximate"]
-    if index is None:
-        return [*lines, "approximate: not measured, faiss is not installed (pip install 'upgan[index]')"]
-    lines.append(f"{index['index']}: built in {index['build_cpu_seconds']:.3g} s")
-    return lines + [
-        f"  {effort['lists_read']} lists read: {effort['cpu_seconds']:.3g} s, recall {effort['recall']:.3f}"
-        for effort in index["efforts"]
-    ]
+    for form in served["forms"]:
+        lines += ["", f"{form['form']}:", "", "| how | CPU s (spread) | recall |", "| --- | ---: | ---: |"]
+        for name in ("bare_product", "exact", "float16", "float16_rescored"):
+            spent, found = form[f"{name}_cpu_seconds"], form.get(f"{name}_recall")
+            told = "–" if found is None else f"{found:.3f}"
+            lines.append(f"| {name.replace('_', ' ')} | {_spread(spent)} | {told} |")
+        index = form["approximate"]
+        if index is None:
+            lines += ["", "approximate: not measured, faiss is not installed (pip install 'upgan[index]')"]
+            continue
+        lines += [
+            f"| {effort['lists_read']} lists read | {effort['cpu_seconds']:.3g} | {effort['recall']:.3f} |"
+            for effort in index["efforts"]
+        ]
+        built = f"{index['train_cpu_seconds']:.3g} s of training, {index['add_cpu_seconds']:.3g} s of adding"
+        lines += ["", f"{index['index']}: {built}, {index['index_mb']:,.0f} MB"]
+    return lines
+
+
+def _spread(spent: dict[str, Any]) -> str:
+    return f"{spent['median']:.3g} ({spent['min']:.3g}–{spent['max']:.3g})"

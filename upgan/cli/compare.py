@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from upgan.cli.output import JsonFlag, note, print_json
+from upgan.cli.output import JsonFlag, note, print_json, refuse_folder
 from upgan.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
@@ -59,8 +59,7 @@ def compare(
         raise ConfigError(f"--split {split!r}: choose test or valid")
     if json and markdown:
         raise ConfigError("--json and --markdown: choose one of them")
-    if table is not None and table.is_dir():
-        raise ConfigError(f"--csv {table}: a folder is in the way of the file; choose another name")
+    refuse_folder("--csv", table)
     _check_distinct(runs)
     from upgan.cli.comparison import print_tables, to_csv, to_markdown
     from upgan.evaluation.groups import GROUPINGS

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from upgan.cli.output import note
+from upgan.cli.output import note, refuse_folder
 from upgan.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def complete(
     """The most plausible triples that the graph does not hold, best first, with the share of each in its query."""
     if out.suffix.lower() not in FORMATS:
         raise ConfigError(f"--out {out}: the file's name must end in {', '.join(FORMATS)}")
+    refuse_folder("--out", out)
     from upgan.cli.progress import CountProgress
     from upgan.completion import complete as complete_graph
     from upgan.predictor import load

@@ -81,11 +81,10 @@ class Runs:
     def _trained(self, seed: int) -> Path:
         """A new run in the first free folder of the usual name."""
         from upgan.cli.runs import train
+        from upgan.runs.launch import free_folder
 
         preset = self.preset or "quality"
-        name = f"{self.dataset.name}-upgan-{preset}-s{seed}"
-        names = (name if count == 1 else f"{name}-{count}" for count in range(1, 10_000))
-        folder = next(path for path in map(self.checkpoints.joinpath, names) if not path.exists())
+        folder = free_folder(self.checkpoints, f"{self.dataset.name}-upgan-{preset}-s{seed}")
         note(f"no finished run of this dataset in {self.checkpoints} to use: training preset {preset}, seed {seed}")
         assert self.dataset.path is not None
         # The command prints the run's folder; here stdout belongs to the page.

@@ -27,9 +27,15 @@ def register(app: typer.Typer) -> None:
 
 def open_app(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine.")] = 8501,
-    checkpoints: Annotated[Path, typer.Option(help="Folder with the run folders.")] = Path("checkpoints"),
-    data: Annotated[Path, typer.Option(help="Folder of prepared datasets; imported ones go there.")] = Path("data"),
-    results: Annotated[Path, typer.Option(help="Folder with what `upgan reproduce` wrote.")] = Path("results"),
+    checkpoints: Annotated[Path, typer.Option(envvar="UPGAN_CHECKPOINTS", help="Folder with the run folders.")] = Path(
+        "checkpoints"
+    ),
+    data: Annotated[
+        Path, typer.Option(envvar="UPGAN_DATA", help="Folder of prepared datasets; imported ones go there.")
+    ] = Path("data"),
+    results: Annotated[
+        Path, typer.Option(envvar="UPGAN_RESULTS", help="Folder with what `upgan reproduce` wrote.")
+    ] = Path("results"),
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser window.")] = True,
     training: Annotated[
         bool,
@@ -42,7 +48,7 @@ def open_app(
     """
     script = _app_script()
     folders = {"UPGAN_CHECKPOINTS": checkpoints, "UPGAN_DATA": data, "UPGAN_RESULTS": results}
-    environment = {**os.environ, **{name: str(folder.resolve()) for name, folder in folders.items()}}
+    environment = {**os.environ, **{name: str(folder.expanduser().resolve()) for name, folder in folders.items()}}
     if not training:
         environment["UPGAN_NO_TRAINING"] = "1"
     note(f"the app opens at http://localhost:{port} (Ctrl-C ends it)")

@@ -71,7 +71,9 @@ def run(arguments: Sequence[str]) -> int:
     except MemoryError:
         return _fail("out of memory; a smaller batch (--set pretrain.batch=..., adversarial.batch=...) needs less", 1)
     except OSError as error:
-        return _fail(_os_message(error), 1)
+        # A file where a folder is needed, or the other way round: the argument was wrong, nothing failed.
+        wrong = isinstance(error, NotADirectoryError | IsADirectoryError | FileExistsError)
+        return _fail(_os_message(error), 2 if wrong else 1)
     except Exception as error:
         if _is_usage_error(error):
             return _fail(_usage_message(error), 2)
@@ -91,7 +93,13 @@ def _fail(message: str, code: int) -> int:
 
 def _os_message(error: OSError) -> str:
     place = f"{error.filename}: " if error.filename else ""
-    advice = {errno.ENOSPC: "; free some space and try again", errno.EACCES: "; choose a folder you may write to"}
+    advice = {
+        errno.ENOSPC: "; free some space and try again",
+        errno.EACCES: "; choose a folder you may write to",
+        errno.ENOTDIR: "; a file is in the way of a folder: choose another name",
+        errno.EEXIST: "; a file is in the way of a folder: choose another name",
+        errno.EISDIR: "; a folder is in the way of the file: choose another name",
+    }
     return f"{place}{error.strerror or error}{advice.get(error.errno or 0, '')}"
 
 

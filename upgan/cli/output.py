@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from upgan.errors import ConfigError
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")]
 
@@ -19,3 +22,9 @@ def print_json(value: Any) -> None:
 def note(text: str) -> None:
     """A line for the person at the terminal, on stderr."""
     print(text, file=sys.stderr, flush=True)
+
+
+def refuse_folder(option: str, path: Path | None) -> None:
+    """ConfigError where a file is to be written to a folder's name: said before the work, not after it."""
+    if path is not None and path.is_dir():
+        raise ConfigError(f"{option} {path}: a folder is in the way of the file; choose another name")

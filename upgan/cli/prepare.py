@@ -136,7 +136,7 @@ def prepare(
         "max_hops": max_hops,
         "keep_reverse": keep_reverse,
         "symmetric": symmetric,
-        "split": _shares(split) if split else None,
+        "split": None if split is None else _shares(split),
         "seed": seed,
         "min_rating": min_rating,
         "since": since,

@@ -102,6 +102,7 @@ def reproduce(
     numbers = None if seeds is None else parse_seeds(seeds)
     if target == "fig4":
         given = {"--budget": budget, "--systems": systems, "--set": assignments, "--search": search}
+        given |= {"--jobs": jobs > 1, "--threads": threads > 1, "--no-resume": not resume}
         _refuse(target, {**given, "--search-budget": search_budget, "--dry-run": dry_run})
         _reproduce_cases(data, out, run or [], preset, numbers, checkpoints, json=json)
         return
@@ -138,7 +139,18 @@ def parse_names(text: str) -> tuple[str, ...]:
 def _refuse(target: str, options: dict[str, Any]) -> None:
     for name, value in options.items():
         if value:
-            raise ConfigError(f"{name} is no option of {target}")
+            allowed = "--run, --preset, --seeds and --checkpoints are" if target == "fig4" else "it is fig4's"
+            raise ConfigError(f"{name} is no option of {target}; {allowed}")
+
+
+def _command() -> str:
+    """What was typed, for the page that it made."""
+    return shlex.join(["upgan", *sys.argv[1:]])
+
+
+def _name(row: dict[str, Any]) -> str:
+    """A run that there cannot be, and why."""
+    return f"{row['row']} s{row['seed']}: {row['problem']}"
 
 
 def _effort(trials: int | None, budget: str | None, limit: float, *, dry_run: bool) -> tuple[int, float] | None:
@@ -162,9 +174,7 @@ def _reproduce_cases(
     from upgan.data.dataset import load_dataset
 
     dataset = load_dataset(data)
-    parts = ["upgan", "reproduce", "fig4", "--data", str(data), "--out", str(out)]
-    parts += [word for path in named for word in ("--run", str(path))]
-    reproduce_fig4(dataset, out, Runs(dataset, named, preset, seeds, root), shlex.join(parts), json=json)
+    reproduce_fig4(dataset, out, Runs(dataset, named, preset, seeds, root), _command(), json=json)
 
 
 def _reproduce_runs(
@@ -189,12 +199,15 @@ def _reproduce_runs(
         if json:
             print_json({"target": asked.target, "runs": rows})
         else:
-            typer.echo("\n".join(f"{row['state']:<10} {row['run'] or '–'}{row['problem']}" for row in rows))
+            typer.echo("\n".join(f"{row['state']:<10} {row['run'] or _name(row)}" for row in rows))
         return
     from upgan.reproduce.search import Effort
 
-    command = shlex.join(["upgan", *sys.argv[1:]])
-    document, page = produce(asked, executor, out, command, None if effort is None else Effort(*effort))
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"--out {out}: no folder can be made there ({error.strerror}); choose another") from None
+    document, page = produce(asked, executor, out, _command(), None if effort is None else Effort(*effort))
     note(f"wrote {asked.target}.md, .csv, .json and .html to {out}")
     if json:
         print_json(document)

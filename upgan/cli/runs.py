@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from upgan.cli.output import JsonFlag, note, print_json
+from upgan.cli.output import JsonFlag, note, print_json, refuse_folder
 from upgan.cli.training import train_new
 from upgan.config import MODELS
 from upgan.errors import ConfigError, RunError, TrainingError
@@ -163,6 +163,7 @@ def evaluate(
     """Filtered ranking over all entities, both directions pooled, ties at their mean rank."""
     if split not in ("test", "valid"):
         raise ConfigError(f"--split {split!r}: choose test or valid")
+    refuse_folder("--ranks", ranks)
     from upgan.cli.progress import CountProgress
     from upgan.evaluation.groups import GROUPINGS, group_metrics, ranks_table
     from upgan.predictor import load

@@ -49,8 +49,8 @@ def bfs_hops(heads: np.ndarray, tails: np.ndarray, num_entities: int, seeds: np.
     targets = np.concatenate([tails, heads])
     targets = targets[np.argsort(sources, kind="stable")]
     starts = np.concatenate([[0], np.cumsum(np.bincount(sources, minlength=num_entities))])  # (E + 1,)
-    hops = np.full(num_entities, -1, dtype=np.int64)
-    frontier = np.unique(np.asarray(seeds, dtype=np.int64))
+    hops, place = np.full(num_entities, -1, dtype=np.int64), np.empty(num_entities, dtype=np.int64)
+    frontier = _distinct(np.asarray(seeds, dtype=np.int64), place)
     level = 0
     while len(frontier):
         hops[frontier] = level
@@ -58,9 +58,20 @@ def bfs_hops(heads: np.ndarray, tails: np.ndarray, num_entities: int, seeds: np.
         # Places of all the frontier's edges in `targets`: each block's start, plus 0, 1, 2, ... inside the block.
         inside = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
         reached = targets[np.repeat(starts[frontier], sizes) + inside]
-        frontier = np.unique(reached[hops[reached] < 0])
+        frontier = _distinct(reached[hops[reached] < 0], place)
         level += 1
     return hops
+
+
+def _distinct(numbers: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """Every one of the (N,) numbers once. ``place`` (E,) is written over where they point.
+
+    np.unique sorts or hashes, which costs more for each number the more there are.
+    """
+    own = np.arange(len(numbers))
+    place[numbers] = own
+    first: np.ndarray = numbers[place[numbers] == own]
+    return first
 
 
 def _size(numbers: np.ndarray) -> int:

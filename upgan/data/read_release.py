@@ -176,8 +176,8 @@ def _places(table: TextTable) -> Callable[[int], str]:
 
 
 def _bare(ids: pd.Series) -> pd.Series:
-    """Ids without the angle brackets that some releases write around a URI."""
-    return ids.str.replace(r"^<(.*)>$", r"\1", regex=True)
+    """Ids without the angle brackets that some releases write around a URI; other ids as they are, ``<b>x</b>`` too."""
+    return ids.str.replace(r"^<([^<>\s]+)>$", r"\1", regex=True)
 
 
 def _found(paths: Sequence[Path]) -> str:

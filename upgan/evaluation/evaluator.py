@@ -89,7 +89,7 @@ class Evaluator:
 
     @torch.no_grad()
     def rank(self, score: Scorer, progress: Progress | None = None) -> Ranking:
-        """Score every distinct query once and rank all its answers of the split."""
+        """Rank the answer of every query; equal queries stand beside each other, for scorers that answer them once."""
         key = self._heads * (2 * self.index.num_relations) + self._relations
         order = torch.argsort(key, stable=True)
         ranks = torch.zeros(len(key), dtype=torch.float64, device=key.device)

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from upgan.data.dataset import KGDataset
-from upgan.errors import ConfigError, RunError, UpganError
+from upgan.errors import BusyError, ConfigError, RunError, UpganError
 from upgan.reproduce.plan import PlannedRun
 from upgan.reproduce.reuse import FinishedRun, finished_run, finished_runs, reusable
 from upgan.runs.history import LOG_FILE, tail_log
-from upgan.runs.launch import check_resumable, create
+from upgan.runs.launch import check_resumable, claim, create, give_back, is_empty
+from upgan.runs.locks import run_lock
 from upgan.runs.status import is_run, run_state
 
 Tell = Callable[[str], None]
@@ -42,7 +43,7 @@ class _Job:
     planned: PlannedRun
     folder: Path
     how: str
-    #: None: a process that an earlier, killed reproduction started, and that still trains.
+    #: None: another process trains it, of a command beside this one or of one that was killed.
     process: subprocess.Popen[bytes] | None
     began: float = field(default_factory=time.monotonic)
 
@@ -64,12 +65,14 @@ class Executor:
         self.tell = tell
         self.jobs = jobs
         self.resume = resume
-        #: Another folder whose finished runs are used, but in which none is trained.
-        self.also: Path | None = None
 
-    def run(self, planned: Sequence[PlannedRun]) -> list[Outcome]:
-        """An outcome for each planned run, in order. Interrupted, every training is asked to save, and waited for."""
-        there = self._finished()
+    def run(self, planned: Sequence[PlannedRun], *, also: Path | None = None) -> list[Outcome]:
+        """An outcome for each planned run, in order. Interrupted, every training is asked to save, and waited for.
+
+        Finished runs in ``also`` are used too, but none is trained there.
+        """
+        roots = [self.root] if also is None else [self.root, also]
+        there = [run for root in roots for run in finished_runs(root, self.dataset.fingerprint)]
         outcomes: dict[int, Outcome] = {}
         waiting: list[tuple[int, PlannedRun]] = []
         for place, each in enumerate(planned):
@@ -88,19 +91,19 @@ class Executor:
         self._train(waiting, outcomes)
         return [outcomes[place] for place in range(len(planned))]
 
-    def state_of(self, planned: PlannedRun) -> dict[str, Any]:
+    def states(self, planned: Sequence[PlannedRun]) -> list[dict[str, Any]]:
         """What ``run`` would find: a finished run to use, one to go on with, nothing, or why there can be none."""
+        there = finished_runs(self.root, self.dataset.fingerprint)
+        return [self._state_of(each, there) for each in planned]
+
+    def _state_of(self, planned: PlannedRun, there: Sequence[FinishedRun]) -> dict[str, Any]:
         told: dict[str, Any] = {"row": planned.row, "system": planned.system, "x": planned.x, "seed": planned.seed}
         if planned.config is None:
             return {**told, "state": "impossible", "run": None, "problem": planned.problem}
-        found = reusable(planned.config, self._finished())
+        found = reusable(planned.config, there)
         folder = self._folder(planned) if found is None else found.folder
         state = "finished" if found is not None else "begun" if is_run(folder) else "missing"
         return {**told, "state": state, "run": str(folder), "problem": ""}
-
-    def _finished(self) -> list[FinishedRun]:
-        roots = [self.root] if self.also is None else [self.root, self.also]
-        return [run for root in roots for run in finished_runs(root, self.dataset.fingerprint)]
 
     def _folder(self, planned: PlannedRun) -> Path:
         return self.root / planned.folder_name(self.dataset.name, self.dataset.fingerprint)
@@ -139,24 +142,42 @@ class Executor:
             _end([job.process for job in at_work.values() if job.process is not None])
 
     def _begin(self, planned: PlannedRun) -> _Job | Outcome:
-        """Start or go on with a run; an outcome where it could not even be started."""
-        assert planned.config is not None
+        """Start or go on with a run, or wait for whoever trains it; an outcome where there is nothing to wait for."""
         folder = self._folder(planned)
-        how = "trained"
         try:
-            if is_run(folder):
-                if run_state(folder).active:
-                    self.tell(f"{folder.name}: trains already, waiting for it")
-                    return _Job(planned, folder, "resumed", None)
-                how = "resumed" if self.resume and _can_go_on(folder) else how
-            elif folder.exists() and any(folder.iterdir()):
-                raise RunError(f"{folder}: not empty and not a run folder")
-            if how == "trained":
-                create(folder, self.dataset, planned.config)
+            # Held until the status says whose the run is: of two commands at the same instant one makes the folder.
+            with run_lock(folder):
+                how = self._take(planned, folder)
+            if isinstance(how, Outcome):
+                return how
             return _Job(planned, folder, how, _spawn(folder))
+        except BusyError:
+            self.tell(f"{folder.name}: trains already, waiting for it")
+            return _Job(planned, folder, "reused", None)
         except (UpganError, OSError) as error:
+            give_back(folder, {}, str(error))  # nobody need wait for what was taken and then could not be started
             self.tell(f"{folder.name} failed: {error}")
             return Outcome(planned, None, "failed", str(error))
+
+    def _take(self, planned: PlannedRun, folder: Path) -> str | Outcome:
+        """Make the run, or take it over: how it is to be trained. An outcome where another command has finished it.
+
+        Only for who holds the folder. Raises BusyError where another process works on it, or is about to.
+        """
+        assert planned.config is not None
+        if is_run(folder):
+            if run_state(folder).active:
+                raise BusyError(f"{folder}: another process trains it")
+            found = finished_run(folder, self.dataset.fingerprint)
+            if found is not None and reusable(planned.config, [found]) is not None:
+                return Outcome(planned, found, "reused")
+            if self.resume and _can_go_on(folder):
+                claim(folder)
+                return "resumed"
+        elif folder.exists() and not is_empty(folder):
+            raise RunError(f"{folder}: not empty and not a run folder")
+        create(folder, self.dataset, planned.config)
+        return "trained"
 
     def _outcome(self, job: _Job) -> Outcome:
         """What a training left whose process is over."""
@@ -168,9 +189,12 @@ class Executor:
         if found is not None and state.state == "finished":
             return Outcome(job.planned, found, job.how)
         last = next((line for line in reversed(tail_log(job.folder, 20)) if line.strip()), "it said nothing")
-        # Still "pending": its process ended before it took the run over, and the log is all that it left.
-        said = last if state.state == "pending" else f"{state.state}: {state.message or last}"
-        return Outcome(job.planned, None, "failed", said)
+        if state.state != "pending":
+            return Outcome(job.planned, None, "failed", f"{state.state}: {state.message or last}")
+        if job.process is not None:
+            # It ended before it took the run over, and the log is all that it left. Nobody need wait for it any more.
+            give_back(job.folder, {}, f"could not start: {last}")
+        return Outcome(job.planned, None, "failed", last)
 
     def _progress(
         self, done: int, total: int, jobs: list[_Job], waiting: list[tuple[int, PlannedRun]], durations: list[float]
@@ -179,8 +203,11 @@ class Executor:
         each = sum(durations) / len(durations) if durations else None
         said, rest = [], 0.0
         for job in jobs:
-            status = run_state(job.folder)
-            said.append(f"{job.planned.row} s{job.planned.seed} {status.phase} {status.epoch}/{status.epochs}")
+            name = f"{job.planned.row} s{job.planned.seed}"
+            with suppress(UpganError):  # deleted, or not made yet
+                status = run_state(job.folder)
+                name += f" {status.phase} {status.epoch}/{status.epochs}"
+            said.append(name)
             length = each if each is not None else self._limit(job.planned)
             rest += max(0.0, length - (time.monotonic() - job.began)) if length else 0.0
         lengths = [each if each is not None else self._limit(planned) for _, planned in waiting]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from upgan.predictor import Predictor
-from upgan.render.markdown import escaped, table
+from upgan.render.markdown import code, escaped, table
 from upgan.render.words import coefficient, rank_text, signed, user_noun
 from upgan.reproduce.fig4 import Answered, Candidate, CaseResult
 
@@ -28,7 +28,7 @@ def fig4_page(results: Sequence[CaseResult], predictors: Sequence[Predictor], co
         f"# Fig. 4 on {escaped(main.dataset.name)}",
         f"Run {escaped(main.run_path.resolve().name)} ({escaped(main.config.model_name)}, preset "
         f"{escaped(main.config.preset)}), fingerprint `{main.fingerprint[:12]}`; dataset fingerprint "
-        f"`{main.dataset.fingerprint[:12]}`. Made by `{command}`.",
+        f"`{main.dataset.fingerprint[:12]}`. Made by {code(command)}.",
     ]
     if main.dataset.simulated_users:
         blocks.append(

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from upgan.checkpoint import run_fingerprint
-from upgan.data.dataset import KGDataset, load_dataset
+from upgan.data.dataset import KGDataset
 from upgan.errors import UpganError
 from upgan.evaluation.compare import compare_rankings
 from upgan.evaluation.evaluator import Ranking
@@ -22,6 +22,7 @@ from upgan.reproduce.execute import Outcome, Tell
 from upgan.reproduce.names import FORMAT_VERSION
 from upgan.reproduce.paper import PAPER_METRICS, paper_groups, paper_metrics
 from upgan.reproduce.plan import TARGETS, Asked
+from upgan.reproduce.reuse import FinishedRun
 
 #: Broken down for every table: what Tables 4 and 5 are about.
 GROUPED = ("sparsity", "hops")
@@ -41,11 +42,11 @@ def measure(outcomes: Sequence[Outcome], dataset: KGDataset, asked: Asked, out: 
             spent = time.monotonic() - began
             eta = f"; ETA {spent / place * (len(by_row) - place):.0f} s" if place else ""
             tell(f"[{place}/{len(by_row)}] ranking the test split: {name}{eta}")
-        row, rankings[name] = _row(name, of_row, asked, out)
+        row, rankings[name] = _row(name, of_row, dataset, asked, out)
         rows.append(row)
-    for row in rows if rankings.get("upgan") else ():
+    for row in [row for row in rows if row["row"] != "upgan"] if rankings.get("upgan") else []:
         tell(f"setting UPGAN against {row['row']}")
-        row["upgan_minus"] = _minus(rankings.get("upgan", {}), rankings[row["row"]], row)
+        row["upgan_minus"] = _minus(rankings["upgan"], rankings[row["row"]])
     return {
         "format_version": FORMAT_VERSION,
         "target": asked.target,
@@ -65,10 +66,12 @@ def measure(outcomes: Sequence[Outcome], dataset: KGDataset, asked: Asked, out: 
     }
 
 
-def _row(name: str, outcomes: Sequence[Outcome], asked: Asked, out: Path) -> tuple[dict[str, Any], dict[int, Ranking]]:
+def _row(
+    name: str, outcomes: Sequence[Outcome], dataset: KGDataset, asked: Asked, out: Path
+) -> tuple[dict[str, Any], dict[int, Ranking]]:
     target, planned = TARGETS[asked.target], outcomes[0].planned
     rankings: dict[int, Ranking] = {}
-    runs = [_run(outcome, rankings if target.compared else None, out) for outcome in outcomes]
+    runs = [_run(outcome, rankings if target.compared else None, dataset, out) for outcome in outcomes]
     good = [
         outcome.finished for outcome, run in zip(outcomes, runs, strict=True) if outcome.finished and "metrics" in run
     ]
@@ -85,12 +88,22 @@ def _row(name: str, outcomes: Sequence[Outcome], asked: Asked, out: Path) -> tup
         "std": _std(each),
         "groups": groups,
         "paper": table,
+        "mrr_before_fusion": _before_fusion(good),
         "upgan_minus": None,
     }
     return row, rankings
 
 
-def _run(outcome: Outcome, rankings: dict[int, Ranking] | None, out: Path) -> dict[str, Any]:
+def _before_fusion(runs: Sequence[FinishedRun]) -> float | None:
+    """Mean test MRR before weights were fitted on validation triples (upgan.training.fuse); None where none were."""
+    stages = [run.metrics.get("stages", {}) for run in runs]
+    if not any(of.get("fusion", {}).get("best_epoch") for of in stages):
+        return None
+    before = [[stage["test"]["mrr"] for name, stage in of.items() if name != "fusion"][-1] for of in stages]
+    return None if None in before else float(np.mean(before))
+
+
+def _run(outcome: Outcome, rankings: dict[int, Ranking] | None, dataset: KGDataset, out: Path) -> dict[str, Any]:
     """What is said of one run; its ranking is added to ``rankings``. A run that cannot be opened has failed."""
     told: dict[str, Any] = {"seed": outcome.planned.seed, "how": outcome.how, "problem": outcome.problem or None}
     finished = outcome.finished
@@ -98,7 +111,7 @@ def _run(outcome: Outcome, rankings: dict[int, Ranking] | None, out: Path) -> di
         return told
     try:
         if rankings is not None:
-            rankings[outcome.planned.seed] = _ranking(finished.folder, out)
+            rankings[outcome.planned.seed] = _ranking(finished.folder, dataset, out)
     except UpganError as error:
         return {**told, "how": "failed", "problem": str(error)}
     return {
@@ -110,14 +123,13 @@ def _run(outcome: Outcome, rankings: dict[int, Ranking] | None, out: Path) -> di
     }
 
 
-def _ranking(run: Path, out: Path) -> Ranking:
-    """Test ranks of a run, from the cache where they are there."""
+def _ranking(run: Path, dataset: KGDataset, out: Path) -> Ranking:
+    """Test ranks of a run of the dataset, from the cache where they are there."""
     kept = out / "ranks" / f"{run_fingerprint(run)}.npy"
     if kept.is_file():
-        triples = load_dataset(run / "dataset").test
         ranks = np.load(kept, allow_pickle=False)
-        if ranks.shape == (2 * len(triples),):
-            return Ranking(triples, ranks)
+        if ranks.shape == (2 * len(dataset.test),):
+            return Ranking(dataset.test, ranks)  # the same content is in the same order, whoever wrote it
     ranking = load(run).rank("test")
     kept.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(kept, _npy(ranking.ranks))
@@ -155,15 +167,15 @@ def _value(number: Any) -> float | None:
 
 
 def _over_seeds(each: Sequence[dict[str, Metric]]) -> dict[str, dict[str, Metric | None]]:
-    """Group -> mean and deviation. The groups are of the data, so every seed has the same."""
+    """Group -> mean and deviation, of groups that every seed has: a seed draws which share of the graph is seen."""
     names = [name for name in each[0] if all(name in of for of in each)]
     return {name: {"mean": _mean([of[name] for of in each]), "std": _std([of[name] for of in each])} for name in names}
 
 
-def _minus(upgan: dict[int, Ranking], other: dict[int, Ranking], row: dict[str, Any]) -> dict[str, Any] | None:
-    """UPGAN minus the row's system, over the seeds that both have; None for UPGAN itself, or without a common seed."""
+def _minus(upgan: dict[int, Ranking], other: dict[int, Ranking]) -> dict[str, Any] | None:
+    """UPGAN minus the row's system, over the seeds that both have; None without a common seed."""
     seeds = sorted(upgan.keys() & other.keys())
-    if not seeds or row["row"] == "upgan" or not len(upgan[seeds[0]].triples):
+    if not seeds or not len(upgan[seeds[0]].triples):
         return None
     found = compare_rankings([other[seed] for seed in seeds], [upgan[seed] for seed in seeds])
     return {"seeds": seeds, **found.to_dict()}

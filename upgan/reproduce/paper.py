@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from functools import cache
 from importlib.resources import files
@@ -10,6 +11,20 @@ from importlib.resources import files
 PAPER_DATASETS = ("book", "music", "movie")
 #: Metrics of Tables 3 and 6 in the paper's order; all but MR are in percent there.
 PAPER_METRICS = ("mr", "mrr", "hits@1", "hits@3", "hits@10")
+
+#: Words in a dataset's name that say which of the paper's domains it is of.
+_DOMAINS = {
+    "book": {"book", "books", "bookcrossing", "goodreads", "librarything"},
+    "music": {"music", "lastfm"},
+    "movie": {"movie", "movies", "movielens", "film", "films", "ml"},
+}
+
+
+def domain_of(dataset: str) -> str | None:
+    """The paper's dataset of the same domain as the one of that name; None where the name tells none, or several."""
+    words = set(re.findall(r"[a-z]+", re.sub(r"last[ ._-]fm", "lastfm", dataset.lower())))
+    found = [domain for domain, known in _DOMAINS.items() if words & known]
+    return found[0] if len(found) == 1 else None
 
 
 @cache

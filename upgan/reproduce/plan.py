@@ -10,18 +10,14 @@ from typing import Any
 
 from upgan.config import MODELS, Config, applies, flat_settings, make_config, setting_keys
 from upgan.errors import ConfigError
+from upgan.model_names import MODEL_NAMES
 from upgan.presets import PRESETS
 
 #: Settings that do not change what a run is: another draw, or the same one made elsewhere.
 NEUTRAL = frozenset({"preset", "seed", "device", "threads", "max_seconds", "checkpoint_seconds"})
 
-LABELS = {
-    "transe": "TransE", "distmult": "DistMult", "conve": "ConvE", "convtranse": "ConvTransE", "rgcn": "R-GCN",
-    "kbgan": "KBGAN", "cofm": "CoFM", "ktup": "KTUP", "kgat": "KGAT", "upgan": "UPGAN", "complex": "ComplEx-N3",
-    "rotate": "RotatE", "nbfnet": "NBFNet", "transh": "TransH",
-}  # fmt: skip
 #: The ten systems of Table 3 and three that came after the paper; TransH is a part of KTUP.
-COMPARED = tuple(name for name in LABELS if name != "transh")
+COMPARED = tuple(name for name in MODEL_NAMES if name != "transh")
 
 
 @dataclass(frozen=True)
@@ -138,9 +134,9 @@ def systems_of(asked: Asked) -> tuple[str, ...]:
 
 
 def ordered(names: Iterable[str]) -> list[str]:
-    """In the paper's order, others behind, each once."""
-    known = list(LABELS)
-    return sorted(set(names), key=lambda name: (known.index(name) if name in known else len(known), name))
+    """Models in the paper's order, each once."""
+    known = list(MODEL_NAMES)
+    return sorted(set(names), key=known.index)
 
 
 def plan(asked: Asked, best: Mapping[str, Mapping[str, Any]] | None = None) -> list[PlannedRun]:
@@ -157,8 +153,9 @@ def plan(asked: Asked, best: Mapping[str, Mapping[str, Any]] | None = None) -> l
     for text in asked.assignments:
         if not any(_concerns(text, system) for system in systems):
             raise ConfigError(f"--set {text!r}: none of {', '.join(systems)} has this setting")
-    for system in systems:
-        settings_of(asked, system, asked.seeds[0], found.get(system, {}))  # refused now, not as a row
+    for seed in asked.seeds:
+        for system in systems:
+            settings_of(asked, system, seed, found.get(system, {}))  # refused now, not as a row
     runs = []
     for seed in asked.seeds:
         for system in systems:
@@ -166,7 +163,7 @@ def plan(asked: Asked, best: Mapping[str, Mapping[str, Any]] | None = None) -> l
                 for x in target.values or (None,):
                     varied = {**found.get(system, {}), **changed, **({} if x is None else {target.axis: x})}
                     row = f"{system}-{variant}" if variant else system
-                    label = VARIANT_LABELS.get(variant) or LABELS.get(system, system)
+                    label = VARIANT_LABELS.get(variant) or MODEL_NAMES[system]
                     config, problem = None, ""
                     try:
                         config = settings_of(asked, system, seed, varied)

@@ -22,19 +22,17 @@ def produce(
     With an ``effort`` the settings are searched first; what is found is kept in TARGET-settings.json, and the searches
     themselves in ``out``/search, from where another target with the same effort takes them.
     """
-    found = None if effort is None else _searched(asked, executor, out, effort)
-    outcomes = executor.run(plan(asked, None if found is None else best_settings(found)))
+    if effort is None:
+        found, outcomes = None, executor.run(plan(asked))
+    else:
+        search = Search(asked, executor, out / "search", effort)
+        found = search.run()
+        write_json(out / f"{asked.target}-settings.json", found)
+        # The best trial of the same time and seed need not be trained again.
+        outcomes = executor.run(plan(asked, best_settings(found)), also=search.executor.root)
     measured = measure(outcomes, executor.dataset, asked, out, executor.tell)
     document = {**measured, "search": found, "command": command}
     return document, write_files(document, out)
-
-
-def _searched(asked: Asked, executor: Executor, out: Path, effort: Effort) -> dict[str, Any]:
-    search = Search(asked, executor, out / "search", effort)
-    found = search.run()
-    write_json(out / f"{asked.target}-settings.json", found)
-    executor.also = search.executor.root  # the best trial of the same time and seed need not be trained again
-    return found
 
 
 def write_files(document: dict[str, Any], out: Path) -> str:
@@ -49,4 +47,4 @@ def write_files(document: dict[str, Any], out: Path) -> str:
 
 def listed(asked: Asked, executor: Executor) -> list[dict[str, Any]]:
     """What ``produce`` would do with each run: use it ("finished"), go on with it ("begun"), train it ("missing")."""
-    return [executor.state_of(planned) for planned in plan(asked)]
+    return executor.states(plan(asked))

@@ -45,7 +45,8 @@ def finished_run(folder: Path, fingerprint: str) -> FinishedRun | None:
         if dataset_fingerprint(folder) != fingerprint:
             return None
         metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-        return FinishedRun(folder, load_config(folder), metrics)
+        whole = isinstance(metrics, dict) and "mrr" in metrics
+        return FinishedRun(folder, load_config(folder), metrics) if whole else None
     except (UpganError, OSError, ValueError):
         return None  # half a run, or none
 
@@ -64,8 +65,9 @@ def _same(wanted: Config, other: Config) -> bool:
 
 
 def _same_time(wanted: Config, run: FinishedRun) -> bool:
-    """The same limit; or the run ended by itself, within the limit that is asked for."""
+    """The run ended by itself, within the limit that is asked for; or the same limit ended it on the same means."""
+    if run.out_of_time:
+        return all(getattr(wanted, key) == getattr(run.config, key) for key in ("max_seconds", "threads", "device"))
     if wanted.max_seconds == run.config.max_seconds:
         return True
-    within = not wanted.max_seconds or float(run.metrics.get("seconds", float("inf"))) <= wanted.max_seconds
-    return within and not run.out_of_time
+    return not wanted.max_seconds or float(run.metrics.get("seconds", float("inf"))) <= wanted.max_seconds

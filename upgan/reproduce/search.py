@@ -22,8 +22,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from upgan.config import Config, flat_settings
 from upgan.errors import ConfigError
+from upgan.model_names import MODEL_NAMES
 from upgan.reproduce.execute import Executor, Outcome
-from upgan.reproduce.plan import LABELS, Asked, PlannedRun, settings_of, systems_of
+from upgan.reproduce.plan import Asked, PlannedRun, settings_of, systems_of
 from upgan.reproduce.spaces import distributions, settings_of_trial, space_of
 
 #: Trials before the estimator takes over from even draws.
@@ -52,6 +53,11 @@ class Search:
     """Searches of the systems of one target; all its files are below ``folder``."""
 
     def __init__(self, asked: Asked, executor: Executor, folder: Path, effort: Effort) -> None:
+        if not len(executor.dataset.valid):
+            raise ConfigError(
+                f"--search: dataset {executor.dataset.name} has no validation triples to choose settings by; prepare "
+                "it with a second share above 0 (--split 0.8,0.1,0.1)"
+            )
         self.asked = replace(asked, budget=effort.seconds)
         self.effort = effort
         self.tell = executor.tell
@@ -127,7 +133,7 @@ class Search:
             self.tell(f"{system}, trial {number}: {error}")
             study.tell(number, state=TrialState.FAIL, skip_if_finished=True)
             return None
-        label = f"{LABELS[system]} trial {number}"
+        label = f"{MODEL_NAMES[system]} trial {number}"
         return _Tried(system, number, PlannedRun(system, system, label, None, config.seed, config))
 
     def _config(self, system: str, changed: Mapping[str, Any]) -> Config:
@@ -139,10 +145,7 @@ class Search:
         if outcome.finished is None:
             study.tell(tried.number, state=TrialState.FAIL, skip_if_finished=True)
             return
-        value = outcome.finished.metrics["valid"]["mrr"]
-        if value is None:
-            raise ConfigError("--search: the dataset has no validation triples to choose settings by")
-        study.tell(tried.number, value, skip_if_finished=True)
+        study.tell(tried.number, outcome.finished.metrics["valid"]["mrr"], skip_if_finished=True)
         best = self._best(tried.system)
         for trial in self._done(tried.system):
             if best is not None and trial.params != best.params:

@@ -40,7 +40,7 @@ def markdown(document: Document) -> str:
             "The paper's figures:",
             _paper(document),
         ]
-    blocks += [*_search(document), *_failures(document), *_out_of_time(document)]
+    blocks += [escaped(fitted(document)), *_search(document), *_failures(document), *_out_of_time(document)]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
@@ -72,7 +72,7 @@ def _whole(document: Document) -> str:
     for row in document["rows"]:
         paper = [percent("mrr", row["paper"].get(name, {}).get("mrr")) for name in PAPER_DATASETS]
         change = interval((row["upgan_minus"] or {}).get("mrr"))
-        rows.append([_label(row), _count(row), *cells(row["mean"], row["std"]), change, *paper])
+        rows.append([_label(row), run_count(row), *cells(row["mean"], row["std"]), change, *paper])
     return table(head, rows)
 
 
@@ -154,7 +154,7 @@ def _group_cell(found: Any) -> str:
 def _varied(document: Document) -> str:
     head = ["system", document["axis_title"], "runs", *NAMES.values()]
     rows = [
-        [_label(row), f"{row['x']:g}", _count(row), *cells(row["mean"], row["std"])]
+        [_label(row), f"{row['x']:g}", run_count(row), *cells(row["mean"], row["std"])]
         for row in document["rows"]
     ]  # fmt: skip
     return table(head, rows)
@@ -164,9 +164,26 @@ def _label(row: Mapping[str, Any]) -> str:
     return escaped(row["label"]) + ("" if row["mean"] else " (failed)")
 
 
-def _count(row: Mapping[str, Any]) -> str:
+def run_count(row: Mapping[str, Any]) -> str:
+    """How many of a row's runs have a result."""
     done = sum(run["problem"] is None for run in row["runs"])
     return str(done) if done == len(row["runs"]) else f"{done} of {len(row['runs'])}"
+
+
+def fitted(document: Document) -> str:
+    """Which rows learned from the validation split too, and what they reached before; empty where none did."""
+    known = [row for row in document["rows"] if row.get("mrr_before_fusion") is not None]
+    places = ["" if row["x"] is None else f" at {row['x']:g}" for row in known]
+    told = [
+        f"{row['label']}{place} {percent('mrr', row['mrr_before_fusion'])}"
+        for row, place in zip(known, places, strict=True)
+    ]
+    if not told:
+        return ""
+    return (
+        "The last phase of preset quality fits how much evidence counts on the validation triples, which every other "
+        f"phase and system uses only to choose and to stop. Test MRR before it: {', '.join(told)}."
+    )
 
 
 def _failures(document: Document) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from upgan.data.dataset import KGDataset, copy_dataset
 from upgan.errors import BusyError, RunError, UpganError
 from upgan.files import write_json, write_text
 from upgan.runs.history import LOG_FILE, METRICS_FILE, PINNED_FILE, tail_log
-from upgan.runs.locks import device_holder
+from upgan.runs.locks import device_holder, run_lock
 from upgan.runs.phases import planned_phases
 from upgan.runs.status import RESUME_FILE, STATUS_FILE, STOP_FILE, RunStatus, is_run, now, run_state, write_status
 
@@ -51,14 +52,21 @@ def start(
     Raises RunError where the folder is taken (with ``overwrite`` only by a run at work), BusyError where another run
     trains on the device (not with ``force``).
     """
+    _check_free(folder, overwrite)
+    _check_device(config.device, force)
+    with run_lock(folder):
+        _check_free(folder, overwrite)  # somebody may have been quicker
+        create(folder, dataset, config, start_from=start_from)
+    return launch(folder, force=force)
+
+
+def _check_free(folder: Path, overwrite: bool) -> None:
+    """Raise RunError where the folder is taken."""
     if folder.exists() and not (folder.is_dir() and is_empty(folder)):
         if not overwrite or not folder.is_dir() or not is_run(folder):
             raise RunError(f"{folder}: not empty; choose another folder")
         if run_state(folder).active:
             raise RunError(f"{folder}: a training there is {run_state(folder).state}; stop it first")
-    _check_device(config.device, force)
-    create(folder, dataset, config, start_from=start_from)
-    return launch(folder, force=force)
 
 
 def resume(folder: Path, *, force: bool = False) -> RunStatus:
@@ -178,6 +186,9 @@ def launch(folder: Path, *, force: bool = False) -> RunStatus:
         if _written_by(folder) == child.pid:
             return run_state(folder)
         if ended is not None:
+            status = run_state(folder)
+            if status.active and status.pid != os.getpid():
+                return status  # another process was quicker, and ours saw it: the run is being trained
             told = next((line for line in reversed(tail_log(folder, 20)) if line.strip()), "it said nothing")
             write_status(folder, {**_written(folder), "state": "failed", "message": f"could not start: {told}"})
             return run_state(folder)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from upgan.errors import BusyError
+from upgan.errors import BusyError, ConfigError
 
 #: Environment variable that names another folder for the locks.
 FOLDER_VARIABLE = "UPGAN_LOCKS"
@@ -104,5 +104,5 @@ def _folder() -> Path:
     folder = Path(named) if named else Path(tempfile.gettempdir()) / f"upgan-locks-{os.getuid()}"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if folder.is_symlink() or folder.stat().st_uid != os.getuid():
-        raise BusyError(f"{folder}: not a folder of this user; name another with {FOLDER_VARIABLE}=FOLDER")
+        raise ConfigError(f"{folder}: not a folder of this user; name another with {FOLDER_VARIABLE}=FOLDER")
     return folder

@@ -10,11 +10,13 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from upgan.queries import QueryIndex
+from upgan.queries import Batch, BatchSampler, QueryIndex, query_order
 from upgan.system_settings import SystemSettings
 
 #: (B,) heads and (B,) relations (0 .. 2R-1) -> (B, E) scores.
 Answerer = Callable[[Tensor, Tensor], Tensor]
+#: The losses of a mini-batch, by which training is followed, and the scalar that is minimised: they and the penalties.
+Objective = tuple[Mapping[str, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,58 @@ class System(nn.Module, ABC):
     @abstractmethod
     def learning(self, phase: str, index: QueryIndex, random: torch.Generator) -> Learning:
         """The phase of that name (``SystemSettings.phases``) over the queries of the training triples."""
+
+    def learning_by_queries(
+        self,
+        settings: SystemSettings,
+        index: QueryIndex,
+        random: torch.Generator,
+        objective: Callable[[Tensor], Objective],
+    ) -> Learning:
+        """A phase over the distinct queries; the objective is given (B,) rows of ``index``."""
+        return self._descent(settings, lambda: query_order(index, random), len(index), objective)
+
+    def learning_by_triples(
+        self,
+        settings: SystemSettings,
+        index: QueryIndex,
+        random: torch.Generator,
+        objective: Callable[[Batch], Objective],
+        most: int | None = None,
+    ) -> Learning:
+        """A phase over the triples, asked both ways; ``most`` bounds how many of them an epoch draws."""
+        sampler = BatchSampler(index.triples().cpu().numpy(), index, settings.batch, random)
+        rows = len(sampler.triples) if most is None else min(most, len(sampler.triples))
+        return self._descent(
+            settings, lambda: sampler.order()[:rows], rows, lambda part: objective(sampler.batch(part))
+        )
+
+    def _descent(
+        self,
+        settings: SystemSettings,
+        draw: Callable[[], Tensor],
+        rows: int,
+        objective: Callable[[Tensor], Objective],
+    ) -> Learning:
+        """All parameters follow the gradient of the objective, by one optimiser."""
+        optimizer = make_optimizer(self.parameters(), settings)
+
+        def step(part: Tensor) -> Mapping[str, Tensor]:
+            losses, minimised = objective(part)
+            optimizer.zero_grad(set_to_none=True)
+            minimised.backward()
+            optimizer.step()
+            return {name: value.detach() for name, value in losses.items()}
+
+        return Learning(
+            settings=settings,
+            draw=draw,
+            rows=rows,
+            step=step,
+            optimizers={"model": optimizer},
+            kept=self,
+            answerer=self.answerer,
+        )
 
 
 def make_optimizer(parameters: Iterable[nn.Parameter], settings: SystemSettings) -> torch.optim.Optimizer:

@@ -8,16 +8,15 @@ with the cubed norm of each triple's vectors as penalty (N3: Lacroix et al., ICM
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from upgan.losses import mean_cubed_norm, one_to_n
-from upgan.queries import QueryIndex, query_order
+from upgan.queries import QueryIndex
 from upgan.system_settings import SystemSettings
-from upgan.systems.base import Answerer, Learning, Seen, System, make_optimizer
+from upgan.systems.base import Answerer, Learning, Objective, Seen, System
 
 
 class DistMultSettings(NamedTuple):
@@ -44,10 +43,7 @@ class DistMult(System):
         return lambda heads, relations: self.queries(heads, relations) @ self.entity.T
 
     def learning(self, phase: str, index: QueryIndex, random: torch.Generator) -> Learning:
-        settings = self.settings.phase
-        optimizer = make_optimizer(self.parameters(), settings)
-
-        def step(rows: Tensor) -> Mapping[str, Tensor]:
+        def objective(rows: Tensor) -> Objective:
             row, answer = index.answers_of(rows)
             query = self.queries(index.heads[rows], index.relations[rows])
             loss = one_to_n("cross_entropy_filtered", query, self.entity, row, answer, row, answer)
@@ -57,17 +53,6 @@ class DistMult(System):
                 self.relation.index_select(0, index.relations[pairs]),
                 self.entity.index_select(0, answer),
             )
-            optimizer.zero_grad(set_to_none=True)
-            (loss + self.settings.n3 * mean_cubed_norm(triples)).backward()
-            optimizer.step()
-            return {"loss": loss.detach()}
+            return {"loss": loss}, loss + self.settings.n3 * mean_cubed_norm(triples)
 
-        return Learning(
-            settings=settings,
-            draw=lambda: query_order(index, random),
-            rows=len(index),
-            step=step,
-            optimizers={"model": optimizer},
-            kept=self,
-            answerer=self.answerer,
-        )
+        return self.learning_by_queries(self.settings.phase, index, random, objective)

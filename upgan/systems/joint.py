@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from upgan.losses import half_squared_norm
-from upgan.queries import QueryIndex, query_order
+from upgan.queries import QueryIndex
 from upgan.system_settings import TranslationSettings
-from upgan.systems.base import Learning, Seen, System, make_optimizer
+from upgan.systems.base import Learning, Objective, Seen, System
 from upgan.systems.negatives import Sample, draw_sample, self_adversarial_loss
 
 
@@ -79,26 +79,14 @@ class JointSystem(System):
 
     def learning(self, phase: str, index: QueryIndex, random: torch.Generator) -> Learning:
         settings = self.settings
-        optimizer = make_optimizer(self.parameters(), settings)
 
-        def step(rows: Tensor) -> Mapping[str, Tensor]:
+        def objective(rows: Tensor) -> Objective:
             sample = draw_sample(rows, index, settings.negatives, random)
             losses = {"loss": self_adversarial_loss(*self.scored(sample), sample, settings), **self.others(random)}
             total = torch.stack(list(losses.values())).sum()
             if settings.l2:
                 used = torch.unique(torch.cat([sample.heads, sample.answer]))
                 total = total + settings.l2 * half_squared_norm([self.entity.index_select(0, used)])
-            optimizer.zero_grad(set_to_none=True)
-            total.backward()
-            optimizer.step()
-            return {name: value.detach() for name, value in losses.items()}
+            return losses, total
 
-        return Learning(
-            settings=settings,
-            draw=lambda: query_order(index, random),
-            rows=len(index),
-            step=step,
-            optimizers={"model": optimizer},
-            kept=self,
-            answerer=self.answerer,
-        )
+        return self.learning_by_queries(settings, index, random, objective)

@@ -16,7 +16,6 @@ W_r e is computed once per (relation, node) pair that occurs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from itertools import pairwise
 
 import torch
@@ -24,12 +23,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from upgan.losses import one_to_n
-from upgan.queries import BatchSampler, QueryIndex
+from upgan.queries import Batch, QueryIndex
 from upgan.sparse import segment_softmax, spmm
 from upgan.system_settings import KGATSettings
-from upgan.systems.base import Answerer, Learning, Seen, System, make_optimizer
+from upgan.systems.base import Answerer, Learning, Objective, Seen, System
 from upgan.systems.edges import Edges
-from upgan.systems.rgcn import pair_penalty, training_triples
+from upgan.systems.rgcn import pair_penalty
 
 
 class BiInteraction(nn.Module):
@@ -119,11 +118,8 @@ class KGAT(System):
 
     def learning(self, phase: str, index: QueryIndex, random: torch.Generator) -> Learning:
         settings = self.settings
-        optimizer = make_optimizer(self.parameters(), settings)
-        sampler = BatchSampler(training_triples(index).cpu().numpy(), index, settings.batch, random)
 
-        def step(rows: Tensor) -> Mapping[str, Tensor]:
-            batch = sampler.batch(rows)
+        def objective(batch: Batch) -> Objective:
             table = self.encode(self.edges.keep(batch.triples))[: self.num_entities]
             query = table[batch.heads] * self.relation[batch.relations]
             kept = torch.rand(query.shape, generator=random, device=random.device).to(query.device) >= settings.dropout
@@ -134,17 +130,6 @@ class KGAT(System):
             if settings.bpr and len(self.users):
                 losses["bpr"] = self.bpr_loss(settings.batch, random)
                 total = total + settings.bpr * losses["bpr"]
-            optimizer.zero_grad(set_to_none=True)
-            total.backward()
-            optimizer.step()
-            return {name: value.detach() for name, value in losses.items()}
+            return losses, total
 
-        return Learning(
-            settings=settings,
-            draw=sampler.order,
-            rows=len(sampler.triples),
-            step=step,
-            optimizers={"model": optimizer},
-            kept=self,
-            answerer=self.answerer,
-        )
+        return self.learning_by_triples(settings, index, random, objective)

@@ -16,17 +16,14 @@ triples. Deviation: 1-N loss over all entities, known answers left out, which th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor, nn
 
-from upgan.queries import BatchSampler, QueryIndex
+from upgan.queries import Batch, QueryIndex
 from upgan.sparse import spmm
 from upgan.system_settings import NBFNetSettings
-from upgan.systems.base import Answerer, Learning, Seen, System, make_optimizer
+from upgan.systems.base import Answerer, Learning, Objective, Seen, System
 from upgan.systems.edges import Edges
-from upgan.systems.rgcn import training_triples
 
 #: Numbers in the (E, B*D) states, or (P, B*D) messages, of one block of queries.
 STATES_PER_BLOCK = 16_000_000
@@ -89,29 +86,13 @@ class NBFNet(System):
         return answer
 
     def learning(self, phase: str, index: QueryIndex, random: torch.Generator) -> Learning:
-        settings = self.settings
-        optimizer = make_optimizer(self.parameters(), settings)
-        sampler = BatchSampler(training_triples(index).cpu().numpy(), index, settings.batch, random)
-
-        def step(rows: Tensor) -> Mapping[str, Tensor]:
-            batch = sampler.batch(rows)
+        def objective(batch: Batch) -> Objective:
             scores = self.scores(batch.heads, batch.relations, batch.triples)
             loss = filtered_softmax_loss(scores, batch.row, batch.answer, batch.known_row, batch.known)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            return {"loss": loss.detach()}
+            return {"loss": loss}, loss
 
-        rows = min(settings.epoch_triples, len(sampler.triples))
-        return Learning(
-            settings=settings,
-            draw=lambda: sampler.order()[:rows],
-            rows=rows,
-            step=step,
-            optimizers={"model": optimizer},
-            kept=self,
-            answerer=self.answerer,
-        )
+        most = self.settings.epoch_triples
+        return self.learning_by_triples(self.settings, index, random, objective, most)
 
 
 def filtered_softmax_loss(scores: Tensor, row: Tensor, answer: Tensor, known_row: Tensor, known: Tensor) -> Tensor:

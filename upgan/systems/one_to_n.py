@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from upgan.losses import half_squared_norm, one_to_n
-from upgan.queries import QueryIndex, query_order
+from upgan.queries import QueryIndex
 from upgan.system_settings import OneToNLoss, OneToNSettings
-from upgan.systems.base import Answerer, Learning, Seen, System, make_optimizer
+from upgan.systems.base import Answerer, Learning, Objective, Seen, System
 
 
 class OneToNSystem(System):
@@ -60,9 +60,8 @@ class OneToNSystem(System):
 
     def learning(self, phase: str, index: QueryIndex, random: torch.Generator) -> Learning:
         settings = self.settings
-        optimizer = make_optimizer(self.parameters(), settings)
 
-        def step(rows: Tensor) -> Mapping[str, Tensor]:
+        def objective(rows: Tensor) -> Objective:
             heads, relations = index.heads[rows], index.relations[rows]
             row, answer = index.answers_of(rows)
             # Batch normalisation knows no deviation of a single query: an epoch's last one may be alone.
@@ -76,34 +75,28 @@ class OneToNSystem(System):
             if settings.l2:
                 used = [self.entity[torch.unique(torch.cat([heads, answer]))], self.relation[torch.unique(relations)]]
                 total = total + settings.l2 * half_squared_norm(used)
-            optimizer.zero_grad(set_to_none=True)
-            total.backward()
-            optimizer.step()
-            return {"loss": loss.detach()}
+            return {"loss": loss}, total
 
-        return Learning(
-            settings=settings,
-            draw=lambda: query_order(index, random),
-            rows=len(index),
-            step=step,
-            optimizers={"model": optimizer},
-            kept=self,
-            answerer=self.answerer,
-        )
+        return self.learning_by_queries(settings, index, random, objective)
 
 
 def smoothing_term(loss: OneToNLoss, vector: Tensor, table: Tensor, row: Tensor, answer: Tensor) -> Tensor:
-    """What label smoothing adds to the loss, divided by its strength.
+    """What label smoothing adds to the loss, divided by its strength e.
 
-    With y' = (1 - e) y + e / E as the target both losses are linear in the target, and change by e times the answers'
-    scores minus the mean score of all entities: that mean is q . mean(table), no B x E scores are needed. A pair has
-    such a target in the cross-entropy, a query in the binary one. Divided by P as the loss is.
+    With the target (1 - e) y + e / N over N entities all losses are linear in the target, and change by e times
+    the answers' scores minus the mean score of the N. The sum over all entities is q . sum(table): no B x E scores are
+    needed. N are all E; where a query's other answers are left out of the softmax, they are left out here too. A pair
+    has such a target in the cross-entropies, a query in the binary one. Divided by P as the loss is.
     """
-    answers = (vector.index_select(0, row) * table.index_select(0, answer)).sum()
-    means = vector @ table.mean(0)
-    if loss == "cross_entropy":
-        means = means.index_select(0, row)
-    return (answers - means.sum()) / max(len(row), 1)
+    answers = (vector.index_select(0, row) * table.index_select(0, answer)).sum(1)
+    total, count = vector @ table.sum(0), vector.new_full((len(vector),), len(table))
+    if loss == "cross_entropy_filtered":
+        total, count = total.index_add(0, row, -answers), count.index_add(0, row, -torch.ones_like(answers))
+    if loss != "bce":
+        total, count = total.index_select(0, row), count.index_select(0, row)
+    if loss == "cross_entropy_filtered":  # the pair's own answer is one of the N
+        total, count = total + answers, count + 1
+    return (answers.sum() - (total / count).sum()) / max(len(row), 1)
 
 
 @contextlib.contextmanager

@@ -16,17 +16,15 @@ paper does not have.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from upgan.losses import half_squared_norm, mean_cubed_norm, one_to_n
-from upgan.queries import Batch, BatchSampler, QueryIndex
+from upgan.queries import Batch, QueryIndex
 from upgan.sparse import spmm
 from upgan.system_settings import KGATSettings, RGCNSettings
-from upgan.systems.base import Answerer, Learning, Seen, System, make_optimizer
+from upgan.systems.base import Answerer, Learning, Objective, Seen, System
 from upgan.systems.edges import Edges
 
 
@@ -85,15 +83,12 @@ class RGCN(System):
 
     def learning(self, phase: str, index: QueryIndex, random: torch.Generator) -> Learning:
         settings = self.settings
-        optimizer = make_optimizer(self.parameters(), settings)
-        sampler = BatchSampler(training_triples(index).cpu().numpy(), index, settings.batch, random)
 
         def thinned(values: Tensor, share: float) -> Tensor:
             kept = torch.rand(values.shape, generator=random, device=random.device).to(values.device) >= share
             return values * kept
 
-        def step(rows: Tensor) -> Mapping[str, Tensor]:
-            batch = sampler.batch(rows)
+        def objective(batch: Batch) -> Objective:
             keep = thinned(self.edges.keep(batch.triples), settings.edge_dropout)
             table = self.encode(keep)
             query = table[batch.heads] * self.relation[batch.relations]
@@ -101,20 +96,9 @@ class RGCN(System):
             pairs = (batch.row, batch.answer, batch.known_row, batch.known)
             loss = one_to_n("cross_entropy_filtered", query, table, *pairs)
             penalty = pair_penalty(settings, table, self.relation, batch)
-            optimizer.zero_grad(set_to_none=True)
-            (loss + penalty).backward()
-            optimizer.step()
-            return {"loss": loss.detach()}
+            return {"loss": loss}, loss + penalty
 
-        return Learning(
-            settings=settings,
-            draw=sampler.order,
-            rows=len(sampler.triples),
-            step=step,
-            optimizers={"model": optimizer},
-            kept=self,
-            answerer=self.answerer,
-        )
+        return self.learning_by_triples(settings, index, random, objective)
 
 
 def pair_penalty(settings: RGCNSettings | KGATSettings, table: Tensor, relation: Tensor, batch: Batch) -> Tensor:
@@ -125,10 +109,3 @@ def pair_penalty(settings: RGCNSettings | KGATSettings, table: Tensor, relation:
         table.index_select(0, batch.answer),
     ]
     return settings.n3 * mean_cubed_norm(factors) + settings.l2 * half_squared_norm(factors) / max(len(batch.row), 1)
-
-
-def training_triples(index: QueryIndex) -> Tensor:
-    """(T, 3) the triples that the index was built of, in their order."""
-    count = len(index.row_of_triple) // 2
-    forward, backward = index.row_of_triple[:count], index.row_of_triple[count:]
-    return torch.stack([index.heads[forward], index.relations[forward], index.heads[backward]], dim=1)

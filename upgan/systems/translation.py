@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
 from upgan.losses import half_squared_norm
-from upgan.queries import QueryIndex, query_order
+from upgan.queries import QueryIndex
 from upgan.system_settings import TranslationSettings
-from upgan.systems.base import Learning, System, make_optimizer
+from upgan.systems.base import Learning, Objective, System
 from upgan.systems.negatives import draw_sample, self_adversarial_loss
 
 
@@ -43,9 +42,8 @@ class TranslationSystem(System):
 
     def learning(self, phase: str, index: QueryIndex, random: torch.Generator) -> Learning:
         settings = self.settings
-        optimizer = make_optimizer(self.parameters(), settings)
 
-        def step(rows: Tensor) -> Mapping[str, Tensor]:
+        def objective(rows: Tensor) -> Objective:
             sample = draw_sample(rows, index, settings.negatives, random)
             query = self.queries(sample.heads, sample.relations)
             apart = query.index_select(0, sample.row) - self.entity.index_select(0, sample.answer)
@@ -55,17 +53,6 @@ class TranslationSystem(System):
             if settings.l2:
                 used = [self.entity[torch.unique(torch.cat([sample.heads, sample.answer]))]]
                 total = total + settings.l2 * half_squared_norm(used)
-            optimizer.zero_grad(set_to_none=True)
-            total.backward()
-            optimizer.step()
-            return {"loss": loss.detach()}
+            return {"loss": loss}, total
 
-        return Learning(
-            settings=settings,
-            draw=lambda: query_order(index, random),
-            rows=len(index),
-            step=step,
-            optimizers={"model": optimizer},
-            kept=self,
-            answerer=self.answerer,
-        )
+        return self.learning_by_queries(settings, index, random, objective)

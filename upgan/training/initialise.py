@@ -142,7 +142,9 @@ def regularisation(
     config: InitialisationConfig,
 ) -> Tensor:
     """What the settings add to the loss of the queries at ``rows``: L2, and N3 of every (query, answer) pair."""
-    penalty = config.l2 * embedding_penalty(model, rows, index, answer)
+    penalty = model.entity.new_zeros(())
+    if config.l2:  # its gradient is a table of all entities, also where it is one of zeros
+        penalty = config.l2 * embedding_penalty(model, rows, index, answer)
     if not config.n3:
         return penalty
     pairs = rows.index_select(0, position)

@@ -1,0 +1,151 @@
+"""What is measured at each size: a made-up dataset or table, and the CPU seconds of one piece of work on it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from upgan.bench.measure import Work, cpu_seconds
+from upgan.bench.random_data import RELATIONS, random_dataset
+from upgan.bench.workload import EnoughError, Workload
+from upgan.config import PropagationConfig
+from upgan.evaluation.evaluator import Evaluator
+from upgan.graph import build_graph
+from upgan.model.propagation import Propagation
+from upgan.preparation import prepare_training
+from upgan.queries import QueryIndex
+from upgan.serving import top_k
+from upgan.training.loop import Silent
+
+Size = Mapping[str, int]
+#: CPU seconds of one step, pass, question ...
+Piece = Callable[[], float]
+#: A piece is repeated until it took so long, so that its time can be read.
+SHORTEST, MOST_CALLS = 0.02, 200
+#: Candidates of the pool: the paper's 5,000 would hide the growth of everything else.
+POOL = 1_000
+#: Queries and answers of a search in a large table.
+SEARCHES, BEST = 16, 10
+
+
+@dataclass
+class Maker:
+    """Makes pieces of work; ``folder`` is there as long as they are used."""
+
+    seed: int
+    folder: Path
+    _made: int = field(default=0, init=False)
+
+    def make(self, what: str, size: Size) -> Piece:
+        """The piece ``what``, by the name that `upgan bench --only` has for it, at these sizes."""
+        if what in PLAIN:
+            return repeated(PLAIN[what](size, self.seed))
+        if what == "preparation":
+            dataset, config = random_dataset(size, self.seed), self._workload(size).config
+            return repeated(lambda: prepare_training(dataset, config))
+        if what in ("query", "explanation"):
+            return repeated(self._question(size, ask=what == "query"))
+        return partial(step_seconds, self._workload(size), what)
+
+    def _workload(self, size: Size) -> Workload:
+        batch = [f"{section}.batch={size['batch']}" for section in ("initialisation", "pretrain", "adversarial")]
+        sizes = [f"model.dim={size['K']}", f"adversarial.n_c={POOL}", *batch]
+        return Workload.of(random_dataset(size, self.seed), "paper", torch.get_num_threads(), self.seed, sizes)
+
+    def _question(self, size: Size, ask: bool) -> Work:
+        """A query by name, or the explanation of a test triple's tail, of an untrained run; another one each time."""
+        self._made += 1
+        predictor = self._workload(size).predictor(self.folder / str(self._made))
+        data = predictor.dataset
+        asked = [
+            (data.entities[head], data.relations[relation], data.entities[tail])
+            for head, relation, tail in data.test.tolist()
+        ]
+        turn = iter(range(10**9))
+
+        def once() -> None:
+            head, relation, tail = asked[next(turn) % len(asked)]
+            if ask:
+                predictor.predict(head=head, relation=relation)
+            else:
+                predictor.explain(head=head, relation=relation, answer=tail)
+
+        return once
+
+
+def repeated(work: Work) -> Piece:
+    """The mean of as many calls as take ``SHORTEST`` together, found by a first one."""
+    calls = min(MOST_CALLS, max(1, round(SHORTEST / max(cpu_seconds(work), 1e-6))))
+    return lambda: cpu_seconds(work, calls)
+
+
+class StepClock(Silent):
+    """A reporter that ends a phase after its first steps and knows what one took, the first left out."""
+
+    def __init__(self) -> None:
+        self.at: list[float] = []
+
+    def step(self, phase: str, epoch: int, done: int, total: int) -> None:
+        self.at.append(time.process_time())
+        if len(self.at) > 1 and (self.at[-1] - self.at[0] > SHORTEST or len(self.at) > MOST_CALLS):
+            raise EnoughError
+
+    @property
+    def seconds(self) -> float:
+        """CPU seconds of a step: everything from the end of one to the end of the next."""
+        return (self.at[-1] - self.at[0]) / (len(self.at) - 1)
+
+
+def step_seconds(work: Workload, phase: str) -> float:
+    """CPU seconds of a training step by the phase's own code."""
+    clock = StepClock()
+    work.run_steps(phase, clock)
+    return clock.seconds
+
+
+def propagation_of(size: Size, seed: int) -> Work:
+    """Both stages, no gradient, over a random graph of these sizes."""
+    data = random_dataset(size, seed)
+    graph = build_graph(data.train, data.interactions, data.num_entities, data.num_users, data.num_relations)
+    model = Propagation(2 * RELATIONS + 2, data.num_users, size["K"], PropagationConfig())
+    vectors = torch.randn(data.num_entities, size["K"])
+
+    @torch.no_grad()
+    def once() -> None:
+        model(graph, vectors)
+
+    return once
+
+
+def evaluation_of(size: Size, seed: int) -> Work:
+    """Filtered ranks of ``batch`` queries among all entities."""
+    random = np.random.default_rng(seed)
+    entities = size["entities"]
+    triples = np.stack(
+        [random.integers(0, high, size["batch"] // 2 + 1) for high in (entities, RELATIONS, entities)], axis=1
+    )
+    evaluator = Evaluator(triples, QueryIndex.build(triples, entities, RELATIONS))
+    table = torch.randn(entities, size["K"])
+    return lambda: evaluator.rank(lambda heads, _: table.index_select(0, heads) @ table.T)
+
+
+def serving_of(size: Size, seed: int) -> Work:
+    """The ten best of all entities for sixteen queries, block by block."""
+    random = torch.Generator().manual_seed(seed)
+    table = torch.randn(size["entities"], size["K"], generator=random)
+    vectors = torch.randn(SEARCHES, size["K"], generator=random)
+    return lambda: top_k(vectors, table, BEST)
+
+
+#: What needs no training set up for it.
+PLAIN: dict[str, Callable[[Size, int], Work]] = {
+    "propagation": propagation_of,
+    "evaluation": evaluation_of,
+    "serving": serving_of,
+}
