@@ -43,18 +43,17 @@ def train_factorisation(
     """
     optimizer = make_optimizer(model, config.optimizer, config.lr, squares)
     team = None if state is None else state.team
-
-    host = index.to("cpu")
+    host, device = index.to("cpu"), index.heads.device
 
     def step(rows: Tensor) -> dict[str, Tensor]:
-        whole = own, position, answer = _answers(host, rows, index.heads.device)
+        whole = own, position, answer = _answers(host, rows, device)
         penalty_share = loss_share = 1.0
         if team is not None:
             first, last = team.share(len(rows))
-            own, position, answer = _answers(host, rows[first:last], index.heads.device)
+            own, position, answer = _answers(host, rows[first:last], device)
             penalty_share, loss_share = 1.0 / team.size, len(answer) / max(len(whole[2]), 1)
         vectors = model.queries(index.heads[own], index.relations[own])
-        pool = draw_candidates(config.candidates, len(model.entity), generator, index.heads.device)
+        pool = draw_candidates(config.candidates, len(model.entity), generator, device)
         asked = position, answer, position, answer
         loss = sampled_one_to_n(config.loss, pool, vectors, model.entity, *asked, precision=config.precision)
         penalty = regularisation(model, whole[0], index, *whole[1:], config)
