@@ -62,6 +62,8 @@ def flops_of(name: str, args: Any) -> int:
     """Additions and multiplications of a (sparse) matrix product; 0 for anything else."""
     if name == "sparse_sampled_addmm":
         return 2 * int(args[0]._nnz()) * int(args[1].shape[1])
+    if name.startswith("_embedding_bag"):  # a sparse product: one entry for each index
+        return 2 * int(args[1].numel()) * int(args[0].shape[1])
     if name not in PRODUCTS:
         return 0
     left, right = [value for value in args if isinstance(value, torch.Tensor)][-2:]

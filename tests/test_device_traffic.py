@@ -67,11 +67,14 @@ def on_the_host(monkeypatch, owner, name):
     monkeypatch.setattr(owner, name, uncounted)
 
 
-@pytest.fixture(params=["paper", "quality", "demo"])
+@pytest.fixture(params=["paper", "quality", "demo", "paper drawn", "quality drawn"])
 def world(request, monkeypatch):
     settings = ["model.dim=4", "adversarial.n_c=5", "adversarial.n_g=3", "pretrain.batch=4", "initialisation.batch=4"]
     settings += ["device=cpu", "adversarial.batch=4", "initialisation.l2=0.01"]
-    config = make_config(request.param, assignments=settings)
+    preset, _, drawn = request.param.partition(" ")
+    if drawn:
+        settings += ["initialisation.candidates=5", "pretrain.candidates=5"]
+    config = make_config(preset, assignments=settings)
     tables: dict[str, Any] = {**toy_tables()}
     prepared = prepare_training(build_dataset(name="toy", **tables), config)
     for owner, name in ((BatchSampler, "batch"), (QueryIndex, "answers_of"), (loop, "_check_finite")):

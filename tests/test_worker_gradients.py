@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from types import SimpleNamespace
 from typing import Any
 
@@ -38,11 +39,13 @@ class OneOf(Team):
         return dict(told)
 
 
-@pytest.fixture(params=["cross_entropy_filtered", "cross_entropy", "bce"])
+@pytest.fixture(params=itertools.product(["cross_entropy_filtered", "cross_entropy", "bce"], [0, 4]), ids=str)
 def world(request):
     settings = ["model.dim=4", "device=cpu", "adversarial.n_c=5", "adversarial.n_g=3", "pretrain.l2=0.01"]
     settings += ["initialisation.l2=0.01", "initialisation.n3=0.1", "adversarial.l2=0.01", "adversarial.l2_g=0.01"]
-    loss = [f"initialisation.loss={request.param}", f"pretrain.loss={request.param}", "pretrain.n3=0.1"]
+    kind, candidates = request.param
+    loss = [f"initialisation.loss={kind}", f"pretrain.loss={kind}", "pretrain.n3=0.1"]
+    loss += [f"initialisation.candidates={candidates}", f"pretrain.candidates={candidates}"]
     config = make_config(assignments=settings + loss)
     tables: dict[str, Any] = {**toy_tables()}
     data = build_dataset(name="toy", **tables)

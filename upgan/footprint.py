@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from upgan.config import Config
+from upgan.config import Config, InitialisationConfig, PretrainConfig
 from upgan.evaluation.evaluator import SCORES_PER_BLOCK as EVALUATED_PER_BLOCK
 from upgan.losses import SCORES_PER_BLOCK, SCORES_PER_BLOCK_CUDA
 from upgan.preparation import Prepared
@@ -66,13 +66,13 @@ def _passing(prepared: Prepared, config: Config) -> dict[str, float]:
         return {**found, "system": 4.0 * min(config.system.batch, both) * entities * FLOAT}
     first, then, game = config.initialisation, config.pretrain, config.adversarial
     table = FLOAT * config.model.width * entities
-    scores = _one_to_n(prepared, min(first.batch, both), first.precision, first.loss)
+    scores = _one_to_n(prepared, min(first.batch, both), first)
     found["initialisation"] = TABLES * table + scores
     if config.model_name != "upgan":
         return found
     wide = TABLES * table * (2 if config.model.score == "bilinear" else 1) + _propagated(prepared, config)
     queries = min(then.batch * (2 if then.batch_by == "triples" else 1), both)
-    found["pretrain"] = wide + _one_to_n(prepared, queries, then.precision, then.loss)
+    found["pretrain"] = wide + _one_to_n(prepared, queries, then)
     pool = FLOAT * min(2 * game.batch, both) * min(game.n_c, entities)
     found["adversarial"] = wide + POOL_MATRICES * pool
     if prepared.facts:
@@ -81,12 +81,13 @@ def _passing(prepared: Prepared, config: Config) -> dict[str, float]:
     return found
 
 
-def _one_to_n(prepared: Prepared, queries: int, precision: str, loss: str) -> float:
+def _one_to_n(prepared: Prepared, queries: int, phase: InitialisationConfig | PretrainConfig) -> float:
     """A block of scores: one buffer, a narrow copy of it, and for the binary loss one for what it makes of them."""
     entities = prepared.dataset.num_entities
+    candidates = min(phase.candidates or entities, entities)
     block = SCORES_PER_BLOCK_CUDA if prepared.device.type == "cuda" else SCORES_PER_BLOCK
-    rows = min(queries, max(1, block // entities))
-    return FLOAT * rows * entities * (1 + (precision == "bfloat16") / 2 + (loss == "bce"))
+    rows = min(queries, max(1, block // candidates))
+    return FLOAT * rows * candidates * (1 + (phase.precision == "bfloat16") / 2 + (phase.loss == "bce"))
 
 
 def _propagated(prepared: Prepared, config: Config) -> float:

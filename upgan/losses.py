@@ -147,9 +147,9 @@ class _OneToN(torch.autograd.Function):
         limit = SCORES_PER_BLOCK_CUDA if vector.device.type == "cuda" else SCORES_PER_BLOCK
         rows = min(len(vector), max(1, limit // max(len(entity), 1)))
         starts = range(0, len(vector), max(rows, 1))
-        pairs = _by_block(positive_row, positive, starts)
-        excluded = _by_block(known_row, known, starts)
-        products = _Products(vector, entity, rows, torch.bfloat16 if narrow else vector.dtype)
+        pairs = by_block(positive_row, positive, starts)
+        excluded = by_block(known_row, known, starts)
+        products = Products(vector, entity, rows, torch.bfloat16 if narrow else vector.dtype)
         total = vector.new_zeros(())
         count = max(len(positive), 1)
         for start, asked, known_here in zip(starts, pairs, excluded, strict=True):
@@ -166,7 +166,7 @@ class _OneToN(torch.autograd.Function):
         return grad_vector * grad, grad_entity * grad, *[None] * 6
 
 
-class _Products:
+class Products:
     """Scores of a block of queries, and its share of the gradients, from factors in ``dtype``; memory is used again."""
 
     def __init__(self, vector: Tensor, entity: Tensor, rows: int, dtype: torch.dtype) -> None:
@@ -195,7 +195,7 @@ class _Products:
         self.grad_entity += narrow.T @ own
 
 
-def _by_block(row: Tensor, entity: Tensor, starts: range) -> list[tuple[Tensor, Tensor]]:
+def by_block(row: Tensor, entity: Tensor, starts: range) -> list[tuple[Tensor, Tensor]]:
     """(P,) rows and entities -> the pairs of each block of queries, rows counted from the block's start."""
     if len(starts) <= 1:
         return [(row, entity)] * len(starts)

@@ -119,6 +119,20 @@ def onto(value: Tensor, device: torch.device) -> Tensor:
     return value.pin_memory().to(device, non_blocking=True)
 
 
+def draw_pool(num_entities: int, size: int, random: torch.Generator, device: torch.device) -> Tensor:
+    """(N,) distinct entities, each as likely as any other: N is ``size``, or all of them where there are no more."""
+    drawn = torch.randperm(num_entities, generator=random, device=random.device)[:size]
+    return onto(drawn, device) if drawn.device.type == "cpu" else drawn
+
+
+def draw_candidates(size: int, num_entities: int, random: torch.Generator, device: torch.device) -> Tensor | None:
+    """The pool of a 1-N step that draws ``size`` candidates; None where it takes all: for 0, or no fewer entities.
+
+    Nothing is drawn for None, so that such a training is the same as one that knows no candidates.
+    """
+    return draw_pool(num_entities, size, random, device) if 0 < size < num_entities else None
+
+
 @dataclass(frozen=True)
 class Batch:
     """A mini-batch of training triples as distinct queries."""

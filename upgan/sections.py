@@ -116,6 +116,14 @@ class InitialisationConfig(Section):
         description="of the products of queries with all candidates in training, and of their gradients; bfloat16: "
         "faster on processors and GPUs that have it; parameters, optimiser, propagation and evaluation stay float32",
     )
+    candidates: int = Field(
+        0,
+        ge=0,
+        le=100_000_000,
+        description="entities drawn anew for each step, against which its queries are scored besides their own "
+        "answers; 0, or as many as there are: all of them. A step's time then grows with this number, not with the "
+        "entities; evaluation stays over all entities",
+    )
     scale: float = Field(0.1, gt=0, description="standard deviation of the random start")
     eval_every: int = Field(5, ge=1, description="epochs between evaluations on validation")
     patience: int = Field(2, ge=1, description="evaluations without a better MRR before stopping")
@@ -153,6 +161,14 @@ class PretrainConfig(Section):
         "float32",
         description="of the products of queries with all candidates in training, and of their gradients; bfloat16: "
         "faster on processors and GPUs that have it; parameters, optimiser, propagation and evaluation stay float32",
+    )
+    candidates: int = Field(
+        0,
+        ge=0,
+        le=100_000_000,
+        description="entities drawn anew for each step, against which its queries are scored besides their own "
+        "answers; 0, or as many as there are: all of them. A step's time then grows with this number, not with the "
+        "entities; evaluation stays over all entities",
     )
     clip: float = Field(1.0, gt=0, description="largest norm of the gradient")
     eval_every: int = Field(2, ge=1, description="epochs between evaluations on validation")

@@ -15,7 +15,7 @@ from upgan.graph import LayeredGraph
 from upgan.losses import discriminator_loss, generator_loss, half_squared_norm, once, rewards
 from upgan.model.build import AnyDiscriminator
 from upgan.model.generator import Generator, draw
-from upgan.queries import Batch, Sampler
+from upgan.queries import Batch, Sampler, draw_pool
 from upgan.training.initialise import make_optimizer
 from upgan.training.loop import PhaseResult, Reporter, clip_and_step, not_finite, run_phase
 from upgan.training.state import TrainingState
@@ -34,7 +34,7 @@ class Pool:
     @staticmethod
     def draw(batch: Batch, num_entities: int, size: int, generator: torch.Generator) -> Pool:
         device = batch.heads.device
-        entities = torch.randperm(num_entities, generator=generator, device=generator.device)[:size].to(device)
+        entities = draw_pool(num_entities, size, generator, device)
         position = torch.full((num_entities,), -1, dtype=torch.long, device=device)
         position[entities] = torch.arange(len(entities), device=device)
         place = position.index_select(0, batch.known)

@@ -11,10 +11,11 @@ from torch import Tensor, nn
 
 from upgan.config import InitialisationConfig, PretrainConfig
 from upgan.evaluation.evaluator import Evaluator
-from upgan.losses import half_squared_norm, once, one_to_n
+from upgan.losses import half_squared_norm, once
 from upgan.model.factorisation import Factorisation
 from upgan.model.product import mean_cubed_modulus
-from upgan.queries import QueryIndex, onto, query_order
+from upgan.queries import QueryIndex, draw_candidates, onto, query_order
+from upgan.sampled_loss import sampled_one_to_n
 from upgan.training.loop import PhaseResult, Reporter, run_phase
 from upgan.training.state import TrainingState
 
@@ -53,8 +54,9 @@ def train_factorisation(
             own, position, answer = _answers(host, rows[first:last], index.heads.device)
             penalty_share, loss_share = 1.0 / team.size, len(answer) / max(len(whole[2]), 1)
         vectors = model.queries(index.heads[own], index.relations[own])
+        pool = draw_candidates(config.candidates, len(model.entity), generator, index.heads.device)
         asked = position, answer, position, answer
-        loss = one_to_n(config.loss, vectors, model.entity, *asked, precision=config.precision)
+        loss = sampled_one_to_n(config.loss, pool, vectors, model.entity, *asked, precision=config.precision)
         penalty = regularisation(model, whole[0], index, *whole[1:], config)
         if team is not None:
             loss, penalty = loss * loss_share, penalty * penalty_share

@@ -11,9 +11,10 @@ from torch import Tensor
 from upgan.config import PretrainConfig
 from upgan.evaluation.metrics import Metrics
 from upgan.graph import LayeredGraph
-from upgan.losses import half_squared_norm, one_to_n
+from upgan.losses import half_squared_norm
 from upgan.model.build import AnyDiscriminator
-from upgan.queries import Batch, Sampler
+from upgan.queries import Batch, Sampler, draw_candidates
+from upgan.sampled_loss import sampled_one_to_n
 from upgan.training.initialise import Squares, accumulated, make_optimizer
 from upgan.training.loop import PhaseResult, Reporter, clip_and_step, run_phase
 from upgan.training.state import TrainingState
@@ -40,12 +41,15 @@ def pretrain_discriminator(
     def step(rows: Tensor) -> dict[str, Tensor]:
         batch = sampler.batch(rows)
         view = step_view(model, graph, batch, sampler.generator)
+        pool = draw_candidates(config.candidates, len(model.entity), sampler.generator, batch.heads.device)
         if team is None:
-            loss = pretrain_loss(view, batch, config)
+            loss = pretrain_loss(view, batch, config, pool)
         else:
             first, last = team.share(len(batch.heads))
             own = batch.part(first, last)
-            loss = pretrain_loss(view.part(first, last), own, config) * (len(own.answer) / max(len(batch.answer), 1))
+            loss = pretrain_loss(view.part(first, last), own, config, pool) * (
+                len(own.answer) / max(len(batch.answer), 1)
+            )
         penalty = config.l2 * half_squared_norm(used_parameters(model, batch))
         if config.n3:
             penalty = penalty + config.n3 * pair_norm(model, batch, view)
@@ -78,11 +82,11 @@ def pretrain_discriminator(
     return result, accumulated(model, optimizer)
 
 
-def pretrain_loss(step: Step, batch: Batch, config: PretrainConfig) -> Tensor:
-    """Mean loss of a batch's answers against all entities."""
+def pretrain_loss(step: Step, batch: Batch, config: PretrainConfig, pool: Tensor | None = None) -> Tensor:
+    """Mean loss of a batch's answers against all entities, or against those of a ``pool`` (N,)."""
     vector, table = step.queries.vector, step.table
     if config.loss == "bce":  # a softmax does not feel the offset, a sigmoid does
         vector = torch.cat([vector, step.queries.offset.unsqueeze(1)], dim=1)
         table = torch.cat([table, table.new_ones(len(table), 1)], dim=1)
     pairs = batch.row, batch.answer, batch.known_row, batch.known
-    return one_to_n(config.loss, vector, table, *pairs, precision=config.precision)
+    return sampled_one_to_n(config.loss, pool, vector, table, *pairs, precision=config.precision)
