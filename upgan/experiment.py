@@ -256,7 +256,7 @@ def _train_upgan(training: Training, start: Factorisation, squares: Squares) -> 
         _play(training, start, model, validate)
     state.release("start")
     if isinstance(model, BilinearDiscriminator) and prepared.facts and training.to_do("fusion"):
-        fusion = prepared.validation, config.fusion, prepared.random, reporter
+        fusion = prepared.validation, config.fusion, prepared.random, *how
         result = fuse_evidence(model, graph, prepared.facts, *fusion, state=state)
         training.record("fusion", result, prepared.scorer(model).scores)
     return model

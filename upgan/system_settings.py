@@ -150,6 +150,10 @@ class NBFNetSettings(SystemSettings):
     width: int = Field(16, ge=1, le=256, description="dimension of a path's representation (not model.dim)")
     epoch_triples: int = Field(2048, ge=1, description="training triples drawn for each epoch")
 
+    def check(self, dim: int) -> None:
+        if self.l2:
+            raise ValueError(f"nbfnet.l2 is {self.l2}: it learns no vectors of entities or relations to keep small; 0")
+
 
 class RGCNSettings(SystemSettings):
     """Schlichtkrull et al., ESWC 2018."""

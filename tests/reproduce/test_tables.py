@@ -95,6 +95,8 @@ def test_who_is_below_transe_is_said_with_what_is_known_of_why(toy_dataset, rand
     told["rows"][1]["runs"][2]["out_of_time"] = True
     said = "Below TransE, the simplest system: kgat (the time limit ended 1 of 3 runs)."
     assert said in markdown(told)
+    told["rows"][1]["runs"][2]["not_begun"] = ["pretrain", "adversarial"]
+    assert f"kgat s{told['rows'][1]['runs'][2]['seed']} (no time for pretrain, adversarial)." in markdown(told)
     told["rows"][1]["mean"]["mrr"] = 0.3
     assert "No system is below TransE" in markdown(told)
 

@@ -193,8 +193,9 @@ def test_label_smoothing_is_that_of_the_dense_target(loss):
         (["model_name=conve", "model.dim=4"], "conve.kernel"),
         (["model_name=conve", "model.dim=20", "height=3"], "does not divide"),
         (["model_name=convtranse", "kernel=4"], "odd"),
+        (["model_name=nbfnet", "l2=0.1"], "nbfnet.l2 is 0.1"),
     ],
 )
-def test_a_convolution_that_does_not_fit_is_refused(settings, words):
+def test_settings_that_a_system_cannot_follow_are_refused(settings, words):
     with pytest.raises(ConfigError, match=words):
         make_config(assignments=settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,10 +34,11 @@ class World:
     test: Evaluator
     config: FusionConfig
 
-    def fuse(self, reporter=None):
+    def fuse(self, reporter=None, deadline=math.inf):
         random = torch.Generator().manual_seed(0)
         reporter = reporter or Silent()
-        return fuse.fuse_evidence(self.model, self.graph, self.facts, self.validation, self.config, random, reporter)
+        parts = self.model, self.graph, self.facts, self.validation, self.config, random, reporter
+        return fuse.fuse_evidence(*parts, deadline)
 
     def collect(self):
         order = torch.randperm(len(self.validation.queries[0]), generator=torch.Generator().manual_seed(0))

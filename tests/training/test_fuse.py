@@ -31,6 +31,15 @@ def test_planted_evidence_gets_positive_weights_and_raises_the_mrr_of_triples_ne
     assert (1 / made.ranks(made.test)[planted_ones]).mean() > (1 / before[planted_ones]).mean() + 0.3
 
 
+def test_after_the_time_limit_nothing_is_fitted():
+    made = planted(0, signal=0.5)
+    before = made.ranks()
+    result = made.fuse(deadline=-math.inf)
+    assert (result.epochs, result.best_epoch, result.ended) == (0, 0, "stopped")
+    assert result.best == Metrics.of(before)
+    assert made.model.fusion.silent
+
+
 def test_weights_stay_zero_where_cross_validation_is_not_for_them():
     made = contradictory()
     without = made.ranks()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -29,11 +30,10 @@ PRODUCT = "bare matrix product"
 
 @dataclass
 class Bench:
-    """One dataset under measurement; ``rival``: another system's evaluation of the same triples, given by a script."""
+    """One dataset under measurement."""
 
     workload: Workload
     repeat: int
-    rivals: dict[str, tuple[str, Work]] = field(default_factory=dict)
 
     def line(
         self, name: str, unit: str, own: Work, reference: tuple[str, Work] | None, *, steps: int | None = None
@@ -123,7 +123,7 @@ def answering(bench: Bench, ask: bool) -> Measurement:
     with TemporaryDirectory(prefix="upgan-bench-") as folder:
         predictor = bench.workload.predictor(Path(folder))
         data = predictor.dataset
-        triples = iter(data.test.tolist() * (1 + 4000 // max(len(data.test), 1)))
+        triples = itertools.cycle(data.test.tolist())
 
         def once() -> None:
             head, relation, tail = next(triples)

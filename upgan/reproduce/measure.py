@@ -119,6 +119,7 @@ def _run(outcome: Outcome, rankings: dict[int, Ranking] | None, dataset: KGDatas
         "run": str(finished.folder),
         "seconds": finished.metrics.get("seconds"),
         "out_of_time": finished.out_of_time,
+        "not_begun": finished.not_begun,
         "metrics": {key: finished.metrics[key] for key in (*PAPER_METRICS, "queries")},
     }
 

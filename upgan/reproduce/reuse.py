@@ -28,6 +28,12 @@ class FinishedRun:
         """Whether its time limit ended a phase, which another limit would have let go on."""
         return any(stage.get("ended") == "stopped" for stage in self.metrics.get("stages", {}).values())
 
+    @property
+    def not_begun(self) -> list[str]:
+        """The phases that the time limit left without a single epoch."""
+        stages = self.metrics.get("stages", {}).items()
+        return [name for name, stage in stages if stage.get("ended") == "stopped" and not stage.get("epochs")]
+
 
 def finished_runs(root: Path, fingerprint: str) -> list[FinishedRun]:
     """Every finished run of the dataset in ``root``, newest first; runs that start from another one left out."""

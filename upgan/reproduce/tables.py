@@ -195,12 +195,18 @@ def _failures(document: Document) -> Iterator[str]:
 
 def _out_of_time(document: Document) -> Iterator[str]:
     stopped = [(row["row"], run) for row in document["rows"] for run in row["runs"] if run.get("out_of_time")]
-    names = [f"{name} s{run['seed']}" for name, run in stopped]
+    names = [f"{escaped(name)} s{run['seed']}{_not_begun(run)}" for name, run in stopped]
     if names:
         yield (
             "The time limit ended these runs, so that they say what the time gives and not what the system can reach: "
-            f"{escaped(', '.join(names)) if len(names) < 8 else f'{len(names)} runs (out_of_time in the JSON)'}."
+            f"{'; '.join(names) if len(names) < 8 else f'{len(names)} runs (out_of_time in the JSON)'}."
         )
+
+
+def _not_begun(run: Mapping[str, Any]) -> str:
+    """Phases of which no epoch was trained: without them a run is hardly the system that it is named after."""
+    phases = run.get("not_begun") or []
+    return f" (no time for {', '.join(map(escaped, phases))})" if phases else ""
 
 
 def _search(document: Document) -> Iterator[str]:

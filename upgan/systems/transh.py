@@ -22,11 +22,9 @@ from torch.nn import functional
 
 from upgan.system_settings import TransHSettings
 from upgan.systems.base import Answerer, Seen
+from upgan.systems.distances import TINY
 from upgan.systems.joint import JointSystem
 from upgan.systems.negatives import Sample
-
-#: Keeps the gradient of a root finite at zero.
-TINY = 1e-12
 
 
 def project(vectors: Tensor, normals: Tensor) -> Tensor:

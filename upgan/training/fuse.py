@@ -14,6 +14,7 @@ ranked with weights fitted on the other half. Where that is no better than witho
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +29,7 @@ from upgan.graph import LayeredGraph
 from upgan.model.bilinear import BilinearDiscriminator
 from upgan.model.build import FullScorer
 from upgan.model.evidence import CHANNELS, Facts, gather_evidence
-from upgan.training.loop import PhaseResult, Reporter, finished
+from upgan.training.loop import PhaseResult, Reporter, finished, out_of_time
 from upgan.training.state import PhaseState, TrainingState
 
 #: Inverse temperatures the base scores are tried at.
@@ -62,10 +63,11 @@ def fuse_evidence(
     config: FusionConfig,
     random: torch.Generator,
     reporter: Reporter,
+    deadline: float = math.inf,
     *,
     state: TrainingState | None = None,
 ) -> PhaseResult:
-    """Fit gamma and set it in ``model.fusion`` where cross-validation is for it.
+    """Fit gamma and set it in ``model.fusion`` where cross-validation is for it; gamma is 0 after the ``deadline``.
 
     The validation metrics returned are the cross-validated ones: no query is ranked with weights fitted on it.
     """
@@ -80,7 +82,8 @@ def fuse_evidence(
         at.best = validation.rank(FullScorer(model, graph, facts).scores, lambda *_: reporter.beat()).metrics
         reporter.epoch("fusion", 0, {}, at.best)
     queries = len(validation.queries[0])
-    if graph.cointeraction is not None and queries > 1:
+    late = out_of_time(deadline, state)
+    if graph.cointeraction is not None and queries > 1 and not late:
         without = at.best
         if at.order is None:
             at.order = _random_order(queries, random)
@@ -94,7 +97,7 @@ def fuse_evidence(
         else:
             model.fusion.gamma.zero_()
         reporter.epoch("fusion", 1, {"gamma": float(model.fusion.gamma.abs().mean())}, crossed)
-    at.epoch, at.order, at.done, at.totals, at.ended = 1, None, 0, {}, "completed"
+    at.epoch, at.order, at.done, at.totals, at.ended = int(not late), None, 0, {}, "stopped" if late else "completed"
     state.keeper.save(state)
     return finished(at)
 

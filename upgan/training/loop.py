@@ -101,7 +101,7 @@ def run_phase(
         reporter.epoch(name, 0, {}, at.best)
     while not at.ended:
         if at.order is None:  # between two epochs
-            if at.epoch >= epochs or _late(deadline, state):
+            if at.epoch >= epochs or out_of_time(deadline, state):
                 at.ended = "completed" if at.epoch >= epochs else "stopped"
                 break
             at.order = draw()
@@ -150,11 +150,11 @@ def _rest_of_epoch(
         _check_finite(at, len(parts))
         reporter.step(at.name, at.epoch + 1, at.done, len(parts))
         state.keeper.between_steps(state)
-        late = _late(deadline, state)
+        late = out_of_time(deadline, state)
     return {name: float(total) / at.done for name, total in at.totals.items()}, late
 
 
-def _late(deadline: float, state: TrainingState) -> bool:
+def out_of_time(deadline: float, state: TrainingState) -> bool:
     """Whether the time is over; of several workers all say the same."""
     late = time.monotonic() > deadline
     if state.team is None or math.isinf(deadline):
