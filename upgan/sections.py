@@ -89,6 +89,19 @@ class ModelConfig(Section):
         return 2 * self.dim if self.product == "complex" else self.dim
 
 
+# What initialisation and pre-training both have, in the same words.
+_RELAX_EPOCHS = "epochs with the N3 weight halved, from the best state on; kept only where validation is better"
+_PRECISION = (
+    "of the products of queries with all candidates in training, and of their gradients; bfloat16: faster on "
+    "processors and GPUs that have it; parameters, optimiser, propagation and evaluation stay float32"
+)
+_CANDIDATES = (
+    "entities drawn anew for each step, against which its queries are scored besides their own answers; 0, or as many "
+    "as there are: all of them. A step's time then grows with this number, not with the entities; evaluation stays "
+    "over all entities"
+)
+
+
 class InitialisationConfig(Section):
     """DistMult or ComplEx on the knowledge graph alone, whose vectors D and G start from (5.2.3)."""
 
@@ -109,20 +122,17 @@ class InitialisationConfig(Section):
         0,
         ge=0,
         le=1000,
-        description="epochs with the N3 weight halved, from the best state on; kept only where validation is better",
+        description=_RELAX_EPOCHS,
     )
     precision: Precision = Field(
         "float32",
-        description="of the products of queries with all candidates in training, and of their gradients; bfloat16: "
-        "faster on processors and GPUs that have it; parameters, optimiser, propagation and evaluation stay float32",
+        description=_PRECISION,
     )
     candidates: int = Field(
         0,
         ge=0,
         le=100_000_000,
-        description="entities drawn anew for each step, against which its queries are scored besides their own "
-        "answers; 0, or as many as there are: all of them. A step's time then grows with this number, not with the "
-        "entities; evaluation stays over all entities",
+        description=_CANDIDATES,
     )
     scale: float = Field(0.1, gt=0, description="standard deviation of the random start")
     eval_every: int = Field(5, ge=1, description="epochs between evaluations on validation")
@@ -155,20 +165,17 @@ class PretrainConfig(Section):
         0,
         ge=0,
         le=1000,
-        description="epochs with the N3 weight halved, from the best state on; kept only where validation is better",
+        description=_RELAX_EPOCHS,
     )
     precision: Precision = Field(
         "float32",
-        description="of the products of queries with all candidates in training, and of their gradients; bfloat16: "
-        "faster on processors and GPUs that have it; parameters, optimiser, propagation and evaluation stay float32",
+        description=_PRECISION,
     )
     candidates: int = Field(
         0,
         ge=0,
         le=100_000_000,
-        description="entities drawn anew for each step, against which its queries are scored besides their own "
-        "answers; 0, or as many as there are: all of them. A step's time then grows with this number, not with the "
-        "entities; evaluation stays over all entities",
+        description=_CANDIDATES,
     )
     clip: float = Field(1.0, gt=0, description="largest norm of the gradient")
     eval_every: int = Field(2, ge=1, description="epochs between evaluations on validation")
