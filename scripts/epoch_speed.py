@@ -28,8 +28,8 @@ from upgan.config import make_config
 from upgan.data.dataset import KGDataset, load_dataset
 from upgan.losses import one_to_n
 from upgan.model.build import build_factorisation
+from upgan.optimizers import make_optimizer
 from upgan.preparation import prepare_training
-from upgan.training.initialise import make_optimizer
 
 DIM, BATCH, RATE = 100, 1024, 0.003
 

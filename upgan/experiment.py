@@ -36,6 +36,7 @@ from upgan.model.bilinear import BilinearDiscriminator
 from upgan.model.build import AnyDiscriminator, Model, build_discriminator, build_factorisation
 from upgan.model.factorisation import Factorisation
 from upgan.model.generator import Generator
+from upgan.optimizers import Squares
 from upgan.pinned import Following
 from upgan.preparation import Prepared, prepare_training, resolve_device
 from upgan.queries import BatchSampler, QuerySampler
@@ -46,7 +47,7 @@ from upgan.systems.base import System
 from upgan.systems.build import build_system
 from upgan.training.adversarial import AdversarialTrainer, train_adversarially
 from upgan.training.fuse import fuse_evidence
-from upgan.training.initialise import Squares, relaxed, train_factorisation
+from upgan.training.initialise import relaxed, train_factorisation
 from upgan.training.loop import PhaseResult, Reporter, Silent
 from upgan.training.pretrain import pretrain_discriminator
 from upgan.training.state import TrainingState

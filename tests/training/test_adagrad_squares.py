@@ -24,8 +24,8 @@ from tests.training.initialised import (
 from upgan.config import ModelConfig, PretrainConfig, make_config
 from upgan.experiment import prepare_training, train
 from upgan.model.discriminator import Discriminator
+from upgan.optimizers import make_optimizer
 from upgan.queries import QuerySampler
-from upgan.training.initialise import make_optimizer
 from upgan.training.loop import Silent
 from upgan.training.pretrain import pretrain_discriminator
 

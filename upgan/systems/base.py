@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from upgan.optimizers import make_optimizer
 from upgan.queries import Batch, BatchSampler, QueryIndex, query_order
 from upgan.system_settings import SystemSettings
 
@@ -108,7 +109,7 @@ class System(nn.Module, ABC):
         objective: Callable[[Tensor], Objective],
     ) -> Learning:
         """All parameters follow the gradient of the objective, by one optimiser."""
-        optimizer = make_optimizer(self.parameters(), settings)
+        optimizer = make_optimizer(self, settings.optimizer, settings.lr)
 
         def step(part: Tensor) -> Mapping[str, Tensor]:
             losses, minimised = objective(part)
@@ -126,10 +127,3 @@ class System(nn.Module, ABC):
             kept=self,
             answerer=self.answerer,
         )
-
-
-def make_optimizer(parameters: Iterable[nn.Parameter], settings: SystemSettings) -> torch.optim.Optimizer:
-    """The optimiser that the settings name."""
-    if settings.optimizer == "adam":
-        return torch.optim.Adam(parameters, lr=settings.lr)
-    return torch.optim.Adagrad(parameters, lr=settings.lr)

@@ -24,9 +24,10 @@ import torch
 from torch import Tensor
 
 from upgan.losses import generator_loss
+from upgan.optimizers import make_optimizer
 from upgan.queries import QueryIndex
 from upgan.system_settings import KBGANSettings
-from upgan.systems.base import Answerer, Learning, Seen, System, make_optimizer
+from upgan.systems.base import Answerer, Learning, Seen, System
 from upgan.systems.distmult import DistMult, DistMultSettings
 from upgan.systems.transe import TransE
 
@@ -73,8 +74,8 @@ class KBGAN(System):
         changes = {"epochs": "adversarial_epochs", "lr": "adversarial_lr", "batch": "adversarial_batch"}
         update = {name: getattr(self.settings, own) for name, own in changes.items()}
         settings = self.settings.model_copy(update={**update, "min_steps": 0})
-        targets = make_optimizer(self.target.parameters(), settings)
-        generators = make_optimizer(self.generator.parameters(), settings)
+        targets = make_optimizer(self.target, settings.optimizer, settings.lr)
+        generators = make_optimizer(self.generator, settings.optimizer, settings.lr)
         query_of = torch.repeat_interleave(torch.arange(len(index), device=index.heads.device), index.start.diff())
 
         def step(rows: Tensor) -> Mapping[str, Tensor]:

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from upgan.config import InitialisationConfig, PretrainConfig
 from upgan.evaluation.evaluator import Evaluator
 from upgan.losses import half_squared_norm, once
 from upgan.model.factorisation import Factorisation
 from upgan.model.product import mean_cubed_modulus
+from upgan.optimizers import Squares, accumulated, make_optimizer
 from upgan.queries import QueryIndex, draw_candidates, onto, query_order
 from upgan.sampled_loss import sampled_one_to_n
 from upgan.training.loop import PhaseResult, Reporter, run_phase
 from upgan.training.state import TrainingState
-
-#: Parameter name -> its accumulated squared gradients.
-Squares = Mapping[str, Tensor]
 
 
 def train_factorisation(
@@ -102,34 +99,6 @@ def relaxed(config: Phase) -> Phase:
     the best state of the larger one a few epochs tell; the phase keeps them only where validation is better.
     """
     return config.model_copy(update={"n3": config.n3 / 2, "epochs": config.relax_epochs})
-
-
-def accumulated(model: nn.Module, optimizer: torch.optim.Optimizer) -> Squares:
-    """Adagrad's accumulated squares by parameter name; nothing for another optimiser."""
-    return {
-        name: optimizer.state[parameter]["sum"].clone()
-        for name, parameter in model.named_parameters()
-        if parameter in optimizer.state and "sum" in optimizer.state[parameter]
-    }
-
-
-def make_optimizer(
-    model: nn.Module, kind: str, lr: float, squares: Squares | None = None
-) -> torch.optim.Adam | torch.optim.Adagrad:
-    """Adam, or Adagrad that goes on from accumulated ``squares`` of the parameters that have some.
-
-    Fused: one pass over a table of entities in place of one for each operation, a tenth of Adam's time on a CPU.
-    """
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    if kind == "adam":
-        return torch.optim.Adam(parameters, lr=lr, fused=True)
-    # PyTorch has a fused Adagrad for the CPU only.
-    on_cpu = all(parameter.device.type == "cpu" for parameter in parameters)
-    optimizer = torch.optim.Adagrad(parameters, lr=lr, fused=True if on_cpu else None)
-    for name, parameter in model.named_parameters():
-        if squares and name in squares:
-            optimizer.state[parameter]["sum"].copy_(squares[name])
-    return optimizer
 
 
 def regularisation(

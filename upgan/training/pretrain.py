@@ -13,9 +13,9 @@ from upgan.evaluation.metrics import Metrics
 from upgan.graph import LayeredGraph
 from upgan.losses import half_squared_norm
 from upgan.model.build import AnyDiscriminator
+from upgan.optimizers import Squares, accumulated, make_optimizer
 from upgan.queries import Batch, Sampler, draw_candidates
 from upgan.sampled_loss import sampled_one_to_n
-from upgan.training.initialise import Squares, accumulated, make_optimizer
 from upgan.training.loop import PhaseResult, Reporter, clip_and_step, run_phase
 from upgan.training.state import TrainingState
 from upgan.training.step import Step, pair_norm, step_view, used_parameters
