@@ -65,18 +65,17 @@ class RotatESettings(TranslationSettings):
 
 
 OneToNLoss = Literal["cross_entropy", "cross_entropy_filtered", "bce"]
+_LOSS = "softmax over all entities, the same without a query's other answers, or binary cross-entropy"
 
 
 class OneToNSettings(SystemSettings):
     """Systems that encode a query and score it against all entities."""
 
-    loss: OneToNLoss = Field(
-        "cross_entropy",
-        description="softmax over all entities, the same without a query's other answers, or binary cross-entropy",
-    )
+    loss: OneToNLoss = Field("cross_entropy", description=_LOSS)
     smoothing: float = Field(
         0.1, ge=0, lt=1, description="label smoothing: this share of a target is spread over all entities"
     )
+    n3: float = Field(0.0, ge=0, description="weight of the cubed norms of a pair's encoded query and answer")
 
 
 class ConvolutionSettings(OneToNSettings):
@@ -137,6 +136,7 @@ class KGATSettings(SystemSettings):
     attention_dim: int = Field(16, ge=1, le=256, description="dimension of the relations' spaces")
     dropout: float = Field(0.5, ge=0, lt=1, description="share of the query's numbers set to 0 in each step")
     bpr: float = Field(0.0, ge=0, description="weight of the BPR loss of the interactions; 0: completion alone")
+    loss: OneToNLoss = Field("cross_entropy_filtered", description=_LOSS)
 
 
 class NBFNetSettings(SystemSettings):
@@ -169,6 +169,7 @@ class RGCNSettings(SystemSettings):
     edge_dropout: float = Field(0.4, ge=0, lt=1, description="share of edges left out of each step, besides its own")
     dropout: float = Field(0.5, ge=0, lt=1, description="share of the query's numbers set to 0 in each step")
     residual: bool = Field(True, description="add the input vector to the encoded one")
+    loss: OneToNLoss = Field("cross_entropy_filtered", description=_LOSS)
 
 
 class CoFMSettings(TransESettings):

@@ -130,6 +130,36 @@ def test_a_training_step_masks_its_own_triples(toy_dataset, model, monkeypatch):
     assert [part.tolist() for part in asked] == [[1, 5]]
 
 
+@pytest.mark.parametrize("kind", ["cross_entropy", "cross_entropy_filtered", "bce"])
+@pytest.mark.parametrize("model", ["rgcn", "kgat"])
+def test_the_loss_is_the_one_that_is_chosen(toy_dataset, model, kind):
+    still = [f"{model}.dropout=0", *(["rgcn.edge_dropout=0"] if model == "rgcn" else [])]
+    system, seen = make_system(toy_dataset, model, f"{model}.loss={kind}", *still)
+    index = QueryIndex.build(seen.triples.numpy(), seen.num_entities, seen.num_relations)
+    rows = torch.tensor([1, 5, 6])
+    table = system.encode(system.edges.keep(rows))[: seen.num_entities]
+    asked = [(h, r, t) for h, r, t in seen.triples[rows].tolist()]
+    asked += [(t, r + seen.num_relations, h) for h, r, t in asked]
+    expected = torch.zeros(())
+    for head, relation in dict.fromkeys(pair[:2] for pair in asked):
+        scores = (table[head] * system.relation[relation]) @ table.T
+        place = int(((index.heads == head) & (index.relations == relation)).nonzero())
+        known = index.answers_of(torch.tensor([place]))[1].tolist()
+        answers = [t for h, r, t in asked if (h, r) == (head, relation)]
+        if kind == "bce":  # known answers that this step does not ask for are neither true nor false
+            counts = [one for one in range(len(scores)) if one in answers or one not in known]
+            truth = torch.tensor([float(one in answers) for one in counts], dtype=scores.dtype)
+            logits = scores[counts]
+            expected = expected + torch.nn.functional.binary_cross_entropy_with_logits(logits, truth, reduction="sum")
+            continue
+        for answer in answers:
+            others = [one for one in known if one != answer] if kind == "cross_entropy_filtered" else []
+            left = [one for one in range(len(scores)) if one not in others]
+            expected = expected + torch.logsumexp(scores[left], 0) - scores[answer]
+    found = system.learning("training", index, torch.Generator().manual_seed(0)).step(rows)["loss"]
+    assert float(found) == pytest.approx(float(expected.detach()) / len(asked), rel=1e-9)
+
+
 def test_fewer_triples_are_fewer_edges(toy_dataset):
     system, seen = make_system(toy_dataset, "rgcn", "graph.triple_share=0.5")
     config = make_config(assignments=["model_name=rgcn", "graph.triple_share=0.5"])

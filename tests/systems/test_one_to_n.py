@@ -9,6 +9,7 @@ from upgan.config import make_config
 from upgan.queries import QueryIndex
 from upgan.seen import seen_data
 from upgan.systems.build import build_system
+from upgan.systems.one_to_n import OneToNSystem
 
 
 def learner(dataset, model, *settings):
@@ -55,3 +56,22 @@ def test_training_ranks_the_training_answers_first(toy_dataset, model):
     known[rows, answers] = True
     best_wrong = scores.masked_fill(known, -torch.inf).amax(1)
     assert float((scores[rows, answers] > best_wrong[rows]).float().mean()) > 0.8
+
+
+@pytest.mark.parametrize("model", ["conve", "convtranse"])
+def test_n3_is_the_mean_over_pairs_of_the_cubes_of_query_and_answer(toy_dataset, model, monkeypatch):
+    monkeypatch.setattr(OneToNSystem, "learning_by_queries", lambda _, *parts: parts[-1])  # the objective itself
+    still = [f"{model}.{name}_dropout=0" for name in ("input", "feature", "hidden")]
+    rows, weight = torch.arange(5), 0.3
+    system, objective = learner(toy_dataset, model, *still, f"{model}.n3={weight}")
+    other, plain = learner(toy_dataset, model, *still)
+    other.load_state_dict(system.state_dict())
+    (_, with_it), (_, without) = objective(rows), plain(rows)
+    index = QueryIndex.build(toy_dataset.train, toy_dataset.num_entities, toy_dataset.num_relations)
+    row, answer = index.answers_of(rows)
+    encoded = system.encode(system.entity[index.heads[rows]], system.relation[index.relations[rows]])
+    cubes = [
+        sum(abs(value) ** 3 for value in [*encoded[query].tolist(), *system.entity[entity].tolist()])
+        for query, entity in zip(row.tolist(), answer.tolist(), strict=True)
+    ]
+    assert float((with_it - without).detach()) == pytest.approx(weight * sum(cubes) / len(cubes), rel=1e-4)

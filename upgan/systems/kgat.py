@@ -125,7 +125,7 @@ class KGAT(System):
             kept = torch.rand(query.shape, generator=random, device=random.device).to(query.device) >= settings.dropout
             query = query * kept / (1 - settings.dropout)
             pairs = (batch.row, batch.answer, batch.known_row, batch.known)
-            losses = {"loss": one_to_n("cross_entropy_filtered", query, table, *pairs)}
+            losses = {"loss": one_to_n(settings.loss, query, table, *pairs)}
             total = losses["loss"] + pair_penalty(settings, table, self.relation, batch)
             if settings.bpr and len(self.users):
                 losses["bpr"] = self.bpr_loss(settings.batch, random)

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from upgan.losses import half_squared_norm, one_to_n
+from upgan.losses import half_squared_norm, mean_cubed_norm, one_to_n
 from upgan.queries import QueryIndex
 from upgan.system_settings import OneToNLoss, OneToNSettings
 from upgan.systems.base import Answerer, Learning, Objective, Seen, System
@@ -72,6 +72,9 @@ class OneToNSystem(System):
             total = loss
             if settings.smoothing:
                 total = total + settings.smoothing * smoothing_term(settings.loss, vector, table, row, answer)
+            if settings.n3:
+                factors = [vector[:, :-1].index_select(0, row), self.entity.index_select(0, answer)]
+                total = total + settings.n3 * mean_cubed_norm(factors)
             if settings.l2:
                 used = [self.entity[torch.unique(torch.cat([heads, answer]))], self.relation[torch.unique(relations)]]
                 total = total + settings.l2 * half_squared_norm(used)

@@ -94,7 +94,7 @@ class RGCN(System):
             query = table[batch.heads] * self.relation[batch.relations]
             query = thinned(query, settings.dropout) / (1 - settings.dropout)
             pairs = (batch.row, batch.answer, batch.known_row, batch.known)
-            loss = one_to_n("cross_entropy_filtered", query, table, *pairs)
+            loss = one_to_n(settings.loss, query, table, *pairs)
             penalty = pair_penalty(settings, table, self.relation, batch)
             return {"loss": loss}, loss + penalty
 
