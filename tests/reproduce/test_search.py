@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -21,10 +22,10 @@ ASKED = Asked("table3", systems=("distmult", "transe"), seeds=(3,))
 class Judged(Executor):
     """Trains nothing: a learning rate near ``best`` is good on validation, and the farther off the better on test."""
 
-    def __init__(self, dataset, root, *, killed_at=None, failing=(), best=0.02):
+    def __init__(self, dataset, root, *, killed_at=None, failing=(), best=0.02, reverse=False):
         super().__init__(dataset, root, lambda _: None)
         self.judged: list[str] = []
-        self.killed_at, self.failing, self.best = killed_at, failing, best
+        self.killed_at, self.failing, self.best, self.reverse = killed_at, failing, best, reverse
 
     def run(self, planned, *, also=None):
         return [self._judge(each) for each in planned]
@@ -39,12 +40,14 @@ class Judged(Executor):
         settings = flat_settings(each.config)
         distance = min(1.0, abs(settings["transe.lr" if each.system == "transe" else "initialisation.lr"] - self.best))
         folder.mkdir(parents=True, exist_ok=True)
-        metrics = {"valid": {"mrr": 1 - distance}, "mrr": distance}
+        metrics = {"valid": {"mrr": distance if self.reverse else 1 - distance}, "mrr": distance}
         return Outcome(each, FinishedRun(folder, each.config, metrics), "trained")
 
 
-def search(dataset, folder, trials, asked=ASKED, **how):
-    made = Search(asked, Executor(dataset, folder, lambda _: None), folder / "search", Effort(trials, 60.0))
+def search(dataset, folder, trials, asked=ASKED, final=None, **how):
+    """With a ``final`` executor the final runs have another limit than the trials' minute, and go there."""
+    asked = replace(asked, budget=60.0 if final is None else 600.0)
+    made = Search(asked, final or Executor(dataset, folder, lambda _: None), folder / "search", Effort(trials, 60.0))
     judged = Judged(dataset, folder / "search" / "runs", **how)
     made.executor = judged
     return made, judged
@@ -77,9 +80,38 @@ def test_where_the_defaults_are_best_nothing_is_changed(toy_dataset, tmp_path):
     rate = settings_of(asked, "transe", 0, {}).transe.lr
     made, judged = search(toy_dataset, tmp_path, 6, asked, best=rate)
     found = made.run()["systems"]["transe"]
-    assert found == {"trials": 6, "failed": 0, "default_valid_mrr": 1.0, "valid_mrr": 1.0, "settings": {}}
+    assert found == {
+        "trials": 6, "failed": 0, "default_valid_mrr": 1.0, "valid_mrr": 1.0, "final": None, "settings": {},
+    }  # fmt: skip
     assert "transe.margin" not in made.spaces["transe"]
     assert len(judged.judged) == 6
+
+
+@pytest.mark.parametrize("reverse", [False, True], ids=["the gain lasts", "with time the defaults are better"])
+def test_what_trials_found_is_held_against_the_defaults_with_the_final_time(toy_dataset, tmp_path, reverse):
+    final = Judged(toy_dataset, tmp_path / "final", reverse=reverse)
+    made, _ = search(toy_dataset, tmp_path, 8, final=final)
+    found = made.run()
+    assert len(final.judged) == 4
+    assert found["final_seconds"] == 600
+    for system, of in found["systems"].items():
+        best = made._best(system)
+        assert best is not None
+        assert best.number > 0
+        early, late = of["default_valid_mrr"], of["valid_mrr"]
+        reached = {"default_valid_mrr": early, "valid_mrr": pytest.approx(late, abs=1e-3)}
+        if reverse:
+            reached = {"default_valid_mrr": pytest.approx(1 - early), "valid_mrr": pytest.approx(1 - late, abs=1e-3)}
+        assert of["final"] == reached
+        assert bool(of["settings"]) is not reverse
+
+
+def test_a_gain_that_fails_with_the_final_time_is_none(toy_dataset, tmp_path):
+    final = Judged(toy_dataset, tmp_path / "final", failing=("transe",))
+    found = search(toy_dataset, tmp_path, 8, final=final)[0].run()["systems"]
+    assert found["transe"]["final"] == {"default_valid_mrr": None, "valid_mrr": None}
+    assert found["transe"]["settings"] == {}
+    assert found["distmult"]["settings"] != {}
 
 
 def test_a_killed_search_goes_on_and_trains_nothing_twice(toy_dataset, tmp_path):
@@ -125,6 +157,6 @@ def test_a_system_whose_trials_all_fail_keeps_its_defaults(toy_dataset, tmp_path
     made, _ = search(toy_dataset, tmp_path, 2, failing=("transe",))
     found = made.run()["systems"]
     assert found["transe"] == {
-        "trials": 2, "failed": 2, "default_valid_mrr": None, "valid_mrr": None, "settings": {},
+        "trials": 2, "failed": 2, "default_valid_mrr": None, "valid_mrr": None, "final": None, "settings": {},
     }  # fmt: skip
     assert found["distmult"]["failed"] == 0

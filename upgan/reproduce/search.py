@@ -1,7 +1,8 @@
 """Search every system's settings with the same number of trials and the same time each; validation alone decides.
 
 A study is a journal on disk (optuna): a search that was killed goes on with the trial it was at. The first trial is the
-system's defaults, so what is found is never worse than they are on validation.
+system's defaults. Where the best trial is another one and the final runs have more time than a trial, both are trained
+with that time, and the better one on validation is taken: a short trial favours what learns fast.
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ class Search:
         self.asked = replace(asked, budget=effort.seconds)
         self.effort = effort
         self.tell = executor.tell
+        self.final, self.final_asked = executor, asked
         self.executor = Executor(
             executor.dataset, folder / "runs", executor.tell, jobs=executor.jobs, resume=executor.resume
         )
@@ -82,7 +84,7 @@ class Search:
             tried = [each for system in pending if (each := self._next(system)) is not None]
             for each, outcome in zip(tried, self.executor.run([each.planned for each in tried]), strict=True):
                 self._told(each, outcome)
-        return self._found()
+        return self._found(self._confirm())
 
     # Studies ---------------------------------------------------------------------------------------------------------
 
@@ -167,7 +169,29 @@ class Search:
         valued = [trial for trial in self._done(system) if trial.value is not None]
         return max(valued, key=lambda trial: (trial.value, -trial.number), default=None)
 
-    def _found(self) -> dict[str, Any]:
+    def _confirm(self) -> dict[str, tuple[float | None, float | None]]:
+        """System -> validation MRR of the defaults and of the best trial's settings with the final runs' time.
+
+        For the systems whose best trial is not the defaults. Nothing where a trial's time is the final one.
+        """
+        if self.final_asked.budget == self.effort.seconds:
+            return {}
+        better = {system: best for system in self.studies if (best := self._best(system)) is not None and best.number}
+        planned = []
+        for system, best in better.items():
+            for changed in ({}, settings_of_trial(best.params)):
+                config = settings_of(self.final_asked, system, self.final_asked.seeds[0], changed)
+                planned.append(PlannedRun(system, system, MODEL_NAMES[system], None, config.seed, config))
+        if planned:
+            self.tell(f"search: defaults and best trial of {len(better)} systems with the final runs' time")
+        # A trial that ended by itself is such a run already.
+        reached = [
+            None if outcome.finished is None else float(outcome.finished.metrics["valid"]["mrr"])
+            for outcome in self.final.run(planned, also=self.executor.root)
+        ]
+        return {system: (reached[2 * place], reached[2 * place + 1]) for place, system in enumerate(better)}
+
+    def _found(self, confirmed: Mapping[str, tuple[float | None, float | None]]) -> dict[str, Any]:
         data = self.executor.dataset
         return {
             "dataset": {"name": data.name, "fingerprint": data.fingerprint},
@@ -175,20 +199,28 @@ class Search:
             "seed": self.asked.seeds[0],
             "trials": self.effort.trials,
             "trial_seconds": self.effort.seconds or None,
-            "systems": {system: self._found_of(system) for system in self.studies},
+            "final_seconds": self.final_asked.budget or None,
+            "systems": {system: self._found_of(system, confirmed.get(system)) for system in self.studies},
         }
 
-    def _found_of(self, system: str) -> dict[str, Any]:
+    def _found_of(self, system: str, final: tuple[float | None, float | None] | None) -> dict[str, Any]:
         done, best = self._done(system), self._best(system)
         defaults = next((trial.value for trial in done if trial.number == 0), None)
+        # Where the defaults are the best there is nothing to change, nor where the best trial's gain did not last.
+        changed = best is not None and best.number > 0 and (final is None or _above(final[1], final[0]))
         return {
             "trials": len(done),
             "failed": sum(trial.value is None for trial in done),
             "default_valid_mrr": defaults,
             "valid_mrr": None if best is None else best.value,
-            # Where the defaults are the best there is nothing to change.
-            "settings": {} if best is None or best.number == 0 else settings_of_trial(best.params),
+            "final": None if final is None else {"default_valid_mrr": final[0], "valid_mrr": final[1]},
+            "settings": settings_of_trial(best.params) if changed and best is not None else {},
         }
+
+
+def _above(value: float | None, other: float | None) -> bool:
+    """Whether a run's figure is the better one; a run that failed has none."""
+    return value is not None and (other is None or value > other)
 
 
 def best_settings(found: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -216,15 +216,28 @@ def _search(document: Document) -> Iterator[str]:
     time = f" of at most {found['trial_seconds']:g} s" if found["trial_seconds"] else ""
     yield (
         f"Settings were searched on the validation split, {found['trials']} trials{time} for each system, with seed "
-        f"{found['seed']}; the first trial is the defaults. The test split chose nothing."
+        f"{found['seed']}; the first trial is the defaults. Where another one was better and the final runs have "
+        "another limit, both were trained with that, and validation chose between them. The test split chose nothing."
     )
     rows = [
         [escaped(name), str(of["trials"]), str(of["failed"]), percent("mrr", of["default_valid_mrr"]),
-         percent("mrr", of["valid_mrr"]),
+         percent("mrr", of["valid_mrr"]), _final(of["final"]),
          escaped(", ".join(f"{key}={value}" for key, value in of["settings"].items()) or "the defaults")]
         for name, of in found["systems"].items()
     ]  # fmt: skip
-    yield table(["system", "trials", "failed", "defaults' valid MRR", "best valid MRR", "settings"], rows)
+    yield table(
+        ["system", "trials", "failed", "defaults' valid MRR", "best valid MRR", "both with the final time", "settings"],
+        rows,
+    )
+
+
+def _final(reached: Mapping[str, Any] | None) -> str:
+    """Validation MRR of the defaults and of the best trial's settings, trained as long as the final runs."""
+    return (
+        "–"
+        if reached is None
+        else ", ".join(percent("mrr", reached[key]) for key in ("default_valid_mrr", "valid_mrr"))
+    )
 
 
 def to_csv(document: Document) -> str:
