@@ -11,6 +11,7 @@ from upgan.config import make_config
 from upgan.queries import QueryIndex
 from upgan.seen import seen_data
 from upgan.systems.build import build_system
+from upgan.systems.distmult import DistMult
 from upgan.systems.kbgan import draw_pool, marginal_loss, pick, scores_of
 
 F64 = torch.float64
@@ -67,10 +68,19 @@ def test_the_marginal_loss_is_summed_by_hand():
     assert float(marginal_loss(positive, negative, 3.0)) == pytest.approx(sum(by_hand) / 3, abs=1e-12)
 
 
+def known_keys(index):
+    """Query by query: row * E + answer."""
+    return torch.tensor([
+        row * index.num_entities + answer
+        for row in range(len(index))
+        for answer in index.answers_of(torch.tensor([row]))[1].tolist()
+    ])  # fmt: skip
+
+
 @pytest.mark.parametrize("target", ["transe", "distmult"])
 def test_candidates_are_scored_as_all_entities_are(toy_dataset, target):
     system, index = make(toy_dataset, f"target={target}")
-    pool = draw_pool(torch.arange(len(index)), index, 4, torch.Generator().manual_seed(0)).entity
+    pool = draw_pool(torch.arange(len(index)), known_keys(index), 9, 4, torch.Generator().manual_seed(0)).entity
     scores = system.answerer()(index.heads, index.relations)
     expected = scores.gather(1, pool)
     found = scores_of(system.target, index.heads, index.relations, pool)
@@ -80,7 +90,7 @@ def test_candidates_are_scored_as_all_entities_are(toy_dataset, target):
 def test_candidates_are_drawn_evenly_and_known_answers_are_seen(toy_dataset):
     _, index = make(toy_dataset)
     queries = torch.arange(len(index)).repeat(300)
-    pool = draw_pool(queries, index, 6, torch.Generator().manual_seed(0))
+    pool = draw_pool(queries, known_keys(index), 9, 6, torch.Generator().manual_seed(0))
     counts = torch.bincount(pool.entity.flatten(), minlength=9).to(F64)
     assert float((counts / counts.sum() - 1 / 9).abs().max()) < 0.006
     answers = [set(index.answers_of(torch.tensor([row]))[1].tolist()) for row in range(len(index))]
@@ -150,3 +160,18 @@ def test_interactions_change_nothing(toy_dataset):
                 learning.step(learning.draw())
         weights.append(system.state_dict())
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+def test_the_squared_norm_counts_every_vector_that_a_step_uses_once(toy_dataset, monkeypatch):
+    monkeypatch.setattr(DistMult, "learning_by_queries", lambda _, *parts: parts[-1])  # the objective itself
+    rows, weight = torch.tensor([0, 1, 3]), 0.7
+    system, index = make(toy_dataset, f"l2={weight}")
+    other, _ = make(toy_dataset, "l2=0")
+    other.load_state_dict(system.state_dict())
+    (_, with_it), (_, without) = (of.learning("generator", index, torch.Generator())(rows) for of in (system, other))
+    answers = index.answers_of(rows)[1].tolist()
+    entities, relations = {*index.heads[rows].tolist(), *answers}, set(index.relations[rows].tolist())
+    model = system.generator
+    squares = sum(float(model.entity[one].square().sum()) for one in entities)
+    squares += sum(float(model.relation[one].square().sum()) for one in relations)
+    assert float((with_it - without).detach()) == pytest.approx(weight * squares / 2, rel=1e-9)

@@ -141,6 +141,19 @@ def test_a_phase_takes_no_step_after_its_deadline_and_judges_what_it_has(monkeyp
     assert told.epochs == [(0, 0.1), (1, None), (2, 0.2)]
 
 
+@pytest.mark.parametrize(("epochs", "ended"), [(2, "completed"), (3, "stopped")])
+def test_time_that_is_over_with_the_very_last_step_cut_nothing_off(monkeypatch, epochs, ended):
+    """Six steps an epoch, an hour each: the clock passes the deadline with the twelfth."""
+    clock = iter(range(0, 10**6))
+    monkeypatch.setattr("upgan.training.loop.time", SimpleNamespace(monotonic=lambda: next(clock)))
+    result = run_phase(
+        "pretrain", epochs=epochs, eval_every=1, patience=9, draw=lambda: torch.arange(12), batch=2,
+        step=lambda rows: {"loss": torch.tensor(0.0)}, validate=lambda: metrics_of(0.1), kept=Counter(),
+        reporter=Told(), deadline=12.5,
+    )  # fmt: skip
+    assert (result.ended, result.epochs) == (ended, 2)
+
+
 def test_without_validation_triples_the_last_state_is_kept():
     result, state = phase([math.nan] * 6, epochs=5)
     assert (result.ended, result.epochs, state) == ("completed", 5, 5)

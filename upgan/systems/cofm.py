@@ -44,8 +44,7 @@ class CoFM(JointSystem, TransE):
     def scored(self, sample: Sample) -> tuple[Tensor, Tensor]:
         query = self.queries(sample.heads, sample.relations)
         apart = query.index_select(0, sample.row) - self.entity.index_select(0, sample.answer)
-        positive = -torch.linalg.vector_norm(apart, self.power, dim=1)
-        return positive, -torch.cdist(query, self.entity.index_select(0, sample.pool), p=self.power)
+        return -self.lengths(apart), -self.distances(query, self.entity.index_select(0, sample.pool))
 
     def items(self, items: Tensor) -> Tensor:
         """(N,) items -> (N, K) v_i."""

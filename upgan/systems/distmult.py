@@ -3,7 +3,8 @@
     s(h, r, t) = sum_k v_h v_r v_t
 
 A relation and its inverse have a vector each. Learned against all entities, a query's other known answers left out,
-with the cubed norm of each triple's vectors as penalty (N3: Lacroix et al., ICML 2018, Eq. 4).
+with the cubed norm of each triple's vectors as penalty (N3: Lacroix et al., ICML 2018, Eq. 4), and the squared norm of
+the vectors that a step uses where that is asked for.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from upgan.losses import mean_cubed_norm, one_to_n
+from upgan.losses import half_squared_norm, mean_cubed_norm, once, one_to_n
 from upgan.queries import QueryIndex
 from upgan.system_settings import SystemSettings
 from upgan.systems.base import Answerer, Learning, Objective, Seen, System
@@ -53,6 +54,13 @@ class DistMult(System):
                 self.relation.index_select(0, index.relations[pairs]),
                 self.entity.index_select(0, answer),
             )
-            return {"loss": loss}, loss + self.settings.n3 * mean_cubed_norm(triples)
+            total = loss + self.settings.n3 * mean_cubed_norm(triples)
+            if self.settings.phase.l2:
+                used = (
+                    once(self.entity, torch.cat([index.heads[rows], answer])),
+                    once(self.relation, index.relations[rows]),
+                )
+                total = total + self.settings.phase.l2 * half_squared_norm(list(used))
+            return {"loss": loss}, total
 
         return self.learning_by_queries(self.settings.phase, index, random, objective)

@@ -77,10 +77,11 @@ class KBGAN(System):
         targets = make_optimizer(self.target, settings.optimizer, settings.lr)
         generators = make_optimizer(self.generator, settings.optimizer, settings.lr)
         query_of = torch.repeat_interleave(torch.arange(len(index), device=index.heads.device), index.start.diff())
+        known = query_of * index.num_entities + index.answer  # ascending: so are the answers of a query
 
         def step(rows: Tensor) -> Mapping[str, Tensor]:
             query, answer = query_of[rows], index.answer[rows]
-            pool = draw_pool(query, index, settings.candidates, random)
+            pool = draw_pool(query, known, index.num_entities, settings.candidates, random)
             kept = ~pool.known.all(1)
             heads, relations = index.heads[query[kept]], index.relations[query[kept]]
             candidates = pool.entity[kept]
@@ -118,15 +119,18 @@ class Pool(NamedTuple):
     known: Tensor  # (N, S) True where the entity is a known answer of the row's query
 
 
-def draw_pool(query: Tensor, index: QueryIndex, size: int, random: torch.Generator) -> Pool:
-    """(N,) rows of the index -> ``size`` entities each, drawn evenly and independently."""
+def draw_pool(query: Tensor, known: Tensor, num_entities: int, size: int, random: torch.Generator) -> Pool:
+    """``size`` entities for each query, drawn evenly and independently.
+
+    Args:
+        query: (N,) rows of the index.
+        known: (P,) row * E + answer of everything that is known, ascending.
+    """
     shape = (len(query), size)
-    entity = torch.randint(index.num_entities, shape, generator=random, device=random.device).to(query.device)
-    row = torch.repeat_interleave(torch.arange(len(index), device=query.device), index.start.diff())
-    key = row * index.num_entities + index.answer  # ascending: so are the answers of a query
-    wanted = query.unsqueeze(1) * index.num_entities + entity
-    place = torch.searchsorted(key, wanted).clamp_(max=max(len(key) - 1, 0))
-    return Pool(entity, key[place] == wanted)
+    entity = torch.randint(num_entities, shape, generator=random, device=random.device).to(query.device)
+    wanted = query.unsqueeze(1) * num_entities + entity
+    place = torch.searchsorted(known, wanted).clamp_(max=max(len(known) - 1, 0))
+    return Pool(entity, known[place] == wanted)
 
 
 def pick(logits: Tensor, random: torch.Generator) -> Tensor:

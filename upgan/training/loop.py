@@ -106,13 +106,14 @@ def run_phase(
                 break
             at.order = draw()
         values, late = _rest_of_epoch(at, batch, step, reporter, state, deadline)
+        whole = at.done * batch >= len(at.order)
         at.epoch, at.order, at.done, at.totals = at.epoch + 1, None, 0, {}
         metrics = None
         if at.epoch % eval_every == 0 or at.epoch >= epochs or late:
             metrics = validate()
             _judge(at, metrics, kept, patience)
         if late and not at.ended:
-            at.ended = "stopped"
+            at.ended = "completed" if whole and at.epoch >= epochs else "stopped"
         reporter.epoch(name, at.epoch, values, metrics)
         state.keeper.between_steps(state)
     if at.best_weights:
