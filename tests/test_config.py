@@ -128,14 +128,15 @@ def test_assignments_are_read_as_toml_or_text_and_their_last_part_is_enough(assi
     assert type(found) is type(value)
 
 
-def test_complex_is_trained_with_its_own_preset_unless_another_is_named(tmp_path):
-    """By --model as by a settings file; DistMult stays with the paper's."""
-    complex_config = make_config(overrides={"model_name": "complex"})
-    assert (complex_config.preset, complex_config.model.product) == ("quality", "complex")
-    assert make_config(file=write(tmp_path, 'model_name = "complex"\n')) == complex_config
-    assert make_config(overrides={"model_name": "distmult"}).preset == "paper"
+@pytest.mark.parametrize("model", ["distmult", "complex"])
+def test_a_product_is_trained_with_its_own_preset_unless_another_is_named(tmp_path, model):
+    """By --model as by a settings file; UPGAN stays with the paper's."""
+    config = make_config(overrides={"model_name": model})
+    assert (config.preset, config.model.product) == ("quality", model)
+    assert make_config(file=write(tmp_path, f'model_name = "{model}"\n')) == config
+    assert make_config(overrides={"model_name": "upgan"}).preset == "paper"
     for preset in PRESETS:
-        assert make_config(preset, overrides={"model_name": "complex"}).preset == preset
+        assert make_config(preset, overrides={"model_name": model}).preset == preset
 
 
 @pytest.mark.parametrize("model_name", ["distmult", "complex"])

@@ -161,7 +161,8 @@ def make_config(
 ) -> Config:
     """Preset, then the keys of a TOML file, then ``overrides``, then ``key=value`` assignments: later ones win.
 
-    Without a ``preset`` the file's own is the base (a run's config.toml names it), else "paper".
+    Without a ``preset`` the file's own is the base (a run's config.toml names it), else "paper", and "quality" for
+    DistMult and ComplEx, which are the vectors that UPGAN starts from.
     Raises ConfigError for an unknown preset, key or value, naming what is allowed.
     """
     given = {} if file is None else _flat(read_toml(file))
@@ -170,7 +171,7 @@ def make_config(
     named = [text for key, text in split if key == "model_name"]
     model = str(_literal(named[-1]) if named else asked.get("model_name", "upgan"))
     asked |= {_full_key(key, model): _literal(text) for key, text in split}
-    preset = preset or given.get("preset") or ("quality" if model == "complex" else "paper")
+    preset = preset or given.get("preset") or ("quality" if model in ("distmult", "complex") else "paper")
     if preset not in PRESETS:
         raise ConfigError(f"unknown preset {preset!r}: choose one of {', '.join(sorted(PRESETS))}")
     usual = {key: value for key, value in PRESETS[preset].items() if applies(key, model)}

@@ -73,7 +73,7 @@ class OneToNSettings(SystemSettings):
 
     loss: OneToNLoss = Field("cross_entropy", description=_LOSS)
     smoothing: float = Field(
-        0.1, ge=0, lt=1, description="label smoothing: this share of a target is spread over all entities"
+        0.0, ge=0, lt=1, description="label smoothing: this share of a target is spread over all entities"
     )
     n3: float = Field(0.0, ge=0, description="weight of the cubed norms of a pair's encoded query and answer")
 
@@ -81,6 +81,7 @@ class OneToNSettings(SystemSettings):
 class ConvolutionSettings(OneToNSettings):
     """What ConvE and ConvTransE share."""
 
+    l2: float = Field(0.002, ge=0, description="weight of the squared norm of the vectors that a step uses")
     channels: int = Field(32, ge=1, le=1024, description="kernels of the convolution")
     kernel: int = Field(3, ge=1, le=31, description="places, or rows and columns, that a kernel covers")
     input_dropout: float = Field(0.2, ge=0, lt=1, description="share of the input that a step drops")
@@ -136,7 +137,7 @@ class KGATSettings(SystemSettings):
     attention_dim: int = Field(16, ge=1, le=256, description="dimension of the relations' spaces")
     dropout: float = Field(0.5, ge=0, lt=1, description="share of the query's numbers set to 0 in each step")
     bpr: float = Field(0.0, ge=0, description="weight of the BPR loss of the interactions; 0: completion alone")
-    loss: OneToNLoss = Field("cross_entropy_filtered", description=_LOSS)
+    loss: OneToNLoss = Field("cross_entropy", description=_LOSS)
 
 
 class NBFNetSettings(SystemSettings):
@@ -159,9 +160,9 @@ class RGCNSettings(SystemSettings):
     """Schlichtkrull et al., ESWC 2018."""
 
     batch: int = Field(2048, ge=1, description="training triples per step, each asked in both directions")
-    lr: float = Field(0.005, gt=0, le=10, description="learning rate")
+    lr: float = Field(0.01, gt=0, le=10, description="learning rate")
     n3: float = Field(
-        0.05, ge=0, description="weight of the cubed norms of a pair's vectors (N3: Lacroix et al., ICML 2018)"
+        0.02, ge=0, description="weight of the cubed norms of a pair's vectors (N3: Lacroix et al., ICML 2018)"
     )
     eval_every: int = Field(2, ge=1, description="epochs between evaluations on validation")
     layers: int = Field(1, ge=1, le=4, description="layers of message passing")
@@ -169,7 +170,7 @@ class RGCNSettings(SystemSettings):
     edge_dropout: float = Field(0.4, ge=0, lt=1, description="share of edges left out of each step, besides its own")
     dropout: float = Field(0.5, ge=0, lt=1, description="share of the query's numbers set to 0 in each step")
     residual: bool = Field(True, description="add the input vector to the encoded one")
-    loss: OneToNLoss = Field("cross_entropy_filtered", description=_LOSS)
+    loss: OneToNLoss = Field("cross_entropy", description=_LOSS)
 
 
 class CoFMSettings(TransESettings):

@@ -8,7 +8,7 @@ Both directions of a triple are edges with relations of their own. A training st
 edges of the batch's triples are taken out, and c counts what is left; on top of it edges drop out at random (5.2 of the
 paper). x @ V_b comes first, then one weighted sparse product per basis: no vector per edge exists.
 
-Deviations: learned 1-N over all entities (filtered softmax) in place of sampled corruptions with a binary loss, with a
+Deviations: learned 1-N over all entities (by default a softmax) in place of sampled corruptions with a binary loss; a
 decoder vector per direction; the last layer has no activation, so that x can have any sign; dropout on the encoded
 vectors, and N3 of them in place of an l2 norm of the decoder; a residual of the input vectors (``residual``) that the
 paper does not have.
