@@ -59,6 +59,7 @@ __all__ = [
     "applies",
     "config_from_dict",
     "flat_settings",
+    "keys_in",
     "make_config",
     "read_toml",
     "setting_keys",
@@ -232,6 +233,11 @@ def read_toml(path: Path) -> dict[str, Any]:
 def to_toml(config: Config) -> str:
     """The resolved settings of the run's model, ready for config.toml."""
     return tomli_w.dumps(_nested(flat_settings(config)))
+
+
+def keys_in(path: Path) -> set[str]:
+    """The dotted keys that a settings file has a value for."""
+    return set(_flat(read_toml(path)))
 
 
 def flat_settings(config: Config) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.ui.made import make_run
-from upgan.checkpoint import dataset_fingerprint
+from upgan.checkpoint import dataset_fingerprint, load_config
 from upgan.config import make_config
 from upgan.reproduce.reuse import FinishedRun, finished_runs, reusable
 
@@ -66,3 +66,17 @@ def test_half_a_run_and_other_files_are_no_finished_runs(tmp_path):
     assert [run.folder.name for run in finished_runs(tmp_path, fingerprint)] == ["whole"]
     assert finished_runs(tmp_path, "another dataset's") == []
     assert finished_runs(tmp_path / "nowhere", fingerprint) == []
+
+
+def test_a_run_from_before_a_setting_existed_is_not_used(tmp_path):
+    """It was trained with what the program did then, whatever today's default is."""
+    make_run(tmp_path / "run")
+    fingerprint = dataset_fingerprint(tmp_path / "run")
+    (found,) = finished_runs(tmp_path, fingerprint)
+    assert reusable(found.config, [found]) is found
+    settings = tmp_path / "run" / "config.toml"
+    lines = settings.read_text().splitlines()
+    (line,) = [line for line in lines if line.startswith("hidden_layers")]
+    settings.write_text("\n".join(one for one in lines if one != line))
+    assert load_config(tmp_path / "run") == found.config, "the default takes its place"
+    assert finished_runs(tmp_path, fingerprint) == []

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from upgan.checkpoint import dataset_fingerprint, load_config
-from upgan.config import Config, flat_settings
+from upgan.checkpoint import CONFIG_FILE, dataset_fingerprint, load_config
+from upgan.config import Config, flat_settings, keys_in
 from upgan.errors import UpganError
 from upgan.reproduce.plan import NEUTRAL
 from upgan.runs.launch import START_FILE
@@ -46,13 +46,19 @@ def finished_runs(root: Path, fingerprint: str) -> list[FinishedRun]:
 
 
 def finished_run(folder: Path, fingerprint: str) -> FinishedRun | None:
-    """The run in the folder, if it is finished, whole and of the dataset."""
+    """The run in the folder, if it is finished, whole and of the dataset.
+
+    Its settings must all be on record. What was trained before a setting existed was trained with whatever the program
+    did then, which need not be today's default.
+    """
     try:
         if dataset_fingerprint(folder) != fingerprint:
             return None
         metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-        whole = isinstance(metrics, dict) and "mrr" in metrics
-        return FinishedRun(folder, load_config(folder), metrics) if whole else None
+        config = load_config(folder)
+        known = flat_settings(config).keys() <= keys_in(folder / CONFIG_FILE)
+        whole = known and isinstance(metrics, dict) and "mrr" in metrics
+        return FinishedRun(folder, config, metrics) if whole else None
     except (UpganError, OSError, ValueError):
         return None  # half a run, or none
 
