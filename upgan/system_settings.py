@@ -73,7 +73,7 @@ class OneToNSettings(SystemSettings):
 
     loss: OneToNLoss = Field("cross_entropy", description=_LOSS)
     smoothing: float = Field(
-        0.0, ge=0, lt=1, description="label smoothing: this share of a target is spread over all entities"
+        0.1, ge=0, lt=1, description="label smoothing: this share of a target is spread over all entities"
     )
     n3: float = Field(0.0, ge=0, description="weight of the cubed norms of a pair's encoded query and answer")
 
@@ -81,7 +81,6 @@ class OneToNSettings(SystemSettings):
 class ConvolutionSettings(OneToNSettings):
     """What ConvE and ConvTransE share."""
 
-    l2: float = Field(0.002, ge=0, description="weight of the squared norm of the vectors that a step uses")
     channels: int = Field(32, ge=1, le=1024, description="kernels of the convolution")
     kernel: int = Field(3, ge=1, le=31, description="places, or rows and columns, that a kernel covers")
     input_dropout: float = Field(0.2, ge=0, lt=1, description="share of the input that a step drops")
