@@ -108,3 +108,23 @@ def test_a_training_that_could_not_start_is_left_as_failed(toy_dataset, tmp_path
         assert (outcome.how, outcome.finished) == ("failed", None)
         folder = tmp_path / planned().folder_name(toy_dataset.name, toy_dataset.fingerprint)
         assert run_state(folder).state == "failed"
+
+
+@pytest.mark.parametrize(
+    ("spent", "limit", "usual", "left"),
+    [
+        (10, 0, None, None),  # nothing to go by
+        (10, 60, None, 50),
+        (10, 60, 25, 15),  # as long as the others took
+        (30, 60, 25, 30),  # longer than they: at most its limit
+        (30, 0, 25, None),
+        (70, 60, 25, 0),  # it ranks the splits
+    ],
+)
+def test_how_long_a_training_still_takes(toy_dataset, tmp_path, monkeypatch, spent, limit, usual, left):
+    monkeypatch.setattr("upgan.reproduce.execute.time.monotonic", lambda: 1000.0)
+    config = make_config(overrides={"model_name": "transe", "max_seconds": float(limit)})
+    job = execute._Job(
+        PlannedRun("transe", "transe", "TransE", None, 0, config), tmp_path, "trained", None, 1000 - spent
+    )
+    assert Executor(toy_dataset, tmp_path, silent)._left(job, usual) == left

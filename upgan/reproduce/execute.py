@@ -127,7 +127,8 @@ class Executor:
                     if outcome.finished is None and job.process is None:
                         waiting.insert(0, (place, job.planned))  # somebody stopped it: it is ours to end
                         continue
-                    durations.append(time.monotonic() - job.began)
+                    if job.how == "trained":  # whole, and not the rest of a run
+                        durations.append(time.monotonic() - job.began)
                     outcomes[place] = outcome
                     self.tell(_ended(outcome, job.folder))
                 if at_work and time.monotonic() - told > TELL_EVERY:
@@ -201,20 +202,25 @@ class Executor:
     ) -> str:
         """Where everything is, and how long the rest takes: by the runs so far, else by the time limit."""
         each = sum(durations) / len(durations) if durations else None
-        said, rest = [], 0.0
+        said = []
         for job in jobs:
             name = f"{job.planned.row} s{job.planned.seed}"
             with suppress(UpganError):  # deleted, or not made yet
                 status = run_state(job.folder)
                 name += f" {status.phase} {status.epoch}/{status.epochs}"
             said.append(name)
-            length = each if each is not None else self._limit(job.planned)
-            rest += max(0.0, length - (time.monotonic() - job.began)) if length else 0.0
-        lengths = [each if each is not None else self._limit(planned) for _, planned in waiting]
-        known = each is not None or all(self._limit(job.planned) for job in jobs)
-        rest += sum(lengths)
-        eta = f"{rest / self.jobs / 60:.1f} min" if known else "unknown until a run has ended"
+        left = [self._left(job, each) for job in jobs]
+        left += [self._limit(planned) or None if each is None else each for _, planned in waiting]
+        known = [seconds for seconds in left if seconds is not None]
+        eta = f"{sum(known) / self.jobs / 60:.1f} min" if len(known) == len(left) else "unknown until a run has ended"
         return f"[{done}/{total}] {'; '.join(said)}; ETA {eta}"
+
+    def _left(self, job: _Job, usual: float | None) -> float | None:
+        """Seconds that a training still takes, as the ``usual`` one does; one that takes longer, up to its limit."""
+        spent, limit = time.monotonic() - job.began, self._limit(job.planned)
+        if usual is not None and spent < usual:
+            return usual - spent
+        return max(0.0, limit - spent) if limit else None
 
     @staticmethod
     def _limit(planned: PlannedRun) -> float:
