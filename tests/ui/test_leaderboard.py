@@ -96,6 +96,27 @@ def test_the_best_system_comes_first_and_intervals_stand_beside(root, toy_datase
     assert chart(app)["data"][0]["x"] == list(shown["system"])
 
 
+def test_what_a_search_found_stands_below(root, toy_dataset, tmp_path):
+    told, _ = document(toy_dataset, "table4", np.random.default_rng(4), tmp_path)
+    common = {"trials": 4, "failed": 1, "default_valid_mrr": 0.25, "valid_mrr": 0.3}
+    told["search"] = {
+        "trials": 4, "trial_seconds": 150.0, "final_seconds": 720.0, "seed": 0,
+        "systems": {
+            "distmult": {**common, "final": {"default_valid_mrr": 0.35, "valid_mrr": 0.4}, "settings": {"a.lr": 0.1}},
+            "upgan": {**common, "final": {"default_valid_mrr": 0.5, "valid_mrr": None}, "settings": {}},
+            HOSTILE: {**common, "final": None, "settings": {HOSTILE: HOSTILE}},
+        },
+    }  # fmt: skip
+    write_files(told, root / "toy")
+    assert "Settings searched" not in said(run_page("leaderboard", board="toy/fig3-dim"))
+    app = run_page("leaderboard", board="toy/table4")
+    shown = cast(Any, app.dataframe[1].value)
+    assert list(shown["both with the final time"]) == ["35.00, 40.00", "50.00, –", "–"]
+    assert list(shown["settings"])[:2] == ["a.lr=0.1", "the defaults"]
+    assert shown["system"][2] == HOSTILE
+    assert "4 trials of at most 150 s for each system, with seed 0" in said(app)
+
+
 @pytest.mark.parametrize(
     ("name", "domain"),
     [

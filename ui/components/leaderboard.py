@@ -10,9 +10,19 @@ import streamlit as st
 
 from ui.charts import CONFIG
 from ui.components.text import plain
-from ui.services.leaderboard import NO_PAPER, Board, chart_words, failures, ordered_rows, out_of_time, table_rows, told
+from ui.services.leaderboard import (
+    NO_PAPER,
+    Board,
+    chart_words,
+    failures,
+    ordered_rows,
+    out_of_time,
+    settings_found,
+    table_rows,
+    told,
+)
 from upgan.render.words import clean
-from upgan.reproduce.tables import fitted, to_csv
+from upgan.reproduce.tables import fitted, searched, to_csv
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -77,6 +87,17 @@ def chart(document: Mapping[str, Any]) -> None:
     drawn: Figure = figure({**document, "rows": ordered_rows(document)})
     drawn.update_layout(title=None, margin={"l": 8, "r": 8, "t": 20, "b": 40}, height=420)
     st.plotly_chart(drawn, key="upgan_leaderboard_chart", config=CONFIG, alt=clean(chart_words(document)))
+
+
+def search(document: Mapping[str, Any]) -> None:
+    """How the settings were searched and what was found; nothing where they are the defaults."""
+    found = settings_found(document)
+    if not found:
+        return
+    with st.expander("Settings searched", icon=":material/tune:"):
+        st.caption(plain(clean(searched(document))))
+        frame = pd.DataFrame([{name: clean(cell) for name, cell in row.items()} for row in found])
+        st.dataframe(frame, hide_index=True, alt="What the search of the settings found, system by system")
 
 
 def what_failed(document: Mapping[str, Any]) -> None:

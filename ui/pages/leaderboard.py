@@ -33,6 +33,7 @@ if theirs:
 leaderboard.about(board.document)
 leaderboard.rows(board.document, paper)
 leaderboard.chart(board.document)
+leaderboard.search(board.document)
 leaderboard.what_failed(board.document)
 leaderboard.download(board)
 leaderboard.broken(boards)

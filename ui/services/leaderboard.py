@@ -12,7 +12,19 @@ from typing import Any
 from ui.services.runs import checkpoint_root
 from upgan.reproduce.names import FORMAT_VERSION, TARGET_NAMES
 from upgan.reproduce.paper import PAPER_METRICS, domain_of
-from upgan.reproduce.tables import NAMES, cells, fitted, group_names, interval, percent, run_count, to_csv
+from upgan.reproduce.tables import (
+    NAMES,
+    SEARCHED,
+    cells,
+    fitted,
+    group_names,
+    interval,
+    percent,
+    run_count,
+    search_rows,
+    searched,
+    to_csv,
+)
 
 #: Environment variable that names the folder of results.
 ROOT_VARIABLE = "UPGAN_RESULTS"
@@ -84,6 +96,8 @@ def _read(key: str, path: Path) -> Board:
             told(document),
             fitted(document),
             failures(document),
+            searched(document),
+            settings_found(document),
         )
     except (OSError, ValueError) as error:
         return Board(key, path, str(error), {})
@@ -162,6 +176,11 @@ def told(document: Mapping[str, Any]) -> str:
         f"Dataset {document['dataset']['name']}, UPGAN of preset {document['preset']}, "
         f"{'seeds' if len(document['seeds']) > 1 else 'seed'} {seeds}{limit}."
     )
+
+
+def settings_found(document: Mapping[str, Any]) -> list[dict[str, str]]:
+    """What the search found, a row for each system; empty without a search."""
+    return [dict(zip(SEARCHED, row, strict=True)) for row in search_rows(document)]
 
 
 def failures(document: Mapping[str, Any]) -> list[str]:

@@ -209,35 +209,53 @@ def _not_begun(run: Mapping[str, Any]) -> str:
     return f" (no time for {', '.join(map(escaped, phases))})" if phases else ""
 
 
-def _search(document: Document) -> Iterator[str]:
+#: Heads of ``search_rows``.
+SEARCHED = (
+    "system", "trials", "failed", "defaults' valid MRR", "best valid MRR", "both with the final time", "settings",
+)  # fmt: skip
+
+
+def searched(document: Document) -> str:
+    """How the settings were searched, in a sentence or three; "" where they were not."""
     found = document.get("search")
     if not found:
-        return
+        return ""
     time = f" of at most {found['trial_seconds']:g} s" if found["trial_seconds"] else ""
-    yield (
+    return (
         f"Settings were searched on the validation split, {found['trials']} trials{time} for each system, with seed "
         f"{found['seed']}; the first trial is the defaults. Where another one was better and the final runs have "
         "another limit, both were trained with that, and validation chose between them. The test split chose nothing."
     )
-    rows = [
-        [escaped(name), str(of["trials"]), str(of["failed"]), percent("mrr", of["default_valid_mrr"]),
-         percent("mrr", of["valid_mrr"]), _final(of["final"]),
-         escaped(", ".join(f"{key}={value}" for key, value in of["settings"].items()) or "the defaults")]
+
+
+def search_rows(document: Document) -> list[tuple[str, ...]]:
+    """What a search found, a row for each system, under ``SEARCHED``."""
+    found = document.get("search") or {"systems": {}}
+    return [
+        (
+            name,
+            str(of["trials"]),
+            str(of["failed"]),
+            percent("mrr", of["default_valid_mrr"]),
+            percent("mrr", of["valid_mrr"]),
+            _final(of.get("final")),
+            ", ".join(f"{key}={value}" for key, value in of["settings"].items()) or "the defaults",
+        )
         for name, of in found["systems"].items()
-    ]  # fmt: skip
-    yield table(
-        ["system", "trials", "failed", "defaults' valid MRR", "best valid MRR", "both with the final time", "settings"],
-        rows,
-    )
+    ]
 
 
 def _final(reached: Mapping[str, Any] | None) -> str:
     """Validation MRR of the defaults and of the best trial's settings, trained as long as the final runs."""
-    return (
-        "–"
-        if reached is None
-        else ", ".join(percent("mrr", reached[key]) for key in ("default_valid_mrr", "valid_mrr"))
-    )
+    if reached is None:
+        return "–"
+    return ", ".join(percent("mrr", reached[key]) for key in ("default_valid_mrr", "valid_mrr"))
+
+
+def _search(document: Document) -> Iterator[str]:
+    if document.get("search"):
+        yield searched(document)
+        yield table(SEARCHED, [[escaped(cell) for cell in row] for row in search_rows(document)])
 
 
 def to_csv(document: Document) -> str:
