@@ -113,7 +113,7 @@ def test_what_a_search_found_stands_below(root, toy_dataset, tmp_path):
     shown = cast(Any, app.dataframe[1].value)
     assert list(shown["both with the final time"]) == ["35.00, 40.00", "50.00, –", "–"]
     assert list(shown["settings"])[:2] == ["a.lr=0.1", "the defaults"]
-    assert shown["system"][2] == HOSTILE
+    assert list(shown["system"]) == ["DistMult", "UPGAN", HOSTILE]
     assert "4 trials of at most 150 s for each system, with seed 0" in said(app)
 
 

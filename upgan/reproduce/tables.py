@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from upgan.model_names import MODEL_NAMES
 from upgan.render.markdown import code, escaped, table
 from upgan.reproduce.paper import PAPER_DATASETS, PAPER_METRICS
 
@@ -233,7 +234,7 @@ def search_rows(document: Document) -> list[tuple[str, ...]]:
     found = document.get("search") or {"systems": {}}
     return [
         (
-            name,
+            MODEL_NAMES.get(name, name),
             str(of["trials"]),
             str(of["failed"]),
             percent("mrr", of["default_valid_mrr"]),
