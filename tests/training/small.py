@@ -16,12 +16,12 @@ TINY = [
 ]  # fmt: skip
 
 
-def tiny(*more):
-    return make_config(assignments=[*TINY, *more])
+def tiny(*more, preset=None):
+    return make_config(preset, assignments=[*TINY, *more])
 
 
-def run_training(dataset, run, *more, reporter=None):
-    config = tiny(*more)
+def run_training(dataset, run, *more, reporter=None, preset=None):
+    config = tiny(*more, preset=preset)
     return train(prepare_training(dataset, config), config, run, reporter)
 
 

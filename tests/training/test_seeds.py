@@ -97,7 +97,7 @@ def test_one_step_of_initialisation_is_adagrad_on_the_loss_of_all_queries(toy_da
 
 
 def test_both_players_start_from_the_initialisation(toy_dataset, tmp_path):
-    run_training(toy_dataset, tmp_path / "distmult", "model_name=distmult")
+    run_training(toy_dataset, tmp_path / "distmult", "model_name=distmult", preset="paper")
     run_training(toy_dataset, tmp_path / "upgan", "pretrain.epochs=0", "adversarial.epochs=0")
     start, d, g = (
         load_file(tmp_path / run / f"{name}.safetensors")

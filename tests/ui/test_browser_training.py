@@ -62,9 +62,9 @@ A_POINT = f"""() => {{
 }}"""
 
 
-def moves(page) -> None:
-    """Wait until the first chart has a point more; nobody touches the page."""
-    before = page.evaluate(POINTS)
+def moves(page, before: int | None = None) -> None:
+    """Wait until the first chart has a point more, than it has now or had ``before``; nobody touches the page."""
+    before = page.evaluate(POINTS) if before is None else before
     page.wait_for_function(f"before => {POINTS} > before", arg=before)
 
 
@@ -175,8 +175,9 @@ def test_a_row_chooses_its_run_and_nothing_is_asked_of_the_server_when_all_is_ov
     page.wait_for_url(f"**/runs?run={three[1]}")
     page.wait_for_function(f"{CHART}._fullLayout.uirevision.startsWith('{three[1]} ')")
     for step in (100, 101):
+        before = page.evaluate(POINTS)
         add_point(root / "runs" / three[1], step)
-        moves(page)
+        moves(page, before)
     assert f"run={three[1]}" in page.url
     for name in three:
         written(root / "runs" / name, state="stopped")
