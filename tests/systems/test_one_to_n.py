@@ -8,6 +8,7 @@ import torch
 from upgan.config import make_config
 from upgan.queries import QueryIndex
 from upgan.seen import seen_data
+from upgan.systems.base import System
 from upgan.systems.build import build_system
 from upgan.systems.one_to_n import OneToNSystem
 
@@ -75,3 +76,22 @@ def test_n3_is_the_mean_over_pairs_of_the_cubes_of_query_and_answer(toy_dataset,
         for query, entity in zip(row.tolist(), answer.tolist(), strict=True)
     ]
     assert float((with_it - without).detach()) == pytest.approx(weight * sum(cubes) / len(cubes), rel=1e-4)
+
+
+@pytest.mark.parametrize(("model", "relations_too"), [("conve", True), ("transe", False), ("cofm", False)])
+def test_l2_counts_every_vector_that_a_step_uses_once(toy_dataset, model, relations_too, monkeypatch):
+    monkeypatch.setattr(System, "learning_by_queries", lambda _, *parts: parts[-1])  # the objective itself
+    still = [f"conve.{name}_dropout=0" for name in ("input", "feature", "hidden")] if model == "conve" else []
+    rows, weight = torch.arange(5), 0.3
+    system, objective = learner(toy_dataset, model, *still, f"{model}.l2={weight}")
+    other, plain = learner(toy_dataset, model, *still)
+    other.load_state_dict(system.state_dict())
+    (_, with_it), (_, without) = objective(rows), plain(rows)
+    index = QueryIndex.build(toy_dataset.train, toy_dataset.num_entities, toy_dataset.num_relations)
+    entities = {*index.heads[rows].tolist(), *index.answers_of(rows)[1].tolist()}
+    squares = sum(float(system.entity[one].detach().square().sum()) for one in entities)
+    if relations_too:
+        squares += sum(
+            float(system.relation[one].detach().square().sum()) for one in set(index.relations[rows].tolist())
+        )
+    assert float((with_it - without).detach()) == pytest.approx(weight * squares / 2, rel=1e-3)

@@ -34,7 +34,8 @@ def train(
     preset: Annotated[
         str | None,
         typer.Option(
-            help="quality, paper or demo; default the settings file's, else paper (for --model complex: quality)."
+            help="quality, paper or demo; default the settings file's, else paper "
+            "(for --model distmult or complex: quality)."
         ),
     ] = None,
     config: Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")] = None,

@@ -56,11 +56,9 @@ class DistMult(System):
             )
             total = loss + self.settings.n3 * mean_cubed_norm(triples)
             if self.settings.phase.l2:
-                used = (
-                    once(self.entity, torch.cat([index.heads[rows], answer])),
-                    once(self.relation, index.relations[rows]),
-                )
-                total = total + self.settings.phase.l2 * half_squared_norm(list(used))
+                entities = torch.cat([index.heads[rows], answer])
+                used = [once(self.entity, entities), once(self.relation, index.relations[rows])]
+                total = total + self.settings.phase.l2 * half_squared_norm(used)
             return {"loss": loss}, total
 
         return self.learning_by_queries(self.settings.phase, index, random, objective)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from upgan.losses import half_squared_norm
+from upgan.losses import half_squared_norm, once
 from upgan.queries import QueryIndex
 from upgan.system_settings import TranslationSettings
 from upgan.systems.base import Learning, Objective, Seen, System
@@ -85,8 +85,8 @@ class JointSystem(System):
             losses = {"loss": self_adversarial_loss(*self.scored(sample), sample, settings), **self.others(random)}
             total = torch.stack(list(losses.values())).sum()
             if settings.l2:
-                used = torch.unique(torch.cat([sample.heads, sample.answer]))
-                total = total + settings.l2 * half_squared_norm([self.entity.index_select(0, used)])
+                used = [once(self.entity, torch.cat([sample.heads, sample.answer]))]
+                total = total + settings.l2 * half_squared_norm(used)
             return losses, total
 
         return self.learning_by_queries(settings, index, random, objective)

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from upgan.losses import half_squared_norm, mean_cubed_norm, one_to_n
+from upgan.losses import half_squared_norm, mean_cubed_norm, once, one_to_n
 from upgan.queries import QueryIndex
 from upgan.system_settings import OneToNLoss, OneToNSettings
 from upgan.systems.base import Answerer, Learning, Objective, Seen, System
@@ -76,7 +76,7 @@ class OneToNSystem(System):
                 factors = [vector[:, :-1].index_select(0, row), self.entity.index_select(0, answer)]
                 total = total + settings.n3 * mean_cubed_norm(factors)
             if settings.l2:
-                used = [self.entity[torch.unique(torch.cat([heads, answer]))], self.relation[torch.unique(relations)]]
+                used = [once(self.entity, torch.cat([heads, answer])), once(self.relation, relations)]
                 total = total + settings.l2 * half_squared_norm(used)
             return {"loss": loss}, total
 

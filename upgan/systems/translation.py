@@ -7,7 +7,7 @@ from abc import abstractmethod
 import torch
 from torch import Tensor, nn
 
-from upgan.losses import half_squared_norm
+from upgan.losses import half_squared_norm, once
 from upgan.queries import QueryIndex
 from upgan.system_settings import TranslationSettings
 from upgan.systems.base import Learning, Objective, System
@@ -51,7 +51,7 @@ class TranslationSystem(System):
             loss = self_adversarial_loss(-self.lengths(apart), negative, sample, settings)
             total = loss
             if settings.l2:
-                used = [self.entity[torch.unique(torch.cat([sample.heads, sample.answer]))]]
+                used = [once(self.entity, torch.cat([sample.heads, sample.answer]))]
                 total = total + settings.l2 * half_squared_norm(used)
             return {"loss": loss}, total
 
