@@ -16,6 +16,9 @@ from upgan.runs.status import is_run, run_state
 
 RUNS = Path("checkpoints")
 MODEL_HELP = f"{', '.join(MODELS[:-1])} or {MODELS[-1]}."
+PRESET_HELP = (
+    "quality, paper or demo; default the settings file's, else paper (for --model distmult or complex: quality)."
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -31,13 +34,7 @@ def train(
         Path | None, typer.Option("--run", help="Run folder; default checkpoints/DATASET-MODEL-PRESET-sSEED.")
     ] = None,
     model: Annotated[str, typer.Option(help=MODEL_HELP)] = "upgan",
-    preset: Annotated[
-        str | None,
-        typer.Option(
-            help="quality, paper or demo; default the settings file's, else paper "
-            "(for --model distmult or complex: quality)."
-        ),
-    ] = None,
+    preset: Annotated[str | None, typer.Option(help=PRESET_HELP)] = None,
     config: Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")] = None,
     assignments: Annotated[
         list[str] | None, typer.Option("--set", help="key=value, for example --set model.dim=64; may repeat.")
@@ -91,7 +88,7 @@ def train(
 def estimate_cost(
     dataset: Annotated[Path, typer.Argument(help="A prepared dataset.", show_default=False)],
     model: Annotated[str, typer.Option(help=MODEL_HELP)] = "upgan",
-    preset: Annotated[str | None, typer.Option(help="quality, paper or demo.")] = None,
+    preset: Annotated[str | None, typer.Option(help=PRESET_HELP)] = None,
     config: Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")] = None,
     assignments: Annotated[list[str] | None, typer.Option("--set", help="key=value; may repeat.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
