@@ -74,7 +74,7 @@ def sampled_one_to_n(
     positive = exact = (vector.index_select(0, row) * own).sum(1)
     if plain:
         scores = (vector.index_select(0, known_row) * others[0]).sum(1)
-        exact = _log_sums(scores, known_row, len(vector)).index_select(0, row)
+        exact = log_sums(scores, known_row, len(vector)).index_select(0, row)
     place, weight = _masked(pool, known_row, known, len(vector), table)
     # One more candidate that is nobody: where the known answers outside the pool are put, and always left out.
     chosen = torch.cat([chosen, chosen.new_zeros(1, chosen.shape[1])])
@@ -94,7 +94,7 @@ def _masked(pool: Tensor, known_row: Tensor, known: Tensor, queries: int, table:
     return place, unknown.to(table.dtype) / drawn.clamp_min(1)
 
 
-def _log_sums(scores: Tensor, row: Tensor, queries: int) -> Tensor:
+def log_sums(scores: Tensor, row: Tensor, queries: int) -> Tensor:
     """(M,) scores -> (B,) the log of the sum of each row's exponentials."""
     peak = scores.new_full((queries,), -torch.inf).scatter_reduce_(0, row, scores.detach(), "amax")
     peak = peak.nan_to_num_(neginf=0.0)  # a query without known answers; nobody reads its sum

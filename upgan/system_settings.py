@@ -33,12 +33,24 @@ class SystemSettings(Section):
         """ValueError where the settings do not go with K = ``dim``."""
 
 
+TranslationLoss = Literal["self_adversarial", "cross_entropy", "cross_entropy_filtered"]
+
+
 class TranslationSettings(SystemSettings):
     """Systems that score by a distance and learn from sampled negatives."""
 
-    negatives: int = Field(256, ge=1, description="entities drawn per step, the negatives of all its queries")
+    loss: TranslationLoss = Field(
+        "cross_entropy",
+        description="softmax over all entities or the same without a query's other answers, both estimated from the "
+        "drawn negatives, or self-adversarial negative sampling (Sun et al., ICLR 2019)",
+    )
+    negatives: int = Field(1024, ge=1, description="entities drawn per step, the negatives of all its queries")
+    lr: float = Field(0.01, gt=0, le=10, description="learning rate")
     margin: float = Field(
-        6.0, gt=0, description="gamma: the distance at which a triple counts as neither true nor false"
+        6.0,
+        gt=0,
+        description="gamma of the self-adversarial loss: the distance at which a triple counts as neither true nor "
+        "false",
     )
     temperature: float = Field(
         1.0,
@@ -50,16 +62,22 @@ class TranslationSettings(SystemSettings):
 class TransESettings(TranslationSettings):
     """Bordes et al., NIPS 2013."""
 
-    norm: Literal["l1", "l2"] = Field("l1", description="the distance")
+    norm: Literal["l1", "l2"] = Field("l2", description="the distance")
 
 
 class RotatESettings(TranslationSettings):
     """Sun et al., ICLR 2019."""
 
-    lr: float = Field(0.01, gt=0, le=10, description="learning rate")
+    loss: TranslationLoss = Field(
+        "self_adversarial",
+        description="self-adversarial negative sampling (Sun et al., ICLR 2019), or softmax over all entities, with or "
+        "without a query's other answers, both estimated from the drawn negatives",
+    )
     negatives: int = Field(512, ge=1, description="entities drawn per step, the negatives of all its queries")
     margin: float = Field(
-        9.0, gt=0, description="gamma: the distance at which a triple counts as neither true nor false"
+        9.0,
+        gt=0,
+        description="gamma of the self-adversarial loss, and by which the first vectors are scaled",
     )
     norm: Literal["l1", "l2"] = Field("l2", description="the distance over moduli: their sum, or Euclid's")
 
@@ -186,10 +204,6 @@ class CoFMSettings(TransESettings):
 class TransHSettings(TranslationSettings):
     """Wang et al., AAAI 2014."""
 
-    lr: float = Field(0.005, gt=0, le=10, description="learning rate")
-    margin: float = Field(
-        4.0, gt=0, description="gamma: the distance at which a triple counts as neither true nor false"
-    )
     orthogonal: float = Field(
         0.1, ge=0, description="weight of the constraint that a translation lies in its relation's hyperplane"
     )

@@ -22,7 +22,7 @@ ASKED = Asked("table3", systems=("distmult", "transe"), seeds=(3,))
 class Judged(Executor):
     """Trains nothing: a learning rate near ``best`` is good on validation, and the farther off the better on test."""
 
-    def __init__(self, dataset, root, *, killed_at=None, failing=(), best=0.02, reverse=False):
+    def __init__(self, dataset, root, *, killed_at=None, failing=(), best=0.012, reverse=False):
         super().__init__(dataset, root, lambda _: None)
         self.judged: list[str] = []
         self.killed_at, self.failing, self.best, self.reverse = killed_at, failing, best, reverse
@@ -68,7 +68,7 @@ def test_validation_decides_and_test_does_not(toy_dataset, tmp_path):
         assert of["valid_mrr"] == max(values) > min(values)
         assert of["default_valid_mrr"] == values[0]
         rate = of["settings"].get("initialisation.lr", of["settings"].get("transe.lr"))
-        assert abs(rate - 0.02) == pytest.approx(1 - max(values), abs=1e-9)
+        assert abs(rate - 0.012) == pytest.approx(1 - max(values), abs=1e-9)
         assert of["settings"].keys() == space_of(system, "quality").keys()
     assert best_settings(found).keys() == {"distmult", "transe"}
     # Of the trials' folders only the best ones stay.
@@ -76,14 +76,14 @@ def test_validation_decides_and_test_does_not(toy_dataset, tmp_path):
 
 
 def test_where_the_defaults_are_best_nothing_is_changed(toy_dataset, tmp_path):
-    asked = Asked("table3", systems=("transe",), assignments=("transe.margin=3.0",))
+    asked = Asked("table3", systems=("transe",), assignments=("transe.negatives=64",))
     rate = settings_of(asked, "transe", 0, {}).transe.lr
     made, judged = search(toy_dataset, tmp_path, 6, asked, best=rate)
     found = made.run()["systems"]["transe"]
     assert found == {
         "trials": 6, "failed": 0, "default_valid_mrr": 1.0, "valid_mrr": 1.0, "final": None, "settings": {},
     }  # fmt: skip
-    assert "transe.margin" not in made.spaces["transe"]
+    assert "transe.negatives" not in made.spaces["transe"]
     assert len(judged.judged) == 6
 
 

@@ -131,7 +131,7 @@ def test_the_game_never_takes_a_known_answer_for_false(toy_dataset, monkeypatch)
 
 def test_the_game_changes_both_and_learns(toy_dataset):
     """The generator comes to pick what the target scores high; the target's loss on its picks falls."""
-    system, index = make(toy_dataset, "adversarial_lr=0.02")
+    system, index = make(toy_dataset, "adversarial_lr=0.02", "norm=l1")
     everything = index.heads, index.relations, torch.arange(9).expand(len(index), 9)
 
     def preferred():

@@ -14,7 +14,7 @@ from upgan.losses import half_squared_norm, once
 from upgan.queries import QueryIndex
 from upgan.system_settings import TranslationSettings
 from upgan.systems.base import Learning, Objective, Seen, System
-from upgan.systems.negatives import Sample, draw_sample, self_adversarial_loss
+from upgan.systems.negatives import Sample, draw_sample, loss_of
 
 
 class Pairs(NamedTuple):
@@ -64,7 +64,7 @@ def bpr_loss(better: Tensor, worse: Tensor) -> Tensor:
 
 
 class JointSystem(System):
-    """Completion by the self-adversarial loss over a shared pool of negatives, plus what ``others`` adds."""
+    """Completion by the loss that the settings name, over a shared pool of negatives, plus what ``others`` adds."""
 
     settings: TranslationSettings
     entity: nn.Parameter  # (E, K)
@@ -82,7 +82,7 @@ class JointSystem(System):
 
         def objective(rows: Tensor) -> Objective:
             sample = draw_sample(rows, index, settings.negatives, random)
-            losses = {"loss": self_adversarial_loss(*self.scored(sample), sample, settings), **self.others(random)}
+            losses = {"loss": loss_of(*self.scored(sample), sample, settings), **self.others(random)}
             total = torch.stack(list(losses.values())).sum()
             if settings.l2:
                 used = [once(self.entity, torch.cat([sample.heads, sample.answer]))]

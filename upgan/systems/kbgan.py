@@ -10,9 +10,9 @@ average reward as baseline (Eq. 2, 3 and Algorithm 1), where s is minus the pape
     L_D = [gamma - s(h, r, t) + s(h, r, a)]_+ ,     grad = (s(h, r, a) - b) grad log p_G(a | h, r)
 
 Deviations: a triple is asked in both directions in place of a coin's toss for head or tail; the generator (DistMult) is
-pre-trained against all entities and the target with the loss of its own system here (TransE: self-adversarial,
-DistMult: against all entities), so that the game begins from as good a target as stands beside it; b is a moving
-average over steps in place of the epoch's; no constraint on lengths.
+pre-trained against all entities and the target as its own system is here (TransE with the loss that ``loss`` names), so
+that the game begins from as good a target as stands beside it; b is a moving average over steps in place of the
+epoch's; no constraint on lengths.
 """
 
 from __future__ import annotations

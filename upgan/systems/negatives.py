@@ -9,7 +9,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from upgan.queries import QueryIndex
+from upgan.sampled_loss import log_sums
 from upgan.system_settings import TranslationSettings
+
+#: A score that no distance gives, and whose exponential is 0.
+LOWEST = -1e30
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,7 @@ class Sample:
     answer: Tensor  # (P,)
     pool: Tensor  # (N,) entities
     known: Tensor  # (B, N) True where the entity is a known answer of the query
+    num_entities: int  # E, of which the pool was drawn
 
 
 def draw_sample(rows: Tensor, index: QueryIndex, size: int, random: torch.Generator) -> Sample:
@@ -33,7 +38,34 @@ def draw_sample(rows: Tensor, index: QueryIndex, size: int, random: torch.Genera
     found = place.index_select(0, answer)
     known = torch.zeros(len(rows), len(pool), dtype=torch.bool, device=rows.device)
     known[row[found >= 0], found[found >= 0]] = True
-    return Sample(index.heads[rows], index.relations[rows], row, answer, pool, known)
+    return Sample(index.heads[rows], index.relations[rows], row, answer, pool, known, index.num_entities)
+
+
+def loss_of(positive: Tensor, negative: Tensor, sample: Sample, settings: TranslationSettings) -> Tensor:
+    """The loss that the settings name, of the (P,) scores of pairs and the (B, N) of the pool: minus distances."""
+    if settings.loss == "self_adversarial":
+        return self_adversarial_loss(positive, negative, sample, settings)
+    return softmax_loss(positive, negative, sample, whole=settings.loss == "cross_entropy")
+
+
+def softmax_loss(positive: Tensor, negative: Tensor, sample: Sample, *, whole: bool) -> Tensor:
+    """-log softmax of each pair over all entities, a mean over pairs, the sum over those not known estimated.
+
+    As in upgan.sampled_loss: what the pool holds besides known answers stands for all that is not known. Exact where
+    the pool is all entities.
+
+    Args:
+        positive: (P,) scores of the pairs, which are all known answers of their queries; negative: (B, N) of the pool.
+        whole: a query's other answers are among the entities; False: they are left out.
+    """
+    answers = torch.bincount(sample.row, minlength=len(negative))
+    unknown, drawn = (sample.num_entities - answers).to(negative.dtype), len(sample.pool) - sample.known.sum(1)
+    weight = (unknown / drawn.clamp_min(1)).clamp_min(torch.finfo(negative.dtype).tiny)
+    # A finite lowest score: where the whole pool is known, infinity would make the gradient not a number.
+    masked = negative.masked_fill(sample.known, LOWEST)
+    others = torch.logsumexp(masked, dim=1) + torch.log(weight)
+    exact = log_sums(positive, sample.row, len(negative)).index_select(0, sample.row) if whole else positive
+    return (torch.logaddexp(exact, others.index_select(0, sample.row)) - positive).sum() / max(len(positive), 1)
 
 
 def self_adversarial_loss(positive: Tensor, negative: Tensor, sample: Sample, settings: TranslationSettings) -> Tensor:

@@ -5,7 +5,7 @@
 Vectors hold K real parts, then K imaginary ones. The norm over the K moduli is their sum ("l1", as in the authors'
 code) or the root of the sum of their squares ("l2", the equation as printed, and one matrix product to compute).
 <?, r, t> turns by -theta_r, which gives the same distance. Learned as the paper's Eq. 5 and 6 say, with one pool of
-negatives per step that all its queries share.
+negatives per step that all its queries share, or by the softmax as TransE here.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
     s(h, r, t) = -||v_h + v_r - v_t||                                                  (d of Eq. 1, 1-norm or 2-norm)
 
-<?, r, t> asks with -v_r, which gives the same distance. Deviations: learned with the self-adversarial loss over a pool
-of negatives (Sun et al., ICLR 2019, Eq. 5) in place of one corrupted triple per triple, and entity vectors keep their
-length.
+<?, r, t> asks with -v_r, which gives the same distance. Deviations: learned with the softmax over all entities,
+estimated from a pool of negatives, or with the self-adversarial loss over that pool (Sun et al., ICLR 2019, Eq. 5), in
+place of a margin to one corrupted triple per triple; entity vectors keep their length.
 """
 
 from __future__ import annotations

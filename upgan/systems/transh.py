@@ -7,9 +7,9 @@
     ||u - t + a w_r||^2 = ||u||^2 - 2 u . t + ||t||^2 + 2 a (w_r . u) - a^2
 
 so that no entity is ever projected: two matrix products score all of them. Deviations: the distance is not squared,
-which changes no rank; learned with the self-adversarial loss as TransE here; w_r is divided by its norm in place of a
-constraint; entity vectors keep their length. The constraint that d_r lies in the hyperplane is the paper's soft one
-(Eq. 3 and 4, epsilon = 0), over all relations.
+which changes no rank; learned with the softmax or the self-adversarial loss as TransE here; w_r is divided by its norm
+in place of a constraint; entity vectors keep their length. The constraint that d_r lies in the hyperplane is the
+paper's soft one (Eq. 3 and 4, epsilon = 0), over all relations.
 """
 
 from __future__ import annotations

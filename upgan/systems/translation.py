@@ -11,7 +11,7 @@ from upgan.losses import half_squared_norm, once
 from upgan.queries import QueryIndex
 from upgan.system_settings import TranslationSettings
 from upgan.systems.base import Learning, Objective, System
-from upgan.systems.negatives import draw_sample, self_adversarial_loss
+from upgan.systems.negatives import draw_sample, loss_of
 
 
 class TranslationSystem(System):
@@ -48,7 +48,7 @@ class TranslationSystem(System):
             query = self.queries(sample.heads, sample.relations)
             apart = query.index_select(0, sample.row) - self.entity.index_select(0, sample.answer)
             negative = -self.distances(query, self.entity.index_select(0, sample.pool))
-            loss = self_adversarial_loss(-self.lengths(apart), negative, sample, settings)
+            loss = loss_of(-self.lengths(apart), negative, sample, settings)
             total = loss
             if settings.l2:
                 used = [once(self.entity, torch.cat([sample.heads, sample.answer]))]
