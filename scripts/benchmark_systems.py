@@ -22,12 +22,13 @@ from upgan.data.dataset import build_dataset, copy_dataset
 
 FACTORISED = ["preset=quality", "initialisation.n3=0.02", "initialisation.batch=128"]
 FACTORISED += ["initialisation.epochs=150", "initialisation.eval_every=5"]
+TRANSLATED = ["epochs=400", "eval_every=25", "batch=128", "lr=0.003", "model.dim=256"]
 #: Small graphs of many facts: smaller steps, more of them, and for the products less regularisation than on catalogues.
 SETTINGS: dict[str, list[str]] = {
     "distmult": FACTORISED,
     "complex": FACTORISED,
-    "transe": ["epochs=400", "eval_every=25", "batch=128"],
-    "transh": ["epochs=400", "eval_every=25", "batch=128"],
+    "transe": [*TRANSLATED, "norm=l1", "inverses=true"],
+    "transh": TRANSLATED,
     "rotate": ["epochs=400", "eval_every=25", "batch=128"],
     "conve": ["epochs=100", "eval_every=10", "batch=128"],
     "convtranse": ["epochs=100", "eval_every=10", "batch=128"],

@@ -63,6 +63,9 @@ class TransESettings(TranslationSettings):
     """Bordes et al., NIPS 2013."""
 
     norm: Literal["l1", "l2"] = Field("l2", description="the distance")
+    inverses: bool = Field(
+        False, description="an inverse relation has a vector of its own; False: minus that of its relation"
+    )
 
 
 class RotatESettings(TranslationSettings):

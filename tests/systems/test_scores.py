@@ -148,6 +148,18 @@ def test_convtranse_is_the_sum_of_its_equation():
         torch.testing.assert_close(found, expected, rtol=0, atol=1e-10)
 
 
+@pytest.mark.parametrize("norm", ["l1", "l2"])
+def test_transe_gives_inverse_relations_vectors_of_their_own_where_asked(norm):
+    own = system("transe", f"norm={norm}", "inverses=true").double()
+    assert own.relation.shape == (2 * RELATIONS, DIM)
+    asked = torch.arange(2 * RELATIONS)
+    found = own.answerer()(torch.full_like(asked, 3), asked)
+    for relation in range(2 * RELATIONS):
+        apart = own.entity[3] + own.relation[relation] - own.entity
+        expected = -torch.linalg.vector_norm(apart, 1 if norm == "l1" else 2, dim=1)
+        torch.testing.assert_close(found[relation], expected, rtol=0, atol=1e-9)
+
+
 @pytest.mark.parametrize("model", ["transe", "rotate"])
 @pytest.mark.parametrize("norm", ["l1", "l2"])
 def test_an_inverse_relation_asks_for_the_head_with_the_same_distance(model, norm):
