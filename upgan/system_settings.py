@@ -34,16 +34,16 @@ class SystemSettings(Section):
 
 
 TranslationLoss = Literal["self_adversarial", "cross_entropy", "cross_entropy_filtered"]
+_TRANSLATION_LOSS = (
+    "softmax over all entities or the same without a query's other answers, both estimated from the drawn negatives, "
+    "or self-adversarial negative sampling (Sun et al., ICLR 2019)"
+)
 
 
 class TranslationSettings(SystemSettings):
     """Systems that score by a distance and learn from sampled negatives."""
 
-    loss: TranslationLoss = Field(
-        "cross_entropy",
-        description="softmax over all entities or the same without a query's other answers, both estimated from the "
-        "drawn negatives, or self-adversarial negative sampling (Sun et al., ICLR 2019)",
-    )
+    loss: TranslationLoss = Field("cross_entropy", description=_TRANSLATION_LOSS)
     negatives: int = Field(1024, ge=1, description="entities drawn per step, the negatives of all its queries")
     lr: float = Field(0.01, gt=0, le=10, description="learning rate")
     margin: float = Field(
@@ -71,11 +71,7 @@ class TransESettings(TranslationSettings):
 class RotatESettings(TranslationSettings):
     """Sun et al., ICLR 2019."""
 
-    loss: TranslationLoss = Field(
-        "self_adversarial",
-        description="self-adversarial negative sampling (Sun et al., ICLR 2019), or softmax over all entities, with or "
-        "without a query's other answers, both estimated from the drawn negatives",
-    )
+    loss: TranslationLoss = Field("self_adversarial", description=_TRANSLATION_LOSS)
     negatives: int = Field(512, ge=1, description="entities drawn per step, the negatives of all its queries")
     margin: float = Field(
         9.0,

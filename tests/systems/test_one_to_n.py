@@ -10,7 +10,6 @@ from upgan.queries import QueryIndex
 from upgan.seen import seen_data
 from upgan.systems.base import System
 from upgan.systems.build import build_system
-from upgan.systems.one_to_n import OneToNSystem
 
 
 def learner(dataset, model, *settings):
@@ -59,15 +58,21 @@ def test_training_ranks_the_training_answers_first(toy_dataset, model):
     assert float((scores[rows, answers] > best_wrong[rows]).float().mean()) > 0.8
 
 
-@pytest.mark.parametrize("model", ["conve", "convtranse"])
-def test_n3_is_the_mean_over_pairs_of_the_cubes_of_query_and_answer(toy_dataset, model, monkeypatch):
-    monkeypatch.setattr(OneToNSystem, "learning_by_queries", lambda _, *parts: parts[-1])  # the objective itself
-    still = [f"{model}.{name}_dropout=0" for name in ("input", "feature", "hidden")]
-    rows, weight = torch.arange(5), 0.3
-    system, objective = learner(toy_dataset, model, *still, f"{model}.n3={weight}")
-    other, plain = learner(toy_dataset, model, *still)
+def added(dataset, model, still, term, rows, monkeypatch):
+    """A system, and what the term that ``term`` switches on adds to its objective of the rows."""
+    monkeypatch.setattr(System, "learning_by_queries", lambda _, *parts: parts[-1])  # the objective itself
+    system, objective = learner(dataset, model, *still, term)
+    other, plain = learner(dataset, model, *still)
     other.load_state_dict(system.state_dict())
     (_, with_it), (_, without) = objective(rows), plain(rows)
+    return system, float((with_it - without).detach())
+
+
+@pytest.mark.parametrize("model", ["conve", "convtranse"])
+def test_n3_is_the_mean_over_pairs_of_the_cubes_of_query_and_answer(toy_dataset, model, monkeypatch):
+    still = [f"{model}.{name}_dropout=0" for name in ("input", "feature", "hidden")]
+    rows, weight = torch.arange(5), 0.3
+    system, found = added(toy_dataset, model, still, f"{model}.n3={weight}", rows, monkeypatch)
     index = QueryIndex.build(toy_dataset.train, toy_dataset.num_entities, toy_dataset.num_relations)
     row, answer = index.answers_of(rows)
     encoded = system.encode(system.entity[index.heads[rows]], system.relation[index.relations[rows]])
@@ -75,18 +80,14 @@ def test_n3_is_the_mean_over_pairs_of_the_cubes_of_query_and_answer(toy_dataset,
         sum(abs(value) ** 3 for value in [*encoded[query].tolist(), *system.entity[entity].tolist()])
         for query, entity in zip(row.tolist(), answer.tolist(), strict=True)
     ]
-    assert float((with_it - without).detach()) == pytest.approx(weight * sum(cubes) / len(cubes), rel=1e-4)
+    assert found == pytest.approx(weight * sum(cubes) / len(cubes), rel=1e-4)
 
 
 @pytest.mark.parametrize(("model", "relations_too"), [("conve", True), ("transe", False), ("cofm", False)])
 def test_l2_counts_every_vector_that_a_step_uses_once(toy_dataset, model, relations_too, monkeypatch):
-    monkeypatch.setattr(System, "learning_by_queries", lambda _, *parts: parts[-1])  # the objective itself
     still = [f"conve.{name}_dropout=0" for name in ("input", "feature", "hidden")] if model == "conve" else []
     rows, weight = torch.arange(5), 0.3
-    system, objective = learner(toy_dataset, model, *still, f"{model}.l2={weight}")
-    other, plain = learner(toy_dataset, model, *still)
-    other.load_state_dict(system.state_dict())
-    (_, with_it), (_, without) = objective(rows), plain(rows)
+    system, found = added(toy_dataset, model, still, f"{model}.l2={weight}", rows, monkeypatch)
     index = QueryIndex.build(toy_dataset.train, toy_dataset.num_entities, toy_dataset.num_relations)
     entities = {*index.heads[rows].tolist(), *index.answers_of(rows)[1].tolist()}
     squares = sum(float(system.entity[one].detach().square().sum()) for one in entities)
@@ -94,4 +95,4 @@ def test_l2_counts_every_vector_that_a_step_uses_once(toy_dataset, model, relati
         squares += sum(
             float(system.relation[one].detach().square().sum()) for one in set(index.relations[rows].tolist())
         )
-    assert float((with_it - without).detach()) == pytest.approx(weight * squares / 2, rel=1e-3)
+    assert found == pytest.approx(weight * squares / 2, rel=1e-3)
