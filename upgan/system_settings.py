@@ -64,7 +64,7 @@ class TransESettings(TranslationSettings):
 
     norm: Literal["l1", "l2"] = Field("l2", description="the distance")
     inverses: bool = Field(
-        False, description="an inverse relation has a vector of its own; False: minus that of its relation"
+        False, description="an inverse relation has a vector of its own, in place of minus that of its relation"
     )
 
 
