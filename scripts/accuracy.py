@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 
 import upgan
-from upgan.checkpoint import run_fingerprint
-from upgan.config import Config
+from upgan.config.settings import Config
 from upgan.evaluation.compare import Change, compare_rankings, summarise
 from upgan.evaluation.evaluator import Ranking
 from upgan.evaluation.groups import GROUPINGS
-from upgan.predictor import Predictor
+from upgan.predict.predictor import Predictor
+from upgan.training.checkpoint import run_fingerprint
 
 BASELINE, QUALITY, SHUFFLED = "ComplEx-N3", "quality", "shuffled users"
 GROUPS = ("sparsity", "hops")

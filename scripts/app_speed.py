@@ -29,9 +29,9 @@ import upgan
 from load_test import ROOT, choose, drawn, p95, start
 from ui.services import answers, questions
 from upgan.doctor import find_browser
-from upgan.predictor import Predictor
-from upgan.render.figure import figure
-from upgan.render.graph_html import graph_html
+from upgan.predict.predictor import Predictor
+from upgan.render.figure.build import figure
+from upgan.render.figure.graph_html import graph_html
 
 #: Seconds: a first answer from opening the page of a cold app, a later choice; both in the browser.
 COLD, CHOICE = 5.0, 1.0

@@ -13,8 +13,8 @@ from typing import get_args
 import numpy as np
 
 import upgan
-from upgan.co_explainer import CoInteractionExplainer, Side
-from upgan.predictor import Predictor
+from upgan.explain.bilinear import CoInteractionExplainer, Side
+from upgan.predict.predictor import Predictor
 
 REMOVED = 5
 RANDOM_DRAWS = 5

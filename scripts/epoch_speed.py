@@ -24,12 +24,12 @@ from pykeen.training import LCWATrainingLoop
 from pykeen.training.callbacks import TrainingCallback
 from pykeen.triples import CoreTriplesFactory
 
-from upgan.config import make_config
+from upgan.config.settings import make_config
 from upgan.data.dataset import KGDataset, load_dataset
-from upgan.losses import one_to_n
+from upgan.experiment.inputs import prepare_training
 from upgan.model.build import build_factorisation
-from upgan.optimizers import make_optimizer
-from upgan.preparation import prepare_training
+from upgan.objectives.losses import one_to_n
+from upgan.objectives.optimizers import make_optimizer
 
 DIM, BATCH, RATE = 100, 1024, 0.003
 

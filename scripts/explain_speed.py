@@ -19,12 +19,12 @@ import numpy as np
 import torch
 
 import upgan
-from upgan.alternatives import Changes
-from upgan.checkpoint import save_weights, seal_run, start_run
-from upgan.config import make_config
+from upgan.config.settings import make_config
+from upgan.explain.results import Changes
 from upgan.model.bilinear import BilinearDiscriminator
 from upgan.model.build import build_model
-from upgan.predictor import Predictor
+from upgan.predict.predictor import Predictor
+from upgan.training.checkpoint import save_weights, seal_run, start_run
 
 TOP_USERS = 50
 

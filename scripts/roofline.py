@@ -26,7 +26,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from upgan.bench.workload import Workload, open_dataset
-from upgan.hardware import hardware
+from upgan.machine import hardware
 
 SIDE = {"cpu": 2048, "cuda": 8192}
 COPIED = {"cpu": 256 * 2**20, "cuda": 2 * 2**30}

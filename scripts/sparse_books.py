@@ -12,7 +12,7 @@ import numpy as np
 
 import upgan
 from upgan.evaluation.metrics import Metrics
-from upgan.predictor import Predictor
+from upgan.predict.predictor import Predictor
 
 
 def sparse_metrics(predictor: Predictor) -> dict[str, Metrics]:

@@ -8,10 +8,10 @@ import torch
 
 from tests import oracles
 from tests.oracles import Facts, facts_of, random_facts
-from upgan.config import ModelConfig, PropagationConfig
+from upgan.config.settings import ModelConfig, PropagationConfig
 from upgan.data.dataset import KGDataset, build_dataset
-from upgan.explainer import Explainer
-from upgan.graph import build_graph
+from upgan.explain.layered import Explainer
+from upgan.graph.layered import build_graph
 from upgan.model.discriminator import Discriminator
 
 DIM = 3

@@ -22,19 +22,19 @@ from ui.services.runs import RunEntry
 from ui.services.search import SearchIndex
 from ui.services.view import Settings, View
 from upgan.errors import UpganError
-from upgan.explanation import Explanation
-from upgan.render.figure import Drawing, figures
-from upgan.render.graph_html import frame_height, graph_html
-from upgan.render.styles import Theme
+from upgan.explain.explanation import Explanation
+from upgan.render.figure.build import Drawing, figures
+from upgan.render.figure.graph_html import frame_height, graph_html
+from upgan.render.figure.styles import Theme
 
 if TYPE_CHECKING:
-    from upgan.alternatives import Contrast, FlipSet, WhatIf
     from upgan.case.schema import CaseFile
-    from upgan.config import Config
+    from upgan.config.settings import Config
     from upgan.data.dataset import KGDataset
     from upgan.data.describe import Description
     from upgan.evaluation.evaluator import Ranking
-    from upgan.predictor import Predictor
+    from upgan.explain.results import Contrast, FlipSet, WhatIf
+    from upgan.predict.predictor import Predictor
 
 Stamp = tuple[tuple[int, int], ...]
 _Part = TypeVar("_Part")

@@ -7,14 +7,14 @@ from html import escape
 from typing import TYPE_CHECKING, Any, Literal
 
 from ui.services.evaluation import Compared, Group
-from upgan.explanation import Explanation, UserShare
-from upgan.render.styles import EDGE_STYLES, NODE_STYLES
+from upgan.explain.explanation import Explanation, UserShare
+from upgan.render.figure.styles import EDGE_STYLES, NODE_STYLES
 from upgan.render.words import clean, coefficient, shorten, signed, user_noun
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-    from upgan.alternatives import UserDifference
+    from upgan.explain.results import UserDifference
 
 Order = Literal["weight", "contribution"]
 _MOST = 15

@@ -18,9 +18,9 @@ GUARDED = Path(__file__).with_name("guarded.py")
 
 
 def main() -> None:
-    """Streamlit's own command line, in this process, while upgan.predictor is imported in a thread."""
+    """Streamlit's own command line, in this process, while upgan.predict.predictor is imported in a thread."""
     # The module, not a model: which checkpoint is asked is for the page to say.
-    threading.Thread(target=importlib.import_module, args=("upgan.predictor",), daemon=True).start()
+    threading.Thread(target=importlib.import_module, args=("upgan.predict.predictor",), daemon=True).start()
     sys.argv[0] = "streamlit"
     if password_needed():
         sys.argv = [str(GUARDED) if word.endswith("streamlit_app.py") else word for word in sys.argv]

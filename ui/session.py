@@ -16,7 +16,7 @@ from upgan.errors import UpganError
 from upgan.render.words import clean, shorten
 
 if TYPE_CHECKING:
-    from upgan.predictor import Predictor
+    from upgan.predict.predictor import Predictor
 
 
 @dataclass(frozen=True)

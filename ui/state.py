@@ -13,7 +13,7 @@ from ui.services.questions import Question
 from ui.services.view import PARAMETERS, Near, Settings, View, read_view
 
 if TYPE_CHECKING:
-    from upgan.predictor import Predictor
+    from upgan.predict.predictor import Predictor
 
 _VIEW = "upgan_view"
 _WRITTEN = "upgan_written"

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from upgan.version import __version__
+
 __all__ = ["__version__", "load", "load_dataset"]
 
 if TYPE_CHECKING:
     from upgan.data.dataset import load_dataset
-    from upgan.predictor import load
+    from upgan.predict.predictor import load
 
 
 def __getattr__(name: str) -> Any:
     # Imported on first use, so that `import upgan` and `upgan --help` do not wait for torch.
     if name == "load":
-        from upgan.predictor import load
+        from upgan.predict.predictor import load
 
         return load
     if name == "load_dataset":

@@ -229,7 +229,7 @@ def check_checkpoints(folder: Path) -> Iterator[Finding]:
 def problem_of_run(run: Path) -> str | None:
     """Why a run cannot answer, and what to do; None where it can."""
     try:
-        from upgan.checkpoint import load_run
+        from upgan.training.checkpoint import load_run
 
         load_run(run)
     except (UpganError, ImportError, OSError, ValueError) as error:

@@ -10,7 +10,7 @@ import torch
 from upgan.bench.growth import HELD
 from upgan.bench.measure import in_turn
 from upgan.bench.pieces import evaluation_of, propagation_of
-from upgan.serving import top_k
+from upgan.bench.search import top_k
 
 
 def ratio(works, repeat=5):

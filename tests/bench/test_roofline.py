@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from roofline import Work, roofs
-from upgan.sparse import EdgeMatrix, spmm
+from upgan.graph.sparse import EdgeMatrix, spmm
 
 
 def counted(work):

@@ -11,7 +11,7 @@ import upgan
 from tests.command_line import DEMO
 from tests.ui import made
 from upgan.case import make_case, read_case, reproduce, write_case
-from upgan.explanation import UserShare
+from upgan.explain.explanation import UserShare
 from upgan.render.pseudonyms import pseudonymised
 
 QUESTIONS = {

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from upgan.data import demo
-from upgan.data.catalogue import GENRES, SEPARATOR, load_books, load_series
 from upgan.data.dataset import KGDataset
-from upgan.data.raw import RawSource
-from upgan.data.readers import ReaderSettings, simulate_readers
+from upgan.data.demo import demo
+from upgan.data.demo.catalogue import GENRES, SEPARATOR, load_books, load_series
+from upgan.data.demo.simulated_users import ReaderSettings, simulate_readers
+from upgan.data.read.raw import RawSource
 
 RIFTWAR = "The Riftwar Cycle"
 RIFTWAR_SUB_SERIES = {

@@ -13,7 +13,7 @@ import pytest
 from upgan.data.dataset import build_dataset
 from upgan.data.describe import describe
 from upgan.data.lookup import resolve_entity, resolve_relation
-from upgan.data.readable import readable_labels, readable_relations
+from upgan.data.prepare.readable import readable_labels, readable_relations
 from upgan.data.synth.generate import generate
 from upgan.errors import QueryError
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from upgan.data.filters import bfs_hops, entity_degrees, k_core, min_triples
+from upgan.data.prepare.filters import bfs_hops, entity_degrees, k_core, min_triples
 
 PAIRS = st.sets(st.tuples(st.integers(0, 7), st.integers(0, 9)), max_size=40).map(sorted)
 

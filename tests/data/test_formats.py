@@ -13,7 +13,7 @@ from tests.data.sources import _DBR, _NS, FORMATS, HETREC, KGAT, NTRIPLES, RECBO
 from upgan.cli.main import run
 from upgan.data.detect import detect_format
 from upgan.data.formats import read_sources
-from upgan.data.text_stream import ReadOptions
+from upgan.data.read.text_stream import ReadOptions
 from upgan.errors import DataError
 
 WRITTEN, GENRE = f"{_NS}film.film.written_by", f"{_NS}film.film.genre"

@@ -18,12 +18,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from upgan.data import dump_stream, freebase, freebase_graph
-from upgan.data.dump_stream import DumpStream, identity_of
-from upgan.data.freebase import read_dump
-from upgan.data.freebase_graph import search, unescaped
-from upgan.data.passes import WorkFolder
-from upgan.data.statements import split_statements
+from upgan.data.dump import freebase, freebase_graph
+from upgan.data.dump import stream as dump_stream
+from upgan.data.dump.freebase import read_dump
+from upgan.data.dump.freebase_graph import search, unescaped
+from upgan.data.dump.passes import WorkFolder
+from upgan.data.dump.statements import split_statements
+from upgan.data.dump.stream import DumpStream, identity_of
 from upgan.errors import DataError, UpganError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -136,8 +137,10 @@ def test_a_line_without_end_does_not_fill_the_memory(tmp_path, monkeypatch):
 KILL = """
 import os, signal, sys
 from pathlib import Path
-from upgan.data import dump_stream, freebase, freebase_graph
-from upgan.data.passes import WorkFolder
+from upgan.data.dump import stream as dump_stream
+from upgan.data.dump import freebase
+from upgan.data.dump import freebase_graph
+from upgan.data.dump.passes import WorkFolder
 dump_stream.BLOCK, freebase.LINES_PER_PART = 1 << 14, 900
 def die(tally):
     if tally.parts == int(sys.argv[3]):

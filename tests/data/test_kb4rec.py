@@ -23,9 +23,9 @@ from tests.data.sources import _NS as NS
 from tests.data.sources import dump_of
 from upgan.cli.main import run as run_command
 from upgan.data.dataset import load_dataset
-from upgan.data.domains import DOMAINS
 from upgan.data.formats import read_sources
-from upgan.data.read_kb4rec import DumpReading, find_files
+from upgan.data.prepare.domains import DOMAINS
+from upgan.data.read.kb4rec import DumpReading, find_files
 from upgan.errors import DataError, InputError
 
 LINKS = "1\tm.0f1\n2\tm.0f2\n3\tm.0f3\n4\tm.0f4\n6\t/m/0f1\n"

@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from upgan.data.read_ntriples import read_ntriples
+from upgan.data.read.ntriples import read_ntriples
 
 LABEL = "http://www.w3.org/2000/01/rdf-schema#label"
 #: Letters of any script, and what has a meaning in the format; no control characters, and white space only in literals.

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from upgan.data.formats import read_sources
-from upgan.data.prepare import PrepareSettings, prepare
+from upgan.data.prepare.prepare import PrepareSettings, prepare
 from upgan.errors import ConfigError, DataError
 
 TRIPLES = "".join(f"b{number}\tby\ta{number % 2}\n" for number in range(8))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from upgan.data.readable import readable_labels, readable_relations
+from upgan.data.prepare.readable import readable_labels, readable_relations
 
 ENTITIES = {
     "http://dbpedia.org/resource/Some_Title_%28film%29": "Some Title (film)",

@@ -10,7 +10,7 @@ import pytest
 from upgan.data.dataset import KGDataset
 from upgan.data.formats import read_sources
 from upgan.data.lookup import resolve_entity
-from upgan.data.prepare import PrepareSettings, prepare
+from upgan.data.prepare.prepare import PrepareSettings, prepare
 
 pytestmark = pytest.mark.real_data
 

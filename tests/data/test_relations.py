@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from upgan.data.relations import compare_relations, partner_classes
+from upgan.data.prepare.relations import compare_relations, partner_classes
 
 NAMES = ["r0", "r1", "r2", "r3"]
 NO_ITEMS = np.zeros(0, dtype=np.int64)

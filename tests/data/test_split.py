@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from upgan.data.split import OPEN, TRAIN, answers_in_training, draw_split, units_of, unseen_in_training
+from upgan.data.prepare.split import OPEN, TRAIN, answers_in_training, draw_split, units_of, unseen_in_training
 
 TRIPLES = st.sets(st.tuples(st.integers(0, 8), st.integers(0, 2), st.integers(0, 8)), min_size=3, max_size=80)
 OWN_CLASS = np.arange(3)

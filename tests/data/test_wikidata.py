@@ -11,11 +11,12 @@ import pandas as pd
 import pytest
 
 from upgan.cli.main import run as run_command
-from upgan.data import dump_stream, wikidata
-from upgan.data.passes import WorkFolder
-from upgan.data.raw import RawSource
-from upgan.data.wikidata import with_wikidata_labels
-from upgan.data.window import seconds_of, within_window
+from upgan.data.dump import stream as dump_stream
+from upgan.data.dump import wikidata
+from upgan.data.dump.passes import WorkFolder
+from upgan.data.dump.wikidata import with_wikidata_labels
+from upgan.data.prepare.window import seconds_of, within_window
+from upgan.data.read.raw import RawSource
 from upgan.errors import ConfigError, DataError
 
 E, P = "http://www.wikidata.org/entity/", "http://www.wikidata.org/prop/direct/"

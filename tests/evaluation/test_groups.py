@@ -11,7 +11,7 @@ import pytest
 from upgan.data.dataset import build_dataset
 from upgan.evaluation.evaluator import Ranking
 from upgan.evaluation.groups import GROUPINGS, by_sparsity, group_metrics, ranks_table
-from upgan.graph import build_graph
+from upgan.graph.layered import build_graph
 
 
 def world(seed=0, entities=20, triples=80):

@@ -16,7 +16,7 @@ from upgan.evaluation import evaluator as evaluator_module
 from upgan.evaluation.evaluator import Evaluator
 from upgan.evaluation.metrics import Metrics
 from upgan.evaluation.ranks import filtered_ranks
-from upgan.queries import QueryIndex
+from upgan.graph.queries import QueryIndex
 
 ENTITIES, RELATIONS = 6, 2
 #: Few values, so that ties are the rule; every special one.

@@ -8,12 +8,12 @@ import torch
 from torch.func import functional_call
 
 from tests.oracles.cointeraction import bilinear_score, similar_row
-from upgan.cointeraction import build_cointeraction
-from upgan.config import FusionConfig, ModelConfig
-from upgan.graph import build_graph
+from upgan.config.settings import FusionConfig, ModelConfig
+from upgan.graph.cointeraction import build_cointeraction
+from upgan.graph.facts import Facts
+from upgan.graph.layered import build_graph
 from upgan.model.bilinear import BilinearDiscriminator
 from upgan.model.build import FullScorer
-from upgan.model.evidence import Facts
 from upgan.model.factorisation import Factorisation
 
 ENTITIES, RELATIONS, USERS, DIM = 8, 2, 4, 3

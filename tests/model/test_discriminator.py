@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from tests.oracles import Facts, discriminator_score, hops, random_facts
-from upgan.config import ModelConfig, PropagationConfig
-from upgan.graph import build_graph
+from upgan.config.settings import ModelConfig, PropagationConfig
+from upgan.graph.layered import build_graph
 from upgan.model.build import FullScorer, build_model
 from upgan.model.discriminator import Discriminator
 from upgan.model.factorisation import Factorisation
@@ -230,7 +230,7 @@ def test_entity_norm_keeps_vectors_within_the_settings_bound_and_their_direction
 
 
 def test_build_model_makes_what_the_settings_name():
-    from upgan.config import make_config
+    from upgan.config.settings import make_config
 
     upgan = build_model(make_config(assignments=["dim=4"]), 5, 2, 3)
     assert isinstance(upgan, Discriminator)

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.oracles.cointeraction import added_evidence, evidence
-from upgan.cointeraction import ItemWeights, build_cointeraction
-from upgan.model.evidence import CHANNELS, EvidenceFusion, Facts, gather_evidence
-from upgan.sparse import EdgeMatrix
+from upgan.graph.cointeraction import ItemWeights, build_cointeraction
+from upgan.graph.facts import Facts
+from upgan.graph.sparse import EdgeMatrix
+from upgan.model.evidence import CHANNELS, EvidenceFusion, gather_evidence
 
 ENTITIES, RELATIONS = 9, 3
 

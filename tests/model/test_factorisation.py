@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 import torch
 
-from upgan.config import make_config
+from upgan.config.settings import make_config
 from upgan.model.build import FullScorer, build_model
 from upgan.model.factorisation import Factorisation
 from upgan.model.product import Product
@@ -119,7 +119,7 @@ def test_build_model_makes_the_factorisation_that_the_settings_name(name):
 
 def test_a_factorisation_is_scored_without_a_graph_and_has_no_users():
     from tests.oracles import Facts
-    from upgan.graph import build_graph
+    from upgan.graph.layered import build_graph
 
     graph = build_graph(*Facts(((0, 0, 1),), ((0, 0),), ENTITIES, 1, RELATIONS).arrays())
     model, query = model_of("complex"), every_query()

@@ -12,12 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.oracles import generator_distribution, known_answers, random_facts, rewards
-from upgan.config import AdversarialConfig, ModelConfig
-from upgan.graph import build_graph
+from upgan.config.settings import AdversarialConfig, ModelConfig
+from upgan.graph.layered import build_graph
+from upgan.graph.queries import QueryIndex
 from upgan.model.discriminator import Discriminator
 from upgan.model.factorisation import Factorisation
 from upgan.model.generator import SLOPE, Generator, draw
-from upgan.queries import BatchSampler, QueryIndex
+from upgan.objectives.batches import BatchSampler
 from upgan.training.adversarial import AdversarialTrainer, Pool
 
 DIM = 3

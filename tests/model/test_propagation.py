@@ -10,8 +10,8 @@ import torch
 from torch.func import functional_call
 
 from tests.oracles import Facts, States, Weights, hops, propagate, random_facts, user_weights
-from upgan.config import PropagationConfig
-from upgan.graph import build_graph
+from upgan.config.settings import PropagationConfig
+from upgan.graph.layered import build_graph
 from upgan.model.propagation import ACTIVATIONS, Propagation
 
 DIM = 4

@@ -11,8 +11,8 @@ from torch.func import functional_call
 
 from tests.oracles import Facts, random_facts
 from tests.oracles.cointeraction import rgcn
-from upgan.config import ModelConfig, PropagationConfig
-from upgan.graph import build_graph
+from upgan.config.settings import ModelConfig, PropagationConfig
+from upgan.graph.layered import build_graph
 from upgan.model.discriminator import Discriminator
 from upgan.model.propagation import Propagation
 from upgan.model.rgcn import rgcn_preference

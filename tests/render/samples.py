@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from upgan.explanation import (
+from upgan.explain.explanation import (
     ContextEdge,
     EvidencePath,
     Explanation,

@@ -7,10 +7,10 @@ import dataclasses
 import pytest
 
 from tests.render import samples
-from upgan.explanation import Explanation
-from upgan.render.figure import figure
+from upgan.explain.explanation import Explanation
+from upgan.render.figure.build import figure
 from upgan.render.page import page
-from upgan.render.table import explanation_table
+from upgan.render.text_tables import explanation_table
 from upgan.render.words import caption, proof
 
 

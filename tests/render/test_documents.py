@@ -14,12 +14,12 @@ import pytest
 
 from tests.render import samples
 from tests.render.parsed import Document
-from upgan.explanation import UserShare
-from upgan.render.figure import figure
-from upgan.render.graph_html import frame_height, graph_height, graph_html, network_edges
+from upgan.explain.explanation import UserShare
+from upgan.render.figure.build import figure
+from upgan.render.figure.graph_html import frame_height, graph_height, graph_html, network_edges
+from upgan.render.figure.svg import svg
 from upgan.render.page import page
-from upgan.render.svg import svg
-from upgan.render.table import candidates_table, explanation_table
+from upgan.render.text_tables import candidates_table, explanation_table
 
 CASES = {"bargain": samples.bargain(), "riftwar": samples.riftwar(), "hostile": samples.hostile()}
 CASES["unreachable"] = samples.unreachable()
@@ -174,7 +174,7 @@ def test_candidates_table():
 
 def test_importing_the_drawing_code_pulls_in_neither_app_nor_tensors():
     code = (
-        "import sys, upgan.render.page, upgan.render.table, upgan.render.svg;"
+        "import sys, upgan.render.page, upgan.render.text_tables, upgan.render.figure.svg;"
         "bad = {'streamlit', 'torch', 'pyvis', 'IPython', 'ui'} & set(sys.modules); print(bad); sys.exit(bool(bad))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -12,11 +12,11 @@ from PIL import Image
 
 from tests.render import samples
 from tests.render.parsed import Document
-from upgan.explanation import Explanation, Node, UserPath, UserShare
+from upgan.explain.explanation import Explanation, Node, UserPath, UserShare
 from upgan.render.csv_tables import PATH_COLUMNS, USER_COLUMNS
 from upgan.render.export import EXPORTS, FORMATS, rendered
+from upgan.render.figure.png import png
 from upgan.render.markdown import escaped, table
-from upgan.render.png import png
 from upgan.render.pseudonyms import pseudonymised, pseudonyms_of
 from upgan.render.words import short_id
 

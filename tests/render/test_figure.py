@@ -8,9 +8,9 @@ from math import atan2, cos, hypot, pi, sin
 import pytest
 
 from tests.render import samples
-from upgan.explanation import ContextEdge, Explanation
-from upgan.render import layout
-from upgan.render.figure import FigureSpec, figure
+from upgan.explain.explanation import ContextEdge, Explanation
+from upgan.render.figure import layout
+from upgan.render.figure.build import FigureSpec, figure
 from upgan.render.words import coefficient
 
 CASES = {

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from tests.render import samples
-from upgan.explanation import UserShare
+from upgan.explain.explanation import UserShare
 from upgan.render import words
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from upgan.config import make_config
+from upgan.config.settings import make_config
 from upgan.reproduce.execute import Outcome
 from upgan.reproduce.measure import measure
 from upgan.reproduce.plan import Asked, plan

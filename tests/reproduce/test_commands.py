@@ -19,16 +19,16 @@ import pytest
 from tests.command_line import here, refused
 from tests.data.sources import RELEASE, dump_of, write_source
 from tests.runs import victims
-from upgan.checkpoint import load_config
-from upgan.config import applies, flat_settings
+from upgan.config.settings import applies, flat_settings
 from upgan.data.dataset import load_dataset
 from upgan.evaluation.compare import compare_rankings
-from upgan.predictor import load
+from upgan.predict.predictor import load
 from upgan.reproduce import execute
 from upgan.reproduce.paper import PAPER_METRICS
 from upgan.runs.history import LOG_FILE
 from upgan.runs.process import Process
 from upgan.runs.status import run_state
+from upgan.training.checkpoint import load_config
 
 TINY = {
     "model.dim": 4, "transe.epochs": 2, "initialisation.epochs": 2, "pretrain.epochs": 1, "adversarial.epochs": 1,

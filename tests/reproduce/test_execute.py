@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from upgan.config import make_config
+from upgan.config.settings import make_config
 from upgan.reproduce import execute
 from upgan.reproduce.execute import Executor
 from upgan.reproduce.plan import PlannedRun

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from upgan.config import MODELS, Config, applies, flat_settings
+from upgan.config.names import MODEL_NAMES
+from upgan.config.presets import PRESETS
+from upgan.config.settings import MODELS, Config, applies, flat_settings
 from upgan.errors import ConfigError
-from upgan.model_names import MODEL_NAMES
-from upgan.presets import PRESETS
 from upgan.reproduce.plan import COMPARED, TARGETS, Asked, PlannedRun, parse_budget, plan, settings_of
 from upgan.reproduce.spaces import distributions, settings_of_trial, space_of
 

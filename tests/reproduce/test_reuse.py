@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.ui.made import make_run
-from upgan.checkpoint import dataset_fingerprint, load_config
-from upgan.config import make_config
+from upgan.config.settings import make_config
 from upgan.reproduce.reuse import FinishedRun, finished_runs, reusable
+from upgan.training.checkpoint import dataset_fingerprint, load_config
 
 
 def finished(seconds=10.0, ended="converged", **settings):

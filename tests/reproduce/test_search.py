@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from upgan.config import flat_settings
+from upgan.config.settings import flat_settings
 from upgan.data.dataset import build_dataset
 from upgan.errors import ConfigError
 from upgan.reproduce.execute import Executor, Outcome

@@ -7,9 +7,9 @@ import json
 
 import pytest
 
-from upgan.config import make_config
+from upgan.config.settings import make_config
 from upgan.data.dataset import load_dataset
-from upgan.run_card import run_card
+from upgan.experiment.card import run_card
 
 yaml = pytest.importorskip("yaml")
 

@@ -15,7 +15,7 @@ import pytest
 
 from tests.runs import victims
 from tests.runs.conftest import PHASES, train_command
-from upgan.config import make_config, to_toml
+from upgan.config.settings import make_config, to_toml
 from upgan.runs.history import Curve, curves, read_history, read_pinned, tail_log, thinned
 from upgan.runs.settings import difference
 

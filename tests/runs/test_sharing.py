@@ -62,7 +62,7 @@ def refused(archive: Path, to: Path, *words: str) -> None:
 
 
 def test_a_run_comes_back_byte_for_byte_and_answers(toy_run, archive, tmp_path):
-    from upgan.checkpoint import load_run
+    from upgan.training.checkpoint import load_run
 
     run = toy_run[0].parent / "run"
     back = import_run(archive, None, tmp_path, check=load_run)

@@ -16,7 +16,7 @@ import pytest
 from tests.runs import victims
 from tests.runs.conftest import SETTINGS, train_command
 from tests.runs.states import ENDLESS, wait_for, written
-from upgan.config import make_config
+from upgan.config.settings import make_config
 from upgan.errors import BusyError, RunError
 from upgan.runs import control, launch, trash
 from upgan.runs.locks import device_holder, device_lock, run_lock
@@ -166,7 +166,7 @@ def test_a_folder_that_another_is_just_making_is_not_made_again(toy_dataset, tmp
 
 def test_a_detached_training_is_found_again_stopped_and_killed(toy_run, tmp_path):
     """Started as the app and `upgan train --detach` start it; its launcher only reads the folder."""
-    from upgan.config import make_config
+    from upgan.config.settings import make_config
     from upgan.data.dataset import load_dataset
 
     settings = [text.removeprefix("--set=") for text in [*SETTINGS[6:], *ENDLESS]]

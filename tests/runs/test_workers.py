@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from tests.runs import victims
 from tests.runs.conftest import outcome, train_command
 from upgan.evaluation.evaluator import Evaluator
-from upgan.queries import QueryIndex
+from upgan.graph.queries import QueryIndex
 from upgan.runs.status import run_state
 from upgan.training.workers import Team
 

@@ -17,7 +17,13 @@ from typing import Any
 CONTEXT: ForkServerContext = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(
     [
-        *("upgan.cli.main", "upgan.cli.training", "upgan.experiment", "upgan.resume", "upgan.run_log"),
+        *(
+            "upgan.cli.main",
+            "upgan.cli.training",
+            "upgan.experiment.train",
+            "upgan.experiment.resume",
+            "upgan.experiment.log",
+        ),
         *("torch._dynamo", "tensorboardX", "tests.runs.victims"),  # the first optimiser would import it, for seconds
     ]
 )
@@ -53,9 +59,9 @@ def _run(arguments: list[str], log: Path, place: Place | None, limits: dict[str,
     if place is not None:
         _arm(*place)
     if limits.get("every_step"):  # without the rest that bounds the cost of saving
-        import upgan.resume
+        import upgan.experiment.resume
 
-        upgan.resume.REST = 0.0
+        upgan.experiment.resume.REST = 0.0
     if "slow_step" in limits:
         slow_down(limits["slow_step"])
     if limits.get("slow_save"):
@@ -87,7 +93,7 @@ def slow_down(seconds: float) -> None:
     """Every step of a training takes so much longer."""
     import time
 
-    from upgan.run_log import RunLog
+    from upgan.experiment.log import RunLog
 
     real = RunLog.step
 
@@ -101,10 +107,10 @@ def slow_down(seconds: float) -> None:
 def _arm(where: str, count: int) -> None:
     """SIGKILL at the ``count``-th step of a phase ("step pretrain"), evaluation on validation in it ("validate ..."),
     fit of the evidence ("fit"), test evaluation after a phase ("test ..."), or save ("save": written, not in place)."""
-    import upgan.experiment
+    import upgan.experiment.train
     import upgan.files
     import upgan.training.fuse
-    from upgan.run_log import RunLog
+    from upgan.experiment.log import RunLog
 
     kind, _, phase = where.partition(" ")
     left = [count]
@@ -131,7 +137,7 @@ def _arm(where: str, count: int) -> None:
     elif kind == "fit":
         before(upgan.training.fuse, "set_weights")
     elif kind == "test":
-        before(upgan.experiment.Training, "record", lambda _training, name, *_: name == phase)
+        before(upgan.experiment.train.Training, "record", lambda _training, name, *_: name == phase)
     elif kind == "save":
         before(upgan.files, "_force_to_disk", lambda path: path.name.startswith(".resume"))
     else:

@@ -7,9 +7,9 @@ import math
 import pytest
 import torch
 
-from upgan.config import make_config
-from upgan.queries import QueryIndex
-from upgan.seen import seen_data
+from upgan.config.settings import make_config
+from upgan.graph.observed import seen_data
+from upgan.graph.queries import QueryIndex
 from upgan.systems.build import build_system
 from upgan.systems.joint import Interactions, Pairs
 from upgan.systems.negatives import draw_sample

@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from upgan.config import make_config
-from upgan.queries import QueryIndex
-from upgan.seen import seen_data, seen_triples
-from upgan.systems.base import Seen
+from upgan.config.settings import make_config
+from upgan.graph.observed import Seen, seen_data, seen_triples
+from upgan.graph.queries import QueryIndex
 from upgan.systems.build import build_system
 from upgan.systems.rgcn import RGCNLayer
 

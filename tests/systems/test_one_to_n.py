@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from upgan.config import make_config
-from upgan.queries import QueryIndex
-from upgan.seen import seen_data
+from upgan.config.settings import make_config
+from upgan.graph.observed import seen_data
+from upgan.graph.queries import QueryIndex
 from upgan.systems.base import System
 from upgan.systems.build import build_system
 

@@ -8,11 +8,11 @@ import torch
 from pykeen.triples import CoreTriplesFactory
 from torch.nn import functional
 
-from upgan.config import make_config
+from upgan.config.settings import make_config
 from upgan.errors import ConfigError
-from upgan.losses import one_to_n
+from upgan.graph.observed import Seen
 from upgan.model.factorisation import Factorisation
-from upgan.systems.base import Seen
+from upgan.objectives.losses import one_to_n
 from upgan.systems.build import build_system
 from upgan.systems.one_to_n import smoothing_term
 

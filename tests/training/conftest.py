@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.training.initialised import ENTITIES, RELATIONS
-from upgan.queries import QueryIndex
+from upgan.graph.queries import QueryIndex
 
 
 @pytest.fixture

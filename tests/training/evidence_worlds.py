@@ -9,14 +9,14 @@ import numpy as np
 import torch
 
 import upgan.training.fuse as fuse
-from upgan.cointeraction import build_cointeraction
-from upgan.config import FusionConfig, ModelConfig
+from upgan.config.settings import FusionConfig, ModelConfig
 from upgan.evaluation.evaluator import Evaluator
-from upgan.graph import LayeredGraph, build_graph
+from upgan.graph.cointeraction import build_cointeraction
+from upgan.graph.facts import Facts
+from upgan.graph.layered import LayeredGraph, build_graph
+from upgan.graph.queries import QueryIndex
 from upgan.model.bilinear import BilinearDiscriminator
 from upgan.model.build import FullScorer
-from upgan.model.evidence import Facts
-from upgan.queries import QueryIndex
 from upgan.training.loop import Silent
 
 Triples = list[tuple[int, int, int]]

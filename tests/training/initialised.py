@@ -7,12 +7,12 @@ from typing import Any, get_args
 
 import torch
 
-from upgan.config import InitialisationConfig, make_config
+from upgan.config.settings import InitialisationConfig, make_config
 from upgan.evaluation.metrics import Metrics
-from upgan.experiment import prepare_training, train
-from upgan.losses import OneToN
+from upgan.experiment.train import prepare_training, train
 from upgan.model.factorisation import Factorisation
 from upgan.model.product import Product
+from upgan.objectives.losses import OneToN
 from upgan.training.initialise import train_factorisation
 from upgan.training.loop import Silent
 

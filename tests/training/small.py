@@ -6,9 +6,9 @@ import math
 
 from safetensors.torch import load_file
 
-from upgan.config import make_config
+from upgan.config.settings import make_config
 from upgan.evaluation.metrics import Metrics
-from upgan.experiment import prepare_training, train
+from upgan.experiment.train import prepare_training, train
 
 TINY = [
     "model.dim=4", "initialisation.epochs=2", "initialisation.batch=4", "pretrain.epochs=2", "pretrain.batch=3",

@@ -21,11 +21,11 @@ from tests.training.initialised import (
     same,
     validation_that_is_always_better,
 )
-from upgan.config import ModelConfig, PretrainConfig, make_config
-from upgan.experiment import prepare_training, train
+from upgan.config.settings import ModelConfig, PretrainConfig, make_config
+from upgan.experiment.train import prepare_training, train
 from upgan.model.discriminator import Discriminator
-from upgan.optimizers import make_optimizer
-from upgan.queries import QuerySampler
+from upgan.objectives.batches import QuerySampler
+from upgan.objectives.optimizers import make_optimizer
 from upgan.training.loop import Silent
 from upgan.training.pretrain import pretrain_discriminator
 

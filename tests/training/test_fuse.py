@@ -12,7 +12,7 @@ import upgan.training.fuse as fuse
 from tests.training.evidence_worlds import contradictory, meaningless, planted, world_of
 from upgan.evaluation.evaluator import Evaluator
 from upgan.evaluation.metrics import Metrics
-from upgan.graph import build_graph
+from upgan.graph.layered import build_graph
 from upgan.training.loop import Silent
 
 

@@ -11,13 +11,14 @@ import torch
 from tests import oracles
 from tests.oracles import Facts, facts_of, random_facts
 from tests.training.small import metrics_of, tiny
-from upgan.config import ModelConfig, PropagationConfig
+from upgan.config.settings import ModelConfig, PropagationConfig
 from upgan.errors import DataError
-from upgan.experiment import prepare_training
-from upgan.graph import build_graph
+from upgan.experiment.train import prepare_training
+from upgan.graph.layered import build_graph
+from upgan.graph.queries import QueryIndex
 from upgan.model.discriminator import Discriminator
 from upgan.model.generator import Generator
-from upgan.queries import BatchSampler, QueryIndex, QuerySampler
+from upgan.objectives.batches import BatchSampler, QuerySampler
 from upgan.training.adversarial import AdversarialTrainer
 from upgan.training.loop import Silent
 from upgan.training.pretrain import pretrain_discriminator

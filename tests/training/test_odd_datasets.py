@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from tests.training.small import run_training, weights_of
-from upgan.checkpoint import load_run
 from upgan.data.dataset import build_dataset
 from upgan.errors import ConfigError
-from upgan.experiment import resolve_device
-from upgan.run_log import RunLog
+from upgan.experiment.log import RunLog
+from upgan.experiment.train import resolve_device
+from upgan.training.checkpoint import load_run
 
 
 def finite(run):
@@ -152,7 +152,7 @@ def test_a_finished_run_holds_what_it_promises(toy_dataset, tmp_path):
 
 def test_the_metrics_are_those_of_the_saved_weights(toy_dataset, tmp_path):
     """Of the state that was kept, not of the last epoch's."""
-    from upgan.predictor import Predictor
+    from upgan.predict.predictor import Predictor
 
     metrics = run_training(toy_dataset, tmp_path / "run", "adversarial.lr=0.05", "adversarial.epochs=4")
     predictor = Predictor(load_run(tmp_path / "run"))

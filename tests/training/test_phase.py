@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from tests.training.small import metrics_of, tiny
-from upgan.config import setting_keys
+from upgan.config.settings import setting_keys
 from upgan.errors import TrainingError
-from upgan.experiment import prepare_training
+from upgan.experiment.train import prepare_training
 from upgan.model.discriminator import Discriminator
 from upgan.model.generator import Generator
-from upgan.queries import BatchSampler
+from upgan.objectives.batches import BatchSampler
 from upgan.training.adversarial import AdversarialTrainer, train_adversarially
 from upgan.training.loop import Silent, run_phase
 from upgan.training.pretrain import pretrain_discriminator

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from upgan.checkpoint import load_run
-from upgan.config import make_config
+from upgan.config.settings import make_config
 from upgan.data.dataset import build_dataset
 from upgan.evaluation.evaluator import Evaluator
-from upgan.experiment import prepare_training, train
+from upgan.experiment.train import prepare_training, train
 from upgan.model.build import FullScorer
+from upgan.training.checkpoint import load_run
 
 MAKERS = 12
 #: Mean reciprocal rank of drawing the maker at random once it is known to be a maker.

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file
 
 from tests.training.initialised import Told, adagrad, fresh, initialise, run_complex, same
-from upgan.config import InitialisationConfig, PretrainConfig
+from upgan.config.settings import InitialisationConfig, PretrainConfig
 from upgan.training.initialise import relaxed
 
 

@@ -10,13 +10,13 @@ from safetensors.torch import load_file
 
 from tests import oracles
 from tests.training.small import TINY, metrics_of, run_training, tiny, weights_of
-from upgan.config import InitialisationConfig, make_config
+from upgan.config.settings import InitialisationConfig, make_config
 from upgan.evaluation.evaluator import Evaluator
-from upgan.experiment import prepare_training, train
+from upgan.experiment.train import prepare_training, train
 from upgan.model.discriminator import Discriminator
 from upgan.model.factorisation import Factorisation
 from upgan.model.generator import Generator
-from upgan.queries import BatchSampler
+from upgan.objectives.batches import BatchSampler
 from upgan.training.adversarial import AdversarialTrainer
 from upgan.training.initialise import train_factorisation
 from upgan.training.loop import Silent

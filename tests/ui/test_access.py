@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from tests.command_line import here
 from tests.ui.driving import APP, checked, run_page, said
 from ui.services import access, trainings
-from upgan.config import make_config
+from upgan.config.settings import make_config
 from upgan.errors import RunError
 from upgan.runs.trash import Deleted
 

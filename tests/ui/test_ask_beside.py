@@ -11,7 +11,7 @@ import upgan
 from tests.ui.driving import checked, run_page, said
 from ui.services.questions import Question
 from ui.services.view import View
-from upgan.alternatives import Changes
+from upgan.explain.results import Changes
 
 
 @pytest.mark.usefixtures("checkpoints")

@@ -6,7 +6,7 @@ import pytest
 
 from tests.render import samples
 from ui.charts import users_chart, users_chart_words
-from upgan.explanation import Explanation, UserShare
+from upgan.explain.explanation import Explanation, UserShare
 
 
 def test_bars_add_up_to_all_users():

@@ -10,15 +10,15 @@ import streamlit as st
 
 from ui.components.text import plain
 from ui.services.casefiles import MOST_MEGABYTES
-from upgan.render.beside import changes_words, contrast_caption
-from upgan.render.svg import svg
+from upgan.render.figure.svg import svg
+from upgan.render.results_html import changes_words, contrast_caption
 from upgan.render.words import clean, rank_text, shorten, user_noun
 
 if TYPE_CHECKING:
     from upgan.case.reproduction import Reproduction
     from upgan.case.schema import CaseFile
-    from upgan.render.spec import FigureSpec
-    from upgan.render.styles import Theme
+    from upgan.render.figure.spec import FigureSpec
+    from upgan.render.figure.styles import Theme
 
 _LISTED = "upgan_widget_case_listed"
 _UPLOAD = "upgan_widget_case_upload"

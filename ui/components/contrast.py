@@ -13,7 +13,7 @@ from ui.components.text import plain
 from upgan.render.words import clean, coefficient, rank_text, score_text, shorten, signed, user_noun
 
 if TYPE_CHECKING:
-    from upgan.alternatives import Contrast
+    from upgan.explain.results import Contrast
 
 _AGAINST = "upgan_widget_against"
 _MOST_ROWS = 500

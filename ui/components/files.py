@@ -10,7 +10,7 @@ import streamlit as st
 
 from ui.services.casefiles import text_of
 from upgan.render.export import rendered
-from upgan.render.figure import Drawing
+from upgan.render.figure.build import Drawing
 
 if TYPE_CHECKING:
     from upgan.case.schema import CaseFile

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 import streamlit as st
 
-from upgan.explanation import Explanation
+from upgan.explain.explanation import Explanation
 from upgan.render.csv_tables import evidence_rows, path_rows
 from upgan.render.words import user_noun
 

@@ -8,9 +8,9 @@ import streamlit as st
 
 from ui.components.text import plain
 from ui.services.view import FEWEST_USERS, LARGEST_WEIGHT, LEAST_WEIGHT, MOST_USERS, Settings
-from upgan.explanation import Explanation
-from upgan.render.spec import Arrangement
-from upgan.render.styles import Theme
+from upgan.explain.explanation import Explanation
+from upgan.render.figure.spec import Arrangement
+from upgan.render.figure.styles import Theme
 from upgan.render.words import caption, known_sentence, proof, sentence, user_noun
 
 _USERS = "upgan_widget_users"

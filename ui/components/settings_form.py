@@ -1,4 +1,4 @@
-"""Every setting of a training, asked for by a form that is made from upgan.config."""
+"""Every setting of a training, asked for by a form that is made from upgan.config.settings."""
 
 from __future__ import annotations
 

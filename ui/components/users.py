@@ -9,7 +9,7 @@ import streamlit as st
 
 from ui.charts import CONFIG, users_chart, users_chart_words
 from ui.services.view import Order
-from upgan.explanation import Explanation
+from upgan.explain.explanation import Explanation
 from upgan.render.csv_tables import user_rows
 from upgan.render.words import user_noun
 

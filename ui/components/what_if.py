@@ -12,8 +12,8 @@ from ui.components.text import plain
 from upgan.render.words import MINUS, clean, coefficient, rank_text, score_text, shorten, signed, user_noun
 
 if TYPE_CHECKING:
-    from upgan.alternatives import FlipSet, WhatIf
-    from upgan.explanation import Explanation
+    from upgan.explain.explanation import Explanation
+    from upgan.explain.results import FlipSet, WhatIf
 
 
 def untick(explanation: Explanation, without: Sequence[str], on_change: Callable[[tuple[str, ...]], None]) -> None:

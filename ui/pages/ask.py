@@ -15,7 +15,7 @@ from ui.services.nodes import node_facts
 from ui.services.view import View, known_node
 from ui.session import Opened, open_checkpoint
 from upgan.errors import UpganError
-from upgan.explanation import Explanation
+from upgan.explain.explanation import Explanation
 from upgan.render.words import clean
 from upgan.render.words import question as question_words
 

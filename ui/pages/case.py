@@ -13,8 +13,8 @@ from ui.services import casefiles, questions
 from ui.services.view import Settings
 from ui.session import Opened, open_checkpoint
 from upgan.errors import UpganError
-from upgan.explanation import Explanation
-from upgan.render.figure import figures
+from upgan.explain.explanation import Explanation
+from upgan.render.figure.build import figures
 from upgan.render.words import clean
 
 

@@ -19,7 +19,7 @@ from upgan.render.words import clean
 
 if TYPE_CHECKING:
     from upgan.evaluation.evaluator import Ranking
-    from upgan.predictor import Predictor
+    from upgan.predict.predictor import Predictor
 
 PARTS = {"models": "Models", "compare": "Compare", "data": "Datasets", "import": "Import"}
 _REPORT = "upgan_check_report"

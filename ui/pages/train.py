@@ -21,7 +21,7 @@ from upgan.render.words import clean
 
 if TYPE_CHECKING:
     from ui.services.datasets import DatasetEntry
-    from upgan.config import Config
+    from upgan.config.settings import Config
     from upgan.data.dataset import KGDataset
 
 DEVICES = {"auto": "GPU, else CPU", "cpu": "CPU", "cuda": "GPU"}

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from ui.services.questions import Question
 from upgan.errors import QueryError
-from upgan.explanation import Explanation
+from upgan.explain.explanation import Explanation
 from upgan.render.words import clean, shorten
 
 if TYPE_CHECKING:
-    from upgan.alternatives import Contrast, FlipSet, WhatIf
-    from upgan.predictor import Predictor
+    from upgan.explain.results import Contrast, FlipSet, WhatIf
+    from upgan.predict.predictor import Predictor
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def contrast(predictor: Predictor, question: Question, answer: str, against: str
 
 def what_if(predictor: Predictor, question: Question, answer: str, without: tuple[str, ...]) -> WhatIf:
     """The question asked again without some users; QueryError where the run cannot."""
-    from upgan.alternatives import Changes
+    from upgan.explain.results import Changes
 
     changes = Changes(remove_users=without)
     return predictor.what_if(

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from upgan.errors import CaseError
 
 if TYPE_CHECKING:
-    from upgan.alternatives import Contrast, FlipSet, WhatIf
     from upgan.case.reproduction import Reproduction
     from upgan.case.schema import CaseFile
-    from upgan.explanation import Explanation
-    from upgan.predictor import Predictor
+    from upgan.explain.explanation import Explanation
+    from upgan.explain.results import Contrast, FlipSet, WhatIf
+    from upgan.predict.predictor import Predictor
 
 #: Megabytes of a case file that the app takes from a browser.
 MOST_MEGABYTES = 20

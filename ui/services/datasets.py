@@ -122,7 +122,7 @@ class Upload:
     def prepare(self, name: str, *, min_interactions: int, min_triples: int) -> Path:
         """Make a dataset of the files, in the data folder under ``name``; nothing stays of one that fails."""
         from upgan.data.formats import read_sources
-        from upgan.data.prepare import PrepareSettings, prepare
+        from upgan.data.prepare.prepare import PrepareSettings, prepare
 
         out = new_folder(name)
         settings = PrepareSettings(min_interactions=min_interactions, min_triples=min_triples)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from upgan.config import Config, to_toml
+from upgan.config.settings import Config, to_toml
 from upgan.errors import UpganError
 from upgan.runs.launch import estimated
 

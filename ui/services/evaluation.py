@@ -11,7 +11,7 @@ from ui.services import questions
 if TYPE_CHECKING:
     from upgan.evaluation.compare import Change
     from upgan.evaluation.evaluator import Ranking
-    from upgan.predictor import Predictor
+    from upgan.predict.predictor import Predictor
 
 Breakdown = Literal["relation", "sparsity", "hops", "side"]
 #: What each breakdown is, and what its groups are.

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from ui.services import questions
 from ui.services.questions import Direction, Question
 from upgan.errors import QueryError
-from upgan.paper_cases import find_cases
 from upgan.render.words import rank_text
+from upgan.reproduce.paper_cases import find_cases
 
 if TYPE_CHECKING:
-    from upgan.predictor import Predictor
+    from upgan.predict.predictor import Predictor
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def mined_cases(predictor: Predictor, checkpoint: str) -> list[Example]:
 
     Empty for a run without users, or where the test part is too large to be ranked while someone waits.
     """
-    from upgan.mining import mine
+    from upgan.predict.mining import mine
 
     if len(predictor.dataset.test) * len(predictor.entities) > _MOST_SCORES:
         return []

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from upgan.config import setting_keys
+from upgan.config.settings import setting_keys
 from upgan.errors import UpganError
 from upgan.render.csv_tables import to_csv
 from upgan.runs import history

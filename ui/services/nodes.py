@@ -12,7 +12,7 @@ from upgan.render.words import clean, sentence, user_noun
 
 if TYPE_CHECKING:
     from upgan.data.dataset import KGDataset
-    from upgan.predictor import Predictor
+    from upgan.predict.predictor import Predictor
 
 #: How many facts a look at a node shows; a hub has thousands.
 MOST = 12

@@ -26,7 +26,7 @@ class Pinned:
     answer: str
 
     def settings(self) -> dict[str, str]:
-        """As upgan.config has it."""
+        """As upgan.config.settings has it."""
         known = "pinned.tail" if self.direction == "head" else "pinned.head"
         return {"pinned.relation": self.relation, known: self.entity, "pinned.answer": self.answer}
 

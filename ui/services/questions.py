@@ -15,7 +15,7 @@ from upgan.render.words import clean, sentence
 
 if TYPE_CHECKING:
     from upgan.data.dataset import KGDataset
-    from upgan.predictor import Predictor
+    from upgan.predict.predictor import Predictor
 
 Direction = Literal["tail", "head"]
 #: The names of a question's parts in the address bar.

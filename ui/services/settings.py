@@ -15,9 +15,9 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from upgan.config import MODELS, Config, applies, flat_settings, make_config
+from upgan.config.names import MODEL_NAMES
+from upgan.config.settings import MODELS, Config, applies, flat_settings, make_config
 from upgan.errors import ConfigError
-from upgan.model_names import MODEL_NAMES
 
 Kind = Literal["choice", "switch", "whole", "real", "text"]
 #: What each preset is for; the first is what a newcomer wants.
@@ -90,7 +90,7 @@ def section_title(section: str) -> str:
 
 
 def settings(model: str) -> list[Setting]:
-    """Every setting that the model has, in the order in which upgan.config defines them."""
+    """Every setting that the model has, in the order in which upgan.config.settings defines them."""
     return [setting for setting in _walk(Config, "") if applies(setting.key, model)]
 
 

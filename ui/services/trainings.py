@@ -23,7 +23,7 @@ from upgan.runs.status import RunStatus, is_run, list_runs, run_state
 from upgan.runs.trash import Deleted
 
 if TYPE_CHECKING:
-    from upgan.config import Config
+    from upgan.config.settings import Config
     from upgan.data.dataset import KGDataset
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")

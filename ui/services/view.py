@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ui.services import questions
 from ui.services.questions import Direction, Question
-from upgan.render.figure import Drawing
-from upgan.render.spec import Arrangement
+from upgan.render.figure.build import Drawing
+from upgan.render.figure.spec import Arrangement
 from upgan.render.words import clean, shorten
 
 if TYPE_CHECKING:
-    from upgan.predictor import Predictor
+    from upgan.predict.predictor import Predictor
 
 Known = Literal["mark", "show", "hide"]
 Order = Literal["weight", "contribution"]

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from upgan.hardware import hardware
+from upgan.machine import hardware
 
 Work = Callable[[], object]
 

@@ -13,14 +13,14 @@ import torch
 
 from upgan.bench.measure import Work, cpu_seconds
 from upgan.bench.random_data import RELATIONS, random_dataset
+from upgan.bench.search import top_k
 from upgan.bench.workload import EnoughError, Workload
-from upgan.config import PropagationConfig
+from upgan.config.settings import PropagationConfig
 from upgan.evaluation.evaluator import Evaluator
-from upgan.graph import build_graph
+from upgan.experiment.inputs import prepare_training
+from upgan.graph.layered import build_graph
+from upgan.graph.queries import QueryIndex
 from upgan.model.propagation import Propagation
-from upgan.preparation import prepare_training
-from upgan.queries import QueryIndex
-from upgan.serving import top_k
 from upgan.training.loop import Silent
 
 Size = Mapping[str, int]

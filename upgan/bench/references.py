@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from upgan.evaluation.evaluator import rows_per_block
-from upgan.graph import LayeredGraph
+from upgan.graph.layered import LayeredGraph
 from upgan.model.propagation import ACTIVATIONS, Propagation
 
 

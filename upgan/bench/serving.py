@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from upgan.bench.measure import cpu_seconds, in_turn
-from upgan.experiment import peak_memory_mb
-from upgan.serving import Rounding, block_rows, recall, top_k
+from upgan.bench.search import Rounding, block_rows, recall, top_k
+from upgan.experiment.train import peak_memory_mb
 
 WIDTH = 100
 QUERIES = 16

@@ -17,10 +17,10 @@ from upgan.bench.references import bare_product, edge_loop
 from upgan.bench.serving import FORMS, measure_serving
 from upgan.bench.workload import Workload, open_dataset
 from upgan.errors import ConfigError
-from upgan.experiment import peak_memory_mb
-from upgan.losses import SCORES_PER_BLOCK
+from upgan.experiment.inputs import prepare_training
+from upgan.experiment.train import peak_memory_mb
 from upgan.model.discriminator import Discriminator
-from upgan.preparation import prepare_training
+from upgan.objectives.losses import SCORES_PER_BLOCK
 
 TEST_TRIPLES = 2000
 #: Edges that the per-edge loop walks: its time per edge does not depend on how many there are.

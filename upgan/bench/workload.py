@@ -12,21 +12,21 @@ from tempfile import TemporaryDirectory
 import torch
 from torch import Tensor
 
-from upgan.checkpoint import save_weights, seal_run, start_run
-from upgan.config import Config, make_config
+from upgan.config.settings import Config, make_config
 from upgan.data.dataset import KGDataset, copy_dataset, load_dataset
-from upgan.data.demo import write_demo
+from upgan.data.demo.demo import write_demo
 from upgan.data.synth.generate import generate
 from upgan.errors import ConfigError
 from upgan.evaluation.evaluator import Evaluator
 from upgan.evaluation.metrics import Metrics
+from upgan.experiment.inputs import Prepared, prepare_training
 from upgan.model.build import AnyDiscriminator, FullScorer, build_discriminator, build_factorisation
 from upgan.model.factorisation import Factorisation
 from upgan.model.generator import Generator
-from upgan.predictor import Predictor, load
-from upgan.preparation import Prepared, prepare_training
-from upgan.queries import BatchSampler, QuerySampler, Sampler
+from upgan.objectives.batches import BatchSampler, QuerySampler, Sampler
+from upgan.predict.predictor import Predictor, load
 from upgan.training.adversarial import AdversarialTrainer, train_adversarially
+from upgan.training.checkpoint import save_weights, seal_run, start_run
 from upgan.training.initialise import train_factorisation
 from upgan.training.loop import Reporter, Silent
 from upgan.training.pretrain import pretrain_discriminator

@@ -11,18 +11,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
-import upgan
-from upgan.alternatives import Contrast, FlipSet, WhatIf
-from upgan.case.alternatives import contrast_document, users_of
-from upgan.case.alternatives import renamed as renamed_document
+from upgan.case.results import contrast_document, users_of
+from upgan.case.results import renamed as renamed_document
 from upgan.case.schema import FORMAT, VERSION, CaseDataset, CaseFile, CaseRun, from_document, to_document
 from upgan.errors import CaseError
-from upgan.explanation import Explanation
+from upgan.explain.explanation import Explanation
+from upgan.explain.results import Contrast, FlipSet, WhatIf
 from upgan.files import write_text
-from upgan.predictor import Predictor
-from upgan.render.figure import figure
+from upgan.predict.predictor import Predictor
+from upgan.render.figure.build import figure
 from upgan.render.pseudonyms import pseudonyms_of, renamed
 from upgan.render.words import caption, question
+from upgan.version import __version__
 
 #: A case with every user of a large catalogue stays below this.
 LARGEST_FILE = 256 * 1024 * 1024
@@ -54,7 +54,7 @@ def make_case(
         format=FORMAT,
         version=VERSION,
         written=written or _today(),
-        upgan_version=upgan.__version__,
+        upgan_version=__version__,
         run=CaseRun(predictor.run_path.resolve().name, config.model_name, config.preset, predictor.fingerprint),
         dataset=CaseDataset(data.name, data.fingerprint, data.simulated_users),
         pseudonyms=False,

@@ -9,14 +9,14 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-import upgan
-from upgan.case.alternatives import KINDS, computed, gaps
 from upgan.case.documents import with_figure
+from upgan.case.results import KINDS, computed, gaps
 from upgan.case.schema import CaseFile
-from upgan.explanation import EvidencePath, Explanation, Node, UserPath, UserShare
-from upgan.predictor import Predictor
+from upgan.explain.explanation import EvidencePath, Explanation, Node, UserPath, UserShare
+from upgan.predict.predictor import Predictor
 from upgan.render.pseudonyms import pseudonymised, pseudonyms_of
 from upgan.render.words import clean, shorten
+from upgan.version import __version__
 
 #: The explanation is computed in float64, but for its ranks: machines differ by far less, an edit by far more.
 TOLERANCE = 1e-8
@@ -317,7 +317,7 @@ def _alone(missing: int, extra: int, what: str) -> str:
 
 def _drawn(case: CaseFile) -> Iterable[Difference]:
     """Words and figure against the file's own numbers; another version may word and draw them differently."""
-    if case.upgan_version != upgan.__version__:
+    if case.upgan_version != __version__:
         return
     drawn = with_figure(case)
     parts: tuple[tuple[str, Callable[[CaseFile], Any]], ...] = (

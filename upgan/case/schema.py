@@ -10,10 +10,10 @@ from typing import Any, Final, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from upgan.case.alternatives import check
+from upgan.case.results import check
 from upgan.errors import CaseError
-from upgan.explanation import Explanation
-from upgan.render.spec import FigureSpec
+from upgan.explain.explanation import Explanation
+from upgan.render.figure.spec import FigureSpec
 
 FORMAT: Final = "upgan-case"
 VERSION: Final = 1

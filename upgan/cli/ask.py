@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from upgan.cli.alternatives import (
+from upgan.cli.mine import mine_cases
+from upgan.cli.output import JsonFlag, note, print_json, refuse_folder
+from upgan.cli.results import (
     AddInteraction,
     Against,
     Alternatives,
@@ -29,13 +31,11 @@ from upgan.cli.alternatives import (
     explained,
     named,
 )
-from upgan.cli.mine import mine_cases
-from upgan.cli.output import JsonFlag, note, print_json, refuse_folder
 from upgan.errors import ConfigError
 
 if TYPE_CHECKING:
-    from upgan.explanation import Explanation
-    from upgan.predictor import Predictor
+    from upgan.explain.explanation import Explanation
+    from upgan.predict.predictor import Predictor
 
 Run = Annotated[Path, typer.Argument(help="A run folder.", show_default=False)]
 Head = Annotated[str | None, typer.Option("--head", help="Known head (id or label): ask for the tail.")]
@@ -79,8 +79,8 @@ def predict(
     json: JsonFlag = False,
 ) -> None:
     """Ranked candidates for <head, relation, ?> or <?, relation, tail>."""
-    from upgan.predictor import load
-    from upgan.render.table import candidates_table
+    from upgan.predict.predictor import load
+    from upgan.render.text_tables import candidates_table
 
     predictor = load(run)
     query = predictor.query(head=head, relation=relation, tail=tail)
@@ -167,7 +167,7 @@ class Output:
 
 
 def _explain(run: Path, question: Question, shown: dict[str, int], wanted: Wanted, output: Output) -> None:
-    from upgan.predictor import load
+    from upgan.predict.predictor import load
     from upgan.render.export import ANSWERS, TOLD_IN
 
     writes = output.case is not None or output.export is not None

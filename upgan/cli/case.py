@@ -34,8 +34,8 @@ def open_case(
 ) -> None:
     """Compute a case again: says "reproduced", or by how much each group of numbers differs."""
     from upgan.case import read_case, reproduce
-    from upgan.predictor import load
-    from upgan.render.table import differences_table
+    from upgan.predict.predictor import load
+    from upgan.render.text_tables import differences_table
     from upgan.render.words import clean
 
     case = read_case(file)
@@ -54,8 +54,8 @@ def open_case(
 
 def _find(case: CaseFile, checkpoints: Path) -> Path:
     """The run folder whose weights and settings have the case's fingerprint."""
-    from upgan.checkpoint import CONFIG_FILE, MODEL_FILE, run_fingerprint
     from upgan.render.words import clean, shorten
+    from upgan.training.checkpoint import CONFIG_FILE, MODEL_FILE, run_fingerprint
 
     whole = sorted(path.parent for path in checkpoints.glob(f"*/{MODEL_FILE}") if (path.parent / CONFIG_FILE).is_file())
     # The folder of that name first: then the others' weights need not be read.

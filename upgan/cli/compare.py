@@ -14,10 +14,10 @@ from upgan.cli.output import JsonFlag, note, print_json, refuse_folder
 from upgan.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
-    from upgan.config import Config
+    from upgan.config.settings import Config
     from upgan.evaluation.compare import Mask
     from upgan.evaluation.evaluator import Ranking
-    from upgan.predictor import Predictor
+    from upgan.predict.predictor import Predictor
 
 #: Runs that differ in nothing else are one system: another draw of it, or the same draw made elsewhere.
 NEUTRAL = frozenset({"seed", "device", "threads", "max_seconds"})
@@ -111,7 +111,7 @@ def _check_distinct(runs: Sequence[Path]) -> None:
 
 def _opened(runs: Sequence[Path]) -> list[Predictor]:
     """All runs, before any is ranked: what is wrong with the last is told at once and not after minutes."""
-    from upgan.predictor import load
+    from upgan.predict.predictor import load
 
     predictors = [load(run) for run in runs]
     first = predictors[0]
@@ -156,7 +156,7 @@ def _names(settings: Sequence[Mapping[str, str]]) -> list[str]:
 
 
 def _preset_settings(preset: str) -> dict[str, str]:
-    from upgan.config import make_config
+    from upgan.config.settings import make_config
 
     try:
         return _settings(make_config(preset))
@@ -167,7 +167,7 @@ def _preset_settings(preset: str) -> dict[str, str]:
 
 def _settings(config: Config) -> dict[str, str]:
     """Dotted key -> value as --set takes it, of all settings that make a system."""
-    from upgan.config import setting_keys
+    from upgan.config.settings import setting_keys
 
     values = {key: reduce(getattr, key.split("."), config) for key in setting_keys() if key not in NEUTRAL}
     return {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in values.items()}

@@ -35,8 +35,8 @@ def complete(
         raise ConfigError(f"--out {out}: the file's name must end in {', '.join(FORMATS)}")
     refuse_folder("--out", out)
     from upgan.cli.progress import CountProgress
-    from upgan.completion import complete as complete_graph
-    from upgan.predictor import load
+    from upgan.predict.completion import complete as complete_graph
+    from upgan.predict.predictor import load
 
     predictor = load(run)
     table = complete_graph(predictor, relation, top, anywhere=anywhere, progress=CountProgress("scoring queries"))

@@ -19,7 +19,7 @@ prepare.register(app)
 @app.command()
 def demo(out: Out, seed: Seed = 0) -> None:
     """Write the embedded book catalogue, with simulated readers, as a prepared dataset."""
-    from upgan.data.demo import write_demo
+    from upgan.data.demo.demo import write_demo
 
     dataset = write_demo(out, seed=seed)
     note(f"wrote {dataset} to {out} (its readers are simulated)")

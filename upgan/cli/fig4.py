@@ -14,7 +14,7 @@ from upgan.errors import RunError, UpganError
 
 if TYPE_CHECKING:
     from upgan.data.dataset import KGDataset
-    from upgan.predictor import Predictor
+    from upgan.predict.predictor import Predictor
     from upgan.reproduce.fig4 import CaseResult
 
 
@@ -32,7 +32,7 @@ class Runs:
 
     def predictors(self) -> list[Predictor]:
         """One for each run, opened."""
-        from upgan.predictor import load
+        from upgan.predict.predictor import load
 
         if not self.named:
             seeds: list[int | None] = [None] if self.seeds is None else [*self.seeds]
@@ -57,7 +57,7 @@ class Runs:
 
     def _fits(self, folder: Path, seed: int | None) -> bool:
         """A finished run of this dataset with users to explain by, no control that saw only a part or a shuffle."""
-        from upgan.checkpoint import dataset_fingerprint, load_config
+        from upgan.training.checkpoint import dataset_fingerprint, load_config
 
         try:
             config = load_config(folder)

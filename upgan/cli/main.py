@@ -14,9 +14,9 @@ from types import FrameType
 
 import typer
 
-from upgan import __version__
 from upgan.cli import ask, bench, case, compare, complete, data, life, machine, reproduce, runs, share
 from upgan.errors import UpganError
+from upgan.version import __version__
 
 app = typer.Typer(
     name="upgan",

@@ -12,8 +12,8 @@ from upgan.cli.output import note, print_json
 from upgan.errors import ConfigError
 
 if TYPE_CHECKING:
-    from upgan.mining import Mined, MinedCase
-    from upgan.predictor import Predictor
+    from upgan.predict.mining import Mined, MinedCase
+    from upgan.predict.predictor import Predictor
 
 
 def mine_cases(run: Path, split: str, n: int, out: Path | None, *, real_ids: bool, top_users: int, json: bool) -> None:
@@ -23,8 +23,8 @@ def mine_cases(run: Path, split: str, n: int, out: Path | None, *, real_ids: boo
     if out is not None and out.exists() and not out.is_dir():
         raise ConfigError(f"--out {out}: a file is in the way of the folder; choose another name")
     from upgan.cli.progress import CountProgress
-    from upgan.mining import mine
-    from upgan.predictor import load
+    from upgan.predict.mining import mine
+    from upgan.predict.predictor import load
 
     predictor = load(run)
     if out is not None:
@@ -56,7 +56,7 @@ def _write_cases(mined: Mined, predictor: Predictor, out: Path, *, real_ids: boo
 
 
 def _text(mined: Mined) -> str:
-    from upgan.render.table import mined_table
+    from upgan.render.text_tables import mined_table
 
     blocks = [
         f"{mined.queries:,} queries of {mined.split}, both directions: users moved the right answer up in "

@@ -11,8 +11,8 @@ from upgan.cli.output import note
 from upgan.errors import ConfigError
 
 if TYPE_CHECKING:
-    from upgan.data.prepare import PrepareSettings
-    from upgan.data.raw import RawSource
+    from upgan.data.prepare.prepare import PrepareSettings
+    from upgan.data.read.raw import RawSource
 
 Out = Annotated[Path, typer.Option("--out", help="Folder for the prepared dataset.", show_default=False)]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of the split (and of the simulated readers).")]
@@ -126,9 +126,9 @@ def prepare(
 ) -> None:
     """Raw files to a prepared dataset: link, filter, split, and report what was dropped and why."""
     from upgan.data.dataset import check_replaceable
-    from upgan.data.domains import domain_settings
-    from upgan.data.prepare import PrepareSettings
-    from upgan.data.prepare import prepare as prepare_source
+    from upgan.data.prepare.domains import domain_settings
+    from upgan.data.prepare.prepare import PrepareSettings
+    from upgan.data.prepare.prepare import prepare as prepare_source
 
     given = {
         "min_interactions": min_interactions,
@@ -166,9 +166,9 @@ def _read(files: _Files, settings: PrepareSettings, relations: str, wikidata: Pa
     """The raw source; finished passes over dumps are kept in ``work``."""
     from upgan.cli.progress import reading_progress
     from upgan.data.formats import read_sources
-    from upgan.data.read_kb4rec import DumpReading
-    from upgan.data.text_stream import ReadOptions
-    from upgan.data.window import refuse_window_without_times
+    from upgan.data.prepare.window import refuse_window_without_times
+    from upgan.data.read.kb4rec import DumpReading
+    from upgan.data.read.text_stream import ReadOptions
 
     dump = DumpReading.of(settings, tuple(relations.replace(",", " ").split()), work, note)
     options = ReadOptions(files.encoding, files.skip_bad_lines, reading_progress())
@@ -177,7 +177,7 @@ def _read(files: _Files, settings: PrepareSettings, relations: str, wikidata: Pa
     if settings.since or settings.until:
         refuse_window_without_times(raw)
     if wikidata:
-        from upgan.data.wikidata import with_wikidata_labels
+        from upgan.data.dump.wikidata import with_wikidata_labels
 
         raw = with_wikidata_labels(raw, wikidata, work, note)
     return raw

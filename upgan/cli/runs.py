@@ -9,7 +9,7 @@ import typer
 
 from upgan.cli.output import JsonFlag, note, print_json, refuse_folder
 from upgan.cli.training import train_new
-from upgan.config import MODELS
+from upgan.config.settings import MODELS
 from upgan.errors import ConfigError, RunError, TrainingError
 from upgan.runs.launch import free_folder, is_empty
 from upgan.runs.status import is_run, run_state
@@ -59,7 +59,7 @@ def train(
 
     Ctrl-C finishes the step and saves; `upgan resume` goes on.
     """
-    from upgan.config import make_config
+    from upgan.config.settings import make_config
     from upgan.data.dataset import load_dataset
 
     given: dict[str, Any] = {"model_name": model, "seed": seed, "device": device}
@@ -95,9 +95,9 @@ def estimate_cost(
     json: JsonFlag = False,
 ) -> None:
     """What a training will cost: time by a short rehearsal on this machine, memory and disk."""
-    from upgan.config import make_config
+    from upgan.config.settings import make_config
     from upgan.data.dataset import load_dataset
-    from upgan.estimate import estimate
+    from upgan.experiment.estimate import estimate
 
     given = {"model_name": None if config is not None else model, "device": device}
     overrides = {key: value for key, value in given.items() if value is not None}
@@ -139,7 +139,7 @@ def _detach(folder: Path, data: Any, settings: Any, start: Path | None, *, force
     from upgan.runs import launch
 
     if start is not None:
-        from upgan.experiment import load_start
+        from upgan.experiment.train import load_start
 
         load_start(start, data, settings)  # refused here, where somebody reads it
     status = launch.start(folder, data, settings, start_from=start, force=force, overwrite=overwrite)
@@ -164,7 +164,7 @@ def evaluate(
     refuse_folder("--ranks", ranks)
     from upgan.cli.progress import CountProgress
     from upgan.evaluation.groups import GROUPINGS, group_metrics, ranks_table
-    from upgan.predictor import load
+    from upgan.predict.predictor import load
 
     if by is not None and by not in GROUPINGS:
         raise ConfigError(f"--by {by!r}: choose one of {', '.join(GROUPINGS)}")

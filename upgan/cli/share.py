@@ -38,7 +38,7 @@ def import_(
     to: Annotated[Path | None, typer.Option(help="The run folder to make; default checkpoints/NAME.")] = None,
 ) -> None:
     """Check an archive and unpack it as a run; nothing in it is executed."""
-    from upgan.checkpoint import load_run
+    from upgan.training.checkpoint import load_run
 
     folder = import_run(archive, to, Path("checkpoints"), check=load_run)
     typer.echo(str(folder))

@@ -15,9 +15,9 @@ from upgan.runs.locks import device_lock, run_lock
 from upgan.runs.status import STOP_FILE, check_folder
 
 if TYPE_CHECKING:
-    from upgan.config import Config
+    from upgan.config.settings import Config
     from upgan.data.dataset import KGDataset
-    from upgan.experiment import Prepared, Start
+    from upgan.experiment.train import Prepared, Start
     from upgan.training.state import TrainingState
 
 
@@ -58,7 +58,7 @@ def train_new(
     data: KGDataset, settings: Config, folder: Path, start: Path | None, *, force: bool, quiet: bool = False
 ) -> dict[str, Any]:
     """Make the run folder and train; nothing is written where the data, the settings or the start are no good."""
-    from upgan.experiment import load_start, prepare_training, resolve_device
+    from upgan.experiment.train import load_start, prepare_training, resolve_device
     from upgan.runs.launch import create, description
     from upgan.training.state import TrainingState
     from upgan.training.workers import leads, take_place
@@ -79,8 +79,8 @@ def train_new(
 
 def train_on(folder: Path, *, force: bool, quiet: bool = False) -> dict[str, Any]:
     """Go on with a run, from its checkpoint or, where none was saved yet, from the beginning."""
-    from upgan.checkpoint import load_config
     from upgan.runs.launch import check_resumable, claim, give_back
+    from upgan.training.checkpoint import load_config
     from upgan.training.workers import leads, take_place
 
     if not leads():
@@ -92,7 +92,7 @@ def train_on(folder: Path, *, force: bool, quiet: bool = False) -> dict[str, Any
         take_place(load_config(folder).model_name)
         before = claim(folder)
         try:
-            from upgan.experiment import resolve_device
+            from upgan.experiment.train import resolve_device
 
             settings = load_config(folder)
             with device_lock(resolve_device(settings.device).type, folder, force=force):
@@ -109,8 +109,8 @@ def train_on(folder: Path, *, force: bool, quiet: bool = False) -> dict[str, Any
 def _taken_up(folder: Path, settings: Config) -> tuple[Prepared, Config, Path, TrainingState, Start | None]:
     """Everything a run was trained with, read back from its folder."""
     from upgan.data.dataset import load_dataset
-    from upgan.experiment import load_start, prepare_training
-    from upgan.resume import has_state, load_state
+    from upgan.experiment.resume import has_state, load_state
+    from upgan.experiment.train import load_start, prepare_training
     from upgan.runs.launch import start_of_run
     from upgan.training.state import TrainingState
 
@@ -134,9 +134,9 @@ def _train(
     quiet: bool,
 ) -> dict[str, Any]:
     from upgan.cli.progress import TrainingProgress
-    from upgan.experiment import train
-    from upgan.resume import Checkpointer
-    from upgan.run_log import RunLog
+    from upgan.experiment.log import RunLog
+    from upgan.experiment.resume import Checkpointer
+    from upgan.experiment.train import train
     from upgan.training.memory import out_of_memory
     from upgan.training.workers import TeamKeeper, team_of
 
@@ -172,7 +172,7 @@ def _follow(
     """Train beside the first worker, which alone writes, prints and decides."""
     import dataclasses
 
-    from upgan.experiment import train
+    from upgan.experiment.train import train
     from upgan.training.state import NoKeeper
     from upgan.training.workers import TeamKeeper, team_of
 

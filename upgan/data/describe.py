@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from upgan.data.dataset import KGDataset
-from upgan.data.filters import bfs_hops, entity_degrees
+from upgan.data.prepare.filters import bfs_hops, entity_degrees
 from upgan.data.sparsity import GROUPS, answer_frequencies, frequency_groups
 from upgan.data.tables import SPLITS
 

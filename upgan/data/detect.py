@@ -6,8 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from upgan.data import read_hetrec, read_kb4rec, read_kgat, read_ntriples, read_recbole, read_release, read_tsv
-from upgan.data.text_tables import EXTENSIONS, plain_name, table_suffix
+from upgan.data.read import hetrec as read_hetrec
+from upgan.data.read import kb4rec as read_kb4rec
+from upgan.data.read import kgat as read_kgat
+from upgan.data.read import ntriples as read_ntriples
+from upgan.data.read import recbole as read_recbole
+from upgan.data.read import release as read_release
+from upgan.data.read import tsv as read_tsv
+from upgan.data.read.text_tables import EXTENSIONS, plain_name, table_suffix
 from upgan.errors import DataError, listed
 
 #: Folders of a source that may hold its files, beside the source itself.

@@ -8,12 +8,18 @@ from pathlib import Path
 
 import pandas as pd
 
-from upgan.data import read_hetrec, read_kb4rec, read_kgat, read_ntriples, read_recbole, read_release, read_tsv
 from upgan.data.detect import NEEDS, detect_format, files_of, readable
-from upgan.data.raw import RawSource
-from upgan.data.read_kb4rec import DumpReading
-from upgan.data.text_stream import STRICT, ReadOptions
-from upgan.data.text_tables import read_table
+from upgan.data.read import hetrec as read_hetrec
+from upgan.data.read import kb4rec as read_kb4rec
+from upgan.data.read import kgat as read_kgat
+from upgan.data.read import ntriples as read_ntriples
+from upgan.data.read import recbole as read_recbole
+from upgan.data.read import release as read_release
+from upgan.data.read import tsv as read_tsv
+from upgan.data.read.kb4rec import DumpReading
+from upgan.data.read.raw import RawSource
+from upgan.data.read.text_stream import STRICT, ReadOptions
+from upgan.data.read.text_tables import read_table
 from upgan.errors import ConfigError, DataError, listed
 
 Reader = Callable[[Sequence[Path], str, ReadOptions], RawSource]

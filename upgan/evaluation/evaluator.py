@@ -13,7 +13,7 @@ from torch import Tensor
 
 from upgan.evaluation.metrics import Metrics
 from upgan.evaluation.ranks import filtered_ranks
-from upgan.queries import IntArray, QueryIndex
+from upgan.graph.queries import IntArray, QueryIndex
 
 #: Scores held at once, whatever the number of entities: 24 MB in float32. The C library gives blocks beyond 32 MB back
 #: to the system and gets new pages for each, which costs as much as the product. A GPU is given few large blocks.

@@ -11,7 +11,7 @@ from upgan.data.dataset import KGDataset
 from upgan.data.sparsity import GROUPS, answer_frequencies, frequency_groups
 from upgan.evaluation.evaluator import Ranking
 from upgan.evaluation.metrics import Metrics
-from upgan.graph import LayeredGraph
+from upgan.graph.layered import LayeredGraph
 
 #: (Q,) group name of each query.
 Grouping = Callable[[Ranking, KGDataset, LayeredGraph], np.ndarray]

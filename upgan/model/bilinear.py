@@ -3,8 +3,8 @@
     s(h, r, t) = (v_h o v_r + p_h o v'_r) . v_t + (v_h o v''_r) . p_t
 
 Eq. 7's tanh and matrices are left out, and the users of the candidate speak too: p is the co-interaction preference of
-upgan.cointeraction (a convex combination of what an item's users chose; 0 where no user speaks), v'_r and v''_r are
-relation vectors of their own, per direction, that start near zero. After training, evidence in plain facts is added
+upgan.graph.cointeraction (a convex combination of what an item's users chose; 0 where no user speaks), v'_r and v''_r
+are relation vectors of their own, per direction, that start near zero. After training, evidence in plain facts is added
 where it helps on validation (upgan.model.evidence).
 
 With the table [v_t | p_t] of all candidates the score is one product of vectors, like Eq. 7's.
@@ -15,13 +15,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from upgan.config import FusionConfig, ModelConfig
-from upgan.graph import LayeredGraph
+from upgan.config.settings import FusionConfig, ModelConfig
+from upgan.graph.layered import LayeredGraph
+from upgan.graph.sparse import EdgeMatrix, spans, spmm
 from upgan.model.discriminator import QueryVectors, constrain_entities
 from upgan.model.evidence import EvidenceFusion
 from upgan.model.factorisation import Factorisation
 from upgan.model.product import compose
-from upgan.sparse import EdgeMatrix, spans, spmm
 
 #: Standard deviation of the users' relation vectors at the start: small, so that the warm start is kept.
 START = 1e-3

@@ -5,13 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from upgan.config import Config
-from upgan.graph import LayeredGraph
+from upgan.config.settings import Config
+from upgan.graph.facts import Facts
+from upgan.graph.layered import LayeredGraph
+from upgan.graph.observed import Seen
 from upgan.model.bilinear import BilinearDiscriminator
 from upgan.model.discriminator import Discriminator
-from upgan.model.evidence import Facts
 from upgan.model.factorisation import Factorisation
-from upgan.systems.base import Answerer, Seen, System
+from upgan.systems.base import Answerer, System
 from upgan.systems.build import build_system
 
 AnyDiscriminator = Discriminator | BilinearDiscriminator
@@ -21,7 +22,7 @@ Model = Factorisation | AnyDiscriminator | System
 def build_model(
     config: Config, num_entities: int, num_relations: int, num_users: int, seen: Seen | None = None
 ) -> Model:
-    """The model that answers queries, freshly initialised; ``seen`` (upgan.seen) is for the compared systems."""
+    """The model that answers queries, freshly initialised; ``seen`` is for the compared systems."""
     if config.system is not None:
         assert seen is not None, "a compared system is built on what it may see"
         return build_system(config, seen)

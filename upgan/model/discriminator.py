@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from upgan.config import ModelConfig
-from upgan.graph import LayeredGraph
+from upgan.config.settings import ModelConfig
+from upgan.graph.layered import LayeredGraph
 from upgan.model.factorisation import Factorisation
 from upgan.model.product import compose
 from upgan.model.propagation import Propagated, Propagation

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from upgan.config import PropagationConfig
-from upgan.graph import LayerEdges, LayeredGraph
-from upgan.sparse import row_sums, segment_softmax, spmm
+from upgan.config.settings import PropagationConfig
+from upgan.graph.layered import LayerEdges, LayeredGraph
+from upgan.graph.sparse import row_sums, segment_softmax, spmm
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": torch.relu,

@@ -11,9 +11,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from upgan.graph import LayerEdges, LayeredGraph
+from upgan.graph.layered import LayerEdges, LayeredGraph
+from upgan.graph.sparse import spmm
 from upgan.model.propagation import ACTIVATIONS, Propagation, kept
-from upgan.sparse import spmm
 
 
 def rgcn_preference(

@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 
-from upgan.explanation import EvidencePath, Explanation, UserPath
+from upgan.explain.explanation import EvidencePath, Explanation, UserPath
 from upgan.render.page import path_words
 from upgan.render.words import clean, coefficient, relation_words
 

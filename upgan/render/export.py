@@ -6,14 +6,14 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from upgan.explanation import Explanation
-from upgan.render.beside import contrast_caption
+from upgan.explain.explanation import Explanation
 from upgan.render.csv_tables import paths_csv, users_csv
-from upgan.render.figure import Drawing, figures
+from upgan.render.figure.build import Drawing, figures
+from upgan.render.figure.png import png
+from upgan.render.figure.svg import svg
 from upgan.render.page import page
-from upgan.render.png import png
-from upgan.render.svg import svg
-from upgan.render.table import explanation_table
+from upgan.render.results_html import contrast_caption
+from upgan.render.text_tables import explanation_table
 from upgan.render.words import caption, question, user_noun
 
 Labels = Mapping[str, str]

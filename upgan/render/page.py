@@ -7,12 +7,12 @@ from typing import Any
 
 from markupsafe import Markup
 
-from upgan.explanation import Chain, EvidencePath, Explanation, UserPath, UserShare
-from upgan.render.beside import beside
-from upgan.render.figure import Drawing, figures
-from upgan.render.graph_html import graph_html
+from upgan.explain.explanation import Chain, EvidencePath, Explanation, UserPath, UserShare
+from upgan.render.figure.build import Drawing, figures
+from upgan.render.figure.graph_html import graph_html
+from upgan.render.figure.styles import Theme
 from upgan.render.html_table import bdi, html_table
-from upgan.render.styles import Theme
+from upgan.render.results_html import beside
 from upgan.render.words import (
     caption,
     coefficient,

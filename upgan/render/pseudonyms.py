@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
-from upgan.explanation import Explanation, Node, UserShare
-from upgan.shares import Shares
+from upgan.explain.explanation import Explanation, Node, UserShare
+from upgan.explain.shares import Shares
 
 #: Put before the number; short, as the paper's "77OC0" is.
 PREFIX = "U"

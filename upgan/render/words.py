@@ -10,8 +10,8 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 
-from upgan.explanation import Explanation, Node
-from upgan.shares import UserShare
+from upgan.explain.explanation import Explanation, Node
+from upgan.explain.shares import UserShare
 
 # Categories that draw nothing or change what follows: control, surrogate, unassigned (Cn is left alone: a font may be
 # newer than this Python), line and paragraph separators.

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from upgan.alternatives import Contrast
 from upgan.case import make_case, write_bundle
 from upgan.data.dataset import KGDataset
 from upgan.errors import DataError
-from upgan.explanation import Explanation
+from upgan.explain.explanation import Explanation
+from upgan.explain.results import Contrast
 from upgan.files import write_text
-from upgan.paper_cases import PAPER_CASES, Asked, FoundCase, find_cases
-from upgan.predictor import Predictor
+from upgan.predict.predictor import Predictor
 from upgan.render.words import sentence
-from upgan.reproduce.readers import Readers, weight_and_part
+from upgan.reproduce.paper_cases import PAPER_CASES, Asked, FoundCase, find_cases
+from upgan.reproduce.reached_users import Readers, weight_and_part
 
 #: The paper draws five users, "selected users for illustration".
 TOP_USERS = 5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from upgan.predictor import Predictor
+from upgan.predict.predictor import Predictor
 from upgan.render.markdown import code, escaped, table
 from upgan.render.words import coefficient, rank_text, signed, user_noun
 from upgan.reproduce.fig4 import Answered, Candidate, CaseResult

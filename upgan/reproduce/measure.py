@@ -11,18 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from upgan.checkpoint import run_fingerprint
 from upgan.data.dataset import KGDataset
 from upgan.errors import UpganError
 from upgan.evaluation.compare import compare_rankings
 from upgan.evaluation.evaluator import Ranking
 from upgan.files import write_bytes
-from upgan.predictor import load
+from upgan.predict.predictor import load
 from upgan.reproduce.execute import Outcome, Tell
 from upgan.reproduce.names import FORMAT_VERSION
 from upgan.reproduce.paper import PAPER_METRICS, paper_groups, paper_metrics
 from upgan.reproduce.plan import TARGETS, Asked
 from upgan.reproduce.reuse import FinishedRun
+from upgan.training.checkpoint import run_fingerprint
 
 #: Broken down for every table: what Tables 4 and 5 are about.
 GROUPED = ("sparsity", "hops")

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from upgan.config import MODELS, Config, applies, flat_settings, make_config, setting_keys
+from upgan.config.names import MODEL_NAMES
+from upgan.config.presets import PRESETS
+from upgan.config.settings import MODELS, Config, applies, flat_settings, make_config, setting_keys
 from upgan.errors import ConfigError
-from upgan.model_names import MODEL_NAMES
-from upgan.presets import PRESETS
 
 #: Settings that do not change what a run is: another draw, or the same one made elsewhere.
 NEUTRAL = frozenset({"preset", "seed", "device", "threads", "max_seconds", "checkpoint_seconds"})

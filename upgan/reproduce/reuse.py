@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from upgan.checkpoint import CONFIG_FILE, dataset_fingerprint, load_config
-from upgan.config import Config, flat_settings, keys_in
+from upgan.config.settings import Config, flat_settings, keys_in
 from upgan.errors import UpganError
 from upgan.reproduce.plan import NEUTRAL
 from upgan.runs.launch import START_FILE
+from upgan.training.checkpoint import CONFIG_FILE, dataset_fingerprint, load_config
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,9 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
-from upgan.config import Config, flat_settings
+from upgan.config.names import MODEL_NAMES
+from upgan.config.settings import Config, flat_settings
 from upgan.errors import ConfigError
-from upgan.model_names import MODEL_NAMES
 from upgan.reproduce.execute import Executor, Outcome
 from upgan.reproduce.plan import Asked, PlannedRun, settings_of, systems_of
 from upgan.reproduce.spaces import distributions, settings_of_trial, space_of

@@ -21,11 +21,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-import upgan
 from upgan.errors import RunError
 from upgan.files import folder_written_whole, sha256_of_file, write_atomic
 from upgan.runs.safetensors_header import check_safetensors
 from upgan.runs.status import run_state
+from upgan.version import __version__
 
 ARCHIVE_VERSION = 1
 CHECKSUMS = "checksums.json"
@@ -83,7 +83,7 @@ def export_run(run: Path, out: Path) -> None:
         raise RunError(f"{run}: {missing[0]} is missing, so there is nothing whole to export; train it to the end")
     checksums = {
         "format_version": ARCHIVE_VERSION,
-        "upgan_version": upgan.__version__,
+        "upgan_version": __version__,
         "name": run.resolve().name,
         "files": {name: {"bytes": (run / name).stat().st_size, "sha256": sha256_of_file(run / name)} for name in names},
     }

@@ -14,13 +14,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from upgan.config import Config, to_toml
+from upgan.config.phases import planned_phases
+from upgan.config.settings import Config, to_toml
 from upgan.data.dataset import KGDataset, copy_dataset
 from upgan.errors import BusyError, RunError, UpganError
 from upgan.files import write_json, write_text
 from upgan.runs.history import LOG_FILE, METRICS_FILE, PINNED_FILE, tail_log
 from upgan.runs.locks import device_holder, run_lock
-from upgan.runs.phases import planned_phases
 from upgan.runs.status import RESUME_FILE, STATUS_FILE, STOP_FILE, RunStatus, is_run, now, run_state, write_status
 
 #: Names the run whose vectors this one starts from (`upgan train --start`).
@@ -197,7 +197,7 @@ def launch(folder: Path, *, force: bool = False) -> RunStatus:
 
 
 def estimated(dataset: Path, config: Config) -> dict[str, Any]:
-    """What a training will cost (upgan.estimate), found in a process of its own: it takes all threads for seconds.
+    """What a training will cost (upgan.experiment.estimate), found in a process of its own: it takes all threads.
 
     Raises RunError with what that process said where it failed.
     """
@@ -224,7 +224,7 @@ def _check_device(device: str, force: bool) -> None:
 
 
 def _device_of(folder: Path) -> str:
-    from upgan.config import config_from_dict, read_toml
+    from upgan.config.settings import config_from_dict, read_toml
 
     return config_from_dict(read_toml(folder / "config.toml")).device
 

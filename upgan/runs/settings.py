@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from upgan.config import config_from_dict, flat_settings, read_toml, setting_keys
+from upgan.config.settings import config_from_dict, flat_settings, read_toml, setting_keys
 
 
 @dataclass(frozen=True)

@@ -10,26 +10,15 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from upgan.optimizers import make_optimizer
-from upgan.queries import Batch, BatchSampler, QueryIndex, query_order
-from upgan.system_settings import SystemSettings
+from upgan.config.systems import SystemSettings
+from upgan.graph.queries import QueryIndex
+from upgan.objectives.batches import Batch, BatchSampler, query_order
+from upgan.objectives.optimizers import make_optimizer
 
 #: (B,) heads and (B,) relations (0 .. 2R-1) -> (B, E) scores.
 Answerer = Callable[[Tensor, Tensor], Tensor]
 #: The losses of a mini-batch, by which training is followed, and the scalar that is minimised: they and the penalties.
 Objective = tuple[Mapping[str, Tensor], Tensor]
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What a system may see of a dataset: nothing but training triples and interactions."""
-
-    num_entities: int
-    num_relations: int
-    num_users: int
-    #: (T, 3) head, relation (0 .. R-1), tail; (M, 2) user, item as an entity.
-    triples: Tensor
-    interactions: Tensor
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from upgan.config import Config
-from upgan.systems.base import Seen, System
+from upgan.config.settings import Config
+from upgan.graph.observed import Seen
+from upgan.systems.base import System
 from upgan.systems.cofm import CoFM
 from upgan.systems.conve import ConvE
 from upgan.systems.convtranse import ConvTransE

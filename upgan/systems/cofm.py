@@ -20,8 +20,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from upgan.system_settings import CoFMSettings
-from upgan.systems.base import Seen
+from upgan.config.systems import CoFMSettings
+from upgan.graph.observed import Seen
 from upgan.systems.joint import Interactions, JointSystem, Pairs, bpr_loss
 from upgan.systems.negatives import Sample
 from upgan.systems.transe import TransE

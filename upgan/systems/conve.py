@@ -12,8 +12,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from upgan.system_settings import ConvESettings
-from upgan.systems.base import Seen
+from upgan.config.systems import ConvESettings
+from upgan.graph.observed import Seen
 from upgan.systems.one_to_n import OneToNSystem
 
 

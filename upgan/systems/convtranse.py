@@ -13,8 +13,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from upgan.system_settings import ConvTransESettings
-from upgan.systems.base import Seen
+from upgan.config.systems import ConvTransESettings
+from upgan.graph.observed import Seen
 from upgan.systems.one_to_n import OneToNSystem
 
 

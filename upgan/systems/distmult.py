@@ -14,10 +14,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from upgan.losses import half_squared_norm, mean_cubed_norm, once, one_to_n
-from upgan.queries import QueryIndex
-from upgan.system_settings import SystemSettings
-from upgan.systems.base import Answerer, Learning, Objective, Seen, System
+from upgan.config.systems import SystemSettings
+from upgan.graph.observed import Seen
+from upgan.graph.queries import QueryIndex
+from upgan.objectives.losses import half_squared_norm, mean_cubed_norm, once, one_to_n
+from upgan.systems.base import Answerer, Learning, Objective, System
 
 
 class DistMultSettings(NamedTuple):

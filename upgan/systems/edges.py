@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from upgan.sparse import EdgeMatrix
+from upgan.graph.sparse import EdgeMatrix
 
 
 class Edges(nn.Module):

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from upgan.losses import half_squared_norm, once
-from upgan.queries import QueryIndex
-from upgan.system_settings import TranslationSettings
-from upgan.systems.base import Learning, Objective, Seen, System
+from upgan.config.systems import TranslationSettings
+from upgan.graph.observed import Seen
+from upgan.graph.queries import QueryIndex
+from upgan.objectives.losses import half_squared_norm, once
+from upgan.systems.base import Learning, Objective, System
 from upgan.systems.negatives import Sample, draw_sample, loss_of
 
 

@@ -23,11 +23,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from upgan.losses import generator_loss
-from upgan.optimizers import make_optimizer
-from upgan.queries import QueryIndex
-from upgan.system_settings import KBGANSettings
-from upgan.systems.base import Answerer, Learning, Seen, System
+from upgan.config.systems import KBGANSettings
+from upgan.graph.observed import Seen
+from upgan.graph.queries import QueryIndex
+from upgan.objectives.losses import generator_loss
+from upgan.objectives.optimizers import make_optimizer
+from upgan.systems.base import Answerer, Learning, System
 from upgan.systems.distmult import DistMult, DistMultSettings
 from upgan.systems.transe import TransE
 

@@ -22,11 +22,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from upgan.losses import one_to_n
-from upgan.queries import Batch, QueryIndex
-from upgan.sparse import segment_softmax, spmm
-from upgan.system_settings import KGATSettings
-from upgan.systems.base import Answerer, Learning, Objective, Seen, System
+from upgan.config.systems import KGATSettings
+from upgan.graph.observed import Seen
+from upgan.graph.queries import QueryIndex
+from upgan.graph.sparse import segment_softmax, spmm
+from upgan.objectives.batches import Batch
+from upgan.objectives.losses import one_to_n
+from upgan.systems.base import Answerer, Learning, Objective, System
 from upgan.systems.edges import Edges
 from upgan.systems.rgcn import pair_penalty
 

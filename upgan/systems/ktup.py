@@ -24,8 +24,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from upgan.system_settings import KTUPSettings
-from upgan.systems.base import Seen
+from upgan.config.systems import KTUPSettings
+from upgan.graph.observed import Seen
 from upgan.systems.joint import Interactions, Pairs, bpr_loss
 from upgan.systems.transh import TransH, lengths, project
 

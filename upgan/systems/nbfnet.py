@@ -19,10 +19,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from upgan.queries import Batch, QueryIndex
-from upgan.sparse import spmm
-from upgan.system_settings import NBFNetSettings
-from upgan.systems.base import Answerer, Learning, Objective, Seen, System
+from upgan.config.systems import NBFNetSettings
+from upgan.graph.observed import Seen
+from upgan.graph.queries import QueryIndex
+from upgan.graph.sparse import spmm
+from upgan.objectives.batches import Batch
+from upgan.systems.base import Answerer, Learning, Objective, System
 from upgan.systems.edges import Edges
 
 #: Numbers in the (E, B*D) states, or (P, B*D) messages, of one block of queries.

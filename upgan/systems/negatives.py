@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from upgan.queries import QueryIndex
-from upgan.sampled_loss import log_sums
-from upgan.system_settings import TranslationSettings
+from upgan.config.systems import TranslationSettings
+from upgan.graph.queries import QueryIndex
+from upgan.objectives.sampled import log_sums
 
 #: A score that no distance gives, and whose exponential is 0.
 LOWEST = -1e30
@@ -51,8 +51,8 @@ def loss_of(positive: Tensor, negative: Tensor, sample: Sample, settings: Transl
 def softmax_loss(positive: Tensor, negative: Tensor, sample: Sample, *, whole: bool) -> Tensor:
     """-log softmax of each pair over all entities, a mean over pairs, the sum over those not known estimated.
 
-    As in upgan.sampled_loss: what the pool holds besides known answers stands for all that is not known. Exact where
-    the pool is all entities.
+    As in upgan.objectives.sampled: what the pool holds besides known answers stands for all that is not known. Exact
+    where the pool is all entities.
 
     Args:
         positive: (P,) scores of the pairs, which are all known answers of their queries; negative: (B, N) of the pool.

@@ -17,10 +17,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from upgan.losses import half_squared_norm, mean_cubed_norm, once, one_to_n
-from upgan.queries import QueryIndex
-from upgan.system_settings import OneToNLoss, OneToNSettings
-from upgan.systems.base import Answerer, Learning, Objective, Seen, System
+from upgan.config.systems import OneToNLoss, OneToNSettings
+from upgan.graph.observed import Seen
+from upgan.graph.queries import QueryIndex
+from upgan.objectives.losses import half_squared_norm, mean_cubed_norm, once, one_to_n
+from upgan.systems.base import Answerer, Learning, Objective, System
 
 
 class OneToNSystem(System):

@@ -20,11 +20,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from upgan.losses import half_squared_norm, mean_cubed_norm, one_to_n
-from upgan.queries import Batch, QueryIndex
-from upgan.sparse import spmm
-from upgan.system_settings import KGATSettings, RGCNSettings
-from upgan.systems.base import Answerer, Learning, Objective, Seen, System
+from upgan.config.systems import KGATSettings, RGCNSettings
+from upgan.graph.observed import Seen
+from upgan.graph.queries import QueryIndex
+from upgan.graph.sparse import spmm
+from upgan.objectives.batches import Batch
+from upgan.objectives.losses import half_squared_norm, mean_cubed_norm, one_to_n
+from upgan.systems.base import Answerer, Learning, Objective, System
 from upgan.systems.edges import Edges
 
 

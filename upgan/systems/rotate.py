@@ -15,8 +15,9 @@ import math
 import torch
 from torch import Tensor, nn
 
-from upgan.system_settings import RotatESettings
-from upgan.systems.base import Answerer, Seen
+from upgan.config.systems import RotatESettings
+from upgan.graph.observed import Seen
+from upgan.systems.base import Answerer
 from upgan.systems.distances import complex_modulus, euclidean, exact_euclidean, moduli, ranked_moduli
 from upgan.systems.translation import TranslationSystem
 

@@ -13,8 +13,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from upgan.system_settings import TransESettings
-from upgan.systems.base import Answerer, Seen
+from upgan.config.systems import TransESettings
+from upgan.graph.observed import Seen
+from upgan.systems.base import Answerer
 from upgan.systems.distances import TINY, euclidean, exact_euclidean
 from upgan.systems.translation import TranslationSystem
 

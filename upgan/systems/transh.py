@@ -20,8 +20,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from upgan.system_settings import TransHSettings
-from upgan.systems.base import Answerer, Seen
+from upgan.config.systems import TransHSettings
+from upgan.graph.observed import Seen
+from upgan.systems.base import Answerer
 from upgan.systems.distances import TINY
 from upgan.systems.joint import JointSystem
 from upgan.systems.negatives import Sample

@@ -7,9 +7,9 @@ from abc import abstractmethod
 import torch
 from torch import Tensor, nn
 
-from upgan.losses import half_squared_norm, once
-from upgan.queries import QueryIndex
-from upgan.system_settings import TranslationSettings
+from upgan.config.systems import TranslationSettings
+from upgan.graph.queries import QueryIndex
+from upgan.objectives.losses import half_squared_norm, once
 from upgan.systems.base import Learning, Objective, System
 from upgan.systems.negatives import draw_sample, loss_of
 

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from upgan.config import AdversarialConfig
+from upgan.config.settings import AdversarialConfig
 from upgan.evaluation.metrics import Metrics
-from upgan.graph import LayeredGraph
-from upgan.losses import discriminator_loss, generator_loss, half_squared_norm, once, rewards
+from upgan.graph.layered import LayeredGraph
 from upgan.model.build import AnyDiscriminator
 from upgan.model.generator import Generator, draw
-from upgan.optimizers import make_optimizer
-from upgan.queries import Batch, Sampler, draw_pool
+from upgan.objectives.batches import Batch, Sampler, draw_pool
+from upgan.objectives.losses import discriminator_loss, generator_loss, half_squared_norm, once, rewards
+from upgan.objectives.optimizers import make_optimizer
 from upgan.training.loop import PhaseResult, Reporter, clip_and_step, not_finite, run_phase
 from upgan.training.state import TrainingState
 from upgan.training.step import step_view, used_parameters

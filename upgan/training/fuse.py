@@ -22,13 +22,14 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from upgan.config import FusionConfig
+from upgan.config.settings import FusionConfig
 from upgan.evaluation.evaluator import Evaluator
 from upgan.evaluation.metrics import Metrics
-from upgan.graph import LayeredGraph
+from upgan.graph.facts import Facts
+from upgan.graph.layered import LayeredGraph
 from upgan.model.bilinear import BilinearDiscriminator
 from upgan.model.build import FullScorer
-from upgan.model.evidence import CHANNELS, Facts, gather_evidence
+from upgan.model.evidence import CHANNELS, gather_evidence
 from upgan.training.loop import PhaseResult, Reporter, finished, out_of_time
 from upgan.training.state import PhaseState, TrainingState
 

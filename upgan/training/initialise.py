@@ -8,14 +8,15 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from upgan.config import InitialisationConfig, PretrainConfig
+from upgan.config.settings import InitialisationConfig, PretrainConfig
 from upgan.evaluation.evaluator import Evaluator
-from upgan.losses import half_squared_norm, once
+from upgan.graph.queries import QueryIndex
 from upgan.model.factorisation import Factorisation
 from upgan.model.product import mean_cubed_modulus
-from upgan.optimizers import Squares, accumulated, make_optimizer
-from upgan.queries import QueryIndex, draw_candidates, onto, query_order
-from upgan.sampled_loss import sampled_one_to_n
+from upgan.objectives.batches import draw_candidates, onto, query_order
+from upgan.objectives.losses import half_squared_norm, once
+from upgan.objectives.optimizers import Squares, accumulated, make_optimizer
+from upgan.objectives.sampled import sampled_one_to_n
 from upgan.training.loop import PhaseResult, Reporter, run_phase
 from upgan.training.state import TrainingState
 

@@ -32,7 +32,7 @@ class Reporter(Protocol):
         """Training is alive: called now and then during long evaluations."""
 
     def pin(self, epoch: int, line: dict[str, Any]) -> None:
-        """Where a pinned query stands after an evaluation (upgan.pinned)."""
+        """Where a pinned query stands after an evaluation (upgan.experiment.pinned)."""
 
 
 class Silent:

@@ -8,14 +8,14 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from upgan.config import PretrainConfig
+from upgan.config.settings import PretrainConfig
 from upgan.evaluation.metrics import Metrics
-from upgan.graph import LayeredGraph
-from upgan.losses import half_squared_norm
+from upgan.graph.layered import LayeredGraph
 from upgan.model.build import AnyDiscriminator
-from upgan.optimizers import Squares, accumulated, make_optimizer
-from upgan.queries import Batch, Sampler, draw_candidates
-from upgan.sampled_loss import sampled_one_to_n
+from upgan.objectives.batches import Batch, Sampler, draw_candidates
+from upgan.objectives.losses import half_squared_norm
+from upgan.objectives.optimizers import Squares, accumulated, make_optimizer
+from upgan.objectives.sampled import sampled_one_to_n
 from upgan.training.loop import PhaseResult, Reporter, clip_and_step, run_phase
 from upgan.training.state import TrainingState
 from upgan.training.step import Step, pair_norm, step_view, used_parameters

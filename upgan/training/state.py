@@ -1,12 +1,12 @@
 """Where a training is: one object with all that going on from here needs.
 
-A checkpoint (upgan.resume) is this object on disk. Training walks through its phases from the top whether it is new or
-resumed; what is finished is skipped, and where the checkpoint was taken the object takes everything up again as it was
-(``enter``): weights, optimisers, random numbers, the place in the epoch, early stopping. From there on nothing differs
-from a training that was never interrupted.
+A checkpoint (upgan.experiment.resume) is this object on disk. Training walks through its phases from the top whether it
+is new or resumed; what is finished is skipped, and where the checkpoint was taken the object takes everything up again
+as it was (``enter``): weights, optimisers, random numbers, the place in the epoch, early stopping. From there on
+nothing differs from a training that was never interrupted.
 
 Random numbers come from torch's global generator (initial weights) and from ``random`` (everything else); numpy's are
-seeded anew wherever they are used (upgan.seen), so they have no state.
+seeded anew wherever they are used (upgan.graph.observed), so they have no state.
 """
 
 from __future__ import annotations

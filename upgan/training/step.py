@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from upgan.graph import LayeredGraph
-from upgan.losses import once
+from upgan.graph.layered import LayeredGraph
 from upgan.model.bilinear import BilinearDiscriminator
 from upgan.model.build import AnyDiscriminator
 from upgan.model.discriminator import Discriminator, QueryVectors
 from upgan.model.product import mean_cubed_modulus
-from upgan.queries import Batch
+from upgan.objectives.batches import Batch
+from upgan.objectives.losses import once
 
 
 @dataclass(frozen=True)

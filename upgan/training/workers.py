@@ -32,8 +32,8 @@ import torch
 from torch import Tensor, nn
 from torch import distributed as dist
 
+from upgan.config.systems import SYSTEMS
 from upgan.errors import ConfigError, Stopped, TrainingError
-from upgan.system_settings import SYSTEMS
 from upgan.training.state import Keeper, TrainingState
 
 #: Seconds that a worker waits for the others before it gives them up; the environment may name others.

@@ -23,10 +23,10 @@ from upgan.data.check.report import CheckReport, Finding, Severity, ordered
 from upgan.data.check.scan import Progress
 from upgan.data.dataset import KGDataset
 from upgan.data.detect import detect_format
-from upgan.data.ratings import rated_at_least
-from upgan.data.read_tsv import LABELS, read_role
-from upgan.data.text_stream import STRICT, ReadOptions
-from upgan.data.text_tables import read_table
+from upgan.data.read.ratings import rated_at_least
+from upgan.data.read.text_stream import STRICT, ReadOptions
+from upgan.data.read.text_tables import read_table
+from upgan.data.read.tsv import LABELS, read_role
 from upgan.errors import ConfigError, DataError
 
 __all__ = ["CheckReport", "Finding", "Progress", "Severity", "check_dataset", "check_source"]

@@ -11,7 +11,7 @@ from upgan.data.check.interactions import Signal, compare_with_shuffled
 from upgan.data.check.report import Finding, Severity
 from upgan.data.check.scan import Progress
 from upgan.data.check.titles import TitleAgreement, compare_titles
-from upgan.data.relations import RelationReport
+from upgan.data.prepare.relations import RelationReport
 
 WORDS = {
     "fine": "links look fine",

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from upgan.data.dataset import KGDataset
-from upgan.data.raw import RawSource
-from upgan.data.split import OPEN
+from upgan.data.prepare.split import OPEN
+from upgan.data.read.raw import RawSource
 from upgan.data.tables import SPLITS
 
 

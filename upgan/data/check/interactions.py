@@ -32,7 +32,7 @@ from upgan.data.check.catalogue import Catalogue
 from upgan.data.check.prediction import Facts, facts_of, reciprocal_ranks, similarities
 from upgan.data.check.scan import Progress
 from upgan.data.check.swaps import Swaps, Z, swap_links
-from upgan.data.relations import RelationReport
+from upgan.data.prepare.relations import RelationReport
 
 Verdict = Literal["fine", "wrong", "doubtful", "cannot tell"]
 

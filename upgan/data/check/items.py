@@ -7,8 +7,8 @@ import pandas as pd
 
 from upgan.data.check.catalogue import Catalogue
 from upgan.data.check.report import Finding, counted
-from upgan.data.filters import bfs_hops, k_core
-from upgan.data.split import TRAIN
+from upgan.data.prepare.filters import bfs_hops, k_core
+from upgan.data.prepare.split import TRAIN
 
 #: Preparation keeps entities up to this many triples from an item (the default of --max-hops).
 MAX_HOPS = 4

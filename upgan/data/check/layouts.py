@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from upgan.data import read_hetrec, read_kgat, read_recbole, read_tsv
 from upgan.data.detect import files_of, readable
+from upgan.data.read import hetrec as read_hetrec
+from upgan.data.read import kgat as read_kgat
+from upgan.data.read import recbole as read_recbole
+from upgan.data.read import tsv as read_tsv
+from upgan.data.read.text_tables import EXTENSIONS, plain_name, table_suffix
 from upgan.data.tables import SPLITS
-from upgan.data.text_tables import EXTENSIONS, plain_name, table_suffix
 
 #: A file of this many bytes whose rows have no known form (a dump of a whole graph) is left to its reader.
 LARGE = 1 << 30

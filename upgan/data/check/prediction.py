@@ -5,8 +5,8 @@ together with the relation and the direction it is an answer to. Node i scores a
 
     score(i, a) = sum_j S_ij B_ja,   S_ij = cosine of the users of i and j ^ 3, j != i, the 30 largest of a row
 
-with users weighed by log(1 + n / items of the user), the form of ``upgan.cointeraction`` (which needs torch; here only
-scipy is at hand). The node's own facts never enter its own scores. A true answer is ranked among the attributes of
+with users weighed by log(1 + n / items of the user), the form of ``upgan.graph.cointeraction`` (which needs torch; here
+only scipy is at hand). The node's own facts never enter its own scores. A true answer is ranked among the attributes of
 its relation and direction, the node's other answers left out, ties at their mean rank.
 """
 

@@ -24,8 +24,8 @@ import pyarrow.compute as pc
 
 from upgan.data.check.layouts import Layout, layouts_of
 from upgan.data.check.report import Finding, Severity, counted
-from upgan.data.text_stream import GZIP_FREE, GZIP_RATIO, ReadOptions
-from upgan.data.text_tables import read_table
+from upgan.data.read.text_stream import GZIP_FREE, GZIP_RATIO, ReadOptions
+from upgan.data.read.text_tables import read_table
 from upgan.errors import DataError
 
 BLOCK = 1 << 24

@@ -17,7 +17,7 @@ from rapidfuzz import fuzz, process
 
 from upgan.data.check.catalogue import Catalogue
 from upgan.data.check.swaps import Z
-from upgan.data.readable import readable_labels
+from upgan.data.prepare.readable import readable_labels
 
 #: rapidfuzz's scores (0 to 100) from which two titles are alike, and from which one is inside the other.
 ALIKE, INSIDE = 85, 95

@@ -7,8 +7,14 @@ import pandas as pd
 
 from upgan.data.check.catalogue import Catalogue
 from upgan.data.check.report import Finding, counted
-from upgan.data.relations import DUPLICATE_OVERLAP, REVERSE_OVERLAP, RelationPair, RelationReport, compare_relations
-from upgan.data.split import TRAIN
+from upgan.data.prepare.relations import (
+    DUPLICATE_OVERLAP,
+    REVERSE_OVERLAP,
+    RelationPair,
+    RelationReport,
+    compare_relations,
+)
+from upgan.data.prepare.split import TRAIN
 from upgan.data.tables import SPLITS
 
 #: Overlap from which a pair that preparation leaves alone is worth a look.

@@ -10,7 +10,7 @@ import numpy as np
 
 from upgan.data import tables
 from upgan.data.dataset import KGDataset
-from upgan.data.split import OPEN, answers_in_training, draw_split, units_of, unseen_in_training
+from upgan.data.prepare.split import OPEN, answers_in_training, draw_split, units_of, unseen_in_training
 from upgan.data.synth.graph import make_triples
 from upgan.data.synth.names import make_names
 from upgan.data.synth.schema import Schema, load_schema

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from upgan.data.filters import entity_degrees
+from upgan.data.prepare.filters import entity_degrees
 from upgan.data.synth.schema import Relation
 from upgan.data.synth.world import World
 

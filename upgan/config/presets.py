@@ -1,0 +1,70 @@
+"""What each preset changes of the default settings (see upgan.config.settings for what every setting means)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+#: "paper" is the printed form with 5.2.3's settings, and what it leaves open tuned on validation.
+#: "quality" is the best form known here, tuned on the validation splits of book, music and movie data.
+#: "demo" is the paper's form, smaller: it trains within a minute on the embedded catalogue, and drops items so that the
+#: readers' half of the query learns to answer by itself.
+PRESETS: dict[str, dict[str, Any]] = {
+    "paper": {
+        "initialisation.optimizer": "adagrad",
+        "initialisation.lr": 0.1,
+        "initialisation.l2": 0.0,
+        "initialisation.n3": 0.1,
+        "initialisation.epochs": 100,
+        "pretrain.lr": 0.0003,
+        "pretrain.n3": 0.1,
+        "pretrain.eval_every": 1,
+    },
+    "quality": {
+        "threads": 2,  # the large matrix products gain nearly their number; the result depends on it in the last digits
+        "model.product": "complex",
+        "model.score": "bilinear",
+        "initialisation.optimizer": "adagrad",
+        "initialisation.loss": "cross_entropy",
+        "initialisation.lr": 0.1,
+        "initialisation.l2": 0.0,
+        "initialisation.n3": 0.1,
+        "initialisation.scale": 0.01,
+        "initialisation.epochs": 60,
+        "initialisation.eval_every": 3,
+        "initialisation.patience": 3,
+        "initialisation.relax_epochs": 18,
+        "pretrain.batch_by": "queries",
+        "pretrain.batch": 1024,
+        "pretrain.loss": "cross_entropy",
+        "pretrain.optimizer": "adagrad",
+        "pretrain.lr": 0.1,
+        "pretrain.l2": 0.0,
+        "pretrain.n3": 0.1,
+        "pretrain.clip": 100.0,
+        "pretrain.epochs": 18,
+        "pretrain.eval_every": 3,
+        "pretrain.patience": 3,
+        "pretrain.relax_epochs": 9,
+        "adversarial.epochs": 2,
+        "adversarial.patience": 1,
+        "adversarial.l2": 0.0,
+        "fusion.enabled": True,
+    },
+    "demo": {
+        "threads": 1,  # small matrices gain nothing from more, and the result does not depend on the machine's cores
+        "model.dim": 48,
+        "model.item_dropout": 0.5,
+        "model.preference_init": 1.0,
+        "model.propagation.activation": "none",
+        "pretrain.epochs": 50,
+        "pretrain.batch": 512,
+        "pretrain.lr": 0.003,
+        "pretrain.l2": 3e-4,
+        "pretrain.patience": 6,
+        "adversarial.epochs": 3,
+        "adversarial.batch": 1024,
+        "adversarial.n_c": 512,
+        "adversarial.n_g": 64,
+        "adversarial.l2": 3e-4,
+    },
+}

@@ -1,0 +1,314 @@
+"""Every setting of a run, documented where it is defined; unknown keys and values out of bounds are refused.
+
+A run keeps its resolved settings as config.toml. Names follow the paper (K, n_C, n_G, sigma, lambda) where it has one.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import tomli_w
+from pydantic import BaseModel, Field, ValidationError, model_validator
+
+from upgan.config.presets import PRESETS
+from upgan.config.section import Section
+from upgan.config.sections import (
+    AdversarialConfig,
+    CoInteractionConfig,
+    FusionConfig,
+    GraphConfig,
+    InitialisationConfig,
+    ModelConfig,
+    PinnedConfig,
+    Precision,
+    PretrainConfig,
+    PropagationConfig,
+)
+from upgan.config.systems import (
+    SYSTEMS,
+    CoFMSettings,
+    ConvESettings,
+    ConvTransESettings,
+    KBGANSettings,
+    KGATSettings,
+    KTUPSettings,
+    NBFNetSettings,
+    RGCNSettings,
+    RotatESettings,
+    SystemSettings,
+    TransESettings,
+    TransHSettings,
+)
+from upgan.errors import ConfigError
+
+__all__ = [
+    "AdversarialConfig",
+    "CoInteractionConfig",
+    "Config",
+    "FusionConfig",
+    "GraphConfig",
+    "InitialisationConfig",
+    "ModelConfig",
+    "PinnedConfig",
+    "Precision",
+    "PretrainConfig",
+    "PropagationConfig",
+    "applies",
+    "config_from_dict",
+    "flat_settings",
+    "keys_in",
+    "make_config",
+    "read_toml",
+    "setting_keys",
+    "to_toml",
+]
+
+#: Systems that are UPGAN or what it starts from; all others have a section of their own (upgan.config.systems).
+OWN = ("upgan", "distmult", "complex")
+MODELS = (*OWN, *SYSTEMS)
+#: Sections that the compared systems have no use for; of "model" they read the dimension alone.
+_OWN_SECTIONS = ("initialisation", "pretrain", "adversarial", "fusion")
+
+
+class Config(Section):
+    """All settings of one run."""
+
+    model_name: Literal[
+        "upgan",
+        "distmult",
+        "complex",
+        "cofm",
+        "conve",
+        "convtranse",
+        "kbgan",
+        "kgat",
+        "ktup",
+        "nbfnet",
+        "rgcn",
+        "rotate",
+        "transe",
+        "transh",
+    ] = Field("upgan", description="the system to train")
+    preset: str = Field("paper", description="the preset the settings started from")
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of every random draw")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a CUDA device where there is one")
+    threads: int = Field(0, ge=0, description="CPU threads; 0 leaves PyTorch's choice")
+    max_seconds: float = Field(
+        0.0, ge=0, description="training takes no further step after this long, and is evaluated; 0 for no limit"
+    )
+    checkpoint_seconds: float = Field(
+        60.0,
+        ge=0,
+        description="time between two saves of the training's state, besides those at every phase's end; where saving "
+        "takes long it is done less often, so that it costs at most 1% of the time",
+    )
+    graph: GraphConfig = Field(default_factory=GraphConfig)
+    model: ModelConfig = Field(default_factory=ModelConfig)
+    initialisation: InitialisationConfig = Field(default_factory=InitialisationConfig)
+    pretrain: PretrainConfig = Field(default_factory=PretrainConfig)
+    adversarial: AdversarialConfig = Field(default_factory=AdversarialConfig)
+    fusion: FusionConfig = Field(default_factory=FusionConfig)
+    pinned: PinnedConfig = Field(default_factory=PinnedConfig)
+    cofm: CoFMSettings = Field(default_factory=CoFMSettings)
+    conve: ConvESettings = Field(default_factory=ConvESettings)
+    convtranse: ConvTransESettings = Field(default_factory=ConvTransESettings)
+    kbgan: KBGANSettings = Field(default_factory=KBGANSettings)
+    kgat: KGATSettings = Field(default_factory=KGATSettings)
+    ktup: KTUPSettings = Field(default_factory=KTUPSettings)
+    nbfnet: NBFNetSettings = Field(default_factory=NBFNetSettings)
+    rgcn: RGCNSettings = Field(default_factory=RGCNSettings)
+    rotate: RotatESettings = Field(default_factory=RotatESettings)
+    transe: TransESettings = Field(default_factory=TransESettings)
+    transh: TransHSettings = Field(default_factory=TransHSettings)
+
+    @property
+    def system(self) -> SystemSettings | None:
+        """The compared system's own settings; None for UPGAN, DistMult and ComplEx."""
+        if self.model_name not in SYSTEMS:
+            return None
+        found: SystemSettings = getattr(self, self.model_name)
+        return found
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Config:
+        if self.system is not None:
+            self.system.check(self.model.dim)
+        expected = {"distmult": "distmult", "complex": "complex"}.get(self.model_name)
+        if expected and self.model.product != expected:
+            raise ValueError(f"model {self.model_name} has the product {expected!r}: set model.product to it")
+        if self.model.score == "bilinear":
+            if self.model.propagation.form != "layered":
+                raise ValueError(
+                    "model.propagation.form belongs to the score 'mlp'; the bilinear one reads other paths"
+                )
+            if self.model.item_dropout:
+                raise ValueError("model.item_dropout belongs to the score 'mlp': set it to 0")
+        elif self.model.propagation.form == "rgcn" and self.model.item_dropout:
+            raise ValueError("model.item_dropout belongs to the layered propagation: set it to 0 for the form 'rgcn'")
+        elif self.fusion.enabled:
+            raise ValueError('fusion.enabled needs the bilinear score (model.score = "bilinear")')
+        return self
+
+
+def make_config(
+    preset: str | None = None,
+    *,
+    file: Path | None = None,
+    assignments: Sequence[str] = (),
+    overrides: Mapping[str, Any] | None = None,
+) -> Config:
+    """Preset, then the keys of a TOML file, then ``overrides``, then ``key=value`` assignments: later ones win.
+
+    Without a ``preset`` the file's own is the base (a run's config.toml names it), else "paper", and "quality" for
+    DistMult and ComplEx, which are the vectors that UPGAN starts from.
+    Raises ConfigError for an unknown preset, key or value, naming what is allowed.
+    """
+    given = {} if file is None else _flat(read_toml(file))
+    asked = {**given, **(overrides or {})}
+    split = [_split(assignment) for assignment in assignments]
+    named = [text for key, text in split if key == "model_name"]
+    model = str(_literal(named[-1]) if named else asked.get("model_name", "upgan"))
+    asked |= {_full_key(key, model): _literal(text) for key, text in split}
+    preset = preset or given.get("preset") or ("quality" if model in ("distmult", "complex") else "paper")
+    if preset not in PRESETS:
+        raise ConfigError(f"unknown preset {preset!r}: choose one of {', '.join(sorted(PRESETS))}")
+    usual = {key: value for key, value in PRESETS[preset].items() if applies(key, model)}
+    values: dict[str, Any] = {**usual, **asked, "preset": preset}
+    if model in ("distmult", "complex") and "model.product" not in asked:
+        values["model.product"] = model
+    for key in asked:
+        if not applies(key, model) and key in setting_keys():
+            raise ConfigError(f"setting {key!r} is not one of model {model}: its settings are {_known(model)}")
+    return config_from_dict(_nested(values))
+
+
+def applies(key: str, model: str) -> bool:
+    """Whether a dotted key is a setting of the model; of an unknown model everything is."""
+    section, _, name = key.partition(".")
+    if section in SYSTEMS and name:
+        return section == model
+    if model not in SYSTEMS:
+        return True
+    return section not in _OWN_SECTIONS and (section != "model" or name == "dim")
+
+
+def _known(model: str) -> str:
+    return ", ".join(key for key in setting_keys() if applies(key, model))
+
+
+def _split(assignment: str) -> tuple[str, str]:
+    """``key=value`` -> key and text."""
+    key, equals, text = assignment.partition("=")
+    if not equals:
+        raise ConfigError(f"--set {assignment!r}: write it as key=value, for example --set model.dim=64")
+    if key.strip() == "preset":
+        raise ConfigError(f"--set {assignment!r}: a preset is chosen with --preset")
+    return key.strip(), text.strip()
+
+
+def config_from_dict(values: Mapping[str, Any]) -> Config:
+    """Validate nested settings; every problem is listed in one ConfigError."""
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_problem(item) for item in error.errors())) from None
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """A TOML file as nested tables; ConfigError names the file and the place of a mistake."""
+    try:
+        with path.open("rb") as stream:
+            return tomllib.load(stream)
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such settings file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def to_toml(config: Config) -> str:
+    """The resolved settings of the run's model, ready for config.toml."""
+    return tomli_w.dumps(_nested(flat_settings(config)))
+
+
+def keys_in(path: Path) -> set[str]:
+    """The dotted keys that a settings file has a value for."""
+    return set(_flat(read_toml(path)))
+
+
+def flat_settings(config: Config) -> dict[str, Any]:
+    """Dotted key -> value of every setting of the run's model."""
+    return {key: value for key, value in _flat(config.model_dump()).items() if applies(key, config.model_name)}
+
+
+def setting_keys() -> dict[str, str]:
+    """Dotted key -> its description, in the order they are defined."""
+    return dict(_walk(Config, ""))
+
+
+def _walk(section: type[BaseModel], prefix: str) -> Iterator[tuple[str, str]]:
+    for name, field in section.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from _walk(kind, f"{prefix}{name}.")
+        else:
+            yield prefix + name, field.description or ""
+
+
+def _full_key(key: str, model: str) -> str:
+    """A dotted key as it is, or its last part where only one of the model's settings ends so."""
+    if key in setting_keys():
+        return key
+    known = [name for name in setting_keys() if applies(name, model)]
+    matches = [name for name in known if name.split(".")[-1] == key]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        raise ConfigError(f"setting {key!r} could be {' or '.join(matches)}: write it in full")
+    raise ConfigError(f"unknown setting {key!r}: the settings are {', '.join(known)}")
+
+
+def _literal(text: str) -> Any:
+    """A value as TOML spells it (numbers, booleans, quoted text), else the text itself."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _flat(tables: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in tables.items():
+        if isinstance(value, Mapping):
+            flat.update(_flat(value, f"{prefix}{key}."))
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:
+    tables: dict[str, Any] = {}
+    for key, value in flat.items():
+        *path, last = key.split(".")
+        table = tables
+        for part in path:
+            table = table.setdefault(part, {})
+            if not isinstance(table, dict):
+                raise ConfigError(f"setting {part!r} is a table of settings, found {table!r}")
+        table[last] = value
+    return tables
+
+
+def _problem(item: Any) -> str:
+    if not item["loc"]:  # settings that contradict each other; the message names them
+        return str(item["msg"]).removeprefix("Value error, ")
+    key = ".".join(str(part) for part in item["loc"])
+    if item["type"] == "extra_forbidden":
+        return f"unknown setting {key!r}: the settings are {', '.join(setting_keys())}"
+    description = setting_keys().get(key)
+    meaning = f" ({description})" if description else ""
+    return f"setting {key} = {item['input']!r}: {item['msg']}{meaning}"

@@ -1,0 +1,1 @@
+"""The embedded book catalogue and its simulated users."""

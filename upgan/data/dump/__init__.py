@@ -1,0 +1,1 @@
+"""Dumps that do not fit memory: Freebase, Wikidata and their ratings."""

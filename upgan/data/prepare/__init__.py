@@ -1,0 +1,1 @@
+"""What preparation does to raw ids: filters, relations, numbering, split."""

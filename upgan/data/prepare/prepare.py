@@ -1,0 +1,244 @@
+"""From raw files to a prepared dataset.
+
+The steps, in this order; every one is counted in the manifest.
+
+1. Interactions outside the time window (``since`` to ``until``, inclusive, UTC) are dropped, where it is given; one
+   without a timestamp stays. Interactions rated below ``min_rating`` are dropped, where it is given; otherwise every
+   interaction counts, whatever its rating. Repeated rows are dropped. Items become the entities they are linked to:
+   the first link of an item in file order counts, items of one entity become one node, items without a link and their
+   interactions are dropped.
+2. k-core: users and items with fewer than ``min_interactions`` interactions are dropped, until none is left. Items
+   need not stand in the graph for this step.
+3. Interactions of items that stand in no triple are dropped. Entities more than ``max_hops`` triples (read either way)
+   away from every remaining item are dropped. A catalogue without interactions skips this step.
+4. Reverse and duplicate relations are dropped (by the rule in ``upgan.data.prepare.relations``), unless
+   ``keep_reverse``.
+5. Entities in fewer than ``min_triples`` triples are dropped, until none is left.
+6. Split. Triples that came with a split keep it; the others are drawn (see ``upgan.data.prepare.split``). Validation
+and
+   test triples with an entity or relation that no training triple has are dropped.
+7. Entities and relations are those of the remaining triples; interactions with other items are dropped. The k-core is
+   not repeated after this: a user may have fewer than ``min_interactions`` in the result.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from upgan.data.dataset import KGDataset, check_replaceable, write_dataset
+from upgan.data.prepare.filters import bfs_hops, k_core, min_triples
+from upgan.data.prepare.numbering import Catalogue, number_source
+from upgan.data.prepare.readable import readable_labels, readable_relations
+from upgan.data.prepare.relations import RelationReport, compare_relations, partner_classes
+from upgan.data.prepare.split import OPEN, answers_in_training, draw_split, units_of, unseen_in_training
+from upgan.data.prepare.window import checked_window, within_window
+from upgan.data.read.ratings import rated_at_least
+from upgan.data.read.raw import RawSource
+from upgan.data.tables import SPLITS
+from upgan.errors import ConfigError, DataError
+
+
+@dataclass(frozen=True)
+class PrepareSettings:
+    """How raw files become a dataset; all values are kept in the manifest. Raises ConfigError where out of bounds."""
+
+    #: Users and items need at least this many interactions (k-core); 1 keeps all.
+    min_interactions: int = 5
+    #: Entities need to stand in at least this many triples; 1 keeps all.
+    min_triples: int = 3
+    #: Entities farther than this many triples from every item are dropped.
+    max_hops: int = 4
+    #: Keep reverse and duplicate relations; their partner triples then share a split.
+    keep_reverse: bool = False
+    #: Whether (h, r, t) and (t, r, h) share a split, or are drawn one by one.
+    symmetric: Literal["together", "random"] = "together"
+    #: Shares of train, valid and test; they sum to 1.
+    split: tuple[float, float, float] = (0.8, 0.1, 0.1)
+    seed: int = 0
+    #: Interactions rated lower are dropped; None keeps all, whatever their rating.
+    min_rating: float | None = None
+    #: Interactions before and after these are dropped (ISO dates or times, UTC, both inclusive); None is unbounded.
+    since: str | None = None
+    until: str | None = None
+    #: The domain whose preparation of the paper these settings began with (see upgan.data.prepare.domains), or "".
+    preset: str = ""
+
+    def __post_init__(self) -> None:
+        problems = [
+            f"{name} is {getattr(self, name)!r}; allowed: a whole number from {low}"
+            for name, low in (("min_interactions", 1), ("min_triples", 1), ("max_hops", 1), ("seed", 0))
+            if type(getattr(self, name)) is not int or getattr(self, name) < low
+        ]
+        if self.min_rating is not None and not math.isfinite(self.min_rating):
+            problems.append(f"min_rating is {self.min_rating!r}; allowed: a finite number, or none")
+        try:
+            checked_window(self.since, self.until)
+        except ConfigError as error:
+            problems.append(str(error))
+        if self.symmetric not in ("together", "random"):
+            problems.append(f"symmetric is {self.symmetric!r}; allowed: together, random")
+        try:
+            shares = tuple(float(share) for share in self.split)
+        except (TypeError, ValueError):
+            shares = ()
+        if len(shares) != 3 or min(shares) < 0 or shares[0] == 0 or not abs(sum(shares) - 1) < 1e-6:
+            problems.append(
+                f"split is {self.split!r}; allowed: three shares of train, valid and test that sum to 1, "
+                "train above 0, for example 0.8,0.1,0.1"
+            )
+        if problems:
+            raise ConfigError("; ".join(problems))
+        object.__setattr__(self, "split", shares)
+
+
+def prepare(
+    source: RawSource,
+    out: Path,
+    settings: PrepareSettings | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> KGDataset:
+    """Filter, split and write ``source`` as a prepared dataset in ``out`` (see the module for the steps).
+
+    The same source and settings give the same bytes. Nothing is written on an error. Raises DataError where ``out``
+    holds something else than a prepared dataset, or where no triple, or no interaction of those given, is left.
+    """
+    settings = settings or PrepareSettings()
+    say = progress or (lambda message: None)
+    check_replaceable(out)
+    source, window = within_window(source, settings.since, settings.until)
+    source, ratings = rated_at_least(source, settings.min_rating)
+    say("numbering ids and linking items")
+    work = number_source(source)
+    say("filtering")
+    had_users = bool(len(work.interactions))
+    _filter_interactions(work, settings)
+    if had_users:
+        _filter_hops(work, settings)
+    report = _filter_relations(work, settings)
+    keep = min_triples(work.triples[:, 0], work.triples[:, 2], len(work.entities), settings.min_triples)
+    work.keep_triples(keep, f"entity in fewer than {settings.min_triples} triples (min_triples)")
+    say("splitting")
+    codes, split_facts = _split(work, report, settings)
+    work.keep_interactions(
+        work.in_graph()[work.interactions[:, 1]], "item no longer in the graph after the filters on triples"
+    )
+    say(f"writing {out}")
+    facts = {"window": window, "ratings": ratings, "relations": report.to_dict(), "split": split_facts}
+    return _write(source, out, settings, work, codes, facts)
+
+
+def _filter_interactions(work: Catalogue, settings: PrepareSettings) -> None:
+    """Step 2 and the first half of step 3."""
+    keep = k_core(work.interactions[:, 0], work.interactions[:, 1], settings.min_interactions)
+    work.keep_interactions(
+        keep, f"user or item with fewer than {settings.min_interactions} interactions (min_interactions)"
+    )
+    work.keep_interactions(work.in_graph()[work.interactions[:, 1]], "item that stands in no triple")
+
+
+def _filter_hops(work: Catalogue, settings: PrepareSettings) -> None:
+    """The second half of step 3: drop what lies farther than max_hops from every item."""
+    heads, tails = work.triples[:, 0], work.triples[:, 2]
+    hops = bfs_hops(heads, tails, len(work.entities), work.interactions[:, 1])
+    near = (hops >= 0) & (hops <= settings.max_hops)
+    reason = f"entity more than {settings.max_hops} triples from an item (max_hops)"
+    work.keep_triples(near[heads] & near[tails], reason)
+
+
+def _filter_relations(work: Catalogue, settings: PrepareSettings) -> RelationReport:
+    """Step 4; the report names every pair of relations that share entity pairs."""
+    report = compare_relations(work.triples, work.relations.tolist(), work.linked, settings.keep_reverse)
+    for pair in report.pairs:
+        if pair.dropped:
+            keep = work.relations[work.triples[:, 1]] != pair.dropped
+            partner = pair.first if pair.dropped == pair.second else pair.second
+            work.keep_triples(keep, f"relation {pair.dropped}: {pair.kind} of {partner}")
+    return report
+
+
+def _split(work: Catalogue, report: RelationReport, settings: PrepareSettings) -> tuple[np.ndarray, dict[str, int]]:
+    """Step 6: split codes (N,) of the triples that stay, and what the manifest says about the split."""
+    partners = report.partners() if settings.keep_reverse else []
+    classes = partner_classes(work.relations.tolist(), partners)
+    units = units_of(work.triples, classes, settings.symmetric == "together")
+    codes = draw_split(units, work.preset, settings.split, np.random.default_rng(settings.seed))
+    if not (codes == SPLITS.index("train")).any():
+        raise DataError(f"no training triple: the split {settings.split} of {len(codes)} triples leaves none for train")
+    keep = ~unseen_in_training(work.triples, codes)
+    facts = {
+        "kept_from_source": int((work.preset != OPEN).sum()),
+        "drawn": int((work.preset == OPEN).sum()),
+        # 0 unless the source's own split, or symmetric = "random", tears mirrored triples apart.
+        "answers_mirrored_in_training": answers_in_training(units_of(work.triples, classes, True)[keep], codes[keep]),
+    }
+    work.keep_triples(keep, "validation or test triple with an entity or relation that training does not have")
+    return codes[keep], facts
+
+
+def _write(
+    source: RawSource,
+    out: Path,
+    settings: PrepareSettings,
+    work: Catalogue,
+    codes: np.ndarray,
+    facts: dict[str, Any],
+) -> KGDataset:
+    """Step 7: back to ids, with labels, kinds and the manifest."""
+    rows = work.triples
+    entities = pd.DataFrame({"id": work.entities[np.unique(rows[:, [0, 2]])]})
+    relations = pd.DataFrame({"id": work.relations[np.unique(rows[:, 1])]})
+    given = _looked_up(source.labels, "label", entities["id"])
+    given_relations = _looked_up(source.labels, "label", relations["id"])
+    entities["label"] = given.where(given != "", readable_labels(entities["id"]))
+    entities["kind"] = _looked_up(source.kinds, "kind", entities["id"])
+    relations["label"] = given_relations.where(given_relations != "", readable_relations(relations["id"]))
+    manifest = {
+        "format": source.format,
+        "sources": [asdict(file) for file in source.files],
+        "reading": source.reading,
+        "settings": asdict(settings),
+        "rules": " ".join((__doc__ or "").split("\n\n", 1)[1].split()),
+        "dropped": work.dropped,
+        **facts,
+        "labels_given": int((given != "").sum() + (given_relations != "").sum()),
+        "simulated_users": source.simulated_users,
+    }
+    return write_dataset(
+        out,
+        name=source.name,
+        triples=pd.DataFrame(
+            {
+                "head": _spelled(rows[:, 0], work.entities),
+                "relation": _spelled(rows[:, 1], work.relations),
+                "tail": _spelled(rows[:, 2], work.entities),
+                "split": _spelled(codes, SPLITS),
+            }
+        ),
+        interactions=pd.DataFrame(
+            {
+                "user": _spelled(work.interactions[:, 0], work.users),
+                "item": _spelled(work.interactions[:, 1], work.entities),
+            }
+        ),
+        entities=entities,
+        relations=relations,
+        manifest=manifest,
+    )
+
+
+def _spelled(numbers: np.ndarray, names: Sequence[str] | np.ndarray) -> pd.Categorical:
+    """A column (N,) of names by their numbers; as places in the list, for spelled out they take gigabytes."""
+    return pd.Categorical.from_codes(numbers, categories=pd.Index(names, dtype=object))
+
+
+def _looked_up(table: pd.DataFrame, column: str, ids: pd.Series) -> pd.Series:
+    """The last value that ``table`` (id, ``column``) has for each of ``ids``, or "", with the index of ``ids``."""
+    values = table.drop_duplicates("id", keep="last").set_index("id")[column].astype(object)
+    return values.reindex(ids.to_numpy(), fill_value="").set_axis(ids.index)

@@ -1,0 +1,1 @@
+"""One file per source format, and the text streams they read from."""

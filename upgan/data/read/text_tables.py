@@ -1,0 +1,199 @@
+"""Text tables: one row a line, cells between tabs, or standard CSV.
+
+In TSV nothing is quoted, so a quotation mark is part of a name. Cells lose the white space around them; blank lines
+count for nothing. Errors name the file, the 1-based line and the value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from upgan.data.read.quoted_csv import has_quotes, quoted_rows, rows_over_lines
+from upgan.data.read.raw import SourceFile
+from upgan.data.read.text_stream import STRICT, LineBlock, ReadOptions, TextStream, refuse_carriage_returns
+from upgan.errors import DataError
+
+#: Extension -> separators that such a file may have, the first of them where none is seen.
+EXTENSIONS: dict[str, tuple[str, ...]] = {
+    ".tsv": ("\t",),
+    ".txt": ("\t", ",", ";", "|", " "),
+    ".csv": (",", ";", "\t"),
+}
+_BETWEEN = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "bars", " ": "spaces"}
+#: Columns in which a cell may be empty; in all others a row needs a value.
+_MAY_BE_EMPTY = {"label", "kind", "split", "rating", "timestamp"}
+#: Lines that a separator is told by.
+_SAMPLE = 200
+
+
+@dataclass(frozen=True, eq=False)
+class TextTable:
+    """Cells of a text file as strings: one column of ``rows`` cells each, and the line each row began on."""
+
+    path: Path
+    sha256: str
+    cells: list[pa.ChunkedArray]
+    lines: np.ndarray
+    separator: str = "\t"
+    #: Lines left out because they have another number of cells (with ``skip_bad_lines``).
+    skipped: int = 0
+
+    def row(self, number: int) -> list[str]:
+        return [column[number].as_py() for column in self.cells]
+
+    def frame(self, places: Mapping[str, int], first_row: int) -> pd.DataFrame:
+        """The columns at ``places`` from ``first_row`` on; DataError for a file without rows or an empty id."""
+        frame = pd.DataFrame({name: self.cells[place].slice(first_row).to_pandas() for name, place in places.items()})
+        if not len(frame):
+            raise DataError(f"{self.path} has a header but no row below it")
+        for name in places:
+            empty = np.flatnonzero((frame[name] == "").to_numpy())
+            if len(empty) and name not in _MAY_BE_EMPTY:
+                line = self.lines[first_row + int(empty[0])]
+                raise DataError(f"{self.path}, line {line}: the {name} is empty (''); every row needs one")
+        return frame
+
+    def file(self, rows: int) -> SourceFile:
+        return SourceFile(self.path.name, self.sha256, rows)
+
+
+def plain_name(path: Path) -> str:
+    """The name that says what a file is: "a.tsv" of "a.tsv" and of "a.tsv.gz"; its bytes tell that it is packed."""
+    return path.stem if path.suffix.lower() == ".gz" else path.name
+
+
+def by_plain_name(paths: Iterable[Path]) -> dict[str, Path]:
+    """Files by that name. Raises DataError where two have the same, one of them packed."""
+    found: dict[str, Path] = {}
+    for path in paths:
+        other = found.setdefault(plain_name(path), path)
+        if other != path:
+            raise DataError(f"{other} and {path} are the same table twice; give one of them")
+    return found
+
+
+def table_suffix(path: Path) -> str:
+    """The extension that says how a table is laid out: ".tsv" of "a.tsv" and of "a.tsv.gz"; lower case."""
+    return Path(plain_name(path)).suffix.lower()
+
+
+def table_stem(path: Path) -> str:
+    """The name without that extension, in lower case."""
+    return Path(plain_name(path)).stem.lower()
+
+
+def read_table(path: Path, separator: str | None = None, options: ReadOptions = STRICT) -> TextTable:
+    """Read a text table. Raises DataError for what cannot be read as rows of equal length.
+
+    ``separator`` None takes it from the extension and, where that allows several (.csv, .txt), from the first lines:
+    the first separator that divides all of them into the same number of cells. With ``options.skip_bad_lines`` rows of
+    another length than the first are left out and counted.
+    """
+    stream = TextStream(path, options)
+    parts = _Parts(path, options.skip_bad_lines)
+    for block in stream.blocks():
+        if separator is None:
+            separator = _separator(path, block.lines)
+        refuse_carriage_returns(path, block.lines, block.first)
+        lines, numbers = _filled(block)
+        rows = _rows(path, lines, separator)
+        if rows is None:
+            return _read_over_lines(path, options, separator)
+        parts.add(rows, numbers, separator)
+    return parts.table(stream.sha256, separator or "\t")
+
+
+class _Parts:
+    """The columns of a table while its blocks come in."""
+
+    def __init__(self, path: Path, skip_bad_lines: bool) -> None:
+        self.path = path
+        self.skip_bad_lines = skip_bad_lines
+        self.columns: list[list[pa.Array]] = []
+        self.lines: list[np.ndarray] = []
+        self.skipped = 0
+        self.first_line = 0
+
+    def add(self, rows: pa.Array, lines: np.ndarray, separator: str) -> None:
+        """Rows as lists of cells; the first row tells how many each has."""
+        if not len(lines):
+            return
+        widths = pc.list_value_length(rows).to_numpy(zero_copy_only=False)
+        if not self.columns:
+            self.columns = [[] for _ in range(int(widths[0]))]
+            self.first_line = int(lines[0])
+        width = len(self.columns)
+        ragged = np.flatnonzero(widths != width)
+        if len(ragged) and not self.skip_bad_lines:
+            raise DataError(
+                f"{self.path}, line {lines[ragged[0]]}: {widths[ragged[0]]} column(s), but line {self.first_line} has "
+                f"{width}; every row has the same number of cells, between {_BETWEEN.get(separator, repr(separator))}"
+            )
+        if len(ragged):
+            self.skipped += len(ragged)
+            rows, lines = rows.filter(pa.array(widths == width)), lines[widths == width]
+        for place, column in enumerate(self.columns):
+            column.append(pc.utf8_trim_whitespace(pc.list_element(rows, place)))
+        self.lines.append(lines)
+
+    def table(self, sha256: str, separator: str) -> TextTable:
+        if not self.columns:
+            raise DataError(f"{self.path} is empty; a table needs at least one row")
+        columns = [pa.chunked_array(column, type=pa.large_string()) for column in self.columns]
+        return TextTable(self.path, sha256, columns, np.concatenate(self.lines), separator, self.skipped)
+
+
+def _filled(block: LineBlock) -> tuple[pa.Array, np.ndarray]:
+    """The lines with something on them, and their numbers int64."""
+    filled = pc.not_equal(pc.utf8_trim(block.lines, " "), "")
+    numbers = np.flatnonzero(filled.to_numpy(zero_copy_only=False)).astype(np.int64) + block.first
+    return block.lines.filter(filled), numbers
+
+
+def _rows(path: Path, lines: pa.Array, separator: str) -> pa.Array | None:
+    """Lines as lists of cells; None where a quoted cell of a .csv file may run over several lines."""
+    if separator == " ":
+        return pc.utf8_split_whitespace(pc.utf8_trim_whitespace(lines))
+    if table_suffix(path) == ".csv" and has_quotes(lines):
+        return quoted_rows(lines, separator)
+    return pc.split_pattern(lines, separator)
+
+
+def _read_over_lines(path: Path, options: ReadOptions, separator: str) -> TextTable:
+    """A .csv file with quoted cells that run over several lines."""
+    stream = TextStream(path, options)
+    parts = _Parts(path, options.skip_bad_lines)
+    for rows, numbers in rows_over_lines(path, stream, separator):
+        parts.add(rows, numbers, separator)
+    return parts.table(stream.sha256, separator)
+
+
+def _separator(path: Path, lines: pa.Array) -> str:
+    """The first separator the extension allows that divides all of the first lines alike into two cells or more."""
+    allowed = EXTENSIONS.get(table_suffix(path), ("\t",))
+    sample = lines.slice(0, _SAMPLE)
+    sample = sample.filter(pc.not_equal(pc.utf8_trim_whitespace(sample), ""))
+    if table_suffix(path) == ".csv":
+        # A separator inside quotation marks separates nothing.
+        sample = pc.replace_substring_regex(sample, r'"[^"]*"', "")
+    if not len(sample):
+        return allowed[0]
+    for separator in allowed:
+        trimmed = pc.utf8_trim_whitespace(sample) if separator == " " else sample
+        counts = (
+            pc.count_substring_regex(trimmed, r"\s+") if separator == " " else pc.count_substring(sample, separator)
+        )
+        least, most = counts.to_numpy().min(), counts.to_numpy().max()
+        if least == most > 0:
+            return separator
+        # A ragged table is one of its usual separator, and an error that names the line; not one of another.
+        if separator == allowed[0] and least > 0:
+            return separator
+    return allowed[0]

@@ -1,0 +1,84 @@
+"""Everything training reads, made from a dataset and settings: seeds, graph, queries, evaluators."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from upgan.config.settings import Config
+from upgan.data.dataset import KGDataset
+from upgan.errors import ConfigError, DataError
+from upgan.evaluation.evaluator import Evaluator
+from upgan.experiment.pinned import PinnedQuery, pinned_query
+from upgan.graph.facts import Facts
+from upgan.graph.layered import IntArray, LayeredGraph, check_no_leak
+from upgan.graph.observed import seen_facts, seen_graph, seen_interactions, seen_triples
+from upgan.graph.queries import QueryIndex
+from upgan.model.build import FullScorer, Model
+from upgan.types import SPLITS
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything training reads, on the device it runs on."""
+
+    dataset: KGDataset
+    device: torch.device
+    graph: LayeredGraph
+    #: (T, 3) the training triples that are seen, and their queries.
+    triples: IntArray
+    train: QueryIndex
+    #: The same triples as evidence reads them, where the score has some.
+    facts: Facts | None
+    validation: Evaluator
+    test: Evaluator
+    random: torch.Generator
+    #: The query that is followed through training, where the settings name one.
+    pinned: PinnedQuery | None = None
+
+    def scorer(self, model: Model) -> FullScorer:
+        """All scores of the model as it is now."""
+        return FullScorer(model, self.graph, self.facts)
+
+
+def prepare_training(dataset: KGDataset, config: Config) -> Prepared:
+    """Seed everything, build the graph from training triples only, index the queries."""
+    triples = seen_triples(dataset, config)
+    if not len(triples):
+        remedy = (
+            "prepare it with a larger first share (--split)" if not len(dataset.train) else "raise graph.triple_share"
+        )
+        raise DataError(f"{dataset.name}: no training triples; {remedy}")
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    device = resolve_device(config.device)
+    torch.manual_seed(config.seed)
+    held_out = np.concatenate([dataset.valid, dataset.test])
+    check_no_leak(dataset.train, held_out, dataset.num_entities, dataset.num_relations)
+    everything = np.concatenate([dataset.triples(split) for split in SPLITS])
+    sizes = (dataset.num_entities, dataset.num_relations)
+    known = QueryIndex.build(everything, *sizes).to(device)
+    facts = seen_facts(dataset, config)
+    graph = seen_graph(dataset, config).to(device)
+    pinned = pinned_query(config.pinned, dataset, graph, triples, seen_interactions(dataset, config), known)
+    return Prepared(
+        dataset=dataset,
+        device=device,
+        graph=graph,
+        triples=triples,
+        train=QueryIndex.build(triples, *sizes).to(device),
+        facts=None if facts is None else facts.to(device),
+        validation=Evaluator(dataset.valid, known),
+        test=Evaluator(dataset.test, known),
+        random=torch.Generator(device).manual_seed(config.seed + 1),
+        pinned=pinned,
+    )
+
+
+def resolve_device(name: str) -> torch.device:
+    """ "auto" takes a CUDA device where there is one; ConfigError where cuda is asked for and absent."""
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("device 'cuda' is asked for, but PyTorch sees none here; use --device cpu or auto")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")

@@ -1,0 +1,188 @@
+"""The checkpoint that `upgan resume` goes on from: a training's whole state in one file, without pickle.
+
+    resume.safetensors    tensors: module/NAME/PARAMETER  optimizer/NAME/INDEX/KEY  best/PARAMETER  total/LOSS  order
+                                   random/own  random/global  random/cudaN
+                          header:  JSON with phase, epoch, step, early stopping, finished stages, times, fingerprints
+
+One file, written beside the old one, forced to disk and then renamed over it: there is the old checkpoint or the new
+one, never half of either, even if the power fails.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from upgan.data.dataset import KGDataset
+from upgan.errors import RunError, Stopped
+from upgan.evaluation.metrics import HITS_AT, Metrics
+from upgan.files import sha256_of_file
+from upgan.runs.status import RESUME_FILE, check_folder
+from upgan.training.checkpoint import CONFIG_FILE, save_tensors
+from upgan.training.state import (
+    Clock,
+    PhaseState,
+    SavedState,
+    TrainingState,
+    optimizer_tensors,
+    random_tensors,
+)
+
+RESUME_VERSION = 1
+#: A save that took t is not repeated before this many t, so that saving costs at most 1% of the time.
+REST = 100.0
+
+
+class Checkpointer:
+    """Saves a training's state in its run folder, every ``seconds`` and at each phase's end, and when asked to stop."""
+
+    def __init__(self, run: Path, dataset: KGDataset, seconds: float, stop: Callable[[], bool]) -> None:
+        self.run = run
+        self.seconds = seconds
+        self._stop = stop
+        self._belongs = {"dataset": dataset.fingerprint, "config": sha256_of_file(run / CONFIG_FILE)}
+        self._saved_at = time.monotonic()
+        #: What all saves cost so far.
+        self.spent = 0.0
+        self._last = 0.0
+
+    def between_steps(self, state: TrainingState) -> None:
+        if self._stop():
+            self.save(state)
+            raise Stopped(_where(state, self.run))
+        if time.monotonic() - self._saved_at > max(self.seconds, REST * self._last):
+            self.save(state)
+
+    def save(self, state: TrainingState) -> None:
+        started = time.monotonic()
+        save_state(self.run, state, self._belongs)
+        self._saved_at = time.monotonic()
+        self._last = self._saved_at - started
+        self.spent += self._last
+
+
+def _where(state: TrainingState, run: Path) -> str:
+    at = state.phase
+    step = "" if at.order is None else f", {at.done} steps into the next"
+    return f"stopped in {at.name} after epoch {at.epoch}{step}; saved, `upgan resume {run}` goes on"
+
+
+def save_state(run: Path, state: TrainingState, belongs: dict[str, str]) -> None:
+    """Write the checkpoint. Raises RunError where the run's folder is gone."""
+    check_folder(run)
+    at = state.phase
+    tensors = {f"random/{name}": value for name, value in random_tensors(state.random).items()}
+    for name, module in state.modules.items():
+        tensors |= {f"module/{name}/{key}": value for key, value in module.state_dict().items()}
+    for name, optimizer in state.optimizers.items():
+        tensors |= {f"optimizer/{name}/{key}": value for key, value in optimizer_tensors(optimizer).items()}
+    tensors |= {f"best/{name}": value for name, value in at.best_weights.items()}
+    tensors |= {f"total/{name}": value for name, value in at.totals.items()}
+    if at.order is not None:
+        tensors["order"] = at.order
+    header = {
+        "version": RESUME_VERSION,
+        **belongs,
+        "threads": torch.get_num_threads(),
+        "started_from": state.started_from,
+        "stages": state.stages,
+        "seconds": state.clock.seconds,
+        "cpu_seconds": state.clock.cpu_seconds,
+        "peak_memory_mb": state.peak_memory_mb,
+        "step": state.step,
+        "phase": _phase_header(at),
+    }
+    save_tensors(tensors, run / RESUME_FILE, metadata={"state": json.dumps(header)}, durable=True)
+
+
+def has_state(run: Path) -> bool:
+    """Whether a checkpoint was saved: otherwise a resumed training begins at the beginning."""
+    return (run / RESUME_FILE).is_file()
+
+
+def load_state(run: Path, dataset: KGDataset, random: torch.Generator) -> TrainingState:
+    """The state saved in a run folder; the threads that its numbers depend on are set as they were.
+
+    Raises RunError where the file is damaged, of another version, or belongs to other settings or another dataset.
+    """
+    path = run / RESUME_FILE
+    header, tensors = _read(path)
+    if header.get("version") != RESUME_VERSION:
+        raise RunError(f"{path}: version {header.get('version')!r}, this upgan reads {RESUME_VERSION}; train again")
+    if header["dataset"] != dataset.fingerprint:
+        raise RunError(
+            f"{path}: was trained on dataset {header['dataset'][:12]}, but the run's dataset folder holds "
+            f"{dataset.fingerprint[:12]}; restore the folder, or train again"
+        )
+    if header["config"] != sha256_of_file(run / CONFIG_FILE):
+        raise RunError(
+            f"{run / CONFIG_FILE}: changed since the training began; going on would mix two settings. Restore it, or "
+            "train again"
+        )
+    torch.set_num_threads(int(header["threads"]))
+    tensors = {
+        name: value if name.startswith("random/") else value.to(random.device) for name, value in tensors.items()
+    }
+    state = TrainingState(random)
+    saved = SavedState(PhaseState(header["phase"]["name"]), tensors)
+    _fill_phase(saved.phase, header["phase"], saved)
+    state.saved = saved
+    state.stages = header["stages"]
+    state.started_from = header["started_from"]
+    state.peak_memory_mb = header["peak_memory_mb"]
+    state.step = header["step"]
+    state.clock = Clock(header["seconds"], header["cpu_seconds"])
+    return state
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = json.loads((file.metadata() or {})["state"])
+            return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        raise RunError(
+            f"{path}: truncated or damaged ({error}); remove it, and `upgan resume` begins at the beginning"
+        ) from None
+
+
+def _phase_header(at: PhaseState) -> dict[str, Any]:
+    return {
+        "name": at.name,
+        "patient_epochs": at.patient_epochs,
+        "epoch": at.epoch,
+        "done": at.done,
+        "best": None if at.best is None else at.best.to_dict(),
+        "best_epoch": at.best_epoch,
+        "waited": at.waited,
+        "ended": at.ended,
+        "seconds": at.clock.seconds,
+        "cpu_seconds": at.clock.cpu_seconds,
+    }
+
+
+def _fill_phase(at: PhaseState, header: dict[str, Any], saved: SavedState) -> None:
+    for name in ("patient_epochs", "epoch", "done", "best_epoch", "waited", "ended"):
+        setattr(at, name, header[name])
+    at.best = None if header["best"] is None else _metrics(header["best"])
+    at.best_weights = saved.part("best/")
+    at.totals = saved.part("total/")
+    at.order = saved.tensors.get("order")
+    at.clock = Clock(header["seconds"], header["cpu_seconds"])
+
+
+def _metrics(values: dict[str, Any]) -> Metrics:
+    """The inverse of Metrics.to_dict."""
+
+    def number(name: str) -> float:
+        return math.nan if values[name] is None else float(values[name])
+
+    return Metrics(number("mr"), number("mrr"), {k: number(f"hits@{k}") for k in HITS_AT}, int(values["queries"]))

@@ -1,0 +1,246 @@
+"""What every explanation needs of the graph: nodes by name and role, relation names, known edges for orientation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from upgan.data.dataset import KGDataset
+from upgan.explain.explanation import ContextEdge, EvidencePath, Node, Role, Sort, UserPath
+from upgan.explain.shares import FloatArray, Shares
+from upgan.graph.layered import IntArray, LayeredGraph
+from upgan.types import INTERACTED, INVERSE_MARK
+
+#: Why an explanation has no users to show.
+USERS_OFF = (
+    "The users are switched off in this run (model.use_users = false): there are no user weights, paths or "
+    "contributions, and the rank without users is the rank."
+)
+NO_INTERACTIONS = "The dataset has no interactions: there are no users to show, and the rank without users is the rank."
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """What the users of one side say: user numbers, weights (sum 1, or all 0) and parts of the score, (N,) each.
+
+    Numbers ascend unless they were ``sorted`` otherwise.
+    """
+
+    users: IntArray
+    weight: FloatArray
+    part: FloatArray
+
+    @staticmethod
+    def nobody() -> Spoken:
+        return Spoken(np.empty(0, dtype=np.int64), np.empty(0), np.empty(0))
+
+    def sorted(self, sort: Sort | None = "weight") -> Spoken:
+        """Heaviest first, equal weights by the size of their part, or the other way round; then by number.
+
+        None leaves them as they are: ascending numbers.
+        """
+        if sort is None:
+            return self
+        keys = (-np.abs(self.part), -self.weight)
+        order = np.lexsort(keys if sort == "weight" else keys[::-1])  # stable: numbers ascend already
+        return Spoken(self.users[order], self.weight[order], self.part[order])
+
+
+@dataclass(frozen=True)
+class Influence:
+    """The users behind one score, heaviest first, with their exact parts of it (float64)."""
+
+    target: Spoken
+    #: The answer's users, for models with users on the candidate side.
+    answer: Spoken
+    score: float
+    score_without_users: float
+    #: s_0, which the parts are counted from.
+    score_baseline: float
+    #: (U,) ids of all users.
+    names: npt.NDArray[np.object_]
+
+    @property
+    def users(self) -> Shares:
+        return self._shares(self.target)
+
+    @property
+    def answer_users(self) -> Shares:
+        return self._shares(self.answer)
+
+    @property
+    def order(self) -> IntArray:
+        """User numbers in the order of ``users``."""
+        return self.target.users
+
+    @property
+    def answer_order(self) -> IntArray:
+        return self.answer.users
+
+    @property
+    def residual(self) -> float:
+        """What rounding leaves of score - score_baseline - sum of contributions."""
+        return float(self.score - self.score_baseline - self.target.part.sum() - self.answer.part.sum())
+
+    @property
+    def effective_users(self) -> float:
+        """1 / sum w^2; 0 without users."""
+        squares = float(np.square(self.target.weight).sum())
+        return 1.0 / squares if squares else 0.0
+
+    def _shares(self, spoken: Spoken) -> Shares:
+        return Shares(self.names[spoken.users], spoken.weight, spoken.part)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What of the paths an explanation shows."""
+
+    top_users: int
+    sort: Sort = "weight"
+    paths_per_user: int = 2
+    evidence_per_user: int = 1
+    #: How many of the heaviest paths over all users.
+    top_paths: int = 0
+
+
+@dataclass(frozen=True)
+class Told:
+    """The paths shown in an explanation."""
+
+    paths: tuple[UserPath, ...] = ()
+    evidence: tuple[EvidencePath, ...] = ()
+    answer_paths: tuple[UserPath, ...] = ()
+    answer_evidence: tuple[EvidencePath, ...] = ()
+    heaviest_paths: tuple[UserPath, ...] = ()
+
+    @property
+    def everything(self) -> tuple[tuple[UserPath, ...], tuple[EvidencePath, ...]]:
+        """Paths and evidence of both sides."""
+        return self.paths + self.answer_paths, self.evidence + self.answer_evidence
+
+
+class GraphReader:
+    """A dataset's graph as an explanation speaks of it; read only."""
+
+    def __init__(self, dataset: KGDataset, graph: LayeredGraph, triples: IntArray, interactions: IntArray) -> None:
+        """``triples`` and ``interactions`` are what the model has seen, rows ascending."""
+        self.dataset = dataset
+        self.graph = graph
+        # Column by column: what is looked up is one column, which is then searched in place.
+        self.triples = np.asfortranarray(triples)
+        self.interactions = np.asfortranarray(interactions)
+        self._distance = graph.distance.numpy()
+
+    @cached_property
+    def user_names(self) -> npt.NDArray[np.object_]:
+        """(U,) user ids as an array, to be taken by numbers."""
+        names = np.empty(self.dataset.num_users, dtype=object)
+        names[:] = self.dataset.users
+        return names
+
+    @cached_property
+    def _readers(self) -> IntArray:
+        """(M, 2) item, user: the interactions by their items."""
+        return np.asfortranarray(self.interactions[np.argsort(self.interactions[:, 1], kind="stable")][:, ::-1])
+
+    @cached_property
+    def _from_tail(self) -> IntArray:
+        """(T, 2) tail, head of the triples, by their tails."""
+        return np.asfortranarray(self.triples[np.argsort(self.triples[:, 2], kind="stable")][:, [2, 0]])
+
+    def users_of(self, items: IntArray) -> IntArray:
+        """Numbers of the users who interacted with any of ``items`` (ascending), each once, ascending."""
+        return np.unique(_starting_at(self._readers, items)[:, 1])
+
+    def neighbours(self, entity: int) -> IntArray:
+        """Entities one training fact away, whichever way it reads; ascending, without the entity itself."""
+        one = np.array([entity], dtype=np.int64)
+        found = np.union1d(_starting_at(self.triples, one)[:, 2], _starting_at(self._from_tail, one)[:, 1])
+        others: IntArray = found[found != entity]
+        return others
+
+    def layer(self, entity: int) -> int:
+        """d_n of an entity; UNREACHABLE (-1) where no user reaches it."""
+        return int(self._distance[entity])
+
+    def context(
+        self, target: int, answer: int, paths: tuple[UserPath, ...], evidence: tuple[EvidencePath, ...]
+    ) -> tuple[ContextEdge, ...]:
+        """Training facts and interactions among the shown nodes that no shown path walks."""
+        shown_paths: list[UserPath | EvidencePath] = [*paths, *evidence]
+        chains = [path.nodes for path in shown_paths]
+        walked = {
+            self._edge(a, relation, b)
+            for path in shown_paths
+            for (a, b), relation in zip(pairwise(path.nodes), path.relations, strict=True)
+        }
+        shown = {node.id for chain in chains for node in chain if node.role != "user"}
+        entities = np.unique([target, answer, *(self.dataset.entity_index[node] for node in shown)])
+        touching = {node.id for chain in chains for node in chain if node.role == "user"}
+        users = np.array(sorted(self.dataset.user_index[user] for user in touching), dtype=np.int64)
+        facts = _starting_at(self.triples, entities)
+        facts = facts[np.isin(facts[:, 2], entities)]
+        touched = _starting_at(self.interactions, users)
+        touched = touched[np.isin(touched[:, 1], entities)]
+        edges = [
+            ContextEdge(self.named(h, target, answer), self.named(t, target, answer), self.dataset.relations[r])
+            for h, r, t in facts.tolist()
+        ]
+        offset = self.dataset.num_entities
+        edges += [
+            ContextEdge(self.named(u + offset, target, answer), self.named(i, target, answer), INTERACTED)
+            for u, i in touched.tolist()
+        ]
+        return tuple(edge for edge in edges if self._edge(edge.source, edge.relation, edge.target) not in walked)
+
+    def _edge(self, source: Node, relation: str, target: Node) -> tuple[str, str, str]:
+        """One name for an edge whichever way it is walked: as the triple, or user first for an interaction."""
+        if relation == INTERACTED and relation not in self.dataset.relation_index:
+            backwards = target.role == "user"
+        else:
+            backwards = relation not in self.dataset.relation_index
+        first, last = (target, source) if backwards else (source, target)
+        return first.id, relation.removesuffix(INVERSE_MARK) if backwards else relation, last.id
+
+    def node(self, entity: int, role: Role) -> Node:
+        """An entity in a given role."""
+        return Node(
+            self.dataset.entities[entity],
+            self.dataset.entity_labels[entity],
+            role,
+            self.layer(entity),
+            self.dataset.entity_kinds[entity],
+        )
+
+    def named(self, node: int, target: int, answer: int) -> Node:
+        """Node number (entity, or E + user) -> what it is in this explanation."""
+        if node >= self.dataset.num_entities:
+            user = self.dataset.users[node - self.dataset.num_entities]
+            return Node(user, user, "user", 0, "user")
+        return self.node(node, "target" if node == target else "answer" if node == answer else "entity")
+
+    def inverse_kind(self, kind: int) -> int:
+        relations = self.dataset.num_relations
+        if kind >= 2 * relations:
+            return kind ^ 1
+        return kind + relations if kind < relations else kind - relations
+
+    def relation_name(self, kind: int) -> str:
+        relations = self.dataset.num_relations
+        if kind >= 2 * relations:
+            return INTERACTED
+        return self.dataset.relations[kind % relations] + (INVERSE_MARK if kind >= relations else "")
+
+
+def _starting_at(rows: IntArray, first: IntArray) -> IntArray:
+    """Those of the (N, C) rows, ascending in their first column, that start with one of ``first`` (ascending)."""
+    start = np.searchsorted(rows[:, 0], first)
+    count = np.searchsorted(rows[:, 0], first, side="right") - start
+    within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+    found: IntArray = rows[np.repeat(start, count) + within]
+    return found

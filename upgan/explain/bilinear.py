@@ -1,0 +1,266 @@
+"""Why this answer, for the bilinear score: the target's users and the answer's users, each with an exact share.
+
+With pi the path weights of upgan.graph.cointeraction, everything users add to the score is a sum over paths, hence over
+users:
+
+    (p_h o v'_r) . v_t            = sum_u ((sum_j pi_huj v_j) o v'_r) . v_t           users of the target
+    (v_h o v''_r) . p_t           = sum_u (v_h o v''_r) . (sum_j pi_tuj v_j)          users of the answer
+    gamma log(1 + f / epsilon)    shared in proportion to each user's part of f       both
+
+The last is the only non-linear part; sharing it in proportion is what integrated gradients from f = 0 give too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from upgan.data.dataset import KGDataset
+from upgan.explain.base import NO_INTERACTIONS, USERS_OFF, GraphReader, Influence, Shown, Spoken, Told
+from upgan.explain.explanation import Baseline, EvidencePath, Node, Sort, UserPath
+from upgan.graph.cointeraction import CoInteraction, FloatArray, ItemPaths, Row
+from upgan.graph.facts import Facts
+from upgan.graph.layered import IntArray, LayeredGraph
+from upgan.model.bilinear import BilinearDiscriminator
+from upgan.model.evidence import CHANNELS
+from upgan.model.product import compose
+from upgan.types import INTERACTED
+
+BoolArray = npt.NDArray[np.bool_]
+Side = Literal["target", "answer"]
+
+
+class CoInteractionExplainer(GraphReader):
+    """Path weights and evidence of one query at a time, in float64, over all users (nothing sampled)."""
+
+    def __init__(
+        self,
+        dataset: KGDataset,
+        graph: LayeredGraph,
+        triples: IntArray,
+        interactions: IntArray,
+        model: BilinearDiscriminator,
+        facts: Facts | None = None,
+    ) -> None:
+        """``model``: a float64 discriminator; ``facts`` of the triples, where they are there."""
+        super().__init__(dataset, graph, triples, interactions)
+        self.model = model
+        self.facts = facts or Facts.build(triples, dataset.num_entities, dataset.num_relations)
+        self.co: CoInteraction | None = graph.cointeraction if model.config.use_users else None
+
+    # Users -----------------------------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def influence(
+        self, head: int, relation: int, answer: int, *, baseline: Baseline = "none", sort: Sort | None = "weight"
+    ) -> Influence:
+        """Weights and contributions of the users of both sides (relation 0 .. 2R-1)."""
+        without = self._known_score(head, relation, answer)
+        start = self.mean_preference if baseline == "mean" else None
+        target, target_start = self._speak("target", head, relation, answer, start)
+        answered, answer_start = self._speak("answer", head, relation, answer, start)
+        return Influence(
+            target.sorted(sort),
+            answered.sorted(sort),
+            self._score(head, relation, answer),
+            without,
+            without + target_start + answer_start,
+            self.user_names,
+        )
+
+    @cached_property
+    def mean_preference(self) -> Tensor:
+        """(W,) plain mean of p over the entities that have users."""
+        preference = self.model.preferences(self.graph)
+        spoken = preference[preference.any(dim=1)]
+        return spoken.mean(dim=0) if len(spoken) else preference.new_zeros(preference.shape[1])
+
+    def _speak(self, side: Side, head: int, relation: int, answer: int, start: Tensor | None) -> tuple[Spoken, float]:
+        """Every user of one side with its weight in p and its part of the score, and the score's part at the baseline.
+
+        ``start``: (W,) what p is compared with; None for 0. Evidence is always counted from none.
+        """
+        item = head if side == "target" else answer
+        empty = ItemPaths(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty(0))
+        similar = self.co.similar_paths(item) if self.co else empty
+        common = self.co.common_paths(item) if self.co else empty
+        users = np.union1d(similar.user, common.user)
+        size = len(users)
+        place = np.searchsorted(users, similar.user)
+        weight = np.bincount(place, weights=similar.weight, minlength=size).astype(np.float64)
+        before = 0.0 if start is None or not size else float(self._read(side, head, relation, answer, start)[0])
+        vectors = self.model.entity[torch.from_numpy(similar.other)]
+        said = (self._read(side, head, relation, answer, vectors) - before) * similar.weight
+        part = np.bincount(place, weights=said, minlength=size).astype(np.float64)
+        place = np.searchsorted(users, common.user)
+        for channel, counted in self._channels(side, head, relation, answer, common.other).items():
+            each = np.bincount(place, weights=common.weight * counted, minlength=size)
+            part += self._evidence_value(relation, channel, each.sum()) * each / max(each.sum(), np.finfo(float).tiny)
+        return Spoken(users, weight, part), before
+
+    def limits(self) -> tuple[str, ...]:
+        """What this run cannot show, one sentence each."""
+        if not self.model.config.use_users:
+            return (USERS_OFF,)
+        return () if self.dataset.num_users and len(self.interactions) else (NO_INTERACTIONS,)
+
+    def _read(self, side: Side, head: int, relation: int, answer: int, vectors: Tensor) -> FloatArray:
+        """(N, W) or (W,) vectors in the place of p -> (N,) or (1,) what each alone would add to the score."""
+        model, product = self.model, self.model.config.product
+        rows = vectors.reshape(-1, model.entity.shape[1])
+        if side == "target":
+            read = compose(product, rows, model.target_relation[relation]) @ model.entity[answer]
+        else:
+            read = rows @ compose(product, model.entity[head], model.answer_relation[relation])
+        return np.asarray(read.numpy(), dtype=np.float64)
+
+    def _channels(self, side: Side, head: int, relation: int, answer: int, others: IntArray) -> dict[str, BoolArray]:
+        """Evidence channels of a side -> which of the paths to ``others`` count there."""
+        if side == "target":
+            having = self._answers(answer, self.inverse_kind(relation))  # j with (j, r, answer) known
+            return {
+                "target": np.isin(others, having),
+                "direct": others == answer,
+                "target_linked": np.isin(others, self._neighbours(answer)),
+            }
+        return {
+            "answer": np.isin(others, self._answers(head, relation)),
+            "answer_linked": np.isin(others, self._neighbours(head)),
+        }
+
+    def _evidence_value(self, relation: int, channel: str, total: float) -> float:
+        """gamma log(1 + f / epsilon) of one channel."""
+        value = torch.tensor(total, dtype=torch.float64)
+        return float(self.model.fusion.gamma[relation, CHANNELS.index(channel)] * self.model.fusion.transformed(value))
+
+    def _answers(self, entity: int, relation: int) -> IntArray:
+        """Known training answers of <entity, relation, ?>."""
+        index = self.facts.by_relation
+        return index.answers_of(index.rows(torch.tensor([entity]), torch.tensor([relation])))[1].numpy()
+
+    def _neighbours(self, entity: int) -> IntArray:
+        """Entities that a training triple joins with this one."""
+        index = self.facts.linked
+        return index.answers_of(index.rows(torch.tensor([entity]), torch.tensor([0])))[1].numpy()
+
+    # Scores ----------------------------------------------------------------------------------------------------------
+
+    def _known_score(self, head: int, relation: int, answer: int) -> float:
+        """(v_h o v_r) . v_t."""
+        model = self.model
+        query = compose(model.config.product, model.entity[head], model.relation[relation])
+        return float(query @ model.entity[answer])
+
+    @torch.no_grad()
+    def score_if_not_chosen(self, head: int, relation: int, answer: int, users: IntArray, side: Side) -> float:
+        """The score, had ``users`` not chosen the item of their side; every trained weight stays as it is."""
+        item = head if side == "target" else answer
+        changed = {} if self.co is None else {item: self.co.rows_without(item, users)}
+        return self._score(head, relation, answer, changed)
+
+    def _score(
+        self, head: int, relation: int, answer: int, changed: Mapping[int, tuple[Row, Row]] | None = None
+    ) -> float:
+        """The whole score, from p as vectors and f as totals: the other side of the proof.
+
+        ``changed``: rows of S and c that are not the graph's.
+        """
+        model, product = self.model, self.model.config.product
+        changed = changed or {}
+        p_head, p_answer = self._preference(head, changed), self._preference(answer, changed)
+        query = compose(product, model.entity[head], model.relation[relation])
+        query = query + compose(product, p_head, model.target_relation[relation])
+        score = float(query @ model.entity[answer])
+        score += float(compose(product, model.entity[head], model.answer_relation[relation]) @ p_answer)
+        if self.co is None:
+            return score
+        sides: tuple[tuple[Side, int], ...] = (("target", head), ("answer", answer))
+        for side, item in sides:
+            others, counts = changed[item][1] if item in changed else self.co.common.of(item)
+            for channel, counted in self._channels(side, head, relation, answer, others).items():
+                score += self._evidence_value(relation, channel, float(counts[counted].sum()))
+        return score
+
+    def _preference(self, item: int, changed: Mapping[int, tuple[Row, Row]]) -> Tensor:
+        """(W,) p of one entity."""
+        if self.co is None:
+            return torch.zeros_like(self.model.entity[item])
+        others, share = changed[item][0] if item in changed else self.co.similar.of(item)
+        weights = torch.from_numpy(share / max(share.sum(), np.finfo(float).tiny))
+        return weights @ self.model.entity[torch.from_numpy(others)]
+
+    # Paths -----------------------------------------------------------------------------------------------------------
+
+    def told(self, target: int, relation: int, answer: int, influence: Influence, shown: Shown) -> Told:
+        """Paths and evidence of the first users of both sides."""
+        first, others = influence.order[: shown.top_users], influence.answer_order[: shown.top_users]
+        per_user = shown.evidence_per_user
+        return Told(
+            paths=self.paths(target, answer, first),
+            evidence=self.evidence(target, relation, answer, first, per_user=per_user),
+            answer_paths=self.paths(target, answer, others, side="answer"),
+            answer_evidence=self.evidence(target, relation, answer, others, side="answer", per_user=per_user),
+            # One edge is one path here: the heaviest paths are those of the heaviest users.
+            heaviest_paths=self.paths(target, answer, influence.target.sorted().users[: shown.top_paths]),
+        )
+
+    def paths(self, target: int, answer: int, users: IntArray, *, side: Side = "target") -> tuple[UserPath, ...]:
+        """The edge from each of ``users`` to the item of their side, with w_u, heaviest first."""
+        if self.co is None:
+            return ()
+        item = target if side == "target" else answer
+        similar = self.co.similar_paths(item)
+        total = np.bincount(similar.user, weights=similar.weight, minlength=self.dataset.num_users)
+        result = []
+        for user, weight in zip(users.tolist(), total[users].tolist(), strict=True):
+            nodes = (self._user(user, target, answer), self.named(item, target, answer))
+            result.append(UserPath(nodes, (INTERACTED,), (weight,), weight))
+        return tuple(sorted(result, key=lambda path: -path.weight))
+
+    def evidence(
+        self,
+        target: int,
+        relation: int,
+        answer: int,
+        users: IntArray,
+        *,
+        side: Side = "target",
+        per_user: int = 1,
+    ) -> tuple[EvidencePath, ...]:
+        """For each of ``users`` their heaviest paths to the other end of the question, where there are any.
+
+        Users of the target: answer - fact - item - user, or answer - user where they chose it themselves (which comes
+        first). Users of the answer: target - fact - item - user. The number at the item is its share of the user's own
+        paths; a known fact counts as 1.
+        """
+        if self.co is None:
+            return ()
+        item, end = (target, answer) if side == "target" else (answer, target)
+        asked = self.inverse_kind(relation) if side == "target" else relation
+        common = self.co.common_paths(item)
+        linked = np.isin(common.other, self._answers(end, asked))
+        direct = (common.other == end) if side == "target" else np.zeros(len(common.other), dtype=bool)
+        end_node, result = self.named(end, target, answer), []
+        for user in users.tolist():
+            mine = common.user == user
+            total = float(common.weight[mine].sum())
+            found = np.flatnonzero(mine & (linked | direct))
+            order = np.lexsort((-common.weight[found], ~direct[found]))
+            for best in found[order][:per_user].tolist():
+                share, user_node = float(common.weight[best] / total), self._user(user, target, answer)
+                if direct[best]:
+                    result.append(EvidencePath((end_node, user_node), (INTERACTED,), (share,)))
+                    continue
+                middle = self.named(int(common.other[best]), target, answer)
+                relations = (self.relation_name(asked), INTERACTED)
+                result.append(EvidencePath((end_node, middle, user_node), relations, (1.0, share)))
+        return tuple(result)
+
+    def _user(self, user: int, target: int, answer: int) -> Node:
+        return self.named(user + self.dataset.num_entities, target, answer)

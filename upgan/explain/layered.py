@@ -1,0 +1,197 @@
+"""Why this answer: the model's own arithmetic for one query, gathered into an Explanation."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from upgan.data.dataset import KGDataset
+from upgan.explain.attribution import (
+    LayerSteps,
+    PathStep,
+    above,
+    backward_steps,
+    direction_of,
+    forward_steps,
+    heaviest_overall,
+    heaviest_paths,
+    trace,
+    user_weights,
+)
+from upgan.explain.base import NO_INTERACTIONS, USERS_OFF, GraphReader, Influence, Shown, Spoken, Told
+from upgan.explain.explanation import Baseline, EvidencePath, Sort, UserPath
+from upgan.explain.shares import FloatArray
+from upgan.graph.adjacency import Adjacency
+from upgan.graph.layered import UNREACHABLE, IntArray, LayeredGraph
+from upgan.model.discriminator import Discriminator
+from upgan.model.propagation import Propagated
+
+#: How many of a user's heaviest paths to the target are listed where nothing else is asked for.
+PATHS_PER_USER = 2
+
+
+class Explainer(GraphReader):
+    """Attention, coefficients and preferences of the whole graph in float64, computed once and only read after."""
+
+    def __init__(
+        self,
+        dataset: KGDataset,
+        graph: LayeredGraph,
+        triples: IntArray,
+        interactions: IntArray,
+        model: Discriminator,
+    ) -> None:
+        """``model``: a float64 discriminator; full neighbourhoods, nothing sampled."""
+        super().__init__(dataset, graph, triples, interactions)
+        self.model = model
+        self.has_users = model.config.use_users and graph.num_reachable > 0
+        self.propagated: Propagated | None = None
+        self._backward: list[LayerSteps] = []
+        self._forward: list[LayerSteps] = []
+        if self.has_users:
+            with torch.no_grad():
+                self.propagated = model.propagate(graph)
+            self._backward = backward_steps(graph, self.propagated.alphas)
+            self._forward = forward_steps(graph)
+        self._last: tuple[int, IntArray, FloatArray] | None = None
+        self._layers = [layer.numpy() for layer in graph.layers]
+
+    # Users -----------------------------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def influence(
+        self, head: int, relation: int, answer: int, *, baseline: Baseline = "none", sort: Sort | None = "weight"
+    ) -> Influence:
+        """Weights and contributions of every user that reaches ``head`` (relation 0 .. 2R-1)."""
+        nothing = self.model.entity.new_zeros(self.model.config.width)
+        without = self.score(head, relation, answer, nothing)
+        if self.propagated is None or self.layer(head) == UNREACHABLE:
+            nobody = Spoken.nobody()
+            return Influence(nobody, nobody, without, without, without, self.user_names)
+        users, weight = self.weights(head)
+        start = nothing if baseline == "none" else self.mean_user
+        preference = self.propagated.preference[self.layer(head)][self._position(head)]  # p_h of stage 2, not a sum
+        direction = direction_of(self.model, head, relation, answer, preference, start)
+        part = weight * (self._said(users, direction) - float(start @ direction))
+        score = self.score(head, relation, answer, preference)
+        before = without if baseline == "none" else self.score(head, relation, answer, start)
+        spoken = Spoken(users, weight, part).sorted(sort)
+        return Influence(spoken, Spoken.nobody(), score, without, before, self.user_names)
+
+    @cached_property
+    def adjacency(self) -> Adjacency:
+        """Every edge from both ends."""
+        data = self.dataset
+        return Adjacency.build(self.triples, self.interactions, data.num_entities, data.num_users, data.num_relations)
+
+    @cached_property
+    def mean_user(self) -> torch.Tensor:
+        """(W,) plain mean of all users' v~."""
+        assert self.propagated is not None
+        return self.propagated.semantic[0].mean(dim=0)
+
+    def weights(self, head: int) -> tuple[IntArray, FloatArray]:
+        """w_{h,u} of all reached users (ascending), Eq. 5; nobody where no user reaches ``head``."""
+        if not self.has_users or self.layer(head) == UNREACHABLE:
+            return np.empty(0, dtype=np.int64), np.empty(0)
+        last = self._last  # a contrast asks twice for the same target; read once, other threads may replace it
+        if last is None or last[0] != head:
+            last = (head, *user_weights(self._backward, self.layer(head), self._position(head)))
+            self._last = last
+        return last[1:]
+
+    def _said(self, users: IntArray, direction: torch.Tensor) -> FloatArray:
+        """(N,) v~_u . direction; over everybody at once where most of them are asked for."""
+        assert self.propagated is not None
+        everybody = self.propagated.semantic[0]
+        if 4 * len(users) > len(everybody):
+            return np.asarray((everybody @ direction).numpy()[users], dtype=np.float64)
+        return np.asarray((everybody[torch.from_numpy(users)] @ direction).numpy(), dtype=np.float64)
+
+    def score(self, head: int, relation: int, answer: int, preference: torch.Tensor) -> float:
+        """Eq. 7 with p_h = (W,) ``preference``."""
+        heads, relations = torch.tensor([head]), torch.tensor([relation])
+        queries = self.model.queries(heads, relations, preference.unsqueeze(0))
+        return float(self.model.scores(queries, torch.tensor([answer]))[0, 0])
+
+    def limits(self) -> tuple[str, ...]:
+        """What this run cannot show, one sentence each."""
+        if not self.model.config.use_users:
+            return (USERS_OFF,)
+        return () if self.has_users else (NO_INTERACTIONS,)
+
+    # Paths -----------------------------------------------------------------------------------------------------------
+
+    def told(self, target: int, relation: int, answer: int, influence: Influence, shown: Shown) -> Told:
+        """Paths and evidence of the first users of ``influence``."""
+        first = influence.order[: shown.top_users]
+        return Told(
+            paths=self.paths(target, answer, first, per_user=shown.paths_per_user),
+            evidence=self.evidence(target, answer, first, per_user=shown.evidence_per_user),
+            heaviest_paths=self.heaviest(target, answer, shown.top_paths),
+        )
+
+    def paths(
+        self, target: int, answer: int, users: IntArray, *, per_user: int = PATHS_PER_USER
+    ) -> tuple[UserPath, ...]:
+        """The ``per_user`` heaviest layered paths from each of ``users`` up to ``target``, heaviest first."""
+        layer = self.layer(target)
+        if layer == UNREACHABLE or not len(users) or not self.has_users or per_user < 1:
+            return ()
+        within = above(self.graph, users, layer)
+        found = heaviest_paths(self._backward, layer, self._position(target), per_user, within)
+        return self._user_paths(found, target, answer)
+
+    def heaviest(self, target: int, answer: int, count: int) -> tuple[UserPath, ...]:
+        """The ``count`` heaviest layered paths from any users up to ``target``, heaviest first."""
+        layer = self.layer(target)
+        if layer == UNREACHABLE or count < 1 or not self.has_users:
+            return ()
+        return self._user_paths(heaviest_overall(self._backward, layer, self._position(target), count), target, answer)
+
+    def _user_paths(self, found: list[PathStep], target: int, answer: int) -> tuple[UserPath, ...]:
+        """Complete partial paths in words, heaviest first."""
+        layer, result = len(found) - 1, []
+        for index in np.argsort(-found[-1].weight, kind="stable").tolist():
+            nodes, edges, kinds = self._walk(found, index, self._backward, layer)
+            named = tuple(self.named(node, target, answer) for node in reversed(nodes))
+            alphas = tuple(reversed([float(self._backward[layer - 1 - at].value[e]) for at, e in enumerate(edges)]))
+            relations = tuple(self.relation_name(self.inverse_kind(kind)) for kind in reversed(kinds))
+            result.append(UserPath(named, relations, alphas, float(found[-1].weight[index])))
+        return tuple(result)
+
+    def evidence(self, target: int, answer: int, users: IntArray, *, per_user: int = 1) -> tuple[EvidencePath, ...]:
+        """The heaviest forward paths by which ``answer`` reached v~_u of each of ``users``, in the users' order.
+
+        A user whom the answer does not reach in stage 1 has none.
+        """
+        layer = self.layer(answer)
+        if layer == UNREACHABLE or not len(users) or not self.has_users or per_user < 1:
+            return ()
+        within = above(self.graph, users, layer)
+        found = heaviest_paths(self._forward, layer, self._position(answer), per_user, within)
+        turn = {user: place for place, user in enumerate(users.tolist())}
+        last = found[-1]
+        place_of = np.array([turn[user] for user in last.node.tolist()], dtype=np.int64)
+        result = []
+        for index in np.lexsort((-last.weight, place_of)).tolist():
+            nodes, edges, kinds = self._walk(found, index, self._forward, layer)
+            coefficients = tuple(float(self._forward[layer - 1 - at].value[e]) for at, e in enumerate(edges))
+            named = tuple(self.named(node, target, answer) for node in nodes)
+            result.append(EvidencePath(named, tuple(map(self.relation_name, kinds)), coefficients))
+        return tuple(result)
+
+    def _position(self, entity: int) -> int:
+        """Where an entity stands within its layer (layers are ascending)."""
+        return int(np.searchsorted(self._layers[self.layer(entity)], entity))
+
+    def _walk(
+        self, found: list[PathStep], index: int, steps: list[LayerSteps], layer: int
+    ) -> tuple[list[int], list[int], list[int]]:
+        """Partial path -> node numbers (top layer first), edges and relation types as seen from the far end."""
+        positions, edges = trace(found, index)
+        nodes = [int(self._layers[layer - depth][position]) for depth, position in enumerate(positions)]
+        kinds = [int(steps[layer - 1 - depth].kind[edge]) for depth, edge in enumerate(edges)]
+        return nodes, edges, kinds

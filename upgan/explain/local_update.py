@@ -1,0 +1,235 @@
+"""Both propagation stages on a changed graph, computed anew only where the change is felt; the rest is looked up.
+
+What is asked is one p_h. Stage 2 reaches h from its users over the nodes below h, the cone: those are computed anew.
+Stage 1 changes at the ends of the changed edges, at nodes whose layer d_n is another one now and at their neighbours,
+and from there on towards the users. Everything else has the vectors it had. The result is that of a graph built from
+the changed facts, to rounding.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from upgan.explain.attribution import LayerSteps, distinct, user_weights
+from upgan.explain.layered import Explainer
+from upgan.explain.shares import FloatArray
+from upgan.graph.adjacency import Adjacency, BoolArray, ChangedEdges, Edges
+from upgan.graph.layered import UNREACHABLE, IntArray, LayerEdges, layer_edges
+from upgan.graph.sparse import segment_softmax, spmm
+from upgan.model.propagation import ACTIVATIONS, forward_coefficients
+
+
+@dataclass(frozen=True)
+class Cone:
+    """The nodes below one node in the changed graph: nodes[l] of layer l, ascending, and edges[l] from l + 1 to l."""
+
+    nodes: list[IntArray]
+    edges: list[Edges]
+
+
+@dataclass(frozen=True)
+class ChangedPreference:
+    """p_h on the changed graph and who speaks in it: d_h, (W,) p_h, (N,) users, their weights and (N, W) v~_u."""
+
+    layer: int
+    preference: Tensor
+    users: IntArray
+    weights: FloatArray
+    semantic: Tensor
+
+
+class LocalChange:
+    """One change of an explainer's graph."""
+
+    def __init__(self, explainer: Explainer, gone: BoolArray, added: IntArray) -> None:
+        """``gone``: (edges,) bool, interactions then triples; ``added``: (A, 2) interactions of (user, entity)."""
+        self.explainer = explainer
+        data = explainer.dataset
+        self.sizes = (data.num_entities, data.num_users, data.num_relations)
+        self.added_ends = (added[:, 0] + data.num_entities, added[:, 1])
+        nothing = np.empty((0, 3), dtype=np.int64)
+        self.edges = ChangedEdges(explainer.adjacency, gone, Adjacency.build(nothing, added, *self.sizes))
+        self._before = explainer.graph.distance.numpy()
+        self.distance = self._before if self._layers_stay() else self.edges.distances(data.num_entities)
+        self._touched = self._touched_nodes()
+
+    # Where the change is felt -------------------------------------------------------------------------------------
+
+    def _lost(self) -> tuple[IntArray, IntArray]:
+        """Both ends of every edge that is gone."""
+        read, facts = self.explainer.interactions, self.explainer.triples
+        lost = np.flatnonzero(self.edges.gone)
+        reads, triples = read[lost[lost < len(read)]], facts[lost[lost >= len(read)] - len(read)]
+        left = np.concatenate([reads[:, 0] + self.sizes[0], triples[:, 0]])
+        return left, np.concatenate([reads[:, 1], triples[:, 2]])
+
+    def _layers_stay(self) -> bool:
+        """Whether every node that lost an edge still has a neighbour nearer to the users, and no new one is nearer."""
+        ends = distinct(np.concatenate(self._lost()), len(self._before))
+        ends = ends[self._before[ends] > 0]
+        walked = self.edges.leave(ends)
+        nearer = self._before[walked.other] == self._before[ends][walked.position] - 1
+        held = np.zeros(len(ends), dtype=bool)
+        held[walked.position[nearer]] = True
+        return bool(held.all()) and bool((self._before[self.added_ends[1]] == 1).all())
+
+    def _touched_nodes(self) -> BoolArray:
+        """(N,) nodes whose F_n (their neighbours one layer farther) may not be what it was.
+
+        The nearer end of an edge that is gone or new; a node of another layer than before, and all its neighbours.
+        """
+        touched = np.zeros(len(self.distance), dtype=bool)
+        for (left, right), distance in ((self._lost(), self._before), (self.added_ends, self.distance)):
+            touched[left[distance[right] == distance[left] + 1]] = True
+            touched[right[distance[left] == distance[right] + 1]] = True
+        moved = np.flatnonzero(self.distance != self._before)
+        touched[moved] = True
+        if len(moved):
+            base = self.explainer.adjacency
+            touched[base.other[base.leave(moved)[1]]] = True
+            touched[self.edges.leave(moved).other] = True
+        return touched
+
+    # Stage 1 ------------------------------------------------------------------------------------------------------
+
+    def _felt(self, cone: Cone) -> list[IntArray]:
+        """For each layer the nodes whose v~ has to be computed anew; of the users only those of the cone."""
+        size, depth = len(self.distance), int(self.distance.max(initial=0))
+        touched = np.flatnonzero(self._touched)
+        felt: list[IntArray] = []
+        above = np.empty(0, dtype=np.int64)
+        for level in range(depth, -1, -1):
+            there = np.zeros(size, dtype=bool)
+            there[touched[self.distance[touched] == level]] = True
+            if level == 0:
+                users = cone.nodes[0]
+                above_marked = np.zeros(size, dtype=bool)
+                above_marked[above] = True
+                walked = self.edges.leave(users)
+                there[users[walked.position[above_marked[walked.other]]]] = True
+                asked = np.zeros(size, dtype=bool)
+                asked[users] = True
+                there &= asked
+            elif len(above):
+                near = self.edges.leave(above).other
+                there[near[self.distance[near] == level]] = True
+            above = np.flatnonzero(there)
+            felt.insert(0, above)
+        return felt
+
+    def _semantics(self, cone: Cone) -> list[Tensor]:
+        """v~ of the cone's nodes, layer by layer."""
+        felt = self._felt(cone)
+        anew: list[Tensor] = [torch.empty(0)] * (len(felt) + 1)
+        for level in range(len(felt) - 1, -1, -1):
+            anew[level] = self._stage_1(level, felt, anew)
+        return [self._states(level, nodes, felt, anew) for level, nodes in enumerate(cone.nodes)]
+
+    def _stage_1(self, level: int, felt: list[IntArray], anew: list[Tensor]) -> Tensor:
+        """Eq. 2 for the nodes of one layer that feel the change."""
+        model, nodes = self.explainer.model, felt[level]
+        part = model.propagation
+        if level == 0:
+            users = torch.from_numpy(nodes - self.sizes[0])
+            own = part.user[users] if part.config.user_embedding else model.entity.new_zeros(len(nodes), len(part.own))
+            activation = ACTIVATIONS[part.config.user_activation]
+        else:
+            own, activation = model.entity[torch.from_numpy(nodes)], ACTIVATIONS[part.config.activation]
+        state = own @ part.own.T
+        walked = self.edges.leave(nodes)
+        onward = self.distance[walked.other] == level + 1
+        if onward.any():
+            far = distinct(walked.other[onward], len(self.distance))
+            edges = _between(walked, onward, nodes, far)
+            message = part.transformed(edges, self._states(level + 1, far, felt, anew))
+            state = state + spmm(edges.forward, forward_coefficients(edges, state.dtype), message)
+        return activation(state)
+
+    def _states(self, level: int, nodes: IntArray, felt: list[IntArray], anew: list[Tensor]) -> Tensor:
+        """(B, W) v~ of nodes of one layer: looked up, or computed anew."""
+        propagated, graph = self.explainer.propagated, self.explainer.graph
+        assert propagated is not None
+        fresh = np.zeros(len(self.distance), dtype=bool)
+        fresh[felt[level]] = True
+        fresh = fresh[nodes]
+        found = self.explainer.model.entity.new_empty(len(nodes), self.explainer.model.config.width)
+        if not fresh.all():
+            old = np.searchsorted(graph.layers[level].numpy(), nodes[~fresh])
+            found[torch.from_numpy(~fresh)] = propagated.semantic[level][torch.from_numpy(old)]
+        if fresh.any():
+            found[torch.from_numpy(fresh)] = anew[level][torch.from_numpy(np.searchsorted(felt[level], nodes[fresh]))]
+        return found
+
+    # Stage 2 ------------------------------------------------------------------------------------------------------
+
+    def _cone(self, head: int) -> Cone:
+        layer = int(self.distance[head])
+        nodes: list[IntArray] = [np.array([head], dtype=np.int64)]
+        edges: list[Edges] = []
+        for level in range(layer - 1, -1, -1):
+            walked = self.edges.leave(nodes[0])
+            nearer = self.distance[walked.other] == level
+            edges.insert(0, Edges(walked.position[nearer], walked.other[nearer], walked.kind[nearer]))
+            nodes.insert(0, distinct(walked.other[nearer], len(self.distance)))
+        return Cone(nodes, edges)
+
+    @torch.no_grad()
+    def preference(self, head: int) -> ChangedPreference:
+        """p_h (Eq. 3 - 5) on the changed graph."""
+        model, nobody = self.explainer.model, np.empty(0, dtype=np.int64)
+        layer = int(self.distance[head])
+        if layer == UNREACHABLE:
+            nothing = model.entity.new_zeros(model.config.width)
+            return ChangedPreference(layer, nothing, nobody, np.empty(0), nothing.new_empty(0, len(nothing)))
+        cone = self._cone(head)
+        semantic = self._semantics(cone)
+        state, steps = semantic[0], []
+        for level, walked in enumerate(cone.edges):
+            far, near = cone.nodes[level + 1], cone.nodes[level]
+            edges = _below(walked, far, near)
+            alpha = segment_softmax(
+                edges.backward, model.propagation.attention_logits(edges, semantic[level + 1], state)
+            )
+            state = spmm(edges.backward, alpha, state)
+            kinds = np.asarray(edges.backward_types, dtype=np.int64)[edges.backward_type.numpy()]
+            start, column = edges.backward.row_start.numpy(), edges.backward.column.numpy()
+            steps.append(LayerSteps(start, column, kinds, alpha.numpy()))
+        users, weights = user_weights(steps, layer, 0)
+        speaking = cone.nodes[0][users] - self.sizes[0]
+        return ChangedPreference(layer, state[0], speaking, weights, semantic[0][torch.from_numpy(users)])
+
+
+def _between(walked: Edges, onward: BoolArray, near: IntArray, far: IntArray) -> LayerEdges:
+    """Edges walked from ``near`` to ``far`` nodes, in the form both stages read."""
+    kind = walked.kind[onward]
+    return layer_edges(
+        near=walked.position[onward],
+        far=_places(far, walked.other[onward]),
+        forward_type=kind,
+        backward_type=np.zeros(len(kind), dtype=np.int64),  # not read: only stage 1 is computed over these
+        triple=np.full(len(kind), -1, dtype=np.int64),
+        sizes=(len(near), len(far)),
+    )
+
+
+def _below(walked: Edges, far: IntArray, near: IntArray) -> LayerEdges:
+    """Edges walked from ``far`` down to ``near`` nodes."""
+    return layer_edges(
+        near=_places(near, walked.other),
+        far=walked.position,
+        forward_type=np.zeros(len(walked.kind), dtype=np.int64),  # not read: only stage 2 is computed over these
+        backward_type=walked.kind,
+        triple=np.full(len(walked.kind), -1, dtype=np.int64),
+        sizes=(len(near), len(far)),
+    )
+
+
+def _places(nodes: IntArray, asked: IntArray) -> IntArray:
+    """Where each of ``asked`` stands among ``nodes`` (ascending); by a table, faster than searching."""
+    table = np.zeros(int(nodes.max(initial=-1)) + 1, dtype=np.int64)
+    table[nodes] = np.arange(len(nodes))
+    return table[asked]

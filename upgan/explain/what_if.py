@@ -1,0 +1,224 @@
+"""The same question on a changed graph: users, interactions or facts taken out, interactions put in.
+
+The graph is what it would be had it been built without (or with) the change: layers d_n, neighbourhoods, attention,
+co-interactions and evidence are all computed anew. Every trained weight stays as it is, which is why results are
+labelled "weights frozen". Taking weights out of Eq. 5 and renormalising the rest would be wrong beyond one hop, because
+attention (Eq. 4) reads p.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from upgan.data.dataset import KGDataset
+from upgan.data.lookup import resolve_entity, resolve_relation
+from upgan.errors import QueryError
+from upgan.explain.answering import Answering
+from upgan.explain.attribution import direction_of
+from upgan.explain.base import Influence, Spoken
+from upgan.explain.explanation import Query
+from upgan.explain.layered import Explainer
+from upgan.explain.local_update import ChangedPreference, LocalChange
+from upgan.explain.results import Candidate, Changes, Standing, WhatIf
+from upgan.explain.scored import Scored
+from upgan.graph.layered import IntArray
+from upgan.model.discriminator import Discriminator
+
+
+@dataclass(frozen=True)
+class Edit:
+    """Changes in numbers: (N,) rows of the triples and interactions to take out, (A, 2) interactions to put in."""
+
+    triples: IntArray
+    interactions: IntArray
+    added: IntArray
+    #: The same in ids.
+    named: Changes
+
+
+def what_if(
+    answering: Answering, query: Query, target: int, relation: int, answer: int, changes: Changes, k: int
+) -> WhatIf:
+    """``answer`` and the ``k`` best candidates before and after ``changes`` (relation 0 .. 2R-1)."""
+    edit = resolved(answering, changes)
+    changed = changed_graph(answering, edit)
+    before, after = answering.scored(target, relation), changed.scored(target, relation)
+    explainer = answering.explainer()
+    was, now = explainer.influence(target, relation, answer), changed.influence(target, relation, answer)
+    return WhatIf(
+        query=query,
+        target=explainer.node(target, "target"),
+        answer=explainer.node(answer, "answer"),
+        changes=edit.named,
+        before=before.standing(answer),
+        after=after.standing(answer),
+        candidates_before=candidates(answering.dataset, before, k),
+        candidates_after=candidates(answering.dataset, after, k),
+        users_before=was.users,
+        users_after=now.users,
+        answer_users_before=was.answer_users,
+        answer_users_after=now.answer_users,
+        target_layer_after=changed.layer(target),
+        limits=explainer.limits(),
+    )
+
+
+def standing_without(answering: Answering, users: IntArray, target: int, relation: int, answer: int) -> Standing:
+    """Where ``answer`` stands with all interactions of ``users`` taken out."""
+    none = np.empty(0, dtype=np.int64)
+    rows = np.flatnonzero(np.isin(answering.interactions[:, 0], users))
+    edit = Edit(none, rows, none.reshape(0, 2), Changes())
+    return changed_graph(answering, edit).scored(target, relation).standing(answer)
+
+
+class Rebuilt:
+    """The changed graph built as any other: for every form of the score."""
+
+    def __init__(self, answering: Answering, edit: Edit) -> None:
+        self._answering = rebuilt(answering, edit)
+
+    def scored(self, target: int, relation: int) -> Scored:
+        """All candidates of a query."""
+        return self._answering.scored(target, relation)
+
+    def influence(self, target: int, relation: int, answer: int) -> Influence:
+        """The users behind the answer's score."""
+        return self._answering.explainer().influence(target, relation, answer)
+
+    def layer(self, target: int) -> int:
+        """d_n; -1 where no user reaches the entity."""
+        return self._answering.explainer().layer(target)
+
+
+class Local:
+    """The same for the layered form, where p_h is all that changes: computed only where the change is felt."""
+
+    def __init__(self, answering: Answering, explainer: Explainer, edit: Edit) -> None:
+        self._answering = answering
+        self._explainer = explainer
+        gone = np.zeros(len(answering.interactions) + len(answering.triples), dtype=bool)
+        gone[edit.interactions] = True
+        gone[len(answering.interactions) + edit.triples] = True
+        self._change = LocalChange(explainer, gone, edit.added)
+        self._found: dict[int, ChangedPreference] = {}
+
+    def scored(self, target: int, relation: int) -> Scored:
+        """All candidates of a query."""
+        model, before = self._answering.model, self._answering.scored(target, relation)
+        assert isinstance(model, Discriminator)
+        preference = self._preference(target).preference.to(before.scores.dtype).unsqueeze(0)
+        with torch.no_grad():
+            queries = model.queries(torch.tensor([target]), torch.tensor([relation]), preference)
+            return replace(before, scores=model.scores(queries)[0])
+
+    @torch.no_grad()
+    def influence(self, target: int, relation: int, answer: int) -> Influence:
+        """The users behind the answer's score."""
+        found, explainer = self._preference(target), self._explainer
+        nothing = torch.zeros_like(found.preference)
+        without = explainer.score(target, relation, answer, nothing)
+        direction = direction_of(explainer.model, target, relation, answer, found.preference, nothing)
+        part = found.weights * np.asarray((found.semantic @ direction).numpy())
+        score = explainer.score(target, relation, answer, found.preference)
+        spoken = Spoken(found.users, found.weights, part).sorted()
+        return Influence(spoken, Spoken.nobody(), score, without, without, explainer.user_names)
+
+    def layer(self, target: int) -> int:
+        """d_n; -1 where no user reaches the entity."""
+        return int(self._change.distance[target])
+
+    def _preference(self, target: int) -> ChangedPreference:
+        if target not in self._found:
+            self._found[target] = self._change.preference(target)
+        return self._found[target]
+
+
+def changed_graph(answering: Answering, edit: Edit) -> Rebuilt | Local:
+    """The question's graph after the change, by the cheapest exact way."""
+    explainer = answering.explainer()
+    if isinstance(explainer, Explainer) and explainer.has_users:
+        return Local(answering, explainer, edit)
+    return Rebuilt(answering, edit)
+
+
+def rebuilt(answering: Answering, edit: Edit) -> Answering:
+    """The same weights on the changed graph."""
+    before = answering.interactions
+    interactions = np.delete(before, edit.interactions, axis=0)
+    if len(edit.added):
+        interactions = np.concatenate([interactions, edit.added])
+        interactions = interactions[np.lexsort(interactions.T[::-1])]
+    return answering.without(edit.triples, interactions, np.union1d(before[edit.interactions, 0], edit.added[:, 0]))
+
+
+def candidates(dataset: KGDataset, scored: Scored, k: int) -> tuple[Candidate, ...]:
+    """The ``k`` best, best first."""
+    return tuple(
+        Candidate(place, dataset.entities[number], dataset.entity_labels[number], float(scored.scores[number]))
+        for place, number in enumerate(scored.best(k).tolist(), start=1)
+    )
+
+
+# Names to numbers ----------------------------------------------------------------------------------------------------
+
+
+def resolved(answering: Answering, changes: Changes) -> Edit:
+    """Changes in numbers. Raises QueryError for unknown names, for taking out what is not there, and for putting in
+    what is."""
+    data, read = answering.dataset, answering.interactions
+    users = sorted({_user(data, name) for name in changes.remove_users})
+    gone = {(_user(data, user), resolve_entity(data, item)) for user, item in changes.remove_interactions}
+    rows = [_row(read, pair, f"user {data.users[pair[0]]!r} and item {data.entities[pair[1]]!r}") for pair in gone]
+    out = np.union1d(np.flatnonzero(np.isin(read[:, 0], users)), np.array(rows, dtype=np.int64))
+    triples = {
+        (resolve_entity(data, head), resolve_relation(data, relation), resolve_entity(data, tail))
+        for head, relation, tail in changes.remove_triples
+    }
+    facts = [_row(answering.triples, triple, _fact(data, triple)) for triple in triples]
+    added = sorted({(_user(data, user), resolve_entity(data, item)) for user, item in changes.add_interactions})
+    kept = np.delete(read, out, axis=0) if added else read
+    for user, item in added:
+        if len(_rows(kept, (user, item))):
+            raise QueryError(
+                f"user {data.users[user]!r} and item {data.entities[item]!r}: the interaction to add is there already"
+            )
+    named = Changes(
+        tuple(data.users[user] for user in users),
+        tuple((data.users[user], data.entities[item]) for user, item in sorted(gone)),
+        tuple((data.entities[h], data.relations[r], data.entities[t]) for h, r, t in sorted(triples)),
+        tuple((data.users[user], data.entities[item]) for user, item in added),
+    )
+    return Edit(
+        np.array(sorted(facts), dtype=np.int64),
+        out.astype(np.int64),
+        np.array(added, dtype=np.int64).reshape(-1, 2),
+        named,
+    )
+
+
+def _user(dataset: KGDataset, name: str) -> int:
+    number = dataset.user_index.get(name)
+    if number is None:
+        raise QueryError(f"the dataset has no user {name!r}; changes may name known users only")
+    return number
+
+
+def _fact(dataset: KGDataset, triple: tuple[int, int, int]) -> str:
+    head, relation, tail = triple
+    return f"fact ({dataset.entities[head]!r}, {dataset.relations[relation]!r}, {dataset.entities[tail]!r})"
+
+
+def _row(rows: IntArray, wanted: tuple[int, ...], what: str) -> int:
+    found = _rows(rows, wanted)
+    if not len(found):
+        raise QueryError(f"{what}: not among the training facts and interactions that the run has seen")
+    return int(found[0])
+
+
+def _rows(rows: IntArray, wanted: tuple[int, ...]) -> IntArray:
+    """Places of the rows that equal ``wanted``; rows ascend in their first column."""
+    start, stop = np.searchsorted(rows[:, 0], wanted[0]), np.searchsorted(rows[:, 0], wanted[0], side="right")
+    return start + np.flatnonzero((rows[start:stop] == np.array(wanted)).all(axis=1))

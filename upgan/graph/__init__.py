@@ -1,0 +1,1 @@
+"""Training triples and interactions as tensors: layers, sparse products, queries, co-interaction."""

@@ -1,0 +1,43 @@
+"""The training triples as evidence reads them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from upgan.graph.queries import IntArray, QueryIndex
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The training triples as evidence reads them: by relation, and which entities are linked at all."""
+
+    by_relation: QueryIndex
+    #: One relation, both directions of every linked pair: the answers of (x, 0) are all of x's neighbours.
+    linked: QueryIndex
+
+    @staticmethod
+    def build(triples: IntArray, num_entities: int, num_relations: int) -> Facts:
+        """(T, 3) training triples, as numbers."""
+        pairs = np.unique(np.concatenate([triples[:, [0, 2]], triples[:, [2, 0]]]), axis=0)
+        once = np.stack([pairs[:, 0], np.zeros(len(pairs), dtype=np.int64), pairs[:, 1]], axis=1)
+        return Facts(QueryIndex.build(triples, num_entities, num_relations), QueryIndex.build(once, num_entities, 1))
+
+    def without(self, triples: IntArray, gone: IntArray) -> Facts:
+        """The facts of all ``triples`` (those they were built of) but the rows ``gone``, as if built of the rest."""
+        rest = np.delete(triples, gone, axis=0)
+        lost = triples[gone]
+        lost = np.unique(np.concatenate([lost[:, [0, 2]], lost[:, [2, 0]]]), axis=0)  # pairs, either way
+        near = rest[np.isin(rest[:, 0], lost[:, 0])]  # a pair that another triple still joins stays linked
+        size = self.linked.num_entities
+        still = np.concatenate([near[:, 0] * size + near[:, 2], near[:, 2] * size + near[:, 0]])
+        lost = lost[~np.isin(lost[:, 0] * size + lost[:, 1], still)]
+        left, right = torch.from_numpy(lost[:, 0]), torch.from_numpy(lost[:, 1])
+        at, place = self.linked.places_of(self.linked.rows(left, torch.zeros_like(left)))
+        pair = self.linked.triple[place[self.linked.answer[place] == right[at]]]
+        return Facts(self.by_relation.without(gone), self.linked.without(pair.numpy()))
+
+    def to(self, device: torch.device | str) -> Facts:
+        return Facts(self.by_relation.to(device), self.linked.to(device))

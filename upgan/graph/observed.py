@@ -1,0 +1,131 @@
+"""What of a dataset a model may see: its training triples and interactions, or a controlled share of them.
+
+The graph is built here and nowhere else, so that training, answering and explaining see the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from upgan.config.settings import Config
+from upgan.data.dataset import KGDataset
+from upgan.graph.cointeraction import CoInteraction, build_cointeraction
+from upgan.graph.facts import Facts
+from upgan.graph.layered import IntArray, LayeredGraph, build_graph
+
+SHUFFLE_ROUNDS = 200
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a system may see of a dataset: nothing but training triples and interactions."""
+
+    num_entities: int
+    num_relations: int
+    num_users: int
+    #: (T, 3) head, relation (0 .. R-1), tail; (M, 2) user, item as an entity.
+    triples: Tensor
+    interactions: Tensor
+
+
+def seen_triples(dataset: KGDataset, config: Config) -> IntArray:
+    """(T, 3) the training triples, or a random share of them; the draw depends on the seed alone."""
+    return _share(dataset.train, config.graph.triple_share, config.seed)
+
+
+def seen_interactions(dataset: KGDataset, config: Config) -> IntArray:
+    """(M, 2) the interactions, or a random share of them; "shuffled" lets their items change places."""
+    interactions = _share(dataset.interactions, config.graph.interaction_share, config.seed)
+    return interactions if config.graph.interactions == "real" else shuffled(interactions, config.seed)
+
+
+def seen_data(dataset: KGDataset, config: Config) -> Seen:
+    """What a compared system is built on."""
+    return Seen(
+        dataset.num_entities,
+        dataset.num_relations,
+        dataset.num_users,
+        torch.tensor(seen_triples(dataset, config)),
+        torch.tensor(seen_interactions(dataset, config)),
+    )
+
+
+def shuffled(interactions: IntArray, seed: int) -> IntArray:
+    """(M, 2) pairs with their items permuted: every user and every item keeps its number of interactions.
+
+    A permutation may give a user the same item twice; such pairs swap items with others at random until none is left
+    (or, where a user has nearly everything, ``SHUFFLE_ROUNDS`` are over).
+    """
+    random = np.random.default_rng([seed, 1])
+    pairs = interactions.copy()
+    pairs[:, 1] = random.permutation(pairs[:, 1])
+    for _ in range(SHUFFLE_ROUNDS):
+        _, first = np.unique(pairs, axis=0, return_index=True)
+        again = np.setdiff1d(np.arange(len(pairs)), first)
+        if not len(again):
+            break
+        moved = np.union1d(again, random.integers(len(pairs), size=len(again)))
+        pairs[moved, 1] = random.permutation(pairs[moved, 1])
+    return pairs
+
+
+def seen_graph(dataset: KGDataset, config: Config) -> LayeredGraph:
+    """The interaction-augmented graph of what is seen, with co-interactions where the score reads them."""
+    return graph_of(dataset, config, seen_triples(dataset, config), seen_interactions(dataset, config))
+
+
+def graph_of(
+    dataset: KGDataset,
+    config: Config,
+    triples: IntArray,
+    interactions: IntArray,
+    cointeraction: CoInteraction | None = None,
+    likely: IntArray | None = None,
+) -> LayeredGraph:
+    """The graph as ``seen_graph`` builds it, over other (T, 3) triples and (M, 2) interactions of the dataset.
+
+    ``cointeraction`` where it is there already; edges between layers, which it stands in for, are then left out.
+    ``likely``: distances of a graph much like this one.
+    """
+    sizes = (dataset.num_entities, dataset.num_users)
+    model = config.model
+    walked = cointeraction is None
+    if walked and config.model_name == "upgan" and model.score == "bilinear":
+        settings = model.co_interaction
+        cointeraction = build_cointeraction(
+            interactions, *sizes, power=settings.power, neighbours=settings.neighbours, counted=settings.counted
+        )
+    return build_graph(
+        triples,
+        interactions,
+        *sizes,
+        dataset.num_relations,
+        cointeraction=cointeraction,
+        walked=walked,
+        likely=likely,
+        whole=config.model_name == "upgan" and model.propagation.form == "rgcn",
+    )
+
+
+def seen_facts(dataset: KGDataset, config: Config) -> Facts | None:
+    """The training triples as evidence reads them; None for a model whose score has no evidence."""
+    return facts_of(dataset, config, seen_triples(dataset, config))
+
+
+def facts_of(dataset: KGDataset, config: Config, triples: IntArray) -> Facts | None:
+    """``seen_facts`` over other (T, 3) triples of the dataset."""
+    if config.model_name != "upgan" or not config.fusion.enabled or not config.model.use_users:
+        return None
+    return Facts.build(triples, dataset.num_entities, dataset.num_relations)
+
+
+def _share(rows: IntArray, share: float, seed: int) -> IntArray:
+    """A random ``share`` of the rows in their order; all of them for 1."""
+    if share >= 1.0:
+        return rows
+    chosen = np.random.default_rng([seed, 0]).permutation(len(rows))[: round(share * len(rows))]
+    return rows[np.sort(chosen)]

@@ -1,0 +1,1 @@
+"""What a step minimises and how: losses, drawn candidates, batches of queries, optimisers."""

@@ -1,0 +1,158 @@
+"""Mini-batches of queries, and the candidates that a step draws for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from upgan.graph.queries import IntArray, QueryIndex
+
+
+def onto(value: Tensor, device: torch.device) -> Tensor:
+    """A tensor of the host on ``device``, without waiting for what the device is doing."""
+    if device.type == "cpu":
+        return value
+    return value.pin_memory().to(device, non_blocking=True)
+
+
+def draw_pool(num_entities: int, size: int, random: torch.Generator, device: torch.device) -> Tensor:
+    """(N,) distinct entities, each as likely as any other: N is ``size``, or all of them where there are no more."""
+    drawn = torch.randperm(num_entities, generator=random, device=random.device)[:size]
+    return onto(drawn, device) if drawn.device.type == "cpu" else drawn
+
+
+def draw_candidates(size: int, num_entities: int, random: torch.Generator, device: torch.device) -> Tensor | None:
+    """The pool of a 1-N step that draws ``size`` candidates; None where it takes all: for 0, or no fewer entities.
+
+    Nothing is drawn for None, so that such a training is the same as one that knows no candidates.
+    """
+    return draw_pool(num_entities, size, random, device) if 0 < size < num_entities else None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A mini-batch of training triples as distinct queries."""
+
+    triples: Tensor  # (T,) training triples in it
+    heads: Tensor  # (B,)
+    relations: Tensor  # (B,)
+    row: Tensor  # (P,) query position of each pair asked for; P = 2T
+    answer: Tensor  # (P,)
+    known_row: Tensor  # query position and answer of every known training answer of these queries
+    known: Tensor
+
+    def part(self, first: int, last: int) -> Batch:
+        """The queries first .. last with their pairs; ``triples`` stay those of the whole mini-batch."""
+        asked = (self.row >= first) & (self.row < last)
+        known = (self.known_row >= first) & (self.known_row < last)
+        return Batch(
+            triples=self.triples,
+            heads=self.heads[first:last],
+            relations=self.relations[first:last],
+            row=self.row[asked] - first,
+            answer=self.answer[asked],
+            known_row=self.known_row[known] - first,
+            known=self.known[known],
+        )
+
+    @property
+    def weight(self) -> Tensor:
+        """(B,) how many pairs each query stands for."""
+        return torch.zeros_like(self.heads).index_add_(0, self.row, torch.ones_like(self.row))
+
+    def to(self, device: torch.device) -> Batch:
+        return Batch(**{name: onto(value, device) for name, value in vars(self).items()})
+
+
+class BatchSampler:
+    """All training triples once per epoch, in a random order, each asked in both directions.
+
+    A triple's two queries are always in the same batch, so that masking the batch's triples takes every answer asked
+    for out of the graph.
+    """
+
+    def __init__(self, triples: IntArray, index: QueryIndex, size: int, generator: torch.Generator) -> None:
+        self.triples = torch.tensor(triples)
+        #: Batches are put together on the host, and brought to the index's device when they are whole: how many queries
+        #: and answers there are, a GPU would have to finish its work to tell.
+        self.index, self.device = index.to("cpu"), index.heads.device
+        self.size = size
+        self.generator = generator
+
+    def __len__(self) -> int:
+        return -(-len(self.triples) // self.size)
+
+    def order(self) -> Tensor:
+        """A new random order (T,) of the triples."""
+        order = torch.randperm(len(self.triples), generator=self.generator, device=self.generator.device)
+        return order.cpu()
+
+    def __iter__(self) -> Iterator[Batch]:
+        yield from map(self.batch, self.order().split(self.size))
+
+    def batch(self, part: Tensor) -> Batch:
+        """(T,) training triples -> their queries, pairs and known answers."""
+        part = part.cpu()
+        rows = self.index.row_of_triple
+        both = torch.cat([rows.index_select(0, part), rows.index_select(0, part + len(self.triples))])
+        distinct, position = torch.unique(both, return_inverse=True)
+        known_row, known = self.index.answers_of(distinct)
+        answer = torch.cat([self.triples[part, 2], self.triples[part, 0]])
+        return Batch(
+            triples=part,
+            heads=self.index.heads.index_select(0, distinct),
+            relations=self.index.relations.index_select(0, distinct),
+            row=position,
+            answer=answer,
+            known_row=known_row,
+            known=known,
+        ).to(self.device)
+
+
+def query_order(index: QueryIndex, random: torch.Generator) -> Tensor:
+    """(Q,) the distinct training queries in a new random order."""
+    return torch.randperm(len(index), generator=random, device=random.device).to(index.heads.device)
+
+
+class QuerySampler:
+    """All distinct training queries once per epoch, in a random order, each with all its training answers.
+
+    Cheaper than triples where queries have many answers. A batch's ``triples`` are those that its queries ask for.
+    """
+
+    def __init__(self, index: QueryIndex, size: int, generator: torch.Generator) -> None:
+        self.index, self.device = index.to("cpu"), index.heads.device
+        self.size = size
+        self.generator = generator
+
+    def __len__(self) -> int:
+        return -(-len(self.index) // self.size)
+
+    def order(self) -> Tensor:
+        """A new random order (Q,) of the queries."""
+        order = torch.randperm(len(self.index), generator=self.generator, device=self.generator.device)
+        return order.cpu()
+
+    def __iter__(self) -> Iterator[Batch]:
+        yield from map(self.batch, self.order().split(self.size))
+
+    def batch(self, rows: Tensor) -> Batch:
+        """(B,) queries -> all their answers, which are all the known ones too."""
+        rows = rows.cpu()
+        position, place = self.index.places_of(rows)
+        answer = self.index.answer.index_select(0, place)
+        return Batch(
+            triples=torch.unique(self.index.triple.index_select(0, place)),
+            heads=self.index.heads.index_select(0, rows),
+            relations=self.index.relations.index_select(0, rows),
+            row=position,
+            answer=answer,
+            known_row=position,
+            known=answer,
+        ).to(self.device)
+
+
+Sampler = BatchSampler | QuerySampler

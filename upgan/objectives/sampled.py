@@ -1,0 +1,172 @@
+"""The 1-N losses over drawn candidates: cost grows with how many are drawn, no longer with how many entities there are.
+
+A mini-batch shares one pool C of N of the E entities, drawn evenly and without replacement. Let K_q be a query's known
+answers (those asked for among them) and s_e the score of entity e. What the query knows is scored as it is; the sum
+over all other entities is estimated from those of them that were drawn, each standing for as many:
+
+    S_q = sum over e not in K_q of f(s_e)  ~  w_q * sum over e in C without K_q of f(s_e),
+    w_q = (E - |K_q|) / |C without K_q|
+
+The right side is unbiased: given how many of the pool the query does not know, these are an even draw from the
+E - |K_q| entities that it does not know. (Where it knows the whole pool nothing is left to estimate from, and the sum
+is taken as 0. With N > |K_q| that cannot happen.) Two other weights were not taken. E / N is unbiased too, but also
+varies with how many known answers happen to be drawn. Drawing known answers like all others, for the plain softmax,
+varies most: a few answers with the highest scores of all would count either nothing or E / N times.
+
+The losses, for each pair (q, t) that is asked for, summed and divided by the number of pairs:
+
+    cross_entropy_filtered   -s_t + log(exp s_t + S_q)                       f = exp
+    cross_entropy            -s_t + log(sum over K_q of exp s_k + S_q)       f = exp
+    bce                      softplus(-s_t), and S_q once a query            f = softplus
+
+The sum S_q is unbiased in value and gradient, hence the whole of "bce". A logarithm of an unbiased estimate is a little
+too small on average, by half its relative variance, so that the two softmaxes are biased by O(1 / N), as every sampled
+softmax is. With a pool of all entities every w_q is 1, and loss and gradient are the exact ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from upgan.config.settings import Precision
+from upgan.objectives import losses
+from upgan.objectives.losses import OneToN, Products, by_block, one_to_n
+
+#: (b, N + 1) scores, (b,) w_q, (p,) query row of each pair, its s_t, and the log of what its softmax knows exactly ->
+#: the block's sum, its gradient in the scores, in s_t and in that logarithm.
+Block = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor, Tensor]]
+
+
+def sampled_one_to_n(
+    kind: OneToN,
+    pool: Tensor | None,
+    vector: Tensor,
+    table: Tensor,
+    row: Tensor,
+    answer: Tensor,
+    known_row: Tensor,
+    known: Tensor,
+    precision: Precision = "float32",
+) -> Tensor:
+    """The loss of queries scored against their answers and a pool of entities; see the module for its equations.
+
+    Args:
+        kind, vector, table, precision: as for ``losses.one_to_n``. "bfloat16" rounds the products with the pool; the
+            answers' own scores are not rounded.
+        pool: (N,) distinct entities; None: all of them, the exact loss.
+        row, answer: (P,) query row and answer of each pair that is asked for.
+        known_row, known: (M,) all known answers of the queries, each once, those that are asked for among them.
+
+    Returns:
+        The sum over the P pairs (for "bce" also over the estimated cells) divided by P.
+    """
+    if pool is None:
+        return one_to_n(kind, vector, table, row, answer, known_row, known, precision)
+    # One gather for the pool and all answers: its gradient is one sum into the table.
+    plain = kind == "cross_entropy"
+    gathered = torch.cat([pool, answer, known] if plain else [pool, answer])
+    chosen, own, *others = table.index_select(0, gathered).split([len(pool), len(answer), len(known)][: 2 + plain])
+    positive = exact = (vector.index_select(0, row) * own).sum(1)
+    if plain:
+        scores = (vector.index_select(0, known_row) * others[0]).sum(1)
+        exact = log_sums(scores, known_row, len(vector)).index_select(0, row)
+    place, weight = _masked(pool, known_row, known, len(vector), table)
+    # One more candidate that is nobody: where the known answers outside the pool are put, and always left out.
+    chosen = torch.cat([chosen, chosen.new_zeros(1, chosen.shape[1])])
+    block = _binary_block if kind == "bce" else _softmax_block
+    given = vector, chosen, positive, exact, row, known_row, place, weight, block, precision == "bfloat16"
+    return cast(Tensor, _Sampled.apply(*given)) / max(len(answer), 1)
+
+
+def _masked(pool: Tensor, known_row: Tensor, known: Tensor, queries: int, table: Tensor) -> tuple[Tensor, Tensor]:
+    """(M,) the column of each known answer, N where it was not drawn; (B,) w_q of each query."""
+    column = torch.full((len(table),), len(pool), dtype=torch.long, device=table.device)
+    column.index_copy_(0, pool, torch.arange(len(pool), device=table.device))
+    place = column.index_select(0, known)
+    counts = torch.stack([torch.ones_like(place), (place < len(pool)).to(place.dtype)], dim=1)
+    found = place.new_zeros(queries, 2).index_add_(0, known_row, counts)
+    unknown, drawn = len(table) - found[:, 0], len(pool) - found[:, 1]
+    return place, unknown.to(table.dtype) / drawn.clamp_min(1)
+
+
+def log_sums(scores: Tensor, row: Tensor, queries: int) -> Tensor:
+    """(M,) scores -> (B,) the log of the sum of each row's exponentials."""
+    peak = scores.new_full((queries,), -torch.inf).scatter_reduce_(0, row, scores.detach(), "amax")
+    peak = peak.nan_to_num_(neginf=0.0)  # a query without known answers; nobody reads its sum
+    parts = torch.exp(scores - peak.index_select(0, row))
+    return torch.log(torch.zeros_like(peak).index_add(0, row, parts)) + peak
+
+
+class _Sampled(torch.autograd.Function):
+    """As in the exact loss, forward computes the gradients too, block by block."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        vector: Tensor,
+        chosen: Tensor,
+        positive: Tensor,
+        exact: Tensor,
+        row: Tensor,
+        known_row: Tensor,
+        place: Tensor,
+        weight: Tensor,
+        block: Block,
+        narrow: bool,
+    ) -> Tensor:
+        limit = losses.SCORES_PER_BLOCK_CUDA if vector.device.type == "cuda" else losses.SCORES_PER_BLOCK
+        rows = min(len(vector), max(1, limit // len(chosen)))
+        starts = range(0, len(vector), max(rows, 1))
+        pairs = by_block(row, torch.arange(len(row), device=row.device), starts)
+        known = by_block(known_row, place, starts)
+        products = Products(vector, chosen, rows, torch.bfloat16 if narrow else vector.dtype)
+        grad_positive, grad_exact = torch.zeros_like(positive), torch.zeros_like(exact)
+        total, nothing = vector.new_zeros(()), vector.new_full((), -torch.inf)
+        for start, (own, pair), excluded in zip(starts, pairs, known, strict=True):
+            scores = products.scores(start)
+            scores[:, -1].fill_(nothing)
+            scores.index_put_(excluded, nothing)
+            asked = own, positive.index_select(0, pair), exact.index_select(0, pair)
+            loss, grad, by_positive, by_exact = block(scores, weight[start : start + rows], *asked)
+            total += loss
+            products.add_gradients(start, grad)
+            grad_positive.index_copy_(0, pair, by_positive)
+            grad_exact.index_copy_(0, pair, by_exact)
+        ctx.save_for_backward(products.grad_vector, products.grad_entity, grad_positive, grad_exact)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> tuple[Tensor | None, ...]:
+        (grad,) = grads
+        return *(own * grad for own in ctx.saved_tensors), *[None] * 6
+
+
+def _softmax_block(
+    scores: Tensor, weight: Tensor, row: Tensor, positive: Tensor, exact: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """log(exp exact + S_q) - s_t over the block's pairs; with ``exact`` = s_t it is the filtered softmax."""
+    # A query without an entity to be mistaken for: S_q = 0, not NaN.
+    peak = scores.amax(1).nan_to_num_(neginf=0.0)
+    exponential = torch.exp_(scores.sub_(peak.unsqueeze(1)))
+    total = exponential.sum(1)
+    log_sum = (torch.log(total * weight) + peak).index_select(0, row)
+    log_z = torch.logaddexp(exact, log_sum)
+    # d loss / d s_e of a drawn e: w_q exp(s_e) / S_q * sum over the pairs of q of S_q / Z; the weight is in both sums.
+    factor = torch.zeros_like(peak).index_add_(0, row, torch.exp(log_sum - log_z))
+    factor = torch.where(total > 0, factor / total, 0.0)
+    grad = exponential.mul_(factor.unsqueeze(1))
+    return (log_z - positive).sum(), grad, torch.full_like(positive, -1.0), torch.exp(exact - log_z)
+
+
+def _binary_block(
+    scores: Tensor, weight: Tensor, row: Tensor, positive: Tensor, exact: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """softplus(-s_t) of the block's pairs and w_q softplus(s_e) of every drawn e."""
+    loss = (functional.softplus(scores).sum(1) * weight).sum() + functional.softplus(-positive).sum()
+    grad = torch.sigmoid_(scores).mul_(weight.unsqueeze(1))
+    return loss, grad, torch.sigmoid(positive) - 1.0, torch.zeros_like(exact)

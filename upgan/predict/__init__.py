@@ -1,0 +1,1 @@
+"""A finished run answers: ranked candidates, missing triples, cases worth looking at."""

@@ -1,0 +1,315 @@
+"""A checkpoint that answers: scores, ranked candidates, explanations. Read-only and thread-safe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from upgan.data.lookup import resolve_entity, resolve_relation
+from upgan.errors import QueryError
+from upgan.evaluation.evaluator import Evaluator, Progress, Ranking
+from upgan.explain.answering import Answering, AnyExplainer
+from upgan.explain.base import Shown
+from upgan.explain.contrast import contrast
+from upgan.explain.explanation import BASELINES, SORTS, Baseline, Explanation, Query, Sort
+from upgan.explain.results import Changes, Contrast, FlipSet, WhatIf
+from upgan.explain.scored import filtered_ranks, positions
+from upgan.explain.smallest_set import smallest_set
+from upgan.explain.what_if import what_if
+from upgan.graph.layered import IntArray
+from upgan.graph.observed import seen_interactions, seen_triples
+from upgan.graph.queries import QueryIndex
+from upgan.training.checkpoint import LoadedRun, load_run
+from upgan.types import SPLITS, SplitName
+
+
+def load(run: str | Path) -> Predictor:
+    """Open a run folder for answering.
+
+    Raises RunError or DataError where the folder is missing, truncated, of another version or of another dataset.
+    """
+    return Predictor(load_run(Path(run)))
+
+
+class Predictor:
+    """Answers <head, relation, ?> and <?, relation, tail> over all entities."""
+
+    def __init__(self, run: LoadedRun) -> None:
+        self._run = run
+        self.run_path = run.path
+        self.dataset = run.dataset
+        self.config = run.config
+        self.metrics = run.metrics
+        self.fingerprint = run.fingerprint
+        data = run.dataset
+        everything = np.concatenate([data.triples(split) for split in SPLITS])
+        self._known = QueryIndex.build(everything, data.num_entities, data.num_relations)
+        seen = seen_triples(data, run.config), seen_interactions(data, run.config)
+        self._answering = Answering(data, run.config, run.model, *seen, self._known)
+        self._scorer = self._answering.scorer
+        self.graph = self._answering.graph
+
+    # What it knows ---------------------------------------------------------------------------------------------------
+
+    @property
+    def entities(self) -> list[str]:
+        """Entity ids in the order of the score columns."""
+        return self.dataset.entities
+
+    @property
+    def relations(self) -> list[str]:
+        """Relation ids (forward only)."""
+        return self.dataset.relations
+
+    def layer(self, entity: str) -> int:
+        """d_n: hops from the nearest user; -1 where no user reaches the entity."""
+        return int(self.graph.distance[self._entity(entity)])
+
+    def relations_of(self, entity: str) -> dict[str, list[str]]:
+        """Relations seen in training with this kind of entity at their head and at their tail.
+
+        Where the dataset names no kinds, those seen with the entity itself.
+        """
+        number = self._entity(entity)
+        train, kinds = self.dataset.train, self._kind_numbers
+        sides = {}
+        for side, column in (("head", 0), ("tail", 2)):
+            ends = train[:, column]
+            alike = ends == number if not self.dataset.entity_kinds[number] else kinds[ends] == kinds[number]
+            sides[side] = [self.relations[r] for r in np.unique(train[alike, 1]).tolist()]
+        return sides
+
+    @cached_property
+    def _kind_numbers(self) -> IntArray:
+        """(E,) a number for each entity's kind."""
+        return np.unique(np.asarray(self.dataset.entity_kinds, dtype=str), return_inverse=True)[1].astype(np.int64)
+
+    # Scores ----------------------------------------------------------------------------------------------------------
+
+    def score_tails(self, heads: Sequence[str], relations: Sequence[str]) -> Tensor:
+        """(B,) ids each -> (B, E) scores (logits) of every entity as the tail."""
+        self._same_length(heads, relations)
+        return self.score_queries(self._numbers(heads), self._relation_numbers(relations, inverse=False))
+
+    def score_heads(self, relations: Sequence[str], tails: Sequence[str]) -> Tensor:
+        """(B,) ids each -> (B, E) scores of every entity as the head."""
+        self._same_length(relations, tails)
+        return self.score_queries(self._numbers(tails), self._relation_numbers(relations, inverse=True))
+
+    def score_queries(self, heads: Tensor, relations: Tensor, *, users: bool = True) -> Tensor:
+        """(B,) numbers of known entities and relations (0 .. 2R-1, from R on the head is asked for) -> (B, E)."""
+        return self._scorer.scores(heads, relations, users=users)
+
+    def known_answers(self, heads: Tensor, relations: Tensor) -> tuple[Tensor, Tensor]:
+        """(B,) queries as in ``score_queries`` -> (position in B, entity) of their known answers in any split."""
+        return self._known.answers_of(self._known.rows(heads, relations))
+
+    def query(self, head: str | None = None, relation: str | None = None, tail: str | None = None) -> Query:
+        """The query as ids; names may be unique labels. Raises QueryError for unknown or ambiguous names."""
+        entity, number = self._query(head, relation, tail)
+        inverse = number >= self.dataset.num_relations
+        return Query(
+            head=None if inverse else self.entities[entity],
+            relation=self.relations[number % self.dataset.num_relations],
+            tail=self.entities[entity] if inverse else None,
+        )
+
+    def predict(
+        self, head: str | None = None, relation: str | None = None, tail: str | None = None, k: int = 10
+    ) -> list[dict[str, Any]]:
+        """The k best candidates for <head, relation, ?> or <?, relation, tail>, best first.
+
+        ``rank`` counts every entity; ``filtered_rank`` leaves the query's other known answers out (the evaluation's
+        rank); ``rank_without_users`` and ``score_without_users`` are the same with p_h = 0.
+        """
+        if k < 1:
+            raise QueryError(f"k = {k}: ask for at least one candidate")
+        scored = self._answering.scored(*self._query(head, relation, tail))
+        best = scored.best(k).tolist()
+        filtered = filtered_ranks(scored.scores, best, scored.known)
+        without = positions(scored.without)
+        return [
+            {
+                "rank": place,
+                "id": self.entities[candidate],
+                "label": self.dataset.entity_labels[candidate],
+                "score": float(scored.scores[candidate]),
+                "known": scored.known.get(candidate),
+                "rank_without_users": int(without[candidate]),
+                "score_without_users": float(scored.without[candidate]),
+                "filtered_rank": filtered[place - 1],
+            }
+            for place, candidate in enumerate(best, start=1)
+        ]
+
+    # Explanations ----------------------------------------------------------------------------------------------------
+
+    def explain(
+        self,
+        head: str | None = None,
+        relation: str | None = None,
+        answer: str | None = None,
+        tail: str | None = None,
+        top_users: int = 5,
+        *,
+        baseline: Baseline = "none",
+        sort: Sort = "weight",
+        paths_per_user: int = 2,
+        evidence_per_user: int = 1,
+        top_paths: int = 0,
+    ) -> Explanation:
+        """Why ``answer`` has the rank it has; ids or unique labels. Raises QueryError for unknown names.
+
+        ``baseline``: what contributions are counted from, p = 0 or the mean user. ``sort``: which users come first;
+        of the first ``top_users`` paths and evidence are shown. ``top_paths``: heaviest paths over all users.
+        """
+        counts = dict[str, Any](top_users=top_users, paths_per_user=paths_per_user, evidence_per_user=evidence_per_user)
+        _check_counts({**counts, "top_paths": top_paths})
+        _check_one_of("baseline", baseline, BASELINES)
+        _check_one_of("sort", sort, SORTS)
+        target, number, chosen = self._asked(head, relation, tail, answer)
+        explainer = self.explainer()
+        influence = explainer.influence(target, number, chosen, baseline=baseline, sort=sort)
+        shown = Shown(top_users, sort, paths_per_user, evidence_per_user, top_paths)
+        told = explainer.told(target, number, chosen, influence, shown)
+        scored = self._answering.scored(target, number)
+        standing = scored.standing(chosen)
+        return Explanation(
+            query=self.query(head, relation, tail),
+            target=explainer.node(target, "target"),
+            answer=explainer.node(chosen, "answer"),
+            relation_label=self.dataset.relation_labels[number % self.dataset.num_relations],
+            inverse=number >= self.dataset.num_relations,
+            score=influence.score,
+            rank=standing.rank,
+            filtered_rank=standing.filtered_rank,
+            score_without_users=influence.score_without_users,
+            rank_without_users=standing.rank_without_users,
+            filtered_rank_without_users=standing.filtered_rank_without_users,
+            known=scored.known.get(chosen),
+            users=influence.users,
+            answer_users=influence.answer_users,
+            **vars(told),
+            context=explainer.context(target, chosen, *told.everything),
+            residual=influence.residual,
+            effective_users=influence.effective_users,
+            baseline=baseline,
+            score_baseline=influence.score_baseline,
+            limits=explainer.limits(),
+            **counts,
+            sort=sort,
+            run_fingerprint=self.fingerprint,
+            dataset_fingerprint=self.dataset.fingerprint,
+            simulated_users=self.dataset.simulated_users,
+        )
+
+    def contrast(
+        self,
+        head: str | None = None,
+        relation: str | None = None,
+        tail: str | None = None,
+        answer: str | None = None,
+        against: str | None = None,
+        *,
+        baseline: Baseline = "none",
+    ) -> Contrast:
+        """Why ``answer`` and not ``against``, user by user. Raises QueryError for unknown names."""
+        if against is None:
+            raise QueryError("name the candidate to contrast the answer with")
+        _check_one_of("baseline", baseline, BASELINES)
+        asked = self._asked(head, relation, tail, answer)
+        query = self.query(head, relation, tail)
+        return contrast(self._answering, query, *asked, self._entity(against), baseline)
+
+    def what_if(
+        self,
+        head: str | None = None,
+        relation: str | None = None,
+        tail: str | None = None,
+        answer: str | None = None,
+        changes: Changes | None = None,
+        *,
+        k: int = 10,
+    ) -> WhatIf:
+        """The question on a changed graph: the forward pass again, weights frozen.
+
+        Raises QueryError for unknown names, and for changes that the graph does not allow.
+        """
+        if k < 1:
+            raise QueryError(f"k = {k}: ask for at least one candidate")
+        asked = self._asked(head, relation, tail, answer)
+        return what_if(self._answering, self.query(head, relation, tail), *asked, changes or Changes(), k)
+
+    def smallest_set(
+        self, head: str | None = None, relation: str | None = None, tail: str | None = None, answer: str | None = None
+    ) -> FlipSet:
+        """A small set of users without whom the answer's filtered rank gets worse, found greedily and checked."""
+        asked = self._asked(head, relation, tail, answer)
+        return smallest_set(self._answering, self.query(head, relation, tail), *asked)
+
+    def explainer(self) -> AnyExplainer:
+        """Weights and contributions one by one, in float64, where this kind of model has them."""
+        return self._answering.explainer()
+
+    # Evaluation ------------------------------------------------------------------------------------------------------
+
+    def rank(self, split: SplitName, progress: Progress | None = None, *, users: bool = True) -> Ranking:
+        """Filtered ranks of a split's triples, both directions; ``progress`` hears (queries done, of all).
+
+        ``users=False`` ranks with the users switched off (p = 0).
+        """
+        score = partial(self._scorer.scores, users=users)
+        return Evaluator(self.dataset.triples(split), self._known).rank(score, progress)
+
+    # Names to numbers ------------------------------------------------------------------------------------------------
+
+    def _query(self, head: str | None, relation: str | None, tail: str | None) -> tuple[int, int]:
+        """(known entity, relation 0 .. 2R-1) of a query given by names."""
+        if relation is None:
+            raise QueryError("name the relation of the query")
+        if (head is None) == (tail is None):
+            raise QueryError("give the head to ask for the tail, or the tail to ask for the head: exactly one of them")
+        number = resolve_relation(self.dataset, relation)
+        if head is not None:
+            return self._entity(head), number
+        return self._entity(cast(str, tail)), number + self.dataset.num_relations
+
+    def _asked(
+        self, head: str | None, relation: str | None, tail: str | None, answer: str | None
+    ) -> tuple[int, int, int]:
+        """(known entity, relation 0 .. 2R-1, answer) of a question about one answer."""
+        if answer is None:
+            raise QueryError("name the answer to explain")
+        return (*self._query(head, relation, tail), self._entity(answer))
+
+    def _entity(self, name: str) -> int:
+        number = self.dataset.entity_index.get(name)
+        return resolve_entity(self.dataset, name) if number is None else number
+
+    def _numbers(self, names: Sequence[str]) -> Tensor:
+        return torch.tensor([self._entity(name) for name in names], dtype=torch.long)
+
+    def _relation_numbers(self, names: Sequence[str], *, inverse: bool) -> Tensor:
+        offset = self.dataset.num_relations if inverse else 0
+        return torch.tensor([resolve_relation(self.dataset, name) + offset for name in names], dtype=torch.long)
+
+    def _same_length(self, left: Sequence[str], right: Sequence[str]) -> None:
+        if len(left) != len(right):
+            raise QueryError(f"{len(left)} and {len(right)} names given: one relation for each entity is needed")
+
+
+def _check_counts(counts: Mapping[str, int]) -> None:
+    for name, count in counts.items():
+        if count < 0:
+            raise QueryError(f"{name} = {count}: 0 or more")
+
+
+def _check_one_of(name: str, value: str, allowed: Sequence[str]) -> None:
+    if value not in allowed:
+        raise QueryError(f"{name} = {value!r}: choose one of {', '.join(allowed)}")

@@ -1,0 +1,112 @@
+"""The edges of the case study: numbers only where the model computed one, facts as the sentence that is true."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from upgan.explain.explanation import ContextEdge, EvidencePath, Explanation, Node, UserPath
+from upgan.render.figure.selection import Selection
+from upgan.render.figure.spec import FigureEdge, figure_id
+from upgan.render.figure.styles import EdgeKind
+from upgan.render.words import clean, coefficient, node_words, rank_text, relation_words, score_text, shorten
+
+_RELATION_WIDTH = 18
+
+
+def edges_of(
+    explanation: Explanation, chosen: Selection, labels: Mapping[str, str] | None, *, narrow: bool = False
+) -> list[FigureEdge]:
+    """The prediction, then paths, evidence and known facts; what several paths share is drawn once."""
+    found: dict[tuple[str, str, str, EdgeKind], FigureEdge] = {}
+    used: set[tuple[frozenset[str], str]] = set()
+    for path in chosen.paths:
+        _chain(path, path.alphas, "path", labels, found, used)
+    for evidence in chosen.evidence:
+        _chain(evidence, evidence.coefficients, "evidence", labels, found, used)
+    for edge in chosen.context:
+        _context(edge, labels, found, used)
+    # A self-loop has no room in columns; a candidate that is the target itself is said in words instead.
+    return [edge for edge in (_prediction(explanation, narrow=narrow), *found.values()) if edge.source != edge.target]
+
+
+def _chain(
+    path: UserPath | EvidencePath,
+    numbers: tuple[float, ...],
+    kind: EdgeKind,
+    labels: Mapping[str, str] | None,
+    found: dict[tuple[str, str, str, EdgeKind], FigureEdge],
+    used: set[tuple[frozenset[str], str]],
+) -> None:
+    """Add the edges of one path; an edge that several paths share has one number and is drawn once."""
+    for source, target, relation, number in zip(path.nodes, path.nodes[1:], path.relations, numbers, strict=False):
+        ends = (figure_id(source), figure_id(target))
+        used.add((frozenset(ends), relation.removesuffix("⁻¹")))
+        name = "" if "user" in (source.role, target.role) else _relation_text(relation, labels)
+        meaning = (
+            f"attention α = {number:.4f}: the share of what reaches “{clean(target.label)}” that comes this way"
+            if kind == "path"
+            else f"coefficient {number:.4f}: one part of all that “{clean(target.label)}” collects"
+        )
+        found[(*ends, relation, kind)] = FigureEdge(
+            *ends,
+            kind=kind,
+            number=number,
+            text=f"{name} {coefficient(number)}".strip(),
+            title=f"{_fact(source, relation, target, labels)}\n{meaning}",
+            width=1.2 + 4.5 * max(0.0, min(1.0, number)) if kind == "path" else 1.4,
+        )
+
+
+def _context(
+    edge: ContextEdge,
+    labels: Mapping[str, str] | None,
+    found: dict[tuple[str, str, str, EdgeKind], FigureEdge],
+    used: set[tuple[frozenset[str], str]],
+) -> None:
+    ends = (figure_id(edge.source), figure_id(edge.target))
+    if (frozenset(ends), edge.relation.removesuffix("⁻¹")) in used:
+        return
+    is_user = "user" in (edge.source.role, edge.target.role)
+    kind: EdgeKind = "interaction" if is_user else "fact"
+    found[(*ends, edge.relation, kind)] = FigureEdge(
+        *ends,
+        kind=kind,
+        number=None,
+        text="" if is_user else _relation_text(edge.relation, labels),
+        title=f"{_fact(edge.source, edge.relation, edge.target, labels)}\nknown; no number of this prediction",
+        width=1.2,
+    )
+
+
+def _prediction(explanation: Explanation, *, narrow: bool) -> FigureEdge:
+    relation = shorten(clean(explanation.relation_label), _RELATION_WIDTH)
+    rank = rank_text(explanation.filtered_rank)
+    left_out = " (known ones left out)" if explanation.filtered_rank < explanation.rank else ""
+    # On a vertical line the whole text would push everything else aside.
+    standing = "" if narrow else f"rank {rank}{left_out}, "
+    target, answer = figure_id(explanation.target), figure_id(explanation.answer)
+    return FigureEdge(
+        source=answer if explanation.inverse else target,
+        target=target if explanation.inverse else answer,
+        kind="prediction",
+        number=explanation.score,
+        text=f"{relation}? {standing}score {score_text(explanation.score)}",
+        title=(
+            f"predicted: rank {rank}{left_out}, score {score_text(explanation.score)}"
+            f"\nwithout users: rank {rank_text(explanation.filtered_rank_without_users)}{left_out},"
+            f" score {score_text(explanation.score_without_users)}"
+        ),
+        width=2.4,
+    )
+
+
+def _relation_text(relation: str, labels: Mapping[str, str] | None) -> str:
+    return shorten(relation_words(relation, labels).removesuffix("⁻¹"), _RELATION_WIDTH)
+
+
+def _fact(source: Node, relation: str, target: Node, labels: Mapping[str, str] | None) -> str:
+    """An edge as the sentence that is true, whichever way the model walked it."""
+    if relation.endswith("⁻¹") or (target.role == "user" and source.role != "user"):
+        source, target = target, source
+    words = relation_words(relation, labels).removesuffix("⁻¹")
+    return f"{node_words(source)} — {words} — {node_words(target)}"

@@ -1,0 +1,209 @@
+"""The run folder: weights without pickle, settings, dataset, metrics and status, each file whole or absent.
+
+    config.toml  model.safetensors  generator.safetensors  squares.safetensors  run.json  metrics.json
+    metrics.jsonl  status.json  log.txt  card.md  dataset/  tensorboard/
+    and until it is finished: resume.safetensors (upgan.experiment.resume)
+
+Copied to another machine the folder opens and answers there. Nothing in it is code, and opening it runs none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from upgan.config.settings import Config, config_from_dict, read_toml, to_toml
+from upgan.data.dataset import KGDataset, copy_dataset, load_dataset
+from upgan.errors import ConfigError, RunError
+from upgan.files import sha256_of_file, write_atomic, write_json, write_text
+from upgan.graph.observed import seen_data
+from upgan.model.build import Model, build_model
+from upgan.version import __version__
+
+FORMAT_VERSION = 1
+MODEL_FILE = "model.safetensors"
+CONFIG_FILE = "config.toml"
+GENERATOR_FILE = "generator.safetensors"
+#: Adagrad's accumulated squares of a DistMult or ComplEx run: with them another training goes on from its vectors.
+SQUARES_FILE = "squares.safetensors"
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedRun:
+    """A run as it was read; ``model`` is in evaluation mode on the CPU."""
+
+    path: Path
+    config: Config
+    dataset: KGDataset
+    model: Model
+    #: Hash of weights and settings: what "the same checkpoint" means.
+    fingerprint: str
+    metrics: dict[str, Any] | None
+    status: dict[str, Any] | None
+
+
+def start_run(run: Path, config: Config, dataset: KGDataset) -> None:
+    """Create the folder with the settings and a copy of the dataset."""
+    run.mkdir(parents=True, exist_ok=True)
+    (run / SQUARES_FILE).unlink(missing_ok=True)  # an earlier run's would belong to other vectors
+    copy_dataset(dataset, run / "dataset")
+    write_text(run / CONFIG_FILE, to_toml(config))
+
+
+def save_weights(module: nn.Module, path: Path) -> None:
+    """All parameters as one safetensors file, atomically, and on the disk when this returns."""
+    save_tensors(module.state_dict(), path, durable=True)
+
+
+def save_tensors(
+    named: Mapping[str, Tensor], path: Path, *, metadata: Mapping[str, str] | None = None, durable: bool = False
+) -> None:
+    """Named tensors as one safetensors file, atomically; ``metadata`` goes into its header."""
+    tensors = {name: value.detach().cpu().contiguous() for name, value in named.items()}
+    header = {"format": "pt", **(metadata or {})}
+    try:
+        write_atomic(
+            path,
+            lambda temporary: save_file(tensors, temporary, metadata=header),
+            durable=durable,
+            make_folder=False,
+        )
+    except SafetensorError as error:  # the library wraps what the system says; "No space left on device" stays in it
+        raise OSError(f"{path}: could not be written: {error}") from None
+
+
+def seal_run(run: Path, dataset: KGDataset) -> None:
+    """Write run.json: what the weights belong to. Without it a run has nothing to answer with yet."""
+    write_json(
+        run / "run.json",
+        {
+            "format_version": FORMAT_VERSION,
+            "upgan_version": __version__,
+            "torch_version": torch.__version__,
+            "dataset_fingerprint": dataset.fingerprint,
+            "model_sha256": sha256_of_file(run / MODEL_FILE),
+            "config_sha256": sha256_of_file(run / CONFIG_FILE),
+        },
+    )
+
+
+def load_run(run: Path) -> LoadedRun:
+    """Open a run folder.
+
+    Raises RunError where a file is missing, truncated, of another version or of another dataset, saying which and
+    what to do; DataError where its dataset is broken.
+    """
+    if not run.is_dir():
+        raise RunError(f"{run}: no such run folder; `upgan train DATASET --run {run}` creates one")
+    config = load_config(run)
+    seal = _sealed(run)
+    dataset = load_dataset(run / "dataset")
+    if seal["dataset_fingerprint"] != dataset.fingerprint:
+        raise RunError(
+            f"{run}: its weights belong to dataset {seal['dataset_fingerprint'][:12]}, but its dataset folder holds "
+            f"{dataset.fingerprint[:12]}; restore the folder or train again"
+        )
+    seen = None if config.system is None else seen_data(dataset, config)
+    model = build_model(config, dataset.num_entities, dataset.num_relations, dataset.num_users, seen)
+    tensors = load_weights(run / MODEL_FILE)
+    _check_shapes(run / MODEL_FILE, tensors, model)
+    model.load_state_dict(tensors)
+    model.requires_grad_(False).eval()
+    return LoadedRun(
+        path=run,
+        config=config,
+        dataset=dataset,
+        model=model,
+        fingerprint=run_fingerprint(run),
+        metrics=_optional_json(run / "metrics.json"),
+        status=_optional_json(run / "status.json"),
+    )
+
+
+def load_config(run: Path) -> Config:
+    """The run's settings; RunError where config.toml is missing or not one of this version's."""
+    if not (run / CONFIG_FILE).is_file():
+        raise RunError(f"{run}: config.toml is missing, so this is not a run folder, or not a whole one")
+    try:
+        return config_from_dict(read_toml(run / CONFIG_FILE))
+    except ConfigError as error:
+        raise RunError(f"{run / 'config.toml'}: {error}") from None
+
+
+def load_weights(path: Path) -> dict[str, Tensor]:
+    """Tensors of a safetensors file, or RunError where it is missing, truncated or something else."""
+    if not path.is_file():
+        raise RunError(f"{path}: missing; copy the whole run folder, or train again")
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise RunError(
+            f"{path}: truncated or damaged ({error}); copy it again from its source, or train again"
+        ) from None
+
+
+def run_fingerprint(run: Path) -> str:
+    """Hash of the weights and the settings."""
+    digest = hashlib.sha256()
+    for name in (MODEL_FILE, CONFIG_FILE):
+        digest.update(sha256_of_file(run / name).encode())
+    return digest.hexdigest()
+
+
+def dataset_fingerprint(run: Path) -> str:
+    """Which dataset the weights belong to; RunError where the run has none yet."""
+    fingerprint: str = _sealed(run)["dataset_fingerprint"]
+    return fingerprint
+
+
+def _sealed(run: Path) -> dict[str, Any]:
+    seal = _optional_json(run / "run.json")
+    if seal is None:
+        status = _optional_json(run / "status.json") or {}
+        state = f" (its state is {status['state']!r})" if "state" in status else ""
+        raise RunError(f"{run}: run.json is missing, so no weights were saved yet{state}; train it to the end")
+    if seal.get("format_version") != FORMAT_VERSION:
+        raise RunError(
+            f"{run}: format version {seal.get('format_version')!r}, this upgan reads {FORMAT_VERSION}; "
+            "train again with this version"
+        )
+    for key in ("dataset_fingerprint", "model_sha256", "config_sha256"):
+        if not isinstance(seal.get(key), str):
+            raise RunError(f"{run / 'run.json'}: {key} is missing; restore the file or train again")
+    for name, key in ((MODEL_FILE, "model_sha256"), (CONFIG_FILE, "config_sha256")):
+        # A settings file cut at the end of a line is still valid, with other settings: only its hash tells.
+        if (run / name).is_file() and sha256_of_file(run / name) != seal[key]:
+            raise RunError(f"{run / name}: truncated or changed since training; copy it again, or train again")
+    return seal
+
+
+def _optional_json(path: Path) -> dict[str, Any] | None:
+    if not path.is_file():
+        return None
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise RunError(f"{path}: not readable as JSON ({error}); restore the file or train again") from None
+    if not isinstance(value, dict):
+        raise RunError(f"{path}: a JSON object is expected, found {type(value).__name__}")
+    return value
+
+
+def _check_shapes(path: Path, tensors: dict[str, Tensor], model: nn.Module) -> None:
+    expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    found = {name: tuple(value.shape) for name, value in tensors.items()}
+    if expected != found:
+        wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
+        raise RunError(
+            f"{path}: does not fit config.toml and the dataset: {wrong[0]} is {found.get(wrong[0], 'absent')}, "
+            f"expected {expected.get(wrong[0], 'absent')}"
+        )
