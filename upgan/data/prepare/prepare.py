@@ -14,8 +14,7 @@ The steps, in this order; every one is counted in the manifest.
 4. Reverse and duplicate relations are dropped (by the rule in ``upgan.data.prepare.relations``), unless
    ``keep_reverse``.
 5. Entities in fewer than ``min_triples`` triples are dropped, until none is left.
-6. Split. Triples that came with a split keep it; the others are drawn (see ``upgan.data.prepare.split``). Validation
-and
+6. Split. Triples that came with a split keep it; the others are drawn (``upgan.data.prepare.split``). Validation and
    test triples with an entity or relation that no training triple has are dropped.
 7. Entities and relations are those of the remaining triples; interactions with other items are dropped. The k-core is
    not repeated after this: a user may have fewer than ``min_interactions`` in the result.
