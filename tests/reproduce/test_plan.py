@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from upgan.config.names import MODEL_NAMES
 from upgan.config.presets import PRESETS
-from upgan.config.settings import MODELS, Config, applies, flat_settings
+from upgan.config.settings import Config, applies, flat_settings
+from upgan.config.systems import MODEL_NAMES, MODELS
 from upgan.errors import ConfigError
 from upgan.reproduce.plan import COMPARED, TARGETS, Asked, PlannedRun, parse_budget, plan, settings_of
 from upgan.reproduce.spaces import distributions, settings_of_trial, space_of
@@ -94,8 +94,8 @@ def test_a_setting_goes_to_the_systems_that_have_it():
     assert all(
         config.model.dim == 32 and config.max_seconds == 60 and config.threads == 2 for config in configs.values()
     )
-    assert configs["transe"].transe.lr == 0.5
-    assert configs["rotate"].rotate.lr != 0.5
+    assert flat_settings(configs["transe"])["transe.lr"] == 0.5
+    assert flat_settings(configs["rotate"])["rotate.lr"] != 0.5
 
 
 def test_found_settings_are_taken_and_the_variation_wins_over_them():

@@ -77,7 +77,7 @@ def test_validation_decides_and_test_does_not(toy_dataset, tmp_path):
 
 def test_where_the_defaults_are_best_nothing_is_changed(toy_dataset, tmp_path):
     asked = Asked("table3", systems=("transe",), assignments=("transe.negatives=64",))
-    rate = settings_of(asked, "transe", 0, {}).transe.lr
+    rate = flat_settings(settings_of(asked, "transe", 0, {}))["transe.lr"]
     made, judged = search(toy_dataset, tmp_path, 6, asked, best=rate)
     found = made.run()["systems"]["transe"]
     assert found == {

@@ -9,7 +9,7 @@ import typer
 
 from upgan.cli.output import JsonFlag, note, print_json, refuse_folder
 from upgan.cli.training import train_new
-from upgan.config.settings import MODELS
+from upgan.config.systems import MODELS
 from upgan.errors import ConfigError, RunError, TrainingError
 from upgan.runs.launch import free_folder, is_empty
 from upgan.runs.status import is_run, run_state

@@ -8,10 +8,10 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import tomli_w
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, create_model, model_validator
 
 from upgan.config.presets import PRESETS
 from upgan.config.section import Section
@@ -27,21 +27,7 @@ from upgan.config.sections import (
     PretrainConfig,
     PropagationConfig,
 )
-from upgan.config.systems import (
-    SYSTEMS,
-    CoFMSettings,
-    ConvESettings,
-    ConvTransESettings,
-    KBGANSettings,
-    KGATSettings,
-    KTUPSettings,
-    NBFNetSettings,
-    RGCNSettings,
-    RotatESettings,
-    SystemSettings,
-    TransESettings,
-    TransHSettings,
-)
+from upgan.config.systems import MODELS, REGISTERED, SYSTEMS, SystemSettings
 from upgan.errors import ConfigError
 
 __all__ = [
@@ -66,32 +52,24 @@ __all__ = [
     "to_toml",
 ]
 
-#: Systems that are UPGAN or what it starts from; all others have a section of their own (upgan.config.systems).
-OWN = ("upgan", "distmult", "complex")
-MODELS = (*OWN, *SYSTEMS)
 #: Sections that the compared systems have no use for; of "model" they read the dimension alone.
 _OWN_SECTIONS = ("initialisation", "pretrain", "adversarial", "fusion")
 
+OwnSettings = TypeVar("OwnSettings", bound=Section)
 
+
+def _with_systems(own: type[OwnSettings]) -> type[OwnSettings]:
+    """``own`` with a section for every compared system, and ``model_name`` one of all models."""
+    fields: dict[str, Any] = {key: (kind, Field(default_factory=kind)) for key, kind in SYSTEMS.items()}
+    fields["model_name"] = (Literal[MODELS], own.model_fields["model_name"])
+    return create_model(own.__name__, __base__=own, __doc__=own.__doc__, __module__=own.__module__, **fields)
+
+
+@_with_systems
 class Config(Section):
     """All settings of one run."""
 
-    model_name: Literal[
-        "upgan",
-        "distmult",
-        "complex",
-        "cofm",
-        "conve",
-        "convtranse",
-        "kbgan",
-        "kgat",
-        "ktup",
-        "nbfnet",
-        "rgcn",
-        "rotate",
-        "transe",
-        "transh",
-    ] = Field("upgan", description="the system to train")
+    model_name: str = Field("upgan", description="the system to train")
     preset: str = Field("paper", description="the preset the settings started from")
     seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of every random draw")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a CUDA device where there is one")
@@ -112,17 +90,6 @@ class Config(Section):
     adversarial: AdversarialConfig = Field(default_factory=AdversarialConfig)
     fusion: FusionConfig = Field(default_factory=FusionConfig)
     pinned: PinnedConfig = Field(default_factory=PinnedConfig)
-    cofm: CoFMSettings = Field(default_factory=CoFMSettings)
-    conve: ConvESettings = Field(default_factory=ConvESettings)
-    convtranse: ConvTransESettings = Field(default_factory=ConvTransESettings)
-    kbgan: KBGANSettings = Field(default_factory=KBGANSettings)
-    kgat: KGATSettings = Field(default_factory=KGATSettings)
-    ktup: KTUPSettings = Field(default_factory=KTUPSettings)
-    nbfnet: NBFNetSettings = Field(default_factory=NBFNetSettings)
-    rgcn: RGCNSettings = Field(default_factory=RGCNSettings)
-    rotate: RotatESettings = Field(default_factory=RotatESettings)
-    transe: TransESettings = Field(default_factory=TransESettings)
-    transh: TransHSettings = Field(default_factory=TransHSettings)
 
     @property
     def system(self) -> SystemSettings | None:
@@ -136,7 +103,7 @@ class Config(Section):
     def _fits_together(self) -> Config:
         if self.system is not None:
             self.system.check(self.model.dim)
-        expected = {"distmult": "distmult", "complex": "complex"}.get(self.model_name)
+        expected = REGISTERED[self.model_name].product
         if expected and self.model.product != expected:
             raise ValueError(f"model {self.model_name} has the product {expected!r}: set model.product to it")
         if self.model.score == "bilinear":
@@ -172,13 +139,14 @@ def make_config(
     named = [text for key, text in split if key == "model_name"]
     model = str(_literal(named[-1]) if named else asked.get("model_name", "upgan"))
     asked |= {_full_key(key, model): _literal(text) for key, text in split}
-    preset = preset or given.get("preset") or ("quality" if model in ("distmult", "complex") else "paper")
+    product = REGISTERED[model].product if model in REGISTERED else ""
+    preset = preset or given.get("preset") or ("quality" if product else "paper")
     if preset not in PRESETS:
         raise ConfigError(f"unknown preset {preset!r}: choose one of {', '.join(sorted(PRESETS))}")
     usual = {key: value for key, value in PRESETS[preset].items() if applies(key, model)}
     values: dict[str, Any] = {**usual, **asked, "preset": preset}
-    if model in ("distmult", "complex") and "model.product" not in asked:
-        values["model.product"] = model
+    if product and "model.product" not in asked:
+        values["model.product"] = product
     for key in asked:
         if not applies(key, model) and key in setting_keys():
             raise ConfigError(f"setting {key!r} is not one of model {model}: its settings are {_known(model)}")

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from upgan.config.names import MODEL_NAMES
 from upgan.config.settings import Config
+from upgan.config.systems import MODEL_NAMES
 from upgan.data.dataset import KGDataset
 from upgan.explain.bilinear import CoInteractionExplainer
 from upgan.explain.explanation import Split

@@ -8,16 +8,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from upgan.config.names import MODEL_NAMES
 from upgan.config.presets import PRESETS
-from upgan.config.settings import MODELS, Config, applies, flat_settings, make_config, setting_keys
+from upgan.config.settings import Config, applies, flat_settings, make_config, setting_keys
+from upgan.config.systems import MODEL_NAMES, MODELS, REGISTERED
 from upgan.errors import ConfigError
 
 #: Settings that do not change what a run is: another draw, or the same one made elsewhere.
 NEUTRAL = frozenset({"preset", "seed", "device", "threads", "max_seconds", "checkpoint_seconds"})
 
-#: The ten systems of Table 3 and three that came after the paper; TransH is a part of KTUP.
-COMPARED = tuple(name for name in MODEL_NAMES if name != "transh")
+#: The ten systems of Table 3 and those that came after the paper.
+COMPARED = tuple(key for key, system in REGISTERED.items() if system.in_tables)
 
 
 @dataclass(frozen=True)

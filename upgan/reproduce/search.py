@@ -21,8 +21,8 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
-from upgan.config.names import MODEL_NAMES
 from upgan.config.settings import Config, flat_settings
+from upgan.config.systems import MODEL_NAMES
 from upgan.errors import ConfigError
 from upgan.reproduce.execute import Executor, Outcome
 from upgan.reproduce.plan import Asked, PlannedRun, settings_of, systems_of

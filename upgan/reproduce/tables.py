@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from upgan.config.names import MODEL_NAMES
+from upgan.config.systems import MODEL_NAMES
 from upgan.render.markdown import code, escaped, table
 from upgan.reproduce.paper import PAPER_DATASETS, PAPER_METRICS
 

@@ -10,7 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from upgan.config.systems import SystemSettings
+from upgan.config.systems.base import SystemSettings
 from upgan.graph.queries import QueryIndex
 from upgan.objectives.batches import Batch, BatchSampler, query_order
 from upgan.objectives.optimizers import make_optimizer

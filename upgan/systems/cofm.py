@@ -20,7 +20,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from upgan.config.systems import CoFMSettings
+from upgan.config.systems.cofm import CoFMSettings
 from upgan.graph.observed import Seen
 from upgan.systems.joint import Interactions, JointSystem, Pairs, bpr_loss
 from upgan.systems.negatives import Sample
@@ -75,3 +75,6 @@ class CoFM(JointSystem, TransE):
         if settings.transfer == "regularised":
             losses["transfer"] = settings.pull * self.transfer_loss(torch.cat([pairs.item, pairs.other]))
         return losses
+
+
+SYSTEM = CoFM

@@ -23,7 +23,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from upgan.config.systems import KBGANSettings
+from upgan.config.systems.kbgan import KBGANSettings
 from upgan.graph.observed import Seen
 from upgan.graph.queries import QueryIndex
 from upgan.objectives.losses import generator_loss
@@ -153,3 +153,6 @@ def scores_of(model: TransE | DistMult, heads: Tensor, relations: Tensor, candid
         distance: Tensor = torch.linalg.vector_norm(query - vectors, model.power, dim=2)
         return -distance
     return (query * vectors).sum(2)
+
+
+SYSTEM = KBGAN

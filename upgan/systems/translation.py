@@ -7,7 +7,7 @@ from abc import abstractmethod
 import torch
 from torch import Tensor, nn
 
-from upgan.config.systems import TranslationSettings
+from upgan.config.systems.base import TranslationSettings
 from upgan.graph.queries import QueryIndex
 from upgan.objectives.losses import half_squared_norm, once
 from upgan.systems.base import Learning, Objective, System
