@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from upgan.data.check import CheckReport, check_source, scan
-from upgan.data.read.text_stream import ReadOptions
+from upgan.data.raw.text_stream import ReadOptions
 from upgan.errors import DataError
 
 LINES = [f"b{n}\tby\ta{n // 2}".encode() for n in range(60)]

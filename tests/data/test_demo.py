@@ -13,7 +13,7 @@ from upgan.data.dataset import KGDataset
 from upgan.data.demo import demo
 from upgan.data.demo.catalogue import GENRES, SEPARATOR, load_books, load_series
 from upgan.data.demo.simulated_users import ReaderSettings, simulate_readers
-from upgan.data.read.raw import RawSource
+from upgan.data.raw.source import RawSource
 
 RIFTWAR = "The Riftwar Cycle"
 RIFTWAR_SUB_SERIES = {

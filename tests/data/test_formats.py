@@ -11,9 +11,8 @@ import pytest
 from tests.command_line import upgan
 from tests.data.sources import _DBR, _NS, FORMATS, HETREC, KGAT, NTRIPLES, RECBOLE, RELEASE, TSV, write_source
 from upgan.cli.main import run
-from upgan.data.detect import detect_format
-from upgan.data.formats import read_sources
-from upgan.data.read.text_stream import ReadOptions
+from upgan.data.formats import detect_format, read_sources
+from upgan.data.raw.text_stream import ReadOptions
 from upgan.errors import DataError
 
 WRITTEN, GENRE = f"{_NS}film.film.written_by", f"{_NS}film.film.genre"

@@ -27,7 +27,8 @@ from upgan.config.sections import (
     PretrainConfig,
     PropagationConfig,
 )
-from upgan.config.systems import MODELS, REGISTERED, SYSTEMS, SystemSettings
+from upgan.config.systems import MODELS, REGISTERED, SYSTEMS
+from upgan.config.systems.base import SystemSettings
 from upgan.errors import ConfigError
 
 __all__ = [

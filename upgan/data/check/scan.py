@@ -22,13 +22,15 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from upgan.data.check.layouts import Layout, layouts_of
 from upgan.data.check.report import Finding, Severity, counted
-from upgan.data.read.text_stream import GZIP_FREE, GZIP_RATIO, ReadOptions
-from upgan.data.read.text_tables import read_table
+from upgan.data.raw.format import Layout, Sources
+from upgan.data.raw.text_stream import GZIP_FREE, GZIP_RATIO, ReadOptions
+from upgan.data.raw.text_tables import read_table
 from upgan.errors import DataError
 
 BLOCK = 1 << 24
+#: A file of this many bytes whose rows have no known form (a dump of a whole graph) is left to its reader.
+LARGE = 1 << 30
 #: A line longer than this is no row of a table; the rest of such a file is not scanned.
 LONGEST_LINE = 1 << 26
 #: Files of this many bytes or more are not read a second time to show where rows repeat.
@@ -98,9 +100,11 @@ _KINDS = (
 )
 
 
-def scan(paths: Sequence[Path], format_name: str, options: ReadOptions, progress: Progress) -> list[FileScan]:
+def scan(sources: Sources, layout_of: Callable[[Path], Layout], progress: Progress) -> list[FileScan]:
     """Look through every text file of a source; DataError only for a file that cannot be read at all."""
-    found = layouts_of(paths, format_name)
+    options = sources.options
+    layouts = [(path, layout_of(path)) for path in sources.files if path.is_file()]
+    found = [(path, layout) for path, layout in layouts if layout.separators or path.stat().st_size < LARGE]
     total = sum(path.stat().st_size for path, _ in found)
     done = 0
     scans = []

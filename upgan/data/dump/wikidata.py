@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from upgan.data.dump.freebase_graph import unescaped
 from upgan.data.dump.passes import PassProgress, Say, WorkFolder, connect, quoted, skip_progress, work_folder
 from upgan.data.dump.stream import Block, DumpStream, first_lines, identity_of
-from upgan.data.read.raw import RawSource, SourceFile
+from upgan.data.raw.source import RawSource, SourceFile
 from upgan.errors import DataError
 from upgan.files import write_atomic
 

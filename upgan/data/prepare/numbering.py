@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from upgan.data.prepare.split import OPEN
-from upgan.data.read.raw import RawSource
+from upgan.data.raw.source import RawSource
 from upgan.data.tables import SPLITS, same_as_before, sorted_rows
 from upgan.errors import DataError, shown
 

@@ -38,8 +38,8 @@ from upgan.data.prepare.readable import readable_labels, readable_relations
 from upgan.data.prepare.relations import RelationReport, compare_relations, partner_classes
 from upgan.data.prepare.split import OPEN, answers_in_training, draw_split, units_of, unseen_in_training
 from upgan.data.prepare.window import checked_window, within_window
-from upgan.data.read.ratings import rated_at_least
-from upgan.data.read.raw import RawSource
+from upgan.data.raw.ratings import rated_at_least
+from upgan.data.raw.source import RawSource
 from upgan.data.tables import SPLITS
 from upgan.errors import ConfigError, DataError
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from upgan.data.read.raw import RawSource
+from upgan.data.raw.source import RawSource
 from upgan.errors import ConfigError, DataError
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")

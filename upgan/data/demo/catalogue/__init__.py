@@ -12,7 +12,7 @@ from importlib.resources import files
 
 import pandas as pd
 
-from upgan.data.read.raw import SourceFile
+from upgan.data.raw.source import SourceFile
 
 #: What stands between several values of one cell.
 SEPARATOR = "|"

@@ -15,9 +15,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from upgan.data.read.quoted_csv import has_quotes, quoted_rows, rows_over_lines
-from upgan.data.read.raw import SourceFile
-from upgan.data.read.text_stream import STRICT, LineBlock, ReadOptions, TextStream, refuse_carriage_returns
+from upgan.data.raw.quoted_csv import has_quotes, quoted_rows, rows_over_lines
+from upgan.data.raw.source import SourceFile
+from upgan.data.raw.text_stream import STRICT, LineBlock, ReadOptions, TextStream, refuse_carriage_returns
 from upgan.errors import DataError
 
 #: Extension -> separators that such a file may have, the first of them where none is seen.
