@@ -59,7 +59,7 @@ def check_source(
     if chosen.layout is None:
         checked = ", ".join(name for name, each in formats.FORMATS.items() if each.layout)
         raise ConfigError(
-            f"format {chosen.name} cannot be checked; prepare it, and check the dataset. Others: {checked}"
+            f"format {chosen.name}: prepare it, then check the dataset; files can be checked of {checked}"
         )
     scans = scan.scan(sources, chosen.layout, say)
     found = scan.findings_of(scans, examples)
