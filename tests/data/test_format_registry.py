@@ -1,6 +1,7 @@
 """The registry of formats: every file of upgan/data/read is one, and messages, help and checks list all of them."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -28,7 +29,7 @@ def test_every_format_stands_in_help_and_messages(tmp_path):
         read_sources([tmp_path])
     with pytest.raises(ConfigError) as unknown:
         read_sources([tmp_path], format="nothing")
-    help_text = FormatOption.__metadata__[0].help
+    help_text = get_args(FormatOption)[1].help
     for name, format in FORMATS.items():
         assert f"\n  {name}: {format.needs}" in str(unrecognised.value)
         assert name in str(unknown.value)

@@ -7,15 +7,11 @@ lines are blank: blank lines count for nothing, so line numbers stay true and th
 
 from __future__ import annotations
 
-import codecs
 import contextlib
-import gzip
 import tempfile
-import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO, cast
 
 import numpy as np
 import pandas as pd
@@ -24,18 +20,15 @@ import pyarrow.compute as pc
 
 from upgan.data.check.report import Finding, Severity, counted
 from upgan.data.raw.format import Layout, Sources
-from upgan.data.raw.text_stream import GZIP_FREE, GZIP_RATIO, ReadOptions
+from upgan.data.raw.text_stream import EndlessError, ReadOptions, TextStream
 from upgan.data.raw.text_tables import read_table
-from upgan.errors import DataError
 
-BLOCK = 1 << 24
 #: A file of this many bytes whose rows have no known form (a dump of a whole graph) is left to its reader.
 LARGE = 1 << 30
 #: A line longer than this is no row of a table; the rest of such a file is not scanned.
 LONGEST_LINE = 1 << 26
 #: Files of this many bytes or more are not read a second time to show where rows repeat.
 _REREAD_LIMIT = 300 << 20
-_BOM = b"\xef\xbb\xbf"
 Progress = Callable[[str, int, int], None]
 
 
@@ -110,17 +103,19 @@ def scan(sources: Sources, layout_of: Callable[[Path], Layout], progress: Progre
     scans = []
     for path, layout in found:
         result = FileScan(path, layout)
+        before = done
+
+        def read(name: str, count: int, size: int, before: int = before) -> None:
+            progress("reading lines", min(before + count, total), total)
+
+        stream = TextStream(path, replace(options, progress=read), LONGEST_LINE)
         try:
-            with path.open("rb") as stream:
-                for first, block in _blocks(_unpacked(stream), result, options.encoding):
-                    _look(result, first, block)
-                    progress("reading lines", min(done + stream.tell(), total), total)
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise DataError(f"{path}: the gzip data are cut off or damaged ({error}); fetch the file again") from error
-        except OSError as error:
-            raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
-        except UnicodeError as error:
-            raise DataError(f"{path}: not {options.encoding} ({error}); --encoding is that of all files") from error
+            for first, block in stream.whole_lines():
+                _look(result, first, block)
+                result.lines = first - 1 + block.count(b"\n") + (not block.endswith(b"\n"))
+        except EndlessError as error:
+            result.note("overlong-lines", result.lines + 1, str(error).removeprefix(str(path)).lstrip(":, "))
+        result.byte_order_mark = stream.marked
         done += path.stat().st_size
         scans.append(result)
     return scans
@@ -211,49 +206,11 @@ def mended(paths: Sequence[Path], scans: Sequence[FileScan], options: ReadOption
                     continue
                 target.parent.mkdir(parents=True, exist_ok=True)
                 if path.resolve() in damaged:
-                    _copy_blanked(path, target, damaged[path.resolve()], options.encoding)
+                    _copy_blanked(path, target, damaged[path.resolve()], options)
                 else:
                     target.symlink_to(path.resolve())
             copies.append(copy)
         yield copies
-
-
-def _unpacked(stream: BinaryIO) -> BinaryIO:
-    """The file, or what is packed in it where it is gzip."""
-    packed = stream.read(2) == b"\x1f\x8b"
-    stream.seek(0)
-    return cast(BinaryIO, gzip.GzipFile(fileobj=stream)) if packed else stream
-
-
-def _blocks(stream: BinaryIO, result: FileScan, encoding: str | None) -> Iterator[tuple[int, bytes]]:
-    """(number of the first line, whole lines in UTF-8) of a file, about BLOCK bytes at a time."""
-    decoder = None if encoding is None else codecs.getincrementaldecoder(encoding)()
-    rest, first, size = b"", 1, 0
-    while True:
-        data = stream.read(BLOCK)
-        over = not data
-        size += len(data)
-        if size > GZIP_FREE and size > GZIP_RATIO * result.path.stat().st_size:
-            result.note("overlong-lines", first, f"the gzip data grow more than {GZIP_RATIO}-fold")
-            return
-        if decoder is not None:
-            data = decoder.decode(data, final=over).encode("utf-8")
-        if first == 1 and not rest and data.startswith(_BOM):
-            result.byte_order_mark = True
-            data = data[len(_BOM) :]
-        block = rest + data
-        cut = len(block) if over else block.rfind(b"\n") + 1
-        if cut:
-            lines = block[:cut]
-            yield first, lines
-            first += lines.count(b"\n")
-            result.lines = first - 1 + (not lines.endswith(b"\n"))
-        rest = block[cut:]
-        if len(rest) > LONGEST_LINE:
-            result.note("overlong-lines", first, f"more than {LONGEST_LINE >> 20} MB without a line end")
-            return
-        if over:
-            return
 
 
 def _look(result: FileScan, first: int, block: bytes) -> None:
@@ -339,20 +296,15 @@ def _decoded(result: FileScan, first: int, block: bytes, lines: list[bytes]) -> 
     return text
 
 
-def _copy_blanked(path: Path, target: Path, blank: set[int], encoding: str | None) -> None:
-    """``path`` with the lines of ``blank`` empty, line by line, in UTF-8 or the encoding given; unpacked if packed.
+def _copy_blanked(path: Path, target: Path, blank: set[int], options: ReadOptions) -> None:
+    """``path`` with the lines of ``blank`` empty, in UTF-8 or the encoding given; unpacked if packed.
 
-    Bytes that are not in the encoding stand in blank lines only.
+    Bytes that are no text stand in blank lines only.
     """
-    with path.open("rb") as stream, target.open("w", encoding=encoding or "utf-8", newline="") as out:
-        reader = codecs.getreader(encoding or "utf-8")(_unpacked(stream), "replace")
-        rest, number = "", 1
-        while chunk := reader.read(BLOCK):
-            lines = (rest + chunk).split("\n")
-            rest = lines.pop()
-            out.writelines(("" if n in blank else line) + "\n" for n, line in enumerate(lines, number))
-            number += len(lines)
-        out.write("" if number in blank else rest)
+    with target.open("w", encoding=options.encoding or "utf-8", newline="") as out:
+        for first, block in TextStream(path, replace(options, progress=None), LONGEST_LINE).whole_lines():
+            lines = block.decode("utf-8", "replace").split("\n")
+            out.write("\n".join("" if number in blank else line for number, line in enumerate(lines, first)))
 
 
 def _cut(value: pa.Scalar) -> str:
