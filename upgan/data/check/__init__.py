@@ -19,7 +19,7 @@ from upgan.data import formats
 from upgan.data.check import items, scan, text, triples
 from upgan.data.check.alignment import NOT_CHECKED, check_alignment
 from upgan.data.check.catalogue import Catalogue, of_dataset, of_source
-from upgan.data.check.report import CheckReport, Finding, Severity, ordered
+from upgan.data.check.report import CheckReport, Finding, Severity, finding, ordered
 from upgan.data.check.scan import Progress
 from upgan.data.dataset import KGDataset
 from upgan.data.raw.ratings import rated_at_least
@@ -136,21 +136,12 @@ def _report(
 
 def _unreadable(paths: Sequence[Path], format_name: str, found: list[Finding], error: DataError) -> CheckReport:
     """The report where not even the remaining lines make a source."""
-    finding = Finding(
-        "unreadable-source",
-        "error",
-        "the source cannot be read even without its bad lines",
-        1,
-        examples=(str(error),),
-        meaning="The checks of triples, items and alignment could not be made.",
-        advice="Repair the lines listed, then check again.",
-    )
     return CheckReport(
         name=paths[0].resolve().name,
         kind="source",
         format=format_name,
         paths=tuple(str(path) for path in paths),
-        findings=ordered([*found, finding]),
+        findings=ordered([*found, finding("unreadable-source", 1, examples=[str(error)])]),
         alignment=NOT_CHECKED,
         counts={},
     )

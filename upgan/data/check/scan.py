@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from upgan.data.check.report import Finding, Severity, counted
+from upgan.data.check.report import Finding, finding
 from upgan.data.raw.format import Layout, Sources
 from upgan.data.raw.text_stream import EndlessError, ReadOptions, TextStream
 from upgan.data.raw.text_tables import read_table
@@ -56,41 +56,8 @@ class FileScan:
         return set().union(*self.bad.values()) if self.bad else set()
 
 
-@dataclass(frozen=True)
-class _Kind:
-    code: str
-    title: str
-    meaning: str
-    advice: str
-    severity: Severity = "error"
-
-
-_KINDS = (
-    _Kind(
-        "undecodable-lines",
-        "lines that are not UTF-8 text",
-        "Reading stops at the first of them.",
-        "Save the file as UTF-8: `iconv -f LATIN1 -t UTF-8 FILE > NEW` for Western European exports.",
-    ),
-    _Kind(
-        "ragged-lines",
-        "lines with another number of cells than the file's other lines",
-        "Reading stops at the first of them: a separator is missing, or stands inside a name.",
-        "Repair or remove the lines; the other findings are about what is left without them.",
-    ),
-    _Kind(
-        "empty-ids",
-        "lines without one of their ids",
-        "Reading stops at the first of them.",
-        "Fill in the id or remove the line.",
-    ),
-    _Kind(
-        "overlong-lines",
-        f"lines of more than {LONGEST_LINE >> 20} MB",
-        "The rest of such a file was not looked at: it is no table, or lacks line ends.",
-        "Check the file's export.",
-    ),
-)
+#: What a line may be found to be.
+KINDS = ("undecodable-lines", "ragged-lines", "empty-ids", "overlong-lines")
 
 
 def scan(sources: Sources, layout_of: Callable[[Path], Layout], progress: Progress) -> list[FileScan]:
@@ -124,48 +91,23 @@ def scan(sources: Sources, layout_of: Callable[[Path], Layout], progress: Progre
 def findings_of(scans: Sequence[FileScan], limit: int) -> list[Finding]:
     """The bad lines of all files as findings, with file:line examples."""
     findings = []
-    for kind in _KINDS:
-        count = sum(len(scan.bad.get(kind.code, {})) for scan in scans)
-        shown = [
-            f"{scan.path}:{line}: {text}"
-            for scan in scans
-            for line, text in sorted(scan.bad.get(kind.code, {}).items())
-        ]
+    for kind in KINDS:
+        lines = [(scan.path, *line) for scan in scans for line in sorted(scan.bad.get(kind, {}).items())]
         findings.append(
-            counted(
-                kind.code,
-                kind.severity,
-                kind.title,
-                count,
+            finding(
+                kind,
+                len(lines),
                 total=sum(scan.lines for scan in scans),
-                examples=tuple(shown[:limit]),
-                meaning=kind.meaning,
-                advice=kind.advice,
+                examples=(f"{path}:{line}: {text}" for path, line, text in lines[:limit]),
+                megabytes=LONGEST_LINE >> 20,
             )
         )
     marked = [str(scan.path) for scan in scans if scan.byte_order_mark]
-    padded = sum(scan.padded_count for scan in scans)
+    padded = [f"{scan.path}:{line}" for scan in scans for line in scan.padded]
     return [
         *findings,
-        counted(
-            "byte-order-marks",
-            "note",
-            "files that begin with a byte-order mark",
-            len(marked),
-            total=len(scans),
-            examples=tuple(marked[:limit]),
-            meaning="Reading leaves it out; other tools take it for a part of the first id.",
-            advice="Save as UTF-8 without a mark if other tools read the file too.",
-        ),
-        counted(
-            "padded-cells",
-            "note",
-            "lines with white space around a cell",
-            padded,
-            examples=tuple(f"{scan.path}:{line}" for scan in scans for line in scan.padded)[:limit],
-            meaning="Reading trims cells; other tools may not.",
-            advice="Nothing to do here.",
-        ),
+        finding("byte-order-marks", len(marked), total=len(scans), examples=marked[:limit]),
+        finding("padded-cells", sum(scan.padded_count for scan in scans), examples=padded[:limit]),
     ]
 
 
