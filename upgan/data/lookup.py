@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
-
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
+from rapidfuzz import fuzz, process
 
 from upgan.data.dataset import KGDataset
 from upgan.errors import QueryError
 
 #: How many ids an ambiguous label lists.
 _MAX_CANDIDATES = 10
-#: For an unknown name: how many names difflib looks at, how many are shown, and how alike they must be.
-_PRESELECTED, _NEAREST, _LEAST_LIKENESS = 200, 5, 0.4
+#: For an unknown name: how many are shown, and how alike they must be (0 to 100).
+_NEAREST, _LEAST_LIKENESS = 5, 40
 
 
 def resolve_entity(dataset: KGDataset, text: str) -> int:
@@ -53,24 +49,10 @@ def _resolve(kind: str, text: str, index: dict[str, int], ids: list[str], labels
 
 
 def _nearest(wanted: str, ids: list[str], labels: list[str]) -> list[int]:
-    """Up to five numbers whose label or id resembles ``wanted``, best first.
-
-    difflib takes too long on 100,000 names, so it only orders those that share the most letter triples with
-    ``wanted``; the count of shared triples is cheap.
-    """
-    folded = wanted.casefold()
-    grams = {folded[start : start + 3] for start in range(max(len(folded) - 2, 1))}
-    names = pa.array([f"{label} {key}".casefold() for key, label in zip(ids, labels, strict=True)], pa.large_string())
-    shared = np.zeros(len(ids), dtype=np.int64)
-    for gram in sorted(grams):
-        shared += pc.match_substring(names, gram).to_numpy(zero_copy_only=False)
-    # Stable order and, among equals, shorter names first: a short name that shares as much is closer.
-    order = np.lexsort((pc.utf8_length(names).to_numpy(zero_copy_only=False), -shared))[:_PRESELECTED]
-    candidates = [int(number) for number in order if shared[number] > 0]
-
-    def likeness(number: int) -> float:
-        names_of = (labels[number].casefold(), ids[number].casefold())
-        return max(difflib.SequenceMatcher(None, folded, name).ratio() for name in names_of)
-
-    scored = sorted(((likeness(number), number) for number in candidates), key=lambda pair: (-pair[0], pair[1]))
-    return [number for score, number in scored[:_NEAREST] if score >= _LEAST_LIKENESS]
+    """Up to five numbers whose label or id resembles ``wanted``, best first."""
+    names = [name.casefold() for name in (*labels, *ids)]
+    # An entity may be near by its label and by its id.
+    near = process.extract(
+        wanted.casefold(), names, scorer=fuzz.ratio, limit=2 * _NEAREST, score_cutoff=_LEAST_LIKENESS
+    )
+    return list(dict.fromkeys(place % len(ids) for _, _, place in near))[:_NEAREST]
