@@ -42,5 +42,5 @@ def test_every_format_is_written_by_the_tests_or_has_tests_of_its_own():
 
 def test_a_format_whose_lines_are_not_checked_is_refused_with_what_is(tmp_path):
     (tmp_path / "triples.tsv").write_text("a\tb\tc\n")
-    with pytest.raises(ConfigError, match=r"kb4rec: prepare it, .* tsv, recbole, release, kgat, hetrec, ntriples$"):
+    with pytest.raises(ConfigError, match=r"kb4rec: prepare it, .* tsv, recbole, release, kgat, hetrec, ntriples"):
         check_source([tmp_path], format="kb4rec")

@@ -13,7 +13,7 @@ from upgan.reproduce.spaces import distributions, settings_of_trial, space_of
 
 #: Systems times variations, by hand.
 RUNS = {
-    "table3": 13,
+    "table3": len(COMPARED),
     "table4": 3,
     "table5": 3,
     "table6": 4,
@@ -45,10 +45,12 @@ def test_the_runs_of_a_target_are_those_counted_by_hand(target):
 
 
 def test_table_3_holds_the_papers_ten_and_three_more_in_its_order():
-    assert [run.system for run in plan(Asked("table3"))] == [
+    shown = [run.system for run in plan(Asked("table3"))]
+    assert shown[:13] == [
         "transe", "distmult", "conve", "convtranse", "rgcn", "kbgan", "cofm", "ktup", "kgat", "upgan",
         "complex", "rotate", "nbfnet",
     ]  # fmt: skip
+    assert shown == list(COMPARED)  # what is registered later stands behind
     assert {run.label for run in plan(Asked("table3"))} == {MODEL_NAMES[name] for name in COMPARED}
     asked = Asked("table3", systems=("upgan", "transh", "transe"))
     assert [run.system for run in plan(asked)] == ["transe", "upgan", "transh"]
