@@ -17,7 +17,6 @@ whole part: what lies before is decompressed again, not parsed.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -27,13 +26,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from upgan.data.dump.passes import PassProgress, Say, WorkFolder, skip_progress
+from upgan.data.dump.passes import Say, WorkFolder, followed, write_part
 from upgan.data.dump.statements import Statements, split_statements
 from upgan.data.dump.stream import Block, DumpStream, identity_of
 from upgan.errors import DataError
-from upgan.files import write_atomic
 
 NAMESPACE = "<http://rdf.freebase.com/ns/"
 NAME = "type.object.name"
@@ -118,10 +115,10 @@ def read_dump(dump: Path, work: WorkFolder, say: Say, on_part: Callable[[Tally],
     names: list[pa.Table] = []
     since = tally.lines
 
-    def write_part(offset: int) -> None:
+    def record_part(offset: int) -> None:
         for kind, tables in (("facts", facts), ("names", names)):
             if tables:
-                _write_part(folder / f"{kind}-{tally.parts:05d}.parquet", pa.concat_tables(tables))
+                write_part(folder / f"{kind}-{tally.parts:05d}.parquet", tables)
                 tables.clear()
         tally.parts, tally.offset = tally.parts + 1, offset
         work.record(PASS, key, tally.to_state())
@@ -129,24 +126,19 @@ def read_dump(dump: Path, work: WorkFolder, say: Say, on_part: Callable[[Tally],
             on_part(tally)
 
     with DumpStream(dump) as stream:
-        if tally.offset:
-            say(f"{dump.name}: going on behind line {tally.lines:,}; what is before it is only decompressed")
-        progress = PassProgress(f"reading {dump.name}", stream.size, say)
-        skipping = skip_progress(dump.name, tally.offset, say)
-        for block in stream.blocks(tally.offset, tally.lines, skipping):
+        for block in followed(stream, tally.offset, tally.lines, say):
             fact, name = _read_block(block, dump, tally)
             facts.append(fact)
             names.append(name)
-            progress(stream.bytes_read, tally.lines)
             if tally.lines - since >= LINES_PER_PART:
                 since = tally.lines
                 _refuse_malformed(dump, tally)
-                write_part(block.end)
+                record_part(block.end)
         _refuse_malformed(dump, tally)
         if not tally.lines:
             raise DataError(f"{dump} is empty; a Freebase dump has one statement a line")
         tally.finished, tally.sha256 = True, stream.sha256()
-        write_part(tally.offset)
+        record_part(tally.offset)
     counts = tally.counts()
     say(f"{dump.name}: {tally.lines:,} lines, {counts.get(KINDS[FACT], 0):,} facts between topics")
     return tally
@@ -210,10 +202,6 @@ def _names(found: Statements, mask: np.ndarray) -> pa.Table:
     return table.filter(pc.is_valid(parts))
 
 
-def _write_part(path: Path, table: pa.Table) -> None:
-    write_atomic(path, lambda temporary: pq.write_table(table, temporary, compression="zstd"))
-
-
 @lru_cache(maxsize=1 << 16)
 def _property(value: bytes) -> tuple[str, int]:
     """``film.film.genre`` of a property of Freebase, any other predicate as it is, and what that tells of a line:
@@ -253,12 +241,6 @@ def _refuse_malformed(dump: Path, tally: Tally) -> None:
         f"(more than {MALFORMED_SHARE:.0%}). A line is subject, predicate, object and a full stop, between tabs. "
         f"First examples: {examples}"
     )
-
-
-def top_properties(tally: Tally, kind: int, count: int = 20) -> dict[str, int]:
-    """The properties with the most lines of ``kind``."""
-    found = Counter({name: counts[kind] for name, counts in tally.properties.items() if counts[kind]})
-    return dict(found.most_common(count))
 
 
 def manifest_of(tally: Tally) -> dict[str, Any]:

@@ -18,9 +18,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 
+from upgan.data.dump.stream import Block, DumpStream
 from upgan.errors import DataError, UpganError
-from upgan.files import write_json
+from upgan.files import write_atomic, write_json
 
 FORMAT = 1
 #: Seconds between two lines of progress.
@@ -149,6 +152,23 @@ def skip_progress(what: str, skip: int, say: Say) -> Callable[[int], None]:
             say(f"{what}: passing over what was read before, {min(offset / skip, 1):.1%}, ETA {left}")
 
     return at
+
+
+def followed(stream: DumpStream, offset: int, lines: int, say: Say) -> Iterator[Block]:
+    """The blocks of a dump behind its first ``lines`` (``offset`` bytes of text), saying how far the pass is."""
+    name = stream.path.name
+    if offset:
+        say(f"{name}: going on behind line {lines:,}; what is before it is only decompressed")
+    progress = PassProgress(f"reading {name}", stream.size, say)
+    for block in stream.blocks(offset, lines, skip_progress(name, offset, say)):
+        yield block
+        progress(stream.bytes_read, block.first_line + block.lines - 1)
+
+
+def write_part(path: Path, tables: list[pa.Table]) -> None:
+    """The tables as one parquet file, whole or not at all."""
+    whole = pa.concat_tables(tables)
+    write_atomic(path, lambda temporary: pq.write_table(whole, temporary, compression="zstd"))
 
 
 def connect(work: Path) -> duckdb.DuckDBPyConnection:

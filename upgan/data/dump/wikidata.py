@@ -16,14 +16,12 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from upgan.data.dump.freebase_graph import unescaped
-from upgan.data.dump.passes import PassProgress, Say, WorkFolder, connect, quoted, skip_progress, work_folder
+from upgan.data.dump.passes import Say, WorkFolder, connect, followed, quoted, work_folder, write_part
 from upgan.data.dump.stream import Block, DumpStream, first_lines, identity_of
 from upgan.data.raw.source import RawSource, SourceFile
 from upgan.errors import DataError
-from upgan.files import write_atomic
 
 PASS = "wikidata"
 ITEM = r"^<http://www\.wikidata\.org/entity/(?P<item>[QLP]\d+)>\s+"
@@ -61,25 +59,22 @@ def read_wikidata(dump: Path, work: WorkFolder, say: Say) -> dict[str, Any]:
         return state
     rows: list[pa.Table] = [_SCHEMA.empty_table()]
 
-    def write_part(lines: int, offset: int) -> None:
-        _write(work.folder_of(PASS) / f"part-{state['parts']:05d}.parquet", rows)
+    def record_part(lines: int, offset: int) -> None:
+        write_part(work.folder_of(PASS) / f"part-{state['parts']:05d}.parquet", rows)
+        rows[:] = [_SCHEMA.empty_table()]
         state.update(parts=state["parts"] + 1, lines=lines, offset=offset)
         work.record(PASS, key, state)
 
     of_block = _json_rows if _is_json(dump) else _statement_rows
     with DumpStream(dump) as stream:
-        if state["offset"]:
-            say(f"{dump.name}: going on behind line {state['lines']:,}; what is before it is only decompressed")
-        progress = PassProgress(f"reading {dump.name}", stream.size, say)
         lines, offset = state["lines"], state["offset"]
-        for block in stream.blocks(offset, lines, skip_progress(dump.name, offset, say)):
+        for block in followed(stream, offset, lines, say):
             rows.append(of_block(block, dump))
             lines, offset = lines + block.lines, block.end
-            progress(stream.bytes_read, lines)
             if sum(map(len, rows)) >= ROWS_PER_PART:
-                write_part(lines, offset)
+                record_part(lines, offset)
         state.update(finished=True, sha256=stream.sha256())
-        write_part(lines, offset)
+        record_part(lines, offset)
     return state
 
 
@@ -154,9 +149,3 @@ def _labels_of(work: WorkFolder, ids: pd.Series) -> pd.DataFrame:
 
 def _with_labels(source: RawSource, labels: pd.DataFrame, file: SourceFile) -> RawSource:
     return replace(source, labels=pd.concat([source.labels, labels], ignore_index=True), files=(*source.files, file))
-
-
-def _write(path: Path, rows: list[pa.Table]) -> None:
-    table = pa.concat_tables(rows)
-    write_atomic(path, lambda temporary: pq.write_table(table, temporary, compression="zstd"))
-    rows[:] = [_SCHEMA.empty_table()]
