@@ -131,7 +131,7 @@ def prepare(
     from upgan.data.prepare.prepare import PrepareSettings
     from upgan.data.prepare.prepare import prepare as prepare_source
 
-    given = {
+    options = {
         "min_interactions": min_interactions,
         "min_triples": min_triples,
         "max_hops": max_hops,
@@ -144,7 +144,7 @@ def prepare(
         "until": until,
         "preset": preset or "",
     }
-    settings = PrepareSettings(**domain_settings(preset, given))
+    settings = PrepareSettings(**domain_settings(preset, options))
     # Reading may take hours: what would stand in the way of the result is said before.
     check_replaceable(out)
     files = _Files(source, format, labels or [], encoding, skip_bad_lines)

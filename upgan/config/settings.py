@@ -97,8 +97,8 @@ class Config(Section):
         """The compared system's own settings; None for UPGAN, DistMult and ComplEx."""
         if self.model_name not in SYSTEMS:
             return None
-        found: SystemSettings = getattr(self, self.model_name)
-        return found
+        section: SystemSettings = getattr(self, self.model_name)
+        return section
 
     @model_validator(mode="after")
     def _fits_together(self) -> Config:
@@ -134,21 +134,21 @@ def make_config(
     DistMult and ComplEx, which are the vectors that UPGAN starts from.
     Raises ConfigError for an unknown preset, key or value, naming what is allowed.
     """
-    given = {} if file is None else _flat(read_toml(file))
-    asked = {**given, **(overrides or {})}
+    from_file = {} if file is None else _flat(read_toml(file))
+    chosen = {**from_file, **(overrides or {})}
     split = [_split(assignment) for assignment in assignments]
     named = [text for key, text in split if key == "model_name"]
-    model = str(_literal(named[-1]) if named else asked.get("model_name", "upgan"))
-    asked |= {_full_key(key, model): _literal(text) for key, text in split}
+    model = str(_literal(named[-1]) if named else chosen.get("model_name", "upgan"))
+    chosen |= {_full_key(key, model): _literal(text) for key, text in split}
     product = REGISTERED[model].product if model in REGISTERED else ""
-    preset = preset or given.get("preset") or ("quality" if product else "paper")
+    preset = preset or from_file.get("preset") or ("quality" if product else "paper")
     if preset not in PRESETS:
         raise ConfigError(f"unknown preset {preset!r}: choose one of {', '.join(sorted(PRESETS))}")
     usual = {key: value for key, value in PRESETS[preset].items() if applies(key, model)}
-    values: dict[str, Any] = {**usual, **asked, "preset": preset}
-    if product and "model.product" not in asked:
+    values: dict[str, Any] = {**usual, **chosen, "preset": preset}
+    if product and "model.product" not in chosen:
         values["model.product"] = product
-    for key in asked:
+    for key in chosen:
         if not applies(key, model) and key in setting_keys():
             raise ConfigError(f"setting {key!r} is not one of model {model}: its settings are {_known(model)}")
     return config_from_dict(_nested(values))

@@ -90,9 +90,9 @@ def detect_format(paths: Sequence[Path]) -> str:
     """The one format that the files' names tell; DataError where none does, or several do, saying what each needs."""
     sources = Sources(paths, files_of(paths))
     for precedence in sorted({format.precedence for format in FORMATS.values()}, reverse=True):
-        asked = [format for format in FORMATS.values() if format.precedence == precedence]
-        reasons = {format.name: reason for format in asked if (reason := format.recognised(sources))}
-        included = {name for format in asked if format.name in reasons for name in format.includes}
+        tier = [format for format in FORMATS.values() if format.precedence == precedence]
+        reasons = {format.name: reason for format in tier if (reason := format.recognised(sources))}
+        included = {name for format in tier if format.name in reasons for name in format.includes}
         reasons = {name: reason for name, reason in reasons.items() if name not in included}
         if len(reasons) == 1:
             return next(iter(reasons))

@@ -33,16 +33,16 @@ def _resolve(kind: str, text: str, index: dict[str, int], ids: list[str], labels
             return index[exact]
     if not wanted:
         raise QueryError(f"the {kind} is empty; give an id or a label of the dataset")
-    found = [number for number, label in enumerate(labels) if label == wanted]
-    if not found:
+    matches = [number for number, label in enumerate(labels) if label == wanted]
+    if not matches:
         folded = wanted.casefold()
-        found = [number for number, label in enumerate(labels) if label.casefold() == folded]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        listed = "; ".join(f"{ids[number]} ({labels[number]})" for number in found[:_MAX_CANDIDATES])
-        more = f"; and {len(found) - _MAX_CANDIDATES} more" if len(found) > _MAX_CANDIDATES else ""
-        raise QueryError(f"{len(found)} {kind} labels are {wanted!r}; give one of these ids: {listed}{more}")
+        matches = [number for number, label in enumerate(labels) if label.casefold() == folded]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        listed = "; ".join(f"{ids[number]} ({labels[number]})" for number in matches[:_MAX_CANDIDATES])
+        more = f"; and {len(matches) - _MAX_CANDIDATES} more" if len(matches) > _MAX_CANDIDATES else ""
+        raise QueryError(f"{len(matches)} {kind} labels are {wanted!r}; give one of these ids: {listed}{more}")
     near = _nearest(wanted, ids, labels)
     hint = f"; nearest: {'; '.join(f'{ids[n]} ({labels[n]})' for n in near)}" if near else ""
     raise QueryError(f"the dataset has no {kind} with id or label {wanted!r}{hint}")

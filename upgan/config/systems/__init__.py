@@ -13,7 +13,7 @@ from upgan.config.systems.base import Registered, SystemSettings
 
 
 def _registered() -> dict[str, Registered]:
-    modules = [import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__)]
+    modules = [import_module(f"{__name__}.{file.name}") for file in pkgutil.iter_modules(__path__)]
     systems: list[Registered] = [module.SYSTEM for module in modules if hasattr(module, "SYSTEM")]
     return {system.key: system for system in sorted(systems, key=lambda system: system.place)}
 

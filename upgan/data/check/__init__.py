@@ -62,7 +62,7 @@ def check_source(
             f"format {chosen.name}: prepare it, then check the dataset; files can be checked of {checked}"
         )
     scans = scan.scan(sources, chosen.layout, say)
-    found = scan.findings_of(scans, examples)
+    of_lines = scan.findings_of(scans, examples)
     options = replace(options, progress=lambda name, done, total: say(f"reading {name}", done, total))
     names = _names(labels, options)
     try:
@@ -72,11 +72,11 @@ def check_source(
         # Without bad lines the reader's message is all there is to say, and it is the caller's mistake.
         if not any(result.bad for result in scans):
             raise
-        return _unreadable(sources.named, chosen.name, found, error)
+        return _unreadable(sources.named, chosen.name, of_lines, error)
     catalogue = of_source(rated_at_least(source, min_rating)[0])
     repeated = any(catalogue.repeated.values())
-    found += triples.repeated(catalogue, scan.repeats(scans, examples, options) if repeated else {})
-    return _report(catalogue, found, names, source.format, sources.named, min_interactions, examples, seed, say)
+    of_lines += triples.repeated(catalogue, scan.repeats(scans, examples, options) if repeated else {})
+    return _report(catalogue, of_lines, names, source.format, sources.named, min_interactions, examples, seed, say)
 
 
 def check_dataset(
@@ -98,7 +98,7 @@ def check_dataset(
 
 def _report(
     catalogue: Catalogue,
-    found: list[Finding],
+    of_lines: list[Finding],
     names: pd.DataFrame,
     format_name: str,
     paths: Sequence[Path],
@@ -111,7 +111,7 @@ def _report(
     relations = triples.relations_of(catalogue)
     labelled = pd.concat([catalogue.labels["id"], names["id"]])
     findings = [
-        *found,
+        *of_lines,
         *triples.alike_relations(catalogue, relations, examples),
         *triples.held_out(catalogue, relations, examples),
         *triples.shapes(catalogue, examples),
@@ -134,14 +134,14 @@ def _report(
     )
 
 
-def _unreadable(paths: Sequence[Path], format_name: str, found: list[Finding], error: DataError) -> CheckReport:
+def _unreadable(paths: Sequence[Path], format_name: str, of_lines: list[Finding], error: DataError) -> CheckReport:
     """The report where not even the remaining lines make a source."""
     return CheckReport(
         name=paths[0].resolve().name,
         kind="source",
         format=format_name,
         paths=tuple(str(path) for path in paths),
-        findings=ordered([*found, finding("unreadable-source", 1, examples=[str(error)])]),
+        findings=ordered([*of_lines, finding("unreadable-source", 1, examples=[str(error)])]),
         alignment=NOT_CHECKED,
         counts={},
     )

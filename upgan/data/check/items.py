@@ -51,13 +51,13 @@ def links(catalogue: Catalogue, limit: int) -> list[Finding]:
             ),
             *_disagreeing_links(catalogue, limit),
         ]
-    shown = np.flatnonzero(outside)[:limit]
+    places = np.flatnonzero(outside)[:limit]
     findings.append(
         finding(
             "items-outside-graph",
             int(outside.sum()),
             total=int(linked.sum()),
-            examples=(_item_words(catalogue, int(item)) for item in shown),
+            examples=(_item_words(catalogue, int(item)) for item in places),
             share=_share(chosen[outside].sum(), rows),
         )
     )
@@ -98,14 +98,14 @@ def core(catalogue: Catalogue, minimum: int, limit: int) -> list[Finding]:
     for what, numbers, names in (("users", users, catalogue.users), ("items", items, catalogue.items)):
         counts = np.bincount(numbers, minlength=len(names))
         few = (counts > 0) & (counts < minimum)
-        shown = np.flatnonzero(few)[:limit]
+        places = np.flatnonzero(few)[:limit]
         kept = len(np.unique(numbers[keep]))
         findings.append(
             finding(
                 f"{what}-below-core",
                 int(few.sum()),
                 total=int((counts > 0).sum()),
-                examples=(f"{names[number]}: {counts[number]}" for number in shown),
+                examples=(f"{names[number]}: {counts[number]}" for number in places),
                 details={"minimum": minimum, "kept": kept, "interactions_kept": int(keep.sum())},
                 severity=None if keep.any() else "error",
                 minimum=minimum,
@@ -161,14 +161,14 @@ def hubs(catalogue: Catalogue, limit: int) -> list[Finding]:
     hub = (degrees >= max(HUB_SHARE * triples, 10)) & (
         np.log(np.maximum(degrees, 1)) > middle + HUB_DEVIATIONS * spread
     )
-    shown = np.flatnonzero(hub)
-    shown = shown[np.argsort(-degrees[shown], kind="stable")][:limit]
+    places = np.flatnonzero(hub)
+    places = places[np.argsort(-degrees[places], kind="stable")][:limit]
     return [
         finding(
             "hubs",
             int(hub.sum()),
             total=int((degrees > 0).sum()),
-            examples=(f"{catalogue.entities[number]}: {degrees[number]:,} triples" for number in shown),
+            examples=(f"{catalogue.entities[number]}: {degrees[number]:,} triples" for number in places),
             share=HUB_SHARE,
         )
     ]

@@ -84,8 +84,8 @@ class CheckReport:
     def summary(self) -> str:
         """One line: how many findings of each severity, and what the alignment says."""
         counts = {severity: len(self.of(severity)) for severity in SEVERITIES}
-        found = [f"{count} {severity}{'s' * (severity != 'ok' and count != 1)}" for severity, count in counts.items()]
-        return f"{self.name}: {', '.join(found)}; items and entities: {self.alignment.get('verdict', 'not checked')}"
+        parts = [f"{count} {severity}{'s' * (severity != 'ok' and count != 1)}" for severity, count in counts.items()]
+        return f"{self.name}: {', '.join(parts)}; items and entities: {self.alignment.get('verdict', 'not checked')}"
 
     def to_text(self) -> str:
         """The same as lines for a terminal or a file."""

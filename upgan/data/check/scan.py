@@ -64,11 +64,11 @@ def scan(sources: Sources, layout_of: Callable[[Path], Layout], progress: Progre
     """Look through every text file of a source; DataError only for a file that cannot be read at all."""
     options = sources.options
     layouts = [(path, layout_of(path)) for path in sources.files if path.is_file()]
-    found = [(path, layout) for path, layout in layouts if layout.separators or path.stat().st_size < LARGE]
-    total = sum(path.stat().st_size for path, _ in found)
+    files = [(path, layout) for path, layout in layouts if layout.separators or path.stat().st_size < LARGE]
+    total = sum(path.stat().st_size for path, _ in files)
     done = 0
     scans = []
-    for path, layout in found:
+    for path, layout in files:
         result = FileScan(path, layout)
         before = done
 
@@ -113,7 +113,7 @@ def findings_of(scans: Sequence[FileScan], limit: int) -> list[Finding]:
 
 def repeats(scans: Sequence[FileScan], limit: int, options: ReadOptions) -> dict[str, list[str]]:
     """Where rows stand again, by role: "file:line: ids (as in line n)". Files are read whole, so only if need be."""
-    shown: dict[str, list[str]] = {}
+    examples: dict[str, list[str]] = {}
     for result in scans:
         keys = result.layout.keys
         if keys < 2 or not result.separator or result.path.stat().st_size > _REREAD_LIMIT or result.bad:
@@ -121,12 +121,12 @@ def repeats(scans: Sequence[FileScan], limit: int, options: ReadOptions) -> dict
         table = read_table(result.path, result.separator, options)
         frame = pd.DataFrame({place: cells.to_pandas() for place, cells in enumerate(table.cells[:keys])})
         again = np.flatnonzero(frame.duplicated().to_numpy())[:limit]
-        rows = shown.setdefault(result.layout.role, [])
+        rows = examples.setdefault(result.layout.role, [])
         for row in again.tolist():
             first = int(np.flatnonzero((frame == frame.iloc[row]).all(axis=1).to_numpy())[0])
             ids = "  ".join(frame.iloc[row])
             rows.append(f"{result.path}:{table.lines[row]}: {ids} (as in line {table.lines[first]})")
-    return {role: rows[:limit] for role, rows in shown.items()}
+    return {role: rows[:limit] for role, rows in examples.items()}
 
 
 @contextlib.contextmanager
@@ -211,10 +211,10 @@ def _usual_form(rows: pa.Array, separators: Sequence[str]) -> tuple[str, int]:
 
 def _widths(rows: pa.Array, separator: str) -> np.ndarray:
     if separator == " ":
-        found = pc.count_substring_regex(pc.utf8_trim_whitespace(rows), r"\s+")
+        separators = pc.count_substring_regex(pc.utf8_trim_whitespace(rows), r"\s+")
     else:
-        found = pc.count_substring(rows, separator)
-    widths: np.ndarray = found.to_numpy(zero_copy_only=False) + 1
+        separators = pc.count_substring(rows, separator)
+    widths: np.ndarray = separators.to_numpy(zero_copy_only=False) + 1
     return widths
 
 
@@ -227,9 +227,9 @@ def _decoded(result: FileScan, first: int, block: bytes, lines: list[bytes]) -> 
             try:
                 line.decode("utf-8")
             except UnicodeDecodeError as error:
-                shown = line.decode("latin-1")
+                line_text = line.decode("latin-1")
                 byte = f"byte 0x{line[error.start]:02x} at {error.start + 1}"
-                result.note("undecodable-lines", number, f"{byte}: {shown[:80]!r}")
+                result.note("undecodable-lines", number, f"{byte}: {line_text[:80]!r}")
         text = block.decode("utf-8", errors="replace")
     if "\0" in text:
         for number, line in enumerate(lines, first):
@@ -254,6 +254,6 @@ def _cut(value: pa.Scalar) -> str:
     return repr(text if len(text) <= 80 else f"{text[:77]}...")
 
 
-def _mask(found: pa.Array) -> np.ndarray:
-    mask: np.ndarray = found.to_numpy(zero_copy_only=False).astype(bool)
+def _mask(values: pa.Array) -> np.ndarray:
+    mask: np.ndarray = values.to_numpy(zero_copy_only=False).astype(bool)
     return mask

@@ -128,9 +128,11 @@ def _collisions(arrays: dict[str, pa.Array], limit: int) -> list[Finding]:
 def _addresses(catalogue: Catalogue, limit: int) -> Finding:
     """Web pages among entities named otherwise; where most ids are URIs, a URI is an id."""
     values = pa.array(catalogue.entities, type=pa.large_string())
-    found = _mask(pc.match_substring_regex(values, r"^<?(?:https?|ftp)://"))
-    count = int(found.sum()) if found.sum() * 2 < len(found) else 0
-    return finding("url-entities", count, total=len(found), examples=catalogue.entities[found][:limit].tolist())
+    is_address = _mask(pc.match_substring_regex(values, r"^<?(?:https?|ftp)://"))
+    count = int(is_address.sum()) if is_address.sum() * 2 < len(is_address) else 0
+    return finding(
+        "url-entities", count, total=len(is_address), examples=catalogue.entities[is_address][:limit].tolist()
+    )
 
 
 def _shown(text: str) -> str:
@@ -138,7 +140,7 @@ def _shown(text: str) -> str:
     return text if text.isprintable() and text == text.strip() else repr(text)
 
 
-def _mask(found: pa.Array) -> np.ndarray:
+def _mask(values: pa.Array) -> np.ndarray:
     # A copy: arrow's own memory is read-only.
-    mask: np.ndarray = found.to_numpy(zero_copy_only=False).astype(bool)
+    mask: np.ndarray = values.to_numpy(zero_copy_only=False).astype(bool)
     return mask.copy()

@@ -44,7 +44,7 @@ def repeated(catalogue: Catalogue, examples: dict[str, list[str]]) -> list[Findi
 def alike_relations(catalogue: Catalogue, report: RelationReport, limit: int) -> list[Finding]:
     """Reverse and duplicate pairs, near ones below the rule's thresholds, and symmetric relations."""
     gone = set(report.dropped)
-    found: dict[str, list[RelationPair]] = {
+    alike: dict[str, list[RelationPair]] = {
         "reverse": [pair for pair in report.pairs if pair.kind == "reverse"],
         "duplicate": [pair for pair in report.pairs if pair.kind == "duplicate"],
         "near": [
@@ -65,11 +65,11 @@ def alike_relations(catalogue: Catalogue, report: RelationReport, limit: int) ->
             variant=catalogue.kind,
             share=least[kind],
         )
-        for kind, pairs in found.items()
+        for kind, pairs in alike.items()
     ]
     symmetric = {name: share for name, share in report.symmetric.items() if share >= SYMMETRIC_SHARE}
-    shown = sorted(symmetric.items(), key=lambda entry: -entry[1])[:limit]
-    examples = (f"{name}: {share:.0%} of its triples also stand turned round" for name, share in shown)
+    strongest = sorted(symmetric.items(), key=lambda entry: -entry[1])[:limit]
+    examples = (f"{name}: {share:.0%} of its triples also stand turned round" for name, share in strongest)
     details = {"share_mirrored": symmetric}
     return [*findings, finding("symmetric-relations", len(symmetric), examples=examples, details=details)]
 
@@ -112,9 +112,9 @@ def _leaks(catalogue: Catalogue, report: RelationReport, held: np.ndarray, limit
     same[held] = _stands_in(rows[held], train)
     for first, second, turned in _equivalents(report, catalogue.relations.tolist()):
         # What training would have to hold for a held-out triple of `first` to be known through `second`.
-        asked = held & (catalogue.triples[:, 1] == first)
+        of_first = held & (catalogue.triples[:, 1] == first)
         form = {"h": "t", "t": "h"} if turned else {}
-        mirrored[asked] |= _stands_in(rows[asked].rename(columns=form)[columns].assign(r=second), train)
+        mirrored[of_first] |= _stands_in(rows[of_first].rename(columns=form)[columns].assign(r=second), train)
     mirrored &= ~same
     return [
         finding(
@@ -145,8 +145,8 @@ def _equivalents(report: RelationReport, relations: list[str]) -> list[tuple[int
 
 def _stands_in(rows: pd.DataFrame, others: pd.DataFrame) -> np.ndarray:
     """Which of ``rows`` (h, r, t) are among ``others``, bool."""
-    found = rows.merge(others.drop_duplicates(), on=["h", "r", "t"], how="left", indicator=True)["_merge"]
-    result: np.ndarray = (found == "both").to_numpy()
+    origin = rows.merge(others.drop_duplicates(), on=["h", "r", "t"], how="left", indicator=True)["_merge"]
+    result: np.ndarray = (origin == "both").to_numpy()
     return result
 
 

@@ -146,16 +146,16 @@ def read_dump(dump: Path, work: WorkFolder, say: Say, on_part: Callable[[Tally],
 
 def _read_block(block: Block, dump: Path, tally: Tally) -> tuple[pa.Table, pa.Table]:
     """Facts and names of a block; everything is counted in ``tally``."""
-    found = split_statements(block.data)
+    statements = split_statements(block.data)
     tally.lines += block.lines
-    tally.blank += found.blank
-    tally.malformed += len(found.malformed)
-    for line, text in found.malformed[: max(EXAMPLES - len(tally.examples), 0)]:
+    tally.blank += statements.blank
+    tally.malformed += len(statements.malformed)
+    for line, text in statements.malformed[: max(EXAMPLES - len(tally.examples), 0)]:
         tally.examples.append(f"{dump.name}, line {block.first_line + line - 1}: {text[:200]!r}")
-    encoded = pc.dictionary_encode(found.predicates)
+    encoded = pc.dictionary_encode(statements.predicates)
     codes = encoded.indices.to_numpy(zero_copy_only=False)
     properties = [_property(value) for value in encoded.dictionary.to_pylist()]
-    kinds = _kinds(found, np.array([kind for _, kind in properties], dtype=np.int64)[codes])
+    kinds = _kinds(statements, np.array([kind for _, kind in properties], dtype=np.int64)[codes])
     table = np.bincount(codes * len(KINDS) + kinds, minlength=len(properties) * len(KINDS)).reshape(-1, len(KINDS))
     for (name, kind), row in zip(properties, table.tolist(), strict=True):
         # The hundreds of thousands of properties that users made, and foreign ones, are counted together.
@@ -163,15 +163,15 @@ def _read_block(block: Block, dump: Path, tally: Tally) -> tuple[pa.Table, pa.Ta
         before = tally.properties.get(name)
         tally.properties[name] = [a + b for a, b in zip(before, row, strict=True)] if before else row
     relation = pa.DictionaryArray.from_arrays(encoded.indices, pa.array([name for name, _ in properties], pa.string()))
-    return _facts(found, relation, kinds == FACT), _names(found, kinds == NAMED)
+    return _facts(statements, relation, kinds == FACT), _names(statements, kinds == NAMED)
 
 
-def _kinds(found: Statements, by_property: np.ndarray) -> np.ndarray:
+def _kinds(statements: Statements, by_property: np.ndarray) -> np.ndarray:
     """The kind of each statement, int64 (N,), from its parts and what its property tells (see ``_property``)."""
     foreign, naming, house = (by_property == kind for kind in (FOREIGN, NAMED, HOUSE))
-    topic, other = _is_topic(found.subjects), _is_topic(found.objects)
-    inside = _starts(found.objects, NAMESPACE.encode())
-    address = _starts(found.objects, b"<")
+    topic, other = _is_topic(statements.subjects), _is_topic(statements.objects)
+    inside = _starts(statements.objects, NAMESPACE.encode())
+    address = _starts(statements.objects, b"<")
     # The first condition that holds decides.
     return np.select(
         [foreign, ~topic, naming & ~address, ~address, ~inside, ~other, house],
@@ -180,24 +180,24 @@ def _kinds(found: Statements, by_property: np.ndarray) -> np.ndarray:
     )
 
 
-def _facts(found: Statements, relation: pa.DictionaryArray, mask: np.ndarray) -> pa.Table:
+def _facts(statements: Statements, relation: pa.DictionaryArray, mask: np.ndarray) -> pa.Table:
     chosen = pa.array(mask)
     start, stop = len(NAMESPACE), -1
     columns = {
-        "head": _text(pc.binary_slice(found.subjects.filter(chosen), start, stop)),
+        "head": _text(pc.binary_slice(statements.subjects.filter(chosen), start, stop)),
         # As plain strings: parquet keeps them as a dictionary, and the parts need not agree about it.
         "relation": relation.filter(chosen).cast(pa.string()),
-        "tail": _text(pc.binary_slice(found.objects.filter(chosen), start, stop)),
+        "tail": _text(pc.binary_slice(statements.objects.filter(chosen), start, stop)),
     }
     return pa.table(columns)
 
 
-def _names(found: Statements, mask: np.ndarray) -> pa.Table:
+def _names(statements: Statements, mask: np.ndarray) -> pa.Table:
     chosen = pa.array(mask)
     parts = pc.extract_regex(
-        _text(found.objects.filter(chosen)), r'^"(?P<name>(?s:.*))"(?:@(?P<language>[A-Za-z0-9-]+))?[^"]*$'
+        _text(statements.objects.filter(chosen)), r'^"(?P<name>(?s:.*))"(?:@(?P<language>[A-Za-z0-9-]+))?[^"]*$'
     )
-    ids = _text(pc.binary_slice(found.subjects.filter(chosen), len(NAMESPACE), -1))
+    ids = _text(pc.binary_slice(statements.subjects.filter(chosen), len(NAMESPACE), -1))
     table = pa.table({"id": ids, "name": parts.field("name"), "language": parts.field("language")})
     return table.filter(pc.is_valid(parts))
 

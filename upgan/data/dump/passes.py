@@ -204,10 +204,10 @@ def run_saying(
         try:
             while wait([running], SAY_EVERY).not_done:
                 spent, share = time.monotonic() - began, (_bytes_read() - before) / size if size else 0.0
-                told = f"running for {duration(spent)}"
+                progress = f"running for {duration(spent)}"
                 if 0 < share < 1:
-                    told = f"{share:.1%} of {size_text(size)}, ETA {duration(spent / share * (1 - share))}"
-                say(f"{what}: {told}")
+                    progress = f"{share:.1%} of {size_text(size)}, ETA {duration(spent / share * (1 - share))}"
+                say(f"{what}: {progress}")
         except BaseException:
             connection.interrupt()
             raise

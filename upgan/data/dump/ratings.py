@@ -186,8 +186,8 @@ def _reasons(window: tuple[str | None, str | None], min_rating: float | None) ->
 
 
 def _refuse_value(connection: duckdb.DuckDBPyConnection, file: RatingFile, column: str, count: int) -> None:
-    found = connection.execute(f"SELECT {column}_text FROM kept WHERE why = 'bad {column}'").fetchone()
-    value = str(found[0]) if found else ""
+    row = connection.execute(f"SELECT {column}_text FROM kept WHERE why = 'bad {column}'").fetchone()
+    value = str(row[0]) if row else ""
     place = file.columns.index(column)
     number = "?"
     with file.path.open("rb") as stream:

@@ -95,11 +95,11 @@ def _statement_rows(block: Block, path: Path) -> pa.Table:
     lines = pa.array(block.data.decode("utf-8", errors="replace").split("\n"), pa.string())
     tables = [_SCHEMA.empty_table()]
     for kind, word, pattern in (("topic", "/P646>", FREEBASE_ID), ("label", '"@en', LABEL)):
-        found = pc.extract_regex(lines.filter(pc.match_substring(lines, word)), pattern)
-        found = found.filter(pc.is_valid(found))
-        value = found.field("value")
+        matches = pc.extract_regex(lines.filter(pc.match_substring(lines, word)), pattern)
+        matches = matches.filter(pc.is_valid(matches))
+        value = matches.field("value")
         value = pc.replace_substring(value, "/", ".", max_replacements=1) if kind == "topic" else value
-        tables.append(pa.table([pa.repeat(pa.scalar(kind), len(found)), found.field("item"), value], _SCHEMA))
+        tables.append(pa.table([pa.repeat(pa.scalar(kind), len(matches)), matches.field("item"), value], _SCHEMA))
     return pa.concat_tables(tables)
 
 
@@ -133,7 +133,7 @@ def _labels_of(work: WorkFolder, ids: pd.Series) -> pd.DataFrame:
     connection = connect(work.path)
     try:
         connection.register("wanted", pa.table({"id": pa.array(ids.tolist(), pa.string())}))
-        found = connection.execute(
+        labels = connection.execute(
             f"""WITH parts AS (SELECT * FROM read_parquet([{files}])),
                     topics AS (SELECT item, value AS id FROM parts SEMI JOIN wanted ON value = wanted.id
                         WHERE kind = 'topic'),
@@ -144,7 +144,7 @@ def _labels_of(work: WorkFolder, ids: pd.Series) -> pd.DataFrame:
         ).df()
     finally:
         connection.close()
-    return found.astype(str).assign(label=unescaped(found["label"]))
+    return labels.astype(str).assign(label=unescaped(labels["label"]))
 
 
 def _with_labels(source: RawSource, labels: pd.DataFrame, file: SourceFile) -> RawSource:

@@ -106,9 +106,9 @@ def _entities_of(
     notes.append(("links", len(distinct) - len(first), "item linked before: its first link in file order counts"))
     merged = int(first["entity"].duplicated().sum())
     notes.append(("items", merged, "another item is linked to the same entity: they became one node"))
-    found = first.set_index("item")["entity"].astype(object).reindex(items.to_numpy())
-    notes.append(("items", int(found.isna().sum()), "item without a link to an entity"))
-    return first["entity"], found
+    entities = first.set_index("item")["entity"].astype(object).reindex(items.to_numpy())
+    notes.append(("items", int(entities.isna().sum()), "item without a link to an entity"))
+    return first["entity"], entities
 
 
 def _unique_pairs(users: np.ndarray, items: np.ndarray) -> np.ndarray:

@@ -138,16 +138,16 @@ def unnamed_interactions(table: TextTable) -> pd.DataFrame:
     A third column of times alone (all from LEAST_TIME on) is one of times.
     """
     frame = table.frame({column: place for place, column in enumerate(INTERACTIONS.columns)}, 0)
-    found = []
+    columns = []
     for column in (cells.to_pandas() for cells in table.cells[2:4]):
         numbers = looks_numeric(column)
         if numbers is None:
             break
-        found.append((column, numbers))
-    if found and np.nanmin(found[0][1]) >= LEAST_TIME:
-        frame["timestamp"] = found[0][0]
+        columns.append((column, numbers))
+    if columns and np.nanmin(columns[0][1]) >= LEAST_TIME:
+        frame["timestamp"] = columns[0][0]
     else:
-        for name, (column, _) in zip(("rating", "timestamp"), found, strict=False):
+        for name, (column, _) in zip(("rating", "timestamp"), columns, strict=False):
             frame[name] = column
     return with_numbers(table, frame, 0)
 
@@ -188,12 +188,12 @@ def _header_places(first: list[str], role: Role) -> dict[str, int] | None:
 
 def _optional_places(first: list[str], role: Role, taken: set[int]) -> dict[str, int]:
     """Where a header row names the role's optional columns, in cells that name nothing else."""
-    found = {}
+    places = {}
     for column, aliases in role.optional.items():
         named = [place for place, cell in enumerate(first) if cell in aliases.split() and place not in taken]
         if named:
-            found[column] = named[0]
-    return found
+            places[column] = named[0]
+    return places
 
 
 def _checked_splits(table: TextTable, values: pd.Series) -> pd.Series:

@@ -268,9 +268,9 @@ def read_lines(
 
 def refuse_carriage_returns(path: Path, lines: pa.Array, first: int) -> None:
     """DataError where a line, without its end, holds a carriage return: another file's rows run together in it."""
-    found = pc.match_substring(lines, "\r")
-    if pc.any(found).as_py():
-        line = first + int(np.flatnonzero(found.to_numpy(zero_copy_only=False))[0])
+    inside = pc.match_substring(lines, "\r")
+    if pc.any(inside).as_py():
+        line = first + int(np.flatnonzero(inside.to_numpy(zero_copy_only=False))[0])
         raise DataError(
             f"{path}, line {line}: a carriage return (\\r) inside it; lines end in \\n or \\r\\n, not in \\r alone"
         )

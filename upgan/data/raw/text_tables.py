@@ -71,12 +71,12 @@ def plain_name(path: Path) -> str:
 
 def by_plain_name(paths: Iterable[Path]) -> dict[str, Path]:
     """Files by that name. Raises DataError where two have the same, one of them packed."""
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     for path in paths:
-        other = found.setdefault(plain_name(path), path)
+        other = files.setdefault(plain_name(path), path)
         if other != path:
             raise DataError(f"{other} and {path} are the same table twice; give one of them")
-    return found
+    return files
 
 
 def table_suffix(path: Path) -> str:

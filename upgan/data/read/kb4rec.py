@@ -49,7 +49,7 @@ def find_files(paths: Sequence[Path]) -> Kb4RecFiles | None:
     Raises DataError where a dump and links are there but no ratings, where two files have one role, or where a file
     that was named has none.
     """
-    found: dict[str, list[Any]] = {"links": [], "ratings": [], "dump": []}
+    by_role: dict[str, list[Any]] = {"links": [], "ratings": [], "dump": []}
     files = {
         file: path.is_dir()
         for path in paths
@@ -63,20 +63,20 @@ def find_files(paths: Sequence[Path]) -> Kb4RecFiles | None:
     for file, in_folder in files.items():
         role, value = _role_of(file, heads[file])
         if role:
-            found[role].append(value)
+            by_role[role].append(value)
         elif not in_folder:
             unknown.append(file)
-    if not found["links"]:
+    if not by_role["links"]:
         return None
     if unknown:
         raise DataError(f"{unknown[0]}: neither links, ratings nor a Freebase dump; needed are {NEEDS}")
-    for role, those in found.items():
+    for role, those in by_role.items():
         names = ", ".join(str(getattr(file, "path", file)) for file in those)
         if len(those) > 1:
             raise DataError(f"{len(those)} files look like {role}: {names}; name the one to read")
         if not those:
-            raise DataError(f"no file of ratings beside {found['dump'][0]}; needed are {NEEDS}")
-    return Kb4RecFiles(found["links"][0], found["ratings"][0], found["dump"][0])
+            raise DataError(f"no file of ratings beside {by_role['dump'][0]}; needed are {NEEDS}")
+    return Kb4RecFiles(by_role["links"][0], by_role["ratings"][0], by_role["dump"][0])
 
 
 def _is_dump(lines: Sequence[str]) -> bool:

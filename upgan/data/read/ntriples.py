@@ -161,13 +161,13 @@ def _unescaped(terms: pa.Array) -> pd.Series:
     return series.astype(str)
 
 
-def _character(found: re.Match[str]) -> str:
-    code, letter = found.group(1) or found.group(2), found.group(3)
+def _character(escape: re.Match[str]) -> str:
+    code, letter = escape.group(1) or escape.group(2), escape.group(3)
     if code is None:
-        return _LETTERS.get(letter, found.group())
+        return _LETTERS.get(letter, escape.group())
     value = int(code, 16)
     # A surrogate is half a character, and NUL has no place in an id.
-    return found.group() if value == 0 or 0xD800 <= value < 0xE000 or value > 0x10FFFF else chr(value)
+    return escape.group() if value == 0 or 0xD800 <= value < 0xE000 or value > 0x10FFFF else chr(value)
 
 
 def _best_names(names: pd.DataFrame) -> pd.DataFrame:

@@ -74,15 +74,15 @@ def read_recbole(sources: Sources) -> RawSource:
 
 def _by_extension(paths: Sequence[Path]) -> dict[str, Path]:
     """The file of each kind, in the order of FIELDS."""
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     for path in paths:
         extension = table_suffix(path)
         if extension not in FIELDS:
             raise DataError(f"{path}: not an atomic file; known extensions: {', '.join(FIELDS)}")
-        if extension in found:
-            raise DataError(f"two {extension} files: {found[extension]} and {path}; give one of them")
-        found[extension] = path
-    return {extension: found[extension] for extension in FIELDS if extension in found}
+        if extension in files:
+            raise DataError(f"two {extension} files: {files[extension]} and {path}; give one of them")
+        files[extension] = path
+    return {extension: files[extension] for extension in FIELDS if extension in files}
 
 
 def _header(table: TextTable) -> dict[str, tuple[int, str]]:
