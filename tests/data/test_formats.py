@@ -214,7 +214,7 @@ def test_blank_nodes_of_two_files_are_different_nodes(tmp_path):
 def test_a_line_that_is_no_statement_is_named_or_counted(tmp_path, line):
     folder = write_source(tmp_path, {"g.nt": f"\n# c\n<a> <r> <b> .\n{line}\n"})
     message = refused(folder)
-    assert f"g.nt, line 4: {line!r} is no N-Triples statement" in message
+    assert f"g.nt, line 4: {line!r} is not an N-Triples statement" in message
     source = read_sources([folder], options=ReadOptions(skip_bad_lines=True))
     assert len(source.triples) == 1
     assert source.dropped == {"g.nt: lines that are no statement (--skip-bad-lines)": 1}

@@ -26,7 +26,7 @@ def resolve_relation(dataset: KGDataset, text: str) -> int:
 def _resolve(kind: str, text: str, index: dict[str, int], ids: list[str], labels: list[str]) -> int:
     """Id, then exact label, then label without regard to case; the first of these that finds anything decides."""
     if not isinstance(text, str):  # from Python, where nothing checks it
-        raise QueryError(f"{text!r} is no {kind}: give the text of an id or of a label")
+        raise QueryError(f"{text!r} is not text: give the {kind}'s id or label")
     wanted = text.strip()
     for exact in (text, wanted):
         if exact in index:

@@ -43,7 +43,9 @@ class WorkFolder:
         self.path = path
         self.journal_file = path / "passes.json"
         if path.exists() and (not path.is_dir() or (any(path.iterdir()) and not self.journal_file.is_file())):
-            raise DataError(f"{path} is no work folder (it has no passes.json); --work names an empty or a new folder")
+            raise DataError(
+                f"{path} is not a work folder (it has no passes.json); --work names an empty or a new folder"
+            )
         self._made_here = not path.exists()
         path.mkdir(parents=True, exist_ok=True)
         self._journal: dict[str, Any] = {"format": FORMAT, "passes": {}}

@@ -115,7 +115,7 @@ def _json_rows(block: Block, path: Path) -> pa.Table:
             label = (item.get("labels") or {}).get("en", {}).get("value", "")
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise DataError(
-                f"{path}, line {block.first_line + place}: no item of Wikidata's JSON dump ({error}): {line[:80]!r}"
+                f"{path}, line {block.first_line + place}: not an item of Wikidata's JSON dump ({error}): {line[:80]!r}"
             ) from error
         rows += [("topic", item["id"], f"{topic[1]}.{topic[2]}") for topic in topics if topic]
         rows += [("label", item["id"], json.dumps(label, ensure_ascii=False)[1:-1])] if label else []

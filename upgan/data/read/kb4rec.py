@@ -144,7 +144,7 @@ def read_links(path: Path) -> tuple[pd.DataFrame, list[str]]:
     bad = [f"{path.name}, line {place + 1}: {lines[place][:100]!r}" for place in wrong[wrong].index]
     if len(bad) > max(10, 0.01 * len(lines)):
         raise DataError(
-            f"{path}: {len(bad):,} of {len(lines):,} lines are no link of an item to a Freebase topic (item, tab, "
+            f"{path}: {len(bad):,} of {len(lines):,} lines do not link an item to a Freebase topic (item, tab, "
             f"m.0bth54). First examples: {'; '.join(bad[:5])}"
         )
     parts = parts.dropna()

@@ -186,7 +186,7 @@ def _with_own_nodes(frame: pd.DataFrame, suffix: str) -> pd.DataFrame:
 
 def _no_statement(path: Path, line: int, text: str) -> DataError:
     return DataError(
-        f"{path}, line {line}: {shown(text)} is no N-Triples statement; one is <head> <relation> <tail> . or "
+        f"{path}, line {line}: {shown(text)} is not an N-Triples statement; one is <head> <relation> <tail> . or "
         '<head> <relation> "literal" . (--skip-bad-lines counts such lines instead)'
     )
 
