@@ -277,7 +277,7 @@ def test_a_truncated_dump_is_said_by_the_command_line(tmp_path):
 
 def test_a_foreign_folder_is_not_taken_for_a_work_folder(tmp_path):
     source = write_source(tmp_path / "source")
-    with pytest.raises(DataError, match="no work folder"):
+    with pytest.raises(DataError, match="not a work folder"):
         read_sources([source], dump=DumpReading(min_interactions=2, work=source))
     assert len(list(source.iterdir())) == 4
 

@@ -237,7 +237,7 @@ def _refuse_malformed(dump: Path, tally: Tally) -> None:
         return
     examples = "; ".join(tally.examples)
     raise DataError(
-        f"{dump} is not a Freebase dump, or is damaged: {tally.malformed:,} of {tally.lines:,} lines are not statements "
+        f"{dump} is not a Freebase dump, or is damaged: {tally.malformed:,} of {tally.lines:,} lines are no statements "
         f"(more than {MALFORMED_SHARE:.0%}). A line is subject, predicate, object and a full stop, between tabs. "
         f"First examples: {examples}"
     )

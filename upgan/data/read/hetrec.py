@@ -106,7 +106,7 @@ def _places(table: TextTable, wanted: dict[str, str]) -> dict[str, int]:
     missing = [cell for cell in wanted.values() if header.count(cell) != 1]
     if missing:
         raise DataError(
-            f"{table.path}, line {table.lines[0]}: the header must have exactly one column {', '.join(missing)}; found: "
+            f"{table.path}, line {table.lines[0]}: the header must have one column {', '.join(missing)}; found: "
             f"{listed(table.row(0))}"
         )
     return {column: header.index(cell) for column, cell in wanted.items()}
