@@ -14,7 +14,7 @@ from types import FrameType
 
 import typer
 
-from upgan.cli import ask, bench, case, compare, complete, data, life, machine, reproduce, runs, share
+from upgan.cli import ask, bench, case, compare, complete, data, life, machine, reproduce, runs, share, trash
 from upgan.errors import UpganError
 from upgan.version import __version__
 
@@ -31,6 +31,7 @@ app.add_typer(case.app, name="case")
 runs.register(app)
 life.register(app)
 share.register(app)
+trash.register(app)
 compare.register(app)
 ask.register(app)
 complete.register(app)
