@@ -15,14 +15,14 @@ from types import FrameType
 import typer
 
 from upgan.cli import ask, bench, case, compare, complete, data, life, machine, reproduce, runs, share, trash
-from upgan.errors import UpganError
+from upgan.errors import UpganError, did_you_mean
 from upgan.version import __version__
 
 app = typer.Typer(
     name="upgan",
     help="Knowledge-graph completion that listens to users (UPGAN, He et al., WWW 2020).",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -40,15 +40,17 @@ reproduce.register(app)
 bench.register(app)
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _print_version(wanted: bool) -> None:
+    if wanted:
         typer.echo(f"upgan {__version__}")
         raise typer.Exit
 
 
 @app.callback()
 def _root(
-    _: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version and exit."),
+    _: bool = typer.Option(
+        False, "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+    ),
 ) -> None:
     """Results go to stdout, progress and logs to stderr."""
 
@@ -59,7 +61,8 @@ def run(arguments: Sequence[str]) -> int:
     # A shell starts background jobs with SIGINT ignored, and Python would leave it so.
     signal.signal(signal.SIGINT, _interrupt)
     try:
-        result = app(args=list(arguments), standalone_mode=False)
+        # The name is given, so that messages and completion are the same under `python -m upgan`.
+        result = app(args=list(arguments), prog_name="upgan", standalone_mode=False)
         return result if isinstance(result, int) else 0
     except UpganError as error:
         return _fail(str(error), error.exit_code)
@@ -112,4 +115,9 @@ def _is_usage_error(error: Exception) -> bool:
 def _usage_message(error: Exception) -> str:
     context = getattr(error, "ctx", None)
     hint = f"\nTry '{context.command_path} --help'." if context is not None else ""
+    message: str = getattr(error, "message", "")
+    option = getattr(error, "option_name", "")
+    if context is not None and message.startswith("No such option"):
+        names = {name for parameter in context.command.get_params(context) for name in parameter.opts}
+        return f"{message}.{did_you_mean(option, names)}{hint}"
     return f"{error.format_message()}{hint}"  # type: ignore[attr-defined]
