@@ -34,7 +34,7 @@ CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 CPU_INDEX_SECONDS = 3.0
 #: What an installed environment takes, in gigabytes, with some room for unpacking.
 NEEDED_GB = {"cpu": 3.0, "cuda": 10.0}
-#: The lines of pip that tell a reader how far it is (of the downloads only those of megabytes); all go to the log.
+#: The lines of pip that say how far it is (of the downloads only those of megabytes); all go to the log.
 PROGRESS = re.compile(r"\s*(Downloading .* MB|Installing collected packages)")
 ERRORS = re.compile(r"\s*ERROR")
 

@@ -31,25 +31,26 @@ def register(app: typer.Typer) -> None:
 
 
 def open_app(
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine.")] = 8501,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the app.")] = 8501,
     checkpoints: Annotated[Path, typer.Option(envvar="UPGAN_CHECKPOINTS", help="Folder with the run folders.")] = Path(
         "checkpoints"
     ),
     data: Annotated[
-        Path, typer.Option(envvar="UPGAN_DATA", help="Folder of prepared datasets; imported ones go there.")
+        Path, typer.Option(envvar="UPGAN_DATA", help="Folder of prepared datasets; those made in the app go there.")
     ] = Path("data"),
     results: Annotated[
         Path, typer.Option(envvar="UPGAN_RESULTS", help="Folder with what `upgan reproduce` wrote.")
     ] = Path("results"),
-    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser window.")] = True,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser window too.")] = True,
     training: Annotated[
         bool,
-        typer.Option("--training/--no-training", help="Whether runs can be started, stopped and deleted in the app."),
+        typer.Option("--training/--no-training", help="Let the app start, stop and delete runs, or only show them."),
     ] = True,
 ) -> None:
-    """Open the app at http://localhost:PORT, reachable from this machine only.
+    """Open the app in the browser.
 
-    Where the environment variable UPGAN_PASSWORD is set, the app asks for that password first.
+    It answers at http://localhost:PORT, to this machine only. Where there are no runs yet, it starts with the demo
+    checkpoint. Where the environment variable UPGAN_PASSWORD is set, the app asks for that password first.
     """
     script = _app_script()
     _offer_demo(checkpoints)
@@ -114,7 +115,10 @@ def _offer_demo(checkpoints: Path) -> None:
 def demo(
     out: Annotated[Path, typer.Option(help="The run folder to make.")] = Path("checkpoints") / demo_checkpoint.NAME,
 ) -> None:
-    """Make a run folder with the demo checkpoint: a small trained model of books, with its data, to ask at once."""
+    """Make a run folder with the demo checkpoint.
+
+    It is a small trained model of books with its data, to be asked at once. Its readers are simulated.
+    """
     demo_checkpoint.copy_demo(out)
     note(f"its readers are simulated; try: upgan predict {out} --head 'Part of the Bargain' --relation author")
     typer.echo(str(out))
@@ -128,7 +132,7 @@ def doctor(
     checkpoints: Annotated[Path, typer.Option(help="Folder with the run folders.")] = Path("checkpoints"),
     json: JsonFlag = False,
 ) -> None:
-    """What this machine has and what is missing."""
+    """Say what this machine has and what is missing."""
     from upgan.doctor import diagnose
 
     report = diagnose(checkpoints)

@@ -69,11 +69,11 @@ def run(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
     except BrokenPipeError:
-        # The reader of stdout went away (`upgan ... | head`): no error of ours, and nothing more to say there.
+        # Whoever read stdout went away (`upgan ... | head`): no error of ours, and nothing more to say there.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except MemoryError:
-        return _fail("out of memory; a smaller batch (--set pretrain.batch=..., adversarial.batch=...) needs less", 1)
+        return _fail("out of memory; try a smaller batch (--set pretrain.batch=... --set adversarial.batch=...)", 1)
     except OSError as error:
         # A file where a folder is needed, or the other way round: the argument was wrong, nothing failed.
         wrong = isinstance(error, NotADirectoryError | IsADirectoryError | FileExistsError)

@@ -12,7 +12,7 @@ from upgan.errors import ConfigError
 from upgan.runs import trash
 
 app = typer.Typer(
-    help=f"Deleted runs: list them, bring one back, or remove them for good. Each is kept for {trash.KEPT_DAYS} days.",
+    help=f"List deleted runs, bring one back, or empty the trash. Each is kept for {trash.KEPT_DAYS} days.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -30,14 +30,20 @@ def register(main: typer.Typer) -> None:
 
 
 def delete(run: Annotated[Path, typer.Argument(help="A run folder.", show_default=False)]) -> None:
-    """Move a run to the trash; `upgan trash restore NAME` brings it back for 30 days."""
+    """Move a run to the trash.
+
+    It is kept there for 30 days; `upgan trash restore NAME` brings it back.
+    """
     deleted = trash.delete(run)
     note(f"{deleted.name} is deleted: {trash.promise(deleted.path.parents[2], deleted.name)}")
 
 
 @app.command("list")
 def list_(root: RootOption = ROOT, json: JsonFlag = False) -> None:
-    """The deleted runs, the latest first, with the day until which each is kept."""
+    """List the deleted runs, the latest first.
+
+    Each is shown with the day until which it is kept, and its id. Those past their 30 days are removed.
+    """
     _remove_expired(root)
     runs = trash.deleted_runs(root)
     if json:
@@ -64,7 +70,7 @@ def restore(
 @app.command()
 def empty(
     root: RootOption = ROOT,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
     json: JsonFlag = False,
 ) -> None:
     """Remove every deleted run for good, at once."""
