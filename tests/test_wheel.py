@@ -213,8 +213,10 @@ def test_the_app_answers(installed: Installed, served: Served) -> None:
 from pathlib import Path
 from streamlit.testing.v1 import AppTest
 import ui
-app = AppTest.from_file(str(Path(ui.__file__).with_name("app.py")), default_timeout=100)
-app.switch_page("pages/ask.py")
+script = Path(ui.__file__).with_name("app.py")
+(page,) = script.parent.glob("*/ask.py")
+app = AppTest.from_file(str(script), default_timeout=100)
+app.switch_page(str(page.relative_to(script.parent)))
 app.query_params.update(entity={QUESTION[1]!r}, relation={QUESTION[3]!r})
 app.run()
 assert not app.exception, app.exception
