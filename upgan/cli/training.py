@@ -74,7 +74,8 @@ def train_new(
         prepared = prepare_training(data, settings)
         create(folder, data, settings, start_from=start)
         state = TrainingState(prepared.random)
-        return _train(prepared, settings, folder, state, start_from, description(data, settings), quiet=quiet)
+        about = description(data, settings, started=start is not None)
+        return _train(prepared, settings, folder, state, start_from, about, quiet=quiet)
 
 
 def train_on(folder: Path, *, force: bool, quiet: bool = False) -> dict[str, Any]:
@@ -143,12 +144,10 @@ def _train(
     stop = StopRequest(folder)
     with TrainingProgress(quiet=quiet) as progress, stop.listening():
         log = RunLog(folder, progress.show, state=state, about={**about, "device": prepared.device.type})
-        state.keeper = Checkpointer(folder, prepared.dataset, settings.checkpoint_seconds, stop)
+        keeper = Checkpointer(folder, prepared.dataset, settings.checkpoint_seconds, stop)
         try:
             with team_of(prepared.device) as team:
-                state.team = team
-                if team is not None:
-                    state.keeper = TeamKeeper(team, state.keeper)
+                state.team, state.keeper = team, TeamKeeper(team, keeper)
                 metrics = train(prepared, settings, folder, log, start_from=start_from, state=state)
         except Stopped as stopped:
             log.end("stopped", str(stopped))
@@ -180,7 +179,6 @@ def _follow(
         signal.signal(number, signal.SIG_IGN)  # the first worker hears it, and says when to leave
     prepared = dataclasses.replace(prepared, pinned=None)
     with team_of(prepared.device) as team:
-        assert team is not None
         state.team, state.keeper = team, TeamKeeper(team, NoKeeper())
         with contextlib.suppress(Stopped):
             train(prepared, settings, folder, start_from=start_from, state=state)

@@ -35,6 +35,7 @@ from torch.nn import functional
 
 from upgan.config.settings import Precision
 from upgan.objectives import losses
+from upgan.objectives.batches import places_in
 from upgan.objectives.losses import OneToN, Products, by_block, one_to_n
 
 #: (b, N + 1) scores, (b,) w_q, (p,) query row of each pair, its s_t, and the log of what its softmax knows exactly ->
@@ -85,9 +86,7 @@ def sampled_one_to_n(
 
 def _masked(pool: Tensor, known_row: Tensor, known: Tensor, queries: int, table: Tensor) -> tuple[Tensor, Tensor]:
     """(M,) the column of each known answer, N where it was not drawn; (B,) w_q of each query."""
-    column = torch.full((len(table),), len(pool), dtype=torch.long, device=table.device)
-    column.index_copy_(0, pool, torch.arange(len(pool), device=table.device))
-    place = column.index_select(0, known)
+    place = places_in(pool, known, len(table))
     counts = torch.stack([torch.ones_like(place), (place < len(pool)).to(place.dtype)], dim=1)
     found = place.new_zeros(queries, 2).index_add_(0, known_row, counts)
     unknown, drawn = len(table) - found[:, 0], len(pool) - found[:, 1]

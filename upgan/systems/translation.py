@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from upgan.config.systems import TranslationSettings
 from upgan.graph.queries import QueryIndex
 from upgan.objectives.losses import half_squared_norm, once
-from upgan.systems.base import Learning, Objective, System
+from upgan.objectives.phase import Phase
+from upgan.systems.base import Objective, System
 from upgan.systems.negatives import draw_sample, loss_of
 
 
@@ -40,7 +41,7 @@ class TranslationSystem(System):
         sign = torch.where(relations < self.num_relations, 1.0, -1.0).to(self.relation.dtype)
         return self.relation.index_select(0, relations % max(self.num_relations, 1)) * sign.unsqueeze(1)
 
-    def learning(self, phase: str, index: QueryIndex, random: torch.Generator) -> Learning:
+    def phase(self, name: str, index: QueryIndex, random: torch.Generator) -> Phase:
         settings = self.settings
 
         def objective(rows: Tensor) -> Objective:
@@ -55,4 +56,4 @@ class TranslationSystem(System):
                 total = total + settings.l2 * half_squared_norm(used)
             return {"loss": loss}, total
 
-        return self.learning_by_queries(settings, index, random, objective)
+        return self.phase_by_queries(name, settings, index, random, objective)

@@ -14,15 +14,14 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
+from upgan.config.phases import PlannedPhase
 from upgan.evaluation.metrics import Metrics
-
-if TYPE_CHECKING:
-    from upgan.training.workers import Team
+from upgan.training.team import Team
 
 
 class Clock:
@@ -102,8 +101,8 @@ class TrainingState:
     def __init__(self, random: torch.Generator, keeper: Keeper | None = None) -> None:
         self.random = random
         self.keeper: Keeper = keeper or NoKeeper()
-        #: The processes that train together; None for one alone.
-        self.team: Team | None = None
+        #: The processes that train together.
+        self.team = Team()
         #: What is trained, by name; a checkpoint holds their parameters.
         self.modules: dict[str, nn.Module] = {}
         #: Those of the phase in progress.
@@ -112,7 +111,7 @@ class TrainingState:
         self.stages: dict[str, Any] = {}
         self.phase = PhaseState("")
         #: The phase that is being trained or made ready: where an error belongs.
-        self.under_way = ""
+        self.under_way: PlannedPhase | None = None
         #: Fingerprint of the run whose vectors this training started from; None where it has an initialisation.
         self.started_from: str | None = None
         #: Mini-batches so far, over all phases.
