@@ -24,7 +24,7 @@ from upgan.objectives.batches import BatchSampler, QuerySampler, draw_candidates
 from upgan.objectives.losses import BLOCKS
 from upgan.objectives.sampled import sampled_one_to_n
 from upgan.training.initialise import initialisation
-from upgan.training.loop import Context, Silent, run_phase
+from upgan.training.loop import Context, Reporter, run_phase
 from upgan.training.pretrain import pretraining
 
 KINDS = sorted(BLOCKS)
@@ -203,7 +203,7 @@ def test_both_phases_read_the_setting(by):
     tables: dict[str, Any] = {**toy_tables()}
     data = build_dataset(name="toy", **tables)
 
-    class Told(Silent):
+    class Told(Reporter):
         losses: list[float]
 
         def epoch(self, phase, epoch, values, metrics):

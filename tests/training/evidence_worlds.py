@@ -17,7 +17,7 @@ from upgan.graph.layered import LayeredGraph, build_graph
 from upgan.graph.queries import QueryIndex
 from upgan.model.bilinear import BilinearDiscriminator
 from upgan.model.build import FullScorer
-from upgan.training.loop import Context, Silent
+from upgan.training.loop import Context, Reporter
 from upgan.training.state import TrainingState
 
 Triples = list[tuple[int, int, int]]
@@ -40,7 +40,7 @@ class World:
         context = Context(
             validation=self.validation,
             state=TrainingState(random),
-            reporter=reporter or Silent(),
+            reporter=reporter or Reporter(),
             deadline=deadline,
         )
         return fuse.fuse_evidence(self.model, self.graph, self.facts, self.config, context)

@@ -14,7 +14,7 @@ from upgan.model.product import Product
 from upgan.objectives.losses import OneToN
 from upgan.objectives.optimizers import accumulated
 from upgan.training.initialise import initialisation
-from upgan.training.loop import Silent, run_phase
+from upgan.training.loop import Reporter, run_phase
 
 PRODUCTS, LOSSES = get_args(Product), get_args(OneToN)
 ENTITIES, RELATIONS, DIM = 9, 3, 4
@@ -29,7 +29,7 @@ def adagrad(**changes):
     return InitialisationConfig(**given)
 
 
-class Told(Silent):
+class Told(Reporter):
     """Remembers the phases and each epoch's values."""
 
     def __init__(self):

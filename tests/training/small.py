@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from upgan.config.settings import make_config
 from upgan.evaluation.metrics import Metrics
 from upgan.experiment.train import prepare_training, train
-from upgan.training.loop import Context, Silent
+from upgan.training.loop import Context, Reporter
 from upgan.training.state import TrainingState
 
 TINY = [
@@ -55,7 +55,7 @@ def context(mrrs=None, reporter=None, state=None, planned=None, **more):
     validation: Any = Scripted(mrrs)
     state = state or TrainingState(torch.Generator())
     state.under_way = planned
-    return Context(validation=validation, reporter=reporter or Silent(), state=state, **more)
+    return Context(validation=validation, reporter=reporter or Reporter(), state=state, **more)
 
 
 def no_scores():

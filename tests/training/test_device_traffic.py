@@ -52,7 +52,7 @@ class Traffic(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-class Silently(loop.Silent):
+class Silently(loop.Reporter):
     """Ends the phase after its second step."""
 
     def step(self, phase, epoch, done, total):

@@ -22,7 +22,7 @@ from upgan.model.generator import Generator
 from upgan.objectives.batches import BatchSampler
 from upgan.objectives.phase import Phase
 from upgan.training.adversarial import AdversarialTrainer, adversarial
-from upgan.training.loop import Context, Silent, run_phase
+from upgan.training.loop import Context, Reporter, run_phase
 from upgan.training.pretrain import pretraining
 
 
@@ -42,7 +42,7 @@ class Lasting(BaseModel):
     patience: int
 
 
-class Told(Silent):
+class Told(Reporter):
     """Remembers what it is told."""
 
     def __init__(self):

@@ -16,7 +16,7 @@ from upgan.model.generator import Generator
 from upgan.objectives.batches import BatchSampler
 from upgan.training.adversarial import AdversarialTrainer
 from upgan.training.initialise import initialisation
-from upgan.training.loop import Silent, run_phase
+from upgan.training.loop import Reporter, run_phase
 from upgan.training.pretrain import pretraining
 
 
@@ -63,7 +63,7 @@ def test_one_step_of_initialisation_is_adagrad_on_the_loss_of_all_queries(toy_da
     entity, relation = (part.detach().clone().requires_grad_() for part in (model.entity, model.relation))
     told: list[float] = []
 
-    class Loss(Silent):
+    class Loss(Reporter):
         def epoch(self, phase, epoch, values, metrics):
             told.extend(values.values())
 

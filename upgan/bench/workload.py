@@ -27,7 +27,7 @@ from upgan.objectives.batches import Sampler
 from upgan.predict.predictor import Predictor, load
 from upgan.training.adversarial import AdversarialTrainer
 from upgan.training.checkpoint import save_weights, seal_run, start_run
-from upgan.training.loop import Context, Reporter, Silent, run_phase
+from upgan.training.loop import Context, Reporter, run_phase
 from upgan.training.state import TrainingState
 
 SYNTHETIC = ("book", "movie", "music")
@@ -37,7 +37,7 @@ class EnoughError(Exception):
     """Ends a phase once its first steps are done."""
 
 
-class FirstSteps(Silent):
+class FirstSteps(Reporter):
     """A reporter that ends the phase after so many steps."""
 
     def __init__(self, steps: int) -> None:

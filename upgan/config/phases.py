@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
 
 from upgan.config.section import Section
 from upgan.config.settings import Config, InitialisationConfig, PretrainConfig
@@ -56,10 +55,7 @@ def _with_relaxation(
     return phases
 
 
-Relaxable = TypeVar("Relaxable", bound=InitialisationConfig | PretrainConfig)
-
-
-def relaxed(config: Relaxable) -> Relaxable:
+def relaxed(config: InitialisationConfig | PretrainConfig) -> InitialisationConfig | PretrainConfig:
     """The settings of the relaxation after a phase: half the N3 weight, from its best state on.
 
     The best weight differs between data (0.1 or 0.05 on those tried), and too small a one overfits from the start. From

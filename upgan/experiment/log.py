@@ -14,7 +14,7 @@ from upgan.files import write_text
 from upgan.runs.history import LOG_FILE, METRICS_FILE, PINNED_FILE, read_lines
 from upgan.runs.launch import TENSORBOARD_FOLDER, clear
 from upgan.runs.status import RESUME_FILE, STOP_FILE, check_folder, now, write_status
-from upgan.training.loop import Values
+from upgan.training.loop import Reporter, Values
 from upgan.training.state import TrainingState
 
 #: Seconds between heartbeats in status.json.
@@ -23,7 +23,7 @@ HEARTBEAT = 2.0
 Show = Callable[[str, int, int, float, Metrics | None], None]
 
 
-class RunLog:
+class RunLog(Reporter):
     """Follows training as a Reporter and keeps the folder's files true.
 
     ``show`` receives each event for a console: (phase, epoch, epochs, share of the epoch done, metrics or None).

@@ -37,7 +37,7 @@ from upgan.training.checkpoint import (
     seal_run,
     start_run,
 )
-from upgan.training.loop import Context, PhaseResult, Reporter, Silent
+from upgan.training.loop import Context, PhaseResult, Reporter
 from upgan.training.state import TrainingState
 
 __all__ = ["Prepared", "Start", "Training", "load_start", "prepare_training", "resolve_device", "train"]
@@ -120,7 +120,7 @@ def train(
     training = Training(
         validation=prepared.validation,
         state=state,
-        reporter=_with_pinned_query(prepared, state, reporter or Silent()),
+        reporter=_with_pinned_query(prepared, state, reporter or Reporter()),
         deadline=time.monotonic() - state.clock.seconds + config.max_seconds if config.max_seconds else math.inf,
         prepared=prepared,
         config=config,

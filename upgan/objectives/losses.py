@@ -214,28 +214,43 @@ def _filtered_block(
 ) -> tuple[Tensor, Tensor]:
     """(b, E) scores -> loss summed over the block's pairs / count, and its gradient in the scores.
 
-    For a pair (q, t) the normaliser is Z = exp s_t + sum of exp s over entities that are no known answer of q. With
-    N_q the negatives' sum, every pair of q shares it: Z_t = exp s_t + N_q, so the gradient of all pairs of a query is
-    one rank-one correction of the row's softmax.
+    For a pair (q, t) the normaliser is Z = exp s_t + N_q, N_q the sum of exp s over entities that are no known answer
+    of q. Every pair of q shares it, so the gradient of all pairs of a query is one rank-one correction of the row's
+    softmax.
     """
     row, answer = pairs
     positive = scores[row, answer]
     nothing = scores.new_full((), -torch.inf)
     scores.index_put_(excluded, nothing).index_put_((row, answer), nothing)
-    # A query all of whose entities are known answers has no negatives: N_q = 0, not NaN.
+    weight = scores.new_ones(len(scores))
+    loss, grad, by_positive, by_exact = softmax_of_pairs(scores, weight, row, positive, positive, count)
+    grad.index_put_((row, answer), (by_exact + by_positive) / count, accumulate=True)
+    return loss, grad
+
+
+def softmax_of_pairs(
+    scores: Tensor, weight: Tensor, row: Tensor, positive: Tensor, exact: Tensor, count: int
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """log(exp exact + w_q N_q) - s_t over the block's pairs / count, where N_q is the sum of exp of the query's scores.
+
+    Args:
+        scores: (b, N), -inf where an entity is not summed; overwritten by their gradient.
+        weight: (b,) w_q; row: (p,) query of each pair; positive: (p,) s_t; exact: (p,) the log of what else is summed.
+
+    Returns:
+        The loss and its gradient in ``scores``, and ``count`` times its gradients in ``positive`` and ``exact``.
+    """
+    # A query without an entity to be mistaken for: N_q = 0, not NaN.
     peak = scores.amax(1).nan_to_num_(neginf=0.0)
     exponential = torch.exp_(scores.sub_(peak.unsqueeze(1)))
-    negatives = exponential.sum(1)
-    log_negatives = torch.log(negatives) + peak
-    log_z = torch.logaddexp(positive, log_negatives[row])
-    share = torch.exp(positive - log_z)
-    loss = (log_z - positive).sum()
-    # d loss / d s_e for a negative e of q: exp(s_e) / N_q * sum over the pairs of q of N_q / Z_t.
-    factor = torch.zeros_like(peak).index_add_(0, row, torch.exp(log_negatives[row] - log_z))
-    factor = torch.where(negatives > 0, factor / negatives, 0.0) / count
+    total = exponential.sum(1)
+    log_sum = (torch.log(total * weight) + peak).index_select(0, row)
+    log_z = torch.logaddexp(exact, log_sum)
+    # d loss / d s_e: w_q exp(s_e) / S_q * sum over the pairs of q of S_q / Z, with S_q = w_q N_q, so w_q is in both.
+    factor = torch.zeros_like(peak).index_add_(0, row, torch.exp(log_sum - log_z))
+    factor = torch.where(total > 0, factor / total, 0.0) / count
     grad = exponential.mul_(factor.unsqueeze(1))
-    grad.index_put_((row, answer), (share - 1.0) / count, accumulate=True)
-    return loss / count, grad
+    return (log_z - positive).sum() / count, grad, torch.full_like(positive, -1.0), torch.exp(exact - log_z)
 
 
 def _softmax_block(

@@ -36,7 +36,7 @@ from torch.nn import functional
 from upgan.config.settings import Precision
 from upgan.objectives import losses
 from upgan.objectives.batches import places_in
-from upgan.objectives.losses import OneToN, Products, by_block, one_to_n
+from upgan.objectives.losses import OneToN, Products, by_block, one_to_n, softmax_of_pairs
 
 #: (b, N + 1) scores, (b,) w_q, (p,) query row of each pair, its s_t, and the log of what its softmax knows exactly ->
 #: the block's sum, its gradient in the scores, in s_t and in that logarithm.
@@ -149,17 +149,7 @@ def _softmax_block(
     scores: Tensor, weight: Tensor, row: Tensor, positive: Tensor, exact: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """log(exp exact + S_q) - s_t over the block's pairs; with ``exact`` = s_t it is the filtered softmax."""
-    # A query without an entity to be mistaken for: S_q = 0, not NaN.
-    peak = scores.amax(1).nan_to_num_(neginf=0.0)
-    exponential = torch.exp_(scores.sub_(peak.unsqueeze(1)))
-    total = exponential.sum(1)
-    log_sum = (torch.log(total * weight) + peak).index_select(0, row)
-    log_z = torch.logaddexp(exact, log_sum)
-    # d loss / d s_e of a drawn e: w_q exp(s_e) / S_q * sum over the pairs of q of S_q / Z; the weight is in both sums.
-    factor = torch.zeros_like(peak).index_add_(0, row, torch.exp(log_sum - log_z))
-    factor = torch.where(total > 0, factor / total, 0.0)
-    grad = exponential.mul_(factor.unsqueeze(1))
-    return (log_z - positive).sum(), grad, torch.full_like(positive, -1.0), torch.exp(exact - log_z)
+    return softmax_of_pairs(scores, weight, row, positive, exact, 1)
 
 
 def _binary_block(

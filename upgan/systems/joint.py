@@ -69,7 +69,7 @@ class JointSystem(System):
     """Completion by the loss that the settings name, over a shared pool of negatives, plus what ``others`` adds."""
 
     settings: TranslationSettings
-    entity: nn.Parameter  # (E, K)
+    entity: nn.Parameter  # (E, W)
 
     @abstractmethod
     def scored(self, sample: Sample) -> tuple[Tensor, Tensor]:

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,35 +21,23 @@ from upgan.training.state import PhaseState, TrainingState
 Values = Mapping[str, float]
 
 
-class Reporter(Protocol):
-    """Who is told how training goes: a progress bar, metrics.jsonl, status.json."""
+class Reporter:
+    """Who is told how training goes: a progress bar, metrics.jsonl, status.json. As it is here, nobody."""
 
-    def start(self, phase: str, epochs: int) -> None: ...
+    def start(self, phase: str, epochs: int) -> None:
+        """A phase of at most so many epochs begins."""
 
     def step(self, phase: str, epoch: int, done: int, total: int) -> None:
         """``done`` of ``total`` mini-batches of an epoch are finished."""
 
-    def epoch(self, phase: str, epoch: int, values: Values, metrics: Metrics | None) -> None: ...
+    def epoch(self, phase: str, epoch: int, values: Values, metrics: Metrics | None) -> None:
+        """An epoch is over, with the means of its losses; 0: the evaluation before the first."""
 
     def beat(self) -> None:
         """Training is alive: called now and then during long evaluations."""
 
     def pin(self, epoch: int, line: dict[str, Any]) -> None:
         """Where a pinned query stands after an evaluation (upgan.experiment.pinned)."""
-
-
-class Silent:
-    """A reporter that says nothing."""
-
-    def start(self, phase: str, epochs: int) -> None: ...
-
-    def step(self, phase: str, epoch: int, done: int, total: int) -> None: ...
-
-    def epoch(self, phase: str, epoch: int, values: Values, metrics: Metrics | None) -> None: ...
-
-    def beat(self) -> None: ...
-
-    def pin(self, epoch: int, line: dict[str, Any]) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -72,7 +60,7 @@ class Context:
 
     validation: Evaluator
     state: TrainingState = field(default_factory=lambda: TrainingState(torch.Generator()))
-    reporter: Reporter = field(default_factory=Silent)
+    reporter: Reporter = field(default_factory=Reporter)
     #: ``time.monotonic()`` value after which no further step is taken; what was trained so far is judged.
     deadline: float = math.inf
 
