@@ -68,7 +68,7 @@ def fuse_evidence(
     if at.best is None:
         model.fusion.gamma.zero_()
         at.best = context.rank(FullScorer(model, graph, facts).scores)
-        reporter.epoch("fusion", 0, {}, at.best)
+        reporter.epoch(at.name, 0, {}, at.best)
     queries = len(context.validation.queries[0])
     late = not at.ended and context.out_of_time()
     if graph.cointeraction is not None and queries > 1 and not at.ended and not late:
@@ -83,7 +83,7 @@ def fuse_evidence(
             state.team.align([model.fusion.gamma.detach()])  # several workers go on with the first one's fit
         else:
             model.fusion.gamma.zero_()
-        reporter.epoch("fusion", 1, {"gamma": float(model.fusion.gamma.abs().mean())}, crossed)
+        reporter.epoch(at.name, 1, {"gamma": float(model.fusion.gamma.abs().mean())}, crossed)
     if not at.ended:
         at.epoch, at.order, at.done, at.totals = int(not late), None, 0, {}
         at.ended = "stopped" if late else "completed"
