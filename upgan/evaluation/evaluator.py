@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -25,23 +24,15 @@ Scorer = Callable[[Tensor, Tensor], Tensor]
 Progress = Callable[[int, int], None]
 
 
-class Sharing(Protocol):
-    """Processes that evaluate together (upgan.training.team.Team)."""
+class Sharing:
+    """Processes that evaluate together; as it is here, one that does everything. Several: upgan.training.team."""
 
     def share(self, count: int) -> tuple[int, int]:
         """First and last + 1 of ``count`` things that this process does."""
+        return 0, count
 
     def sum(self, value: Tensor) -> None:
         """Replace ``value`` by its sum over all processes."""
-
-
-class Alone:
-    """One process does everything."""
-
-    def share(self, count: int) -> tuple[int, int]:
-        return 0, count
-
-    def sum(self, value: Tensor) -> None: ...
 
 
 def rows_per_block(num_entities: int, device: torch.device) -> int:
@@ -75,7 +66,7 @@ class Evaluator:
         self.triples = triples
         self.index = index
         #: Set while several processes train: each ranks its share of the queries, and all get all ranks.
-        self.team: Sharing = team or Alone()
+        self.team = team or Sharing()
         asked = torch.tensor(triples).to(index.heads.device)
         self._heads = torch.cat([asked[:, 0], asked[:, 2]])
         self._relations = torch.cat([asked[:, 1], asked[:, 1] + index.num_relations])

@@ -24,7 +24,7 @@ from upgan.experiment.inputs import prepare_training
 from upgan.experiment.players import Players
 from upgan.objectives.phase import Phase
 from upgan.training.loop import Context, run_phase
-from upgan.training.state import TrainingState
+from upgan.training.state import Keeper, TrainingState
 
 #: Steps of a rehearsal: the first also warms up and is left out. At most so many seconds of steps, though.
 STEPS = 4
@@ -76,7 +76,7 @@ def estimate(dataset: KGDataset, config: Config) -> Estimate:
     return Estimate((least, most), memory, disk, costs)
 
 
-class _Watch:
+class _Watch(Keeper):
     """A keeper that notes when each step ended, and stops training after a few."""
 
     def __init__(self) -> None:
@@ -87,8 +87,6 @@ class _Watch:
         long = len(self.times) > 2 and self.times[-1] - self.times[0] > MOST_SECONDS
         if long or len(self.times) > STEPS:
             raise Stopped("rehearsed")
-
-    def save(self, state: TrainingState) -> None: ...
 
     @property
     def step(self) -> float:

@@ -67,8 +67,8 @@ class Players:
     @cached_property
     def start(self) -> Factorisation:
         """The vectors that both D and G start from; DistMult's or ComplEx' own training ends with them."""
-        given, sizes = self.start_from, self._sizes
-        start = build_factorisation(self.config, *sizes) if given is None else given.model
+        started = self.start_from
+        start = build_factorisation(self.config, *self._sizes) if started is None else started.model
         return self._tracked("start", start.to(self.prepared.device))
 
     @cached_property

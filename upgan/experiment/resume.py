@@ -29,6 +29,7 @@ from upgan.runs.status import RESUME_FILE, check_folder
 from upgan.training.checkpoint import CONFIG_FILE, save_tensors
 from upgan.training.state import (
     Clock,
+    Keeper,
     PhaseState,
     SavedState,
     TrainingState,
@@ -43,7 +44,7 @@ COUNTS = ("patient_epochs", "epoch", "done", "best_epoch", "waited", "ended")
 REST = 100.0
 
 
-class Checkpointer:
+class Checkpointer(Keeper):
     """Saves a training's state in its run folder, every ``seconds`` and at each phase's end, and when asked to stop."""
 
     def __init__(self, run: Path, dataset: KGDataset, seconds: float, stop: Callable[[], bool]) -> None:

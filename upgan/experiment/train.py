@@ -162,7 +162,7 @@ def load_start(run: Path, dataset: KGDataset, config: Config) -> Start:
 
 
 def _with_pinned_query(prepared: Prepared, state: TrainingState, reporter: Reporter) -> Reporter:
-    """The reporter, who also hears of the pinned query where there is one."""
+    """The reporter, with the pinned query followed where there is one."""
     if prepared.pinned is None:
         return reporter
     return Following(reporter, prepared.pinned, state.modules, prepared.scorer)
@@ -175,7 +175,7 @@ def _final_metrics(training: Training) -> dict[str, Any]:
     assert training.ranking is not None  # the last phase is never skipped: it is only recorded when it is over
     parts = training.ranking, prepared.dataset, prepared.graph
     groups = {
-        by: {name: found.to_dict() for name, found in group_metrics(*parts, by).items()}
+        by: {name: metrics.to_dict() for name, metrics in group_metrics(*parts, by).items()}
         for by in GROUPINGS
         if len(training.ranking.ranks)
     }

@@ -65,14 +65,14 @@ class Batch:
         """The queries first .. last with their pairs; ``triples`` stay those of the whole mini-batch."""
         if (first, last) == (0, len(self.heads)):  # selecting, a GPU would have to tell how many pairs there are
             return self
-        asked = (self.row >= first) & (self.row < last)
+        pairs = (self.row >= first) & (self.row < last)
         known = (self.known_row >= first) & (self.known_row < last)
         return Batch(
             triples=self.triples,
             heads=self.heads[first:last],
             relations=self.relations[first:last],
-            row=self.row[asked] - first,
-            answer=self.answer[asked],
+            row=self.row[pairs] - first,
+            answer=self.answer[pairs],
             known_row=self.known_row[known] - first,
             known=self.known[known],
         )

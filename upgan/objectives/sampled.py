@@ -34,9 +34,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from upgan.config.settings import Precision
-from upgan.objectives import losses
 from upgan.objectives.batches import places_in
-from upgan.objectives.losses import OneToN, Products, by_block, one_to_n, softmax_of_pairs
+from upgan.objectives.losses import OneToN, by_block, in_blocks, one_to_n, softmax_of_pairs
 
 #: (b, N + 1) scores, (b,) w_q, (p,) query row of each pair, its s_t, and the log of what its softmax knows exactly ->
 #: the block's sum, its gradient in the scores, in s_t and in that logarithm.
@@ -80,16 +79,16 @@ def sampled_one_to_n(
     # One more candidate that is nobody: where the known answers outside the pool are put, and always left out.
     chosen = torch.cat([chosen, chosen.new_zeros(1, chosen.shape[1])])
     block = _binary_block if kind == "bce" else _softmax_block
-    given = vector, chosen, positive, exact, row, known_row, place, weight, block, precision == "bfloat16"
-    return cast(Tensor, _Sampled.apply(*given)) / max(len(answer), 1)
+    arguments = vector, chosen, positive, exact, row, known_row, place, weight, block, precision == "bfloat16"
+    return cast(Tensor, _Sampled.apply(*arguments)) / max(len(answer), 1)
 
 
 def _masked(pool: Tensor, known_row: Tensor, known: Tensor, queries: int, table: Tensor) -> tuple[Tensor, Tensor]:
     """(M,) the column of each known answer, N where it was not drawn; (B,) w_q of each query."""
     place = places_in(pool, known, len(table))
     counts = torch.stack([torch.ones_like(place), (place < len(pool)).to(place.dtype)], dim=1)
-    found = place.new_zeros(queries, 2).index_add_(0, known_row, counts)
-    unknown, drawn = len(table) - found[:, 0], len(pool) - found[:, 1]
+    totals = place.new_zeros(queries, 2).index_add_(0, known_row, counts)
+    unknown, drawn = len(table) - totals[:, 0], len(pool) - totals[:, 1]
     return place, unknown.to(table.dtype) / drawn.clamp_min(1)
 
 
@@ -118,20 +117,17 @@ class _Sampled(torch.autograd.Function):
         block: Block,
         narrow: bool,
     ) -> Tensor:
-        limit = losses.SCORES_PER_BLOCK_CUDA if vector.device.type == "cuda" else losses.SCORES_PER_BLOCK
-        rows = min(len(vector), max(1, limit // len(chosen)))
-        starts = range(0, len(vector), max(rows, 1))
+        starts, products = in_blocks(vector, chosen, narrow)
         pairs = by_block(row, torch.arange(len(row), device=row.device), starts)
         known = by_block(known_row, place, starts)
-        products = Products(vector, chosen, rows, torch.bfloat16 if narrow else vector.dtype)
         grad_positive, grad_exact = torch.zeros_like(positive), torch.zeros_like(exact)
         total, nothing = vector.new_zeros(()), vector.new_full((), -torch.inf)
         for start, (own, pair), excluded in zip(starts, pairs, known, strict=True):
             scores = products.scores(start)
             scores[:, -1].fill_(nothing)
             scores.index_put_(excluded, nothing)
-            asked = own, positive.index_select(0, pair), exact.index_select(0, pair)
-            loss, grad, by_positive, by_exact = block(scores, weight[start : start + rows], *asked)
+            own_pairs = own, positive.index_select(0, pair), exact.index_select(0, pair)
+            loss, grad, by_positive, by_exact = block(scores, weight[start : start + starts.step], *own_pairs)
             total += loss
             products.add_gradients(start, grad)
             grad_positive.index_copy_(0, pair, by_positive)

@@ -135,10 +135,10 @@ def collect(
         if entries > MOST_ENTRIES:
             break
         scores = validation.filtered(scorer.scores(heads[part], relations[part]), part)
-        found = gather_evidence(graph.cointeraction.common, facts, heads[part], relations[part])
-        base = scores[found.row, found.entity]
+        evidence = gather_evidence(graph.cointeraction.common, facts, heads[part], relations[part])
+        base = scores[evidence.row, evidence.entity]
         competes = ~torch.isneginf(base)
-        row, entity = found.row[competes], found.entity[competes]
+        row, entity = evidence.row[competes], evidence.entity[competes]
         parts.append(
             Fit(
                 query=part,
@@ -147,7 +147,7 @@ def collect(
                 row=row + rows,
                 relation=relations[part][row],
                 base=base[competes],
-                value=model.fusion.transformed(found.value[competes]),
+                value=model.fusion.transformed(evidence.value[competes]),
                 is_answer=entity == answers[part][row],
             )
         )

@@ -43,9 +43,9 @@ def initialisation(
         own = rows[first:last]
         vectors = model.queries(index.heads[own], index.relations[own])
         pool = draw_candidates(config.candidates, len(model.entity), random, device)
-        asked = position[pairs] - first, answer[pairs]
-        loss = sampled_one_to_n(config.loss, pool, vectors, model.entity, *asked, *asked, precision=config.precision)
-        loss = loss * (len(asked[1]) / max(len(answer), 1))
+        known = position[pairs] - first, answer[pairs]
+        loss = sampled_one_to_n(config.loss, pool, vectors, model.entity, *known, *known, precision=config.precision)
+        loss = loss * (len(known[1]) / max(len(answer), 1))
         penalty = regularisation(model, rows, index, position, answer, config) / team.size
         return team.descend(optimizer, loss + penalty, {"loss": loss})
 

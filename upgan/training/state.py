@@ -14,7 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -64,22 +64,14 @@ class PhaseState:
     clock: Clock = field(default_factory=Clock)
 
 
-class Keeper(Protocol):
-    """Who saves the state, and says when to leave."""
+class Keeper:
+    """Who saves the state, and says when to leave; as it is here, nobody."""
 
     def between_steps(self, state: TrainingState) -> None:
         """Called wherever going on is possible: saves when it is time. Raises Stopped, saved, when asked to stop."""
 
     def save(self, state: TrainingState) -> None:
         """Called at the end of each phase."""
-
-
-class NoKeeper:
-    """Saves nothing and never stops."""
-
-    def between_steps(self, state: TrainingState) -> None: ...
-
-    def save(self, state: TrainingState) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -100,7 +92,7 @@ class TrainingState:
 
     def __init__(self, random: torch.Generator, keeper: Keeper | None = None) -> None:
         self.random = random
-        self.keeper: Keeper = keeper or NoKeeper()
+        self.keeper = keeper or Keeper()
         #: The processes that train together.
         self.team = Team()
         #: What is trained, by name; a checkpoint holds their parameters.

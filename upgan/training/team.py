@@ -12,8 +12,10 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
+from upgan.evaluation.evaluator import Sharing
 
-class Team:
+
+class Team(Sharing):
     """A team of one; every method is called by all of a team's workers at the same point."""
 
     def __init__(self, rank: int = 0, size: int = 1) -> None:
@@ -47,9 +49,6 @@ class Team:
     def sum_gradients(self, optimizer: torch.optim.Optimizer, losses: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Add up the gradients of the optimiser's parameters in place, and return the sums of ``losses`` (scalars)."""
         return dict(losses)
-
-    def sum(self, value: Tensor) -> None:
-        """Replace ``value`` by its sum over all workers."""
 
     def align(self, tensors: Iterable[Tensor]) -> None:
         """Give every worker the leader's values."""

@@ -131,8 +131,8 @@ def team_of(device: torch.device) -> Iterator[Team]:
     dist.destroy_process_group()  # after an error nobody waits for the others
 
 
-class TeamKeeper:
-    """Saving and stopping are the leader's; the others hear what it decided at the same step."""
+class TeamKeeper(Keeper):
+    """Saving and stopping are the leader's; the others learn what it decided at the same step."""
 
     def __init__(self, team: Team, leader: Keeper) -> None:
         self._team = team
