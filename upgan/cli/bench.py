@@ -50,9 +50,7 @@ def bench(
 ) -> None:
     """Measure processor time and memory of every part.
 
-    Each is set beside a reference that is run in turn with it.
-
-    The weights are random: speed does not depend on what was learnt.
+    Each is set beside a reference that is run in turn with it. The weights are random: speed does not depend on them.
     """
     from upgan.bench.suite import chosen_names, run_bench
     from upgan.files import write_json
