@@ -60,8 +60,9 @@ def case_of(
     """The case of an explanation that the predictor gave, with what was asked beside it."""
     from upgan.case.documents import make_case
 
-    beside = {"contrast": contrast, "what_if": what_if, "smallest_set": smallest_set}
-    return make_case(explanation, predictor, real_ids=real_ids, **beside)  # type: ignore[arg-type]
+    return make_case(
+        explanation, predictor, contrast=contrast, what_if=what_if, smallest_set=smallest_set, real_ids=real_ids
+    )
 
 
 def pseudonymous(case: CaseFile) -> CaseFile:

@@ -6,11 +6,12 @@ A link comes from anywhere. What it names is looked up, never trusted; what is u
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ui.services import questions
-from ui.services.questions import Direction, Question
+from ui.services.questions import Question
+from upgan.data.query import Direction, Query
 from upgan.render.figure.build import Drawing
 from upgan.render.figure.spec import Arrangement
 from upgan.render.words import clean, shorten
@@ -103,7 +104,7 @@ class View:
 
     def ask(self, question: Question) -> View:
         """Another question: what belonged to the old one is gone, the settings stay."""
-        same = replace(question, answer=None) == replace(self.question, answer=None)
+        same = (question.checkpoint, question.query) == (self.question.checkpoint, self.question.query)
         return View(question, self.settings, without=self.without if same else ())
 
 
@@ -199,10 +200,10 @@ def read_question(
         if unknown is not None and near is not None and (names := near(unknown)):
             problems.append(f"Similar names: {', '.join(shorten(name, 60) for name in names)}.")
         return first, [*problems, "Showing the first example instead."] if problems else []
-    question = questions.about(predictor, checkpoint, entity)
-    if relation is not None:
-        question = replace(question, relation=relation, direction="head" if direction == "head" else "tail")
-    return replace(question, answer=answer if relation is not None else None), problems
+    if relation is None:
+        return Question(checkpoint, questions.about(predictor, entity)), problems
+    query = Query.about(entity, relation, "head" if direction == "head" else "tail")
+    return Question(checkpoint, query, answer), problems
 
 
 def _one(link: Link, name: str) -> str | None:

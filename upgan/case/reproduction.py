@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from upgan.case.documents import with_figure
-from upgan.case.results import KINDS, computed, gaps
+from upgan.case.results import computed, gaps
 from upgan.case.schema import CaseFile
 from upgan.explain.explanation import EvidencePath, Explanation, Node, UserPath, UserShare
 from upgan.predict.predictor import Predictor
@@ -86,9 +86,7 @@ def reproduce(case: CaseFile, predictor: Predictor, *, tolerance: float = TOLERA
         return Reproduction("unknown", missing, (), tolerance)
     query = case.explanation.query
     again = predictor.explain(
-        head=query.head,
-        relation=query.relation,
-        tail=query.tail,
+        **query.names,
         answer=case.explanation.answer.id,
         top_users=case.explanation.top_users,
         baseline=case.explanation.baseline,
@@ -98,14 +96,14 @@ def reproduce(case: CaseFile, predictor: Predictor, *, tolerance: float = TOLERA
         top_paths=len(case.explanation.heaviest_paths),
     )
     shown = pseudonymised(again) if case.pseudonyms else again
-    differences = (*compare(case, shown, predictor), *_alternatives(case, again, predictor))
+    differences = (*compare(case, shown, predictor), *_results(case, again, predictor))
     return _judged(case, predictor, differences, tolerance)
 
 
 def _unknown(case: CaseFile, predictor: Predictor) -> str:
     """What of the case's question this run does not know, in words; empty where it knows all of it."""
     dataset, query = predictor.dataset, case.explanation.query
-    asked = {"the entity asked about": query.head or query.tail, "the answer": case.explanation.answer.id}
+    asked = {"the entity asked about": query.entity, "the answer": case.explanation.answer.id}
     for what, name in asked.items():
         if name not in dataset.entity_index:
             return f"cannot be computed again: {what} {_name(name)} is not in this run's dataset {_name(dataset.name)}"
@@ -329,15 +327,17 @@ def _drawn(case: CaseFile) -> Iterable[Difference]:
         yield Difference(name, 1, 0.0, "" if same else "not what the file's own numbers give")
 
 
-def _alternatives(case: CaseFile, again: Explanation, predictor: Predictor) -> Iterable[Difference]:
+def _results(case: CaseFile, again: Explanation, predictor: Predictor) -> Iterable[Difference]:
     """Contrast, what if and smallest set, where the file holds them."""
     names = pseudonyms_of(again) if case.pseudonyms else {user: user for user in predictor.dataset.users}
     real = {name: user for user, name in names.items()}
-    for kind, document in case.alternatives.items():
-        fresh = computed(kind, document, case.explanation, predictor, real)
-        if fresh is None:
-            yield Difference(KINDS[kind], 0, 0.0, "names what this run cannot tell (a user, or a candidate)")
+    every = {"contrast": case.contrast, "what if": case.what_if, "smallest set": case.smallest_set}
+    for name, result in every.items():
+        if result is None:
             continue
-        compared, largest, off = gaps(document, fresh, case.pseudonyms)
-        told = f"{off:,} other values differ" if off else ""
-        yield Difference(KINDS[kind], compared, largest, told, SINGLE_TOLERANCE)
+        fresh = computed(result, case.explanation, predictor, real)
+        if fresh is None:
+            yield Difference(name, 0, 0.0, "names what this run cannot tell (a user, or a candidate)")
+            continue
+        compared, largest, off = gaps(result, fresh, case.pseudonyms)
+        yield Difference(name, compared, largest, f"{off:,} other values differ" if off else "", SINGLE_TOLERANCE)

@@ -10,9 +10,9 @@ from typing import Any, Final, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from upgan.case.results import check
 from upgan.errors import CaseError
 from upgan.explain.explanation import Explanation
+from upgan.explain.results import Contrast, FlipSet, Results, WhatIf
 from upgan.render.figure.spec import FigureSpec
 
 FORMAT: Final = "upgan-case"
@@ -66,15 +66,14 @@ class CaseFile:
     #: The drawing with the place of every node.
     figure: FigureSpec
     #: What was asked beside it, as ``upgan explain --json`` prints it; its users are named like the explanation's.
-    contrast: dict[str, Any] | None = None
-    what_if: dict[str, Any] | None = None
-    smallest_set: dict[str, Any] | None = None
+    contrast: Contrast | None = None
+    what_if: WhatIf | None = None
+    smallest_set: FlipSet | None = None
 
     @property
-    def alternatives(self) -> dict[str, dict[str, Any]]:
-        """Those of the three that the file holds, by name."""
-        every = {"contrast": self.contrast, "what_if": self.what_if, "smallest_set": self.smallest_set}
-        return {name: document for name, document in every.items() if document is not None}
+    def results(self) -> Results:
+        """What was asked beside the explanation."""
+        return Results(self.contrast, self.what_if, self.smallest_set)
 
 
 @cache
@@ -157,8 +156,6 @@ def _check_whole(case: CaseFile) -> None:
     prints = (explanation.run_fingerprint, explanation.dataset_fingerprint)
     if prints != (case.run.fingerprint, case.dataset.fingerprint):
         raise CaseError("explanation: its fingerprints are not those of the file's run and dataset")
-    for name, document in case.alternatives.items():
-        check(name, document)
     names = {node.id for node in case.figure.nodes}
     if any(edge.source not in names or edge.target not in names for edge in case.figure.edges):
         raise CaseError("figure.edges: an edge ends at a node that the figure does not have")
