@@ -202,7 +202,7 @@ def main() -> None:
             unexplained = clean(str(error))
     shown = answers.with_answer(found, explanation)
     with left:
-        ask(opened, view, shown, answer, silent=explanation is not None and answers.hears_no_users(explanation))
+        ask(opened, view, shown, answer, silent=explanation is not None and answers.ignores_users(explanation))
     with right:
         if unexplained:
             st.info(plain(unexplained), icon=":material/info:")

@@ -77,6 +77,6 @@ def smallest_set(predictor: Predictor, query: Query, answer: str) -> FlipSet:
     return predictor.smallest_set(**query.names, answer=answer)
 
 
-def hears_no_users(explanation: Explanation) -> bool:
+def ignores_users(explanation: Explanation) -> bool:
     """Whether the run's model scores without users, so that there is no rank to set against the one with them."""
     return bool(explanation.limits) and explanation.score == explanation.score_without_users

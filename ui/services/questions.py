@@ -150,8 +150,8 @@ def nearest(index: SearchIndex, dataset: KGDataset, typed: str, most: int = 3) -
     """Labels of entities whose names an unknown id resembles; the first word of an id often says only what it is."""
     words = re.findall(r"[^\W_]+", typed[:200])
     for text in (" ".join(words), " ".join(words[1:])):
-        found = index.suggest(text, most) if text else None
-        numbers = [] if found is None else [*found.exact, *found.similar]
+        suggestions = index.suggest(text, most) if text else None
+        numbers = [] if suggestions is None else [*suggestions.exact, *suggestions.similar]
         if numbers:
             return [label_of(dataset, dataset.entities[number]) for number in numbers[:most]]
     return []

@@ -123,8 +123,8 @@ def read_view(
     if contrast is not None and contrast not in dataset.entity_index:
         problems.append(_unknown("contrast", contrast))
         contrast = None
-    asked = list(link.get("without", ()))[:_MOST_LEFT_OUT]
-    strangers = [user for user in asked if user not in dataset.user_index]
+    users = list(link.get("without", ()))[:_MOST_LEFT_OUT]
+    strangers = [user for user in users if user not in dataset.user_index]
     problems += [_unknown("left-out user", user) for user in strangers[:1]]
     if node is not None and not known_node(predictor, node):
         problems.append(_unknown("node", node))
@@ -132,7 +132,7 @@ def read_view(
     fewest = _one(link, "fewest")
     if fewest not in (None, _YES):
         problems.append(f"The link's fewest “{shorten(clean(fewest), 60)}” is not “{_YES}”.")
-    left_out = tuple(dict.fromkeys(user for user in asked if user in dataset.user_index))
+    left_out = tuple(dict.fromkeys(user for user in users if user in dataset.user_index))
     return View(question, settings, contrast, left_out, fewest == _YES, node), problems
 
 
@@ -149,28 +149,26 @@ def read_settings(link: Link) -> tuple[Settings, list[str]]:
     values: dict[str, Any] = {}
     problems = []
     for name, usual in ((each.name, each.default) for each in fields(Settings)):
-        given = _one(link, name)
-        if given is None:
+        text = _one(link, name)
+        if text is None:
             continue
         if name in CHOICES:
             words = ", ".join(CHOICES[name])
-            if given in CHOICES[name]:
-                values[name] = given
+            if text in CHOICES[name]:
+                values[name] = text
             else:
-                problems.append(f"The link's {name} “{shorten(clean(given), 60)}” is none of {words}.")
+                problems.append(f"The link's {name} “{shorten(clean(text), 60)}” is none of {words}.")
             continue
         low, high = BOUNDS[name]
         try:
-            number = float(given)
+            number = float(text)
             inside = low <= number <= high
         except ValueError:
             inside = False
         if inside:
             values[name] = int(number) if isinstance(usual, int) else number
         else:
-            problems.append(
-                f"The link's {name} “{shorten(clean(given), 60)}” is not a number from {low:g} to {high:g}."
-            )
+            problems.append(f"The link's {name} “{shorten(clean(text), 60)}” is not a number from {low:g} to {high:g}.")
     return Settings(**values), problems
 
 

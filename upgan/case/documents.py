@@ -112,11 +112,11 @@ def _refuse_constant(name: str) -> NoReturn:
 
 def _object(pairs: list[tuple[str, Any]]) -> Mapping[str, Any]:
     """A JSON object; a key given twice would hide one of its values from the check."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    document = dict(pairs)
+    if len(document) < len(pairs):
         twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
         raise CaseError(f"the key {twice[:60]!r} is given twice")
-    return found
+    return document
 
 
 def _today() -> str:

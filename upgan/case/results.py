@@ -37,49 +37,49 @@ def computed(result: Result, explanation: Explanation, predictor: Predictor, rea
     return predictor.what_if(**names, answer=answer, changes=changes, k=max(1, len(result.candidates_before)))
 
 
-def gaps(told: Result, again: Result, by_order: bool) -> Gaps:
+def gaps(filed: Result, again: Result, by_order: bool) -> Gaps:
     """Every field of both, to any depth; ``by_order``: users are matched by their numbers and not by their names."""
     if by_order:  # a pseudonym says nothing but that there is somebody
-        told, again = (renamed(side, dict.fromkeys(users_of(side), "")) for side in (told, again))
-    return _gaps(told, again)
+        filed, again = (renamed(side, dict.fromkeys(users_of(side), "")) for side in (filed, again))
+    return _gaps(filed, again)
 
 
-def _gaps(told: Any, again: Any) -> Gaps:
-    if isinstance(told, FlipSet) and isinstance(again, FlipSet):  # which of its users was taken first says nothing
-        told, again = (replace(side, users=tuple(sorted(side.users))) for side in (told, again))
-    if is_dataclass(told):
-        return _summed([_gaps(getattr(told, field.name), getattr(again, field.name)) for field in fields(told)])
-    if isinstance(told, Sequence) and not isinstance(told, str):
-        if told and isinstance(told[0], UserShare | UserDifference) and again:
-            return _share_gaps(told, again)
-        parts = [_gaps(one, other) for one, other in zip(told, again, strict=False)]
-        return _summed([*parts, (0, 0.0, abs(len(told) - len(again)))])
-    if isinstance(told, int | float) and not isinstance(told, bool):
-        return 1, abs(float(told) - float(again)), 0
-    return 1, 0.0, int(told != again)
+def _gaps(filed: Any, again: Any) -> Gaps:
+    if isinstance(filed, FlipSet) and isinstance(again, FlipSet):  # which of its users was taken first says nothing
+        filed, again = (replace(side, users=tuple(sorted(side.users))) for side in (filed, again))
+    if is_dataclass(filed):
+        return _summed([_gaps(getattr(filed, field.name), getattr(again, field.name)) for field in fields(filed)])
+    if isinstance(filed, Sequence) and not isinstance(filed, str):
+        if filed and isinstance(filed[0], UserShare | UserDifference) and again:
+            return _share_gaps(filed, again)
+        parts = [_gaps(one, other) for one, other in zip(filed, again, strict=False)]
+        return _summed([*parts, (0, 0.0, abs(len(filed) - len(again)))])
+    if isinstance(filed, int | float) and not isinstance(filed, bool):
+        return 1, abs(float(filed) - float(again)), 0
+    return 1, 0.0, int(filed != again)
 
 
 def _summed(parts: list[Gaps]) -> Gaps:
     return sum(p[0] for p in parts), max((p[1] for p in parts), default=0.0), sum(p[2] for p in parts)
 
 
-def _share_gaps(told: Sequence[Any], again: Sequence[Any]) -> Gaps:
+def _share_gaps(filed: Sequence[Any], again: Sequence[Any]) -> Gaps:
     """Users with numbers: those of one name set against each other, nameless ones by their numbers."""
-    columns = [field.name for field in fields(told[0])][1:]
+    columns = [field.name for field in fields(filed[0])][1:]
 
     def table(rows: Sequence[Any]) -> FloatArray:
         numbers = np.array([[getattr(row, name) for name in columns] for row in rows], dtype=np.float64)
         order = np.lexsort((*np.round(numbers, 7).T, np.array([row.id for row in rows])))
         return numbers[order]
 
-    if told[0].id:
-        common = {row.id for row in told} & {row.id for row in again}
-        off = len(told) + len(again) - 2 * len(common)
-        told, again = ([row for row in side if row.id in common] for side in (told, again))
+    if filed[0].id:
+        common = {row.id for row in filed} & {row.id for row in again}
+        off = len(filed) + len(again) - 2 * len(common)
+        filed, again = ([row for row in side if row.id in common] for side in (filed, again))
     else:
-        off = abs(len(told) - len(again))
-    shared = min(len(told), len(again))
+        off = abs(len(filed) - len(again))
+    shared = min(len(filed), len(again))
     if not shared:
         return 0, 0.0, off
-    ours, theirs = table(told)[:shared], table(again)[:shared]
+    ours, theirs = table(filed)[:shared], table(again)[:shared]
     return ours.size, float(np.abs(ours - theirs).max(initial=0.0)), off

@@ -128,18 +128,18 @@ def explain(
         raise ConfigError("--pseudonyms and --real-ids: choose one of them")
     changes = changes_of(remove_user, remove_interaction, remove_fact, add_interaction)
     if mine:
-        given = {
+        options = {
             "--relation": relation, "--answer": answer, "--head": head, "--tail": tail, "--format": format,
             "--case": case, "--export": export, "--contrast": contrast, "--smallest-set": smallest_set or None,
             "--remove-… and --add-…": None if changes.empty else changes,
         }  # fmt: skip
-        _refuse(given, "with --mine, which asks every query of the split")
+        _refuse(options, "with --mine, which asks every query of the split")
         mine_cases(run, split or "test", n or 10, out, real_ids=real_ids, top_users=top_users, json=json)
         return
     _refuse({"-n": n, "--split": split}, "without --mine")
     if relation is None or answer is None:
         raise ConfigError("name --relation and --answer (and --head or --tail), or --mine to find cases")
-    shown = {"top_users": top_users, "paths_per_user": paths, "evidence_per_user": evidence, "top_paths": top_paths}
+    counts = {"top_users": top_users, "paths_per_user": paths, "evidence_per_user": evidence, "top_paths": top_paths}
     wanted = Wanted(contrast, changes, smallest_set, baseline, sort)
     output = Output(_format(format, json), out, case, export, pseudonyms, real_ids, json or format is not None)
     _check_written(wanted, output)
@@ -147,7 +147,7 @@ def explain(
 
     predictor = load(run)
     query = predictor.query(head=head, relation=relation, tail=tail)
-    _write(predictor, *explained(predictor, query, answer, shown, wanted), output)
+    _write(predictor, *explained(predictor, query, answer, counts, wanted), output)
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ class Output:
     pseudonyms: bool
     real_ids: bool
     #: Whether the format was asked for: then it is printed beside the files too.
-    asked: bool
+    explicit: bool
 
     @property
     def files(self) -> bool:
@@ -186,21 +186,21 @@ def _check_written(wanted: Wanted, output: Output) -> None:
         raise ConfigError("--format png: name a file with --out, a terminal shows no picture")
 
 
-def _refuse(given: Mapping[str, object], why: str) -> None:
+def _refuse(options: Mapping[str, object], why: str) -> None:
     """ConfigError for options that have no meaning here."""
-    named = [name for name, value in given.items() if value is not None]
+    named = [name for name, value in options.items() if value is not None]
     if named:
         raise ConfigError(f"{', '.join(named)}: no meaning {why}; leave {'it' if len(named) == 1 else 'them'} out")
 
 
-def _format(asked: str | None, json: bool) -> str:
+def _format(name: str | None, json: bool) -> str:
     from upgan.render.export import FORMATS
 
-    if asked is not None and asked not in FORMATS:
-        raise ConfigError(f"--format {asked!r}: choose one of {', '.join(FORMATS)}")
-    if json and asked not in (None, "json"):
-        raise ConfigError(f"--json and --format {asked}: choose one of them")
-    return "json" if json else asked or "table"
+    if name is not None and name not in FORMATS:
+        raise ConfigError(f"--format {name!r}: choose one of {', '.join(FORMATS)}")
+    if json and name not in (None, "json"):
+        raise ConfigError(f"--json and --format {name}: choose one of them")
+    return "json" if json else name or "table"
 
 
 def _write(predictor: Predictor, explanation: Explanation, results: Results, output: Output) -> None:
@@ -210,7 +210,7 @@ def _write(predictor: Predictor, explanation: Explanation, results: Results, out
 
     if output.files:
         _write_files(predictor, explanation, results, output)
-        if output.out is None and not output.asked:
+        if output.out is None and not output.explicit:
             return
     if output.pseudonyms or (output.format not in ANSWERS and not output.real_ids):
         explanation, results = pseudonymous(explanation, results)

@@ -80,26 +80,26 @@ def changes_of(
     )
 
 
-def _values(option: str, given: list[str] | None, form: str) -> list[list[str]]:
+def _values(option: str, texts: list[str] | None, form: str) -> list[list[str]]:
     """Each value as the fields of one CSV line."""
-    found = []
-    for text in given or ():
+    values = []
+    for text in texts or ():
         rows = list(csv.reader([text], skipinitialspace=True))
         fields = rows[0] if len(rows) == 1 else []
         if len(fields) != form.count(",") + 1 or not all(field.strip() for field in fields):
             raise ConfigError(f"{option} {text!r}: write {form}; a name that holds a comma goes in double quotes")
-        found.append(fields)
-    return found
+        values.append(fields)
+    return values
 
 
 def explained(
-    predictor: Predictor, query: Query, answer: str, shown: Mapping[str, Any], wanted: Wanted
+    predictor: Predictor, query: Query, answer: str, counts: Mapping[str, Any], wanted: Wanted
 ) -> tuple[Explanation, Results]:
     """The explanation, and what was asked beside it."""
     # The predictor checks the values: the choices are its own to name.
     baseline, sort = cast(Any, wanted.baseline), cast(Any, wanted.sort)
     question: Any = {**query.names, "answer": answer}
-    explanation = predictor.explain(**question, **shown, baseline=baseline, sort=sort)
+    explanation = predictor.explain(**question, **counts, baseline=baseline, sort=sort)
     contrast = what_if = smallest = None
     if wanted.against is not None:
         contrast = predictor.contrast(**question, against=wanted.against, baseline=baseline)

@@ -234,9 +234,9 @@ def _meeting(
 ) -> Iterable[tuple[UserPath, EvidencePath]]:
     """Every path with every evidence of its user."""
     of_user: dict[str, list[EvidencePath]] = {}
-    for found in evidence:
-        of_user.setdefault(found.nodes[-1].id, []).append(found)
-    return ((path, found) for path in paths for found in of_user.get(path.nodes[0].id, []))
+    for way in evidence:
+        of_user.setdefault(way.nodes[-1].id, []).append(way)
+    return ((path, way) for path in paths for way in of_user.get(path.nodes[0].id, []))
 
 
 def _by_ids(path: UserPath | EvidencePath | Chain) -> dict[str, Any]:

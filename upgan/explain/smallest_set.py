@@ -94,11 +94,12 @@ def _order(answering: Answering, target: int, relation: int, answer: int, rival:
     """Users of the question, those first that help the answer most against ``rival``."""
     if rival is None:
         return np.empty(0, dtype=np.int64)
-    found = contrast(answering, target, relation, answer, rival, "none")
+    result = contrast(answering, target, relation, answer, rival, "none")
     total = np.zeros(answering.dataset.num_users)
     there = np.zeros(answering.dataset.num_users, dtype=bool)
     index = answering.dataset.user_index
-    users, own, rivals = Differences.of(found.users), Shares.of(found.answer_users), Shares.of(found.against_users)
+    users = Differences.of(result.users)
+    own, rivals = Shares.of(result.answer_users), Shares.of(result.against_users)
     for ids, parts in (
         (users.ids, users.contributions),
         (own.ids, own.contributions),

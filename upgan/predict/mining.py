@@ -50,13 +50,15 @@ class Mined(Document):
 def mine(predictor: Predictor, split: SplitName = "test", n: int = 10, progress: Progress | None = None) -> Mined:
     """Rank every query of ``split``, both directions, with and without users, and list the ``n`` most moved each way.
 
-    Order: by the difference of the reciprocal ranks, then of the ranks, then as the split has them. ``progress`` hears
-    of both rankings as one. QueryError for a run without users.
+    Order: by the difference of the reciprocal ranks, then of the ranks, then as the split has them. ``progress`` counts
+    both rankings as one. QueryError for a run without users.
     """
     config = predictor.config
     if config.model_name != "upgan" or not config.model.use_users:
         why = "was trained with model.use_users = false" if config.model_name == "upgan" else "has no users"
-        raise QueryError(f"{predictor.run_path}: this {config.model_name} run {why}, so users move no answer of it")
+        raise QueryError(
+            f"{predictor.run_path}: this {config.model_name} run {why}, so users do not change its answers"
+        )
     both = [predictor.rank(split, _half(progress, turn), users=users) for turn, users in enumerate((True, False))]
     with_users, without = (ranking.ranks for ranking in both)
     gain = 1 / with_users - 1 / without

@@ -172,8 +172,8 @@ class Predictor:
         query, target, number, chosen = self._asked(head, relation, tail, answer)
         explainer = self.explainer()
         influence = explainer.influence(target, number, chosen, baseline=baseline, sort=sort)
-        shown = Shown(top_users, sort, paths_per_user, evidence_per_user, top_paths)
-        told = explainer.told(target, number, chosen, influence, shown)
+        selection = Shown(top_users, sort, paths_per_user, evidence_per_user, top_paths)
+        paths = explainer.told(target, number, chosen, influence, selection)
         scored = self._answering.scored(target, number)
         standing = scored.standing(chosen)
         return Explanation(
@@ -191,8 +191,8 @@ class Predictor:
             known=scored.known.get(chosen),
             users=influence.users,
             answer_users=influence.answer_users,
-            **vars(told),
-            context=explainer.context(target, chosen, *told.everything),
+            **vars(paths),
+            context=explainer.context(target, chosen, *paths.everything),
             residual=influence.residual,
             effective_users=influence.effective_users,
             baseline=baseline,
@@ -260,7 +260,7 @@ class Predictor:
     # Evaluation ------------------------------------------------------------------------------------------------------
 
     def rank(self, split: SplitName, progress: Progress | None = None, *, users: bool = True) -> Ranking:
-        """Filtered ranks of a split's triples, both directions; ``progress`` hears (queries done, of all).
+        """Filtered ranks of a split's triples, both directions; ``progress`` gets (queries done, of all).
 
         ``users=False`` ranks with the users switched off (p = 0).
         """

@@ -33,16 +33,16 @@ def contrast_caption(contrast: Contrast, answer: str, noun: str = "users") -> st
     rival, answer = clean(contrast.against_label), clean(answer)
     favoured = answer if contrast.difference > 0 else rival
     gap = score_text(abs(contrast.difference))
-    said = f"The {noun} add {gap} more to the score of “{favoured}” than to the other's"
+    first = f"The {noun} add {gap} more to the score of “{favoured}” than to the other's"
     if contrast.difference == 0:
-        said = f"The {noun} add as much to both scores"
+        first = f"The {noun} add as much to both scores"
     mine, other = contrast.popularity.answer.touched, contrast.popularity.against.touched
     counts = f"{other:,} of the target's {noun} touched “{rival}”, {mine:,} “{answer}”"
     if other > mine and contrast.answer_standing.score > contrast.against_standing.score:
         counts += f": counting them would choose “{rival}”, the model prefers “{answer}”"
     elif other > mine:
         counts += f": the model follows the count and prefers “{rival}”"
-    return f"{said}. {counts}."
+    return f"{first}. {counts}."
 
 
 def changes_words(changes: Changes, name: Name = short_id) -> str:
