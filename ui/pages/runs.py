@@ -147,8 +147,8 @@ def pinned_query(run: RunStatus, looks: following.Looks) -> None:
     data = data_of(run.folder)
     asked = pinning.pinned_of(run.folder, data)
     st.subheader("The question it follows", anchor=False)
-    if asked is not None and data is not None and asked.entity in data.entity_index:
-        text = question_text(data, asked.question(run.name))
+    if asked is not None and data is not None and asked.query.entity in data.entity_index:
+        text = question_text(data, asked.query)
         st.markdown(f"**{plain(text)}**, answer: {plain(label_of(data, asked.answer))}")
 
     def name_of(entity: str) -> str:
