@@ -14,9 +14,9 @@ import numpy as np
 from upgan.errors import CaseError
 from upgan.explain.explanation import BASELINES, Explanation
 from upgan.explain.results import Changes, Contrast
-from upgan.explain.shares import FloatArray
 from upgan.predict.predictor import Predictor
 from upgan.render.results_html import beside
+from upgan.types import FloatArray
 
 Document = dict[str, Any]
 #: Names of the documents in a case file, and as a comparison calls them.

@@ -20,13 +20,14 @@ from upgan.evaluation.metrics import Metrics
 from upgan.evaluation.ranks import filtered_ranks
 from upgan.explain.bilinear import CoInteractionExplainer
 from upgan.explain.layered import Explainer
-from upgan.graph.layered import IntArray, LayeredGraph
+from upgan.graph.layered import LayeredGraph
 from upgan.graph.queries import QueryIndex
 from upgan.model.bilinear import BilinearDiscriminator
 from upgan.model.build import FullScorer, Model
 from upgan.model.discriminator import Discriminator
 from upgan.model.generator import Generator
 from upgan.training.loop import Reporter, Values
+from upgan.types import IntArray
 
 #: Seed of the noise that the generator's look at the query gets: the same at every evaluation.
 NOISE_SEED = 0

@@ -16,21 +16,19 @@ from upgan.config.names import MODEL_NAMES
 from upgan.config.settings import Config
 from upgan.data.dataset import KGDataset
 from upgan.explain.bilinear import CoInteractionExplainer
-from upgan.explain.explanation import Split
 from upgan.explain.layered import Explainer
 from upgan.explain.scored import Scored
 from upgan.explain.silent import FACTORISATION, RGCN, SYSTEM_WITH_USERS, SilentExplainer
 from upgan.graph.cointeraction import CoInteraction
 from upgan.graph.cointeraction_update import changed_cointeraction
 from upgan.graph.facts import Facts
-from upgan.graph.layered import IntArray
 from upgan.graph.observed import facts_of, graph_of
 from upgan.graph.queries import QueryIndex
 from upgan.model.bilinear import BilinearDiscriminator
 from upgan.model.build import FullScorer, Model
 from upgan.model.discriminator import Discriminator
 from upgan.systems.base import System
-from upgan.types import SPLITS
+from upgan.types import SPLITS, IntArray, SplitName
 
 AnyExplainer = Explainer | CoInteractionExplainer | SilentExplainer
 
@@ -130,13 +128,13 @@ class Answering:
             self._scored = last
         return last[1]
 
-    def known_splits(self, entity: int, relation: int) -> dict[int, Split]:
+    def known_splits(self, entity: int, relation: int) -> dict[int, SplitName]:
         """Known answers of a query -> the split that holds them (train before valid before test)."""
         row = self.known.rows(torch.tensor([entity]), torch.tensor([relation]))
         _, place = self.known.places_of(row)
         first_valid = len(self.dataset.train)
         first_test = first_valid + len(self.dataset.valid)
-        known: dict[int, Split] = {}
+        known: dict[int, SplitName] = {}
         for answer, triple in sorted(
             zip(self.known.answer[place].tolist(), self.known.triple[place].tolist(), strict=True),
             key=lambda pair: -pair[1],

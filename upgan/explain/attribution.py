@@ -9,18 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from upgan.graph.adjacency import edges_of
-from upgan.graph.layered import IntArray, LayeredGraph
+from upgan.graph.layered import LayeredGraph
 from upgan.graph.sparse import spans
 from upgan.model.discriminator import Discriminator
 from upgan.model.product import adjoint
-
-FloatArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
+from upgan.types import BoolArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from upgan.data.dataset import KGDataset
 from upgan.explain.explanation import ContextEdge, EvidencePath, Node, Role, Sort, UserPath
-from upgan.explain.shares import FloatArray, Shares
-from upgan.graph.layered import IntArray, LayeredGraph
-from upgan.types import INTERACTED, INVERSE_MARK
+from upgan.explain.shares import Shares
+from upgan.graph.layered import LayeredGraph
+from upgan.types import INTERACTED, INVERSE_MARK, FloatArray, IntArray
 
 #: Why an explanation has no users to show.
 USERS_OFF = (

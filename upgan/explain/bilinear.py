@@ -17,22 +17,20 @@ from functools import cached_property
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from upgan.data.dataset import KGDataset
 from upgan.explain.base import NO_INTERACTIONS, USERS_OFF, GraphReader, Influence, Shown, Spoken, Told
 from upgan.explain.explanation import Baseline, EvidencePath, Node, Sort, UserPath
-from upgan.graph.cointeraction import CoInteraction, FloatArray, ItemPaths, Row
+from upgan.graph.cointeraction import CoInteraction, ItemPaths, Row
 from upgan.graph.facts import Facts
-from upgan.graph.layered import IntArray, LayeredGraph
+from upgan.graph.layered import LayeredGraph
 from upgan.model.bilinear import BilinearDiscriminator
 from upgan.model.evidence import CHANNELS
 from upgan.model.product import compose
-from upgan.types import INTERACTED
+from upgan.types import INTERACTED, BoolArray, FloatArray, IntArray
 
-BoolArray = npt.NDArray[np.bool_]
 Side = Literal["target", "answer"]
 
 

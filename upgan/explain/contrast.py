@@ -13,7 +13,7 @@ from upgan.explain.base import Spoken
 from upgan.explain.explanation import Baseline, Query
 from upgan.explain.results import Contrast, Popularity
 from upgan.explain.shares import Shares
-from upgan.graph.layered import IntArray
+from upgan.types import IntArray
 
 
 def contrast(

@@ -22,11 +22,11 @@ from upgan.explain.attribution import (
 )
 from upgan.explain.base import NO_INTERACTIONS, USERS_OFF, GraphReader, Influence, Shown, Spoken, Told
 from upgan.explain.explanation import Baseline, EvidencePath, Sort, UserPath
-from upgan.explain.shares import FloatArray
 from upgan.graph.adjacency import Adjacency
-from upgan.graph.layered import UNREACHABLE, IntArray, LayeredGraph
+from upgan.graph.layered import UNREACHABLE, LayeredGraph
 from upgan.model.discriminator import Discriminator
 from upgan.model.propagation import Propagated
+from upgan.types import FloatArray, IntArray
 
 #: How many of a user's heaviest paths to the target are listed where nothing else is asked for.
 PATHS_PER_USER = 2

@@ -16,11 +16,11 @@ from torch import Tensor
 
 from upgan.explain.attribution import LayerSteps, distinct, user_weights
 from upgan.explain.layered import Explainer
-from upgan.explain.shares import FloatArray
-from upgan.graph.adjacency import Adjacency, BoolArray, ChangedEdges, Edges
-from upgan.graph.layered import UNREACHABLE, IntArray, LayerEdges, layer_edges
+from upgan.graph.adjacency import Adjacency, ChangedEdges, Edges
+from upgan.graph.layered import UNREACHABLE, LayerEdges, layer_edges
 from upgan.graph.sparse import segment_softmax, spmm
 from upgan.model.propagation import ACTIVATIONS, forward_coefficients
+from upgan.types import BoolArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from upgan.explain.explanation import Baseline, Node, Query
 from upgan.explain.shares import Shares
+from upgan.types import FloatArray
 
 #: What every counterfactual result is marked with: nothing is trained again.
 FROZEN = "weights frozen"
@@ -89,7 +87,7 @@ class Contrast:
     residual: float
     #: The target's users with their contributions to A, and in the same order to B; largest difference first.
     users: Shares
-    contributions_against: npt.NDArray[np.float64]
+    contributions_against: FloatArray
     #: For models with users on the candidate side: A's own users and B's own, heaviest first.
     answer_users: Shares
     against_users: Shares

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from upgan.explain.explanation import Split
 from upgan.explain.results import Standing
+from upgan.types import SplitName
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Scored:
     scores: Tensor
     without: Tensor
     #: Known answers and the split that holds each.
-    known: dict[int, Split]
+    known: dict[int, SplitName]
 
     def standing(self, candidate: int) -> Standing:
         """Scores and ranks of one candidate."""
@@ -57,7 +57,7 @@ def positions(scores: Tensor) -> Tensor:
     return found
 
 
-def filtered_ranks(scores: Tensor, candidates: list[int], known: dict[int, Split]) -> list[float]:
+def filtered_ranks(scores: Tensor, candidates: list[int], known: dict[int, SplitName]) -> list[float]:
     """Protocol ranks of candidates: other known answers left out, ties at their mean rank."""
     kept = torch.ones(len(scores), dtype=torch.bool)
     kept[torch.tensor(sorted(known), dtype=torch.long)] = False

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from upgan.data.dataset import KGDataset
 from upgan.explain.base import GraphReader, Influence, Shown, Spoken, Told
 from upgan.explain.explanation import Baseline, Sort
-from upgan.graph.layered import IntArray, LayeredGraph
+from upgan.graph.layered import LayeredGraph
+from upgan.types import IntArray
 
 #: The reasons, by kind of model.
 RGCN = (

@@ -24,8 +24,8 @@ from upgan.explain.layered import Explainer
 from upgan.explain.local_update import ChangedPreference, LocalChange
 from upgan.explain.results import Candidate, Changes, Standing, WhatIf
 from upgan.explain.scored import Scored
-from upgan.graph.layered import IntArray
 from upgan.model.discriminator import Discriminator
+from upgan.types import IntArray
 
 
 @dataclass(frozen=True)

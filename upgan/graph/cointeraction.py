@@ -21,14 +21,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse as sp
 import torch
 
 from upgan.graph.sparse import EdgeMatrix
-
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
+from upgan.types import FloatArray, IntArray
 
 #: Paths item <- user <- item held at once while the similarities are computed: bounds memory to about 0.5 GB.
 PATHS_PER_BLOCK = 20_000_000

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from upgan.graph.queries import IntArray, QueryIndex
+from upgan.graph.queries import QueryIndex
+from upgan.types import IntArray
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -20,8 +19,7 @@ from upgan.data.prepare.filters import bfs_hops
 from upgan.errors import DataError
 from upgan.graph.cointeraction import CoInteraction
 from upgan.graph.sparse import EdgeMatrix
-
-IntArray = npt.NDArray[np.int64]
+from upgan.types import IntArray
 
 #: d_n of a node that no user reaches.
 UNREACHABLE = -1

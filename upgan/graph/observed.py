@@ -15,7 +15,8 @@ from upgan.config.settings import Config
 from upgan.data.dataset import KGDataset
 from upgan.graph.cointeraction import CoInteraction, build_cointeraction
 from upgan.graph.facts import Facts
-from upgan.graph.layered import IntArray, LayeredGraph, build_graph
+from upgan.graph.layered import LayeredGraph, build_graph
+from upgan.types import IntArray
 
 SHUFFLE_ROUNDS = 200
 

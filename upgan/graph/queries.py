@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from upgan.graph.sparse import spans
-
-IntArray = npt.NDArray[np.int64]
+from upgan.types import IntArray
 
 
 @dataclass(frozen=True)

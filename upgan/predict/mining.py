@@ -6,16 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from upgan.errors import QueryError
 from upgan.evaluation.evaluator import Progress, Ranking
 from upgan.explain.explanation import Query
-from upgan.graph.layered import IntArray
 from upgan.predict.predictor import Predictor
-from upgan.types import SplitName
-
-FloatArray = npt.NDArray[np.float64]
+from upgan.types import IntArray, SplitName
 
 
 @dataclass(frozen=True)

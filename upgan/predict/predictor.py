@@ -22,11 +22,10 @@ from upgan.explain.results import Changes, Contrast, FlipSet, WhatIf
 from upgan.explain.scored import filtered_ranks, positions
 from upgan.explain.smallest_set import smallest_set
 from upgan.explain.what_if import what_if
-from upgan.graph.layered import IntArray
 from upgan.graph.observed import seen_interactions, seen_triples
 from upgan.graph.queries import QueryIndex
 from upgan.training.checkpoint import LoadedRun, load_run
-from upgan.types import SPLITS, SplitName
+from upgan.types import SPLITS, IntArray, SplitName
 
 
 def load(run: str | Path) -> Predictor:

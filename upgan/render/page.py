@@ -26,6 +26,7 @@ from upgan.render.words import (
     signed,
     user_noun,
 )
+from upgan.types import INVERSE_MARK
 
 _MOST_USERS = 50
 _MOST_PATHS = 100
@@ -63,9 +64,9 @@ def path_words(path: UserPath | EvidencePath | Chain, labels: Mapping[str, str] 
     """A path in one line: "A — author → B", or "B ← author — A" where it is walked against the relation."""
     words = [node_words(path.nodes[0])]
     for node, relation in zip(path.nodes[1:], path.relations, strict=True):
-        name = relation_words(relation, labels).removesuffix("⁻¹")
+        name = relation_words(relation, labels).removesuffix(INVERSE_MARK)
         # Users interact with items, never the other way round.
-        against = relation.endswith("⁻¹") or node.role == "user"
+        against = relation.endswith(INVERSE_MARK) or node.role == "user"
         step = f"← {name} —" if against else f"— {name} →"
         words.append(f"{step} {node_words(node)}")
     return " ".join(words)

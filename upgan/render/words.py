@@ -12,13 +12,13 @@ from collections.abc import Mapping, Sequence
 
 from upgan.explain.explanation import Explanation, Node
 from upgan.explain.shares import UserShare
+from upgan.types import INVERSE_MARK
 
 # Categories that draw nothing or change what follows: control, surrogate, unassigned (Cn is left alone: a font may be
 # newer than this Python), line and paragraph separators.
 _UNDRAWABLE = {"Cc", "Cs", "Zl", "Zp"}
 # Embeddings, overrides and isolates of the bidirectional algorithm: one left open would mirror all that follows.
 _BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_INVERSE_MARK = "⁻¹"
 MINUS = "−"
 
 
@@ -108,13 +108,13 @@ def relation_words(relation: str, labels: Mapping[str, str] | None = None) -> st
 
     ``r⁻¹`` keeps its mark; "interacted" and ids that are already words come back as they are.
     """
-    inverse = relation.endswith(_INVERSE_MARK)
-    bare = relation.removesuffix(_INVERSE_MARK)
+    inverse = relation.endswith(INVERSE_MARK)
+    bare = relation.removesuffix(INVERSE_MARK)
     label = (labels or {}).get(bare)
     if label is None:
         tail = re.split(r"[/#:.]", bare.rstrip("/#:."))[-1] or bare
         label = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", tail).replace("_", " ").lower()
-    return clean(label) + (_INVERSE_MARK if inverse else "")
+    return clean(label) + (INVERSE_MARK if inverse else "")
 
 
 def user_noun(simulated: bool, count: int = 2) -> str:

@@ -18,7 +18,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -32,6 +31,7 @@ from upgan.model.build import FullScorer
 from upgan.model.evidence import CHANNELS, gather_evidence
 from upgan.training.loop import PhaseResult, Reporter, finished, out_of_time
 from upgan.training.state import PhaseState, TrainingState
+from upgan.types import FloatArray
 
 #: Inverse temperatures the base scores are tried at.
 SHARPNESS = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6)
@@ -113,7 +113,7 @@ def _crossed_ranks(
     config: FusionConfig,
     reporter: Reporter,
     state: TrainingState,
-) -> npt.NDArray[np.float64]:
+) -> FloatArray:
     """Ranks (Q,) of the validation queries, each with weights fitted on the other half; a half is a step to save at."""
     while at.done < 2:
         state.keeper.between_steps(state)

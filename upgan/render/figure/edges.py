@@ -9,6 +9,7 @@ from upgan.render.figure.selection import Selection
 from upgan.render.figure.spec import FigureEdge, figure_id
 from upgan.render.figure.styles import EdgeKind
 from upgan.render.words import clean, coefficient, node_words, rank_text, relation_words, score_text, shorten
+from upgan.types import INVERSE_MARK
 
 _RELATION_WIDTH = 18
 
@@ -40,7 +41,7 @@ def _chain(
     """Add the edges of one path; an edge that several paths share has one number and is drawn once."""
     for source, target, relation, number in zip(path.nodes, path.nodes[1:], path.relations, numbers, strict=False):
         ends = (figure_id(source), figure_id(target))
-        used.add((frozenset(ends), relation.removesuffix("⁻¹")))
+        used.add((frozenset(ends), relation.removesuffix(INVERSE_MARK)))
         name = "" if "user" in (source.role, target.role) else _relation_text(relation, labels)
         meaning = (
             f"attention α = {number:.4f}: the share of what reaches “{clean(target.label)}” that comes this way"
@@ -64,7 +65,7 @@ def _context(
     used: set[tuple[frozenset[str], str]],
 ) -> None:
     ends = (figure_id(edge.source), figure_id(edge.target))
-    if (frozenset(ends), edge.relation.removesuffix("⁻¹")) in used:
+    if (frozenset(ends), edge.relation.removesuffix(INVERSE_MARK)) in used:
         return
     is_user = "user" in (edge.source.role, edge.target.role)
     kind: EdgeKind = "interaction" if is_user else "fact"
@@ -101,12 +102,12 @@ def _prediction(explanation: Explanation, *, narrow: bool) -> FigureEdge:
 
 
 def _relation_text(relation: str, labels: Mapping[str, str] | None) -> str:
-    return shorten(relation_words(relation, labels).removesuffix("⁻¹"), _RELATION_WIDTH)
+    return shorten(relation_words(relation, labels).removesuffix(INVERSE_MARK), _RELATION_WIDTH)
 
 
 def _fact(source: Node, relation: str, target: Node, labels: Mapping[str, str] | None) -> str:
     """An edge as the sentence that is true, whichever way the model walked it."""
-    if relation.endswith("⁻¹") or (target.role == "user" and source.role != "user"):
+    if relation.endswith(INVERSE_MARK) or (target.role == "user" and source.role != "user"):
         source, target = target, source
-    words = relation_words(relation, labels).removesuffix("⁻¹")
+    words = relation_words(relation, labels).removesuffix(INVERSE_MARK)
     return f"{node_words(source)} — {words} — {node_words(target)}"
