@@ -8,12 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from upgan.graph.device import OnDevice
 from upgan.graph.sparse import spans
 from upgan.types import IntArray
 
 
 @dataclass(frozen=True)
-class QueryIndex:
+class QueryIndex(OnDevice):
     """The distinct queries of some triples (T, 3), asked both ways, and their answers row by row.
 
     A triple (h, r, t) answers <h, r, ?> with t and <t, r + R, ?> with h.
@@ -78,10 +79,6 @@ class QueryIndex:
 
     def __len__(self) -> int:
         return len(self.heads)
-
-    def to(self, device: torch.device | str) -> QueryIndex:
-        tensors = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}
-        return QueryIndex(num_entities=self.num_entities, num_relations=self.num_relations, **tensors)
 
     def triples(self) -> Tensor:
         """(T, 3) the triples that the index was built of, in their order."""
