@@ -12,8 +12,8 @@ from upgan.config.settings import FusionConfig, ModelConfig
 from upgan.graph.cointeraction import build_cointeraction
 from upgan.graph.facts import Facts
 from upgan.graph.layered import build_graph
+from upgan.model.base import FullScorer
 from upgan.model.bilinear import BilinearDiscriminator
-from upgan.model.build import FullScorer
 from upgan.model.factorisation import Factorisation
 
 ENTITIES, RELATIONS, USERS, DIM = 8, 2, 4, 3
@@ -168,8 +168,7 @@ def test_users_of_the_candidate_speak_as_those_of_the_target_do():
     model, graph = model_of(), graph_of()
     scorer = FullScorer(model, graph)
     heads, relations = torch.tensor([4]), torch.tensor([1])
-    assert scorer.preference is not None
-    assert not scorer.preference[4].any()
+    assert not model.preferences(graph)[4].any()
     changed = scorer.scores(heads, relations)[0] != scorer.scores(heads, relations, users=False)[0]
     assert changed.tolist() == [True] * 4 + [False] * 4
 

@@ -11,9 +11,10 @@ import torch
 from tests.oracles import Facts, discriminator_score, hops, random_facts
 from upgan.config.settings import ModelConfig, PropagationConfig
 from upgan.graph.layered import build_graph
-from upgan.model.build import FullScorer, build_model
+from upgan.model.base import FullScorer
 from upgan.model.discriminator import Discriminator
 from upgan.model.factorisation import Factorisation
+from upgan.systems.build import build_model
 
 DIM = 3
 PRODUCTS = ("distmult", "complex")
@@ -136,19 +137,19 @@ def test_p_is_zero_where_no_user_reaches_and_only_there():
     assert not all(reached)
 
 
-def test_interactions_reach_the_scores_through_p_and_nothing_else():
+def test_interactions_reach_the_scores_through_p_and_nothing_else(monkeypatch):
     """Two worlds that differ in who read what: with the same p the scores are bit by bit the same."""
     facts = facts_of()
     other = dataclasses.replace(facts, reads=tuple((2 - user, item) for user, item in facts.reads[::-1][1:]))
     model, (heads, relations) = model_for(facts), every_query(facts)
     one, two = FullScorer(model, graph_of(facts)), FullScorer(model, graph_of(other))
-    assert one.preference is not None
-    assert two.preference is not None
-    assert not torch.equal(one.preference, two.preference)
+    p = model.preferences(graph_of(facts))
+    assert not torch.equal(p, model.preferences(graph_of(other)))
     assert not torch.equal(one.scores(heads, relations), two.scores(heads, relations))
     assert torch.equal(one.scores(heads, relations, users=False), two.scores(heads, relations, users=False))
-    two.preference = one.preference
-    assert torch.equal(one.scores(heads, relations), two.scores(heads, relations))
+    monkeypatch.setattr(model, "preferences", lambda graph: p)
+    again = FullScorer(model, graph_of(other))
+    assert torch.equal(one.scores(heads, relations), again.scores(heads, relations))
 
 
 def test_the_score_of_an_unreachable_head_does_not_depend_on_any_interaction():
@@ -229,14 +230,20 @@ def test_entity_norm_keeps_vectors_within_the_settings_bound_and_their_direction
     assert model.entity.requires_grad
 
 
-def test_build_model_makes_what_the_settings_name():
+def test_build_model_makes_what_the_settings_name(toy_dataset):
     from upgan.config.settings import make_config
 
-    upgan = build_model(make_config(assignments=["dim=4"]), 5, 2, 3)
+    upgan = build_model(make_config(assignments=["dim=4"]), toy_dataset)
     assert isinstance(upgan, Discriminator)
-    assert (upgan.entity.shape, upgan.relation.shape, upgan.propagation.relation.shape) == ((5, 4), (4, 4), (6, 4, 4))
-    distmult = build_model(make_config(assignments=["dim=4", "model_name=distmult"]), 5, 2, 3)
+    assert (upgan.entity.shape, upgan.relation.shape, upgan.propagation.relation.shape) == ((9, 4), (6, 4), (8, 4, 4))
+    distmult = build_model(make_config(assignments=["dim=4", "model_name=distmult"]), toy_dataset)
     assert isinstance(distmult, Factorisation)
+    mixed = build_model(make_config(assignments=["dim=4", "model.propagation.form=rgcn"]), toy_dataset)
+    bilinear = build_model(make_config("quality", assignments=["dim=4"]), toy_dataset)
+    compared = build_model(make_config(assignments=["dim=4", "model_name=kgat"]), toy_dataset)
+    made = (upgan, distmult, mixed, bilinear, compared)
+    assert [model.users_in for model in made] == ["layers", "none", "mixed", "paths", "vectors"]
+    assert [model.has_users for model in made] == [True, False, True, True, False]
 
 
 def test_distmult_scores_are_the_product_of_three_vectors():

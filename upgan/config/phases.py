@@ -18,6 +18,6 @@ def planned_phases(config: Config) -> list[str]:
     if config.pretrain.relax_epochs and config.pretrain.n3:
         phases.append("pretrain relaxation")
     phases.append("adversarial")
-    if config.model.score == "bilinear" and config.fusion.enabled and config.model.use_users:
+    if config.has_evidence:
         phases.append("fusion")
     return phases

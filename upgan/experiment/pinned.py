@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -18,13 +18,10 @@ from upgan.data.dataset import KGDataset
 from upgan.data.lookup import resolve_entity, resolve_relation
 from upgan.evaluation.metrics import Metrics
 from upgan.evaluation.ranks import filtered_ranks
-from upgan.explain.bilinear import CoInteractionExplainer
-from upgan.explain.layered import Explainer
+from upgan.explain.answering import EXPLAINERS
 from upgan.graph.layered import LayeredGraph
 from upgan.graph.queries import QueryIndex
-from upgan.model.bilinear import BilinearDiscriminator
-from upgan.model.build import FullScorer, Model
-from upgan.model.discriminator import Discriminator
+from upgan.model.base import FullScorer, Model
 from upgan.model.generator import Generator
 from upgan.training.loop import Reporter, Values
 from upgan.types import IntArray
@@ -68,15 +65,11 @@ class PinnedQuery:
         return self.entity, self.relation
 
     def _users(self, model: Model) -> list[dict[str, Any]]:
-        parts = self.dataset, self.graph.to("cpu"), self.triples, self.interactions
-        copied: Any = copy.deepcopy(model).double().cpu()  # explanations are computed in float64
-        explainer: Explainer | CoInteractionExplainer
-        if isinstance(model, BilinearDiscriminator):
-            explainer = CoInteractionExplainer(*parts, copied)
-        elif isinstance(model, Discriminator) and model.config.propagation.form == "layered":
-            explainer = Explainer(*parts, copied)
-        else:  # no users, or no weights of single users
+        make = EXPLAINERS.get(model.users_in)
+        if make is None:  # no users, or no weights of single users
             return []
+        copied = copy.deepcopy(model).double().cpu()  # explanations are computed in float64
+        explainer = make(self.dataset, self.graph.to("cpu"), self.triples, self.interactions, copied)
         users = explainer.influence(self.entity, self.relation, self.answer).users[: self.top]
         return [{"id": user.id, "weight": float(user.weight)} for user in users]
 
@@ -145,6 +138,6 @@ class Following:
         self._told.epoch(phase, epoch, values, metrics)
         if metrics is not None:
             model = next(self._modules[name] for name in ("discriminator", "start", "system") if name in self._modules)
-            generator = self._modules.get("generator")
-            look = self._query.look(self._scorer(model), generator if isinstance(generator, Generator) else None)
+            generator = cast(Generator | None, self._modules.get("generator"))
+            look = self._query.look(self._scorer(model), generator)
             self._told.pin(epoch, look)

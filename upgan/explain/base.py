@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from upgan.data.dataset import KGDataset
-from upgan.explain.explanation import ContextEdge, EvidencePath, Node, Role, Sort, UserPath
+from upgan.explain.explanation import Baseline, ContextEdge, EvidencePath, Node, Role, Sort, UserPath
 from upgan.explain.shares import Shares
+from upgan.graph.adjacency import runs
+from upgan.graph.facts import Facts
 from upgan.graph.layered import LayeredGraph
+from upgan.model.base import Model
 from upgan.types import INTERACTED, INVERSE_MARK, FloatArray, IntArray
+
+#: Whose users: the target's, or the answer's where the candidates' users are in the score too.
+Side = Literal["target", "answer"]
+#: How many of a user's heaviest paths are listed where nothing else is asked for.
+PATHS_PER_USER = 2
 
 #: Why an explanation has no users to show.
 USERS_OFF = (
@@ -237,10 +247,76 @@ class GraphReader:
         return self.dataset.relations[kind % relations] + (INVERSE_MARK if kind >= relations else "")
 
 
+class Explainer(GraphReader, ABC):
+    """Who is behind a score of one model on one graph, and along which paths; nobody, where it cannot tell users apart.
+
+    Read-only and thread-safe. ``model``: in float64; full neighbourhoods, nothing sampled.
+    """
+
+    def __init__(
+        self,
+        dataset: KGDataset,
+        graph: LayeredGraph,
+        triples: IntArray,
+        interactions: IntArray,
+        model: Model,
+        facts: Facts | None = None,
+    ) -> None:
+        """``facts`` of the triples, where they are there already."""
+        super().__init__(dataset, graph, triples, interactions)
+        self.model = model
+        self.has_users = model.has_users and len(interactions) > 0
+        self._facts = facts
+
+    @cached_property
+    def facts(self) -> Facts:
+        """The triples as evidence reads them."""
+        return self._facts or Facts.build(self.triples, self.dataset.num_entities, self.dataset.num_relations)
+
+    @abstractmethod
+    def influence(
+        self, head: int, relation: int, answer: int, *, baseline: Baseline = "none", sort: Sort | None = "weight"
+    ) -> Influence:
+        """Weights and contributions of the users behind one score (relation 0 .. 2R-1)."""
+
+    def paths(
+        self, target: int, answer: int, users: IntArray, *, side: Side = "target", per_user: int = PATHS_PER_USER
+    ) -> tuple[UserPath, ...]:
+        """The ``per_user`` heaviest paths from each of ``users`` up to the item of their side, heaviest first."""
+        return ()
+
+    def evidence(
+        self, target: int, relation: int, answer: int, users: IntArray, *, side: Side = "target", per_user: int = 1
+    ) -> tuple[EvidencePath, ...]:
+        """For each of ``users`` their heaviest paths to the other end of the question, where there are any."""
+        return ()
+
+    def heaviest(self, target: int, answer: int, influence: Influence, count: int) -> tuple[UserPath, ...]:
+        """The ``count`` heaviest paths from any users up to ``target``, heaviest first."""
+        return ()
+
+    def told(self, target: int, relation: int, answer: int, influence: Influence, shown: Shown) -> Told:
+        """Paths and evidence of the first users of both sides."""
+        paths: dict[Side, tuple[UserPath, ...]] = {}
+        evidence: dict[Side, tuple[EvidencePath, ...]] = {}
+        sides: tuple[tuple[Side, IntArray], ...] = (("target", influence.order), ("answer", influence.answer_order))
+        for side, order in sides:
+            first = order[: shown.top_users]
+            paths[side] = self.paths(target, answer, first, side=side, per_user=shown.paths_per_user)
+            evidence[side] = self.evidence(target, relation, answer, first, side=side, per_user=shown.evidence_per_user)
+        heaviest = self.heaviest(target, answer, influence, shown.top_paths)
+        return Told(paths["target"], evidence["target"], paths["answer"], evidence["answer"], heaviest)
+
+    def limits(self) -> tuple[str, ...]:
+        """What this run cannot show, one sentence each."""
+        if not self.model.has_users:
+            return (USERS_OFF,)
+        return () if self.has_users else (NO_INTERACTIONS,)
+
+
 def _starting_at(rows: IntArray, first: IntArray) -> IntArray:
     """Those of the (N, C) rows, ascending in their first column, that start with one of ``first`` (ascending)."""
     start = np.searchsorted(rows[:, 0], first)
     count = np.searchsorted(rows[:, 0], first, side="right") - start
-    within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-    found: IntArray = rows[np.repeat(start, count) + within]
+    found: IntArray = rows[runs(start, count)[1]]
     return found

@@ -14,14 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from upgan.data.dataset import KGDataset
-from upgan.explain.base import NO_INTERACTIONS, USERS_OFF, GraphReader, Influence, Shown, Spoken, Told
+from upgan.explain.base import PATHS_PER_USER, Explainer, Influence, Side, Spoken
 from upgan.explain.explanation import Baseline, EvidencePath, Node, Sort, UserPath
 from upgan.graph.cointeraction import CoInteraction, ItemPaths, Row
 from upgan.graph.facts import Facts
@@ -31,11 +30,11 @@ from upgan.model.evidence import CHANNELS
 from upgan.model.product import compose
 from upgan.types import INTERACTED, BoolArray, FloatArray, IntArray
 
-Side = Literal["target", "answer"]
 
-
-class CoInteractionExplainer(GraphReader):
+class CoInteractionExplainer(Explainer):
     """Path weights and evidence of one query at a time, in float64, over all users (nothing sampled)."""
+
+    model: BilinearDiscriminator
 
     def __init__(
         self,
@@ -46,11 +45,8 @@ class CoInteractionExplainer(GraphReader):
         model: BilinearDiscriminator,
         facts: Facts | None = None,
     ) -> None:
-        """``model``: a float64 discriminator; ``facts`` of the triples, where they are there."""
-        super().__init__(dataset, graph, triples, interactions)
-        self.model = model
-        self.facts = facts or Facts.build(triples, dataset.num_entities, dataset.num_relations)
-        self.co: CoInteraction | None = graph.cointeraction if model.config.use_users else None
+        super().__init__(dataset, graph, triples, interactions, model, facts)
+        self.co: CoInteraction | None = graph.cointeraction if model.has_users else None
 
     # Users -----------------------------------------------------------------------------------------------------------
 
@@ -102,16 +98,10 @@ class CoInteractionExplainer(GraphReader):
             part += self._evidence_value(relation, channel, each.sum()) * each / max(each.sum(), np.finfo(float).tiny)
         return Spoken(users, weight, part), before
 
-    def limits(self) -> tuple[str, ...]:
-        """What this run cannot show, one sentence each."""
-        if not self.model.config.use_users:
-            return (USERS_OFF,)
-        return () if self.dataset.num_users and len(self.interactions) else (NO_INTERACTIONS,)
-
     def _read(self, side: Side, head: int, relation: int, answer: int, vectors: Tensor) -> FloatArray:
         """(N, W) or (W,) vectors in the place of p -> (N,) or (1,) what each alone would add to the score."""
-        model, product = self.model, self.model.config.product
-        rows = vectors.reshape(-1, model.entity.shape[1])
+        model, product = self.model, self.model.product
+        rows = vectors.reshape(-1, model.width)
         if side == "target":
             read = compose(product, rows, model.target_relation[relation]) @ model.entity[answer]
         else:
@@ -152,7 +142,7 @@ class CoInteractionExplainer(GraphReader):
     def _known_score(self, head: int, relation: int, answer: int) -> float:
         """(v_h o v_r) . v_t."""
         model = self.model
-        query = compose(model.config.product, model.entity[head], model.relation[relation])
+        query = compose(model.product, model.entity[head], model.relation[relation])
         return float(query @ model.entity[answer])
 
     @torch.no_grad()
@@ -169,7 +159,7 @@ class CoInteractionExplainer(GraphReader):
 
         ``changed``: rows of S and c that are not the graph's.
         """
-        model, product = self.model, self.model.config.product
+        model, product = self.model, self.model.product
         changed = changed or {}
         p_head, p_answer = self._preference(head, changed), self._preference(answer, changed)
         query = compose(product, model.entity[head], model.relation[relation])
@@ -195,21 +185,14 @@ class CoInteractionExplainer(GraphReader):
 
     # Paths -----------------------------------------------------------------------------------------------------------
 
-    def told(self, target: int, relation: int, answer: int, influence: Influence, shown: Shown) -> Told:
-        """Paths and evidence of the first users of both sides."""
-        first, others = influence.order[: shown.top_users], influence.answer_order[: shown.top_users]
-        per_user = shown.evidence_per_user
-        return Told(
-            paths=self.paths(target, answer, first),
-            evidence=self.evidence(target, relation, answer, first, per_user=per_user),
-            answer_paths=self.paths(target, answer, others, side="answer"),
-            answer_evidence=self.evidence(target, relation, answer, others, side="answer", per_user=per_user),
-            # One edge is one path here: the heaviest paths are those of the heaviest users.
-            heaviest_paths=self.paths(target, answer, influence.target.sorted().users[: shown.top_paths]),
-        )
+    def heaviest(self, target: int, answer: int, influence: Influence, count: int) -> tuple[UserPath, ...]:
+        """One edge is one path here: the heaviest paths are those of the heaviest users."""
+        return self.paths(target, answer, influence.target.sorted().users[:count])
 
-    def paths(self, target: int, answer: int, users: IntArray, *, side: Side = "target") -> tuple[UserPath, ...]:
-        """The edge from each of ``users`` to the item of their side, with w_u, heaviest first."""
+    def paths(
+        self, target: int, answer: int, users: IntArray, *, side: Side = "target", per_user: int = PATHS_PER_USER
+    ) -> tuple[UserPath, ...]:
+        """The one edge from each of ``users`` to the item of their side, with w_u."""
         if self.co is None:
             return ()
         item = target if side == "target" else answer
@@ -222,20 +205,11 @@ class CoInteractionExplainer(GraphReader):
         return tuple(sorted(result, key=lambda path: -path.weight))
 
     def evidence(
-        self,
-        target: int,
-        relation: int,
-        answer: int,
-        users: IntArray,
-        *,
-        side: Side = "target",
-        per_user: int = 1,
+        self, target: int, relation: int, answer: int, users: IntArray, *, side: Side = "target", per_user: int = 1
     ) -> tuple[EvidencePath, ...]:
-        """For each of ``users`` their heaviest paths to the other end of the question, where there are any.
-
-        Users of the target: answer - fact - item - user, or answer - user where they chose it themselves (which comes
-        first). Users of the answer: target - fact - item - user. The number at the item is its share of the user's own
-        paths; a known fact counts as 1.
+        """Of users of the target: answer - fact - item - user, or answer - user where they chose it themselves (which
+        comes first). Of users of the answer: target - fact - item - user. The number at the item is its share of the
+        user's own paths; a known fact counts as 1.
         """
         if self.co is None:
             return ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import torch
@@ -11,29 +11,30 @@ from upgan.data.dataset import KGDataset
 from upgan.explain.attribution import (
     LayerSteps,
     PathStep,
+    Preference,
     above,
     backward_steps,
-    direction_of,
+    contributions,
     forward_steps,
     heaviest_overall,
     heaviest_paths,
     trace,
     user_weights,
 )
-from upgan.explain.base import NO_INTERACTIONS, USERS_OFF, GraphReader, Influence, Shown, Spoken, Told
+from upgan.explain.base import PATHS_PER_USER, Explainer, Influence, Side, Spoken
 from upgan.explain.explanation import Baseline, EvidencePath, Sort, UserPath
 from upgan.graph.adjacency import Adjacency
+from upgan.graph.facts import Facts
 from upgan.graph.layered import UNREACHABLE, LayeredGraph
 from upgan.model.discriminator import Discriminator
 from upgan.model.propagation import Propagated
 from upgan.types import FloatArray, IntArray
 
-#: How many of a user's heaviest paths to the target are listed where nothing else is asked for.
-PATHS_PER_USER = 2
 
-
-class Explainer(GraphReader):
+class LayeredExplainer(Explainer):
     """Attention, coefficients and preferences of the whole graph in float64, computed once and only read after."""
+
+    model: Discriminator
 
     def __init__(
         self,
@@ -42,11 +43,9 @@ class Explainer(GraphReader):
         triples: IntArray,
         interactions: IntArray,
         model: Discriminator,
+        facts: Facts | None = None,
     ) -> None:
-        """``model``: a float64 discriminator; full neighbourhoods, nothing sampled."""
-        super().__init__(dataset, graph, triples, interactions)
-        self.model = model
-        self.has_users = model.config.use_users and graph.num_reachable > 0
+        super().__init__(dataset, graph, triples, interactions, model, facts)
         self.propagated: Propagated | None = None
         self._backward: list[LayerSteps] = []
         self._forward: list[LayerSteps] = []
@@ -65,20 +64,36 @@ class Explainer(GraphReader):
         self, head: int, relation: int, answer: int, *, baseline: Baseline = "none", sort: Sort | None = "weight"
     ) -> Influence:
         """Weights and contributions of every user that reaches ``head`` (relation 0 .. 2R-1)."""
-        nothing = self.model.entity.new_zeros(self.model.config.width)
-        without = self.score(head, relation, answer, nothing)
         if self.propagated is None or self.layer(head) == UNREACHABLE:
-            nobody = Spoken.nobody()
-            return Influence(nobody, nobody, without, without, without, self.user_names)
-        users, weight = self.weights(head)
-        start = nothing if baseline == "none" else self.mean_user
-        preference = self.propagated.preference[self.layer(head)][self._position(head)]  # p_h of stage 2, not a sum
-        direction = direction_of(self.model, head, relation, answer, preference, start)
-        part = weight * (self._said(users, direction) - float(start @ direction))
-        score = self.score(head, relation, answer, preference)
-        before = without if baseline == "none" else self.score(head, relation, answer, start)
-        spoken = Spoken(users, weight, part).sorted(sort)
+            return self.influence_of(head, relation, answer, Preference.nobody(self.nothing))
+        vector = self.propagated.preference[self.layer(head)][self._position(head)]  # p_h of stage 2, not a sum
+        users, weights = self.weights(head)
+        preference = Preference(vector, users, weights, partial(self._along, users))
+        start = None if baseline == "none" else self.mean_user
+        return self.influence_of(head, relation, answer, preference, start, sort)
+
+    @torch.no_grad()
+    def influence_of(
+        self,
+        head: int,
+        relation: int,
+        answer: int,
+        preference: Preference,
+        start: torch.Tensor | None = None,
+        sort: Sort | None = "weight",
+    ) -> Influence:
+        """The users of a p_h, which need not be this graph's; (W,) ``start``: what p_h is compared with, None for 0."""
+        score = self.score(head, relation, answer, preference.vector)
+        without = self.score(head, relation, answer, self.nothing)
+        before = without if start is None else self.score(head, relation, answer, start)
+        part = contributions(self.model, head, relation, answer, preference, self.nothing if start is None else start)
+        spoken = Spoken(preference.users, preference.weights, part).sorted(sort)
         return Influence(spoken, Spoken.nobody(), score, without, before, self.user_names)
+
+    @cached_property
+    def nothing(self) -> torch.Tensor:
+        """(W,) p_h = 0."""
+        return self.model.entity.new_zeros(self.model.width)
 
     @cached_property
     def adjacency(self) -> Adjacency:
@@ -102,7 +117,7 @@ class Explainer(GraphReader):
             self._last = last
         return last[1:]
 
-    def _said(self, users: IntArray, direction: torch.Tensor) -> FloatArray:
+    def _along(self, users: IntArray, direction: torch.Tensor) -> FloatArray:
         """(N,) v~_u . direction; over everybody at once where most of them are asked for."""
         assert self.propagated is not None
         everybody = self.propagated.semantic[0]
@@ -116,36 +131,20 @@ class Explainer(GraphReader):
         queries = self.model.queries(heads, relations, preference.unsqueeze(0))
         return float(self.model.scores(queries, torch.tensor([answer]))[0, 0])
 
-    def limits(self) -> tuple[str, ...]:
-        """What this run cannot show, one sentence each."""
-        if not self.model.config.use_users:
-            return (USERS_OFF,)
-        return () if self.has_users else (NO_INTERACTIONS,)
-
     # Paths -----------------------------------------------------------------------------------------------------------
 
-    def told(self, target: int, relation: int, answer: int, influence: Influence, shown: Shown) -> Told:
-        """Paths and evidence of the first users of ``influence``."""
-        first = influence.order[: shown.top_users]
-        return Told(
-            paths=self.paths(target, answer, first, per_user=shown.paths_per_user),
-            evidence=self.evidence(target, answer, first, per_user=shown.evidence_per_user),
-            heaviest_paths=self.heaviest(target, answer, shown.top_paths),
-        )
-
     def paths(
-        self, target: int, answer: int, users: IntArray, *, per_user: int = PATHS_PER_USER
+        self, target: int, answer: int, users: IntArray, *, side: Side = "target", per_user: int = PATHS_PER_USER
     ) -> tuple[UserPath, ...]:
-        """The ``per_user`` heaviest layered paths from each of ``users`` up to ``target``, heaviest first."""
+        """Layered paths; the answer has no users of its own here."""
         layer = self.layer(target)
         if layer == UNREACHABLE or not len(users) or not self.has_users or per_user < 1:
             return ()
         within = above(self.graph, users, layer)
-        found = heaviest_paths(self._backward, layer, self._position(target), per_user, within)
-        return self._user_paths(found, target, answer)
+        walked = heaviest_paths(self._backward, layer, self._position(target), per_user, within)
+        return self._user_paths(walked, target, answer)
 
-    def heaviest(self, target: int, answer: int, count: int) -> tuple[UserPath, ...]:
-        """The ``count`` heaviest layered paths from any users up to ``target``, heaviest first."""
+    def heaviest(self, target: int, answer: int, influence: Influence, count: int) -> tuple[UserPath, ...]:
         layer = self.layer(target)
         if layer == UNREACHABLE or count < 1 or not self.has_users:
             return ()
@@ -162,7 +161,9 @@ class Explainer(GraphReader):
             result.append(UserPath(named, relations, alphas, float(found[-1].weight[index])))
         return tuple(result)
 
-    def evidence(self, target: int, answer: int, users: IntArray, *, per_user: int = 1) -> tuple[EvidencePath, ...]:
+    def evidence(
+        self, target: int, relation: int, answer: int, users: IntArray, *, side: Side = "target", per_user: int = 1
+    ) -> tuple[EvidencePath, ...]:
         """The heaviest forward paths by which ``answer`` reached v~_u of each of ``users``, in the users' order.
 
         A user whom the answer does not reach in stage 1 has none.

@@ -14,8 +14,8 @@ from torch import Tensor
 from upgan.data.lookup import resolve_entity, resolve_relation
 from upgan.errors import QueryError
 from upgan.evaluation.evaluator import Evaluator, Progress, Ranking
-from upgan.explain.answering import Answering, AnyExplainer
-from upgan.explain.base import Shown
+from upgan.explain.answering import Answering
+from upgan.explain.base import Explainer, Shown
 from upgan.explain.contrast import contrast
 from upgan.explain.explanation import BASELINES, SORTS, Baseline, Explanation, Query, Sort
 from upgan.explain.results import Changes, Contrast, FlipSet, WhatIf
@@ -252,7 +252,7 @@ class Predictor:
         asked = self._asked(head, relation, tail, answer)
         return smallest_set(self._answering, self.query(head, relation, tail), *asked)
 
-    def explainer(self) -> AnyExplainer:
+    def explainer(self) -> Explainer:
         """Weights and contributions one by one, in float64, where this kind of model has them."""
         return self._answering.explainer()
 

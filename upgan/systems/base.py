@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from upgan.config.systems import SystemSettings
+from upgan.graph.facts import Facts
+from upgan.graph.layered import LayeredGraph
 from upgan.graph.queries import QueryIndex
+from upgan.model.base import Answers, Model, Reused
 from upgan.objectives.batches import Batch, BatchSampler, query_order
 from upgan.objectives.optimizers import make_optimizer
 
@@ -48,18 +50,19 @@ class Learning:
         return self.settings.min_steps // max(self.steps, 1)
 
 
-class System(nn.Module, ABC):
-    """A model of entities and of relations in both directions: <?, r, t> is asked as <t, r + R, ?>.
+class System(Model):
+    """A model with phases of training of its own.
 
     Tensors of what it has seen are buffers that are not saved (``persistent=False``): a run folder has the dataset.
     """
 
-    #: Whether interactions change its scores.
-    hears_users: ClassVar[bool] = False
-
     @abstractmethod
     def answerer(self) -> Answerer:
         """Scores of all entities with the parameters as they are now; what all queries share is computed once."""
+
+    def answers(self, graph: LayeredGraph, facts: Facts | None = None, reused: Reused | None = None) -> Answers:
+        answer = self.answerer()
+        return Answers(answer, answer)
 
     @abstractmethod
     def learning(self, phase: str, index: QueryIndex, random: torch.Generator) -> Learning:
