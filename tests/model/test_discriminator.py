@@ -11,7 +11,6 @@ import torch
 from tests.oracles import Facts, discriminator_score, hops, random_facts
 from upgan.config.settings import ModelConfig, PropagationConfig
 from upgan.graph.layered import build_graph
-from upgan.model.base import FullScorer
 from upgan.model.discriminator import Discriminator
 from upgan.model.factorisation import Factorisation
 from upgan.systems.build import build_model
@@ -72,7 +71,7 @@ def test_the_score_is_equation_7_as_printed(product):
 def test_the_score_with_p_of_the_graph_is_equation_7_as_printed(product):
     facts = facts_of(1)
     model, (heads, relations) = model_for(facts, product=product), every_query(facts)
-    scorer = FullScorer(model, graph_of(facts))
+    scorer = model.on(graph_of(facts))
     preference = model.preference(graph_of(facts), heads)
     expected = printed_scores(model, heads, relations, preference)
     np.testing.assert_allclose(scorer.scores(heads, relations), expected, rtol=0, atol=1e-12)
@@ -123,7 +122,7 @@ def test_p_is_zero_without_users_and_on_a_graph_without_interactions(use_users):
     for world in [nobody] if use_users else [facts, nobody]:
         model, (heads, relations) = model_for(world, use_users=use_users), every_query(world)
         assert not model.preference(graph_of(world), heads).any()
-        scorer = FullScorer(model, graph_of(world))
+        scorer = model.on(graph_of(world))
         assert torch.equal(scorer.scores(heads, relations), scorer.scores(heads, relations, users=False))
 
 
@@ -142,13 +141,13 @@ def test_interactions_reach_the_scores_through_p_and_nothing_else(monkeypatch):
     facts = facts_of()
     other = dataclasses.replace(facts, reads=tuple((2 - user, item) for user, item in facts.reads[::-1][1:]))
     model, (heads, relations) = model_for(facts), every_query(facts)
-    one, two = FullScorer(model, graph_of(facts)), FullScorer(model, graph_of(other))
+    one, two = model.on(graph_of(facts)), model.on(graph_of(other))
     p = model.preferences(graph_of(facts))
     assert not torch.equal(p, model.preferences(graph_of(other)))
     assert not torch.equal(one.scores(heads, relations), two.scores(heads, relations))
     assert torch.equal(one.scores(heads, relations, users=False), two.scores(heads, relations, users=False))
     monkeypatch.setattr(model, "preferences", lambda graph: p)
-    again = FullScorer(model, graph_of(other))
+    again = model.on(graph_of(other))
     assert torch.equal(one.scores(heads, relations), again.scores(heads, relations))
 
 
@@ -157,7 +156,7 @@ def test_the_score_of_an_unreachable_head_does_not_depend_on_any_interaction():
     lost = [node for node, distance in enumerate(hops(facts)[: facts.entities]) if distance < 0]
     model = model_for(facts)
     heads, relations = torch.tensor(lost), torch.zeros(len(lost), dtype=torch.long)
-    scorer = FullScorer(model, graph_of(facts))
+    scorer = model.on(graph_of(facts))
     assert torch.equal(scorer.scores(heads, relations), scorer.scores(heads, relations, users=False))
 
 
@@ -259,4 +258,4 @@ def test_distmult_scores_are_the_product_of_three_vectors():
 def test_a_world_of_one_of_everything_is_scored():
     facts = Facts((), ((0, 0),), 1, 1, 1)
     model = model_for(facts)
-    assert FullScorer(model, graph_of(facts)).scores(torch.tensor([0]), torch.tensor([1])).shape == (1, 1)
+    assert model.on(graph_of(facts)).scores(torch.tensor([0]), torch.tensor([1])).shape == (1, 1)

@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from upgan.config.settings import make_config
-from upgan.model.base import FullScorer
 from upgan.model.factorisation import Factorisation
 from upgan.model.product import Product
 from upgan.systems.build import build_model
@@ -124,6 +123,6 @@ def test_a_factorisation_is_scored_without_a_graph_and_has_no_users():
 
     graph = build_graph(*Facts(((0, 0, 1),), ((0, 0),), ENTITIES, 1, RELATIONS).arrays())
     model, query = model_of("complex"), every_query()
-    scorer = FullScorer(model, graph)
+    scorer = model.on(graph)
     assert torch.equal(scorer.scores(*query), model.scores(*query).detach())
     assert torch.equal(scorer.scores(*query), scorer.scores(*query, users=False))

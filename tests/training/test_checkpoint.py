@@ -19,7 +19,6 @@ from upgan.data.dataset import build_dataset, copy_dataset
 from upgan.errors import DataError, InputError, RunError
 from upgan.files import sha256_of_file
 from upgan.graph.observed import seen_graph
-from upgan.model.base import FullScorer
 from upgan.systems.build import build_model
 from upgan.training import checkpoint
 from upgan.training.checkpoint import load_run, load_weights, save_weights, seal_run, start_run
@@ -92,9 +91,7 @@ def test_a_saved_model_opens_with_bit_identical_weights_and_scores(settings, toy
     assert all(torch.equal(value, loaded.model.state_dict()[name]) for name, value in model.state_dict().items())
     graph = seen_graph(toy_dataset, config)
     heads, relations = torch.arange(9).repeat_interleave(6), torch.arange(6).repeat(9)
-    assert torch.equal(
-        FullScorer(model, graph).scores(heads, relations), FullScorer(loaded.model, graph).scores(heads, relations)
-    )
+    assert torch.equal(model.on(graph).scores(heads, relations), loaded.model.on(graph).scores(heads, relations))
 
 
 def test_a_run_from_before_a_setting_existed_still_opens(saved, run):

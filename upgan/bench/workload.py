@@ -20,9 +20,11 @@ from upgan.errors import ConfigError
 from upgan.evaluation.evaluator import Evaluator
 from upgan.evaluation.metrics import Metrics
 from upgan.experiment.inputs import Prepared, prepare_training
-from upgan.model.build import AnyDiscriminator, FullScorer, build_discriminator, build_factorisation
+from upgan.model.base import FullScorer
+from upgan.model.build import build_discriminator, build_factorisation
 from upgan.model.factorisation import Factorisation
 from upgan.model.generator import Generator
+from upgan.model.guided import AnyDiscriminator
 from upgan.objectives.batches import BatchSampler, QuerySampler, Sampler
 from upgan.predict.predictor import Predictor, load
 from upgan.training.adversarial import AdversarialTrainer, train_adversarially

@@ -19,6 +19,7 @@ from upgan.data.lookup import resolve_entity, resolve_relation
 from upgan.evaluation.metrics import Metrics
 from upgan.evaluation.ranks import filtered_ranks
 from upgan.explain.answering import EXPLAINERS
+from upgan.explain.base import SeenGraph
 from upgan.graph.layered import LayeredGraph
 from upgan.graph.queries import QueryIndex
 from upgan.model.base import FullScorer, Model
@@ -45,7 +46,7 @@ class PinnedQuery:
     top: int
 
     @torch.no_grad()
-    def look(self, scorer: FullScorer, generator: Generator | None) -> dict[str, Any]:
+    def look(self, model: Model, scorer: FullScorer, generator: Generator | None) -> dict[str, Any]:
         """Where the query stands: filtered rank, score, heaviest users of the target, likeliest negatives of G."""
         heads, relations = (torch.tensor([number], device=self.known.heads.device) for number in self._query)
         scores = scorer.scores(heads, relations)
@@ -56,7 +57,7 @@ class PinnedQuery:
         return {
             "rank": float(rank[0]),
             "score": score,
-            "users": self._users(scorer.model),
+            "users": self._users(model),
             "negatives": [] if generator is None else self._negatives(generator),
         }
 
@@ -69,7 +70,7 @@ class PinnedQuery:
         if make is None:  # no users, or no weights of single users
             return []
         copied = copy.deepcopy(model).double().cpu()  # explanations are computed in float64
-        explainer = make(self.dataset, self.graph.to("cpu"), self.triples, self.interactions, copied)
+        explainer = make(SeenGraph(self.dataset, self.graph.to("cpu"), self.triples, self.interactions), copied)
         users = explainer.influence(self.entity, self.relation, self.answer).users[: self.top]
         return [{"id": user.id, "weight": float(user.weight)} for user in users]
 
@@ -137,7 +138,8 @@ class Following:
     def epoch(self, phase: str, epoch: int, values: Values, metrics: Metrics | None) -> None:
         self._told.epoch(phase, epoch, values, metrics)
         if metrics is not None:
-            model = next(self._modules[name] for name in ("discriminator", "start", "system") if name in self._modules)
+            names = ("discriminator", "start", "system")
+            model = cast(Model, next(self._modules[name] for name in names if name in self._modules))
             generator = cast(Generator | None, self._modules.get("generator"))
-            look = self._query.look(self._scorer(model), generator)
+            look = self._query.look(model, self._scorer(model), generator)
             self._told.pin(epoch, look)

@@ -16,7 +16,7 @@ import torch
 from upgan.config.names import MODEL_NAMES
 from upgan.config.settings import Config
 from upgan.data.dataset import KGDataset
-from upgan.explain.base import Explainer, Influence
+from upgan.explain.base import Explainer, Influence, SeenGraph
 from upgan.explain.bilinear import CoInteractionExplainer
 from upgan.explain.layered import LayeredExplainer
 from upgan.explain.scored import Scored
@@ -26,7 +26,7 @@ from upgan.graph.cointeraction_update import changed_cointeraction
 from upgan.graph.facts import Facts
 from upgan.graph.observed import facts_of, graph_of
 from upgan.graph.queries import QueryIndex
-from upgan.model.base import FullScorer, Model, Reused, UsersIn
+from upgan.model.base import Model, Reused, UsersIn
 from upgan.types import SPLITS, IntArray, SplitName
 
 #: How users are in a model's scores -> who tells them apart. For all others there is the silent one.
@@ -73,8 +73,8 @@ class Answering:
         self.interactions = interactions
         self.known = known
         self.graph = graph_of(dataset, config, triples, interactions, like.cointeraction, like.distance)
-        facts = like.facts or facts_of(dataset, config, triples)
-        self.scorer = FullScorer(model, self.graph, facts, like.scores)
+        self.facts = like.facts or facts_of(dataset, config, triples)
+        self.scorer = model.on(self.graph, self.facts, like.scores)
         self._precise = precise
         self._explainer: Explainer | None = None
         self._scored: tuple[tuple[int, int], Scored] | None = None
@@ -93,7 +93,7 @@ class Answering:
         With the bilinear score only that is computed anew which the change is felt in.
         """
         triples = np.delete(self.triples, gone, axis=0) if len(gone) else self.triples
-        facts, co = self.scorer.facts, self.graph.cointeraction
+        facts, co = self.facts, self.graph.cointeraction
         if facts is not None and len(gone):
             facts = facts.without(self.triples, gone)
         distance = self.graph.distance.numpy()
@@ -156,8 +156,8 @@ class Answering:
         return int(self.graph.distance[entity])
 
     def _make_explainer(self) -> Explainer:
-        seen = (self.dataset, self.graph, self.triples, self.interactions)
+        seen = SeenGraph(self.dataset, self.graph, self.triples, self.interactions)
         make = EXPLAINERS.get(self.model.users_in)
         if make is None:
-            return SilentExplainer(*seen, self.scorer, MODEL_NAMES[self.config.model_name])
-        return make(*seen, self.precise(), self.scorer.facts)
+            return SilentExplainer(seen, self.model, self.scorer, MODEL_NAMES[self.config.model_name])
+        return make(seen, self.precise(), self.facts)

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -134,17 +134,24 @@ class Told:
         return self.paths + self.answer_paths, self.evidence + self.answer_evidence
 
 
+class SeenGraph(NamedTuple):
+    """What a model has seen of a dataset: its graph, and the (T, 3) triples and (M, 2) interactions, rows ascending."""
+
+    dataset: KGDataset
+    graph: LayeredGraph
+    triples: IntArray
+    interactions: IntArray
+
+
 class GraphReader:
     """A dataset's graph as an explanation speaks of it; read only."""
 
-    def __init__(self, dataset: KGDataset, graph: LayeredGraph, triples: IntArray, interactions: IntArray) -> None:
-        """``triples`` and ``interactions`` are what the model has seen, rows ascending."""
-        self.dataset = dataset
-        self.graph = graph
+    def __init__(self, seen: SeenGraph) -> None:
+        self.dataset, self.graph = seen.dataset, seen.graph
         # Column by column: what is looked up is one column, which is then searched in place.
-        self.triples = np.asfortranarray(triples)
-        self.interactions = np.asfortranarray(interactions)
-        self._distance = graph.distance.numpy()
+        self.triples = np.asfortranarray(seen.triples)
+        self.interactions = np.asfortranarray(seen.interactions)
+        self._distance = seen.graph.distance.numpy()
 
     @cached_property
     def user_names(self) -> npt.NDArray[np.object_]:
@@ -253,19 +260,11 @@ class Explainer(GraphReader, ABC):
     Read-only and thread-safe. ``model``: in float64; full neighbourhoods, nothing sampled.
     """
 
-    def __init__(
-        self,
-        dataset: KGDataset,
-        graph: LayeredGraph,
-        triples: IntArray,
-        interactions: IntArray,
-        model: Model,
-        facts: Facts | None = None,
-    ) -> None:
+    def __init__(self, seen: SeenGraph, model: Model, facts: Facts | None = None) -> None:
         """``facts`` of the triples, where they are there already."""
-        super().__init__(dataset, graph, triples, interactions)
+        super().__init__(seen)
         self.model = model
-        self.has_users = model.has_users and len(interactions) > 0
+        self.has_users = model.has_users and len(self.interactions) > 0
         self._facts = facts
 
     @cached_property

@@ -19,12 +19,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from upgan.data.dataset import KGDataset
 from upgan.explain.base import PATHS_PER_USER, Explainer, Influence, Side, Spoken
 from upgan.explain.explanation import Baseline, EvidencePath, Node, Sort, UserPath
 from upgan.graph.cointeraction import CoInteraction, ItemPaths, Row
-from upgan.graph.facts import Facts
-from upgan.graph.layered import LayeredGraph
 from upgan.model.bilinear import BilinearDiscriminator
 from upgan.model.evidence import CHANNELS
 from upgan.model.product import compose
@@ -36,17 +33,10 @@ class CoInteractionExplainer(Explainer):
 
     model: BilinearDiscriminator
 
-    def __init__(
-        self,
-        dataset: KGDataset,
-        graph: LayeredGraph,
-        triples: IntArray,
-        interactions: IntArray,
-        model: BilinearDiscriminator,
-        facts: Facts | None = None,
-    ) -> None:
-        super().__init__(dataset, graph, triples, interactions, model, facts)
-        self.co: CoInteraction | None = graph.cointeraction if model.has_users else None
+    @cached_property
+    def co(self) -> CoInteraction | None:
+        """Who chose what together; None without users."""
+        return self.graph.cointeraction if self.model.has_users else None
 
     # Users -----------------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,6 @@ from functools import cached_property, partial
 import numpy as np
 import torch
 
-from upgan.data.dataset import KGDataset
 from upgan.explain.attribution import (
     LayerSteps,
     PathStep,
@@ -21,11 +20,11 @@ from upgan.explain.attribution import (
     trace,
     user_weights,
 )
-from upgan.explain.base import PATHS_PER_USER, Explainer, Influence, Side, Spoken
+from upgan.explain.base import PATHS_PER_USER, Explainer, Influence, SeenGraph, Side, Spoken
 from upgan.explain.explanation import Baseline, EvidencePath, Sort, UserPath
 from upgan.graph.adjacency import Adjacency
 from upgan.graph.facts import Facts
-from upgan.graph.layered import UNREACHABLE, LayeredGraph
+from upgan.graph.layered import UNREACHABLE
 from upgan.model.discriminator import Discriminator
 from upgan.model.propagation import Propagated
 from upgan.types import FloatArray, IntArray
@@ -36,26 +35,18 @@ class LayeredExplainer(Explainer):
 
     model: Discriminator
 
-    def __init__(
-        self,
-        dataset: KGDataset,
-        graph: LayeredGraph,
-        triples: IntArray,
-        interactions: IntArray,
-        model: Discriminator,
-        facts: Facts | None = None,
-    ) -> None:
-        super().__init__(dataset, graph, triples, interactions, model, facts)
+    def __init__(self, seen: SeenGraph, model: Discriminator, facts: Facts | None = None) -> None:
+        super().__init__(seen, model, facts)
         self.propagated: Propagated | None = None
         self._backward: list[LayerSteps] = []
         self._forward: list[LayerSteps] = []
         if self.has_users:
             with torch.no_grad():
-                self.propagated = model.propagate(graph)
-            self._backward = backward_steps(graph, self.propagated.alphas)
-            self._forward = forward_steps(graph)
+                self.propagated = model.propagate(self.graph)
+            self._backward = backward_steps(self.graph, self.propagated.alphas)
+            self._forward = forward_steps(self.graph)
         self._last: tuple[int, IntArray, FloatArray] | None = None
-        self._layers = [layer.numpy() for layer in graph.layers]
+        self._layers = [layer.numpy() for layer in self.graph.layers]
 
     # Users -----------------------------------------------------------------------------------------------------------
 

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from upgan.data.dataset import KGDataset
-from upgan.explain.base import Explainer, Influence, Spoken
+from upgan.explain.base import Explainer, Influence, SeenGraph, Spoken
 from upgan.explain.explanation import Baseline, Sort
-from upgan.graph.layered import LayeredGraph
-from upgan.model.base import FullScorer, UsersIn
-from upgan.types import IntArray
+from upgan.model.base import FullScorer, Model, UsersIn
 
 #: The reasons, by how users are in the scores.
 REASONS: dict[UsersIn, tuple[str, ...]] = {
@@ -33,17 +30,9 @@ REASONS: dict[UsersIn, tuple[str, ...]] = {
 class SilentExplainer(Explainer):
     """No user is named; the scores are those of the ranking."""
 
-    def __init__(
-        self,
-        dataset: KGDataset,
-        graph: LayeredGraph,
-        triples: IntArray,
-        interactions: IntArray,
-        scorer: FullScorer,
-        name: str,
-    ) -> None:
+    def __init__(self, seen: SeenGraph, model: Model, scorer: FullScorer, name: str) -> None:
         """``name``: what the model is called."""
-        super().__init__(dataset, graph, triples, interactions, scorer.model)
+        super().__init__(seen, model)
         self._scorer = scorer
         self._name = name
 

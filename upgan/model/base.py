@@ -35,10 +35,10 @@ class Reused:
 
 
 @dataclass(frozen=True)
-class Answers:
-    """How a model with the parameters it has now answers: (B,) heads and relations (0 .. 2R-1) -> (B, E) scores.
+class FullScorer:
+    """How a model scores every entity on one graph; valid until its parameters change.
 
-    What all queries share is computed already.
+    Both are (B,) heads and relations (0 .. 2R-1) -> (B, E). What all queries share is computed already.
     """
 
     with_users: Scorer
@@ -46,6 +46,11 @@ class Answers:
     without_users: Scorer
     #: (E, ...) what queries are multiplied with, where that is more than the entities' vectors.
     table: Tensor | None = None
+
+    @torch.no_grad()
+    def scores(self, heads: Tensor, relations: Tensor, *, users: bool = True) -> Tensor:
+        """(B,) heads and relations (0 .. 2R-1) -> (B, E)."""
+        return (self.with_users if users else self.without_users)(heads, relations)
 
 
 class Model(nn.Module, ABC):
@@ -59,24 +64,5 @@ class Model(nn.Module, ABC):
         return False
 
     @abstractmethod
-    def answers(self, graph: LayeredGraph, facts: Facts | None = None, reused: Reused | None = None) -> Answers:
-        """Answers on a graph; ``facts``: the training triples, where the score has evidence to read from them."""
-
-
-class FullScorer:
-    """A model's scores of every entity on one graph; valid until the parameters change."""
-
-    def __init__(
-        self, model: Model, graph: LayeredGraph, facts: Facts | None = None, reused: Reused | None = None
-    ) -> None:
-        self.model = model
-        self.facts = facts
-        with torch.no_grad():
-            self._answers = model.answers(graph, facts, reused)
-        self.table = self._answers.table
-
-    @torch.no_grad()
-    def scores(self, heads: Tensor, relations: Tensor, *, users: bool = True) -> Tensor:
-        """(B,) heads and relations (0 .. 2R-1) -> (B, E)."""
-        answer = self._answers.with_users if users else self._answers.without_users
-        return answer(heads, relations)
+    def on(self, graph: LayeredGraph, facts: Facts | None = None, reused: Reused | None = None) -> FullScorer:
+        """The scores on a graph; ``facts``: the training triples, where the score has evidence to read from them."""

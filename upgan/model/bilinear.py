@@ -19,7 +19,7 @@ from upgan.config.settings import FusionConfig, ModelConfig
 from upgan.graph.facts import Facts
 from upgan.graph.layered import LayeredGraph
 from upgan.graph.sparse import EdgeMatrix, spans, spmm
-from upgan.model.base import Answers, Reused
+from upgan.model.base import FullScorer, Reused
 from upgan.model.evidence import EvidenceFusion
 from upgan.model.guided import AnyDiscriminator, QueryVectors, View
 from upgan.model.product import compose
@@ -86,7 +86,8 @@ class BilinearDiscriminator(AnyDiscriminator):
         """(B,) queries -> (B, E) scores with p = 0 everywhere and no evidence: (v_h o v_r) . v_t."""
         return self.composed(heads, relations) @ self.entity.T
 
-    def answers(self, graph: LayeredGraph, facts: Facts | None = None, reused: Reused | None = None) -> Answers:
+    @torch.no_grad()
+    def on(self, graph: LayeredGraph, facts: Facts | None = None, reused: Reused | None = None) -> FullScorer:
         # Put together once: at a hundred thousand entities this takes longer than the product with a query.
         if reused is None:
             table = self.table(self.preferences(graph))
@@ -100,7 +101,7 @@ class BilinearDiscriminator(AnyDiscriminator):
                 self.fusion.add(scores, co.common, facts, heads, relations)
             return scores
 
-        return Answers(with_users, self.without_users, table)
+        return FullScorer(with_users, self.without_users, table)
 
     # One training step -----------------------------------------------------------------------------------------------
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from upgan.config.settings import Config
-from upgan.model.base import FullScorer as FullScorer
 from upgan.model.base import Model as Model
 from upgan.model.bilinear import BilinearDiscriminator
 from upgan.model.discriminator import Discriminator

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from upgan.config.settings import ModelConfig
 from upgan.graph.facts import Facts
 from upgan.graph.layered import LayeredGraph
-from upgan.model.base import Answers, Reused, UsersIn
+from upgan.model.base import FullScorer, Reused, UsersIn
 from upgan.model.guided import AnyDiscriminator, QueryVectors, View
 from upgan.model.product import compose
 from upgan.model.propagation import Propagated, Propagation
@@ -96,7 +96,8 @@ class Discriminator(AnyDiscriminator):
         table = self.entity if candidates is None else self.entity.index_select(0, candidates)
         return queries.against(table)
 
-    def answers(self, graph: LayeredGraph, facts: Facts | None = None, reused: Reused | None = None) -> Answers:
+    @torch.no_grad()
+    def on(self, graph: LayeredGraph, facts: Facts | None = None, reused: Reused | None = None) -> FullScorer:
         preferences = self.preferences(graph)
 
         def with_users(heads: Tensor, relations: Tensor) -> Tensor:
@@ -106,7 +107,7 @@ class Discriminator(AnyDiscriminator):
             nothing = preferences.new_zeros(1, 1).expand(len(heads), self.width)
             return self.scores(self.queries(heads, relations, nothing))
 
-        return Answers(with_users, without_users)
+        return FullScorer(with_users, without_users)
 
     # One training step -----------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from upgan.graph.facts import Facts
 from upgan.graph.layered import LayeredGraph
-from upgan.model.base import Answers, Model, Reused
+from upgan.model.base import FullScorer, Model, Reused
 from upgan.model.product import Product
 from upgan.model.vectors import Vectors
 
@@ -34,5 +34,5 @@ class Factorisation(Vectors, Model):
         """(B,) queries -> (B, E) scores of every entity."""
         return self.queries(heads, relations) @ self.entity.T
 
-    def answers(self, graph: LayeredGraph, facts: Facts | None = None, reused: Reused | None = None) -> Answers:
-        return Answers(self.scores, self.scores)
+    def on(self, graph: LayeredGraph, facts: Facts | None = None, reused: Reused | None = None) -> FullScorer:
+        return FullScorer(self.scores, self.scores)

@@ -13,7 +13,7 @@ from upgan.config.systems import SystemSettings
 from upgan.graph.facts import Facts
 from upgan.graph.layered import LayeredGraph
 from upgan.graph.queries import QueryIndex
-from upgan.model.base import Answers, Model, Reused
+from upgan.model.base import FullScorer, Model, Reused
 from upgan.objectives.batches import Batch, BatchSampler, query_order
 from upgan.objectives.optimizers import make_optimizer
 
@@ -60,9 +60,10 @@ class System(Model):
     def answerer(self) -> Answerer:
         """Scores of all entities with the parameters as they are now; what all queries share is computed once."""
 
-    def answers(self, graph: LayeredGraph, facts: Facts | None = None, reused: Reused | None = None) -> Answers:
+    @torch.no_grad()
+    def on(self, graph: LayeredGraph, facts: Facts | None = None, reused: Reused | None = None) -> FullScorer:
         answer = self.answerer()
-        return Answers(answer, answer)
+        return FullScorer(answer, answer)
 
     @abstractmethod
     def learning(self, phase: str, index: QueryIndex, random: torch.Generator) -> Learning:

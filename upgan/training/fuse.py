@@ -27,7 +27,6 @@ from upgan.evaluation.metrics import Metrics
 from upgan.graph.facts import Facts
 from upgan.graph.layered import LayeredGraph
 from upgan.model.bilinear import BilinearDiscriminator
-from upgan.model.build import FullScorer
 from upgan.model.evidence import CHANNELS, gather_evidence
 from upgan.training.loop import PhaseResult, Reporter, finished, out_of_time
 from upgan.training.state import PhaseState, TrainingState
@@ -80,7 +79,7 @@ def fuse_evidence(
     state.keeper.between_steps(state)
     if at.best is None:
         model.fusion.gamma.zero_()
-        at.best = validation.rank(FullScorer(model, graph, facts).scores, lambda *_: reporter.beat()).metrics
+        at.best = validation.rank(model.on(graph, facts).scores, lambda *_: reporter.beat()).metrics
         reporter.epoch("fusion", 0, {}, at.best)
     queries = len(validation.queries[0])
     late = out_of_time(deadline, state)
@@ -123,7 +122,7 @@ def _crossed_ranks(
         set_weights(model, fit, ~fold, config)
         _agree(model, state)
         own = Evaluator(validation.triples[triples], validation.index, validation.team)
-        found = own.rank(FullScorer(model, graph, facts).scores, lambda *_: reporter.beat()).ranks
+        found = own.rank(model.on(graph, facts).scores, lambda *_: reporter.beat()).ranks
         at.totals["ranks"] = at.totals["ranks"].cpu().masked_scatter(fold, torch.from_numpy(found).double())
         at.done += 1
     return at.totals["ranks"].cpu().numpy()
@@ -150,7 +149,7 @@ def collect(
     """Base scores and evidence of the validation queries, as many as ``MOST_ENTRIES`` allows, in a random ``order``."""
     assert graph.cointeraction is not None
     model.fusion.gamma.zero_()
-    scorer = FullScorer(model, graph, facts)
+    scorer = model.on(graph, facts)
     heads, relations, answers = validation.queries
     order = order.to(heads.device)
     parts: list[Fit] = []
