@@ -112,34 +112,34 @@ class Following:
 
     def __init__(
         self,
-        told: Reporter,
+        reporter: Reporter,
         query: PinnedQuery,
         modules: Mapping[str, nn.Module],
         scorer: Callable[[Any], FullScorer],
     ) -> None:
         """``modules``: what is trained, by name (TrainingState.modules); ``scorer``: all scores of a model as it is."""
-        self._told = told
+        self._reporter = reporter
         self._query = query
         self._modules = modules
         self._scorer = scorer
 
     def start(self, phase: str, epochs: int) -> None:
-        self._told.start(phase, epochs)
+        self._reporter.start(phase, epochs)
 
     def step(self, phase: str, epoch: int, done: int, total: int) -> None:
-        self._told.step(phase, epoch, done, total)
+        self._reporter.step(phase, epoch, done, total)
 
     def beat(self) -> None:
-        self._told.beat()
+        self._reporter.beat()
 
     def pin(self, epoch: int, line: dict[str, Any]) -> None:
-        self._told.pin(epoch, line)
+        self._reporter.pin(epoch, line)
 
     def epoch(self, phase: str, epoch: int, values: Values, metrics: Metrics | None) -> None:
-        self._told.epoch(phase, epoch, values, metrics)
+        self._reporter.epoch(phase, epoch, values, metrics)
         if metrics is not None:
             names = ("discriminator", "start", "system")
             model = cast(Model, next(self._modules[name] for name in names if name in self._modules))
             generator = cast(Generator | None, self._modules.get("generator"))
             look = self._query.look(model, self._scorer(model), generator)
-            self._told.pin(epoch, look)
+            self._reporter.pin(epoch, look)

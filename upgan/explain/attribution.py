@@ -182,18 +182,18 @@ def _best_completions(steps: list[LayerSteps], layer: int, position: int) -> lis
         onward = best[level][step.near[edge]] if len(edge) else np.empty(0)
         product = np.where(onward >= 0, step.value[edge] * onward, -1.0)
         count = step.start[node + 1] - step.start[node]
-        found = np.full(len(step.start) - 1, -1.0)
+        heaviest = np.full(len(step.start) - 1, -1.0)
         leaving = count > 0
         if leaving.any():
-            found[node[leaving]] = np.maximum.reduceat(product, (np.cumsum(count) - count)[leaving])
-        best.append(found)
+            heaviest[node[leaving]] = np.maximum.reduceat(product, (np.cumsum(count) - count)[leaving])
+        best.append(heaviest)
     return best
 
 
-def trace(found: list[PathStep], index: int) -> tuple[list[int], list[int]]:
+def trace(walked: list[PathStep], index: int) -> tuple[list[int], list[int]]:
     """Partial path ``index`` of the last layer -> (node position in each layer, edge between them), top layer first."""
     nodes, edges = [], []
-    for step in reversed(found):
+    for step in reversed(walked):
         nodes.append(int(step.node[index]))
         if step.edge[index] >= 0:
             edges.append(int(step.edge[index]))

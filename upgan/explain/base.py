@@ -34,7 +34,7 @@ NO_INTERACTIONS = "The dataset has no interactions: there are no users to show, 
 
 
 @dataclass(frozen=True)
-class Spoken:
+class SideUsers:
     """What the users of one side say: user numbers, weights (sum 1, or all 0) and parts of the score, (N,) each.
 
     Numbers ascend unless they were ``sorted`` otherwise.
@@ -45,10 +45,10 @@ class Spoken:
     part: FloatArray
 
     @staticmethod
-    def nobody() -> Spoken:
-        return Spoken(np.empty(0, dtype=np.int64), np.empty(0), np.empty(0))
+    def nobody() -> SideUsers:
+        return SideUsers(np.empty(0, dtype=np.int64), np.empty(0), np.empty(0))
 
-    def sorted(self, sort: Sort | None = "weight") -> Spoken:
+    def sorted(self, sort: Sort | None = "weight") -> SideUsers:
         """Heaviest first, equal weights by the size of their part, or the other way round; then by number.
 
         None leaves them as they are: ascending numbers.
@@ -57,16 +57,16 @@ class Spoken:
             return self
         keys = (-np.abs(self.part), -self.weight)
         order = np.lexsort(keys if sort == "weight" else keys[::-1])  # stable: numbers ascend already
-        return Spoken(self.users[order], self.weight[order], self.part[order])
+        return SideUsers(self.users[order], self.weight[order], self.part[order])
 
 
 @dataclass(frozen=True)
 class Influence:
     """The users behind one score, heaviest first, with their exact parts of it (float64)."""
 
-    target: Spoken
+    target: SideUsers
     #: The answer's users, for models with users on the candidate side.
-    answer: Spoken
+    answer: SideUsers
     score: float
     score_without_users: float
     #: s_0, which the parts are counted from.
@@ -102,13 +102,13 @@ class Influence:
         squares = float(np.square(self.target.weight).sum())
         return 1.0 / squares if squares else 0.0
 
-    def _shares(self, spoken: Spoken) -> Shares:
-        return Shares(self.names[spoken.users], spoken.weight, spoken.part)
+    def _shares(self, side: SideUsers) -> Shares:
+        return Shares(self.names[side.users], side.weight, side.part)
 
 
 @dataclass(frozen=True)
-class Shown:
-    """What of the paths an explanation shows."""
+class PathCounts:
+    """How many users and paths an explanation shows, and which users come first."""
 
     top_users: int
     sort: Sort = "weight"
@@ -119,7 +119,7 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Told:
+class ShownPaths:
     """The paths shown in an explanation."""
 
     paths: tuple[UserPath, ...] = ()
@@ -177,8 +177,8 @@ class GraphReader:
     def neighbours(self, entity: int) -> IntArray:
         """Entities one training fact away, whichever way it reads; ascending, without the entity itself."""
         one = np.array([entity], dtype=np.int64)
-        found = np.union1d(_starting_at(self.triples, one)[:, 2], _starting_at(self._from_tail, one)[:, 1])
-        others: IntArray = found[found != entity]
+        ends = np.union1d(_starting_at(self.triples, one)[:, 2], _starting_at(self._from_tail, one)[:, 1])
+        others: IntArray = ends[ends != entity]
         return others
 
     def layer(self, entity: int) -> int:
@@ -196,8 +196,8 @@ class GraphReader:
             for path in shown_paths
             for (a, b), relation in zip(pairwise(path.nodes), path.relations, strict=True)
         }
-        shown = {node.id for chain in chains for node in chain if node.role != "user"}
-        entities = np.unique([target, answer, *(self.dataset.entity_index[node] for node in shown)])
+        named = {node.id for chain in chains for node in chain if node.role != "user"}
+        entities = np.unique([target, answer, *(self.dataset.entity_index[node] for node in named)])
         touching = {node.id for chain in chains for node in chain if node.role == "user"}
         users = np.array(sorted(self.dataset.user_index[user] for user in touching), dtype=np.int64)
         facts = _starting_at(self.triples, entities)
@@ -294,17 +294,17 @@ class Explainer(GraphReader, ABC):
         """The ``count`` heaviest paths from any users up to ``target``, heaviest first."""
         return ()
 
-    def told(self, target: int, relation: int, answer: int, influence: Influence, shown: Shown) -> Told:
+    def selected(self, target: int, relation: int, answer: int, influence: Influence, counts: PathCounts) -> ShownPaths:
         """Paths and evidence of the first users of both sides."""
-        paths: dict[Side, tuple[UserPath, ...]] = {}
-        evidence: dict[Side, tuple[EvidencePath, ...]] = {}
-        sides: tuple[tuple[Side, IntArray], ...] = (("target", influence.order), ("answer", influence.answer_order))
-        for side, order in sides:
-            first = order[: shown.top_users]
-            paths[side] = self.paths(target, answer, first, side=side, per_user=shown.paths_per_user)
-            evidence[side] = self.evidence(target, relation, answer, first, side=side, per_user=shown.evidence_per_user)
-        heaviest = self.heaviest(target, answer, influence, shown.top_paths)
-        return Told(paths["target"], evidence["target"], paths["answer"], evidence["answer"], heaviest)
+        first, others = influence.order[: counts.top_users], influence.answer_order[: counts.top_users]
+        ends, each = (target, answer), counts.evidence_per_user
+        return ShownPaths(
+            paths=self.paths(*ends, first, per_user=counts.paths_per_user),
+            evidence=self.evidence(target, relation, answer, first, per_user=each),
+            answer_paths=self.paths(*ends, others, side="answer", per_user=counts.paths_per_user),
+            answer_evidence=self.evidence(target, relation, answer, others, side="answer", per_user=each),
+            heaviest_paths=self.heaviest(*ends, influence, counts.top_paths),
+        )
 
     def limits(self) -> tuple[str, ...]:
         """What this run cannot show, one sentence each."""
@@ -317,5 +317,5 @@ def _starting_at(rows: IntArray, first: IntArray) -> IntArray:
     """Those of the (N, C) rows, ascending in their first column, that start with one of ``first`` (ascending)."""
     start = np.searchsorted(rows[:, 0], first)
     count = np.searchsorted(rows[:, 0], first, side="right") - start
-    found: IntArray = rows[runs(start, count)[1]]
-    return found
+    chosen: IntArray = rows[runs(start, count)[1]]
+    return chosen

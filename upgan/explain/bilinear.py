@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from upgan.explain.base import PATHS_PER_USER, Explainer, Influence, Side, Spoken
+from upgan.explain.base import PATHS_PER_USER, Explainer, Influence, Side, SideUsers
 from upgan.explain.explanation import Baseline, EvidencePath, Node, Sort, UserPath
 from upgan.graph.cointeraction import CoInteraction, ItemPaths, Row
 from upgan.model.bilinear import BilinearDiscriminator
@@ -47,8 +47,8 @@ class CoInteractionExplainer(Explainer):
         """Weights and contributions of the users of both sides (relation 0 .. 2R-1)."""
         without = self._known_score(head, relation, answer)
         start = self.mean_preference if baseline == "mean" else None
-        target, target_start = self._speak("target", head, relation, answer, start)
-        answered, answer_start = self._speak("answer", head, relation, answer, start)
+        target, target_start = self._users_of_side("target", head, relation, answer, start)
+        answered, answer_start = self._users_of_side("answer", head, relation, answer, start)
         return Influence(
             target.sorted(sort),
             answered.sorted(sort),
@@ -62,10 +62,12 @@ class CoInteractionExplainer(Explainer):
     def mean_preference(self) -> Tensor:
         """(W,) plain mean of p over the entities that have users."""
         preference = self.model.preferences(self.graph)
-        spoken = preference[preference.any(dim=1)]
-        return spoken.mean(dim=0) if len(spoken) else preference.new_zeros(preference.shape[1])
+        reached = preference[preference.any(dim=1)]
+        return reached.mean(dim=0) if len(reached) else preference.new_zeros(preference.shape[1])
 
-    def _speak(self, side: Side, head: int, relation: int, answer: int, start: Tensor | None) -> tuple[Spoken, float]:
+    def _users_of_side(
+        self, side: Side, head: int, relation: int, answer: int, start: Tensor | None
+    ) -> tuple[SideUsers, float]:
         """Every user of one side with its weight in p and its part of the score, and the score's part at the baseline.
 
         ``start``: (W,) what p is compared with; None for 0. Evidence is always counted from none.
@@ -80,13 +82,13 @@ class CoInteractionExplainer(Explainer):
         weight = np.bincount(place, weights=similar.weight, minlength=size).astype(np.float64)
         before = 0.0 if start is None or not size else float(self._read(side, head, relation, answer, start)[0])
         vectors = self.model.entity[torch.from_numpy(similar.other)]
-        said = (self._read(side, head, relation, answer, vectors) - before) * similar.weight
-        part = np.bincount(place, weights=said, minlength=size).astype(np.float64)
+        read = (self._read(side, head, relation, answer, vectors) - before) * similar.weight
+        part = np.bincount(place, weights=read, minlength=size).astype(np.float64)
         place = np.searchsorted(users, common.user)
         for channel, counted in self._channels(side, head, relation, answer, common.other).items():
             each = np.bincount(place, weights=common.weight * counted, minlength=size)
             part += self._evidence_value(relation, channel, each.sum()) * each / max(each.sum(), np.finfo(float).tiny)
-        return Spoken(users, weight, part), before
+        return SideUsers(users, weight, part), before
 
     def _read(self, side: Side, head: int, relation: int, answer: int, vectors: Tensor) -> FloatArray:
         """(N, W) or (W,) vectors in the place of p -> (N,) or (1,) what each alone would add to the score."""
@@ -204,23 +206,23 @@ class CoInteractionExplainer(Explainer):
         if self.co is None:
             return ()
         item, end = (target, answer) if side == "target" else (answer, target)
-        asked = self.inverse_kind(relation) if side == "target" else relation
+        kind = self.inverse_kind(relation) if side == "target" else relation
         common = self.co.common_paths(item)
-        linked = np.isin(common.other, self._answers(end, asked))
+        linked = np.isin(common.other, self._answers(end, kind))
         direct = (common.other == end) if side == "target" else np.zeros(len(common.other), dtype=bool)
         end_node, result = self.named(end, target, answer), []
         for user in users.tolist():
             mine = common.user == user
             total = float(common.weight[mine].sum())
-            found = np.flatnonzero(mine & (linked | direct))
-            order = np.lexsort((-common.weight[found], ~direct[found]))
-            for best in found[order][:per_user].tolist():
+            leading = np.flatnonzero(mine & (linked | direct))
+            order = np.lexsort((-common.weight[leading], ~direct[leading]))
+            for best in leading[order][:per_user].tolist():
                 share, user_node = float(common.weight[best] / total), self._user(user, target, answer)
                 if direct[best]:
                     result.append(EvidencePath((end_node, user_node), (INTERACTED,), (share,)))
                     continue
                 middle = self.named(int(common.other[best]), target, answer)
-                relations = (self.relation_name(asked), INTERACTED)
+                relations = (self.relation_name(kind), INTERACTED)
                 result.append(EvidencePath((end_node, middle, user_node), relations, (1.0, share)))
         return tuple(result)
 

@@ -20,7 +20,7 @@ from upgan.explain.attribution import (
     trace,
     user_weights,
 )
-from upgan.explain.base import PATHS_PER_USER, Explainer, Influence, SeenGraph, Side, Spoken
+from upgan.explain.base import PATHS_PER_USER, Explainer, Influence, SeenGraph, Side, SideUsers
 from upgan.explain.explanation import Baseline, EvidencePath, Sort, UserPath
 from upgan.graph.adjacency import Adjacency
 from upgan.graph.facts import Facts
@@ -78,8 +78,8 @@ class LayeredExplainer(Explainer):
         without = self.score(head, relation, answer, self.nothing)
         before = without if start is None else self.score(head, relation, answer, start)
         part = contributions(self.model, head, relation, answer, preference, self.nothing if start is None else start)
-        spoken = Spoken(preference.users, preference.weights, part).sorted(sort)
-        return Influence(spoken, Spoken.nobody(), score, without, before, self.user_names)
+        speakers = SideUsers(preference.users, preference.weights, part).sorted(sort)
+        return Influence(speakers, SideUsers.nobody(), score, without, before, self.user_names)
 
     @cached_property
     def nothing(self) -> torch.Tensor:
@@ -141,15 +141,15 @@ class LayeredExplainer(Explainer):
             return ()
         return self._user_paths(heaviest_overall(self._backward, layer, self._position(target), count), target, answer)
 
-    def _user_paths(self, found: list[PathStep], target: int, answer: int) -> tuple[UserPath, ...]:
+    def _user_paths(self, walked: list[PathStep], target: int, answer: int) -> tuple[UserPath, ...]:
         """Complete partial paths in words, heaviest first."""
-        layer, result = len(found) - 1, []
-        for index in np.argsort(-found[-1].weight, kind="stable").tolist():
-            nodes, edges, kinds = self._walk(found, index, self._backward, layer)
+        layer, result = len(walked) - 1, []
+        for index in np.argsort(-walked[-1].weight, kind="stable").tolist():
+            nodes, edges, kinds = self._walk(walked, index, self._backward, layer)
             named = tuple(self.named(node, target, answer) for node in reversed(nodes))
             alphas = tuple(reversed([float(self._backward[layer - 1 - at].value[e]) for at, e in enumerate(edges)]))
             relations = tuple(self.relation_name(self.inverse_kind(kind)) for kind in reversed(kinds))
-            result.append(UserPath(named, relations, alphas, float(found[-1].weight[index])))
+            result.append(UserPath(named, relations, alphas, float(walked[-1].weight[index])))
         return tuple(result)
 
     def evidence(
@@ -163,13 +163,13 @@ class LayeredExplainer(Explainer):
         if layer == UNREACHABLE or not len(users) or not self.has_users or per_user < 1:
             return ()
         within = above(self.graph, users, layer)
-        found = heaviest_paths(self._forward, layer, self._position(answer), per_user, within)
+        walked = heaviest_paths(self._forward, layer, self._position(answer), per_user, within)
         turn = {user: place for place, user in enumerate(users.tolist())}
-        last = found[-1]
+        last = walked[-1]
         place_of = np.array([turn[user] for user in last.node.tolist()], dtype=np.int64)
         result = []
         for index in np.lexsort((-last.weight, place_of)).tolist():
-            nodes, edges, kinds = self._walk(found, index, self._forward, layer)
+            nodes, edges, kinds = self._walk(walked, index, self._forward, layer)
             coefficients = tuple(float(self._forward[layer - 1 - at].value[e]) for at, e in enumerate(edges))
             named = tuple(self.named(node, target, answer) for node in nodes)
             result.append(EvidencePath(named, tuple(map(self.relation_name, kinds)), coefficients))
@@ -180,10 +180,10 @@ class LayeredExplainer(Explainer):
         return int(np.searchsorted(self._layers[self.layer(entity)], entity))
 
     def _walk(
-        self, found: list[PathStep], index: int, steps: list[LayerSteps], layer: int
+        self, walked: list[PathStep], index: int, steps: list[LayerSteps], layer: int
     ) -> tuple[list[int], list[int], list[int]]:
         """Partial path -> node numbers (top layer first), edges and relation types as seen from the far end."""
-        positions, edges = trace(found, index)
+        positions, edges = trace(walked, index)
         nodes = [int(self._layers[layer - depth][position]) for depth, position in enumerate(positions)]
         kinds = [int(steps[layer - 1 - depth].kind[edge]) for depth, edge in enumerate(edges)]
         return nodes, edges, kinds

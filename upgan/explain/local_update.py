@@ -100,9 +100,9 @@ class LocalChange:
                 above_marked[above] = True
                 walked = self.edges.leave(users)
                 there[users[walked.position[above_marked[walked.other]]]] = True
-                asked = np.zeros(size, dtype=bool)
-                asked[users] = True
-                there &= asked
+                inside = np.zeros(size, dtype=bool)
+                inside[users] = True
+                there &= inside
             elif len(above):
                 near = self.edges.leave(above).other
                 there[near[self.distance[near] == level]] = True
@@ -146,13 +146,13 @@ class LocalChange:
         fresh = np.zeros(len(self.distance), dtype=bool)
         fresh[felt[level]] = True
         fresh = fresh[nodes]
-        found = self.explainer.model.entity.new_empty(len(nodes), self.explainer.model.width)
+        states = self.explainer.model.entity.new_empty(len(nodes), self.explainer.model.width)
         if not fresh.all():
             old = np.searchsorted(graph.layers[level].numpy(), nodes[~fresh])
-            found[torch.from_numpy(~fresh)] = propagated.semantic[level][torch.from_numpy(old)]
+            states[torch.from_numpy(~fresh)] = propagated.semantic[level][torch.from_numpy(old)]
         if fresh.any():
-            found[torch.from_numpy(fresh)] = anew[level][torch.from_numpy(np.searchsorted(felt[level], nodes[fresh]))]
-        return found
+            states[torch.from_numpy(fresh)] = anew[level][torch.from_numpy(np.searchsorted(felt[level], nodes[fresh]))]
+        return states
 
     # Stage 2 ------------------------------------------------------------------------------------------------------
 
@@ -201,8 +201,8 @@ def _edges(near: IntArray, far: IntArray, kind: IntArray, sizes: tuple[int, int]
     return layer_edges(near, far, kind, kind, np.full(len(kind), -1, dtype=np.int64), sizes)
 
 
-def _places(nodes: IntArray, asked: IntArray) -> IntArray:
-    """Where each of ``asked`` stands among ``nodes`` (ascending); by a table, faster than searching."""
+def _places(nodes: IntArray, wanted: IntArray) -> IntArray:
+    """Where each of ``wanted`` stands among ``nodes`` (ascending); by a table, faster than searching."""
     table = np.zeros(int(nodes.max(initial=-1)) + 1, dtype=np.int64)
     table[nodes] = np.arange(len(nodes))
-    return table[asked]
+    return table[wanted]

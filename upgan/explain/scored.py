@@ -52,9 +52,9 @@ def position(scores: Tensor, candidate: int) -> int:
 def positions(scores: Tensor) -> Tensor:
     """(E,) scores -> (E,) position of each entity in the ranked list, 1 for the best; ties by entity order."""
     order = torch.argsort(scores, descending=True, stable=True)
-    found = torch.empty_like(order)
-    found[order] = torch.arange(1, len(order) + 1)
-    return found
+    places = torch.empty_like(order)
+    places[order] = torch.arange(1, len(order) + 1)
+    return places
 
 
 def filtered_ranks(scores: Tensor, candidates: list[int], known: dict[int, SplitName]) -> list[float]:

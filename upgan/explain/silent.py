@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from upgan.explain.base import Explainer, Influence, SeenGraph, Spoken
+from upgan.explain.base import Explainer, Influence, SeenGraph, SideUsers
 from upgan.explain.explanation import Baseline, Sort
 from upgan.model.base import FullScorer, Model, UsersIn
 
@@ -16,7 +16,7 @@ REASONS: dict[UsersIn, tuple[str, ...]] = {
         "What can be shown is the score with p_h and with p_h = 0, and facts known in training.",
     ),
     "none": (
-        "This run's model ({name}) hears no users: its score is made of head, relation and answer alone, so "
+        "This run's model ({name}) does not use interactions: its score is made of head, relation and answer alone, so "
         "there are no user weights, paths or contributions, and the rank without users is the rank.",
     ),
     "vectors": (
@@ -42,7 +42,7 @@ class SilentExplainer(Explainer):
         """The two scores, without a part of anybody: what users do together is the residual."""
         query = torch.tensor([head]), torch.tensor([relation])
         score, without = (float(self._scorer.scores(*query, users=users)[0, answer]) for users in (True, False))
-        return Influence(Spoken.nobody(), Spoken.nobody(), score, without, without, self.user_names)
+        return Influence(SideUsers.nobody(), SideUsers.nobody(), score, without, without, self.user_names)
 
     def limits(self) -> tuple[str, ...]:
         return tuple(sentence.format(name=self._name) for sentence in REASONS[self.model.users_in])

@@ -190,10 +190,10 @@ def _fact(dataset: KGDataset, triple: tuple[int, int, int]) -> str:
 
 
 def _row(rows: IntArray, wanted: tuple[int, ...], what: str) -> int:
-    found = _rows(rows, wanted)
-    if not len(found):
+    places = _rows(rows, wanted)
+    if not len(places):
         raise QueryError(f"{what}: not among the training facts and interactions that the run has seen")
-    return int(found[0])
+    return int(places[0])
 
 
 def _rows(rows: IntArray, wanted: tuple[int, ...]) -> IntArray:

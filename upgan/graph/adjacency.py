@@ -90,11 +90,11 @@ class ChangedEdges:
     def distances(self, num_entities: int) -> IntArray:
         """(N,) d_n of the changed graph by breadth-first search from all users; -1 where none arrives."""
         size = len(self.base.start) - 1
-        found = np.full(size, -1, dtype=np.int64)
+        distance = np.full(size, -1, dtype=np.int64)
         frontier, level = np.arange(num_entities, size), 0
         while len(frontier):
-            found[frontier] = level
+            distance[frontier] = level
             there = np.zeros(size, dtype=bool)
             there[self.leave(frontier).other] = True
-            frontier, level = np.flatnonzero(there & (found < 0)), level + 1
-        return found
+            frontier, level = np.flatnonzero(there & (distance < 0)), level + 1
+        return distance

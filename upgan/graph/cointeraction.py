@@ -143,10 +143,10 @@ class Counting:
 
     def pairs(self, items: IntArray, power: float) -> tuple[IntArray, IntArray, FloatArray, FloatArray]:
         """(B,) items -> row (place in B), column, c and cosine ^ power of all their pairs with other items."""
-        found = (self.weighted[items] @ self.transposed).tocoo()
-        row, column = found.row.astype(np.int64), found.col.astype(np.int64)
+        both = (self.weighted[items] @ self.transposed).tocoo()
+        row, column = both.row.astype(np.int64), both.col.astype(np.int64)
         other = items[row] != column
-        row, column, count = row[other], column[other], found.data[other]
+        row, column, count = row[other], column[other], both.data[other]
         return row, column, count, (count / (self.norm[items[row]] * self.norm[column])) ** power
 
 

@@ -63,18 +63,18 @@ class QueryIndex(OnDevice):
         number = np.cumsum(stays) - 1
         kept = stays[self.triple.numpy()]
         start = np.concatenate([[0], np.cumsum(kept)])[self.start.numpy()]
-        asked = np.diff(start) > 0
+        answered = np.diff(start) > 0
         row = self.row_of_triple.numpy()[np.concatenate([stays, stays])]
         return QueryIndex(
             num_entities=self.num_entities,
             num_relations=self.num_relations,
-            heads=self.heads[torch.from_numpy(asked)],
-            relations=self.relations[torch.from_numpy(asked)],
-            start=torch.from_numpy(np.concatenate([start[:-1][asked], start[-1:]])),
+            heads=self.heads[torch.from_numpy(answered)],
+            relations=self.relations[torch.from_numpy(answered)],
+            start=torch.from_numpy(np.concatenate([start[:-1][answered], start[-1:]])),
             answer=self.answer[torch.from_numpy(kept)],
             triple=torch.from_numpy(number[self.triple.numpy()[kept]]),
-            key=self.key[torch.from_numpy(asked)],
-            row_of_triple=torch.from_numpy((np.cumsum(asked) - 1)[row]),
+            key=self.key[torch.from_numpy(answered)],
+            row_of_triple=torch.from_numpy((np.cumsum(answered) - 1)[row]),
         )
 
     def __len__(self) -> int:
@@ -91,8 +91,8 @@ class QueryIndex(OnDevice):
         if not len(self):
             return torch.full_like(heads, -1)
         keys = heads * (2 * self.num_relations) + relations
-        found = torch.searchsorted(self.key, keys).clamp_(max=len(self) - 1)
-        return torch.where(self.key.index_select(0, found) == keys, found, -1)
+        place = torch.searchsorted(self.key, keys).clamp_(max=len(self) - 1)
+        return torch.where(self.key.index_select(0, place) == keys, place, -1)
 
     def answers_of(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """(B,) rows (-1: none) -> (position in B, answer) pairs of all their known answers, position ascending."""

@@ -15,7 +15,7 @@ from upgan.data.lookup import resolve_entity, resolve_relation
 from upgan.errors import QueryError
 from upgan.evaluation.evaluator import Evaluator, Progress, Ranking
 from upgan.explain.answering import Answering
-from upgan.explain.base import Explainer, Shown
+from upgan.explain.base import Explainer, PathCounts
 from upgan.explain.contrast import contrast
 from upgan.explain.explanation import BASELINES, SORTS, Baseline, Explanation, Query, Sort
 from upgan.explain.results import Changes, Contrast, FlipSet, WhatIf
@@ -175,8 +175,8 @@ class Predictor:
         target, number, chosen = self._asked(head, relation, tail, answer)
         explainer = self.explainer()
         influence = explainer.influence(target, number, chosen, baseline=baseline, sort=sort)
-        shown = Shown(top_users, sort, paths_per_user, evidence_per_user, top_paths)
-        told = explainer.told(target, number, chosen, influence, shown)
+        selection = PathCounts(top_users, sort, paths_per_user, evidence_per_user, top_paths)
+        paths = explainer.selected(target, number, chosen, influence, selection)
         scored = self._answering.scored(target, number)
         standing = scored.standing(chosen)
         return Explanation(
@@ -194,8 +194,8 @@ class Predictor:
             known=scored.known.get(chosen),
             users=influence.users,
             answer_users=influence.answer_users,
-            **vars(told),
-            context=explainer.context(target, chosen, *told.everything),
+            **vars(paths),
+            context=explainer.context(target, chosen, *paths.everything),
             residual=influence.residual,
             effective_users=influence.effective_users,
             baseline=baseline,
