@@ -194,4 +194,4 @@ def test_a_run_with_the_r_gcn_like_form_says_that_it_has_no_user_weights(toy_dat
     assert told.residual == told.score - told.score_without_users, "nobody's part is told"
     said = " ".join([caption(told), *proof(told)])
     assert "R-GCN" in said
-    assert "no user's part of it can be told" in said
+    assert "it is not known how much each user adds" in said

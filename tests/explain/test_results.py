@@ -197,8 +197,8 @@ def test_a_contrast_is_the_difference_of_two_explanations(form, baseline, reques
             ours, theirs = (predictor.explain(**asked, answer=answer, baseline=baseline) for answer in ("b3", against))
             mine = {share.id: share for share in ours.users}
             yours = {share.id: share for share in theirs.users}
-            assert {user.id for user in found.differences()} == set(mine) == set(yours)
-            for user in found.differences():
+            assert {user.id for user in found.users} == set(mine) == set(yours)
+            for user in found.users:
                 assert user.weight == mine[user.id].weight
                 expected = mine[user.id].contribution - yours[user.id].contribution
                 assert user.difference == pytest.approx(expected, abs=1e-12)
@@ -208,7 +208,7 @@ def test_a_contrast_is_the_difference_of_two_explanations(form, baseline, reques
             assert list(found.answer_users) == list(ours.answer_users)
             assert list(found.against_users) == list(theirs.answer_users)
             assert found.against_standing.rank == theirs.rank
-            sizes = [abs(user.difference) for user in found.differences()]
+            sizes = [abs(user.difference) for user in found.users]
             assert sizes == sorted(sizes, reverse=True)
             json.dumps(found.to_dict(), allow_nan=False)
 
@@ -216,12 +216,12 @@ def test_a_contrast_is_the_difference_of_two_explanations(form, baseline, reques
 def test_popularity_counts_who_chose_a_candidate_or_what_is_one_fact_away(predictor):
     """<a1, from, ?>: a1 stands on b1, b2, so u1, u2, u3, u5 reach it; by hand from the drawing in conftest."""
     found = predictor.contrast(head="a1", relation="from", answer="a2", against="b3")
-    a2, b3 = found.answer_popularity, found.against_popularity
+    a2, b3 = found.popularity.answer, found.popularity.against
     # a2: nobody chooses an author; its books: b3 (u2 u3 u4 u5), cities have no readers. b3: u2 u3 u4 u5 chose it
     # themselves; one fact away are a2, b2 (u1 u2 u3) and s.
     assert (a2.interacted, a2.touched, a2.all_interacted, a2.all_touched) == (0, 3, 0, 4)
     assert (b3.interacted, b3.touched, b3.all_interacted, b3.all_touched) == (3, 4, 4, 5)
-    told = {user.id: user for user in found.differences()}
+    told = {user.id: user for user in found.users}
     assert a2.weight == pytest.approx(sum(told[user].weight for user in ("u2", "u3", "u5")))
     assert a2.contribution == pytest.approx(sum(told[user].contribution for user in ("u2", "u3", "u5")))
     assert b3.contribution == pytest.approx(sum(user.contribution_against for user in told.values()))

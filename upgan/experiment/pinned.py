@@ -15,7 +15,8 @@ from torch import nn
 
 from upgan.config.settings import PinnedConfig
 from upgan.data.dataset import KGDataset
-from upgan.data.lookup import resolve_entity, resolve_relation
+from upgan.data.lookup import resolve_entity, resolve_query
+from upgan.data.query import Query
 from upgan.evaluation.metrics import Metrics
 from upgan.evaluation.ranks import filtered_ranks
 from upgan.explain.answering import EXPLAINERS
@@ -33,22 +34,21 @@ NOISE_SEED = 0
 
 @dataclass(frozen=True)
 class PinnedQuery:
-    """<entity, relation, ?> with the answer that is followed; relation 0 .. 2R-1."""
+    """A query with the number of the answer that is followed, and what its numbers are computed from."""
 
     dataset: KGDataset
     graph: LayeredGraph
     triples: IntArray
     interactions: IntArray
     known: QueryIndex
-    entity: int
-    relation: int
+    query: Query
     answer: int
     top: int
 
     @torch.no_grad()
     def look(self, model: Model, scorer: FullScorer, generator: Generator | None) -> dict[str, Any]:
         """Where the query stands: filtered rank, score, heaviest users of the target, likeliest negatives of G."""
-        heads, relations = (torch.tensor([number], device=self.known.heads.device) for number in self._query)
+        heads, relations = (torch.tensor([number], device=self.known.heads.device) for number in self._numbers)
         scores = scorer.scores(heads, relations)
         score = float(scores[0, self.answer])
         position, known = self.known.answers_of(self.known.rows(heads, relations))
@@ -62,8 +62,8 @@ class PinnedQuery:
         }
 
     @property
-    def _query(self) -> tuple[int, int]:
-        return self.entity, self.relation
+    def _numbers(self) -> tuple[int, int]:
+        return self.query.numbers(self.dataset)
 
     def _users(self, model: Model) -> list[dict[str, Any]]:
         make = EXPLAINERS.get(model.users_in)
@@ -71,13 +71,13 @@ class PinnedQuery:
             return []
         copied = copy.deepcopy(model).double().cpu()  # explanations are computed in float64
         explainer = make(SeenGraph(self.dataset, self.graph.to("cpu"), self.triples, self.interactions), copied)
-        users = explainer.influence(self.entity, self.relation, self.answer).users[: self.top]
+        users = explainer.influence(*self._numbers, self.answer).users[: self.top]
         return [{"id": user.id, "weight": float(user.weight)} for user in users]
 
     def _negatives(self, generator: Generator) -> list[dict[str, Any]]:
         """The entities that G finds likeliest in a pool of all of them, known answers left out (Eq. 12)."""
         device = generator.entity.device
-        heads, relations = (torch.tensor([number], device=device) for number in self._query)
+        heads, relations = (torch.tensor([number], device=device) for number in self._numbers)
         everything = torch.arange(len(generator.entity), device=device)
         noise = torch.Generator(device).manual_seed(NOISE_SEED)
         logits = generator.logits(heads, relations, everything, noise)
@@ -102,12 +102,12 @@ def pinned_query(
     """The query that the settings pin, None where they pin none; QueryError for a name the dataset does not hold."""
     if not config.relation:
         return None
-    relation = resolve_relation(dataset, config.relation) + (dataset.num_relations if config.tail else 0)
-    entity, answer = resolve_entity(dataset, config.head or config.tail), resolve_entity(dataset, config.answer)
-    return PinnedQuery(dataset, graph, triples, interactions, known, entity, relation, answer, config.top)
+    query = resolve_query(dataset, config.head or None, config.relation, config.tail or None)
+    answer = resolve_entity(dataset, config.answer)
+    return PinnedQuery(dataset, graph, triples, interactions, known, query, answer, config.top)
 
 
-class Following:
+class Following(Reporter):
     """A reporter that passes everything on, and after each evaluation says where the pinned query stands."""
 
     def __init__(

@@ -21,7 +21,6 @@ from upgan.errors import QueryError
 from upgan.explain.answering import Answering
 from upgan.explain.attribution import Preference
 from upgan.explain.base import Influence
-from upgan.explain.explanation import Query
 from upgan.explain.layered import LayeredExplainer
 from upgan.explain.local_update import LocalChange
 from upgan.explain.results import Candidate, Changes, Standing, WhatIf
@@ -42,9 +41,7 @@ class Edit:
     named: Changes
 
 
-def what_if(
-    answering: Answering, query: Query, target: int, relation: int, answer: int, changes: Changes, k: int
-) -> WhatIf:
+def what_if(answering: Answering, target: int, relation: int, answer: int, changes: Changes, k: int) -> WhatIf:
     """``answer`` and the ``k`` best candidates before and after ``changes`` (relation 0 .. 2R-1)."""
     edit = resolved(answering, changes)
     changed = changed_graph(answering, edit)
@@ -52,9 +49,6 @@ def what_if(
     explainer = answering.explainer()
     was, now = explainer.influence(target, relation, answer), changed.influence(target, relation, answer)
     return WhatIf(
-        query=query,
-        target=explainer.node(target, "target"),
-        answer=explainer.node(answer, "answer"),
         changes=edit.named,
         before=before.standing(answer),
         after=after.standing(answer),
@@ -64,6 +58,7 @@ def what_if(
         users_after=now.users,
         answer_users_before=was.answer_users,
         answer_users_after=now.answer_users,
+        target_layer_before=explainer.layer(target),
         target_layer_after=changed.layer(target),
         limits=explainer.limits(),
     )

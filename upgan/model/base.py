@@ -57,6 +57,8 @@ class Model(nn.Module, ABC):
     """A model of entities and of relations in both directions: <?, r, t> is asked as <t, r + R, ?>."""
 
     users_in: ClassVar[UsersIn] = "none"
+    #: Whether UPGAN's parts can start from its vectors (5.2.3).
+    starts_others: ClassVar[bool] = False
 
     @property
     def has_users(self) -> bool:

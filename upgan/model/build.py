@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from upgan.config.settings import Config
-from upgan.model.base import Model as Model
 from upgan.model.bilinear import BilinearDiscriminator
 from upgan.model.discriminator import Discriminator
 from upgan.model.factorisation import Factorisation
-from upgan.model.guided import AnyDiscriminator as AnyDiscriminator
+from upgan.model.guided import AnyDiscriminator
 from upgan.model.rgcn import MixedDiscriminator
 
 

@@ -19,6 +19,8 @@ from upgan.model.vectors import Vectors
 class Factorisation(Vectors, Model):
     """The vectors and nothing else."""
 
+    starts_others = True
+
     def __init__(
         self, num_entities: int, num_relations: int, dim: int, scale: float = 0.1, product: Product = "distmult"
     ) -> None:

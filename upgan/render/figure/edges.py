@@ -18,16 +18,16 @@ def edges_of(
     explanation: Explanation, chosen: Selection, labels: Mapping[str, str] | None, *, narrow: bool = False
 ) -> list[FigureEdge]:
     """The prediction, then paths, evidence and known facts; what several paths share is drawn once."""
-    found: dict[tuple[str, str, str, EdgeKind], FigureEdge] = {}
+    edges: dict[tuple[str, str, str, EdgeKind], FigureEdge] = {}
     used: set[tuple[frozenset[str], str]] = set()
     for path in chosen.paths:
-        _chain(path, path.alphas, "path", labels, found, used)
+        _chain(path, path.alphas, "path", labels, edges, used)
     for evidence in chosen.evidence:
-        _chain(evidence, evidence.coefficients, "evidence", labels, found, used)
+        _chain(evidence, evidence.coefficients, "evidence", labels, edges, used)
     for edge in chosen.context:
-        _context(edge, labels, found, used)
+        _context(edge, labels, edges, used)
     # A self-loop has no room in columns; a candidate that is the target itself is said in words instead.
-    return [edge for edge in (_prediction(explanation, narrow=narrow), *found.values()) if edge.source != edge.target]
+    return [edge for edge in (_prediction(explanation, narrow=narrow), *edges.values()) if edge.source != edge.target]
 
 
 def _chain(
@@ -35,7 +35,7 @@ def _chain(
     numbers: tuple[float, ...],
     kind: EdgeKind,
     labels: Mapping[str, str] | None,
-    found: dict[tuple[str, str, str, EdgeKind], FigureEdge],
+    edges: dict[tuple[str, str, str, EdgeKind], FigureEdge],
     used: set[tuple[frozenset[str], str]],
 ) -> None:
     """Add the edges of one path; an edge that several paths share has one number and is drawn once."""
@@ -48,7 +48,7 @@ def _chain(
             if kind == "path"
             else f"coefficient {number:.4f}: one part of all that “{clean(target.label)}” collects"
         )
-        found[(*ends, relation, kind)] = FigureEdge(
+        edges[(*ends, relation, kind)] = FigureEdge(
             *ends,
             kind=kind,
             number=number,
@@ -61,7 +61,7 @@ def _chain(
 def _context(
     edge: ContextEdge,
     labels: Mapping[str, str] | None,
-    found: dict[tuple[str, str, str, EdgeKind], FigureEdge],
+    edges: dict[tuple[str, str, str, EdgeKind], FigureEdge],
     used: set[tuple[frozenset[str], str]],
 ) -> None:
     ends = (figure_id(edge.source), figure_id(edge.target))
@@ -69,7 +69,7 @@ def _context(
         return
     is_user = "user" in (edge.source.role, edge.target.role)
     kind: EdgeKind = "interaction" if is_user else "fact"
-    found[(*ends, edge.relation, kind)] = FigureEdge(
+    edges[(*ends, edge.relation, kind)] = FigureEdge(
         *ends,
         kind=kind,
         number=None,
