@@ -22,17 +22,17 @@ from upgan.data.dataset import build_dataset
 from upgan.errors import QueryError
 from upgan.explain.answering import Answering
 from upgan.explain.results import Changes
-from upgan.explain.what_if import Local, Rebuilt, resolved
+from upgan.explain.what_if import Local, rebuilt, resolved
 from upgan.graph.queries import QueryIndex
-from upgan.model.build import build_model
 from upgan.model.discriminator import Discriminator
+from upgan.systems.build import build_model
 
 
 def answering_of(dataset, seed, *assignments):
     """Random weights in float64 on the whole of a dataset."""
     config = make_config("paper", assignments=["model.dim=3", "model.propagation.activation=tanh", *assignments])
     torch.manual_seed(seed)
-    model = build_model(config, dataset.num_entities, dataset.num_relations, dataset.num_users).double()
+    model = build_model(config, dataset).double()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.normal_()
@@ -128,7 +128,7 @@ def test_a_what_if_of_the_bilinear_score_is_the_graph_built_anew(world, all_rows
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("upgan.graph.cointeraction_update.WORTHWHILE", 0.0 if all_rows else 2.0)
-        changed = Rebuilt(answering, edit)
+        changed = rebuilt(answering, edit)
     for head in range(dataset.num_entities):
         relation, answer = head % (2 * dataset.num_relations), (head + 2) % dataset.num_entities
         found, expected = (one.influence(head, relation, answer) for one in (changed, again.explainer()))
@@ -356,4 +356,4 @@ def test_a_fact_may_be_taken_out_where_there_are_no_users(toy_frames):
     toy_frames["interactions"] = toy_frames["interactions"][:0]
     answering = answering_of(build_dataset(name="toy", **toy_frames), 0)
     edit = resolved(answering, Changes(remove_triples=(("b1", "by", "a1"),)))
-    assert Rebuilt(answering, edit).influence(0, 0, 1).users == ()
+    assert rebuilt(answering, edit).influence(0, 0, 1).users == ()

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from upgan.case.documents import with_figure
 from upgan.case.results import computed, gaps
@@ -16,6 +15,7 @@ from upgan.explain.explanation import EvidencePath, Explanation, Node, UserPath,
 from upgan.predict.predictor import Predictor
 from upgan.render.pseudonyms import pseudonymised, pseudonyms_of
 from upgan.render.words import clean, shorten
+from upgan.types import FloatArray
 from upgan.version import __version__
 
 #: The explanation is computed in float64, but for its ranks: machines differ by far less, an edit by far more.
@@ -24,7 +24,6 @@ TOLERANCE = 1e-8
 SINGLE_TOLERANCE = 1e-4
 
 Verdict = Literal["reproduced", "differs", "other run", "other dataset", "unknown"]
-FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ import numpy as np
 
 from upgan.explain.explanation import Explanation
 from upgan.explain.results import Contrast, FlipSet, WhatIf
-from upgan.explain.shares import FloatArray, UserDifference, UserShare
+from upgan.explain.shares import UserDifference, UserShare
 from upgan.predict.predictor import Predictor
 from upgan.render.pseudonyms import renamed, users_of
+from upgan.types import FloatArray
 
 Result = Contrast | WhatIf | FlipSet
 #: How many values were compared, the largest difference of two numbers, and how many other values differ.

@@ -66,14 +66,13 @@ class Runs:
             return False  # half a run, or something else: not what is looked for
         seen = config.graph
         whole = seen.interactions == "real" and seen.triple_share == seen.interaction_share == 1
-        layered = config.model.score == "bilinear" or config.model.propagation.form == "layered"
         return (
             (folder / "metrics.json").is_file()
             and of == self.dataset.fingerprint
             and config.model_name == "upgan"
             and config.model.use_users
+            and config.reads != "whole"
             and whole
-            and layered
             and self.preset in (None, config.preset)
             and seed in (None, config.seed)
         )

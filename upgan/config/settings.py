@@ -132,6 +132,21 @@ class Config(Section):
         found: SystemSettings = getattr(self, self.model_name)
         return found
 
+    @property
+    def reads(self) -> Literal["layers", "whole", "co-interactions"]:
+        """What of the graph the score reads: its layers, all of it alike, or what users chose together.
+
+        A model that reads none of it is told apart from others by the layers, too.
+        """
+        if self.model_name == "upgan" and self.model.score == "bilinear":
+            return "co-interactions"
+        return "whole" if self.model_name == "upgan" and self.model.propagation.form == "rgcn" else "layers"
+
+    @property
+    def has_evidence(self) -> bool:
+        """Whether evidence in plain facts is added to the scores (upgan.model.evidence)."""
+        return self.reads == "co-interactions" and self.fusion.enabled and self.model.use_users
+
     @model_validator(mode="after")
     def _fits_together(self) -> Config:
         if self.system is not None:

@@ -169,7 +169,7 @@ def _limits(dataset: KGDataset, config: Config) -> str:
         "It answers for the entities and relations it was trained on, and for no others.",
         "A high rank is a proposal to be checked, not a fact; popular entities are proposed more often.",
     ]
-    if config.model_name == "upgan" and config.model.score == "bilinear":
+    if config.reads == "co-interactions":
         limits.append("Users are read for the items they chose, not for entities farther away.")
     if dataset.num_users:
         limits.append("The dataset beside the weights holds the users' ids and what they chose.")

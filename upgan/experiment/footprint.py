@@ -92,7 +92,7 @@ def _one_to_n(prepared: Prepared, queries: int, phase: InitialisationConfig | Pr
 
 def _propagated(prepared: Prepared, config: Config) -> float:
     """States, messages and their gradients of both stages, a vector each of a node or a (relation, node) pair."""
-    if config.model.score == "bilinear" or not config.model.use_users:
+    if config.reads == "co-interactions" or not config.model.use_users:
         return 0.0
     graph = prepared.graph
     parts = graph.edges if graph.whole is None else (graph.whole,)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -19,15 +19,14 @@ from upgan.data.lookup import resolve_entity, resolve_query
 from upgan.data.query import Query
 from upgan.evaluation.metrics import Metrics
 from upgan.evaluation.ranks import filtered_ranks
-from upgan.explain.bilinear import CoInteractionExplainer
-from upgan.explain.layered import Explainer
-from upgan.graph.layered import IntArray, LayeredGraph
+from upgan.explain.answering import EXPLAINERS
+from upgan.explain.base import SeenGraph
+from upgan.graph.layered import LayeredGraph
 from upgan.graph.queries import QueryIndex
-from upgan.model.bilinear import BilinearDiscriminator
-from upgan.model.build import FullScorer, Model
-from upgan.model.discriminator import Discriminator
+from upgan.model.base import FullScorer, Model
 from upgan.model.generator import Generator
 from upgan.training.loop import Reporter, Values
+from upgan.types import IntArray
 
 #: Seed of the noise that the generator's look at the query gets: the same at every evaluation.
 NOISE_SEED = 0
@@ -47,7 +46,7 @@ class PinnedQuery:
     top: int
 
     @torch.no_grad()
-    def look(self, scorer: FullScorer, generator: Generator | None) -> dict[str, Any]:
+    def look(self, model: Model, scorer: FullScorer, generator: Generator | None) -> dict[str, Any]:
         """Where the query stands: filtered rank, score, heaviest users of the target, likeliest negatives of G."""
         heads, relations = (torch.tensor([number], device=self.known.heads.device) for number in self._numbers)
         scores = scorer.scores(heads, relations)
@@ -58,7 +57,7 @@ class PinnedQuery:
         return {
             "rank": float(rank[0]),
             "score": score,
-            "users": self._users(scorer.model),
+            "users": self._users(model),
             "negatives": [] if generator is None else self._negatives(generator),
         }
 
@@ -67,15 +66,11 @@ class PinnedQuery:
         return self.query.numbers(self.dataset)
 
     def _users(self, model: Model) -> list[dict[str, Any]]:
-        parts = self.dataset, self.graph.to("cpu"), self.triples, self.interactions
-        copied: Any = copy.deepcopy(model).double().cpu()  # explanations are computed in float64
-        explainer: Explainer | CoInteractionExplainer
-        if isinstance(model, BilinearDiscriminator):
-            explainer = CoInteractionExplainer(*parts, copied)
-        elif isinstance(model, Discriminator) and model.config.propagation.form == "layered":
-            explainer = Explainer(*parts, copied)
-        else:  # no users, or no weights of single users
+        make = EXPLAINERS.get(model.users_in)
+        if make is None:  # no users, or no weights of single users
             return []
+        copied = copy.deepcopy(model).double().cpu()  # explanations are computed in float64
+        explainer = make(SeenGraph(self.dataset, self.graph.to("cpu"), self.triples, self.interactions), copied)
         users = explainer.influence(*self._numbers, self.answer).users[: self.top]
         return [{"id": user.id, "weight": float(user.weight)} for user in users]
 
@@ -143,7 +138,8 @@ class Following(Reporter):
     def epoch(self, phase: str, epoch: int, values: Values, metrics: Metrics | None) -> None:
         self._reporter.epoch(phase, epoch, values, metrics)
         if metrics is not None:
-            model = next(self._modules[name] for name in ("discriminator", "start", "system") if name in self._modules)
-            generator = self._modules.get("generator")
-            look = self._query.look(self._scorer(model), generator if isinstance(generator, Generator) else None)
+            names = ("discriminator", "start", "system")
+            model = cast(Model, next(self._modules[name] for name in names if name in self._modules))
+            generator = cast(Generator | None, self._modules.get("generator"))
+            look = self._query.look(model, self._scorer(model), generator)
             self._reporter.pin(epoch, look)

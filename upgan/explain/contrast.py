@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from upgan.explain.answering import Answering, AnyExplainer
-from upgan.explain.base import Spoken
+from upgan.explain.answering import Answering
+from upgan.explain.base import Explainer, SideUsers
 from upgan.explain.explanation import Baseline
 from upgan.explain.results import Contrast, Popularities, Popularity
 from upgan.explain.shares import Differences, Shares
-from upgan.graph.layered import IntArray
+from upgan.types import IntArray
 
 
 def contrast(
@@ -47,7 +47,7 @@ def contrast(
     )
 
 
-def popularity(explainer: AnyExplainer, candidate: int, reached: Spoken) -> Popularity:
+def popularity(explainer: Explainer, candidate: int, reached: SideUsers) -> Popularity:
     """Counts of users who touched ``candidate``; ``reached``: the target's users with their parts of its score."""
     own = explainer.users_of(np.array([candidate], dtype=np.int64))
     near = explainer.users_of(explainer.neighbours(candidate))
@@ -70,6 +70,6 @@ def _among(users: IntArray, chosen: IntArray) -> np.ndarray:
     return table[users]
 
 
-def _heaviest_first(explainer: AnyExplainer, spoken: Spoken) -> Shares:
-    spoken = spoken.sorted()
-    return Shares(explainer.user_names[spoken.users], spoken.weight, spoken.part)
+def _heaviest_first(explainer: Explainer, side: SideUsers) -> Shares:
+    side = side.sorted()
+    return Shares(explainer.user_names[side.users], side.weight, side.part)

@@ -23,7 +23,7 @@ from pydantic_core import to_jsonable_python
 from upgan.data.query import Query as Query
 from upgan.explain.shares import UserShare as UserShare
 from upgan.explain.shares import UserShares
-from upgan.types import INTERACTED, INVERSE_MARK
+from upgan.types import INTERACTED, INVERSE_MARK, SplitName
 
 #: What contributions are counted from: p = 0, or p of the mean user (see ``docs/explanations.md``).
 Baseline = Literal["none", "mean"]
@@ -48,7 +48,6 @@ _DOCUMENT = (
 )
 
 Role = Literal["target", "answer", "entity", "user"]
-Split = Literal["train", "valid", "test"]
 
 
 @dataclass(frozen=True)
@@ -137,7 +136,7 @@ class Explanation:
     rank_without_users: int
     filtered_rank_without_users: float
     #: In which split the dataset already knows this triple; None where it does not.
-    known: Split | None
+    known: SplitName | None
     #: All reached users, in the order of ``sort``; the weights sum to 1 (empty where no user reaches the target).
     users: UserShares
     #: The same for the answer, for models with users on the candidate side.

@@ -15,9 +15,9 @@ from typing import Annotated, Any, TypedDict, TypeVar
 
 from pydantic import AfterValidator
 
-from upgan.explain.explanation import Baseline, Split
+from upgan.explain.explanation import Baseline
 from upgan.explain.shares import UserDifferences, UserShares
-from upgan.types import Document
+from upgan.types import Document, SplitName
 
 #: What every counterfactual result is marked with: nothing is trained again.
 FROZEN = "weights frozen"
@@ -43,7 +43,7 @@ class CandidateRow(TypedDict):
     label: str
     score: float
     #: The split in which the dataset already holds it as an answer; None where it does not.
-    known: Split | None
+    known: SplitName | None
     rank_without_users: int
     score_without_users: float
     filtered_rank: float

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import AfterValidator, PlainSerializer
 
-FloatArray = npt.NDArray[np.float64]
+from upgan.types import FloatArray
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from upgan.explain.contrast import contrast
 from upgan.explain.results import FlipSet, Standing
 from upgan.explain.shares import Differences, Shares
 from upgan.explain.what_if import standing_without
-from upgan.graph.layered import IntArray
+from upgan.types import IntArray
 
 #: After this many users one by one, steps double: the set is then closed in on by halving.
 SINGLE_STEPS = 8

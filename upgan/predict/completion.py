@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import torch
 from torch import Tensor
@@ -25,8 +24,7 @@ from upgan.data.lookup import resolve_relation
 from upgan.errors import QueryError
 from upgan.evaluation.evaluator import SCORES_PER_BLOCK, Progress
 from upgan.predict.predictor import Predictor
-
-BoolArray = npt.NDArray[np.bool_]
+from upgan.types import BoolArray, FloatArray, IntArray
 
 COLUMNS = (
     *("place", "head", "head_label", "relation", "relation_label", "tail", "tail_label"),
@@ -102,7 +100,7 @@ def _ends(data: KGDataset, *, anywhere: bool) -> BoolArray:
     return seen[:, kind]
 
 
-def _queries(ends: BoolArray, relation: int) -> npt.NDArray[np.int64]:
+def _queries(ends: BoolArray, relation: int) -> IntArray:
     """(Q, 2) known entity and relation of every query of one relation in one direction."""
     known = np.flatnonzero(ends[relation])
     return np.stack([known, np.full(len(known), relation, dtype=np.int64)], axis=1)
@@ -169,9 +167,7 @@ def _table(predictor: Predictor, suggestions: Suggestions) -> pd.DataFrame:
     return pd.DataFrame(columns, columns=list(COLUMNS))
 
 
-def _in_query(
-    predictor: Predictor, best: Suggestions, *, users: bool
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+def _in_query(predictor: Predictor, best: Suggestions, *, users: bool) -> tuple[FloatArray, IntArray, FloatArray]:
     """(N,) score, rank among the unknown entities and log share of each candidate in its own query."""
     parts = []
     for places in torch.arange(len(best.head)).split(max(1, SCORES_PER_BLOCK // max(len(predictor.entities), 1))):

@@ -5,16 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from upgan.data.query import Query
 from upgan.errors import QueryError
 from upgan.evaluation.evaluator import Progress, Ranking
-from upgan.graph.layered import IntArray
 from upgan.predict.predictor import Predictor
-from upgan.types import Document, SplitName
-
-FloatArray = npt.NDArray[np.float64]
+from upgan.types import Document, IntArray, SplitName
 
 
 @dataclass(frozen=True)
@@ -54,8 +50,8 @@ def mine(predictor: Predictor, split: SplitName = "test", n: int = 10, progress:
     both rankings as one. QueryError for a run without users.
     """
     config = predictor.config
-    if config.model_name != "upgan" or not config.model.use_users:
-        why = "was trained with model.use_users = false" if config.model_name == "upgan" else "has no users"
+    if not predictor.has_users:
+        why = "has no users" if config.model.use_users else "was trained with model.use_users = false"
         raise QueryError(
             f"{predictor.run_path}: this {config.model_name} run {why}, so users do not change its answers"
         )

@@ -15,19 +15,18 @@ from upgan.data.lookup import resolve_entity, resolve_query, resolve_relation
 from upgan.data.query import Query
 from upgan.errors import QueryError
 from upgan.evaluation.evaluator import Evaluator, Progress, Ranking
-from upgan.explain.answering import Answering, AnyExplainer
-from upgan.explain.base import Shown
+from upgan.explain.answering import Answering
+from upgan.explain.base import Explainer, PathCounts
 from upgan.explain.contrast import contrast
 from upgan.explain.explanation import BASELINES, SORTS, Baseline, Explanation, Sort
 from upgan.explain.results import CandidateRow, Changes, Contrast, FlipSet, WhatIf
 from upgan.explain.scored import filtered_ranks, positions
 from upgan.explain.smallest_set import smallest_set
 from upgan.explain.what_if import what_if
-from upgan.graph.layered import IntArray
 from upgan.graph.observed import seen_interactions, seen_triples
 from upgan.graph.queries import QueryIndex
 from upgan.training.checkpoint import LoadedRun, load_run
-from upgan.types import SPLITS, SplitName
+from upgan.types import SPLITS, IntArray, SplitName
 
 
 def load(run: str | Path) -> Predictor:
@@ -67,6 +66,11 @@ class Predictor:
     def relations(self) -> list[str]:
         """Relation ids (forward only)."""
         return self.dataset.relations
+
+    @property
+    def has_users(self) -> bool:
+        """Whether users can be switched off: otherwise all answers are those without users."""
+        return self._run.model.has_users
 
     def layer(self, entity: str) -> int:
         """d_n: hops from the nearest user; -1 where no user reaches the entity."""
@@ -172,8 +176,8 @@ class Predictor:
         query, target, number, chosen = self._asked(head, relation, tail, answer)
         explainer = self.explainer()
         influence = explainer.influence(target, number, chosen, baseline=baseline, sort=sort)
-        selection = Shown(top_users, sort, paths_per_user, evidence_per_user, top_paths)
-        paths = explainer.told(target, number, chosen, influence, selection)
+        selection = PathCounts(top_users, sort, paths_per_user, evidence_per_user, top_paths)
+        paths = explainer.selected(target, number, chosen, influence, selection)
         scored = self._answering.scored(target, number)
         standing = scored.standing(chosen)
         return Explanation(
@@ -253,7 +257,7 @@ class Predictor:
         _, target, number, chosen = self._asked(head, relation, tail, answer)
         return smallest_set(self._answering, target, number, chosen)
 
-    def explainer(self) -> AnyExplainer:
+    def explainer(self) -> Explainer:
         """Weights and contributions one by one, in float64, where this kind of model has them."""
         return self._answering.explainer()
 
