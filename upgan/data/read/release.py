@@ -27,8 +27,8 @@ from upgan.data.raw.roles import INTERACTIONS, LABELS, LINKS, TRIPLES, unnamed_i
 from upgan.data.raw.source import RawSource
 from upgan.data.raw.text_stream import ReadOptions
 from upgan.data.raw.text_tables import TextTable, by_plain_name, plain_name, read_table
-from upgan.data.tables import SPLITS
 from upgan.errors import DataError, listed
+from upgan.types import SPLITS
 
 #: Without these it is no release.
 MAPS = ("e_map.dat", "r_map.dat")
