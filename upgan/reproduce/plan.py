@@ -13,9 +13,6 @@ from upgan.config.presets import PRESETS
 from upgan.config.settings import MODELS, Config, applies, flat_settings, make_config, setting_keys
 from upgan.errors import ConfigError
 
-#: Settings that do not change what a run is: another draw, or the same one made elsewhere.
-NEUTRAL = frozenset({"preset", "seed", "device", "threads", "max_seconds", "checkpoint_seconds"})
-
 #: The ten systems of Table 3 and three that came after the paper; TransH is a part of KTUP.
 COMPARED = tuple(name for name in MODEL_NAMES if name != "transh")
 

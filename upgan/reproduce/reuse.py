@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from upgan.config.settings import Config, flat_settings, keys_in
+from upgan.config.settings import Config, flat_settings, keys_in, system_settings
 from upgan.errors import UpganError
-from upgan.reproduce.plan import NEUTRAL
 from upgan.runs.launch import START_FILE
 from upgan.training.checkpoint import CONFIG_FILE, dataset_fingerprint, load_config
 
@@ -69,11 +68,7 @@ def reusable(wanted: Config, runs: Iterable[FinishedRun]) -> FinishedRun | None:
 
 
 def _same(wanted: Config, other: Config) -> bool:
-    if wanted.seed != other.seed or wanted.model_name != other.model_name:
-        return False
-    mine, yours = flat_settings(wanted), flat_settings(other)
-    apart = {key for key in mine.keys() | yours.keys() if mine.get(key) != yours.get(key)}
-    return all(key in NEUTRAL or key.startswith("pinned.") for key in apart)
+    return wanted.seed == other.seed and system_settings(wanted) == system_settings(other)
 
 
 def _same_time(wanted: Config, run: FinishedRun) -> bool:
