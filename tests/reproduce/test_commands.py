@@ -25,7 +25,7 @@ from upgan.evaluation.compare import compare_rankings
 from upgan.predict.predictor import load
 from upgan.reproduce import execute
 from upgan.reproduce.paper import PAPER_METRICS
-from upgan.runs.history import LOG_FILE
+from upgan.runs.files import LOG_FILE
 from upgan.runs.process import Process
 from upgan.runs.status import run_state
 from upgan.training.checkpoint import load_config
@@ -114,11 +114,11 @@ def test_a_run_that_fails_is_a_row_and_the_rest_is_done(trainings, toy_folder, t
 
 
 def test_a_process_that_cannot_even_start_leaves_its_last_words(toy_folder, tmp_path, monkeypatch):
-    def spawn(folder):
+    def spawn(folder, **_):
         with (folder / LOG_FILE).open("ab") as log:
             return subprocess.Popen([sys.executable, "-c", "raise SystemExit('no memory for torch')"], stderr=log)
 
-    monkeypatch.setattr(execute, "_spawn", spawn)
+    monkeypatch.setattr(execute, "spawn", spawn)
     result = here(*command(toy_folder, tmp_path, "transe"))
     assert result.returncode == 1
     assert "transe, seed 0: no memory for torch" in result.stdout

@@ -10,9 +10,8 @@ import typer
 from upgan.cli.output import JsonFlag, note, print_json, refuse_folder
 from upgan.cli.training import train_new
 from upgan.config.settings import MODELS
-from upgan.errors import ConfigError, RunError, TrainingError
-from upgan.runs.launch import free_folder, is_empty
-from upgan.runs.status import is_run, run_state
+from upgan.errors import ConfigError, TrainingError
+from upgan.runs.launch import check_free, free_folder
 
 RUNS = Path("checkpoints")
 MODEL_HELP = f"{', '.join(MODELS[:-1])} or {MODELS[-1]}."
@@ -114,24 +113,11 @@ def estimate_cost(
 
 def _run_folder(asked: Path | None, name: str, overwrite: bool) -> Path:
     """The folder asked for, or the first free one of the default's names."""
-    if asked is None:
-        asked = RUNS / name
-        if not overwrite:
-            return free_folder(RUNS, name)
-    if asked.is_file():
-        raise RunError(f"{asked}: a file is in the way of the run folder; choose another --run")
-    if asked.is_dir() and not is_empty(asked):
-        if not is_run(asked):
-            raise RunError(f"{asked}: not empty and not a run folder; choose another --run")
-        status = run_state(asked)
-        if status.active:
-            raise RunError(f"{asked}: a training there is {status.state}; stop it first (upgan stop {asked})")
-        if not overwrite:
-            going_on = f"go on with it (upgan resume {asked}), " if status.resumable else ""
-            raise RunError(
-                f"{asked}: holds a run already; {going_on}choose another --run, or add --overwrite to replace it"
-            )
-    return asked
+    if asked is None and not overwrite:
+        return free_folder(RUNS, name)
+    folder = asked or RUNS / name
+    check_free(folder, overwrite=overwrite)
+    return folder
 
 
 def _detach(folder: Path, data: Any, settings: Any, start: Path | None, *, force: bool, overwrite: bool) -> None:

@@ -32,13 +32,11 @@ from upgan.model.factorisation import Factorisation
 from upgan.model.generator import Generator
 from upgan.objectives.batches import BatchSampler, QuerySampler
 from upgan.objectives.optimizers import Squares
+from upgan.runs.files import GENERATOR_FILE, MODEL_FILE, SQUARES_FILE
 from upgan.systems.base import System
 from upgan.systems.build import build_system
 from upgan.training.adversarial import AdversarialTrainer, train_adversarially
 from upgan.training.checkpoint import (
-    GENERATOR_FILE,
-    MODEL_FILE,
-    SQUARES_FILE,
     load_run,
     load_weights,
     save_tensors,

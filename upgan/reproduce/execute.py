@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -16,10 +15,11 @@ from upgan.data.dataset import KGDataset
 from upgan.errors import BusyError, ConfigError, RunError, UpganError
 from upgan.reproduce.plan import PlannedRun
 from upgan.reproduce.reuse import FinishedRun, finished_run, finished_runs, reusable
-from upgan.runs.history import LOG_FILE, tail_log
-from upgan.runs.launch import check_resumable, claim, create, give_back, is_empty
+from upgan.runs.files import is_run
+from upgan.runs.history import last_words
+from upgan.runs.launch import check_free, check_resumable, claim, create, give_back, spawn
 from upgan.runs.locks import run_lock
-from upgan.runs.status import is_run, run_state
+from upgan.runs.status import run_state
 
 Tell = Callable[[str], None]
 #: Seconds between looks at the processes, and between lines of progress.
@@ -151,7 +151,10 @@ class Executor:
                 how = self._take(planned, folder)
             if isinstance(how, Outcome):
                 return how
-            return _Job(planned, folder, how, _spawn(folder))
+            # Several may train beside each other, so the device is not locked. In a session of its own Ctrl-C reaches
+            # it once, through ``_end``, and not a second time, which would not let it save.
+            environment = {**os.environ, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
+            return _Job(planned, folder, how, spawn(folder, force=True, environment=environment))
         except BusyError:
             self.tell(f"{folder.name}: trains already, waiting for it")
             return _Job(planned, folder, "reused", None)
@@ -175,8 +178,7 @@ class Executor:
             if self.resume and _can_go_on(folder):
                 claim(folder)
                 return "resumed"
-        elif folder.exists() and not is_empty(folder):
-            raise RunError(f"{folder}: not empty and not a run folder")
+        check_free(folder, overwrite=True)
         create(folder, self.dataset, planned.config)
         return "trained"
 
@@ -189,7 +191,7 @@ class Executor:
             return Outcome(job.planned, None, "failed", str(error))
         if found is not None and state.state == "finished":
             return Outcome(job.planned, found, job.how)
-        last = next((line for line in reversed(tail_log(job.folder, 20)) if line.strip()), "it said nothing")
+        last = last_words(job.folder)
         if state.state != "pending":
             return Outcome(job.planned, None, "failed", f"{state.state}: {state.message or last}")
         if job.process is not None:
@@ -238,20 +240,6 @@ def _can_go_on(folder: Path) -> bool:
         check_resumable(folder)
         return True
     return False
-
-
-def _spawn(folder: Path) -> subprocess.Popen[bytes]:
-    """`upgan resume` of the folder; several may train beside each other, so the device is not locked.
-
-    In a session of its own: Ctrl-C reaches it once, through ``_end``, and not a second time, which would not let it
-    save.
-    """
-    environment = {**os.environ, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
-    command = [sys.executable, "-m", "upgan", "resume", str(folder.resolve()), "--quiet", "--force"]
-    with (folder / LOG_FILE).open("ab") as log:
-        return subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True
-        )
 
 
 def _end(processes: list[subprocess.Popen[bytes]]) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 
 from upgan.config.settings import Config, flat_settings, keys_in, system_settings
 from upgan.errors import UpganError
-from upgan.runs.launch import START_FILE
-from upgan.training.checkpoint import CONFIG_FILE, dataset_fingerprint, load_config
+from upgan.runs.files import CONFIG_FILE, RESULT_FILE, START_FILE
+from upgan.training.checkpoint import dataset_fingerprint, load_config
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class FinishedRun:
 def finished_runs(root: Path, fingerprint: str) -> list[FinishedRun]:
     """Every finished run of the dataset in ``root``, newest first; runs that start from another one left out."""
     found = []
-    for path in root.glob("*/metrics.json"):
+    for path in root.glob(f"*/{RESULT_FILE}"):
         run = finished_run(path.parent, fingerprint)
         if run is not None and not (path.parent / START_FILE).exists() and not run.metrics.get("started_from"):
             found.append((path.stat().st_mtime, run))
@@ -53,7 +53,7 @@ def finished_run(folder: Path, fingerprint: str) -> FinishedRun | None:
     try:
         if dataset_fingerprint(folder) != fingerprint:
             return None
-        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        metrics = json.loads((folder / RESULT_FILE).read_text(encoding="utf-8"))
         config = load_config(folder)
         known = flat_settings(config).keys() <= keys_in(folder / CONFIG_FILE)
         whole = known and isinstance(metrics, dict) and "mrr" in metrics

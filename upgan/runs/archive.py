@@ -21,10 +21,26 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
+from safetensors import SafetensorError, safe_open
+
 from upgan.errors import RunError
 from upgan.files import folder_written_whole, sha256_of_file, write_atomic
-from upgan.runs.safetensors_header import check_safetensors
-from upgan.runs.status import run_state
+from upgan.runs.files import (
+    CARD_FILE,
+    CONFIG_FILE,
+    GENERATOR_FILE,
+    LOG_FILE,
+    MANIFEST_FILE,
+    METRICS_FILE,
+    MODEL_FILE,
+    PINNED_FILE,
+    RESULT_FILE,
+    SEAL_FILE,
+    SQUARES_FILE,
+    STATUS_FILE,
+    WEIGHT_FILES,
+)
+from upgan.runs.status import check_over
 from upgan.version import __version__
 
 ARCHIVE_VERSION = 1
@@ -42,26 +58,24 @@ class Kind:
     magic: bytes = b""
 
 
+#: A parquet file, as it begins and ends.
 TABLE = Kind(4 * GB, needed=True, compressed=False, magic=b"PAR1")
 WEIGHTS = Kind(16 * GB, compressed=False)
 #: The files that are shared. What only resuming needs, and event files that are made from metrics.jsonl, are not.
 FILES: dict[str, Kind] = {
-    "config.toml": Kind(1 * MB, needed=True),
-    "run.json": Kind(1 * MB, needed=True),
-    "model.safetensors": Kind(16 * GB, needed=True, compressed=False),
-    "generator.safetensors": WEIGHTS,
-    "squares.safetensors": WEIGHTS,
-    "metrics.json": Kind(64 * MB),
-    "metrics.jsonl": Kind(1 * GB),
-    "pinned.jsonl": Kind(1 * GB),
-    "status.json": Kind(1 * MB),
-    "log.txt": Kind(1 * GB),
-    "card.md": Kind(64 * MB),
-    "dataset/manifest.json": Kind(64 * MB, needed=True),
-    "dataset/triples.parquet": TABLE,
-    "dataset/interactions.parquet": TABLE,
-    "dataset/entities.parquet": TABLE,
-    "dataset/relations.parquet": TABLE,
+    CONFIG_FILE: Kind(1 * MB, needed=True),
+    SEAL_FILE: Kind(1 * MB, needed=True),
+    MODEL_FILE: Kind(16 * GB, needed=True, compressed=False),
+    GENERATOR_FILE: WEIGHTS,
+    SQUARES_FILE: WEIGHTS,
+    RESULT_FILE: Kind(64 * MB),
+    METRICS_FILE: Kind(1 * GB),
+    PINNED_FILE: Kind(1 * GB),
+    STATUS_FILE: Kind(1 * MB),
+    LOG_FILE: Kind(1 * GB),
+    CARD_FILE: Kind(64 * MB),
+    MANIFEST_FILE: Kind(64 * MB, needed=True),
+    **{f"dataset/{name}.parquet": TABLE for name in ("triples", "interactions", "entities", "relations")},
 }
 #: A file beyond this size that shrank to less than this share of it is no text of a run.
 SMALL, RATIO = 1 * MB, 200
@@ -74,9 +88,7 @@ def export_run(run: Path, out: Path) -> None:
 
     Raises RunError where the run is at work or has no weights yet.
     """
-    status = run_state(run)
-    if status.active:
-        raise RunError(f"{run}: it is {status.state}; export it when it has ended")
+    check_over(run)
     names = [name for name in FILES if (run / name).is_file()]
     missing = [name for name, kind in FILES.items() if kind.needed and name not in names]
     if missing:
@@ -191,8 +203,8 @@ def _unpack(archive: Path, opened: zipfile.ZipFile, name: str, stated: dict[str,
         raise RunError(f"{archive}: {name!r} has not the {stated['bytes']} bytes that {CHECKSUMS} states")
     if digest != stated["sha256"]:
         raise RunError(f"{archive}: {name!r} is damaged: its checksum is not the one in {CHECKSUMS}")
-    if name.endswith(".safetensors"):
-        check_safetensors(to, called=f"{archive}: {name!r}")
+    if name in WEIGHT_FILES:
+        _check_weights(archive, name, to)
     magic = FILES[name].magic
     if magic:
         with to.open("rb") as stream:
@@ -200,6 +212,15 @@ def _unpack(archive: Path, opened: zipfile.ZipFile, name: str, stated: dict[str,
             stream.seek(-len(magic), 2)
             if (head, stream.read()) != (magic, magic):
                 raise RunError(f"{archive}: {name!r} is no parquet file")
+
+
+def _check_weights(archive: Path, name: str, path: Path) -> None:
+    """Open the file by its header: dtypes, shapes and places must describe exactly its bytes. No tensor is read."""
+    try:
+        with safe_open(path, framework="numpy"):
+            pass
+    except (SafetensorError, OSError) as error:
+        raise RunError(f"{archive}: {name!r} is not a sound safetensors file ({error})") from None
 
 
 def _copy(source: IO[bytes], target: IO[bytes], most: int) -> tuple[int, str]:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import time
 from pathlib import Path
 
 from upgan.errors import RunError
+from upgan.runs.files import STOP_FILE
 from upgan.runs.process import Process
-from upgan.runs.status import STATUS_FILE, STOP_FILE, RunStatus, check_folder, run_state, write_status
+from upgan.runs.status import RunStatus, check_active, check_folder, run_state, write_status, written_status
 
 #: Seconds between looks at a run that is waited for.
 LOOK = 0.1
@@ -19,9 +19,7 @@ LOOK = 0.1
 
 def request_stop(folder: Path) -> RunStatus:
     """Ask a run to finish its step, save and end; returns at once. Raises RunError where it is not at work."""
-    status = run_state(folder)
-    if not status.active:
-        raise RunError(f"{folder}: nothing to stop, it is {status.state}")
+    check_active(folder)
     check_folder(folder)
     (folder / STOP_FILE).touch()
     return run_state(folder)
@@ -39,10 +37,8 @@ def wait_until_over(folder: Path, seconds: float | None = None) -> RunStatus:
 
 def kill(folder: Path) -> RunStatus:
     """End a run's process at once; what it saved last is where `upgan resume` goes on. Returns its state."""
-    status = run_state(folder)
-    if not status.active:
-        raise RunError(f"{folder}: nothing to stop, it is {status.state}")
-    written = json.loads((folder / STATUS_FILE).read_text(encoding="utf-8"))
+    check_active(folder)
+    written = written_status(folder)
     process = Process.from_dict(written.get("process"))
     if process is None or process.alive() is None:
         raise RunError(f"{folder}: its process runs on another machine ({process.host if process else '?'})")

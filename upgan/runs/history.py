@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-METRICS_FILE = "metrics.jsonl"
-PINNED_FILE = "pinned.jsonl"
-LOG_FILE = "log.txt"
+from upgan.runs.files import LOG_FILE, METRICS_FILE, PINNED_FILE
+
 #: Keys of a line that say where it belongs; the others are losses and other means of an epoch.
 PLACE_KEYS = ("t", "phase", "epoch", "step", "seconds", "valid")
 #: Where more is better; of rewards and entropies neither more nor less is.
@@ -108,6 +107,11 @@ def tail_log(run: Path, lines: int = 200) -> list[str]:
     except FileNotFoundError:
         return []
     return text.splitlines()[-lines:]
+
+
+def last_words(run: Path) -> str:
+    """The last line of the log, for who has to say why a process ended."""
+    return next((line for line in reversed(tail_log(run, 20)) if line.strip()), "it wrote nothing to its log")
 
 
 # Curves --------------------------------------------------------------------------------------------------------------

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from upgan.errors import RunError
-from upgan.runs.status import is_run, run_state
+from upgan.runs.files import is_run
+from upgan.runs.status import run_state
 
 #: Begins with a dot, so that no list of runs shows it.
 TRASH = ".trash"

@@ -27,14 +27,10 @@ from upgan.errors import ConfigError, RunError
 from upgan.files import sha256_of_file, write_atomic, write_json, write_text
 from upgan.graph.observed import seen_data
 from upgan.model.build import Model, build_model
+from upgan.runs.files import CONFIG_FILE, MODEL_FILE, SQUARES_FILE
 from upgan.version import __version__
 
 FORMAT_VERSION = 1
-MODEL_FILE = "model.safetensors"
-CONFIG_FILE = "config.toml"
-GENERATOR_FILE = "generator.safetensors"
-#: Adagrad's accumulated squares of a DistMult or ComplEx run: with them another training goes on from its vectors.
-SQUARES_FILE = "squares.safetensors"
 
 
 @dataclass(frozen=True, eq=False)
