@@ -53,11 +53,11 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     books = folder / "books"
     asked = ("--out", books, "--min-interactions", "2", "--min-triples", "1")
     assert here("data", "prepare", folder / "raw", *asked).returncode == 0
-    elsewhere = ("--device=cpu", "--set=threads=2", "--set=max_seconds=1000", "--set=checkpoint_seconds=9")
-    elsewhere += ("--pin-head=book1", "--pin-relation=[author]", "--pin-answer=author1")
+    elsewhere = ["--device=cpu", "--set=threads=2", "--set=max_seconds=1000", "--set=checkpoint_seconds=9"]
+    elsewhere += ["--pin-head=book1", "--pin-relation=[author]", "--pin-answer=author1"]
     return {
         f"{dim}s{seed}": trained(
-            books, folder / f"{dim}s{seed}", f"--seed={seed}", f"--set=model.dim={dim}", *(elsewhere if seed else ())
+            books, folder / f"{dim}s{seed}", f"--seed={seed}", f"--set=model.dim={dim}", *(elsewhere if seed else [])
         )
         for dim in (8, 4)
         for seed in (0, 1)

@@ -8,7 +8,7 @@ import tomllib
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from upgan.errors import RunError, TrainingError
 from upgan.files import write_json
@@ -93,14 +93,15 @@ def run_state(folder: Path) -> RunStatus:
     state, message = _true_state(folder, status)
     known: dict[str, Any] = {key: status[key] for key in ("dataset", "model", "preset", "seed") if key in status}
     progress = _progress(status, state)
+    written: dict[str, Any] = {key: str(status.get(key) or "") for key in ("device", "phase")}
+    written |= {key: int(status.get(key) or 0) for key in ("epoch", "epochs", "step")}
+    written |= {key: status.get(key) for key in ("best_valid_mrr", "started", "ended", "seconds", "pid")}
     return RunStatus(
         folder=folder,
         state=state,
         message=message,
         **(known or _from_config(folder)),
-        **{key: str(status.get(key) or "") for key in ("device", "phase")},
-        **{key: int(status.get(key) or 0) for key in ("epoch", "epochs", "step")},
-        **{key: status.get(key) for key in ("best_valid_mrr", "started", "ended", "seconds", "pid")},
+        **written,
         phases=tuple(status.get("phases") or ()),
         progress=progress,
         eta=_eta(status, progress) if state in ACTIVE else None,
@@ -180,7 +181,7 @@ def _true_state(folder: Path, status: dict[str, Any]) -> tuple[State, str]:
     """The state that status.json names, unless its process is gone."""
     stated, message = str(status.get("state", "")), str(status.get("message") or "")
     if stated in ENDED:
-        return cast(State, stated), message
+        return stated, message
     if stated not in ACTIVE:
         return "failed", f"status.json names no state of a run: {stated!r}"
     if not _alive(status):
