@@ -13,6 +13,7 @@ import pytest
 
 from tests.reproduce.made import HOSTILE, METRICS, document, outcomes
 from upgan.data.dataset import build_dataset
+from upgan.reproduce.document import Document
 from upgan.reproduce.figures import figure_html
 from upgan.reproduce.measure import measure
 from upgan.reproduce.plan import Asked
@@ -115,7 +116,7 @@ def test_what_learned_from_validation_is_said_with_what_it_reached_before(toy_da
                 "adversarial": {"test": {"mrr": mrr}},
                 "fusion": {"test": {"mrr": 0.5}, "best_epoch": best},
             }
-    told = {**measure(made, toy_dataset, asked, tmp_path, print), "search": None, "command": "upgan reproduce"}
+    told: Document = {**measure(made, toy_dataset, asked, tmp_path, print), "search": None, "command": "upgan"}
     assert [row["mrr_before_fusion"] for row in told["rows"]] == [None, None, pytest.approx(0.3)]
     assert "only to choose and to stop. Test MRR before it: UPGAN 30.00." in markdown(told)
 
@@ -162,6 +163,7 @@ def test_hostile_names_stay_names(toy_frames, random, tmp_path):
         assert HOSTILE in page  # the command, whole
         tame, tags = Tags(), Tags()
         tags.feed(figure_html(hostile))
-        tame.feed(figure_html({**hostile, "dataset": {**hostile["dataset"], "name": "tame"}}))
+        hostile["dataset"]["name"] = "tame"
+        tame.feed(figure_html(hostile))
         assert (tags.scripts, tags.images) == (tame.scripts, tame.images)
         assert tags.images == 0

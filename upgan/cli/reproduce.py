@@ -12,7 +12,7 @@ import typer
 from upgan.cli.output import JsonFlag, note, print_json
 from upgan.cli.runs import RUNS
 from upgan.errors import ConfigError, TrainingError
-from upgan.reproduce.names import TARGET_NAMES
+from upgan.reproduce.document import TARGET_NAMES
 
 if TYPE_CHECKING:
     from upgan.data.dataset import KGDataset

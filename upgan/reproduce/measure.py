@@ -17,8 +17,8 @@ from upgan.evaluation.compare import compare_rankings
 from upgan.evaluation.evaluator import Ranking
 from upgan.files import write_bytes
 from upgan.predict.predictor import load
+from upgan.reproduce.document import FORMAT_VERSION, Document, Row, Run, Statistics, Values
 from upgan.reproduce.execute import Outcome, Tell
-from upgan.reproduce.names import FORMAT_VERSION
 from upgan.reproduce.paper import PAPER_METRICS, paper_groups, paper_metrics
 from upgan.reproduce.plan import TARGETS, Asked
 from upgan.reproduce.reuse import FinishedRun
@@ -26,10 +26,9 @@ from upgan.training.checkpoint import run_fingerprint
 
 #: Broken down for every table: what Tables 4 and 5 are about.
 GROUPED = ("sparsity", "hops")
-Metric = dict[str, Any]
 
 
-def measure(outcomes: Sequence[Outcome], dataset: KGDataset, asked: Asked, out: Path, tell: Tell) -> dict[str, Any]:
+def measure(outcomes: Sequence[Outcome], dataset: KGDataset, asked: Asked, out: Path, tell: Tell) -> Document:
     """The whole document of a target; ranks are kept in ``out``, so that none is found twice."""
     target = TARGETS[asked.target]
     by_row: dict[str, list[Outcome]] = {}
@@ -68,24 +67,22 @@ def measure(outcomes: Sequence[Outcome], dataset: KGDataset, asked: Asked, out: 
 
 def _row(
     name: str, outcomes: Sequence[Outcome], dataset: KGDataset, asked: Asked, out: Path
-) -> tuple[dict[str, Any], dict[int, Ranking]]:
+) -> tuple[Row, dict[int, Ranking]]:
     target, planned = TARGETS[asked.target], outcomes[0].planned
     rankings: dict[int, Ranking] = {}
     runs = [_run(outcome, rankings if target.compared else None, dataset, out) for outcome in outcomes]
     good = [
         outcome.finished for outcome, run in zip(outcomes, runs, strict=True) if outcome.finished and "metrics" in run
     ]
-    each = [run["metrics"] for run in runs if "metrics" in run]
-    groups = {by: _over_seeds([run.metrics.get("groups", {}).get(by, {}) for run in good]) for by in GROUPED if good}
+    groups = {by: _by_group([run.metrics.get("groups", {}).get(by, {}) for run in good]) for by in GROUPED if good}
     table = paper_groups(asked.target, name, target.groups) if target.by else paper_metrics(asked.target, name)
-    row = {
+    row: Row = {
         "row": name,
         "system": planned.system,
         "label": planned.label,
         "x": planned.x,
         "runs": runs,
-        "mean": _mean(each),
-        "std": _std(each),
+        **_over_seeds([run["metrics"] for run in runs if "metrics" in run]),
         "groups": groups,
         "paper": table,
         "mrr_before_fusion": _before_fusion(good),
@@ -103,19 +100,19 @@ def _before_fusion(runs: Sequence[FinishedRun]) -> float | None:
     return None if None in before else float(np.mean(before))
 
 
-def _run(outcome: Outcome, rankings: dict[int, Ranking] | None, dataset: KGDataset, out: Path) -> dict[str, Any]:
+def _run(outcome: Outcome, rankings: dict[int, Ranking] | None, dataset: KGDataset, out: Path) -> Run:
     """What is said of one run; its ranking is added to ``rankings``. A run that cannot be opened has failed."""
-    told: dict[str, Any] = {"seed": outcome.planned.seed, "how": outcome.how, "problem": outcome.problem or None}
+    run: Run = {"seed": outcome.planned.seed, "how": outcome.how, "problem": outcome.problem or None}
     finished = outcome.finished
     if finished is None:
-        return told
+        return run
     try:
         if rankings is not None:
             rankings[outcome.planned.seed] = _ranking(finished.folder, dataset, out)
     except UpganError as error:
-        return {**told, "how": "failed", "problem": str(error)}
+        return {**run, "how": "failed", "problem": str(error)}
     return {
-        **told,
+        **run,
         "run": str(finished.folder),
         "seconds": finished.metrics.get("seconds"),
         "out_of_time": finished.out_of_time,
@@ -143,34 +140,24 @@ def _npy(values: np.ndarray) -> bytes:
     return stream.getvalue()
 
 
-def _mean(each: Sequence[Metric]) -> Metric | None:
-    """Metric by metric over the seeds; None without a run."""
+def _over_seeds(each: Sequence[Values]) -> Statistics:
+    """Mean and sample standard deviation, metric by metric; a metric that one run lacks is unknown."""
     if not each:
-        return None
-    return {key: _value(np.mean([metrics[key] for metrics in each])) if _known(each, key) else None
-            for key in PAPER_METRICS} | {"queries": each[0]["queries"]}  # fmt: skip
+        return {"mean": None, "std": None}
+    values = {key: np.array([metrics[key] for metrics in each], dtype=np.float64) for key in PAPER_METRICS}
+    mean = {key: _known(numbers.mean()) for key, numbers in values.items()} | {"queries": each[0]["queries"]}
+    std = {key: _known(numbers.std(ddof=1)) for key, numbers in values.items()} if len(each) > 1 else None
+    return {"mean": mean, "std": std}
 
 
-def _std(each: Sequence[Metric]) -> Metric | None:
-    """Sample standard deviation over the seeds; None for fewer than two."""
-    if len(each) < 2:
-        return None
-    return {key: _value(np.std([metrics[key] for metrics in each], ddof=1)) if _known(each, key) else None
-            for key in PAPER_METRICS}  # fmt: skip
-
-
-def _known(each: Sequence[Metric], key: str) -> bool:
-    return all(metrics[key] is not None for metrics in each)
-
-
-def _value(number: Any) -> float | None:
+def _known(number: float) -> float | None:
     return None if math.isnan(number) else float(number)
 
 
-def _over_seeds(each: Sequence[dict[str, Metric]]) -> dict[str, dict[str, Metric | None]]:
-    """Group -> mean and deviation, of groups that every seed has: a seed draws which share of the graph is seen."""
+def _by_group(each: Sequence[dict[str, Values]]) -> dict[str, Statistics]:
+    """Of the groups that every seed has: a seed draws which share of the graph is seen."""
     names = [name for name in each[0] if all(name in of for of in each)]
-    return {name: {"mean": _mean([of[name] for of in each]), "std": _std([of[name] for of in each])} for name in names}
+    return {name: _over_seeds([of[name] for of in each]) for name in names}
 
 
 def _minus(upgan: dict[int, Ranking], other: dict[int, Ranking]) -> dict[str, Any] | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from upgan.files import write_json, write_text
+from upgan.reproduce.document import Document
 from upgan.reproduce.execute import Executor
 from upgan.reproduce.figures import figure_html
 from upgan.reproduce.measure import measure
@@ -16,7 +17,7 @@ from upgan.reproduce.tables import markdown, to_csv
 
 def produce(
     asked: Asked, executor: Executor, out: Path, command: str, effort: Effort | None = None
-) -> tuple[dict[str, Any], str]:
+) -> tuple[Document, str]:
     """Do what is asked for and write it to ``out``; returns the document and the page.
 
     With an ``effort`` the settings are searched first; what is found is kept in TARGET-settings.json, and the searches
@@ -31,13 +32,13 @@ def produce(
         # The best trial of the same time and seed need not be trained again.
         outcomes = executor.run(plan(asked, best_settings(found)), also=search.executor.root)
     measured = measure(outcomes, executor.dataset, asked, out, executor.tell)
-    document = {**measured, "search": found, "command": command}
+    document: Document = {**measured, "search": found, "command": command}
     return document, write_files(document, out)
 
 
-def write_files(document: dict[str, Any], out: Path) -> str:
+def write_files(document: Document, out: Path) -> str:
     """TARGET.md, .csv, .html and, last, .json, each whole; returns the page."""
-    page, name = markdown(document), str(document["target"])
+    page, name = markdown(document), document["target"]
     write_text(out / f"{name}.md", page)
     write_text(out / f"{name}.csv", to_csv(document))
     write_text(out / f"{name}.html", figure_html(document))

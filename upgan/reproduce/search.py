@@ -24,6 +24,7 @@ from optuna.trial import FrozenTrial, TrialState
 from upgan.config.names import MODEL_NAMES
 from upgan.config.settings import Config, flat_settings
 from upgan.errors import ConfigError
+from upgan.reproduce.document import SearchDocument, Searched
 from upgan.reproduce.execute import Executor, Outcome
 from upgan.reproduce.plan import Asked, PlannedRun, settings_of, systems_of
 from upgan.reproduce.spaces import distributions, settings_of_trial, space_of
@@ -72,7 +73,7 @@ class Search:
         self.spaces = {system: space for system, space in spaces.items() if space}
         self.studies = {system: self._study(system) for system in self.spaces}
 
-    def run(self) -> dict[str, Any]:
+    def run(self) -> SearchDocument:
         """Do the trials that are missing, a round of all systems at a time; returns what was found."""
         began, done_before = time.monotonic(), self._over()
         wanted = self.effort.trials * len(self.studies)
@@ -191,7 +192,7 @@ class Search:
         ]
         return {system: (reached[2 * place], reached[2 * place + 1]) for place, system in enumerate(better)}
 
-    def _found(self, confirmed: Mapping[str, tuple[float | None, float | None]]) -> dict[str, Any]:
+    def _found(self, confirmed: Mapping[str, tuple[float | None, float | None]]) -> SearchDocument:
         data = self.executor.dataset
         return {
             "dataset": {"name": data.name, "fingerprint": data.fingerprint},
@@ -203,7 +204,7 @@ class Search:
             "systems": {system: self._found_of(system, confirmed.get(system)) for system in self.studies},
         }
 
-    def _found_of(self, system: str, final: tuple[float | None, float | None] | None) -> dict[str, Any]:
+    def _found_of(self, system: str, final: tuple[float | None, float | None] | None) -> Searched:
         done, best = self._done(system), self._best(system)
         defaults = next((trial.value for trial in done if trial.number == 0), None)
         # Where the defaults are the best there is nothing to change, nor where the best trial's gain did not last.
@@ -223,6 +224,6 @@ def _above(value: float | None, other: float | None) -> bool:
     return value is not None and (other is None or value > other)
 
 
-def best_settings(found: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def best_settings(found: SearchDocument) -> dict[str, dict[str, Any]]:
     """System -> settings, for a plan."""
     return {system: of["settings"] for system, of in found["systems"].items()}
