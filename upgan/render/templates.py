@@ -10,6 +10,7 @@ from jinja2 import Environment, StrictUndefined, Template
 
 from upgan.evaluation.cells import metric_cells, metric_heads, number, percent
 from upgan.render.markdown import code, escaped, table
+from upgan.render.words import coefficient, rank_text, signed
 
 
 @cache
@@ -24,7 +25,8 @@ def template(package: str, name: str) -> Template:
     )
     environment.filters |= {
         **{"text": escaped, "code": code, "quoted": _quoted},
-        **{"number": number, "percent": percent, "metrics": metric_cells},
+        **{"number": number, "percent": percent, "metrics": metric_cells, "count": "{:,}".format},
+        **{"coefficient": coefficient, "signed": signed, "rank": rank_text},
     }
     environment.globals |= {"table": table, "metric_heads": metric_heads()}
     return environment.from_string((files(package) / name).read_text(encoding="utf-8"))
