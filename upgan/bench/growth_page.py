@@ -21,32 +21,6 @@ COLOURS = {
 }
 
 
-def as_table(found: dict[str, Any]) -> str:
-    """Where it was measured, and one Markdown line for each curve."""
-    machine = found["hardware"]
-    lines = [
-        f"{found['date']}, {machine['cpu']}, torch {machine['torch']}, {found['threads']} thread(s), "
-        f"load before {found['load_before']}, {found['repeats']} repeat(s), seed {found['seed']}, in all "
-        f"{found['cpu_seconds']:.0f} CPU s",
-        "",
-        "| what | size | from | to | CPU s, from | to | should be | slope | last slope | keeps it |",
-        "| --- | --- | ---: | ---: | ---: | ---: | --- | ---: | ---: | --- |",
-    ]
-    for curve in found["curves"]:
-        cells = [
-            curve["what"],
-            curve["size"],
-            *(f"{curve['values'][end]:,}" for end in (0, -1)),
-            *(f"{curve['cpu_seconds'][end]:.2g}" for end in (0, -1)),
-            ORDERS[curve["order"]],
-            f"{curve['slope']:.2f}",
-            f"{curve['last_slope']:.2f}",
-            "yes" if curve["kept"] else "**no**",
-        ]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
 def figure(found: dict[str, Any]) -> Any:
     """Charts on logarithmic axes; a dotted line from a curve's last point back is the order it should keep."""
     from plotly.subplots import make_subplots

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from upgan.bench.measure import Measurement, Work, circumstances, in_turn
+from upgan.bench.measure import Measurement, Spent, Work, circumstances, in_turn
 from upgan.bench.references import bare_product, edge_loop
 from upgan.bench.serving import FORMS, measure_serving
 from upgan.bench.workload import Workload, open_dataset
@@ -104,9 +104,8 @@ def propagation(bench: Bench) -> Measurement:
     loop = ("per-edge loop", lambda: edge_loop(model.propagation, graph, model.entity, share, random))
     found = bench.line("propagation", "pass", once, loop)
     assert found.reference is not None
-    whole = type(found.reference)(tuple(time * edges / walked for time in found.reference.times))
-    note = f"loop extrapolated from {walked:,} of {edges:,} edges"
-    return Measurement(found.name, found.unit, found.own, found.reference_name, whole, found.peak_memory_mb, note=note)
+    whole = Spent(tuple(time * edges / walked for time in found.reference.times))
+    return replace(found, reference=whole, note=f"loop extrapolated from {walked:,} of {edges:,} edges")
 
 
 def evaluation(bench: Bench) -> Measurement:
@@ -118,23 +117,12 @@ def evaluation(bench: Bench) -> Measurement:
     return bench.line("filtered evaluation", f"{len(test.triples):,} triples", lambda: test.rank(scorer.scores), floor)
 
 
-def answering(bench: Bench, ask: bool) -> Measurement:
+def answering(bench: Bench, name: str) -> Measurement:
     """A query by name, or an explanation of its answer, of an untrained run."""
     with TemporaryDirectory(prefix="upgan-bench-") as folder:
-        predictor = bench.workload.predictor(Path(folder))
-        data = predictor.dataset
-        triples = itertools.cycle(data.test.tolist())
-
-        def once() -> None:
-            head, relation, tail = next(triples)
-            asked = {"head": data.entities[head], "relation": data.relations[relation]}
-            if ask:
-                predictor.predict(**asked)
-            else:
-                predictor.explain(**asked, answer=data.entities[tail])
-
+        once = bench.workload.questions(Path(folder), explain=name == "explanation")
         floor = (PRODUCT, lambda: bare_product(1, bench.workload.model.entity))
-        return bench.line("query" if ask else "explanation", "question", once, floor)
+        return bench.line(name, "question", once, floor)
 
 
 MEASUREMENTS: dict[str, Callable[[Bench], Measurement]] = {
@@ -144,8 +132,8 @@ MEASUREMENTS: dict[str, Callable[[Bench], Measurement]] = {
     "adversarial": adversarial,
     "propagation": propagation,
     "evaluation": evaluation,
-    "query": lambda bench: answering(bench, ask=True),
-    "explanation": lambda bench: answering(bench, ask=False),
+    "query": partial(answering, name="query"),
+    "explanation": partial(answering, name="explanation"),
 }
 #: On made-up vectors, not on a dataset.
 SERVING = "serving"

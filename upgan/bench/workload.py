@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -162,6 +163,22 @@ class Workload:
         save_weights(self.model, folder / "run" / "model.safetensors")
         seal_run(folder / "run", dataset)
         return load(folder / "run")
+
+    def questions(self, folder: Path, *, explain: bool) -> Callable[[], None]:
+        """A query by name, or the explanation of a test triple's tail, of the untrained run; another one each time."""
+        predictor = self.predictor(folder)
+        data = predictor.dataset
+        triples = itertools.cycle(data.test.tolist())
+
+        def once() -> None:
+            head, relation, tail = next(triples)
+            query = {"head": data.entities[head], "relation": data.relations[relation]}
+            if explain:
+                predictor.explain(**query, answer=data.entities[tail])
+            else:
+                predictor.predict(**query)
+
+        return once
 
 
 def _no_metrics() -> Metrics:

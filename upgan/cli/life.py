@@ -9,6 +9,7 @@ import typer
 
 from upgan.cli.output import JsonFlag, note, print_json
 from upgan.errors import TrainingError
+from upgan.evaluation.cells import number
 from upgan.runs.status import RunStatus
 
 RunArgument = Annotated[Path, typer.Argument(help="A run folder.", show_default=False)]
@@ -39,8 +40,7 @@ def resume(
         from upgan.cli.training import train_on
 
         metrics = train_on(run, force=force, quiet=quiet)
-        mrr = metrics["mrr"]
-        note(f"test MRR {'–' if mrr is None else f'{mrr:.4f}'}; run: {run}")
+        note(f"test MRR {number(metrics['mrr'], '.4f')}; run: {run}")
     if not quiet:
         typer.echo(str(run))
 

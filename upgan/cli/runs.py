@@ -11,6 +11,7 @@ from upgan.cli.output import JsonFlag, note, print_json, refuse_folder
 from upgan.cli.training import train_new
 from upgan.config.settings import MODELS
 from upgan.errors import ConfigError, TrainingError
+from upgan.evaluation.cells import HEADS, SHARES, number
 from upgan.runs.launch import check_free, free_folder
 
 RUNS = Path("checkpoints")
@@ -80,7 +81,7 @@ def train(
         _detach(folder, data, settings, start, force=force, overwrite=overwrite)
         return
     metrics = train_new(data, settings, folder, start, force=force)
-    note(f"test MRR {_shown(metrics['mrr'])}, Hits@10 {_shown(metrics['hits@10'])}; run: {folder}")
+    note(f"test MRR {number(metrics['mrr'], '.4f')}, Hits@10 {number(metrics['hits@10'], '.4f')}; run: {folder}")
     typer.echo(str(folder))
 
 
@@ -176,13 +177,8 @@ def _print_metrics(result: dict[str, Any], split: str) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table("group", "queries", "MR", "MRR", "Hits@1", "Hits@3", "Hits@10", title=f"{split}, filtered")
+    table = Table("group", "queries", *HEADS.values(), title=f"{split}, filtered")
     for name, row in {"all": result, **result.get("groups", {})}.items():
-        keys = ("mrr", "hits@1", "hits@3", "hits@10")
-        mr = "–" if row["mr"] is None else f"{row['mr']:.1f}"
-        table.add_row(escape(str(name)), str(row["queries"]), mr, *(_shown(row[key]) for key in keys))
+        shares = (number(row[key], ".4f") for key in SHARES)
+        table.add_row(escape(str(name)), str(row["queries"]), number(row["mr"], ".1f"), *shares)
     Console().print(table)
-
-
-def _shown(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4f}"
