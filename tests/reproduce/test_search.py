@@ -11,9 +11,9 @@ from upgan.config.settings import flat_settings
 from upgan.data.dataset import build_dataset
 from upgan.errors import ConfigError
 from upgan.reproduce.execute import Executor, Outcome
-from upgan.reproduce.plan import Asked, settings_of
+from upgan.reproduce.plan import Asked, Effort, settings_of
 from upgan.reproduce.reuse import FinishedRun
-from upgan.reproduce.search import Effort, Search, best_settings
+from upgan.reproduce.search import Search, best_settings
 from upgan.reproduce.spaces import space_of
 
 ASKED = Asked("table3", systems=("distmult", "transe"), seeds=(3,))
@@ -33,7 +33,7 @@ class Judged(Executor):
     def _judge(self, each):
         if len(self.judged) == self.killed_at:
             raise KeyboardInterrupt
-        folder = self._folder(each)
+        folder = self.folder(each)
         self.judged.append(folder.name)
         if each.system in self.failing:
             return Outcome(each, None, "failed", "no")

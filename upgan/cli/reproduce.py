@@ -16,7 +16,7 @@ from upgan.reproduce.document import TARGET_NAMES
 
 if TYPE_CHECKING:
     from upgan.data.dataset import KGDataset
-    from upgan.reproduce.plan import Asked
+    from upgan.reproduce.plan import Asked, Effort
 
 #: All of the paper's experiments.
 PAPER = (*TARGET_NAMES, "fig4")
@@ -148,14 +148,9 @@ def _command() -> str:
     return shlex.join(["upgan", *sys.argv[1:]])
 
 
-def _name(row: dict[str, Any]) -> str:
-    """A run that there cannot be, and why."""
-    return f"{row['row']} s{row['seed']}: {row['problem']}"
-
-
-def _effort(trials: int | None, budget: str | None, limit: float, *, dry_run: bool) -> tuple[int, float] | None:
+def _effort(trials: int | None, budget: str | None, limit: float, *, dry_run: bool) -> Effort | None:
     """Trials of a search and seconds of each; None without a search."""
-    from upgan.reproduce.plan import parse_budget
+    from upgan.reproduce.plan import Effort, parse_budget
 
     if trials is None:
         if budget is not None:
@@ -163,7 +158,7 @@ def _effort(trials: int | None, budget: str | None, limit: float, *, dry_run: bo
         return None
     if dry_run:
         raise ConfigError("--dry-run: which runs there will be depends on what --search finds; leave one of them out")
-    return trials, parse_budget(budget, "--search-budget") or limit
+    return Effort(trials, parse_budget(budget, "--search-budget") or limit)
 
 
 def _reproduce_cases(
@@ -182,7 +177,7 @@ def _reproduce_runs(
     dataset: KGDataset,
     out: Path,
     root: Path,
-    effort: tuple[int, float] | None,
+    effort: Effort | None,
     *,
     jobs: int,
     resume: bool,
@@ -191,23 +186,23 @@ def _reproduce_runs(
 ) -> None:
     """A table or figure made of runs: train what is missing, measure, write, print."""
     from upgan.reproduce.execute import Executor
-    from upgan.reproduce.produce import listed, produce
+    from upgan.reproduce.plan import plan
+    from upgan.reproduce.produce import produce
 
     executor = Executor(dataset, root, note, jobs=jobs, resume=resume)
     if dry_run:
-        rows = listed(asked, executor)
+        rows = executor.states(plan(asked))
         if json:
             print_json({"target": asked.target, "runs": rows})
         else:
-            typer.echo("\n".join(f"{row['state']:<10} {row['run'] or _name(row)}" for row in rows))
+            impossible = "{row} s{seed}: {problem}".format_map
+            typer.echo("\n".join(f"{row['state']:<10} {row['run'] or impossible(row)}" for row in rows))
         return
-    from upgan.reproduce.search import Effort
-
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"--out {out}: no folder can be made there ({error.strerror}); choose another") from None
-    document, page = produce(asked, executor, out, _command(), None if effort is None else Effort(*effort))
+    document, page = produce(asked, executor, out, _command(), effort)
     note(f"wrote {asked.target}.md, .csv, .json and .html to {out}")
     if json:
         print_json(document)

@@ -101,11 +101,12 @@ class Executor:
         if planned.config is None:
             return {**told, "state": "impossible", "run": None, "problem": planned.problem}
         found = reusable(planned.config, there)
-        folder = self._folder(planned) if found is None else found.folder
+        folder = self.folder(planned) if found is None else found.folder
         state = "finished" if found is not None else "begun" if is_run(folder) else "missing"
         return {**told, "state": state, "run": str(folder), "problem": ""}
 
-    def _folder(self, planned: PlannedRun) -> Path:
+    def folder(self, planned: PlannedRun) -> Path:
+        """Where a run is trained."""
         return self.root / planned.folder_name(self.dataset.name, self.dataset.fingerprint)
 
     def _train(self, waiting: list[tuple[int, PlannedRun]], outcomes: dict[int, Outcome]) -> None:
@@ -144,7 +145,7 @@ class Executor:
 
     def _begin(self, planned: PlannedRun) -> _Job | Outcome:
         """Start or go on with a run, or wait for whoever trains it; an outcome where there is nothing to wait for."""
-        folder = self._folder(planned)
+        folder = self.folder(planned)
         try:
             # Held until the status says whose the run is: of two commands at the same instant one makes the folder.
             with run_lock(folder):

@@ -108,7 +108,7 @@ def _run(outcome: Outcome, rankings: dict[int, Ranking] | None, dataset: KGDatas
         return run
     try:
         if rankings is not None:
-            rankings[outcome.planned.seed] = _ranking(finished.folder, dataset, out)
+            rankings[outcome.planned.seed] = ranking_of(finished.folder, dataset, out / "ranks")
     except UpganError as error:
         return {**run, "how": "failed", "problem": str(error)}
     return {
@@ -121,9 +121,11 @@ def _run(outcome: Outcome, rankings: dict[int, Ranking] | None, dataset: KGDatas
     }
 
 
-def _ranking(run: Path, dataset: KGDataset, out: Path) -> Ranking:
-    """Test ranks of a run of the dataset, from the cache where they are there."""
-    kept = out / "ranks" / f"{run_fingerprint(run)}.npy"
+def ranking_of(run: Path, dataset: KGDataset, cache: Path | None) -> Ranking:
+    """Test ranks of a run of the dataset, from the folder of ranks where they are there, and kept there."""
+    if cache is None:
+        return load(run).rank("test")
+    kept = cache / f"{run_fingerprint(run)}.npy"
     if kept.is_file():
         ranks = np.load(kept, allow_pickle=False)
         if ranks.shape == (2 * len(dataset.test),):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -119,6 +119,14 @@ class Asked:
         return self.preset or TARGETS[self.target].preset
 
 
+@dataclass(frozen=True)
+class Effort:
+    """What a search gives each system: so many trials of so many seconds (0: no limit)."""
+
+    trials: int
+    seconds: float
+
+
 def systems_of(asked: Asked) -> tuple[str, ...]:
     """The systems to train, in the paper's order; ConfigError for an unknown name."""
     for name in asked.systems:
@@ -204,8 +212,3 @@ def parse_budget(text: str | None, option: str = "--budget") -> float:
     if not 0 < seconds < 1e8:
         raise ConfigError(f"{option} {text!r}: a time per run above 0 is expected, such as 600, 90s, 10m or 1.5h")
     return seconds
-
-
-def unique_rows(runs: Sequence[PlannedRun]) -> list[str]:
-    """Names of the rows in order."""
-    return list(dict.fromkeys(run.row for run in runs))

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from upgan.files import write_json, write_text
 from upgan.reproduce.document import Document
 from upgan.reproduce.execute import Executor
 from upgan.reproduce.figures import figure_html
 from upgan.reproduce.measure import measure
-from upgan.reproduce.plan import Asked, plan
-from upgan.reproduce.search import Effort, Search, best_settings
+from upgan.reproduce.plan import Asked, Effort, plan
+from upgan.reproduce.search import Search, best_settings
 from upgan.reproduce.tables import markdown, to_csv
 
 
@@ -44,8 +43,3 @@ def write_files(document: Document, out: Path) -> str:
     write_text(out / f"{name}.html", figure_html(document))
     write_json(out / f"{name}.json", document)
     return page
-
-
-def listed(asked: Asked, executor: Executor) -> list[dict[str, Any]]:
-    """What ``produce`` would do with each run: use it ("finished"), go on with it ("begun"), train it ("missing")."""
-    return executor.states(plan(asked))

@@ -12,6 +12,7 @@ import json
 import shutil
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,24 +23,16 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
 from upgan.config.names import MODEL_NAMES
-from upgan.config.settings import Config, flat_settings
+from upgan.config.settings import flat_settings
 from upgan.errors import ConfigError
 from upgan.reproduce.document import SearchDocument, Searched
 from upgan.reproduce.execute import Executor, Outcome
-from upgan.reproduce.plan import Asked, PlannedRun, settings_of, systems_of
+from upgan.reproduce.plan import Asked, Effort, PlannedRun, settings_of, systems_of
 from upgan.reproduce.spaces import distributions, settings_of_trial, space_of
 
 #: Trials before the estimator takes over from even draws.
 STARTUP = 5
 OVER = (TrialState.COMPLETE, TrialState.FAIL)
-
-
-@dataclass(frozen=True)
-class Effort:
-    """What each system gets: so many trials of so many seconds (0: no limit)."""
-
-    trials: int
-    seconds: float
 
 
 @dataclass(frozen=True)
@@ -91,7 +84,7 @@ class Search:
 
     def _study(self, system: str) -> optuna.Study:
         """The system's study, made where there is none; another budget, space or dataset has another one."""
-        base = self._config(system, {})
+        base = settings_of(self.asked, system, self.asked.seeds[0], {})
         settings = {key: value for key, value in flat_settings(base).items() if key not in ("device", "threads")}
         text = json.dumps([self.executor.dataset.fingerprint, settings, self.spaces[system]], sort_keys=True)
         name = f"{system}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
@@ -131,16 +124,11 @@ class Search:
             study.tell(number, same.value, skip_if_finished=True)
             return None
         try:
-            config = self._config(system, settings_of_trial(params))
+            return _Tried(system, number, _planned(self.asked, system, settings_of_trial(params)))
         except ConfigError as error:  # settings that do not go with each other
             self.tell(f"{system}, trial {number}: {error}")
             study.tell(number, state=TrialState.FAIL, skip_if_finished=True)
             return None
-        label = f"{MODEL_NAMES[system]} trial {number}"
-        return _Tried(system, number, PlannedRun(system, system, label, None, config.seed, config))
-
-    def _config(self, system: str, changed: Mapping[str, Any]) -> Config:
-        return settings_of(self.asked, system, self.asked.seeds[0], changed)
 
     def _told(self, tried: _Tried, outcome: Outcome) -> None:
         """Hand the validation MRR to the study; of the runs only the best one's folder is kept."""
@@ -152,16 +140,9 @@ class Search:
         best = self._best(tried.system)
         for trial in self._done(tried.system):
             if best is not None and trial.params != best.params:
-                self._remove(tried.system, trial)
-
-    def _remove(self, system: str, trial: FrozenTrial) -> None:
-        try:
-            config = self._config(system, settings_of_trial(trial.params))
-        except ConfigError:
-            return
-        planned = PlannedRun(system, system, "", None, config.seed, config)
-        data = self.executor.dataset
-        shutil.rmtree(self.executor.root / planned.folder_name(data.name, data.fingerprint), ignore_errors=True)
+                with suppress(ConfigError):  # settings that no run was made with
+                    planned = _planned(self.asked, tried.system, settings_of_trial(trial.params))
+                    shutil.rmtree(self.executor.folder(planned), ignore_errors=True)
 
     # What was found --------------------------------------------------------------------------------------------------
 
@@ -178,11 +159,11 @@ class Search:
         if self.final_asked.budget == self.effort.seconds:
             return {}
         better = {system: best for system in self.studies if (best := self._best(system)) is not None and best.number}
-        planned = []
-        for system, best in better.items():
-            for changed in ({}, settings_of_trial(best.params)):
-                config = settings_of(self.final_asked, system, self.final_asked.seeds[0], changed)
-                planned.append(PlannedRun(system, system, MODEL_NAMES[system], None, config.seed, config))
+        planned = [
+            _planned(self.final_asked, system, changed)
+            for system, best in better.items()
+            for changed in ({}, settings_of_trial(best.params))
+        ]
         if planned:
             self.tell(f"search: defaults and best trial of {len(better)} systems with the final runs' time")
         # A trial that ended by itself is such a run already.
@@ -217,6 +198,12 @@ class Search:
             "final": None if final is None else {"default_valid_mrr": final[0], "valid_mrr": final[1]},
             "settings": settings_of_trial(best.params) if changed and best is not None else {},
         }
+
+
+def _planned(asked: Asked, system: str, changed: Mapping[str, Any]) -> PlannedRun:
+    """One run of the system with the first seed. Raises ConfigError where the settings do not go together."""
+    config = settings_of(asked, system, asked.seeds[0], changed)
+    return PlannedRun(system, system, MODEL_NAMES[system], None, config.seed, config)
 
 
 def _above(value: float | None, other: float | None) -> bool:

@@ -19,8 +19,9 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import IO, Any, Literal
 
+from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError, safe_open
 
 from upgan.errors import RunError
@@ -43,9 +44,24 @@ from upgan.runs.files import (
 from upgan.runs.status import check_over
 from upgan.version import __version__
 
-ARCHIVE_VERSION = 1
 CHECKSUMS = "checksums.json"
 KB, MB, GB = 10**3, 10**6, 10**9
+
+
+class Stated(BaseModel):
+    """What checksums.json says of a file."""
+
+    bytes: int
+    sha256: str
+
+
+class Checksums(BaseModel):
+    """checksums.json."""
+
+    format_version: Literal[1]
+    upgan_version: str = ""
+    name: Any = ""
+    files: dict[str, Stated]
 
 
 @dataclass(frozen=True)
@@ -93,16 +109,12 @@ def export_run(run: Path, out: Path) -> None:
     missing = [name for name, kind in FILES.items() if kind.needed and name not in names]
     if missing:
         raise RunError(f"{run}: {missing[0]} is missing, so there is nothing whole to export; train it to the end")
-    checksums = {
-        "format_version": ARCHIVE_VERSION,
-        "upgan_version": __version__,
-        "name": run.resolve().name,
-        "files": {name: {"bytes": (run / name).stat().st_size, "sha256": sha256_of_file(run / name)} for name in names},
-    }
+    files = {name: Stated(bytes=(run / name).stat().st_size, sha256=sha256_of_file(run / name)) for name in names}
+    checksums = Checksums(format_version=1, upgan_version=__version__, name=run.resolve().name, files=files)
 
     def write(temporary: Path) -> None:
         with zipfile.ZipFile(temporary, "w") as archive:
-            archive.writestr(_entry(CHECKSUMS, compressed=True), json.dumps(checksums, indent=2))
+            archive.writestr(_entry(CHECKSUMS, compressed=True), json.dumps(checksums.model_dump(), indent=2))
             for name in names:
                 with (
                     (run / name).open("rb") as source,
@@ -127,7 +139,7 @@ def import_run(archive: Path, to: Path | None, root: Path, check: Callable[[Path
                 raise RunError(f"{folder}: there is something already; name another folder with --to")
             _check_space(archive, folder, checksums)
             with folder_written_whole(folder) as building:
-                for name, stated in checksums["files"].items():
+                for name, stated in checksums.files.items():
                     _unpack(archive, opened, name, stated, building / name)
                 if check is not None:
                     check(building)
@@ -138,7 +150,7 @@ def import_run(archive: Path, to: Path | None, root: Path, check: Callable[[Path
     return folder
 
 
-def _checked(archive: Path, opened: zipfile.ZipFile) -> dict[str, Any]:
+def _checked(archive: Path, opened: zipfile.ZipFile) -> Checksums:
     """The checksums, once the list of files is known to be that of a run and no more; nothing is unpacked yet."""
     entries = opened.infolist()
     if len(entries) > len(FILES) + 1:
@@ -151,7 +163,7 @@ def _checked(archive: Path, opened: zipfile.ZipFile) -> dict[str, Any]:
     if sum(entry.compress_size for entry in entries) > archive.stat().st_size:
         raise RunError(f"{archive}: its files overlap, as in a zip bomb")
     checksums = _read_checksums(archive, opened, names)
-    stated = set(checksums["files"])
+    stated = set(checksums.files)
     if stated != set(names) - {CHECKSUMS}:
         odd = sorted(stated ^ (set(names) - {CHECKSUMS}))[0]
         raise RunError(f"{archive}: {odd!r} is in {CHECKSUMS} or in the archive, but not in both")
@@ -179,29 +191,26 @@ def _check_entry(archive: Path, entry: zipfile.ZipInfo) -> None:
         raise RunError(f"{archive}: {name!r} grows more than {RATIO}-fold when unpacked, as in a zip bomb")
 
 
-def _read_checksums(archive: Path, opened: zipfile.ZipFile, names: list[str]) -> dict[str, Any]:
+def _read_checksums(archive: Path, opened: zipfile.ZipFile, names: list[str]) -> Checksums:
     if CHECKSUMS not in names:
         raise RunError(f"{archive}: {CHECKSUMS} is missing; `upgan export` writes it")
     try:
         with opened.open(CHECKSUMS) as stream:
-            checksums = json.loads(stream.read(1 * MB + 1))
-        version, files = checksums["format_version"], checksums["files"]
-        whole = all(isinstance(file["bytes"], int) and isinstance(file["sha256"], str) for file in files.values())
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise RunError(f"{archive}: {CHECKSUMS} is not readable ({error})") from None
-    if version != ARCHIVE_VERSION or not whole:
-        raise RunError(f"{archive}: {CHECKSUMS} has version {version!r}; this upgan reads {ARCHIVE_VERSION}")
-    return dict(checksums)
+            return Checksums.model_validate_json(stream.read(1 * MB + 1))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise RunError(f"{archive}: {CHECKSUMS} is not readable by this upgan ({place}: {first['msg']})") from None
 
 
-def _unpack(archive: Path, opened: zipfile.ZipFile, name: str, stated: dict[str, Any], to: Path) -> None:
+def _unpack(archive: Path, opened: zipfile.ZipFile, name: str, stated: Stated, to: Path) -> None:
     """Write one file, counting what really comes out; its checksum, its kind and its header must fit."""
     to.parent.mkdir(exist_ok=True)
     with opened.open(name) as source, to.open("xb") as target:
-        size, digest = _copy(source, target, stated["bytes"])
-    if size != stated["bytes"]:
-        raise RunError(f"{archive}: {name!r} has not the {stated['bytes']} bytes that {CHECKSUMS} states")
-    if digest != stated["sha256"]:
+        size, digest = _copy(source, target, stated.bytes)
+    if size != stated.bytes:
+        raise RunError(f"{archive}: {name!r} is not as {CHECKSUMS} states: expected {stated.bytes} bytes, found {size}")
+    if digest != stated.sha256:
         raise RunError(f"{archive}: {name!r} is damaged: its checksum is not the one in {CHECKSUMS}")
     if name in WEIGHT_FILES:
         _check_weights(archive, name, to)
@@ -233,17 +242,17 @@ def _copy(source: IO[bytes], target: IO[bytes], most: int) -> tuple[int, str]:
     return size, digest.hexdigest()
 
 
-def _check_space(archive: Path, folder: Path, checksums: dict[str, Any]) -> None:
-    needed = sum(file["bytes"] for file in checksums["files"].values())
+def _check_space(archive: Path, folder: Path, checksums: Checksums) -> None:
+    needed = sum(file.bytes for file in checksums.files.values())
     place = next(path for path in [folder, *folder.absolute().parents] if path.exists())
     free = shutil.disk_usage(place).free
     if needed > free:
         raise RunError(f"{archive}: needs {needed / MB:.0f} MB at {place}, {free / MB:.0f} MB are free")
 
 
-def _name(checksums: dict[str, Any], archive: Path) -> str:
+def _name(checksums: Checksums, archive: Path) -> str:
     """The run's own name where it is a harmless one, else the archive's."""
-    for name in (checksums.get("name"), archive.stem):
+    for name in (checksums.name, archive.stem):
         if isinstance(name, str) and NAME.fullmatch(name):
             return name
     return "imported"
