@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from upgan.cli.output import JsonFlag, note, print_json, refuse_folder
+from upgan.cli.output import JsonFlag, check_choice, note, print_json, refuse_folder
 from upgan.config.settings import Config, make_config, system_settings
 from upgan.errors import ConfigError, RunError
 
@@ -50,8 +50,7 @@ def compare(
     the mean of each triple is resampled, so that an interval is over triples and not over trainings. With --by hops
     the hops are those of the first run's graph, for all systems alike.
     """
-    if split not in ("test", "valid"):
-        raise ConfigError(f"--split {split!r}: choose test or valid")
+    check_choice("--split", split, ("test", "valid"))
     if json and markdown:
         raise ConfigError("--json and --markdown: choose one of them")
     refuse_folder("--csv", table)
@@ -59,8 +58,8 @@ def compare(
     from upgan.cli.comparison import print_tables, to_csv, to_markdown
     from upgan.evaluation.groups import GROUPINGS
 
-    if by is not None and by not in GROUPINGS:
-        raise ConfigError(f"--by {by!r}: choose one of {', '.join(GROUPINGS)}")
+    if by is not None:
+        check_choice("--by", by, GROUPINGS)
     predictors = _opened(runs)
     first = predictors[0]
     systems = _ranked(predictors, split)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from upgan.cli.output import JsonFlag, note, print_json, refuse_folder
+from upgan.cli.output import JsonFlag, check_choice, note, print_json, refuse_folder
 from upgan.cli.training import train_new
 from upgan.config.settings import MODELS
 from upgan.errors import ConfigError, TrainingError
@@ -146,15 +146,14 @@ def evaluate(
     json: JsonFlag = False,
 ) -> None:
     """Filtered ranking over all entities, both directions pooled, ties at their mean rank."""
-    if split not in ("test", "valid"):
-        raise ConfigError(f"--split {split!r}: choose test or valid")
+    check_choice("--split", split, ("test", "valid"))
     refuse_folder("--ranks", ranks)
     from upgan.cli.progress import CountProgress
     from upgan.evaluation.groups import GROUPINGS, group_metrics, ranks_table
     from upgan.predict.predictor import load
 
-    if by is not None and by not in GROUPINGS:
-        raise ConfigError(f"--by {by!r}: choose one of {', '.join(GROUPINGS)}")
+    if by is not None:
+        check_choice("--by", by, GROUPINGS)
     predictor = load(run)
     ranking = predictor.rank(split, CountProgress(f"ranking {split}"))  # type: ignore[arg-type]
     result: dict[str, Any] = dict(ranking.metrics.to_dict())

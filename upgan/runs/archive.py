@@ -26,21 +26,7 @@ from safetensors import SafetensorError, safe_open
 
 from upgan.errors import RunError
 from upgan.files import folder_written_whole, sha256_of_file, write_atomic
-from upgan.runs.files import (
-    CARD_FILE,
-    CONFIG_FILE,
-    GENERATOR_FILE,
-    LOG_FILE,
-    MANIFEST_FILE,
-    METRICS_FILE,
-    MODEL_FILE,
-    PINNED_FILE,
-    RESULT_FILE,
-    SEAL_FILE,
-    SQUARES_FILE,
-    STATUS_FILE,
-    WEIGHT_FILES,
-)
+from upgan.runs import files
 from upgan.runs.status import check_over
 from upgan.version import __version__
 
@@ -79,18 +65,18 @@ TABLE = Kind(4 * GB, needed=True, compressed=False, magic=b"PAR1")
 WEIGHTS = Kind(16 * GB, compressed=False)
 #: The files that are shared. What only resuming needs, and event files that are made from metrics.jsonl, are not.
 FILES: dict[str, Kind] = {
-    CONFIG_FILE: Kind(1 * MB, needed=True),
-    SEAL_FILE: Kind(1 * MB, needed=True),
-    MODEL_FILE: Kind(16 * GB, needed=True, compressed=False),
-    GENERATOR_FILE: WEIGHTS,
-    SQUARES_FILE: WEIGHTS,
-    RESULT_FILE: Kind(64 * MB),
-    METRICS_FILE: Kind(1 * GB),
-    PINNED_FILE: Kind(1 * GB),
-    STATUS_FILE: Kind(1 * MB),
-    LOG_FILE: Kind(1 * GB),
-    CARD_FILE: Kind(64 * MB),
-    MANIFEST_FILE: Kind(64 * MB, needed=True),
+    files.CONFIG_FILE: Kind(1 * MB, needed=True),
+    files.SEAL_FILE: Kind(1 * MB, needed=True),
+    files.MODEL_FILE: Kind(16 * GB, needed=True, compressed=False),
+    files.GENERATOR_FILE: WEIGHTS,
+    files.SQUARES_FILE: WEIGHTS,
+    files.RESULT_FILE: Kind(64 * MB),
+    files.METRICS_FILE: Kind(1 * GB),
+    files.PINNED_FILE: Kind(1 * GB),
+    files.STATUS_FILE: Kind(1 * MB),
+    files.LOG_FILE: Kind(1 * GB),
+    files.CARD_FILE: Kind(64 * MB),
+    files.MANIFEST_FILE: Kind(64 * MB, needed=True),
     **{f"dataset/{name}.parquet": TABLE for name in ("triples", "interactions", "entities", "relations")},
 }
 #: A file beyond this size that shrank to less than this share of it is no text of a run.
@@ -109,8 +95,8 @@ def export_run(run: Path, out: Path) -> None:
     missing = [name for name, kind in FILES.items() if kind.needed and name not in names]
     if missing:
         raise RunError(f"{run}: {missing[0]} is missing, so there is nothing whole to export; train it to the end")
-    files = {name: Stated(bytes=(run / name).stat().st_size, sha256=sha256_of_file(run / name)) for name in names}
-    checksums = Checksums(format_version=1, upgan_version=__version__, name=run.resolve().name, files=files)
+    stated = {name: Stated(bytes=(run / name).stat().st_size, sha256=sha256_of_file(run / name)) for name in names}
+    checksums = Checksums(format_version=1, upgan_version=__version__, name=run.resolve().name, files=stated)
 
     def write(temporary: Path) -> None:
         with zipfile.ZipFile(temporary, "w") as archive:
@@ -212,7 +198,7 @@ def _unpack(archive: Path, opened: zipfile.ZipFile, name: str, stated: Stated, t
         raise RunError(f"{archive}: {name!r} is not as {CHECKSUMS} states: expected {stated.bytes} bytes, found {size}")
     if digest != stated.sha256:
         raise RunError(f"{archive}: {name!r} is damaged: its checksum is not the one in {CHECKSUMS}")
-    if name in WEIGHT_FILES:
+    if name in files.WEIGHT_FILES:
         _check_weights(archive, name, to)
     magic = FILES[name].magic
     if magic:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
 import time
 from pathlib import Path
+
+import psutil
 
 from upgan.errors import RunError
 from upgan.runs.files import STOP_FILE
@@ -54,19 +54,8 @@ def kill(folder: Path) -> RunStatus:
 
 
 def _kill(process: Process) -> None:
-    """SIGKILL to this very process: where the system can, the number is pinned before the start time is compared."""
-    if not hasattr(os, "pidfd_open"):
+    """SIGKILL to this very process: psutil knows it by its start from here on, which it compares before the signal."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        known = psutil.Process(process.pid)
         if process.alive():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process.pid, signal.SIGKILL)
-        return
-    try:
-        handle = os.pidfd_open(process.pid)
-    except ProcessLookupError:
-        return
-    try:
-        if process.alive():
-            with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(handle, signal.SIGKILL)
-    finally:
-        os.close(handle)
+            known.kill()

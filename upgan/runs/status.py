@@ -149,7 +149,7 @@ def write_status(folder: Path, values: dict[str, Any]) -> None:
     check_folder(folder)
     heartbeat = {"heartbeat": time.time(), "heartbeat_monotonic": time.monotonic()}
     process = this_process()
-    told = {**values, "pid": process.pid, "process": process.to_dict(), **heartbeat}
+    told = {**values, "pid": process.pid, "process": asdict(process), **heartbeat}
     write_json(folder / STATUS_FILE, told, make_folder=False)
 
 
