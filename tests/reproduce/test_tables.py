@@ -16,7 +16,7 @@ from upgan.data.dataset import build_dataset
 from upgan.reproduce.document import Document
 from upgan.reproduce.figures import figure_html
 from upgan.reproduce.measure import measure
-from upgan.reproduce.plan import Asked
+from upgan.reproduce.plan import Request
 from upgan.reproduce.produce import write_files
 from upgan.reproduce.tables import fitted, markdown, to_csv
 
@@ -104,7 +104,7 @@ def test_who_is_below_transe_is_said_with_what_is_known_of_why(toy_dataset, rand
 
 def test_what_learned_from_validation_is_said_with_what_it_reached_before(toy_dataset, tmp_path):
     """Three seeds, of which one found no use in the fit; by hand: (0.30 + 0.20 + 0.40) / 3."""
-    asked = Asked("table4", seeds=(0, 1, 2))
+    asked = Request("table4", seeds=(0, 1, 2))
     made = outcomes(asked, np.random.default_rng(5))
     assert fitted(measure(made, toy_dataset, asked, tmp_path, print)) == ""
     reached = {0: (0.30, 1), 1: (0.20, 0), 2: (0.40, 1)}

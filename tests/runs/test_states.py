@@ -85,7 +85,7 @@ def test_a_status_that_is_no_json_is_said_to_be_so(tmp_path):
     status = run_state(run)
     assert status.state == "failed"
     assert "status.json" in status.message
-    with pytest.raises(RunError, match="no run folder"):
+    with pytest.raises(RunError, match="not a run folder"):
         run_state(tmp_path)
 
 

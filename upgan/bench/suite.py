@@ -102,10 +102,10 @@ def propagation(bench: Bench) -> Measurement:
         model.propagate(graph)
 
     loop = ("per-edge loop", lambda: edge_loop(model.propagation, graph, model.entity, share, random))
-    found = bench.line("propagation", "pass", once, loop)
-    assert found.reference is not None
-    whole = Spent(tuple(time * edges / walked for time in found.reference.times))
-    return replace(found, reference=whole, note=f"loop extrapolated from {walked:,} of {edges:,} edges")
+    line = bench.line("propagation", "pass", once, loop)
+    assert line.reference is not None
+    whole = Spent(tuple(time * edges / walked for time in line.reference.times))
+    return replace(line, reference=whole, note=f"loop extrapolated from {walked:,} of {edges:,} edges")
 
 
 def evaluation(bench: Bench) -> Measurement:
@@ -142,11 +142,11 @@ NAMES = (*MEASUREMENTS, SERVING)
 
 def chosen_names(only: Iterable[str]) -> list[str]:
     """The measurements asked for, or all but serving; ConfigError for one that does not exist."""
-    asked = list(dict.fromkeys(only))
-    for name in asked:
+    names = list(dict.fromkeys(only))
+    for name in names:
         if name not in NAMES:
             raise ConfigError(f"--only {name}: choose among {', '.join(NAMES)}")
-    return asked or list(MEASUREMENTS)
+    return names or list(MEASUREMENTS)
 
 
 def run_bench(
@@ -166,7 +166,7 @@ def run_bench(
     on_data = [name for name in names if name != SERVING]
     total, done = len(on_data) * len(data) + (len(FORMS) if SERVING in names else 0), 0
     torch.set_num_threads(threads)
-    about = circumstances()
+    header = circumstances()
     datasets = []
     for name in data if on_data else ():
         dataset = open_dataset(name, seed)
@@ -185,10 +185,10 @@ def run_bench(
             "training_triples": len(dataset.train),
         }
         datasets.append({"data": name, "fingerprint": dataset.fingerprint, "counts": counts, "measurements": lines})
-    told = None if progress is None else (lambda forms, _: progress(done + forms, total))
-    served = measure_serving(candidates, repeat, seed, told) if SERVING in names else None
+    serving_progress = None if progress is None else (lambda forms, _: progress(done + forms, total))
+    served = measure_serving(candidates, repeat, seed, serving_progress) if SERVING in names else None
     return {
-        **about,
+        **header,
         "seed": seed,
         "preset": preset,
         "set": list(assignments),

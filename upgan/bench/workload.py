@@ -67,7 +67,7 @@ def open_dataset(name: str, seed: int) -> KGDataset:
     try:
         return generate(like, float(scale or 1), seed)
     except ValueError:
-        raise ConfigError(f"--data {name}: {scale!r} is no number") from None
+        raise ConfigError(f"--data {name}: {scale!r} is not a number") from None
 
 
 @dataclass

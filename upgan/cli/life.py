@@ -56,13 +56,13 @@ def stop(
     """Let a run finish its step, save and end; `upgan resume` goes on."""
     from upgan.runs import control
 
-    found = control.kill(run) if force else control.request_stop(run)
+    state = control.kill(run) if force else control.request_stop(run)
     if wait:
-        found = control.wait_until_over(run)
+        state = control.wait_until_over(run)
     if json:
-        print_json(found.to_dict())
+        print_json(state.to_dict())
     else:
-        typer.echo(_line(found))
+        typer.echo(_line(state))
 
 
 def status(
@@ -74,11 +74,11 @@ def status(
     from upgan.runs.status import list_runs, run_state
 
     if run is None:
-        found = list_runs(root)
+        runs = list_runs(root)
         if json:
-            print_json({"runs": [each.to_dict() for each in found]})
-        elif found:
-            typer.echo("\n".join(map(_line, found)))
+            print_json({"runs": [each.to_dict() for each in runs]})
+        elif runs:
+            typer.echo("\n".join(map(_line, runs)))
         else:
             note(f"no runs in {root}; `upgan train DATASET` makes one")
         return

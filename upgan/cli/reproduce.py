@@ -16,7 +16,7 @@ from upgan.reproduce.document import TARGET_NAMES
 
 if TYPE_CHECKING:
     from upgan.data.dataset import KGDataset
-    from upgan.reproduce.plan import Asked, Effort
+    from upgan.reproduce.plan import Effort, Request
 
 #: All of the paper's experiments.
 PAPER = (*TARGET_NAMES, "fig4")
@@ -96,28 +96,28 @@ def reproduce(
     reason.
     """
     if target not in PAPER:
-        raise ConfigError(f"{target!r} is none of the paper's tables and figures; choose from {', '.join(PAPER)}")
+        raise ConfigError(f"{target!r} is not one of the paper's tables and figures; choose from {', '.join(PAPER)}")
     if out.exists() and not out.is_dir():
         raise ConfigError(f"--out {out}: a file is in the way of the folder; choose another name")
     numbers = None if seeds is None else parse_seeds(seeds)
     if target == "fig4":
-        given = {"--budget": budget, "--systems": systems, "--set": assignments, "--search": search}
-        given |= {"--jobs": jobs > 1, "--threads": threads > 1, "--no-resume": not resume}
-        _refuse(target, {**given, "--search-budget": search_budget, "--dry-run": dry_run})
+        options = {"--budget": budget, "--systems": systems, "--set": assignments, "--search": search}
+        options |= {"--jobs": jobs > 1, "--threads": threads > 1, "--no-resume": not resume}
+        _refuse(target, {**options, "--search-budget": search_budget, "--dry-run": dry_run})
         _reproduce_cases(data, out, run or [], preset, numbers, checkpoints, json=json)
         return
-    from upgan.reproduce.plan import Asked, parse_budget, plan
+    from upgan.reproduce.plan import Request, parse_budget, plan
 
     _refuse(target, {"--run": run})
     limit = parse_budget(budget)
     effort = _effort(search, search_budget, limit, dry_run=dry_run)
     named = () if systems is None else parse_names(systems)
-    asked = Asked(target, tuple(numbers or [0]), limit, named, preset or "", tuple(assignments or ()), threads)
-    plan(asked)  # what is wrong with it is said before the data are read
+    request = Request(target, tuple(numbers or [0]), limit, named, preset or "", tuple(assignments or ()), threads)
+    plan(request)  # a mistake in it is reported before the data are read
     from upgan.data.dataset import load_dataset
 
     dataset = load_dataset(data)
-    _reproduce_runs(asked, dataset, out, checkpoints, effort, jobs=jobs, resume=resume, dry_run=dry_run, json=json)
+    _reproduce_runs(request, dataset, out, checkpoints, effort, jobs=jobs, resume=resume, dry_run=dry_run, json=json)
 
 
 def parse_seeds(text: str) -> list[int]:
@@ -140,7 +140,7 @@ def _refuse(target: str, options: dict[str, Any]) -> None:
     for name, value in options.items():
         if value:
             allowed = "--run, --preset, --seeds and --checkpoints are" if target == "fig4" else "it is fig4's"
-            raise ConfigError(f"{name} is no option of {target}; {allowed}")
+            raise ConfigError(f"{name} is not an option of {target}; {allowed}")
 
 
 def _command() -> str:
@@ -173,7 +173,7 @@ def _reproduce_cases(
 
 
 def _reproduce_runs(
-    asked: Asked,
+    request: Request,
     dataset: KGDataset,
     out: Path,
     root: Path,
@@ -191,9 +191,9 @@ def _reproduce_runs(
 
     executor = Executor(dataset, root, note, jobs=jobs, resume=resume)
     if dry_run:
-        rows = executor.states(plan(asked))
+        rows = executor.states(plan(request))
         if json:
-            print_json({"target": asked.target, "runs": rows})
+            print_json({"target": request.target, "runs": rows})
         else:
             impossible = "{row} s{seed}: {problem}".format_map
             typer.echo("\n".join(f"{row['state']:<10} {row['run'] or impossible(row)}" for row in rows))
@@ -202,11 +202,11 @@ def _reproduce_runs(
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"--out {out}: no folder can be made there ({error.strerror}); choose another") from None
-    document, page = produce(asked, executor, out, _command(), effort)
-    note(f"wrote {asked.target}.md, .csv, .json and .html to {out}")
+    document, page = produce(request, executor, out, _command(), effort)
+    note(f"wrote {request.target}.md, .csv, .json and .html to {out}")
     if json:
         print_json(document)
     else:
         typer.echo(page)
     if not any(row["mean"] for row in document["rows"]):
-        raise TrainingError(f"{asked.target}: every run failed; the reasons are in {out / asked.target}.md")
+        raise TrainingError(f"{request.target}: every run failed; the reasons are in {out / request.target}.md")

@@ -62,14 +62,14 @@ def train(
     from upgan.config.settings import make_config
     from upgan.data.dataset import load_dataset
 
-    given: dict[str, Any] = {"model_name": model, "seed": seed, "device": device}
+    overrides: dict[str, Any] = {"model_name": model, "seed": seed, "device": device}
     pinned = {"head": pin_head, "tail": pin_tail, "relation": pin_relation, "answer": pin_answer}
-    given |= {f"pinned.{key}": value for key, value in pinned.items()}
+    overrides |= {f"pinned.{key}": value for key, value in pinned.items()}
     settings = make_config(
         preset,
         file=config,
         assignments=assignments or [],
-        overrides={key: value for key, value in given.items() if value is not None},
+        overrides={key: value for key, value in overrides.items() if value is not None},
     )
     data = load_dataset(dataset)
     if start is not None and settings.model_name != "upgan":
@@ -99,24 +99,24 @@ def estimate_cost(
     from upgan.data.dataset import load_dataset
     from upgan.experiment.estimate import estimate
 
-    given = {"model_name": None if config is not None else model, "device": device}
-    overrides = {key: value for key, value in given.items() if value is not None}
+    chosen = {"model_name": None if config is not None else model, "device": device}
+    overrides = {key: value for key, value in chosen.items() if value is not None}
     settings = make_config(preset, file=config, assignments=assignments or [], overrides=overrides)
-    found = estimate(load_dataset(dataset), settings)
+    whole = estimate(load_dataset(dataset), settings)
     if json:
-        print_json(found.to_dict())
+        print_json(whole.to_dict())
         return
-    for name, cost in found.phases.items():
+    for name, cost in whole.phases.items():
         typer.echo(f"{name:<20} {cost.least:8.0f} to {cost.most:8.0f} s  ({cost.epoch:.1f} s an epoch)")
-    typer.echo(f"{'in all':<20} {found.seconds[0]:8.0f} to {found.seconds[1]:8.0f} s")
-    typer.echo(f"memory {found.memory_mb:.0f} MB, disk {found.disk_mb:.0f} MB")
+    typer.echo(f"{'in all':<20} {whole.seconds[0]:8.0f} to {whole.seconds[1]:8.0f} s")
+    typer.echo(f"memory {whole.memory_mb:.0f} MB, disk {whole.disk_mb:.0f} MB")
 
 
-def _run_folder(asked: Path | None, name: str, overwrite: bool) -> Path:
+def _run_folder(named: Path | None, name: str, overwrite: bool) -> Path:
     """The folder asked for, or the first free one of the default's names."""
-    if asked is None and not overwrite:
+    if named is None and not overwrite:
         return free_folder(RUNS, name)
-    folder = asked or RUNS / name
+    folder = named or RUNS / name
     check_free(folder, overwrite=overwrite)
     return folder
 

@@ -76,11 +76,11 @@ class Executor:
         outcomes: dict[int, Outcome] = {}
         waiting: list[tuple[int, PlannedRun]] = []
         for place, each in enumerate(planned):
-            found = None if each.config is None else reusable(each.config, there)
+            finished = None if each.config is None else reusable(each.config, there)
             if each.config is None:
                 outcomes[place] = Outcome(each, None, "failed", each.problem)
-            elif found is not None:
-                outcomes[place] = Outcome(each, found, "reused")
+            elif finished is not None:
+                outcomes[place] = Outcome(each, finished, "reused")
             else:
                 waiting.append((place, each))
         impossible = sum(outcome.finished is None for outcome in outcomes.values())
@@ -97,13 +97,13 @@ class Executor:
         return [self._state_of(each, there) for each in planned]
 
     def _state_of(self, planned: PlannedRun, there: Sequence[FinishedRun]) -> dict[str, Any]:
-        told: dict[str, Any] = {"row": planned.row, "system": planned.system, "x": planned.x, "seed": planned.seed}
+        run: dict[str, Any] = {"row": planned.row, "system": planned.system, "x": planned.x, "seed": planned.seed}
         if planned.config is None:
-            return {**told, "state": "impossible", "run": None, "problem": planned.problem}
-        found = reusable(planned.config, there)
-        folder = self.folder(planned) if found is None else found.folder
-        state = "finished" if found is not None else "begun" if is_run(folder) else "missing"
-        return {**told, "state": state, "run": str(folder), "problem": ""}
+            return {**run, "state": "impossible", "run": None, "problem": planned.problem}
+        finished = reusable(planned.config, there)
+        folder = self.folder(planned) if finished is None else finished.folder
+        state = "finished" if finished is not None else "begun" if is_run(folder) else "missing"
+        return {**run, "state": state, "run": str(folder), "problem": ""}
 
     def folder(self, planned: PlannedRun) -> Path:
         """Where a run is trained."""
@@ -112,7 +112,7 @@ class Executor:
     def _train(self, waiting: list[tuple[int, PlannedRun]], outcomes: dict[int, Outcome]) -> None:
         at_work: dict[int, _Job] = {}
         durations: list[float] = []
-        total, told = len(waiting), 0.0
+        total, reported = len(waiting), 0.0
         try:
             while waiting or at_work:
                 while waiting and len(at_work) < self.jobs:
@@ -132,8 +132,8 @@ class Executor:
                         durations.append(time.monotonic() - job.began)
                     outcomes[place] = outcome
                     self.tell(_ended(outcome, job.folder))
-                if at_work and time.monotonic() - told > TELL_EVERY:
-                    told = time.monotonic()
+                if at_work and time.monotonic() - reported > TELL_EVERY:
+                    reported = time.monotonic()
                     left = len(waiting) + len(at_work)
                     self.tell(self._progress(total - left, total, list(at_work.values()), waiting, durations))
                 time.sleep(LOOK_EVERY if at_work else 0)
@@ -173,9 +173,9 @@ class Executor:
         if is_run(folder):
             if run_state(folder).active:
                 raise BusyError(f"{folder}: another process trains it")
-            found = finished_run(folder, self.dataset.fingerprint)
-            if found is not None and reusable(planned.config, [found]) is not None:
-                return Outcome(planned, found, "reused")
+            finished = finished_run(folder, self.dataset.fingerprint)
+            if finished is not None and reusable(planned.config, [finished]) is not None:
+                return Outcome(planned, finished, "reused")
             if self.resume and _can_go_on(folder):
                 claim(folder)
                 return "resumed"
@@ -185,13 +185,13 @@ class Executor:
 
     def _outcome(self, job: _Job) -> Outcome:
         """What a training left whose process is over."""
-        found = finished_run(job.folder, self.dataset.fingerprint)
+        finished = finished_run(job.folder, self.dataset.fingerprint)
         try:
             state = run_state(job.folder)
         except UpganError as error:  # deleted meanwhile
             return Outcome(job.planned, None, "failed", str(error))
-        if found is not None and state.state == "finished":
-            return Outcome(job.planned, found, job.how)
+        if finished is not None and state.state == "finished":
+            return Outcome(job.planned, finished, job.how)
         last = last_words(job.folder)
         if state.state != "pending":
             return Outcome(job.planned, None, "failed", f"{state.state}: {state.message or last}")

@@ -20,7 +20,7 @@ from upgan.predict.predictor import load
 from upgan.reproduce.document import FORMAT_VERSION, Document, Row, Run, Statistics, Values
 from upgan.reproduce.execute import Outcome, Tell
 from upgan.reproduce.paper import PAPER_METRICS, paper_groups, paper_metrics
-from upgan.reproduce.plan import TARGETS, Asked
+from upgan.reproduce.plan import TARGETS, Request
 from upgan.reproduce.reuse import FinishedRun
 from upgan.training.checkpoint import run_fingerprint
 
@@ -28,9 +28,9 @@ from upgan.training.checkpoint import run_fingerprint
 GROUPED = ("sparsity", "hops")
 
 
-def measure(outcomes: Sequence[Outcome], dataset: KGDataset, asked: Asked, out: Path, tell: Tell) -> Document:
+def measure(outcomes: Sequence[Outcome], dataset: KGDataset, request: Request, out: Path, tell: Tell) -> Document:
     """The whole document of a target; ranks are kept in ``out``, so that none is found twice."""
-    target = TARGETS[asked.target]
+    target = TARGETS[request.target]
     by_row: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
         by_row.setdefault(outcome.planned.row, []).append(outcome)
@@ -41,23 +41,23 @@ def measure(outcomes: Sequence[Outcome], dataset: KGDataset, asked: Asked, out: 
             spent = time.monotonic() - began
             eta = f"; ETA {spent / place * (len(by_row) - place):.0f} s" if place else ""
             tell(f"[{place}/{len(by_row)}] ranking the test split: {name}{eta}")
-        row, rankings[name] = _row(name, of_row, dataset, asked, out)
+        row, rankings[name] = _row(name, of_row, dataset, request, out)
         rows.append(row)
     for row in [row for row in rows if row["row"] != "upgan"] if rankings.get("upgan") else []:
         tell(f"setting UPGAN against {row['row']}")
         row["upgan_minus"] = _minus(rankings["upgan"], rankings[row["row"]])
     return {
         "format_version": FORMAT_VERSION,
-        "target": asked.target,
+        "target": request.target,
         "title": target.title,
         "dataset": {
             "name": dataset.name,
             "fingerprint": dataset.fingerprint,
             "simulated_users": bool(dataset.simulated_users),
         },
-        "preset": asked.upgan_preset,
-        "seeds": list(asked.seeds),
-        "budget_seconds": asked.budget or None,
+        "preset": request.upgan_preset,
+        "seeds": list(request.seeds),
+        "budget_seconds": request.budget or None,
         "axis": target.axis or None,
         "axis_title": target.axis_title or None,
         "by": target.by or None,
@@ -66,16 +66,16 @@ def measure(outcomes: Sequence[Outcome], dataset: KGDataset, asked: Asked, out: 
 
 
 def _row(
-    name: str, outcomes: Sequence[Outcome], dataset: KGDataset, asked: Asked, out: Path
+    name: str, outcomes: Sequence[Outcome], dataset: KGDataset, request: Request, out: Path
 ) -> tuple[Row, dict[int, Ranking]]:
-    target, planned = TARGETS[asked.target], outcomes[0].planned
+    target, planned = TARGETS[request.target], outcomes[0].planned
     rankings: dict[int, Ranking] = {}
     runs = [_run(outcome, rankings if target.compared else None, dataset, out) for outcome in outcomes]
     good = [
         outcome.finished for outcome, run in zip(outcomes, runs, strict=True) if outcome.finished and "metrics" in run
     ]
     groups = {by: _by_group([run.metrics.get("groups", {}).get(by, {}) for run in good]) for by in GROUPED if good}
-    table = paper_groups(asked.target, name, target.groups) if target.by else paper_metrics(asked.target, name)
+    table = paper_groups(request.target, name, target.groups) if target.by else paper_metrics(request.target, name)
     row: Row = {
         "row": name,
         "system": planned.system,
@@ -167,5 +167,5 @@ def _minus(upgan: dict[int, Ranking], other: dict[int, Ranking]) -> dict[str, An
     seeds = sorted(upgan.keys() & other.keys())
     if not seeds or not len(upgan[seeds[0]].triples):
         return None
-    found = compare_rankings([other[seed] for seed in seeds], [upgan[seed] for seed in seeds])
-    return {"seeds": seeds, **found.to_dict()}
+    difference = compare_rankings([other[seed] for seed in seeds], [upgan[seed] for seed in seeds])
+    return {"seeds": seeds, **difference.to_dict()}

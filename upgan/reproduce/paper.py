@@ -25,8 +25,8 @@ _DOMAINS = {
 def domain_of(dataset: str) -> str | None:
     """The paper's dataset of the same domain as the one of that name; None where the name tells none, or several."""
     words = set(re.findall(r"[a-z]+", re.sub(r"last[ ._-]fm", "lastfm", dataset.lower())))
-    found = [domain for domain, known in _DOMAINS.items() if words & known]
-    return found[0] if len(found) == 1 else None
+    domains = [domain for domain, known in _DOMAINS.items() if words & known]
+    return domains[0] if len(domains) == 1 else None
 
 
 @cache

@@ -9,13 +9,13 @@ from upgan.reproduce.document import Document
 from upgan.reproduce.execute import Executor
 from upgan.reproduce.figures import figure_html
 from upgan.reproduce.measure import measure
-from upgan.reproduce.plan import Asked, Effort, plan
+from upgan.reproduce.plan import Effort, Request, plan
 from upgan.reproduce.search import Search, best_settings
 from upgan.reproduce.tables import markdown, to_csv
 
 
 def produce(
-    asked: Asked, executor: Executor, out: Path, command: str, effort: Effort | None = None
+    request: Request, executor: Executor, out: Path, command: str, effort: Effort | None = None
 ) -> tuple[Document, str]:
     """Do what is asked for and write it to ``out``; returns the document and the page.
 
@@ -23,15 +23,15 @@ def produce(
     themselves in ``out``/search, from where another target with the same effort takes them.
     """
     if effort is None:
-        found, outcomes = None, executor.run(plan(asked))
+        searched, outcomes = None, executor.run(plan(request))
     else:
-        search = Search(asked, executor, out / "search", effort)
-        found = search.run()
-        write_json(out / f"{asked.target}-settings.json", found)
+        search = Search(request, executor, out / "search", effort)
+        searched = search.run()
+        write_json(out / f"{request.target}-settings.json", searched)
         # The best trial of the same time and seed need not be trained again.
-        outcomes = executor.run(plan(asked, best_settings(found)), also=search.executor.root)
-    measured = measure(outcomes, executor.dataset, asked, out, executor.tell)
-    document: Document = {**measured, "search": found, "command": command}
+        outcomes = executor.run(plan(request, best_settings(searched)), also=search.executor.root)
+    measured = measure(outcomes, executor.dataset, request, out, executor.tell)
+    document: Document = {**measured, "search": searched, "command": command}
     return document, write_files(document, out)
 
 

@@ -36,12 +36,12 @@ class FinishedRun:
 
 def finished_runs(root: Path, fingerprint: str) -> list[FinishedRun]:
     """Every finished run of the dataset in ``root``, newest first; runs that start from another one left out."""
-    found = []
+    runs = []
     for path in root.glob(f"*/{RESULT_FILE}"):
         run = finished_run(path.parent, fingerprint)
         if run is not None and not (path.parent / START_FILE).exists() and not run.metrics.get("started_from"):
-            found.append((path.stat().st_mtime, run))
-    return [run for _, run in sorted(found, key=lambda pair: -pair[0])]
+            runs.append((path.stat().st_mtime, run))
+    return [run for _, run in sorted(runs, key=lambda pair: -pair[0])]
 
 
 def finished_run(folder: Path, fingerprint: str) -> FinishedRun | None:

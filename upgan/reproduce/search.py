@@ -27,7 +27,7 @@ from upgan.config.settings import flat_settings
 from upgan.errors import ConfigError
 from upgan.reproduce.document import SearchDocument, Searched
 from upgan.reproduce.execute import Executor, Outcome
-from upgan.reproduce.plan import Asked, Effort, PlannedRun, settings_of, systems_of
+from upgan.reproduce.plan import Effort, PlannedRun, Request, settings_of, systems_of
 from upgan.reproduce.spaces import distributions, settings_of_trial, space_of
 
 #: Trials before the estimator takes over from even draws.
@@ -47,22 +47,22 @@ class _Tried:
 class Search:
     """Searches of the systems of one target; all its files are below ``folder``."""
 
-    def __init__(self, asked: Asked, executor: Executor, folder: Path, effort: Effort) -> None:
+    def __init__(self, request: Request, executor: Executor, folder: Path, effort: Effort) -> None:
         if not len(executor.dataset.valid):
             raise ConfigError(
                 f"--search: dataset {executor.dataset.name} has no validation triples to choose settings by; prepare "
                 "it with a second share above 0 (--split 0.8,0.1,0.1)"
             )
-        self.asked = replace(asked, budget=effort.seconds)
+        self.request = replace(request, budget=effort.seconds)
         self.effort = effort
         self.tell = executor.tell
-        self.final, self.final_asked = executor, asked
+        self.final, self.final_request = executor, request
         self.executor = Executor(
             executor.dataset, folder / "runs", executor.tell, jobs=executor.jobs, resume=executor.resume
         )
         self.folder = folder
-        fixed = [text.partition("=")[0].strip() for text in asked.assignments]
-        spaces = {system: space_of(system, asked.upgan_preset, fixed) for system in systems_of(asked)}
+        fixed = [text.partition("=")[0].strip() for text in request.assignments]
+        spaces = {system: space_of(system, request.upgan_preset, fixed) for system in systems_of(request)}
         self.spaces = {system: space for system, space in spaces.items() if space}
         self.studies = {system: self._study(system) for system in self.spaces}
 
@@ -77,14 +77,14 @@ class Search:
             self.tell(f"search: {done} of {wanted} trials{eta}")
             tried = [each for system in pending if (each := self._next(system)) is not None]
             for each, outcome in zip(tried, self.executor.run([each.planned for each in tried]), strict=True):
-                self._told(each, outcome)
-        return self._found(self._confirm())
+                self._report(each, outcome)
+        return self._document(self._confirm())
 
     # Studies ---------------------------------------------------------------------------------------------------------
 
     def _study(self, system: str) -> optuna.Study:
         """The system's study, made where there is none; another budget, space or dataset has another one."""
-        base = settings_of(self.asked, system, self.asked.seeds[0], {})
+        base = settings_of(self.request, system, self.request.seeds[0], {})
         settings = {key: value for key, value in flat_settings(base).items() if key not in ("device", "threads")}
         text = json.dumps([self.executor.dataset.fingerprint, settings, self.spaces[system]], sort_keys=True)
         name = f"{system}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
@@ -115,22 +115,22 @@ class Search:
             return None
         else:
             # The draws of a trial depend on its number and not on what was drawn since the process began.
-            seed = 1000 * self.asked.seeds[0] + len(study.get_trials(deepcopy=False))
+            seed = 1000 * self.request.seeds[0] + len(study.get_trials(deepcopy=False))
             study.sampler = optuna.samplers.TPESampler(seed=seed % 2**32, n_startup_trials=STARTUP)
-            asked = study.ask(fixed_distributions=wanted)
-            number, params = asked.number, asked.params
+            trial = study.ask(fixed_distributions=wanted)
+            number, params = trial.number, trial.params
         same = next((trial for trial in self._done(system) if trial.params == params and trial.value is not None), None)
         if same is not None:
             study.tell(number, same.value, skip_if_finished=True)
             return None
         try:
-            return _Tried(system, number, _planned(self.asked, system, settings_of_trial(params)))
+            return _Tried(system, number, _planned(self.request, system, settings_of_trial(params)))
         except ConfigError as error:  # settings that do not go with each other
             self.tell(f"{system}, trial {number}: {error}")
             study.tell(number, state=TrialState.FAIL, skip_if_finished=True)
             return None
 
-    def _told(self, tried: _Tried, outcome: Outcome) -> None:
+    def _report(self, tried: _Tried, outcome: Outcome) -> None:
         """Hand the validation MRR to the study; of the runs only the best one's folder is kept."""
         study = self.studies[tried.system]
         if outcome.finished is None:
@@ -141,7 +141,7 @@ class Search:
         for trial in self._done(tried.system):
             if best is not None and trial.params != best.params:
                 with suppress(ConfigError):  # settings that no run was made with
-                    planned = _planned(self.asked, tried.system, settings_of_trial(trial.params))
+                    planned = _planned(self.request, tried.system, settings_of_trial(trial.params))
                     shutil.rmtree(self.executor.folder(planned), ignore_errors=True)
 
     # What was found --------------------------------------------------------------------------------------------------
@@ -156,11 +156,11 @@ class Search:
 
         For the systems whose best trial is not the defaults. Nothing where a trial's time is the final one.
         """
-        if self.final_asked.budget == self.effort.seconds:
+        if self.final_request.budget == self.effort.seconds:
             return {}
         better = {system: best for system in self.studies if (best := self._best(system)) is not None and best.number}
         planned = [
-            _planned(self.final_asked, system, changed)
+            _planned(self.final_request, system, changed)
             for system, best in better.items()
             for changed in ({}, settings_of_trial(best.params))
         ]
@@ -173,19 +173,19 @@ class Search:
         ]
         return {system: (reached[2 * place], reached[2 * place + 1]) for place, system in enumerate(better)}
 
-    def _found(self, confirmed: Mapping[str, tuple[float | None, float | None]]) -> SearchDocument:
+    def _document(self, confirmed: Mapping[str, tuple[float | None, float | None]]) -> SearchDocument:
         data = self.executor.dataset
         return {
             "dataset": {"name": data.name, "fingerprint": data.fingerprint},
-            "preset": self.asked.upgan_preset,
-            "seed": self.asked.seeds[0],
+            "preset": self.request.upgan_preset,
+            "seed": self.request.seeds[0],
             "trials": self.effort.trials,
             "trial_seconds": self.effort.seconds or None,
-            "final_seconds": self.final_asked.budget or None,
-            "systems": {system: self._found_of(system, confirmed.get(system)) for system in self.studies},
+            "final_seconds": self.final_request.budget or None,
+            "systems": {system: self._of_system(system, confirmed.get(system)) for system in self.studies},
         }
 
-    def _found_of(self, system: str, final: tuple[float | None, float | None] | None) -> Searched:
+    def _of_system(self, system: str, final: tuple[float | None, float | None] | None) -> Searched:
         done, best = self._done(system), self._best(system)
         defaults = next((trial.value for trial in done if trial.number == 0), None)
         # Where the defaults are the best there is nothing to change, nor where the best trial's gain did not last.
@@ -200,9 +200,9 @@ class Search:
         }
 
 
-def _planned(asked: Asked, system: str, changed: Mapping[str, Any]) -> PlannedRun:
+def _planned(request: Request, system: str, changed: Mapping[str, Any]) -> PlannedRun:
     """One run of the system with the first seed. Raises ConfigError where the settings do not go together."""
-    config = settings_of(asked, system, asked.seeds[0], changed)
+    config = settings_of(request, system, request.seeds[0], changed)
     return PlannedRun(system, system, MODEL_NAMES[system], None, config.seed, config)
 
 
@@ -211,6 +211,6 @@ def _above(value: float | None, other: float | None) -> bool:
     return value is not None and (other is None or value > other)
 
 
-def best_settings(found: SearchDocument) -> dict[str, dict[str, Any]]:
+def best_settings(search: SearchDocument) -> dict[str, dict[str, Any]]:
     """System -> settings, for a plan."""
-    return {system: of["settings"] for system, of in found["systems"].items()}
+    return {system: of["settings"] for system, of in search["systems"].items()}

@@ -94,7 +94,9 @@ def export_run(run: Path, out: Path) -> None:
     names = [name for name in FILES if (run / name).is_file()]
     missing = [name for name, kind in FILES.items() if kind.needed and name not in names]
     if missing:
-        raise RunError(f"{run}: {missing[0]} is missing, so there is nothing whole to export; train it to the end")
+        raise RunError(
+            f"{run}: {missing[0]} is missing, so the run is not complete; train it to the end before exporting it"
+        )
     stated = {name: Stated(bytes=(run / name).stat().st_size, sha256=sha256_of_file(run / name)) for name in names}
     checksums = Checksums(format_version=1, upgan_version=__version__, name=run.resolve().name, files=stated)
 
@@ -122,7 +124,7 @@ def import_run(archive: Path, to: Path | None, root: Path, check: Callable[[Path
             checksums = _checked(archive, opened)
             folder = to or root / _name(checksums, archive)
             if folder.exists():
-                raise RunError(f"{folder}: there is something already; name another folder with --to")
+                raise RunError(f"{folder}: exists already; name another folder with --to")
             _check_space(archive, folder, checksums)
             with folder_written_whole(folder) as building:
                 for name, stated in checksums.files.items():
@@ -132,7 +134,7 @@ def import_run(archive: Path, to: Path | None, root: Path, check: Callable[[Path
     except FileNotFoundError:
         raise RunError(f"{archive}: no such file") from None
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError) as error:
-        raise RunError(f"{archive}: no zip file, or a damaged one ({error}); get it again from its source") from None
+        raise RunError(f"{archive}: not a zip file, or a damaged one ({error}); get it again from its source") from None
     return folder
 
 
@@ -145,7 +147,7 @@ def _checked(archive: Path, opened: zipfile.ZipFile) -> Checksums:
     for entry in entries:
         _check_entry(archive, entry)
         if names.count(entry.filename) > 1:
-            raise RunError(f"{archive}: {entry.filename!r} is in it twice")
+            raise RunError(f"{archive}: {entry.filename!r} is in the archive twice")
     if sum(entry.compress_size for entry in entries) > archive.stat().st_size:
         raise RunError(f"{archive}: its files overlap, as in a zip bomb")
     checksums = _read_checksums(archive, opened, names)
@@ -155,7 +157,7 @@ def _checked(archive: Path, opened: zipfile.ZipFile) -> Checksums:
         raise RunError(f"{archive}: {odd!r} is in {CHECKSUMS} or in the archive, but not in both")
     missing = [name for name, kind in FILES.items() if kind.needed and name not in stated]
     if missing:
-        raise RunError(f"{archive}: {missing[0]} is missing, so it is no whole run")
+        raise RunError(f"{archive}: {missing[0]} is missing, so this is not a complete run")
     return checksums
 
 
@@ -167,12 +169,12 @@ def _check_entry(archive: Path, entry: zipfile.ZipInfo) -> None:
     if kind not in (0, stat.S_IFREG):
         raise RunError(f"{archive}: {name!r} is a link or another special file; a run has plain files only")
     if name != CHECKSUMS and name not in FILES:
-        raise RunError(f"{archive}: {name!r} is no file of a run; allowed: {', '.join(FILES)}")
+        raise RunError(f"{archive}: {name!r} is not a file of a run; allowed: {', '.join(FILES)}")
     if entry.flag_bits & 0x1 or entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise RunError(f"{archive}: {name!r} is encrypted or packed in a way that is not read here")
+        raise RunError(f"{archive}: {name!r} is encrypted or compressed by another method than deflate")
     most = 1 * MB if name == CHECKSUMS else FILES[name].most
     if entry.file_size > most:
-        raise RunError(f"{archive}: {name!r} would be {entry.file_size} bytes long; allowed are {most}")
+        raise RunError(f"{archive}: {name!r} is {entry.file_size} bytes long; at most {most} are allowed")
     if entry.file_size > max(SMALL, RATIO * entry.compress_size):
         raise RunError(f"{archive}: {name!r} grows more than {RATIO}-fold when unpacked, as in a zip bomb")
 
@@ -197,7 +199,7 @@ def _unpack(archive: Path, opened: zipfile.ZipFile, name: str, stated: Stated, t
     if size != stated.bytes:
         raise RunError(f"{archive}: {name!r} is not as {CHECKSUMS} states: expected {stated.bytes} bytes, found {size}")
     if digest != stated.sha256:
-        raise RunError(f"{archive}: {name!r} is damaged: its checksum is not the one in {CHECKSUMS}")
+        raise RunError(f"{archive}: {name!r} is damaged: its checksum differs from the one in {CHECKSUMS}")
     if name in files.WEIGHT_FILES:
         _check_weights(archive, name, to)
     magic = FILES[name].magic
@@ -206,7 +208,7 @@ def _unpack(archive: Path, opened: zipfile.ZipFile, name: str, stated: Stated, t
             head = stream.read(len(magic))
             stream.seek(-len(magic), 2)
             if (head, stream.read()) != (magic, magic):
-                raise RunError(f"{archive}: {name!r} is no parquet file")
+                raise RunError(f"{archive}: {name!r} is not a parquet file")
 
 
 def _check_weights(archive: Path, name: str, path: Path) -> None:

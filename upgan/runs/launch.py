@@ -217,8 +217,8 @@ def estimated(dataset: Path, config: Config) -> dict[str, Any]:
         done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
     if done.returncode:
         raise RunError(f"{dataset}: no estimate: {done.stderr.strip() or f'exit code {done.returncode}'}")
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    estimate: dict[str, Any] = json.loads(done.stdout)
+    return estimate
 
 
 def _check_device(device: str, force: bool) -> None:

@@ -23,9 +23,9 @@ ENDED: tuple[State, ...] = ("stopped", "finished", "failed", "interrupted")
 
 #: Seconds without a heartbeat after which a training on another machine, whose process cannot be seen, counts as gone.
 SILENT = 120.0
-#: What is said of a run whose process ended without saying why.
+#: The message of a run whose process ended without leaving one.
 GONE = (
-    "its process is gone without a word (killed, out of memory, or the machine was restarted); `upgan resume` goes on"
+    "its process ended without a message (killed, out of memory, or the machine was restarted); `upgan resume` goes on"
 )
 
 
@@ -80,13 +80,13 @@ class RunStatus:
 def run_state(folder: Path) -> RunStatus:
     """The true state of one run folder. Raises RunError where it is none."""
     if not is_run(folder):
-        raise RunError(f"{folder}: no run folder (it has none of {', '.join(RUN_FILES)})")
+        raise RunError(f"{folder}: not a run folder (it has none of {', '.join(RUN_FILES)})")
     try:
         status = _read_json(folder / STATUS_FILE)
         if status is None:
             return _without_status(folder)
         if status.get("state") in ACTIVE and not _alive(status):
-            # Over, or gone without a word? It may have written its end after the first look.
+            # Over, or ended without a message? It may have written its end after the first look.
             status = _read_json(folder / STATUS_FILE) or status
     except ValueError as error:
         return RunStatus(folder, "failed", f"status.json is not readable ({error}); `upgan resume` writes it anew")
@@ -133,15 +133,15 @@ def list_runs(root: Path) -> list[RunStatus]:
         folders = [path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")]
     except OSError:
         return []
-    found = []
+    runs = []
     for folder in folders:
         try:
-            found.append(run_state(folder))
+            runs.append(run_state(folder))
         except (RunError, OSError):
             continue  # no run, or deleted while the list was made
-    found.sort(key=lambda status: status.name)
-    found.sort(key=lambda status: status.started or "", reverse=True)
-    return sorted(found, key=lambda status: not status.active)
+    runs.sort(key=lambda status: status.name)
+    runs.sort(key=lambda status: status.started or "", reverse=True)
+    return sorted(runs, key=lambda status: not status.active)
 
 
 def write_status(folder: Path, values: dict[str, Any]) -> None:
@@ -149,8 +149,8 @@ def write_status(folder: Path, values: dict[str, Any]) -> None:
     check_folder(folder)
     heartbeat = {"heartbeat": time.time(), "heartbeat_monotonic": time.monotonic()}
     process = this_process()
-    told = {**values, "pid": process.pid, "process": asdict(process), **heartbeat}
-    write_json(folder / STATUS_FILE, told, make_folder=False)
+    content = {**values, "pid": process.pid, "process": asdict(process), **heartbeat}
+    write_json(folder / STATUS_FILE, content, make_folder=False)
 
 
 def written_status(folder: Path) -> dict[str, Any]:
@@ -183,7 +183,7 @@ def _true_state(folder: Path, status: dict[str, Any]) -> tuple[State, str]:
     if stated in ENDED:
         return stated, message
     if stated not in ACTIVE:
-        return "failed", f"status.json names no state of a run: {stated!r}"
+        return "failed", f"status.json has the state {stated!r}, which no run has"
     if not _alive(status):
         return "interrupted", GONE
     return ("stopping" if (folder / STOP_FILE).exists() else stated), message
@@ -213,8 +213,8 @@ def _from_config(folder: Path) -> dict[str, Any]:
         manifest = _read_json(folder / MANIFEST_FILE) or {}
     except (OSError, ValueError):
         return {}
-    found = {"dataset": manifest.get("name"), "model": config.get("model_name"), "preset": config.get("preset")}
-    return {**{key: str(value or "") for key, value in found.items()}, "seed": config.get("seed")}
+    names = {"dataset": manifest.get("name"), "model": config.get("model_name"), "preset": config.get("preset")}
+    return {**{key: str(value or "") for key, value in names.items()}, "seed": config.get("seed")}
 
 
 def _test_mrr(folder: Path) -> float | None:
