@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -53,24 +53,13 @@ def bench(
 
     On random weights: speed does not depend on what was learnt.
     """
-    import torch
-
-    from upgan.bench.growth import ORDERS
-    from upgan.bench.growth import growth as measure_growth
-    from upgan.bench.growth_page import write_page
     from upgan.bench.suite import chosen_names, run_bench
-    from upgan.files import write_json
-    from upgan.render.templates import template
 
     _check_together(growth, page, [*(data or []), *(assignments or []), *([] if preset == "paper" else [preset])])
     refuse_folder("--out", out)
     refuse_folder("--page", page)
-    torch.set_num_threads(threads)
     if growth:
-        names = chosen_names(only) if only else []
-        document = measure_growth(repeat, seed, names, progress=CountProgress("curves"))
-        if page is not None:
-            write_page(document, page)
+        document = _growth(chosen_names(only) if only else [], repeat, threads, seed, page)
     else:
         note("measuring; the first lines of progress come with the first results")
         document = run_bench(
@@ -84,13 +73,7 @@ def bench(
             candidates=candidates,
             progress=CountProgress("measurements"),
         )
-    if out is not None:
-        write_json(out, document)
-    if json:
-        print_json(document)
-    else:
-        text = template("upgan.bench", "growth.md.j2" if growth else "bench.md.j2")
-        typer.echo(text.render(document, orders=ORDERS).strip())
+    _write(document, "growth.md.j2" if growth else "bench.md.j2", out, json=json)
 
 
 def _check_together(growth: bool, page: Path | None, chosen: list[str]) -> None:
@@ -98,3 +81,30 @@ def _check_together(growth: bool, page: Path | None, chosen: list[str]) -> None:
         raise ConfigError("--page shows the curves of --growth: give both")
     if growth and chosen:
         raise ConfigError("--growth measures graphs of its own with preset paper: leave out --data, --preset and --set")
+
+
+def _growth(only: list[str], repeat: int, threads: int, seed: int, page: Path | None) -> dict[str, Any]:
+    import torch
+
+    from upgan.bench.growth import growth
+    from upgan.bench.growth_page import write_page
+
+    torch.set_num_threads(threads)
+    document = growth(repeat, seed, only, progress=CountProgress("curves"))
+    if page is not None:
+        write_page(document, page)
+    return document
+
+
+def _write(document: dict[str, Any], name: str, out: Path | None, *, json: bool) -> None:
+    """To the file where one is named, and to stdout: as JSON, or as Markdown that can be pasted as it is."""
+    from upgan.bench.growth import ORDERS
+    from upgan.files import write_json
+    from upgan.render.templates import template
+
+    if out is not None:
+        write_json(out, document)
+    if json:
+        print_json(document)
+    else:
+        typer.echo(template("upgan.bench", name).render(document, orders=ORDERS).strip())

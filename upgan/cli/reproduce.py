@@ -15,7 +15,7 @@ from upgan.errors import ConfigError, TrainingError
 from upgan.reproduce.document import TARGET_NAMES
 
 if TYPE_CHECKING:
-    from upgan.data.dataset import KGDataset
+    from upgan.reproduce.execute import Executor
     from upgan.reproduce.plan import Effort, Request
 
 #: All of the paper's experiments.
@@ -104,7 +104,11 @@ def reproduce(
         options = {"--budget": budget, "--systems": systems, "--set": assignments, "--search": search}
         options |= {"--jobs": jobs > 1, "--threads": threads > 1, "--no-resume": not resume}
         _refuse(target, {**options, "--search-budget": search_budget, "--dry-run": dry_run})
-        _reproduce_cases(data, out, run or [], preset, numbers, checkpoints, json=json)
+        from upgan.cli.fig4 import Runs, reproduce_fig4
+        from upgan.data.dataset import load_dataset
+
+        dataset = load_dataset(data)
+        reproduce_fig4(dataset, out, Runs(dataset, run or [], preset, numbers, checkpoints), _command(), json=json)
         return
     from upgan.reproduce.plan import Request, parse_budget, plan
 
@@ -115,9 +119,13 @@ def reproduce(
     request = Request(target, tuple(numbers or [0]), limit, named, preset or "", tuple(assignments or ()), threads)
     plan(request)  # a mistake in it is reported before the data are read
     from upgan.data.dataset import load_dataset
+    from upgan.reproduce.execute import Executor
 
-    dataset = load_dataset(data)
-    _reproduce_runs(request, dataset, out, checkpoints, effort, jobs=jobs, resume=resume, dry_run=dry_run, json=json)
+    executor = Executor(load_dataset(data), checkpoints, note, jobs=jobs, resume=resume)
+    if dry_run:
+        _list_runs(request, executor, json=json)
+    else:
+        _reproduce_runs(request, executor, out, effort, json=json)
 
 
 def parse_seeds(text: str) -> list[int]:
@@ -161,43 +169,22 @@ def _effort(trials: int | None, budget: str | None, limit: float, *, dry_run: bo
     return Effort(trials, parse_budget(budget, "--search-budget") or limit)
 
 
-def _reproduce_cases(
-    data: Path, out: Path, named: list[Path], preset: str | None, seeds: list[int] | None, root: Path, *, json: bool
-) -> None:
-    """Fig. 4 from runs that are named, found or trained."""
-    from upgan.cli.fig4 import Runs, reproduce_fig4
-    from upgan.data.dataset import load_dataset
-
-    dataset = load_dataset(data)
-    reproduce_fig4(dataset, out, Runs(dataset, named, preset, seeds, root), _command(), json=json)
-
-
-def _reproduce_runs(
-    request: Request,
-    dataset: KGDataset,
-    out: Path,
-    root: Path,
-    effort: Effort | None,
-    *,
-    jobs: int,
-    resume: bool,
-    dry_run: bool,
-    json: bool,
-) -> None:
-    """A table or figure made of runs: train what is missing, measure, write, print."""
-    from upgan.reproduce.execute import Executor
+def _list_runs(request: Request, executor: Executor, *, json: bool) -> None:
+    """Which runs there are, and which there will be."""
     from upgan.reproduce.plan import plan
+
+    rows = executor.states(plan(request))
+    if json:
+        print_json({"target": request.target, "runs": rows})
+    else:
+        impossible = "{row} s{seed}: {problem}".format_map
+        typer.echo("\n".join(f"{row['state']:<10} {row['run'] or impossible(row)}" for row in rows))
+
+
+def _reproduce_runs(request: Request, executor: Executor, out: Path, effort: Effort | None, *, json: bool) -> None:
+    """A table or figure made of runs: train what is missing, measure, write, print."""
     from upgan.reproduce.produce import produce
 
-    executor = Executor(dataset, root, note, jobs=jobs, resume=resume)
-    if dry_run:
-        rows = executor.states(plan(request))
-        if json:
-            print_json({"target": request.target, "runs": rows})
-        else:
-            impossible = "{row} s{seed}: {problem}".format_map
-            typer.echo("\n".join(f"{row['state']:<10} {row['run'] or impossible(row)}" for row in rows))
-        return
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
