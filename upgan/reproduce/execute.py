@@ -157,7 +157,7 @@ class Executor:
             environment = {**os.environ, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
             return _Job(planned, folder, how, spawn(folder, force=True, environment=environment))
         except BusyError:
-            self.tell(f"{folder.name}: trains already, waiting for it")
+            self.tell(f"{folder.name}: another process trains it already; waiting for that")
             return _Job(planned, folder, "reused", None)
         except (UpganError, OSError) as error:
             give_back(folder, {}, str(error))  # nobody need wait for what was taken and then could not be started
