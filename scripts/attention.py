@@ -13,7 +13,8 @@ import numpy as np
 
 import upgan
 from measuring import options
-from upgan.explain.bilinear import CoInteractionExplainer, Side
+from upgan.explain.base import Side
+from upgan.explain.bilinear import CoInteractionExplainer
 from upgan.predict.predictor import Predictor
 
 REMOVED = 5

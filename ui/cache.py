@@ -17,10 +17,10 @@ from ui.services.answers import Candidates
 from ui.services.estimates import Rehearsal
 from ui.services.examples import Example
 from ui.services.following import Followed
-from ui.services.questions import Question
 from ui.services.runs import RunEntry
 from ui.services.search import SearchIndex
 from ui.services.view import Settings, View
+from upgan.data.query import Query
 from upgan.errors import UpganError
 from upgan.explain.explanation import Explanation
 from upgan.render.figure.build import Drawing, figures
@@ -112,66 +112,56 @@ def _cards(run: str, data: str, checkpoint: str, _opened: Predictor) -> list[Exa
     return examples.cards(_opened, checkpoint)
 
 
-def candidates(opened: Predictor, question: Question, k: int, *, hide_known: bool) -> Candidates:
+def candidates(opened: Predictor, query: Query, k: int, *, hide_known: bool) -> Candidates:
     """Ranked candidates of a question."""
-    key = (question.entity, question.relation, question.direction)
-    return _candidates(opened.fingerprint, opened.dataset.fingerprint, key, k, hide_known, opened, question)
+    return _candidates(opened.fingerprint, opened.dataset.fingerprint, query, k, hide_known, opened)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _candidates(
-    run: str, data: str, key: tuple[str, ...], k: int, hide_known: bool, _opened: Predictor, _question: Question
-) -> Candidates:
-    return answers.candidates(_opened, _question, k, hide_known=hide_known)
+def _candidates(run: str, data: str, query: Query, k: int, hide_known: bool, _opened: Predictor) -> Candidates:
+    return answers.candidates(_opened, query, k, hide_known=hide_known)
 
 
-def explanation(opened: Predictor, question: Question, answer: str, top_users: int) -> Explanation:
+def explanation(opened: Predictor, query: Query, answer: str, top_users: int) -> Explanation:
     """Why an answer stands where it does. Raises QueryError where the run cannot say."""
-    key = (question.entity, question.relation, question.direction, answer)
-    return _explanation(opened.fingerprint, opened.dataset.fingerprint, key, top_users, opened, question)
+    return _explanation(opened.fingerprint, opened.dataset.fingerprint, query, answer, top_users, opened)
 
 
 @st.cache_resource(max_entries=64, show_spinner="Tracing the users' paths …")
-def _explanation(
-    run: str, data: str, key: tuple[str, ...], top_users: int, _opened: Predictor, _question: Question
-) -> Explanation:
-    return answers.explain(_opened, _question, key[-1], top_users)
+def _explanation(run: str, data: str, query: Query, answer: str, top_users: int, _opened: Predictor) -> Explanation:
+    return answers.explain(_opened, query, answer, top_users)
 
 
-def contrast(opened: Predictor, question: Question, answer: str, against: str) -> Contrast:
+def contrast(opened: Predictor, query: Query, answer: str, against: str) -> Contrast:
     """Why one candidate and not another. Raises QueryError where the run cannot say."""
-    key = (question.entity, question.relation, question.direction, answer, against)
-    return _contrast(opened.fingerprint, opened.dataset.fingerprint, key, opened, question)
+    return _contrast(opened.fingerprint, opened.dataset.fingerprint, query, answer, against, opened)
 
 
 @st.cache_resource(max_entries=32, show_spinner="Comparing …")
-def _contrast(run: str, data: str, key: tuple[str, ...], _opened: Predictor, _question: Question) -> Contrast:
-    return answers.contrast(_opened, _question, key[-2], key[-1])
+def _contrast(run: str, data: str, query: Query, answer: str, against: str, _opened: Predictor) -> Contrast:
+    return answers.contrast(_opened, query, answer, against)
 
 
-def what_if(opened: Predictor, question: Question, answer: str, without: tuple[str, ...]) -> WhatIf:
+def what_if(opened: Predictor, query: Query, answer: str, without: tuple[str, ...]) -> WhatIf:
     """The question without some users. Raises QueryError where the run cannot say."""
-    key = (question.entity, question.relation, question.direction, answer)
-    return _what_if(opened.fingerprint, opened.dataset.fingerprint, key, without, opened, question)
+    return _what_if(opened.fingerprint, opened.dataset.fingerprint, query, answer, without, opened)
 
 
 @st.cache_resource(max_entries=32, show_spinner="Asking again without them …")
-def _what_if(
-    run: str, data: str, key: tuple[str, ...], without: tuple[str, ...], _opened: Predictor, _question: Question
-) -> WhatIf:
-    return answers.what_if(_opened, _question, key[-1], without)
+def _what_if(run: str, data: str, query: Query, answer: str, without: tuple[str, ...], _opened: Predictor) -> WhatIf:
+    return answers.what_if(_opened, query, answer, without)
 
 
 def case(opened: Predictor, view: View, shown: Explanation, *, real_ids: bool) -> CaseFile:
     """The view as a case: its explanation, and the contrast, the what-if and the fewest users that it shows."""
-    question, answer = view.question, shown.answer.id
+    query, answer = view.question.query, shown.answer.id
     against = view.contrast if view.contrast != answer else None
     return casefiles.case_of(
         shown,
         opened,
-        contrast=None if against is None else _shown(lambda: contrast(opened, question, answer, against)),
-        what_if=_shown(lambda: what_if(opened, question, answer, view.without)) if view.without else None,
-        smallest_set=_shown(lambda: smallest_set(opened, question, answer)) if view.fewest else None,
+        contrast=None if against is None else _shown(lambda: contrast(opened, query, answer, against)),
+        what_if=_shown(lambda: what_if(opened, query, answer, view.without)) if view.without else None,
+        smallest_set=_shown(lambda: smallest_set(opened, query, answer)) if view.fewest else None,
         real_ids=real_ids,
     )
 
@@ -184,20 +174,19 @@ def _shown(part: Callable[[], _Part]) -> _Part | None:
         return None
 
 
-def smallest_set(opened: Predictor, question: Question, answer: str) -> FlipSet:
+def smallest_set(opened: Predictor, query: Query, answer: str) -> FlipSet:
     """The users without whom the answer loses its place. Raises QueryError where the run cannot say."""
-    key = (question.entity, question.relation, question.direction, answer)
-    return _smallest_set(opened.fingerprint, opened.dataset.fingerprint, key, opened, question)
+    return _smallest_set(opened.fingerprint, opened.dataset.fingerprint, query, answer, opened)
 
 
 @st.cache_resource(max_entries=32, show_spinner="Looking for the smallest set …")
-def _smallest_set(run: str, data: str, key: tuple[str, ...], _opened: Predictor, _question: Question) -> FlipSet:
-    return answers.smallest_set(_opened, _question, key[-1])
+def _smallest_set(run: str, data: str, query: Query, answer: str, _opened: Predictor) -> FlipSet:
+    return answers.smallest_set(_opened, query, answer)
 
 
-def graph(opened: Predictor, question: Question, shown: Explanation, settings: Settings, theme: Theme) -> DrawnGraph:
+def graph(opened: Predictor, shown: Explanation, settings: Settings, theme: Theme) -> DrawnGraph:
     """The interactive figure as a document."""
-    key = (question.entity, question.relation, question.direction, shown.answer.id)
+    key = (shown.query, shown.answer.id)
     how = (shown.top_users, settings.drawing, theme)
     return _graph(opened.fingerprint, opened.dataset.fingerprint, key, how, opened, shown)
 
@@ -206,7 +195,7 @@ def graph(opened: Predictor, question: Question, shown: Explanation, settings: S
 def _graph(
     run: str,
     data: str,
-    key: tuple[str, ...],
+    key: tuple[Query, str],
     how: tuple[int, Drawing, Theme],
     _opened: Predictor,
     _shown: Explanation,

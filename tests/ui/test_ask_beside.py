@@ -11,6 +11,7 @@ import upgan
 from tests.ui.driving import checked, run_page, said
 from ui.services.questions import Question
 from ui.services.view import View
+from upgan.data.query import Query
 from upgan.explain.results import Changes
 
 
@@ -76,6 +77,6 @@ class TestComparing:
         assert app.query_params["without"] == "r1"
         checked(app, app.button(key="upgan_swap").click())
         assert "without" not in app.query_params
-        question = Question("demo", self.BARGAIN["entity"], "author", "tail", self.BARGAIN["answer"])
+        question = Question("demo", Query.about(self.BARGAIN["entity"], "author"), self.BARGAIN["answer"])
         other = View(question, contrast="author:feist", without=("r1",)).ask(replace(question, answer="author:jordan"))
         assert (other.contrast, other.without) == (None, ("r1",))

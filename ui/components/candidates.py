@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import streamlit as st
@@ -12,6 +12,9 @@ import streamlit as st
 from ui.services.answers import Candidates
 from ui.services.view import FEWEST_CANDIDATES, MOST_CANDIDATES, Known, Settings
 from upgan.render.words import MINUS, clean
+
+if TYPE_CHECKING:
+    from upgan.explain.results import CandidateRow
 
 _K = "upgan_widget_k"
 _KNOWN = "upgan_widget_known"
@@ -88,11 +91,11 @@ def table(
         st.caption(f"{found.hidden:,} known answer{'' if found.hidden == 1 else 's'} hidden among these ranks.")
 
 
-def _frame(rows: tuple[dict[str, object], ...]) -> pd.DataFrame:
+def _frame(rows: tuple[CandidateRow, ...]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "rank": [row["rank"] for row in rows],
-            "answer": [clean(str(row["label"])) or clean(str(row["id"])) for row in rows],
+            "answer": [clean(row["label"]) or clean(row["id"]) for row in rows],
             "score": [row["score"] for row in rows],
             "known": [row["known"] or "" for row in rows],
             "lift": [_lift(row) for row in rows],
@@ -101,11 +104,9 @@ def _frame(rows: tuple[dict[str, object], ...]) -> pd.DataFrame:
     )
 
 
-def _lift(row: dict[str, object]) -> str:
+def _lift(row: CandidateRow) -> str:
     """Places gained through the users, with a sign; text, because a number column would print "+0"."""
     without, rank = row["rank_without_users"], row["rank"]
-    if not isinstance(without, int) or not isinstance(rank, int):
-        return ""
     return f"{without - rank:+,}".replace("-", MINUS) if without != rank else "0"
 
 

@@ -11,7 +11,7 @@ import streamlit as st
 from ui.components.text import plain
 from ui.services.casefiles import MOST_MEGABYTES
 from upgan.render.figure.svg import svg
-from upgan.render.results_html import changes_words, contrast_caption
+from upgan.render.results_sections import changes_words, contrast_caption
 from upgan.render.words import clean, rank_text, shorten, user_noun
 
 if TYPE_CHECKING:
@@ -112,8 +112,8 @@ def asked_beside(case: CaseFile) -> None:
     if case.contrast is not None:
         st.markdown(f"**Why not another?** {plain(contrast_caption(case.contrast, answer, noun))}")
     if case.what_if is not None:
-        before, after = (rank_text(case.what_if[when]["rank"]) for when in ("before", "after"))
-        changes = plain(changes_words(case.what_if["changes"]))
+        before, after = (rank_text(side.rank) for side in (case.what_if.before, case.what_if.after))
+        changes = plain(changes_words(case.what_if.changes))
         st.markdown(f"**What if** ({changes}): rank {before} becomes {after}.")
     if case.smallest_set is not None:
-        st.markdown(f"**Fewest users that change it**: {plain(clean(case.smallest_set['reason']))}")
+        st.markdown(f"**Fewest users that change it**: {plain(clean(case.smallest_set.reason))}")

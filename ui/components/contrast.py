@@ -37,13 +37,13 @@ def choose(names: Mapping[str, str], against: str | None, on_choose: Callable[[s
     )
 
 
-def show(found: Contrast, *, simulated: bool) -> None:
-    """Both candidates, what the popular one is worth, and the difference user by user."""
+def show(found: Contrast, answer: str, *, simulated: bool) -> None:
+    """Both candidates, what the popular one is worth, and the difference user by user; ``answer``: its label."""
     noun = user_noun(simulated)
-    answer, against = _name(found.answer.label, found.answer.id), _name(found.against.label, found.against.id)
+    answer, against = _name(answer, found.answer), _name(found.against_label, found.against)
     st.markdown(plain(_sentence(found, answer, against, noun)))
     _both(found, answer, against, noun)
-    differences = found.differences(_MOST_ROWS)
+    differences = found.users[:_MOST_ROWS]
     if not differences:
         st.caption(f"No {user_noun(simulated, 1)} reaches the target: nothing to set against each other.")
     else:
@@ -87,7 +87,7 @@ def _sentence(found: Contrast, answer: str, against: str, noun: str) -> str:
         f"“{answer}” is ranked {rank_text(mine.rank)}, “{against}” {rank_text(theirs.rank)}; without {noun} they would "
         f"be {rank_text(mine.rank_without_users)} and {rank_text(theirs.rank_without_users)}."
     )
-    popular, other = found.against_popularity, found.answer_popularity
+    popular, other = found.popularity.against, found.popularity.answer
     if popular.touched > other.touched and popular.contribution < other.contribution:
         return (
             f"{first} A popularity trap avoided: {popular.touched:,} of the target's {noun} touched “{against}” and "
@@ -100,17 +100,18 @@ def _sentence(found: Contrast, answer: str, against: str, noun: str) -> str:
 
 
 def _both(found: Contrast, answer: str, against: str, noun: str) -> None:
-    sides = ((found.answer_standing, found.answer_popularity), (found.against_standing, found.against_popularity))
+    popularity = found.popularity
+    sides = ((found.answer_standing, popularity.answer), (found.against_standing, popularity.against))
     rows: dict[str, list[str]] = {
         "rank": [rank_text(side.rank) for side, _ in sides],
         f"rank without {noun}": [rank_text(side.rank_without_users) for side, _ in sides],
         "score": [score_text(side.score) for side, _ in sides],
         f"score without {noun}": [score_text(side.score_without_users) for side, _ in sides],
-        f"the target's {noun} who chose it": [f"{popularity.interacted:,}" for _, popularity in sides],
-        "… who chose it or something one fact away": [f"{popularity.touched:,}" for _, popularity in sides],
-        "… their weight together": [coefficient(popularity.weight) for _, popularity in sides],
-        "… what they add to its score": [signed(popularity.contribution) for _, popularity in sides],
-        f"all {noun} who did": [f"{popularity.all_touched:,}" for _, popularity in sides],
+        f"the target's {noun} who chose it": [f"{users.interacted:,}" for _, users in sides],
+        "… who chose it or something one fact away": [f"{users.touched:,}" for _, users in sides],
+        "… their weight together": [coefficient(users.weight) for _, users in sides],
+        "… what they add to its score": [signed(users.contribution) for _, users in sides],
+        f"all {noun} who did": [f"{users.all_touched:,}" for _, users in sides],
     }
     frame = pd.DataFrame.from_dict(rows, orient="index", columns=["answer", "against"]).reset_index(names="")
     st.dataframe(

@@ -62,7 +62,7 @@ def downloads(made: Callable[[], CaseFile], drawing: Drawing) -> None:
 
 
 def _rendered(case: CaseFile, format: str, drawing: Drawing) -> bytes:
-    return rendered(case.explanation, case.relation_labels, format, case.alternatives, drawing)
+    return rendered(case.explanation, case.relation_labels, format, case.results, drawing)
 
 
 def link(parameters: Mapping[str, str | list[str]], page: str) -> None:

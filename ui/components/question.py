@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import streamlit as st
 
 from ui.components.text import plain
-from ui.services.questions import Direction
+from upgan.data.query import Direction
 from upgan.render.words import shorten
 
 _KEY = "upgan_widget_question"

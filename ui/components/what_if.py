@@ -62,7 +62,7 @@ def outcome(found: WhatIf, *, simulated: bool) -> None:
         st.metric("score", score_text(after.score), delta=_change(signed(after.score - before.score)))
         st.metric(f"{noun} who reach the target", f"{len(found.users_after):,}", delta_color="off",
                   delta=_moved(len(found.users_before), len(found.users_after)))  # fmt: skip
-    if found.target_layer_after < 0 <= found.target.layer:
+    if found.target_layer_after < 0 <= found.target_layer_before:
         st.info("No user reaches the target any more: only the knowledge graph speaks.", icon=":material/person_off:")
     places = {row.id: row.rank for row in found.candidates_before}
     st.dataframe(

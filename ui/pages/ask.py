@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 import streamlit as st
 
@@ -12,8 +11,10 @@ from ui.components import candidates, contrast, entity_picker, files, graph, pat
 from ui.components.text import plain
 from ui.services import answers, questions
 from ui.services.nodes import node_facts
+from ui.services.questions import Question
 from ui.services.view import View, known_node
 from ui.session import Opened, open_checkpoint
+from upgan.data.query import Query
 from upgan.errors import UpganError
 from upgan.explain.explanation import Explanation
 from upgan.render.words import clean
@@ -33,24 +34,24 @@ _TABS = "upgan_tabs"
 
 def about(opened: Opened, view: View, entity: str) -> None:
     """Ask about another entity, the same thing where that fits."""
-    state.ask(questions.about(opened.predictor, opened.name, entity, view.question))
+    state.ask(Question(opened.name, questions.about(opened.predictor, entity, view.question.query)))
 
 
 def ask(opened: Opened, view: View, shown: answers.Candidates, answer: str | None, *, silent: bool) -> None:
     """The left column: search, question, candidates, options. ``silent``: the model hears no users."""
-    predictor, asked, settings = opened.predictor, view.question, view.settings
+    predictor, query, settings = opened.predictor, view.question.query, view.settings
     dataset = predictor.dataset
     entity_picker.choose(cache.search_index(predictor), dataset, lambda entity: about(opened, view, entity))
-    other = questions.swapped(asked, answer)
+    other = questions.swapped(view.question, answer)
     question.choose(
-        questions.choices(predictor, asked, everything=question.everything()),
-        (asked.relation, asked.direction),
-        questions.direction_words(dataset, asked),
-        questions.question_text(dataset, other),
-        lambda key: state.ask(replace(asked, relation=key[0], direction=key[1], answer=None)),
+        questions.choices(predictor, query, everything=question.everything()),
+        (query.relation, query.direction),
+        questions.direction_words(dataset, query),
+        questions.question_text(dataset, other.query),
+        lambda key: state.ask(Question(opened.name, Query.about(query.entity, *key))),
         lambda: state.ask(other),
     )
-    if questions.unlike_training(predictor, asked):
+    if questions.unlike_training(predictor, query):
         st.info(
             "Nothing of this kind stands at this end of the relation in the training data: expect a poor answer.",
             icon=":material/info:",
@@ -76,7 +77,7 @@ def ask(opened: Opened, view: View, shown: answers.Candidates, answer: str | Non
 def figure(opened: Opened, view: View, explanation: Explanation) -> None:
     """The right column: what the numbers say, the graph, and a list of its nodes."""
     reason.heading(explanation)
-    drawn = cache.graph(opened.predictor, view.question, explanation, view.settings, reason.theme())
+    drawn = cache.graph(opened.predictor, explanation, view.settings, reason.theme())
 
     def choose_node(node: str | None) -> None:
         if node is None or known_node(opened.predictor, node):
@@ -105,8 +106,8 @@ def why_not(opened: Opened, view: View, explanation: Explanation, shown: answers
         others.setdefault(view.contrast, questions.label_of(dataset, view.contrast))
     contrast.choose(others, view.contrast, lambda chosen: state.change(contrast=chosen))
     if view.contrast is not None and view.contrast in others:
-        found = cache.contrast(opened.predictor, view.question, answer, view.contrast)
-        contrast.show(found, simulated=dataset.simulated_users)
+        found = cache.contrast(opened.predictor, view.question.query, answer, view.contrast)
+        contrast.show(found, explanation.answer.label, simulated=dataset.simulated_users)
 
 
 def without_some(opened: Opened, view: View, explanation: Explanation) -> None:
@@ -117,7 +118,7 @@ def without_some(opened: Opened, view: View, explanation: Explanation) -> None:
         return
     what_if.untick(explanation, view.without, lambda left: state.change(without=left))
     if view.without:
-        found = cache.what_if(opened.predictor, view.question, answer, view.without)
+        found = cache.what_if(opened.predictor, view.question.query, answer, view.without)
         what_if.outcome(found, simulated=simulated)
     st.button(
         "Fewest users that change the answer's place",
@@ -129,7 +130,7 @@ def without_some(opened: Opened, view: View, explanation: Explanation) -> None:
         on_click=lambda: state.change(fewest=True),
     )
     if view.fewest:
-        what_if.smallest(cache.smallest_set(opened.predictor, view.question, answer), simulated=simulated)
+        what_if.smallest(cache.smallest_set(opened.predictor, view.question.query, answer), simulated=simulated)
 
 
 def details(
@@ -190,18 +191,18 @@ def main() -> None:
         opened = open_checkpoint("Ask the graph")
     view = state.view(opened.predictor, opened.name, lambda typed: cache.nearest(opened.predictor, typed))
     state.write_link(view)
-    settings = view.settings
-    found = cache.candidates(opened.predictor, view.question, settings.k, hide_known=settings.known == "hide")
+    settings, query = view.settings, view.question.query
+    found = cache.candidates(opened.predictor, query, settings.k, hide_known=settings.known == "hide")
     answer = view.question.answer or (found.rows[0]["id"] if found.rows else None)
     explanation, unexplained = None, ""
     if answer is not None:
         try:
-            explanation = cache.explanation(opened.predictor, view.question, answer, settings.users)
+            explanation = cache.explanation(opened.predictor, query, answer, settings.users)
         except UpganError as error:
             unexplained = clean(str(error))
     shown = answers.with_answer(found, explanation)
     with left:
-        ask(opened, view, shown, answer, silent=explanation is not None and answers.hears_no_users(explanation))
+        ask(opened, view, shown, answer, silent=explanation is not None and answers.ignores_users(explanation))
     with right:
         if unexplained:
             st.info(plain(unexplained), icon=":material/info:")

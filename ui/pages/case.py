@@ -24,10 +24,10 @@ def current(opened: Opened) -> None:
     state.write_link(view)
     if notices := state.notices():
         st.warning("  \n".join(map(plain, notices)), icon=":material/link_off:")
-    found = cache.candidates(opened.predictor, view.question, view.settings.k, hide_known=False)
+    found = cache.candidates(opened.predictor, view.question.query, view.settings.k, hide_known=False)
     answer = view.question.answer or found.rows[0]["id"]
     try:
-        explanation = cache.explanation(opened.predictor, view.question, answer, view.settings.users)
+        explanation = cache.explanation(opened.predictor, view.question.query, answer, view.settings.users)
     except UpganError as error:
         st.info(plain(clean(str(error))), icon=":material/info:")
         return

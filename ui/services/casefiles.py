@@ -25,10 +25,10 @@ def list_cases(run: Path) -> list[str]:
     """Names of the case files that lie beside a run, in its folder ``cases``; links out of it are no case files."""
     folder = run / _FOLDER
     try:
-        found = [path for path in folder.glob("*.json") if path.is_file() and _inside(path, folder)]
+        files = [path for path in folder.glob("*.json") if path.is_file() and _inside(path, folder)]
     except OSError:
         return []
-    return sorted(path.name for path in found)[:_MOST_LISTED]
+    return sorted(path.name for path in files)[:_MOST_LISTED]
 
 
 def open_listed(run: Path, name: str) -> CaseFile:
@@ -60,8 +60,9 @@ def case_of(
     """The case of an explanation that the predictor gave, with what was asked beside it."""
     from upgan.case.documents import make_case
 
-    beside = {"contrast": contrast, "what_if": what_if, "smallest_set": smallest_set}
-    return make_case(explanation, predictor, real_ids=real_ids, **beside)  # type: ignore[arg-type]
+    return make_case(
+        explanation, predictor, contrast=contrast, what_if=what_if, smallest_set=smallest_set, real_ids=real_ids
+    )
 
 
 def pseudonymous(case: CaseFile) -> CaseFile:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ui.services import questions
-from ui.services.questions import Direction, Question
+from ui.services.questions import Question
 from upgan.errors import QueryError
 from upgan.render.words import rank_text
 from upgan.reproduce.paper_cases import find_cases
@@ -43,9 +43,8 @@ def paper_cases(predictor: Predictor, checkpoint: str) -> list[Example]:
     cases = []
     for found, title in zip(find_cases(predictor.dataset), _TITLES, strict=False):
         if found.how == "linked":
-            asked = found.questions[0]
-            question = Question(checkpoint, found.entity, asked.relation, asked.direction, answer=found.answer)
-            text = questions.question_text(predictor.dataset, question)
+            question = Question(checkpoint, found.questions[0], found.answer)
+            text = questions.question_text(predictor.dataset, question.query)
             cases.append(Example(title, question, text, found.case.why, found.rival))
     return cases
 
@@ -66,15 +65,13 @@ def mined_cases(predictor: Predictor, checkpoint: str) -> list[Example]:
     examples = []
     for cases, title, verb in ((mined.up, "Users find it", "lift"), (mined.down, "Users mislead", "push")):
         for case in cases:
-            entity = case.query.tail if case.inverse else case.query.head
-            direction: Direction = "head" if case.inverse else "tail"
-            question = Question(checkpoint, entity or "", case.query.relation, direction, answer=case.answer)
+            question = Question(checkpoint, case.query, case.answer)
             why = (
                 f"Of {mined.queries:,} held-out questions users {verb} the right answer farthest here: from rank "
                 f"{rank_text(case.rank_without_users)} to {rank_text(case.rank)}. In all, they move "
                 f"{mined.moved_up:,} up and {mined.moved_down:,} down."
             )
-            examples.append(Example(title, question, questions.question_text(predictor.dataset, question), why))
+            examples.append(Example(title, question, questions.question_text(predictor.dataset, case.query), why))
     return examples
 
 

@@ -6,11 +6,12 @@ A link comes from anywhere. What it names is looked up, never trusted; what is u
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ui.services import questions
-from ui.services.questions import Direction, Question
+from ui.services.questions import Question
+from upgan.data.query import Direction, Query
 from upgan.render.figure.build import Drawing
 from upgan.render.figure.spec import Arrangement
 from upgan.render.words import clean, shorten
@@ -103,7 +104,7 @@ class View:
 
     def ask(self, question: Question) -> View:
         """Another question: what belonged to the old one is gone, the settings stay."""
-        same = replace(question, answer=None) == replace(self.question, answer=None)
+        same = (question.checkpoint, question.query) == (self.question.checkpoint, self.question.query)
         return View(question, self.settings, without=self.without if same else ())
 
 
@@ -122,8 +123,8 @@ def read_view(
     if contrast is not None and contrast not in dataset.entity_index:
         problems.append(_unknown("contrast", contrast))
         contrast = None
-    asked = list(link.get("without", ()))[:_MOST_LEFT_OUT]
-    strangers = [user for user in asked if user not in dataset.user_index]
+    users = list(link.get("without", ()))[:_MOST_LEFT_OUT]
+    strangers = [user for user in users if user not in dataset.user_index]
     problems += [_unknown("left-out user", user) for user in strangers[:1]]
     if node is not None and not known_node(predictor, node):
         problems.append(_unknown("node", node))
@@ -131,7 +132,7 @@ def read_view(
     fewest = _one(link, "fewest")
     if fewest not in (None, _YES):
         problems.append(f"The link's fewest “{shorten(clean(fewest), 60)}” is not “{_YES}”.")
-    left_out = tuple(dict.fromkeys(user for user in asked if user in dataset.user_index))
+    left_out = tuple(dict.fromkeys(user for user in users if user in dataset.user_index))
     return View(question, settings, contrast, left_out, fewest == _YES, node), problems
 
 
@@ -148,28 +149,26 @@ def read_settings(link: Link) -> tuple[Settings, list[str]]:
     values: dict[str, Any] = {}
     problems = []
     for name, usual in ((each.name, each.default) for each in fields(Settings)):
-        given = _one(link, name)
-        if given is None:
+        text = _one(link, name)
+        if text is None:
             continue
         if name in CHOICES:
             words = ", ".join(CHOICES[name])
-            if given in CHOICES[name]:
-                values[name] = given
+            if text in CHOICES[name]:
+                values[name] = text
             else:
-                problems.append(f"The link's {name} “{shorten(clean(given), 60)}” is none of {words}.")
+                problems.append(f"The link's {name} “{shorten(clean(text), 60)}” is none of {words}.")
             continue
         low, high = BOUNDS[name]
         try:
-            number = float(given)
+            number = float(text)
             inside = low <= number <= high
         except ValueError:
             inside = False
         if inside:
             values[name] = int(number) if isinstance(usual, int) else number
         else:
-            problems.append(
-                f"The link's {name} “{shorten(clean(given), 60)}” is not a number from {low:g} to {high:g}."
-            )
+            problems.append(f"The link's {name} “{shorten(clean(text), 60)}” is not a number from {low:g} to {high:g}.")
     return Settings(**values), problems
 
 
@@ -199,10 +198,10 @@ def read_question(
         if unknown is not None and near is not None and (names := near(unknown)):
             problems.append(f"Similar names: {', '.join(shorten(name, 60) for name in names)}.")
         return first, [*problems, "Showing the first example instead."] if problems else []
-    question = questions.about(predictor, checkpoint, entity)
-    if relation is not None:
-        question = replace(question, relation=relation, direction="head" if direction == "head" else "tail")
-    return replace(question, answer=answer if relation is not None else None), problems
+    if relation is None:
+        return Question(checkpoint, questions.about(predictor, entity)), problems
+    query = Query.about(entity, relation, "head" if direction == "head" else "tail")
+    return Question(checkpoint, query, answer), problems
 
 
 def _one(link: Link, name: str) -> str | None:

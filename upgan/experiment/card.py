@@ -12,7 +12,7 @@ from typing import Any
 from upgan.config.settings import Config, flat_settings
 from upgan.data.dataset import KGDataset
 from upgan.evaluation.cells import SHARES, metric_cells
-from upgan.render.markdown import escaped
+from upgan.render.markdown import code, escaped
 from upgan.render.templates import template
 from upgan.version import __version__
 
@@ -44,7 +44,7 @@ def run_card(dataset: KGDataset, config: Config, metrics: dict[str, Any]) -> str
             for name, stage in metrics["stages"].items()
         ],
         groups=list(_groups(metrics.get("groups", {}))),
-        settings=[[f"`{key}`", f"`{escaped(str(value))}`"] for key, value in _changed(config).items()],
+        settings=[[code(key), code(str(value)).replace("|", r"\|")] for key, value in _changed(config).items()],
         hardware=[f"{key} {escaped(str(value))}" for key, value in metrics.get("hardware", {}).items()],
     )
 

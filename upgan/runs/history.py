@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from upgan.runs.files import LOG_FILE, METRICS_FILE, PINNED_FILE
+from upgan.types import FloatArray, IntArray
 
 #: Keys of a line that say where it belongs; the others are losses and other means of an epoch.
 PLACE_KEYS = ("t", "phase", "epoch", "step", "seconds", "valid")
@@ -123,9 +124,9 @@ class Curve:
 
     key: str
     phase: npt.NDArray[np.str_]
-    epoch: npt.NDArray[np.int64]
-    step: npt.NDArray[np.int64]
-    value: npt.NDArray[np.float64]
+    epoch: IntArray
+    step: IntArray
+    value: FloatArray
 
     @property
     def summary(self) -> dict[str, float]:

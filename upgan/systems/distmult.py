@@ -18,7 +18,8 @@ from upgan.config.systems import SystemSettings
 from upgan.graph.observed import Seen
 from upgan.graph.queries import QueryIndex
 from upgan.objectives.losses import half_squared_norm, mean_cubed_norm, once, one_to_n
-from upgan.systems.base import Answerer, Learning, Objective, System
+from upgan.objectives.phase import Phase
+from upgan.systems.base import Answerer, Objective, System
 
 
 class DistMultSettings(NamedTuple):
@@ -41,10 +42,14 @@ class DistMult(System):
         """(B,) heads and relations (0 .. 2R-1) -> (B, K) whose product with an entity's vector is the score."""
         return self.entity.index_select(0, heads) * self.relation.index_select(0, relations)
 
+    def between(self, query: Tensor, vectors: Tensor) -> Tensor:
+        """(N, 1, K) queries, (N, S, K) vectors of entities -> (N, S) scores."""
+        return (query * vectors).sum(2)
+
     def answerer(self) -> Answerer:
         return lambda heads, relations: self.queries(heads, relations) @ self.entity.T
 
-    def learning(self, phase: str, index: QueryIndex, random: torch.Generator) -> Learning:
+    def phase(self, name: str, index: QueryIndex, random: torch.Generator) -> Phase:
         def objective(rows: Tensor) -> Objective:
             row, answer = index.answers_of(rows)
             query = self.queries(index.heads[rows], index.relations[rows])
@@ -62,4 +67,4 @@ class DistMult(System):
                 total = total + self.settings.phase.l2 * half_squared_norm(used)
             return {"loss": loss}, total
 
-        return self.learning_by_queries(self.settings.phase, index, random, objective)
+        return self.phase_by_queries(name, self.settings.phase, index, random, objective)
