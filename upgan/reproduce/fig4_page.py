@@ -151,7 +151,7 @@ def _moved(answer: Candidate, main: Predictor) -> str:
     noun, told = user_noun(main.dataset.simulated_users), answer.explanation
     if not (told.users or told.answer_users):
         why = ": the model reads them for items only, and neither end of the question is one"
-        told_of = f"No {noun} enter this score{why if main.config.model.score == 'bilinear' else ''}."
+        told_of = f"No {noun} enter this score{why if main.config.reads == 'co-interactions' else ''}."
         if answer.place == answer.place_without_users:
             return told_of
         places = f"from place {answer.place_without_users:,} to {answer.place:,}"
