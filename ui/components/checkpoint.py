@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import pandas as pd
 import streamlit as st
 
+from ui.components import links
+from ui.components.table import number, table, text
 from ui.components.text import plain
 from ui.services.access import training_allowed
-from ui.services.runs import RunEntry
+from ui.services.runs import RunEntry, checkpoint_root
 from ui.services.settings import model_words
 from upgan.data.dataset import KGDataset
 from upgan.render.words import clean, user_noun
 
 _KEY = "upgan_widget_checkpoint"
-_MRR = (
-    "MRR, the mean reciprocal rank, says how high the right answer stands in the list on held-out facts: 1 is always "
-    "first, 0.5 is as good as always second."
+MRR = (
+    "MRR, the mean reciprocal rank, says how high the right answer stands in the list on facts held out of training: "
+    "1 is always first, 0.5 is as good as always second."
 )
 _COMMANDS = """upgan data demo --out data/demo
 upgan train data/demo --preset demo --run checkpoints/demo"""
@@ -34,32 +35,29 @@ def choose(entries: Sequence[RunEntry], chosen: str, on_choose: Callable[[str], 
         format_func=lambda name: ready.get(name, name),
         key=_KEY,
         on_change=lambda: on_choose(st.session_state[_KEY]),
-        help=f"A trained model with its data. {_MRR}",
+        help=f"A trained model with its data. {MRR}",
     )
 
 
-def table(entries: Sequence[RunEntry]) -> None:
+def choice_table(entries: Sequence[RunEntry]) -> None:
     """Every checkpoint that can be asked, with what it is and its test MRR."""
-    ready = [entry for entry in entries if entry.problem is None]
-    st.dataframe(
-        pd.DataFrame(
-            {
-                "checkpoint": [clean(entry.name) for entry in ready],
-                "mrr": [entry.mrr for entry in ready],
-                "dataset": [clean(entry.dataset) for entry in ready],
-                "model": [model_words(clean(entry.model)) for entry in ready],
-                "preset": [clean(entry.preset) for entry in ready],
-                "state": [clean(entry.state) for entry in ready],
-            }
-        ),
-        hide_index=True,
-        height=min(35 * len(ready) + 38, 300),
-        column_config={
-            "mrr": st.column_config.NumberColumn("test MRR", format="%.3f", help=_MRR),
-            "preset": st.column_config.TextColumn(help="The set of settings that training began from."),
-        },
-        alt="Checkpoints with test MRR, dataset, model, preset and state",
-    )
+    rows = [
+        {
+            "checkpoint": clean(entry.name),
+            "mrr": entry.mrr,
+            "dataset": clean(entry.dataset),
+            "model": model_words(clean(entry.model)),
+            "preset": clean(entry.preset),
+            "state": clean(entry.state),
+        }
+        for entry in entries
+        if entry.problem is None
+    ]
+    columns = {
+        "mrr": number("test MRR", format="%.3f", help=MRR),
+        "preset": text(help="The set of settings that training began from."),
+    }
+    table(rows, "Checkpoints with test MRR, dataset, model, preset and state", columns, highest=300)
 
 
 def facts(dataset: KGDataset) -> None:
@@ -75,17 +73,18 @@ def broken(entries: Sequence[RunEntry]) -> None:
     problems = [entry for entry in entries if entry.problem is not None]
     if not problems:
         return
-    one = len(problems) == 1
-    with st.expander(f"{len(problems)} folder{'' if one else 's'} here cannot be opened", icon=":material/warning:"):
+    folders = "folder" if len(problems) == 1 else "folders"
+    with st.expander(f"{len(problems)} {folders} here cannot be opened", icon=":material/warning:"):
         for entry in problems:
             st.markdown(f"**{plain(clean(entry.name))}**: {plain(clean(entry.problem or ''))}")
 
 
-def none_at_all(root: str) -> None:
-    """The first thing to do where there is no checkpoint."""
+def none_at_all(entries: Sequence[RunEntry]) -> None:
+    """The first thing to do where there is no checkpoint that can be asked; and what the folders there lack."""
     st.info("There is no checkpoint to ask yet.", icon=":material/hub:")
     st.markdown("Two commands make one from the embedded book catalogue; the second takes about two minutes:")
     st.code(_COMMANDS, language="bash", wrap_lines=True)
-    st.caption(f"Then reload this page. It looks in {plain(clean(root))}.")
+    st.caption(f"Then reload this page. It looks in {plain(clean(str(checkpoint_root())))}.")
     if training_allowed():
-        st.page_link("ui/pages/train.py", label="Or train one here", icon=":material/model_training:")
+        links.link("train", "Or train one here", "model_training")
+    broken(entries)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pandas as pd
 import streamlit as st
 
-from ui.charts import CONFIG, layers_chart
+from ui.charts.bars import CONFIG, layers_chart
+from ui.components.table import number, table
 from ui.components.text import plain
 from upgan.render.words import clean, shorten, user_noun
 
@@ -65,35 +65,28 @@ def layers(found: Description) -> None:
 
 
 def relations(found: Description) -> None:
-    """The relations with their size and shape."""
-    frame = pd.DataFrame(
+    """The relations with their size and shape, the largest first."""
+    rows = [
         {
-            "relation": [clean(row.label) or clean(row.id) for row in found.relation_table],
-            "triples": [row.triples for row in found.relation_table],
-            "train": [row.train for row in found.relation_table],
-            "valid": [row.valid for row in found.relation_table],
-            "test": [row.test for row in found.relation_table],
-            "tails per head": [row.tails_per_head for row in found.relation_table],
-            "heads per tail": [row.heads_per_tail for row in found.relation_table],
+            "relation": clean(row.label) or clean(row.id),
+            "triples": row.triples,
+            "train": row.train,
+            "valid": row.valid,
+            "test": row.test,
+            "tails per head": row.tails_per_head,
+            "heads per tail": row.heads_per_tail,
         }
-    )
-    st.dataframe(
-        frame.sort_values("triples", ascending=False),
-        hide_index=True,
-        height=min(35 * len(frame) + 38, 420),
-        column_config={
-            **{
-                name: st.column_config.NumberColumn(format="localized")
-                for name in ("triples", "train", "valid", "test")
-            },
-            "tails per head": st.column_config.NumberColumn(
-                format="%.2f", help="How many answers “A — relation — ?” has on average."
-            ),
-            "heads per tail": st.column_config.NumberColumn(
-                format="%.2f", help="How many answers “? — relation — A” has on average."
-            ),
+        for row in sorted(found.relation_table, key=lambda row: -row.triples)
+    ]
+    table(
+        rows,
+        "Relations with their triples by split, tails per head and heads per tail",
+        {
+            **{name: number(format="localized") for name in ("triples", "train", "valid", "test")},
+            "tails per head": number(format="%.2f", help="How many answers “A — relation — ?” has on average."),
+            "heads per tail": number(format="%.2f", help="How many answers “? — relation — A” has on average."),
         },
-        alt="Relations with their triples by split, tails per head and heads per tail",
+        highest=420,
     )
 
 

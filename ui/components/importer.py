@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from ui.components import links
 from ui.components.text import plain
 from ui.services.datasets import MOST_MEGABYTES, PLAIN
 
@@ -85,7 +86,7 @@ def done(name: str, on_undo: Callable[[], None]) -> None:
     """The dataset is there; the way to use it, and to be rid of it again."""
     st.success(f"The dataset “{plain(name)}” is ready: see it under Datasets.", icon=":material/check_circle:")
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.page_link("ui/pages/train.py", label="Train on it", icon=":material/model_training:")
+        links.link("train", "Train on it", "model_training")
         st.button(
             "Undo: remove the dataset",
             key="upgan_import_undo",

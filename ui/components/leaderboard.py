@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import streamlit as st
 
-from ui.charts import CONFIG
+from ui.charts.bars import CONFIG
+from ui.components import files
+from ui.components.table import table
 from ui.components.text import plain
 from ui.services.leaderboard import (
     NO_PAPER,
@@ -60,12 +61,7 @@ def about(document: Mapping[str, Any]) -> None:
 
 def rows(document: Mapping[str, Any], paper: str) -> None:
     """The table, in percent but for MR."""
-    frame = pd.DataFrame(
-        [{clean(name): clean(cell) for name, cell in row.items()} for row in table_rows(document, paper)]
-    )
-    st.dataframe(
-        frame, hide_index=True, height=min(35 * len(frame) + 38, 560), alt=f"{clean(document['title'])}, as a table"
-    )
+    table(_cleaned(table_rows(document, paper)), f"{clean(document['title'])}, as a table", highest=560)
     what = "Hits@3" if document["by"] else "Metrics"
     beside = (
         f" The paper's figures are of its own {paper} dataset, which is another one: they show the order of the "
@@ -96,8 +92,11 @@ def search(document: Mapping[str, Any]) -> None:
         return
     with st.expander("Settings searched", icon=":material/tune:"):
         st.caption(plain(clean(searched(document))))
-        frame = pd.DataFrame([{name: clean(cell) for name, cell in row.items()} for row in found])
-        st.dataframe(frame, hide_index=True, alt="What the search of the settings found, system by system")
+        table(_cleaned(found), "What the search of the settings found, system by system")
+
+
+def _cleaned(rows: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
+    return [{clean(name): clean(cell) for name, cell in row.items()} for row in rows]
 
 
 def what_failed(document: Mapping[str, Any]) -> None:
@@ -110,15 +109,7 @@ def what_failed(document: Mapping[str, Any]) -> None:
 
 def download(board: Board) -> None:
     """The CSV, made when it is asked for."""
-    st.download_button(
-        "Table (CSV)",
-        lambda: to_csv(board.document),
-        file_name=f"upgan-{board.path.stem}.csv",
-        mime="text/csv",
-        key="upgan_download_leaderboard",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+    files.downloads({"Table (CSV)": (f"upgan-{board.path.stem}.csv", lambda: to_csv(board.document))})
 
 
 def broken(boards: Sequence[Board]) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-import pandas as pd
 import streamlit as st
 
+from ui.charts.runs import CONFIG, comparison_chart, lines_chart, rank_chart
 from ui.components import live_chart
-from ui.run_charts import CONFIG, comparison_chart, lines_chart, rank_chart
+from ui.components.table import number, table
 from ui.services.following import Chart, Looks, value_words
 from upgan.render.words import clean, rank_text, shorten
 from upgan.runs.history import Curve
@@ -60,13 +60,13 @@ def pinned(looks: Looks, run: str, name_of: Callable[[str], str]) -> None:
             st.caption(empty)
             continue
         places = max(len(named) for _, named in rows)
-        frame = pd.DataFrame([
+        listed = [
             {"evaluation": when} | {
                 str(place + 1): f"{shorten(name_of(named[place][0]), 32)} ({named[place][1]:.3g})"
                 if place < len(named) else "" for place in range(places)
             } for when, named in rows
-        ])  # fmt: skip
-        st.dataframe(frame, hide_index=True, height=min(35 * len(frame) + 38, 220), alt=f"{title}, latest first")
+        ]  # fmt: skip
+        table(listed, f"{title}, latest first", highest=220)
 
 
 def comparison(curves: Mapping[str, Mapping[str, Curve]]) -> None:
@@ -87,19 +87,12 @@ def comparison(curves: Mapping[str, Mapping[str, Curve]]) -> None:
 def _figures(of: str, curves: Mapping[str, Curve], alt: str, key: str) -> None:
     """First, least, greatest, last and best of each curve, all with as many digits."""
     shown = [name for name in _FIGURES if any(curve.summary.get(name) is not None for curve in curves.values())]
-    frame = pd.DataFrame([{of: name} | {figure: curve.summary.get(figure) for figure in shown}
-                          for name, curve in curves.items()])  # fmt: skip
-    small = all(
-        abs(value) < 10
-        for curve in curves.values()
-        for value in (curve.summary.get("min"), curve.summary.get("max"))
-        if value is not None
-    )
-    st.dataframe(
-        frame,
-        hide_index=True,
-        key=key,
+    ends = [curve.summary.get(end) for curve in curves.values() for end in ("min", "max")]
+    small = all(abs(value) < 10 for value in ends if value is not None)
+    table(
+        [{of: name} | {figure: curve.summary.get(figure) for figure in shown} for name, curve in curves.items()],
+        alt,
+        {name: number(format="%.4f" if small else "%.4g") for name in shown},
         placeholder="",
-        column_config={name: st.column_config.NumberColumn(format="%.4f" if small else "%.4g") for name in shown},
-        alt=alt,
+        key=key,
     )

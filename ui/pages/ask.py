@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import streamlit as st
 
-from ui import cache, state
-from ui.components import candidates, contrast, entity_picker, files, graph, paths, question, reason, users, what_if
-from ui.components.text import plain
+from ui.components import candidates, entity_picker, graph, question, reason, say
+from ui.panels import PANELS, PARAMETERS, TAB
 from ui.services import answers, questions
 from ui.services.nodes import node_facts
-from ui.services.view import View, known_node
-from ui.session import Opened, open_checkpoint
-from upgan.errors import UpganError
-from upgan.explain.explanation import Explanation
-from upgan.render.words import clean
+from ui.services.view import KNOWN, NODE, TOP_USERS, View, known_node
+from ui.session import cache, state
+from ui.session.answered import Answered, explained, look
+from ui.session.opened import Opened, open_checkpoint
+from ui.session.registry import Page
 from upgan.render.words import question as question_words
 
-#: Names of the parts below the graph, in their order.
-TABS = {
-    "paths": "Paths to the target",
-    "users": "Users",
-    "evidence": "How the answer reached the users",
-    "contrast": "Why not another?",
-    "whatif": "What if",
-    "files": "Files",
-}
+PAGE = Page("Ask & explain", ":material/hub:", 10)
 _TABS = "upgan_tabs"
 
 
@@ -37,8 +27,8 @@ def about(opened: Opened, view: View, entity: str) -> None:
 
 
 def ask(opened: Opened, view: View, shown: answers.Candidates, answer: str | None, *, silent: bool) -> None:
-    """The left column: search, question, candidates, options. ``silent``: the model hears no users."""
-    predictor, asked, settings = opened.predictor, view.question, view.settings
+    """The left column: search, question, candidates, options. ``silent``: the model does not use interactions."""
+    predictor, asked = opened.predictor, view.question
     dataset = predictor.dataset
     entity_picker.choose(cache.search_index(predictor), dataset, lambda entity: about(opened, view, entity))
     other = questions.swapped(asked, answer)
@@ -51,132 +41,60 @@ def ask(opened: Opened, view: View, shown: answers.Candidates, answer: str | Non
         lambda: state.ask(other),
     )
     if questions.unlike_training(predictor, asked):
-        st.info(
-            "Nothing of this kind stands at this end of the relation in the training data: expect a poor answer.",
-            icon=":material/info:",
-        )
-    if notices := state.notices():
-        st.warning("  \n".join(map(plain, notices)), icon=":material/link_off:")
-    candidates.table(
+        say.info("Nothing of this kind stands at this end of the relation in the training data: expect a poor answer.")
+    say.notices(state.notices())
+    candidates.choose(
         shown,
         f"{predictor.fingerprint} {state.turn()}",
         answer,
         state.choose_answer,
-        mark_known=settings.known != "show",
+        mark_known=view[KNOWN] != "show",
         silent=silent,
     )
     st.caption("The score orders candidates; it is not a probability.")
     with st.expander("Options", icon=":material/tune:"):
-        candidates.controls(settings, state.set_up)
-        reason.controls(settings, state.set_up, simulated=dataset.simulated_users)
+        candidates.options(view, state.put)
+        reason.options(view, state.put, simulated=dataset.simulated_users)
         question.switch_everything()
         question.random(lambda: state.ask(questions.random_question(predictor, opened.name)))
 
 
-def figure(opened: Opened, view: View, explanation: Explanation) -> None:
+def figure(answered: Answered) -> None:
     """The right column: what the numbers say, the graph, and a list of its nodes."""
+    explanation, predictor, view = answered.explanation, answered.predictor, answered.view
     reason.heading(explanation)
-    drawn = cache.graph(opened.predictor, view.question, explanation, view.settings, reason.theme())
+    drawn = cache.graph(predictor, view.question, answered.answer, view[TOP_USERS], view.drawing, reason.theme())
 
     def choose_node(node: str | None) -> None:
-        if node is None or known_node(opened.predictor, node):
-            state.change(node=node)
+        if node is None or known_node(predictor.dataset, node):
+            state.put(NODE, node)
 
-    graph.show(drawn.document, drawn.height, f"Graph: {question_words(explanation)}", view.node, choose_node)
-    graph.node_list(drawn.nodes, view.node, choose_node)
+    graph.show(drawn.document, drawn.height, f"Graph: {question_words(explanation)}", view[NODE], choose_node)
+    graph.node_list(drawn.nodes, view[NODE], choose_node)
 
 
 def node(opened: Opened, view: View) -> None:
     """Beside the graph (below it on a phone): what the dataset says about the chosen node."""
-    if view.node is not None:
+    chosen = view[NODE]
+    if chosen is not None:
         graph.node_panel(
-            node_facts(opened.predictor, view.node),
+            node_facts(opened.predictor, chosen),
             lambda entity: about(opened, view, entity),
-            lambda: state.change(node=None),
+            lambda: state.put(NODE, None),
         )
 
 
-def why_not(opened: Opened, view: View, explanation: Explanation, shown: answers.Candidates) -> None:
-    """The answer set against another candidate."""
-    dataset, answer = opened.predictor.dataset, explanation.answer.id
-    others = {row["id"]: f"{row['rank']}. {questions.label_of(dataset, row['id'])}" for row in shown.rows}
-    others.pop(answer, None)
-    if view.contrast is not None and view.contrast != answer:
-        others.setdefault(view.contrast, questions.label_of(dataset, view.contrast))
-    contrast.choose(others, view.contrast, lambda chosen: state.change(contrast=chosen))
-    if view.contrast is not None and view.contrast in others:
-        found = cache.contrast(opened.predictor, view.question, answer, view.contrast)
-        contrast.show(found, simulated=dataset.simulated_users)
-
-
-def without_some(opened: Opened, view: View, explanation: Explanation) -> None:
-    """The question without the users that are unticked, and the fewest it takes to change the answer."""
-    simulated, answer = explanation.simulated_users, explanation.answer.id
-    if not (explanation.users or explanation.answer_users):
-        st.caption("There are no users behind this answer to leave out.")
-        return
-    what_if.untick(explanation, view.without, lambda left: state.change(without=left))
-    if view.without:
-        found = cache.what_if(opened.predictor, view.question, answer, view.without)
-        what_if.outcome(found, simulated=simulated)
-    st.button(
-        "Fewest users that change the answer's place",
-        key="upgan_smallest",
-        icon=":material/group_remove:",
-        disabled=view.fewest,
-        help="Leaves users out one after the other, the most telling first, until the answer loses its rank; each step "
-        "is computed again.",
-        on_click=lambda: state.change(fewest=True),
-    )
-    if view.fewest:
-        what_if.smallest(cache.smallest_set(opened.predictor, view.question, answer), simulated=simulated)
-
-
-def details(
-    opened: Opened, view: View, shown: answers.Candidates, explanation: Explanation, labels: Mapping[str, str]
-) -> None:
-    """Below both columns, one part at a time: what is not looked at is not made.
-
-    Paths come first: until a browser has read the chart library, it shows nothing else of the page either.
-    """
-    st.session_state[_TABS] = TABS[view.settings.tab] if view.settings.tab in TABS else TABS["paths"]
-    name_of = {words: name for name, words in TABS.items()}
+def details(answered: Answered) -> None:
+    """Below both columns, one panel at a time: what is not looked at is not made."""
+    st.session_state[_TABS] = TAB.words[answered.view[TAB]]
+    name_of = {title: name for name, title in TAB.words.items()}
     tabs = st.tabs(
-        list(TABS.values()),
-        key=_TABS,
-        on_change=lambda: state.set_up(tab=name_of.get(st.session_state[_TABS], "paths")),
+        list(name_of), key=_TABS, on_change=lambda: state.put(TAB, name_of.get(st.session_state[_TABS], TAB.usual))
     )
-    by_name = dict(zip(TABS, tabs, strict=True))
-    if by_name["users"].open:
-        with by_name["users"]:
-            users.users(explanation, view.settings.order, lambda order: state.set_up(order=order))
-    if by_name["paths"].open:
-        with by_name["paths"]:
-            paths.paths(explanation, labels)
-    if by_name["evidence"].open:
-        with by_name["evidence"]:
-            paths.evidence(explanation, labels)
-    if by_name["contrast"].open:
-        with by_name["contrast"]:
-            told(lambda: why_not(opened, view, explanation, shown))
-    if by_name["whatif"].open:
-        with by_name["whatif"]:
-            told(lambda: without_some(opened, view, explanation))
-    if by_name["files"].open:
-        with by_name["files"]:
-            real = files.real_ids()
-            files.downloads(
-                lambda: cache.case(opened.predictor, view, explanation, real_ids=real), view.settings.drawing
-            )
-            files.link(view.parameters(), "ask")
-
-
-def told(part: Callable[[], None]) -> None:
-    """A part of the page, or the reason why the run cannot show it."""
-    try:
-        part()
-    except UpganError as error:
-        st.info(plain(clean(str(error))), icon=":material/info:")
+    for tab, panel in zip(tabs, PANELS.values(), strict=True):
+        if tab.open:
+            with tab:
+                panel.draw(answered)
 
 
 def main() -> None:
@@ -187,31 +105,24 @@ def main() -> None:
     else:
         left, right, *beside = st.columns([6, 9], gap="medium")
     with left:
-        opened = open_checkpoint("Ask the graph")
-    view = state.view(opened.predictor, opened.name, lambda typed: cache.nearest(opened.predictor, typed))
-    state.write_link(view)
-    settings = view.settings
-    found = cache.candidates(opened.predictor, view.question, settings.k, hide_known=settings.known == "hide")
-    answer = view.question.answer or (found.rows[0]["id"] if found.rows else None)
-    explanation, unexplained = None, ""
-    if answer is not None:
-        try:
-            explanation = cache.explanation(opened.predictor, view.question, answer, settings.users)
-        except UpganError as error:
-            unexplained = clean(str(error))
-    shown = answers.with_answer(found, explanation)
-    with left:
-        ask(opened, view, shown, answer, silent=explanation is not None and answers.hears_no_users(explanation))
+        opened = open_checkpoint("Ask the graph", PARAMETERS)
+    view, ranked = look(opened, PARAMETERS)
     with right:
-        if unexplained:
-            st.info(plain(unexplained), icon=":material/info:")
-        if explanation is not None:
-            figure(opened, view, explanation)
+        answered = explained(opened, view, ranked, PANELS)
+    with left:
+        if answered is None:
+            ask(opened, view, ranked, view.question.answer or answers.first_of(ranked), silent=False)
+        else:
+            ask(opened, view, answered.candidates, answered.answer, silent=answers.hears_no_users(answered.explanation))
+    with right:
+        if answered is not None:
+            figure(answered)
         with beside[0] if beside else right:
             node(opened, view)
-    if explanation is not None:
-        details(opened, view, shown, explanation, questions.relation_labels(opened.predictor.dataset))
-        reason.proof_lines(explanation)
+    if answered is not None:
+        details(answered)
+        reason.proof_lines(answered.explanation)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from ui import cache, state
-from ui.components import checkpoint, dataset, importer, metrics
+from ui.components import checkpoint, dataset, importer, metrics, say
 from ui.components.choice import Choices
 from ui.components.text import plain
 from ui.services import datasets, evaluation
 from ui.services.runs import RunEntry, card_text, checkpoint_root, list_runs, run_metrics
+from ui.session import cache, state
+from ui.session.registry import Page
 from upgan.errors import UpganError
 from upgan.render.words import clean
 
 if TYPE_CHECKING:
+    from upgan.data.check import CheckReport
     from upgan.evaluation.evaluator import Ranking
     from upgan.predict.predictor import Predictor
 
+PAGE = Page("Models & data", ":material/table:", 50)
 PARTS = {"models": "Models", "compare": "Compare", "data": "Datasets", "import": "Import"}
 _REPORT = "upgan_check_report"
 _UPLOAD = "upgan_upload"
@@ -29,13 +32,12 @@ _OUTCOME = "upgan_upload_outcome"
 
 def models(choices: Choices, ready: Mapping[str, RunEntry]) -> dict[str, str]:
     """One checkpoint: metrics, breakdown, card. Returns what the address shall name."""
-    checkpoint.table(list(ready.values()))
+    checkpoint.choice_table(list(ready.values()))
     name = choices.one("Checkpoint", list(ready), "run")
     entry = ready[name]
     metrics.tiles(run_metrics(entry.path))
-    by = choices.one("Break down by", list(evaluation.BREAKDOWNS), "by", words={
-        key: words for key, (words, _) in evaluation.BREAKDOWNS.items()
-    })  # fmt: skip
+    titles = {key: title for key, (title, _) in evaluation.BREAKDOWNS.items()}
+    by = choices.one("Break down by", list(titles), "by", words=titles)
     title, meaning = evaluation.BREAKDOWNS[by]
     st.caption(meaning)
     opened = open_run(entry)
@@ -79,17 +81,15 @@ def data(choices: Choices, ready: Mapping[str, RunEntry]) -> dict[str, str]:
         return {}
     words = {key: f"{clean(entry.name)} ({clean(entry.where)})" for key, entry in entries.items()}
     entry = entries[choices.one("Dataset", list(entries), "dataset", words=words)]
-    try:
+    found = None
+    with say.problems_said():
         found = cache.description(str(entry.path), entry.fingerprint)
-    except UpganError as error:
-        st.error(plain(clean(str(error))), icon=":material/error:")
+    if found is None:
         return {"dataset": entry.key}
     dataset.table_one(found)
     if st.button("Check this dataset", icon=":material/fact_check:", help="Looks for what is wrong or suspicious."):
-        with st.status("Checking …", expanded=False) as said:
-            opened = cache.dataset(str(entry.path), entry.fingerprint)
-            result = datasets.check_prepared(opened, lambda what, done, of: said.update(label=step(what, done, of)))
-            said.update(label="Checked.")
+        opened = cache.dataset(str(entry.path), entry.fingerprint)
+        result = with_progress(lambda progress: datasets.check_prepared(opened, progress))
         st.session_state[_REPORT] = (entry.key, result)
     key, result = st.session_state.get(_REPORT, ("", None))
     if key == entry.key:
@@ -114,7 +114,7 @@ def own() -> dict[str, str]:
     if isinstance(outcome, Path):
         importer.done(outcome.name, lambda: undo(outcome))
     elif outcome is not None:
-        st.error(plain(clean(outcome)), icon=":material/error:")
+        say.error(outcome)
     return {}
 
 
@@ -123,10 +123,7 @@ def check_upload(files: Mapping[str, bytes]) -> None:
     forget_upload()
     try:
         upload = datasets.Upload(files)
-        with st.status("Checking …", expanded=False) as said:
-            result = upload.check(lambda what, done, of: said.update(label=step(what, done, of)))
-            said.update(label="Checked.")
-        st.session_state[_UPLOAD] = (dict(files), upload, result)
+        st.session_state[_UPLOAD] = (dict(files), upload, with_progress(upload.check))
     except UpganError as error:
         st.session_state[_OUTCOME] = str(error)
 
@@ -161,11 +158,9 @@ def undo(prepared: Path) -> None:
 
 def open_run(entry: RunEntry) -> Predictor | None:
     """The run opened, or the reason why not."""
-    try:
+    with say.problems_said():
         return cache.predictor(entry)
-    except UpganError as error:
-        st.error(plain(clean(str(error))), icon=":material/error:")
-        return None
+    return None
 
 
 def ranked(opened: Mapping[str, Predictor]) -> dict[str, Ranking]:
@@ -198,9 +193,17 @@ def rank(opened: Predictor, name: str) -> Ranking:
     return ranking
 
 
-def step(what: str, done: int, of: int) -> str:
-    """A line of progress."""
-    return f"Checking: {clean(what)}" + (f", {done:,} of {of:,}" if of > 1 else "") + " …"
+def with_progress(check: Callable[[datasets.Progress], CheckReport]) -> CheckReport:
+    """What a check finds, a line that says how far it is meanwhile."""
+    with st.status("Checking …", expanded=False) as line:
+
+        def progress(what: str, done: int, of: int) -> None:
+            count = f", {done:,} of {of:,}" if of > 1 else ""
+            line.update(label=f"Checking: {clean(what)}{count} …")
+
+        report = check(progress)
+        line.update(label="Checked.")
+    return report
 
 
 def main() -> None:
@@ -211,20 +214,18 @@ def main() -> None:
     choices = Choices(state.fresh_address())
     part = choices.bar("Part", PARTS, "part")
     named: Mapping[str, str | list[str]]
-    if part in ("models", "compare") and not ready:
-        checkpoint.none_at_all(str(checkpoint_root()))
-        named = {}
-    elif part == "models":
-        named = models(choices, ready)
-    elif part == "compare":
-        named = compare(choices, ready)
-    elif part == "data":
+    if part == "data":
         named = data(choices, ready)
-    else:
+    elif part == "import":
         named = own()
-    if part in ("models", "compare"):
+    elif not ready:
+        checkpoint.none_at_all(entries)
+        named = {}
+    else:
+        named = models(choices, ready) if part == "models" else compare(choices, ready)
         checkpoint.broken(entries)
     state.write_address({"part": part} | dict(named))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -6,18 +6,19 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pandas as pd
 import streamlit as st
 
-from ui import cache, state
-from ui.components import live_chart, run_curves, run_list
+from ui.components import files, links, live_chart, run_curves, run_list, say
 from ui.components.choice import Choices
+from ui.components.table import table
 from ui.components.text import plain
 from ui.services import following, pinning, trainings
 from ui.services.access import training_allowed
 from ui.services.questions import label_of, question_text
 from ui.services.runs import checkpoint_root, list_runs
 from ui.services.trainings import Overview
+from ui.session import cache, state
+from ui.session.registry import Page
 from upgan.errors import BusyError, UpganError
 from upgan.render.words import clean
 from upgan.runs.history import tail_log
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from upgan.data.dataset import KGDataset
     from upgan.runs.status import RunStatus
 
+PAGE = Page("Runs", ":material/monitoring:", 40)
 #: Seconds between looks while something trains, and at a run that has written nothing yet.
 EVERY, SOON = 2.0, 0.5
 #: Lines of the log's end; what a run that broke said last.
@@ -112,7 +114,7 @@ def overview(shown: Overview, chosen: str) -> None:
     names = [run.name for run in now.runs]
     if not names or now.active != shown.active or Choices(False).settled(names, "run") != chosen:
         st.rerun()
-    run_list.table(now.runs, chosen, lambda name: Choices.choose("run", name))
+    run_list.choose(now.runs, chosen, lambda name: Choices.choose("run", name))
 
 
 def live(name: str, shown: str, empty: bool) -> None:
@@ -120,10 +122,10 @@ def live(name: str, shown: str, empty: bool) -> None:
 
     ``empty``: it had written nothing when the page was drawn, which is therefore looked at more often.
     """
-    try:
+    run = None
+    with say.problems_said(as_info=True):
         run = trainings.state_of(name)
-    except UpganError as error:
-        st.info(plain(clean(str(error))), icon=":material/info:")
+    if run is None:
         return
     if run.state != shown:
         st.rerun()
@@ -175,22 +177,18 @@ def ask_this(run: RunStatus) -> None:
         st.caption("It can be asked once its weights are saved: at the end of pre-training, or of the training.")
         return
     asked = pinning.pinned_of(run.folder, data_of(run.folder))
-    link: Mapping[str, str] = {"checkpoint": run.name} if asked is None else asked.parameters(run.name)
-    st.page_link("ui/pages/ask.py", label="Ask this checkpoint", icon=":material/arrow_forward:", query_params=link)
+    link: links.Query = {"checkpoint": run.name} if asked is None else asked.parameters(run.name)
+    links.link("ask", "Ask this checkpoint", "arrow_forward", link)
 
 
 def tables(chosen: Mapping[str, Path], found: Overview) -> None:
     """Everything as CSV, made when it is asked for."""
-    files: dict[str, tuple[str, Callable[[], str]]] = {
+    files.downloads({
         "Curves (CSV)": ("upgan-curves.csv", lambda: following.metrics_csv(chosen)),
         "Followed question (CSV)": ("upgan-pinned.csv", lambda: following.pinned_csv(chosen)),
         "All runs (CSV)": ("upgan-runs.csv", lambda: following.table_csv([run.to_dict() for run in found.runs])),
         "Settings (CSV)": ("upgan-settings.csv", lambda: following.settings_csv(chosen)),
-    }
-    with st.container(horizontal=True):
-        for label, (name, made) in files.items():
-            st.download_button(label, made, file_name=name, mime="text/csv", key=f"upgan_csv_{name}",
-                               icon=":material/download:", on_click="ignore")  # fmt: skip
+    })  # fmt: skip
 
 
 def beside(chosen: Mapping[str, Path], every: float | None) -> None:
@@ -202,22 +200,15 @@ def beside(chosen: Mapping[str, Path], every: float | None) -> None:
 
     st.fragment(drawn, run_every=every, key="upgan_beside")()
     st.markdown("**Settings in which they differ**")
-    try:
-        rows = difference(list(chosen.values()))
-    except UpganError as error:
-        st.error(plain(clean(str(error))), icon=":material/error:")
-        return
-    if not rows:
-        st.caption("None: they have the same settings.")
-        return
-    st.dataframe(
-        pd.DataFrame([
+    with say.problems_said():
+        rows = [
             {"setting": row.key} | dict(zip(chosen, map(str, row.values), strict=True)) | {"meaning": row.meaning}
-            for row in rows
-        ]),
-        hide_index=True,
-        alt="Settings in which the chosen runs differ",
-    )  # fmt: skip
+            for row in difference(list(chosen.values()))
+        ]
+        if rows:
+            table(rows, "Settings in which the chosen runs differ")
+        else:
+            st.caption("None: they have the same settings.")
 
 
 def trashed() -> None:
@@ -241,7 +232,7 @@ def main() -> None:
     if not found.runs:
         st.info("There are no runs yet.", icon=":material/monitoring:")
         if training_allowed():
-            st.page_link("ui/pages/train.py", label="Train one", icon=":material/model_training:")
+            links.link("train", "Train one", "model_training")
         trashed()
         return
     choices = Choices(state.fresh_address())
@@ -271,4 +262,5 @@ def main() -> None:
     state.write_address({"run": name} | ({"beside": others} if others else {}))
 
 
-main()
+if __name__ == "__main__":
+    main()

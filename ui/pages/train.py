@@ -5,17 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psutil
 import streamlit as st
 
-from ui import cache, state
-from ui.components import live_chart, pinned_form, settings_form
+from ui.components import links, live_chart, pinned_form, say, settings_form
 from ui.components.choice import Choices
 from ui.components.text import plain
 from ui.services import datasets, estimates, following, pinning, trainings
 from ui.services import settings as wanted
 from ui.services.access import training_allowed
 from ui.services.runs import checkpoint_root, list_runs
+from ui.session import cache, state
+from ui.session.registry import Page
+from upgan import machine
 from upgan.errors import BusyError, ConfigError, UpganError
 from upgan.render.words import clean
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from upgan.config.settings import Config
     from upgan.data.dataset import KGDataset
 
+PAGE = Page("Train", ":material/model_training:", 30, trains=True)
 DEVICES = {"auto": "GPU, else CPU", "cpu": "CPU", "cuda": "GPU"}
 _BUSY, _ANYWAY = "upgan_train_busy", "upgan_train_anyway"
 
@@ -35,15 +37,14 @@ def choose_data(choices: Choices) -> tuple[DatasetEntry, KGDataset]:
     if not entries:
         st.info("There is no dataset to train on yet.", icon=":material/database:")
         st.code("upgan data demo --out data/demo", language="bash")
-        st.page_link("ui/pages/models.py", label="Import your own files", icon=":material/upload:",
-                     query_params={"part": "import"})  # fmt: skip
+        links.link("models", "Import your own files", "upload", {"part": "import"})
         st.stop()
     words = {key: f"{clean(entry.name)} ({clean(entry.where)})" for key, entry in entries.items()}
     entry = entries[choices.one("Dataset", list(entries), "dataset", words=words)]
-    try:
+    data = None
+    with say.problems_said():
         data = cache.dataset(str(entry.path), entry.fingerprint)
-    except UpganError as error:
-        st.error(plain(clean(str(error))), icon=":material/error:")
+    if data is None:
         st.stop()
     st.caption(
         f"{data.num_entities:,} entities · {data.num_relations:,} relations · {data.num_users:,} users · "
@@ -91,13 +92,13 @@ def settle(preset: str, first: dict[str, Any], asked: pinning.Pinned | None, dat
                       on_click=settings_form.reset, args=(base, first["model_name"]))  # fmt: skip
     for key, problem in problems.items():
         where = "" if not key else "More settings, "
-        st.error(where + plain(clean(problem)), icon=":material/error:")
+        say.error(where + problem)
     if config is None or asked is None:
         return config
     try:
         named = pinning.by_ids(data, asked)
     except UpganError as error:
-        st.error("The question to follow: " + plain(clean(str(error))), icon=":material/error:")
+        say.error(f"The question to follow: {error}")
         return None
     return wanted.chosen_config(preset, values | named.settings())
 
@@ -127,7 +128,7 @@ def told_estimate(key: str, was_running: bool) -> None:
     try:
         cost = known.result()
     except UpganError as error:
-        st.error(plain(clean(str(error))), icon=":material/error:")
+        say.error(error)
         return
     if cost is None:
         st.info(f"Rehearsing, for {known.seconds:.0f} s now …", icon=":material/hourglass_top:")
@@ -148,7 +149,7 @@ def told_estimate(key: str, was_running: bool) -> None:
         "many epochs each phase needs is not known beforehand, hence the range."
     )
     short = []
-    if cost.memory_mb > (free := psutil.virtual_memory().available / 1e6):
+    if cost.memory_mb > (free := machine.memory().available * 1e3):
         short.append(f"only {size(free)} of memory are free")
     if cost.disk_mb > (room := trainings.free_space(checkpoint_root())):
         short.append(f"only {size(room)} of disk are free")
@@ -173,19 +174,17 @@ def begin(name: str, data: KGDataset, config: Config, *, force: bool) -> None:
         st.session_state[_BUSY] = str(error)
         return
     except UpganError as error:
-        st.error(plain(clean(str(error))), icon=":material/error:")
+        say.error(error)
         return
-    st.switch_page("ui/pages/runs.py", query_params={"run": name})
+    st.switch_page(links.script("runs"), query_params={"run": name})
 
 
 def start(entry: DatasetEntry, data: KGDataset, config: Config) -> None:
     """Name, command, and the button."""
     name = name_of_run(data, config)
     folder: Path | None = None
-    try:
+    with say.problems_said():
         folder = trainings.new_folder(name)
-    except ConfigError as error:
-        st.error(plain(clean(str(error))), icon=":material/error:")
     if folder is not None:
         st.caption("The same from a terminal:")
         st.code(wanted.command_line(entry.path.resolve(), folder.resolve(), config), language="bash", wrap_lines=True)
@@ -227,4 +226,5 @@ def main() -> None:
     state.write_address({"dataset": entry.key, "preset": preset, "model": first["model_name"]})
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -39,6 +39,11 @@ def candidates(predictor: Predictor, question: Question, k: int, *, hide_known: 
         asked = min(len(predictor.entities), asked * 2)
 
 
+def first_of(found: Candidates) -> str | None:
+    """The id of the best candidate; None where all are hidden."""
+    return found.rows[0]["id"] if found.rows else None
+
+
 def with_answer(found: Candidates, explanation: Explanation | None) -> Candidates:
     """The list with the explained answer at its place where it is not among the best."""
     if explanation is None or any(row["id"] == explanation.answer.id for row in found.rows):

@@ -33,6 +33,8 @@ MOST_UNPACKED_MEGABYTES = 2_000
 PLAIN = ("tsv", "csv", "txt", "dat", "inter", "kg", "link", "item", "user", "nt")
 #: Each of them, and each compressed.
 ENDINGS = (*PLAIN, *(f"{ending}.gz" for ending in PLAIN))
+#: Hears (what is checked, how much of it is done, of how much).
+Progress = Callable[[str, int, int], None]
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _FILE_NAME = re.compile(r"[\w][\w .+-]{0,99}")
 
@@ -80,7 +82,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def check_prepared(dataset: KGDataset, progress: Callable[[str, int, int], None]) -> CheckReport:
+def check_prepared(dataset: KGDataset, progress: Progress) -> CheckReport:
     """What is wrong or suspicious in a prepared dataset."""
     from upgan.data.check import check_dataset
 
@@ -112,7 +114,7 @@ class Upload:
         for name, content in files.items():
             (self.path / name).write_bytes(content)
 
-    def check(self, progress: Callable[[str, int, int], None]) -> CheckReport:
+    def check(self, progress: Progress) -> CheckReport:
         """What is wrong or suspicious in the files. Raises DataError where they are no source at all."""
         from upgan.data.check import check_source
 

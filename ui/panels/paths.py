@@ -1,0 +1,49 @@
+"""By which ways the users shown speak for the target: path by path, or grouped by kind of path."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from ui.components.chains import chains
+from ui.components.table import number, table, text
+from ui.session.answered import Answered, Panel
+from upgan.render.csv_tables import path_rows
+from upgan.render.words import user_noun
+
+
+def draw(answered: Answered) -> None:
+    """The table and the switch that groups it."""
+    explanation, noun = answered.explanation, user_noun(answered.simulated, 1)
+    if not (explanation.paths or explanation.answer_paths):
+        st.caption(f"No path from a {noun} to the target.")
+        return
+    rows = path_rows(explanation, answered.labels)
+    grouped = st.toggle(
+        "Group by kind of path",
+        key="upgan_widget_grouped",
+        persist_state="session",
+        help="Paths that run over the same kinds of entities and the same relations, added up.",
+    )
+    if not grouped:
+        chains(
+            rows,
+            "attention α along the path",
+            "Each α is the share of what a node takes from this neighbour; their product is the path's weight.",
+            f"Paths from each {noun} to the target",
+        )
+        return
+    kinds = pd.DataFrame(rows).groupby("pattern", as_index=False).agg(paths=("path", "size"), weight=("weight", "sum"))
+    table(
+        kinds.sort_values("weight", ascending=False)[["pattern", "paths", "weight"]],
+        f"Kinds of paths from a {noun} to the target, with how many there are and their weight",
+        {
+            "pattern": text("kind of path", width="large"),
+            "paths": number("paths"),
+            "weight": number("weight together", format="%.4f"),
+        },
+    )
+
+
+# First: until a browser has read the chart library, it shows nothing else of the page either.
+PANEL = Panel("Paths to the target", 10, draw)
