@@ -6,8 +6,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from ui.components import gate
 from ui.services.access import training_allowed
-from ui.session import gate
 from ui.session.registry import Page, discovered
 
 PAGES = Path(__file__).with_name("pages")

@@ -96,7 +96,7 @@ class TestPassword:
     @pytest.fixture(autouse=True)
     def password(self, checkpoints, monkeypatch) -> None:
         monkeypatch.setenv("UPGAN_PASSWORD", "open sésame")
-        monkeypatch.setattr("ui.session.gate.ATTEMPTS", access.Attempts())
+        monkeypatch.setattr("ui.components.gate.ATTEMPTS", access.Attempts())
 
     @pytest.mark.parametrize("page", ["start", "ask", "case", "train", "runs", "models", "leaderboard"])
     def test_no_page_says_anything_without_it(self, page):

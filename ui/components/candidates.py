@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
@@ -12,31 +11,23 @@ from ui.components import controls
 from ui.components.table import number, table, text
 from ui.services.answers import Candidates
 from ui.services.view import KNOWN, K, View
+from ui.session import state
 from upgan.render.words import MINUS, clean
 
 
-def options(view: View, put: controls.Put) -> None:
+def options(view: View) -> None:
     """How many candidates, and what becomes of answers that are known already."""
-    controls.slider(K, view, put, "Candidates shown")
+    controls.slider(K, view, "Candidates shown")
     controls.segments(
-        KNOWN, view, put, "Known answers",
+        KNOWN, view, "Known answers",
         help="Answers that the dataset already holds, in its training, validation or test part.",
     )  # fmt: skip
 
 
-def choose(
-    candidates: Candidates,
-    turn: str,
-    answer: str | None,
-    on_choose: Callable[[str], None],
-    *,
-    mark_known: bool,
-    silent: bool = False,
-) -> None:
-    """The candidates as a table, ``answer`` chosen in it; another choice calls ``on_choose``.
+def choose(candidates: Candidates, view: View, run: str, answer: str | None, *, silent: bool) -> None:
+    """The candidates of the run with fingerprint ``run`` as a table, ``answer`` chosen in it.
 
-    A new ``turn`` makes a new table, whose choice starts at ``answer``. ``silent``: the model does not use
-    interactions, so that there is no rank without users.
+    ``silent``: the model does not use interactions, so that there is no rank without users.
     """
     rows = candidates.rows
     if not rows:
@@ -44,18 +35,19 @@ def choose(
         return
     ids = [row["id"] for row in rows]
     position = ids.index(answer) if answer in ids else 0
-    digest = hashlib.sha1("\n".join([turn, *map(str, ids)]).encode("utf-8", "replace")).hexdigest()[:16]
-    key = f"upgan_candidates_{digest}"
+    # Another turn makes another table, whose choice starts at the answer.
+    names = "\n".join([f"{run} {state.turn()}", *map(str, ids)])
+    key = f"upgan_candidates_{hashlib.sha1(names.encode('utf-8', 'replace')).hexdigest()[:16]}"
 
     def take() -> None:
         chosen = st.session_state[key]["selection"]["rows"]
         if chosen and 0 <= chosen[0] < len(ids):
-            on_choose(ids[chosen[0]])
+            state.choose_answer(ids[chosen[0]])
 
     table(
         [_row(row) for row in rows],
         "Ranked candidates with score, whether each is already known, and the rank without users",
-        _columns(mark_known=mark_known, silent=silent),
+        _columns(mark_known=view[KNOWN] != "show", silent=silent),
         highest=424,
         key=key,
         on_select=take,

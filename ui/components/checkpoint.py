@@ -1,21 +1,27 @@
-"""Which checkpoint is asked, how good it is, and why others cannot be asked."""
+"""The checkpoint that is asked, chosen and opened; how good each is, and why others cannot be asked."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from ui.components import links
+from ui.components import controls, links
+from ui.components.say import problems_said
 from ui.components.table import number, table, text
 from ui.components.text import plain
 from ui.services.access import training_allowed
-from ui.services.runs import RunEntry, checkpoint_root
+from ui.services.runs import RunEntry, checkpoint_root, list_runs
 from ui.services.settings import model_words
+from ui.session import cache, state
 from upgan.data.dataset import KGDataset
-from upgan.render.words import clean, user_noun
+from upgan.render.words import clean, shorten, user_noun
 
-_KEY = "upgan_widget_checkpoint"
+if TYPE_CHECKING:
+    from upgan.predict.predictor import Predictor
+
 MRR = (
     "MRR, the mean reciprocal rank, says how high the right answer stands in the list on facts held out of training: "
     "1 is always first, 0.5 is as good as always second."
@@ -24,18 +30,78 @@ _COMMANDS = """upgan data demo --out data/demo
 upgan train data/demo --preset demo --run checkpoints/demo"""
 
 
-def choose(entries: Sequence[RunEntry], chosen: str, on_choose: Callable[[str], None]) -> None:
-    """The checkpoint in use, and behind it the list of all; a choice calls ``on_choose`` before the page runs again."""
+@dataclass(frozen=True)
+class Opened:
+    """The checkpoint in use."""
+
+    name: str
+    predictor: Predictor
+
+
+def open_checkpoint(title: str, parameters: state.Parameters) -> Opened:
+    """Heading, the choice of a checkpoint beside it, and that checkpoint opened; ends the page where none can be.
+
+    ``parameters``: what a link may name beside the question.
+    """
+    entries = list_runs(checkpoint_root())
+    ready = {entry.name: entry for entry in entries if entry.problem is None}
+    if not ready:
+        st.header(title, anchor=False)
+        none_at_all(entries)
+        st.stop()
+    name = _in_use(entries, ready, parameters)
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.header(title, anchor=False, width="content")
+        chip = st.popover(
+            plain(shorten(ready[name].chip(), 32)),
+            icon=":material/database:",
+            help="The checkpoint that answers: a trained model with its data. Click for others.",
+        )
+    with chip:
+        _choose(entries, name)
+    predictor = None
+    with problems_said():
+        predictor = cache.predictor(ready[name])
+    with chip:
+        if predictor is not None:
+            _facts(predictor.dataset)
+        broken(entries)
+    if predictor is None:
+        st.stop()
+    return Opened(name, predictor)
+
+
+def _in_use(entries: Sequence[RunEntry], ready: Mapping[str, RunEntry], parameters: state.Parameters) -> str:
+    """The checkpoint that the link or the last choice names, or the first that can be opened, with the reason."""
+    name = state.link_checkpoint(parameters) or next(iter(ready))
+    if name in ready:
+        return name
+    reason = next((entry.problem for entry in entries if entry.name == name), None)
+    why = f"cannot be opened: {clean(reason)}" if reason else "is not here"
+    notice = f"The checkpoint “{shorten(clean(name), 60)}” {why}. Showing another one."
+    name = next(iter(ready))
+    state.choose_checkpoint(name, notice)
+    return name
+
+
+def _choose(entries: Sequence[RunEntry], chosen: str) -> None:
+    """The checkpoint in use, and behind it the list of all."""
     ready = {entry.name: clean(entry.summary()) for entry in entries if entry.problem is None}
-    # The list follows the question (a link may have changed it), not the other way round.
-    st.session_state[_KEY] = chosen
-    st.selectbox(
+    controls.select(
         "Checkpoint",
-        list(ready),
-        format_func=lambda name: ready.get(name, name),
-        key=_KEY,
-        on_change=lambda: on_choose(st.session_state[_KEY]),
+        ready,
+        chosen,
+        lambda name: state.choose_checkpoint(name or chosen),
+        "upgan_widget_checkpoint",
         help=f"A trained model with its data. {MRR}",
+    )
+
+
+def _facts(dataset: KGDataset) -> None:
+    """The size of the data behind the checkpoint."""
+    users = user_noun(dataset.simulated_users, dataset.num_users)
+    st.caption(
+        f"{dataset.num_entities:,} entities · {dataset.num_relations:,} relations · {dataset.num_users:,} {users}"
     )
 
 
@@ -58,14 +124,6 @@ def choice_table(entries: Sequence[RunEntry]) -> None:
         "preset": text(help="The set of settings that training began from."),
     }
     table(rows, "Checkpoints with test MRR, dataset, model, preset and state", columns, highest=300)
-
-
-def facts(dataset: KGDataset) -> None:
-    """The size of the data behind the checkpoint."""
-    users = user_noun(dataset.simulated_users, dataset.num_users)
-    st.caption(
-        f"{dataset.num_entities:,} entities · {dataset.num_relations:,} relations · {dataset.num_users:,} {users}"
-    )
 
 
 def broken(entries: Sequence[RunEntry]) -> None:

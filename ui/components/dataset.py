@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from ui.charts.bars import CONFIG, layers_chart
+from ui.components.choice import Choices
 from ui.components.table import number, table
 from ui.components.text import plain
+from ui.services.datasets import DatasetEntry, data_root, list_datasets
+from ui.services.runs import checkpoint_root, list_runs
 from upgan.render.words import clean, shorten, user_noun
 
 if TYPE_CHECKING:
@@ -21,6 +24,15 @@ _ICONS = {
     "note": ":material/info:",
     "ok": ":material/check_circle:",
 }
+
+
+def choose(choices: Choices) -> DatasetEntry | None:
+    """One of the prepared datasets at hand; None where there is none."""
+    entries = {entry.key: entry for entry in list_datasets(data_root(), list_runs(checkpoint_root()))}
+    if not entries:
+        return None
+    words = {key: f"{clean(entry.name)} ({clean(entry.where)})" for key, entry in entries.items()}
+    return entries[choices.one("Dataset", list(entries), "dataset", words=words)]
 
 
 def table_one(found: Description) -> None:

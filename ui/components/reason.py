@@ -32,20 +32,20 @@ def heading(explanation: Explanation) -> None:
         st.info("No user reaches this entity: only the knowledge graph speaks here.", icon=":material/person_off:")
 
 
-def options(view: View, put: controls.Put, *, simulated: bool) -> None:
+def options(view: View, *, simulated: bool) -> None:
     """How many users the figure shows, from what weight on, and which way it runs."""
     noun = user_noun(simulated)
     controls.slider(
-        TOP_USERS, view, put, f"Heaviest {noun} shown",
+        TOP_USERS, view, f"Heaviest {noun} shown",
         help=f"The figure and the paths show this many {noun}; ranks, scores and sums always count all of them.",
     )  # fmt: skip
     controls.slider(
-        WEIGHT, view, put, "Smallest weight drawn",
+        WEIGHT, view, "Smallest weight drawn",
         help=f"{noun.capitalize()} lighter than this are not drawn. A weight is the share of what the target knows "
         f"from {noun} that comes from one of them; all weights sum to 1.",
     )  # fmt: skip
     controls.segments(
-        LAYOUT, view, put, "Figure runs",
+        LAYOUT, view, "Figure runs",
         help="From top to bottom it fits a narrow window; “as fits” chooses by the width that there is.",
     )  # fmt: skip
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from ui.components import files, links, reason, say
+from ui.components import controls, files, links, reason, say
+from ui.components.answered import case as case_of
+from ui.components.answered import explained, look
+from ui.components.checkpoint import Opened, open_checkpoint
 from ui.components.text import plain
 from ui.panels import PANELS, PARAMETERS
 from ui.services import casefiles
 from ui.session import state
-from ui.session.answered import case as case_of
-from ui.session.answered import explained, look
-from ui.session.opened import Opened, open_checkpoint
 from ui.session.registry import Page
 from upgan.render.figure.build import Drawing, figures
 from upgan.render.figure.svg import svg
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from upgan.render.figure.spec import FigureSpec
 
 PAGE = Page("Case study", ":material/article:", 20)
-_LISTED = "upgan_widget_case_listed"
 #: Pixels: letters of the figure as large as those around it.
 _WIDEST = 1100.0
 
@@ -52,15 +51,9 @@ def choose(listed: Sequence[str], named: str | None) -> Chosen | None:
             "computed again by the checkpoint in use.",
         )
         if listed:
-            st.session_state[_LISTED] = named if named in listed else None
-            st.selectbox(
-                "Beside this checkpoint",
-                list(listed),
-                key=_LISTED,
-                format_func=clean,
-                placeholder="None opened",
-                on_change=lambda: to_address(st.session_state[_LISTED]),
-            )
+            names = {name: clean(name) for name in listed}
+            key = "upgan_widget_case_listed"
+            controls.select("Beside this checkpoint", names, named, to_address, key, placeholder="None opened")
         else:
             st.caption("No case file lies beside this checkpoint (in its folder “cases”).")
     if sent is not None:

@@ -73,14 +73,12 @@ def compare(choices: Choices, ready: Mapping[str, RunEntry]) -> dict[str, str | 
     return {"compare": chosen}
 
 
-def data(choices: Choices, ready: Mapping[str, RunEntry]) -> dict[str, str]:
+def data(choices: Choices) -> dict[str, str]:
     """One dataset: Table 1, layers, relations, and its check when asked for."""
-    entries = {entry.key: entry for entry in datasets.list_datasets(datasets.data_root(), list(ready.values()))}
-    if not entries:
+    entry = dataset.choose(choices)
+    if entry is None:
         st.info("There is no dataset yet. Import your own files, or run `upgan data demo --out data/demo`.")
         return {}
-    words = {key: f"{clean(entry.name)} ({clean(entry.where)})" for key, entry in entries.items()}
-    entry = entries[choices.one("Dataset", list(entries), "dataset", words=words)]
     found = None
     with say.problems_said():
         found = cache.description(str(entry.path), entry.fingerprint)
@@ -215,7 +213,7 @@ def main() -> None:
     part = choices.bar("Part", PARTS, "part")
     named: Mapping[str, str | list[str]]
     if part == "data":
-        named = data(choices, ready)
+        named = data(choices)
     elif part == "import":
         named = own()
     elif not ready:

@@ -12,7 +12,7 @@ from ui.components import files, links, live_chart, run_curves, run_list, say
 from ui.components.choice import Choices
 from ui.components.table import table
 from ui.components.text import plain
-from ui.services import following, pinning, trainings
+from ui.services import datasets, following, pinning, trainings
 from ui.services.access import training_allowed
 from ui.services.questions import label_of, question_text
 from ui.services.runs import checkpoint_root, list_runs
@@ -161,7 +161,7 @@ def pinned_query(run: RunStatus, looks: following.Looks) -> None:
 
 def data_of(run: Path) -> KGDataset | None:
     """The run's own copy of its data; None where it cannot be read (yet)."""
-    fingerprint = trainings.fingerprint(run)
+    fingerprint = datasets.fingerprint(run / "dataset")
     if not fingerprint:
         return None
     try:

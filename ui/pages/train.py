@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from ui.components import links, live_chart, pinned_form, say, settings_form
+from ui.components import dataset, links, live_chart, pinned_form, say, settings_form
 from ui.components.choice import Choices
 from ui.components.text import plain
-from ui.services import datasets, estimates, following, pinning, trainings
+from ui.services import estimates, following, pinning, trainings
 from ui.services import settings as wanted
 from ui.services.access import training_allowed
-from ui.services.runs import checkpoint_root, list_runs
+from ui.services.runs import checkpoint_root
 from ui.session import cache, state
 from ui.session.registry import Page
 from upgan import machine
@@ -32,15 +32,12 @@ _BUSY, _ANYWAY = "upgan_train_busy", "upgan_train_anyway"
 
 def choose_data(choices: Choices) -> tuple[DatasetEntry, KGDataset]:
     """The dataset to train on; ends the page where there is none that can be read."""
-    ready = [entry for entry in list_runs(checkpoint_root()) if entry.problem is None]
-    entries = {entry.key: entry for entry in datasets.list_datasets(datasets.data_root(), ready)}
-    if not entries:
+    entry = dataset.choose(choices)
+    if entry is None:
         st.info("There is no dataset to train on yet.", icon=":material/database:")
         st.code("upgan data demo --out data/demo", language="bash")
         links.link("models", "Import your own files", "upload", {"part": "import"})
         st.stop()
-    words = {key: f"{clean(entry.name)} ({clean(entry.where)})" for key, entry in entries.items()}
-    entry = entries[choices.one("Dataset", list(entries), "dataset", words=words)]
     data = None
     with say.problems_said():
         data = cache.dataset(str(entry.path), entry.fingerprint)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ui.components.answered import Panel, parameters_of
 from ui.services.view import Choice, Parameter
-from ui.session.answered import Panel, parameters_of
 from ui.session.registry import discovered
 
 #: Name -> panel, in their order.

@@ -9,14 +9,14 @@ import pandas as pd
 import streamlit as st
 
 from ui.charts.bars import CONFIG, differences_chart
-from ui.components import say
+from ui.components import controls, say
+from ui.components.answered import Answered, Panel
 from ui.components.table import number, table, text
 from ui.components.text import plain
 from ui.services import answers, questions
 from ui.services.questions import Question
-from ui.services.view import Entity
+from ui.services.view import Named, known_entity
 from ui.session import state
-from ui.session.answered import Answered, Panel
 from ui.session.cache import kept
 from upgan.render.results_html import contrast_caption
 from upgan.render.words import clean, coefficient, rank_text, score_text, shorten, signed, user_noun
@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from upgan.predict.predictor import Predictor
 
 #: A second candidate to compare the answer with.
-AGAINST = Entity("contrast", lasts="list")
-_WIDGET = "upgan_widget_against"
+AGAINST = Named("contrast", lasts="list", known=known_entity)
 _MOST_ROWS = 500
 
 
@@ -45,28 +44,17 @@ def draw(answered: Answered) -> None:
     if against is not None:
         others.setdefault(against, questions.label_of(dataset, against))
     others.pop(answered.answer, None)
-    _choose(others, against)
+    controls.select(
+        "Compare with",
+        others,
+        against,
+        lambda chosen: state.put(AGAINST, chosen),
+        "upgan_widget_against",
+        placeholder="Choose another candidate",
+    )
     if against in others and against is not None:
         with say.problems_said(as_info=True):
             _show(compared(answered.predictor, answered.question, answered.answer, against), answered.simulated)
-
-
-def _choose(names: Mapping[str, str], against: str | None) -> None:
-    """Which candidate to set against the answer."""
-    st.session_state[_WIDGET] = against if against in names else None
-
-    def take() -> None:
-        chosen = st.session_state[_WIDGET]
-        state.put(AGAINST, chosen if chosen in names else None)
-
-    st.selectbox(
-        "Compare with",
-        list(names),
-        format_func=lambda name: names.get(name, name),
-        key=_WIDGET,
-        on_change=take,
-        placeholder="Choose another candidate",
-    )
 
 
 def _show(contrast: Contrast, simulated: bool) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ui.components.chains import chains
-from ui.session.answered import Answered, Panel
+from ui.components.answered import Answered, Panel
+from ui.panels.paths import chains
 from upgan.render.csv_tables import evidence_rows
 from upgan.render.words import user_noun
 

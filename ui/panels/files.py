@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ui.components import files, links
-from ui.session.answered import Answered, Panel, case
+from ui.components.answered import Answered, Panel, case
 
 
 def draw(answered: Answered) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
-from ui.components.chains import chains
+from ui.components.answered import Answered, Panel
 from ui.components.table import number, table, text
-from ui.session.answered import Answered, Panel
 from upgan.render.csv_tables import path_rows
 from upgan.render.words import user_noun
+
+_MOST_ROWS = 500
 
 
 def draw(answered: Answered) -> None:
@@ -43,6 +47,23 @@ def draw(answered: Answered) -> None:
             "weight": number("weight together", format="%.4f"),
         },
     )
+
+
+def chains(rows: Sequence[dict[str, Any]], factors: str, meaning: str, alt: str) -> None:
+    """``factors``: what the numbers along a path are called, and ``meaning`` what one of them is."""
+    table(
+        rows[:_MOST_ROWS],
+        alt,
+        {
+            "user": None,
+            "pattern": None,
+            "path": text("path", width="large"),
+            "factors": text(factors, help=meaning),
+            "weight": number("weight", format="%.4f", help="The product of the numbers along the path."),
+        },
+    )
+    if len(rows) > _MOST_ROWS:
+        st.caption(f"{len(rows) - _MOST_ROWS:,} more in the files.")
 
 
 # First: until a browser has read the chart library, it shows nothing else of the page either.

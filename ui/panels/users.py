@@ -9,10 +9,9 @@ import streamlit as st
 
 from ui.charts.bars import CONFIG, users_chart, users_chart_words
 from ui.components import controls
+from ui.components.answered import Answered, Panel
 from ui.components.table import number, table, text
 from ui.services.view import Choice
-from ui.session import state
-from ui.session.answered import Answered, Panel
 from upgan.explain.explanation import UserShare
 from upgan.render.csv_tables import user_rows
 from upgan.render.words import user_noun
@@ -31,7 +30,7 @@ def draw(answered: Answered) -> None:
         return
     whose, shares = _side(answered, noun)
     controls.segments(
-        ORDER, answered.view, state.put, "Sort by",
+        ORDER, answered.view, "Sort by",
         help="A heavy user is not always an influential one: the weight says how much of the target's user part "
         "comes from someone, the part of the score says which way and how far that pushes this answer.",
     )  # fmt: skip

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import streamlit as st
 
 from ui.components import say
+from ui.components.answered import Answered, Panel
 from ui.components.table import number, table, text
 from ui.components.text import plain
 from ui.services import answers
 from ui.services.questions import Question
-from ui.services.view import Flag, Users
+from ui.services.view import Choice, Users
 from ui.session import state
-from ui.session.answered import Answered, Panel
 from ui.session.cache import kept
 from upgan.render.results_html import changes_words
 from upgan.render.words import MINUS, clean, coefficient, rank_text, score_text, shorten, signed, user_noun
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 #: Users of the target that are left out.
 WITHOUT = Users("without", (), "question", called="left-out user")
 #: Whether the fewest users that change the answer's place were asked for.
-FEWEST = Flag("fewest", lasts="answer")
+FEWEST = Choice[Literal["no", "yes"]]("fewest", "no", "answer", words={"no": "", "yes": ""})
 
 
 @kept("Asking again without them …")
@@ -56,12 +56,12 @@ def draw(answered: Answered) -> None:
             "Fewest users that change the answer's place",
             key="upgan_smallest",
             icon=":material/group_remove:",
-            disabled=view[FEWEST],
+            disabled=view[FEWEST] == "yes",
             help="Leaves users out one after the other, the most telling first, until the answer loses its rank; each "
             "step is computed again.",
-            on_click=lambda: state.put(FEWEST, True),
+            on_click=lambda: state.put(FEWEST, "yes"),
         )
-        if view[FEWEST]:
+        if view[FEWEST] == "yes":
             _smallest(smallest_set(answered.predictor, answered.question, answered.answer), answered.simulated)
 
 
@@ -161,7 +161,7 @@ def results(answered: Answered) -> Mapping[str, Callable[[], object]]:
     shown: dict[str, Callable[[], object]] = {}
     if without:
         shown["what_if"] = lambda: asked_again(*asked, without)
-    if answered.view[FEWEST]:
+    if answered.view[FEWEST] == "yes":
         shown["smallest_set"] = lambda: smallest_set(*asked)
     return shown
 

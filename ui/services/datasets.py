@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import gzip
 import io
-import json
 import os
 import re
 import shutil
@@ -16,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ui.services.runs import RunEntry, checkpoint_root
+from ui.services.runs import RunEntry, checkpoint_root, read_small
 from upgan.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -76,10 +75,14 @@ def list_datasets(root: Path, runs: Sequence[RunEntry]) -> list[DatasetEntry]:
 
 def _manifest(folder: Path) -> dict[str, Any]:
     try:
-        value = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        return read_small(folder / "manifest.json")
     except (OSError, ValueError):
         return {}
-    return value if isinstance(value, dict) else {}
+
+
+def fingerprint(folder: Path) -> str:
+    """That of a prepared dataset; empty where it cannot be read."""
+    return str(_manifest(folder).get("fingerprint", ""))
 
 
 def check_prepared(dataset: KGDataset, progress: Progress) -> CheckReport:

@@ -93,7 +93,7 @@ def _read(key: str, path: Path) -> Board:
             board.words(),
             to_csv(document),
             table_rows(document, NO_PAPER),
-            told(document),
+            made_how(document),
             fitted(document),
             failures(document),
             searched(document),
@@ -168,7 +168,7 @@ def _grouped(row: Mapping[str, Any], document: Mapping[str, Any], paper: str) ->
     return shown
 
 
-def told(document: Mapping[str, Any]) -> str:
+def made_how(document: Mapping[str, Any]) -> str:
     """How it was made, in a sentence."""
     seeds = ", ".join(str(seed) for seed in document["seeds"])
     limit = f", at most {document['budget_seconds']:g} s a run" if document["budget_seconds"] else ""

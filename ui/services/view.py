@@ -27,7 +27,6 @@ Near = Callable[[str], Sequence[str]]
 Lasts = Literal["answer", "list", "question", "always"]
 #: A link that leaves out more users than this is nobody's.
 _MOST_LEFT_OUT = 200
-_YES = "yes"
 _Value = TypeVar("_Value")
 
 
@@ -91,38 +90,15 @@ class Choice(Parameter[_Value]):
 
 
 @dataclass(frozen=True)
-class Flag(Parameter[bool]):
-    """Something that was asked for."""
-
-    usual: bool = field(compare=False, default=False)
-
-    def read(self, texts: Sequence[str], dataset: KGDataset) -> tuple[bool, str]:
-        right = texts[-1] == _YES
-        return right, "" if right else f"{_named(self.name, texts[-1])} is not “{_YES}”."
-
-    def write(self, value: bool) -> str:
-        return _YES
-
-
-@dataclass(frozen=True)
-class Entity(Parameter[str | None]):
-    """An entity by its id."""
+class Named(Parameter[str | None]):
+    """Something of the dataset by its id."""
 
     usual: str | None = field(compare=False, default=None)
+    #: Whether the dataset holds it.
+    known: Callable[[KGDataset, str], bool] = field(compare=False, kw_only=True)
 
     def read(self, texts: Sequence[str], dataset: KGDataset) -> tuple[str | None, str]:
-        known = texts[-1] in dataset.entity_index
-        return (texts[-1], "") if known else (None, _unknown(self.name, texts[-1]))
-
-
-@dataclass(frozen=True)
-class NodeOfFigure(Parameter[str | None]):
-    """A node as figures name it: "e:…" an entity, "u:…" a user."""
-
-    usual: str | None = field(compare=False, default=None)
-
-    def read(self, texts: Sequence[str], dataset: KGDataset) -> tuple[str | None, str]:
-        known = known_node(dataset, texts[-1])
+        known = self.known(dataset, texts[-1])
         return (texts[-1], "") if known else (None, _unknown(self.name, texts[-1]))
 
 
@@ -135,12 +111,23 @@ class Users(Parameter[tuple[str, ...]]):
     called: str = field(compare=False, default="user")
 
     def read(self, texts: Sequence[str], dataset: KGDataset) -> tuple[tuple[str, ...], str]:
-        named = list(texts)[:_MOST_LEFT_OUT]
+        named = list(dict.fromkeys(texts[:_MOST_LEFT_OUT]))
         unknown = next((_unknown(self.called, user) for user in named if user not in dataset.user_index), "")
-        return tuple(dict.fromkeys(user for user in named if user in dataset.user_index)), unknown
+        return tuple(user for user in named if user in dataset.user_index), unknown
 
     def write(self, value: tuple[str, ...]) -> list[str]:
         return list(value)
+
+
+def known_entity(dataset: KGDataset, entity: str) -> bool:
+    """Whether the dataset has this entity."""
+    return entity in dataset.entity_index
+
+
+def known_node(dataset: KGDataset, node: str) -> bool:
+    """Whether a figure could name this node: "e:…" an entity, "u:…" a user."""
+    kind, name = node[:2], node[2:]
+    return (kind == "e:" and name in dataset.entity_index) or (kind == "u:" and name in dataset.user_index)
 
 
 K = Number("k", 10, low=5, high=50, step=5)
@@ -152,7 +139,7 @@ WEIGHT = Number("weight", 0.0, low=0.0, high=0.5, step=0.01)
 LAYOUT = Choice[Arrangement](
     "layout", "auto", words={"auto": "as fits", "columns": "left to right", "rows": "top to bottom"}
 )
-NODE = NodeOfFigure("node", lasts="answer")
+NODE = Named("node", lasts="answer", known=known_node)
 #: What every view has, whatever panels there are.
 OWN: tuple[Parameter[Any], ...] = (K, KNOWN, TOP_USERS, WEIGHT, LAYOUT, NODE)
 
@@ -222,12 +209,6 @@ def read_view(
             view = view.put(parameter, value)
             problems += [problem] if problem else []
     return view, problems
-
-
-def known_node(dataset: KGDataset, node: str) -> bool:
-    """Whether a figure could name this node."""
-    kind, name = node[:2], node[2:]
-    return (kind == "e:" and name in dataset.entity_index) or (kind == "u:" and name in dataset.user_index)
 
 
 def read_question(

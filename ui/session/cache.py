@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from upgan.evaluation.evaluator import Ranking
     from upgan.predict.predictor import Predictor
 
-Stamp = tuple[tuple[int, int], ...]
 _Given = ParamSpec("_Given")
 _Made = TypeVar("_Made")
 
@@ -40,18 +39,18 @@ _Made = TypeVar("_Made")
 # A checkpoint -------------------------------------------------------------------------------------------------------
 
 
+@st.cache_resource(
+    max_entries=2,
+    show_spinner="Opening the checkpoint …",
+    hash_funcs={RunEntry: lambda entry: (str(entry.path), entry.stamp)},
+)
 def predictor(entry: RunEntry) -> Predictor:
     """The opened run; at most two stay in memory. Raises UpganError where it cannot be opened."""
-    return _predictor(str(entry.path), entry.stamp)
-
-
-@st.cache_resource(max_entries=2, show_spinner="Opening the checkpoint …")
-def _predictor(path: str, stamp: Stamp) -> Predictor:
     # torch comes in here, not when the page's script is read: the first paint need not wait for it.
     import upgan
 
     _warm_up()
-    opened = upgan.load(path)
+    opened = upgan.load(entry.path)
     _set_aside()
     return opened
 
@@ -200,14 +199,10 @@ def description(path: str, fingerprint: str) -> Description:
     return describe(dataset(path, fingerprint))
 
 
+@st.cache_resource(max_entries=16, show_spinner=False, hash_funcs={type(Path()): str})
 def followed(run: Path) -> Followed:
     """What a run wrote while it trained, one reader for all sessions; those not looked at for long are let go."""
-    return _followed(str(run))
-
-
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _followed(run: str) -> Followed:
-    return Followed(Path(run))
+    return Followed(run)
 
 
 @st.cache_resource(show_spinner=False)

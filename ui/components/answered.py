@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ui.components import say
+from ui.components.checkpoint import Opened
 from ui.services import answers, casefiles, questions
 from ui.services.answers import Candidates
 from ui.services.questions import Question
 from ui.services.view import KNOWN, OWN, TOP_USERS, K, Parameter, View
 from ui.session import cache, state
-from ui.session.opened import Opened
 from upgan.errors import UpganError
 from upgan.explain.explanation import Explanation
 
