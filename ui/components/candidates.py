@@ -86,12 +86,12 @@ def _columns(*, mark_known: bool, silent: bool) -> dict[str, Any]:
             "Score", format="%.2f", width=50, help="The model's raw score: it orders candidates and is no probability."
         ),
         "known": text(
-            "Known", width=50, help="In which part of the dataset this answer stands; empty: it would be new."
+            "Known", width=50, help="The part of the dataset that holds this answer; empty: it would be new."
         ),
         "lift": text(
-            "Lift", alignment="right", width=40, help="Places that the users move this answer up (+) or down (−)."
+            "Lift", alignment="right", width=40, help="How many places users move this answer up (+) or down (−)."
         ),
-        "without": number("Without", width=58, help="The rank without the users' part of the query."),
+        "without": number("Without", width=58, help="The rank that this answer has without users."),
     }
     hidden = [*(() if mark_known else ("known",)), *(("lift", "without") if silent else ())]
     return columns | dict.fromkeys(hidden)

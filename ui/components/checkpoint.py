@@ -55,7 +55,7 @@ def open_checkpoint(title: str, parameters: state.Parameters) -> Opened:
         chip = st.popover(
             plain(shorten(ready[name].chip(), 32)),
             icon=":material/database:",
-            help="The checkpoint that answers: a trained model with its data. Click for others.",
+            help="The checkpoint that answers: a trained model with its data. Click to choose another.",
         )
     with chip:
         _choose(entries, name)

@@ -54,7 +54,7 @@ def table_one(found: Description) -> None:
     if found.interaction_sparsity is not None:
         said.append(f"{found.interaction_sparsity:.2%} of all user–item pairs were not observed.")
     if found.unseen:
-        said.append(f"{found.unseen:,} held-out triples name something that training does not have.")
+        said.append(f"{found.unseen:,} held-out triples contain an entity or relation that no training triple has.")
     if found.simulated_users:
         said.append("The interactions are generated, not observed.")
     st.caption(plain(" ".join(said)))
@@ -66,7 +66,7 @@ def layers(found: Description) -> None:
     st.markdown(
         "**Nodes by layer**",
         help="A layer is the number of steps to the nearest user: 0 are the users, 1 the items they chose, and so on. "
-        "What users say reaches an entity only through the layers below it.",
+        "Information from users reaches an entity only through the layers before it.",
     )
     st.plotly_chart(
         layers_chart(counts),

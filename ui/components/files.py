@@ -54,7 +54,7 @@ def real_ids() -> bool:
         "Real user ids in the files",
         key="upgan_widget_real_ids",
         persist_state="session",
-        help="Off: the files name users U1, U2, … in the order of this explanation, so that nobody is recognised.",
+        help="Off: the files name users U1, U2, … in the order of this explanation, so that nobody can be recognised.",
     )
 
 

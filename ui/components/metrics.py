@@ -17,7 +17,7 @@ HELP = {
     "hits@1": "Share of questions whose right answer is ranked first.",
     "hits@3": "Share of questions whose right answer is among the first three.",
     "hits@10": "Share of questions whose right answer is among the first ten.",
-    "mr": "Mean rank of the right answer; a few hopeless questions can dominate it.",
+    "mr": "Mean rank of the right answer; a few badly ranked answers can dominate it.",
     "queries": "Questions asked: each held-out fact is asked for its tail and for its head.",
 }
 PROTOCOL = (
@@ -59,7 +59,7 @@ def comparison(rows: Sequence[Compared], skipped: Sequence[str]) -> None:
     )
     st.caption(
         f"Differences are to {plain(shorten(clean(rows[0].name), 40))}, with 95% intervals from a paired bootstrap "
-        "over the test facts: an interval that holds 0 does not tell the two apart."
+        "over the test facts: where the interval contains 0, there is no clear difference."
     )
     if skipped:
         st.info(f"Trained on other data, so not comparable: {plain(', '.join(map(clean, skipped)))}")

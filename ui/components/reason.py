@@ -29,7 +29,10 @@ def heading(explanation: Explanation) -> None:
     st.subheader(plain(filled), anchor=False)
     st.markdown(plain(f"{caption(explanation)} {known_sentence(explanation.known)}"))
     if explanation.target.layer < 0 and not explanation.limits:
-        st.info("No user reaches this entity: only the knowledge graph speaks here.", icon=":material/person_off:")
+        st.info(
+            "No user reaches this entity: the answer comes from the knowledge graph alone.",
+            icon=":material/person_off:",
+        )
 
 
 def options(view: View, *, simulated: bool) -> None:
@@ -41,12 +44,12 @@ def options(view: View, *, simulated: bool) -> None:
     )  # fmt: skip
     controls.slider(
         WEIGHT, view, "Smallest weight drawn",
-        help=f"{noun.capitalize()} lighter than this are not drawn. A weight is the share of what the target knows "
-        f"from {noun} that comes from one of them; all weights sum to 1.",
+        help=f"{noun.capitalize()} lighter than this are not drawn. A weight is the share of the target's "
+        f"information from {noun} that comes from one of them; all weights sum to 1.",
     )  # fmt: skip
     controls.segments(
-        LAYOUT, view, "Figure runs",
-        help="From top to bottom it fits a narrow window; “as fits” chooses by the width that there is.",
+        LAYOUT, view, "Direction of the figure",
+        help="“Top to bottom” fits a narrow window; “automatic” chooses by the width of the window.",
     )  # fmt: skip
 
 

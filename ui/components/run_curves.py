@@ -19,7 +19,7 @@ _FIGURES = ("first", "min", "max", "last", "best")
 def charts(found: Sequence[Chart], starts: Sequence[tuple[str, int]], run: str) -> None:
     """One chart beside its figures after the other."""
     if not found:
-        st.info("Nothing is written down yet: the first point comes with the first evaluation.", icon=":material/info:")
+        st.info("Nothing is recorded yet: the first point appears with the first evaluation.", icon=":material/info:")
     for chart in found:
         st.markdown(f"**{chart.title}**", help=chart.meaning)
         # One point is no curve: its figures say it all.
@@ -51,9 +51,9 @@ def pinned(looks: Looks, run: str, name_of: Callable[[str], str]) -> None:
     live_chart.show(rank_chart(looks, run), "upgan_run_chart_pinned", CONFIG, told)
     st.caption(f"Filtered rank: first {first}, best {best}, last {last}.")
     for title, rows, empty in (
-        ("Heaviest users, with their weights", looks.users, "No users speak in what was trained so far."),
+        ("Heaviest users, with their weights", looks.users, "No phase that was trained so far uses users."),
         ("Hardest negatives of the generator, with its probabilities", looks.negatives,
-         "The generator plays in the adversarial phase only."),
+         "The generator is trained in the adversarial phase only."),
     ):  # fmt: skip
         st.markdown(f"**{title}**")
         if not rows:
@@ -74,7 +74,7 @@ def comparison(curves: Mapping[str, Mapping[str, Curve]]) -> None:
     keys = list(dict.fromkeys(key for found in curves.values() for key in found))
     keys.sort(key=lambda key: key != "valid.mrr")
     if not keys:
-        st.info("None of these runs has written anything down yet.", icon=":material/info:")
+        st.info("None of these runs has recorded anything yet.", icon=":material/info:")
         return
     key = st.selectbox("Value", keys, key="upgan_compare_value", format_func=value_words, persist_state="session")
     chosen = {name: found[key] for name, found in curves.items() if key in found and len(found[key].value)}

@@ -75,7 +75,7 @@ def choose(runs: Sequence[RunStatus], chosen: str, on_choose: Callable[[str], No
                 format="%.4f", help="MRR on validation facts, of the phase in progress or the last one."
             ),
             "test MRR": number(format="%.4f", help="MRR, the mean reciprocal rank: 1 is always first."),
-            "heartbeat": text(help="When its process last said that it lives."),
+            "heartbeat": text(help="How long ago its process last reported."),
             "started": text(help="In universal time."),
             **empty,
         },

@@ -28,7 +28,7 @@ def ask(opened: Opened, view: View, shown: answers.Candidates, answered: Answere
     )
     question.choose(predictor, asked, answer)
     if questions.unlike_training(predictor, asked):
-        say.info("Nothing of this kind stands at this end of the relation in the training data: expect a poor answer.")
+        say.info("In the training data no entity of this kind has this relation at this end: expect a poor answer.")
     say.notices(state.notices())
     silent = answered is not None and answers.hears_no_users(answered.explanation)
     candidates.choose(shown, view, predictor.fingerprint, answer, silent=silent)

@@ -47,8 +47,8 @@ def choose(listed: Sequence[str], named: str | None) -> Chosen | None:
             type="json",
             key="upgan_widget_case_upload",
             max_upload_size=casefiles.MOST_MEGABYTES,
-            help="A file saved under “Files”, or by `upgan explain … --case FILE`. It is read as data, checked, and "
-            "computed again by the checkpoint in use.",
+            help="A file saved under “Files”, or by `upgan explain … --case FILE`. It is only read, never run; its "
+            "numbers are computed again by the checkpoint in use.",
         )
         if listed:
             names = {name: clean(name) for name in listed}

@@ -43,14 +43,14 @@ def about(document: Mapping[str, Any]) -> None:
     """How it was made, and what its numbers do not say."""
     st.caption(plain(clean(leaderboard.made_how(document))))
     if document["dataset"].get("simulated_users"):
-        st.warning("The users of this dataset are simulated: what they are worth says nothing of real ones.")
+        st.warning("The users of this dataset are simulated: how much they help says nothing about real users.")
     if fitted(document):
         st.caption(plain(clean(fitted(document))))
     stopped = leaderboard.out_of_time(document)
     if stopped:
         st.caption(
-            f"The time limit ended {stopped:,} of the runs: they say what that time gives, not what the system can "
-            "reach."
+            f"The time limit ended {stopped:,} of the runs: their figures show what is reached in that time, not the "
+            "best that the system can do."
         )
 
 
@@ -59,8 +59,8 @@ def rows(document: Mapping[str, Any], paper: str) -> None:
     table(_cleaned(leaderboard.table_rows(document, paper)), f"{clean(document['title'])}, as a table", highest=560)
     what = "Hits@3" if document["by"] else "Metrics"
     beside = (
-        f" The paper's figures are of its own {paper} dataset, which is another one: they show the order of the "
-        "systems and are not to be met."
+        f" The paper measured on its own {paper} dataset, which is another one: compare the order of the systems, "
+        "not the numbers."
         if paper != NO_PAPER
         else ""
     )

@@ -68,7 +68,7 @@ def compare(choices: Choices, ready: Mapping[str, RunEntry]) -> dict[str, str | 
     rankings = ranked({name: opened[name] for name in same})
     # Without the baseline there is nothing to compare the others with.
     if same and set(same[:1]) <= set(rankings):
-        with st.spinner("Drawing test facts again and again for the intervals …"):
+        with st.spinner("Computing the intervals (bootstrap over the test facts) …"):
             metrics.comparison(evaluation.comparison(rankings), skipped)
     return {"compare": chosen}
 

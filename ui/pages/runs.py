@@ -86,7 +86,7 @@ def actions(run: RunStatus) -> None:
         st.button("Refresh", key="upgan_refresh", icon=":material/refresh:")
         if run.active:
             st.toggle("Live", key=_LIVE, persist_state="session",
-                      help="Off: the view holds still until Refresh.")  # fmt: skip
+                      help="Off: nothing on the page changes until you press Refresh.")  # fmt: skip
         if not training_allowed():
             return
         if run.state in ("pending", "running"):
@@ -134,13 +134,13 @@ def live(name: str, shown: str, empty: bool) -> None:
         st.rerun()
     run_list.status(run)
     if run.state in ("failed", "interrupted"):
-        st.markdown("**Its last words**")
+        st.markdown("**Last lines of its log**")
         st.code("\n".join(tail_log(run.folder, LAST_LINES)) or "none", language=None, wrap_lines=True, height=220)
     run_curves.charts(following.charts(curves), following.phase_starts(curves), name)
     looks = following.looks(pinned)
     if looks.rank:
         pinned_query(run, looks)
-    with st.expander("The log's end", icon=":material/subject:"):
+    with st.expander("End of the log", icon=":material/subject:"):
         st.code("\n".join(tail_log(run.folder, LOG_LINES)) or "Nothing yet.", language=None, height=300)
 
 
@@ -174,7 +174,7 @@ def ask_this(run: RunStatus) -> None:
     """The way to the page that asks this run, with the followed question where there is one."""
     entry = next((entry for entry in list_runs(checkpoint_root()) if entry.name == run.name), None)
     if entry is None or entry.problem is not None:
-        st.caption("It can be asked once its weights are saved: at the end of pre-training, or of the training.")
+        st.caption("This run can be asked as soon as it has saved weights: after pre-training, or when it is finished.")
         return
     asked = pinning.pinned_of(run.folder, data_of(run.folder))
     link: links.Query = {"checkpoint": run.name} if asked is None else asked.parameters(run.name)
@@ -193,7 +193,7 @@ def tables(chosen: Mapping[str, Path], found: Overview) -> None:
 
 def beside(chosen: Mapping[str, Path], every: float | None) -> None:
     """Several runs: curves over each other, and the settings in which they differ."""
-    st.subheader("Beside each other", anchor=False)
+    st.subheader("Comparison", anchor=False)
 
     def drawn() -> None:
         run_curves.comparison({name: cache.followed(folder).update()[0] for name, folder in chosen.items()})
@@ -243,8 +243,8 @@ def main() -> None:
     with left:
         name = choices.one("Run", names, "run")
     with right:
-        others = choices.several("Set beside it", names, "beside", help="Their curves over each other, and the "
-                                 "settings in which they differ.")  # fmt: skip
+        others = choices.several("Compare with", names, "beside", help="Draws the curves of all chosen "
+                                 "runs together, and lists the settings in which they differ.")  # fmt: skip
     run = next(run for run in found.runs if run.name == name)
     st.session_state.setdefault(_LIVE, True)
     actions(run)

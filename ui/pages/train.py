@@ -108,7 +108,7 @@ def estimate(entry: DatasetEntry, config: Config) -> None:
         "Estimate time, memory and disk" if known is None else "Estimate again",
         key="upgan_estimate",
         icon=":material/timer:",
-        help="Rehearses a few steps of every phase on this machine, in a process of its own; takes some seconds.",
+        help="Runs a few steps of every phase on this machine and measures them; takes some seconds.",
     ):
         cache.rehearse(key, entry.path, config)
         known = cache.rehearsal(key)
@@ -128,16 +128,16 @@ def told_estimate(key: str, was_running: bool) -> None:
         say.error(error)
         return
     if cost is None:
-        st.info(f"Rehearsing, for {known.seconds:.0f} s now …", icon=":material/hourglass_top:")
+        st.info(f"Measuring, {known.seconds:.0f} s so far …", icon=":material/hourglass_top:")
         return
     if was_running:
         st.rerun()  # without the timer
     duration, size = trainings.duration, trainings.size
     with st.container(horizontal=True):
         st.metric("time", f"{duration(cost.least)} – {duration(cost.most)}",
-                  help="At least, if every phase gives up as soon as it may; at most, if every phase uses all its "
-                  "epochs.")  # fmt: skip
-        st.metric("memory", f"≈ {size(cost.memory_mb)}", help="Counted from the sizes of what is held; ±30%.")
+                  help="The shorter time if every phase stops as early as it may, the longer one if every phase uses "
+                  "all its epochs.")  # fmt: skip
+        st.metric("memory", f"≈ {size(cost.memory_mb)}", help="Computed from the sizes of tables and weights; ±30%.")
         st.metric("disk", f"≈ {size(cost.disk_mb)}", help="While it trains; a finished run keeps less.")
     phases = "; ".join(f"{following.phase_words(name)} {duration(low)} – {duration(high)}"
                        for name, (low, high) in cost.phases.items())  # fmt: skip
@@ -215,7 +215,7 @@ def main() -> None:
     with right:
         st.subheader("Before it starts", anchor=False)
         if config is None:
-            st.info("Something above must be put right first; nothing can be started.", icon=":material/info:")
+            st.info("Correct what is marked as wrong first; then the training can be started.", icon=":material/info:")
         else:
             estimate(entry, config)
             start(entry, data, config)

@@ -65,7 +65,7 @@ def _show(contrast: Contrast, simulated: bool) -> None:
     _both(contrast, answer, against, noun)
     differences = contrast.differences(_MOST_ROWS)
     if not differences:
-        st.caption(f"No {one} reaches the target: nothing to set against each other.")
+        st.caption(f"No {one} reaches the target, so there is nothing to compare.")
     else:
         st.plotly_chart(
             differences_chart(differences, answer, against),
@@ -125,7 +125,7 @@ def _both(contrast: Contrast, answer: str, against: str, noun: str) -> None:
         "… who chose it or something one fact away": [f"{side.touched:,}" for side in popularities],
         "… their weight together": [coefficient(side.weight) for side in popularities],
         "… what they add to its score": [signed(side.contribution) for side in popularities],
-        f"all {noun} who did": [f"{side.all_touched:,}" for side in popularities],
+        f"all {noun} who chose it or something one fact away": [f"{side.all_touched:,}" for side in popularities],
     }
     table(
         pd.DataFrame.from_dict(rows, orient="index", columns=["answer", "against"]).reset_index(names=""),

@@ -14,14 +14,14 @@ def draw(answered: Answered) -> None:
     """A table of those paths."""
     explanation = answered.explanation
     if not (explanation.evidence or explanation.answer_evidence):
-        st.caption(f"The answer reached none of the {user_noun(answered.simulated)} shown.")
+        st.caption(f"No path leads from the answer to the {user_noun(answered.simulated)} shown.")
         return
     chains(
         evidence_rows(explanation, answered.labels),
         "coefficients along the path",
-        "Each coefficient is one part of all that a node collects: 1 / number of its parts.",
-        f"How the answer reached each {user_noun(answered.simulated, 1)}",
+        "Each coefficient is 1 / the number of neighbours whose mean a node takes.",
+        f"Paths from the answer to each {user_noun(answered.simulated, 1)}",
     )
 
 
-PANEL = Panel("How the answer reached the users", 30, draw)
+PANEL = Panel("Paths from the answer to users", 30, draw)

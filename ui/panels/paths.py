@@ -27,13 +27,13 @@ def draw(answered: Answered) -> None:
         "Group by kind of path",
         key="upgan_widget_grouped",
         persist_state="session",
-        help="Paths that run over the same kinds of entities and the same relations, added up.",
+        help="Adds up the paths that go through the same kinds of entities and the same relations.",
     )
     if not grouped:
         chains(
             rows,
             "attention α along the path",
-            "Each α is the share of what a node takes from this neighbour; their product is the path's weight.",
+            "Each α is the share that a node takes from this neighbour; their product is the path's weight.",
             f"Paths from each {noun} to the target",
         )
         return

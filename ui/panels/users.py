@@ -69,7 +69,7 @@ def _side(answered: Answered, noun: str) -> tuple[str, Sequence[UserShare]]:
             default="target",
             key="upgan_widget_whose",
             persist_state="session",
-            help="This model uses the users of both ends of the question; each side's weights sum to 1.",
+            help="This model takes users from both ends of the question; the weights of each side sum to 1.",
         )
     return ("answer", explanation.answer_users) if whose == "answer" else ("target", explanation.users)
 

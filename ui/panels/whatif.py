@@ -57,8 +57,8 @@ def draw(answered: Answered) -> None:
             key="upgan_smallest",
             icon=":material/group_remove:",
             disabled=view[FEWEST] == "yes",
-            help="Leaves users out one after the other, the most telling first, until the answer loses its rank; each "
-            "step is computed again.",
+            help="Leaves users out one after the other, the most influential first, until the answer loses its rank; "
+            "the model is run again at each step.",
             on_click=lambda: state.put(FEWEST, "yes"),
         )
         if view[FEWEST] == "yes":
@@ -115,7 +115,10 @@ def _outcome(result: WhatIf, answered: Answered) -> None:
         st.metric(f"{user_noun(answered.simulated)} who reach the target", f"{len(result.users_after):,}",
                   delta=_moved(len(result.users_before), len(result.users_after)), delta_color="off")  # fmt: skip
     if result.target_layer_after < 0 <= result.target.layer:
-        st.info("No user reaches the target any more: only the knowledge graph speaks.", icon=":material/person_off:")
+        st.info(
+            "No user reaches the target any more: the answer comes from the knowledge graph alone.",
+            icon=":material/person_off:",
+        )
     places = {row.id: row.rank for row in result.candidates_before}
     table(
         [
@@ -129,7 +132,7 @@ def _outcome(result: WhatIf, answered: Answered) -> None:
             "before": text("# before", help="“lower”: not among those listed before."),
         },
     )  # fmt: skip
-    st.caption(plain(result.label.capitalize() + ": the graph was changed, not the model."))
+    st.caption(plain(result.label.capitalize() + ": only the graph was changed, the model was not trained again."))
 
 
 def _moved(before: int, after: int) -> str:
@@ -143,12 +146,13 @@ def _smallest(result: FlipSet, simulated: bool) -> None:
         return
     names = ", ".join(shorten(clean(user), 24) for user in result.users[:20])
     more = f" and {len(result.users) - 20:,} more" if len(result.users) > 20 else ""
-    needed = "; leaving any one of them in keeps the rank" if result.minimal else ""
+    needed = "; keeping any one of them keeps the rank" if result.minimal else ""
     st.success(
         plain(
             f"Without {len(result.users):,} {user_noun(simulated, len(result.users))} ({names}{more}) the answer falls "
             f"from rank {rank_text(result.before.filtered_rank)} to {rank_text(result.after.filtered_rank)}{needed}. "
-            f"Found greedily, checked by {result.checks:,} passes; {result.label}."
+            f"Found one user at a time (another set may be smaller), checked by {result.checks:,} runs of the model; "
+            f"{result.label}."
         ),
         icon=":material/group_remove:",
     )

@@ -88,7 +88,7 @@ def comparison(rankings: Mapping[str, Ranking]) -> list[Compared]:
 
 def clear(change: Change) -> str:
     """What an interval says, in a word."""
-    return "better" if change.low > 0 else "worse" if change.high < 0 else "not told apart"
+    return "better" if change.low > 0 else "worse" if change.high < 0 else "no clear difference"
 
 
 def groups_words(groups: Sequence[Group]) -> str:

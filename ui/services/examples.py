@@ -33,7 +33,7 @@ class Example:
 
 
 #: Of the paper's cases, in their order.
-_TITLES = ("The graph knows little, readers know more", "The popular answer is a trap")
+_TITLES = ("The graph knows little, users know more", "The popular answer is a trap")
 #: Scores of all test queries, with and without users, that take a second or two.
 _MOST_SCORES = 5_000_000
 
@@ -70,9 +70,9 @@ def mined_cases(predictor: Predictor, checkpoint: str) -> list[Example]:
             direction: Direction = "head" if case.inverse else "tail"
             question = Question(checkpoint, entity or "", case.query.relation, direction, answer=case.answer)
             why = (
-                f"Of {mined.queries:,} held-out questions users {verb} the right answer farthest here: from rank "
-                f"{rank_text(case.rank_without_users)} to {rank_text(case.rank)}. In all, they move "
-                f"{mined.moved_up:,} up and {mined.moved_down:,} down."
+                f"Among {mined.queries:,} held-out questions, users {verb} the right answer most here: from rank "
+                f"{rank_text(case.rank_without_users)} to {rank_text(case.rank)}. In all, they "
+                f"move {mined.moved_up:,} answers up and {mined.moved_down:,} down."
             )
             examples.append(Example(title, question, questions.question_text(predictor.dataset, question), why))
     return examples

@@ -96,7 +96,7 @@ _OTHER_NAMES = {
     "generator": "loss of the generator (KBGAN)",
     "recommendation": "loss of recommendation",
     "transfer": "distance between items and their entities",
-    "orthogonal": "relations that leave their planes",
+    "orthogonal": "loss of orthogonality (relations and their planes)",
     "bpr": "loss of recommendation (BPR)",
 }
 
@@ -119,13 +119,13 @@ def charts(curves: Mapping[str, Curve]) -> list[Chart]:
     told = (
         Chart("valid", "Validation", "Filtered MRR and Hits on facts held out of training; higher is better.",
               tuple(valid)),
-        Chart("losses", "Losses before the game", "Means of each epoch, of the initialisation and of pre-training; "
-              "the two are measured differently.", tuple(before)),
-        Chart("game", "Losses of D and G", "Means of each epoch while they play against each other. D's is that on "
-              "facts and that on G's negatives together.", tuple(game)),
-        Chart("generator", "Generator", "The reward G gets from D for its negatives, and how undecided it is among "
-              "them: an entropy near 0 means that it offers always the same ones.", tuple(generator)),
-        Chart("others", "Others", "Everything else that was written down.", tuple(others)),
+        Chart("losses", "Losses before the adversarial phase", "Mean of each epoch of the initialisation and of "
+              "pre-training; the two are different losses, so do not compare their heights.", tuple(before)),
+        Chart("game", "Losses of D and G", "Mean of each epoch of the adversarial phase. D's loss is the sum of its "
+              "losses on facts and on G's negatives.", tuple(game)),
+        Chart("generator", "Generator", "The reward that G gets from D for its negatives, and the entropy of G's "
+              "choice: near 0, G always offers the same negatives.", tuple(generator)),
+        Chart("others", "Others", "Everything else that the training recorded.", tuple(others)),
     )  # fmt: skip
     return [chart for chart in told if any(len(line.curve.value) for line in chart.lines)]
 

@@ -137,7 +137,7 @@ KNOWN = Choice[Literal["mark", "show", "hide"]](
 TOP_USERS = Number("users", 5, low=1, high=20)
 WEIGHT = Number("weight", 0.0, low=0.0, high=0.5, step=0.01)
 LAYOUT = Choice[Arrangement](
-    "layout", "auto", words={"auto": "as fits", "columns": "left to right", "rows": "top to bottom"}
+    "layout", "auto", words={"auto": "automatic", "columns": "left to right", "rows": "top to bottom"}
 )
 NODE = Named("node", lasts="answer", known=known_node)
 #: What every view has, whatever panels there are.
