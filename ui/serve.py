@@ -42,8 +42,8 @@ class SignedInUploads:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            _, found, place = str(scope["path"]).partition(UPLOADS)
-            if found and scope["method"] != "OPTIONS" and not signed_in(place.partition("/")[0]):
+            _, upload, place = str(scope["path"]).partition(UPLOADS)
+            if upload and scope["method"] != "OPTIONS" and not signed_in(place.partition("/")[0]):
                 kind = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]
                 await send({"type": "http.response.start", "status": 403, "headers": kind})
                 await send({"type": "http.response.body", "body": b"sign in first"})

@@ -177,7 +177,13 @@ def test_links_with_unknown_parts_say_so(predictor, link, expected):
 
 def test_links_reopen_what_they_name(predictor):
     question = Question("demo", "author:feist", "author", "head", "book:magician")
-    values = {views.K: 20, views.KNOWN: "hide", views.TOP_USERS: 7, views.WEIGHT: 0.05, views.LAYOUT: "rows"}
+    values: dict[views.Parameter[Any], Any] = {
+        views.K: 20,
+        views.KNOWN: "hide",
+        views.TOP_USERS: 7,
+        views.WEIGHT: 0.05,
+        views.LAYOUT: "rows",
+    }
     values |= {ORDER: "contribution", TAB: "users", AGAINST: "book:eye", WITHOUT: ("r4", "r5"), views.NODE: "u:r4"}
     view = View(question)
     for parameter, value in values.items():

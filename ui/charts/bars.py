@@ -37,10 +37,10 @@ def users_chart(explanation: Explanation, users: Sequence[UserShare], order: Ord
     from plotly.subplots import make_subplots
 
     shares = sorted(users, key=lambda share: -_size(share, order))
-    shown, rest = shares[:_MOST], shares[_MOST:]
-    names = [_name(share.id) for share in shown]
-    weights = [share.weight for share in shown]
-    parts = [share.contribution for share in shown]
+    heaviest, rest = shares[:_MOST], shares[_MOST:]
+    names = [_name(share.id) for share in heaviest]
+    weights = [share.weight for share in heaviest]
+    parts = [share.contribution for share in heaviest]
     if rest:
         names.append(f"{len(rest):,} more")
         weights.append(sum(share.weight for share in rest))
@@ -102,10 +102,10 @@ def _name(user: str) -> str:
 
 def differences_chart(users: Sequence[UserDifference], answer: str, against: str) -> Figure:
     """For the users who tell two candidates apart most: what each adds to the one score minus to the other."""
-    shown = users[:_MOST]
-    values = [user.difference for user in shown]
+    largest = users[:_MOST]
+    values = [user.difference for user in largest]
     figure = _bars(
-        [user.id for user in shown],
+        [user.id for user in largest],
         values,
         [signed(value) for value in values],
         "%{customdata}<br>%{x:+.4f}",
@@ -117,12 +117,12 @@ def differences_chart(users: Sequence[UserDifference], answer: str, against: str
 
 def groups_chart(groups: Sequence[Group]) -> Figure:
     """One bar of MRR for each group, how many questions it has at its end."""
-    shown = groups[:_MOST_GROUPS]
-    values = [group.metrics["mrr"] or 0.0 for group in shown]
+    drawn = groups[:_MOST_GROUPS]
+    values = [group.metrics["mrr"] or 0.0 for group in drawn]
     figure = _bars(
-        [group.name for group in shown],
+        [group.name for group in drawn],
         values,
-        [f"{value:.3f} ({group.metrics['queries']:,})" for value, group in zip(values, shown, strict=True)],
+        [f"{value:.3f} ({group.metrics['queries']:,})" for value, group in zip(values, drawn, strict=True)],
         "%{customdata}<br>MRR %{x:.4f}",
         _UP,
     )

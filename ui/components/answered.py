@@ -91,8 +91,8 @@ def explained(opened: Opened, view: View, ranked: Candidates, panels: Panels) ->
     if answer is not None:
         with say.problems_said(as_info=True):
             explanation = cache.explanation(opened.predictor, view.question, answer, view[TOP_USERS])
-            shown = answers.with_answer(ranked, explanation)
-            return Answered(opened.predictor, view, shown, explanation, panels)
+            candidates = answers.with_answer(ranked, explanation)
+            return Answered(opened.predictor, view, candidates, explanation, panels)
     return None
 
 

@@ -35,34 +35,36 @@ def choose(choices: Choices) -> DatasetEntry | None:
     return entries[choices.one("Dataset", list(entries), "dataset", words=words)]
 
 
-def table_one(found: Description) -> None:
+def table_one(description: Description) -> None:
     """The counts of the paper's Table 1."""
-    nouns = user_noun(found.simulated_users)
+    nouns = user_noun(description.simulated_users)
     counts = {
-        nouns: (found.users, "Who chose items."),
-        "items": (found.items, "Entities that users chose."),
-        "interactions": (found.interactions, "Pairs of a user and an item."),
-        "entities": (found.entities, "All things in the graph, items among them."),
-        "relations": (found.relations, "Kinds of facts."),
-        "triples": (found.triples, "Facts: entity, relation, entity; the paper writes triplets."),
+        nouns: (description.users, "Who chose items."),
+        "items": (description.items, "Entities that users chose."),
+        "interactions": (description.interactions, "Pairs of a user and an item."),
+        "entities": (description.entities, "All things in the graph, items among them."),
+        "relations": (description.relations, "Kinds of facts."),
+        "triples": (description.triples, "Facts: entity, relation, entity; the paper writes triplets."),
     }
     with st.container(horizontal=True):
         for name, (count, help) in counts.items():
             st.metric(name, f"{count:,}", help=help)
-    splits = ", ".join(f"{split} {count:,}" for split, count in found.splits.items())
-    said = [f"Triples by split: {splits}."]
-    if found.interaction_sparsity is not None:
-        said.append(f"{found.interaction_sparsity:.2%} of all user–item pairs were not observed.")
-    if found.unseen:
-        said.append(f"{found.unseen:,} held-out triples contain an entity or relation that no training triple has.")
-    if found.simulated_users:
-        said.append("The interactions are generated, not observed.")
-    st.caption(plain(" ".join(said)))
+    splits = ", ".join(f"{split} {count:,}" for split, count in description.splits.items())
+    sentences = [f"Triples by split: {splits}."]
+    if description.interaction_sparsity is not None:
+        sentences.append(f"{description.interaction_sparsity:.2%} of all user–item pairs were not observed.")
+    if description.unseen:
+        sentences.append(
+            f"{description.unseen:,} held-out triples contain an entity or relation that no training triple has."
+        )
+    if description.simulated_users:
+        sentences.append("The interactions are generated, not observed.")
+    st.caption(plain(" ".join(sentences)))
 
 
-def layers(found: Description) -> None:
+def layers(description: Description) -> None:
     """How far entities are from the users."""
-    counts = {f"{layer}": count for layer, count in found.layers.items()} | {"never": found.unreachable}
+    counts = {f"{layer}": count for layer, count in description.layers.items()} | {"never": description.unreachable}
     st.markdown(
         "**Nodes by layer**",
         help="A layer is the number of steps to the nearest user: 0 are the users, 1 the items they chose, and so on. "
@@ -76,7 +78,7 @@ def layers(found: Description) -> None:
     )
 
 
-def relations(found: Description) -> None:
+def relations(description: Description) -> None:
     """The relations with their size and shape, the largest first."""
     rows = [
         {
@@ -88,7 +90,7 @@ def relations(found: Description) -> None:
             "tails per head": row.tails_per_head,
             "heads per tail": row.heads_per_tail,
         }
-        for row in sorted(found.relation_table, key=lambda row: -row.triples)
+        for row in sorted(description.relation_table, key=lambda row: -row.triples)
     ]
     table(
         rows,
@@ -102,18 +104,18 @@ def relations(found: Description) -> None:
     )
 
 
-def report(found: CheckReport) -> None:
+def report(check: CheckReport) -> None:
     """What a check found, worst first."""
-    counts = {severity: len(found.of(severity)) for severity in ("error", "warning", "note", "ok")}
+    counts = {severity: len(check.of(severity)) for severity in ("error", "warning", "note", "ok")}
     line = " · ".join(f"{count} {severity}{'s' if count != 1 and severity != 'ok' else ''}"
                       for severity, count in counts.items())  # fmt: skip
     st.markdown(f"**Check**: {line}")
     with st.container(gap="xsmall"):
-        for finding in (*found.of("error"), *found.of("warning"), *found.of("note")):
+        for finding in (*check.of("error"), *check.of("warning"), *check.of("note")):
             _finding(finding)
-        if found.of("ok"):
+        if check.of("ok"):
             with st.expander(f"{counts['ok']} checks found nothing", icon=_ICONS["ok"]):
-                for finding in found.of("ok"):
+                for finding in check.of("ok"):
                     st.markdown(plain(clean(finding.title)))
 
 

@@ -37,12 +37,12 @@ def choose(index: SearchIndex, dataset: KGDataset, on_choose: Callable[[str], No
     if not text or not text.strip():
         return
     # No name is longer; a limit of the field itself would show a counter.
-    found = index.suggest(text[:200])
-    exact = [dataset.entities[number] for number in found.exact]
-    similar = [dataset.entities[number] for number in found.similar[: _OFFERED - min(_OFFERED, len(exact))]]
+    suggestions = index.suggest(text[:200])
+    exact = [dataset.entities[number] for number in suggestions.exact]
+    similar = [dataset.entities[number] for number in suggestions.similar[: _OFFERED - min(_OFFERED, len(exact))]]
     if not exact:
-        said = f"No name contains “{plain(shorten(clean(text), 60))}”."
-        st.caption(f"{said} Similar names:" if similar else f"{said} Try fewer letters.")
+        nothing = f"No name contains “{plain(shorten(clean(text), 60))}”."
+        st.caption(f"{nothing} Similar names:" if similar else f"{nothing} Try fewer letters.")
     if exact or similar:
         many = len(exact) + len(similar) > 5
         with st.container(height=220 if many else "content", border=True, gap="xxsmall"):

@@ -67,25 +67,25 @@ def node_panel(predictor: Predictor, view: View) -> None:
     node = view[NODE]
     if node is None:
         return
-    found = node_facts(predictor, node)
+    facts = node_facts(predictor, node)
 
     def ask(entity: str) -> None:
         state.ask(questions.about(predictor, view.question.checkpoint, entity, view.question))
 
     with st.container(border=True, key="upgan_node", gap="small"):
-        st.markdown(f"**{plain(found.title)}**  \n{plain(found.summary)}")
+        st.markdown(f"**{plain(facts.title)}**  \n{plain(facts.summary)}")
         with st.container(horizontal=True, gap="small"):
-            if found.entity is not None:
+            if facts.entity is not None:
                 st.button(
                     "Ask about this",
                     key="upgan_node_ask",
                     icon=":material/help:",
                     on_click=ask,
-                    args=(found.entity,),
+                    args=(facts.entity,),
                 )
             st.button("Close", key="upgan_node_close", icon=":material/close:", on_click=state.put, args=(NODE, None))
         with st.container(key="upgan_node_facts", gap="xxsmall"):
-            for number, fact in enumerate(found.facts):
+            for number, fact in enumerate(facts.facts):
                 st.button(
                     plain(fact.text),
                     key=f"upgan_node_fact_{number}",
@@ -94,5 +94,5 @@ def node_panel(predictor: Predictor, view: View) -> None:
                     on_click=ask,
                     args=(fact.neighbour,),
                 )
-        if found.more:
-            st.caption(f"{found.more:,} more")
+        if facts.more:
+            st.caption(f"{facts.more:,} more")

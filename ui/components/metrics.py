@@ -32,8 +32,8 @@ def tiles(metrics: dict[str, object]) -> None:
         for name, help in HELP.items():
             value = metrics.get(name)
             if isinstance(value, int | float):
-                shown = f"{value:,.0f}" if name == "queries" else f"{value:,.1f}" if name == "mr" else f"{value:.3f}"
-                st.metric({"mrr": "MRR", "mr": "mean rank", "queries": "questions"}.get(name, name), shown, help=help)
+                number = f"{value:,.0f}" if name == "queries" else f"{value:,.1f}" if name == "mr" else f"{value:.3f}"
+                st.metric({"mrr": "MRR", "mr": "mean rank", "queries": "questions"}.get(name, name), number, help=help)
     st.caption(PROTOCOL)
 
 
@@ -68,9 +68,9 @@ def comparison(rows: Sequence[Compared], skipped: Sequence[str]) -> None:
 def _change(row: Compared) -> dict[str, object]:
     if row.mrr is None or row.hits10 is None:
         return {"Δ MRR": "baseline", "Δ hits@10": "", "MRR is": ""}
-    told = {name: f"{change.value:+.4f} [{change.low:+.4f}, {change.high:+.4f}]".replace("-", "−")
+    changes = {name: f"{change.value:+.4f} [{change.low:+.4f}, {change.high:+.4f}]".replace("-", "−")
             for name, change in (("Δ MRR", row.mrr), ("Δ hits@10", row.hits10))}  # fmt: skip
-    return {**told, "MRR is": clear(row.mrr)}
+    return {**changes, "MRR is": clear(row.mrr)}
 
 
 def _columns(metrics: dict[str, object]) -> dict[str, object]:

@@ -16,15 +16,15 @@ from upgan.runs.history import Curve
 _FIGURES = ("first", "min", "max", "last", "best")
 
 
-def charts(found: Sequence[Chart], starts: Sequence[tuple[str, int]], run: str) -> None:
+def charts(groups: Sequence[Chart], starts: Sequence[tuple[str, int]], run: str) -> None:
     """One chart beside its figures after the other."""
-    if not found:
+    if not groups:
         st.info("Nothing is recorded yet: the first point appears with the first evaluation.", icon=":material/info:")
-    for chart in found:
+    for chart in groups:
         st.markdown(f"**{chart.title}**", help=chart.meaning)
         # One point is no curve: its figures say it all.
-        drawn = len({int(step) for line in chart.lines for step in line.curve.step}) > 1
-        left, right = st.columns([3, 2], gap="medium") if drawn else (None, st.container())
+        curved = len({int(step) for line in chart.lines for step in line.curve.step}) > 1
+        left, right = st.columns([3, 2], gap="medium") if curved else (None, st.container())
         if left is not None:
             with left:
                 live_chart.show(lines_chart(chart, starts, run), f"upgan_run_chart_{chart.key}", CONFIG, words(chart))
@@ -39,16 +39,16 @@ def charts(found: Sequence[Chart], starts: Sequence[tuple[str, int]], run: str) 
 
 def words(chart: Chart) -> str:
     """A chart in a sentence, for who cannot see it."""
-    told = [f"{line.name} from {line.curve.value[0]:.4g} to {line.curve.value[-1]:.4g}"
+    lines = [f"{line.name} from {line.curve.value[0]:.4g} to {line.curve.value[-1]:.4g}"
             for line in chart.lines if len(line.curve.value)]  # fmt: skip
-    return f"{chart.title} over the steps of training: {'; '.join(told)}."
+    return f"{chart.title} over the steps of training: {'; '.join(lines)}."
 
 
 def pinned(looks: Looks, run: str, name_of: Callable[[str], str]) -> None:
     """The followed question: rank over time, then who and what mattered at the last evaluations."""
     first, best, last = (rank_text(rank) for rank in (looks.rank[0], min(looks.rank), looks.rank[-1]))
-    told = f"Rank of the pinned answer: first {first}, best {best}, last {last}."
-    live_chart.show(rank_chart(looks, run), "upgan_run_chart_pinned", CONFIG, told)
+    words = f"Rank of the pinned answer: first {first}, best {best}, last {last}."
+    live_chart.show(rank_chart(looks, run), "upgan_run_chart_pinned", CONFIG, words)
     st.caption(f"Filtered rank: first {first}, best {best}, last {last}.")
     for title, rows, empty in (
         ("Heaviest users, with their weights", looks.users, "No phase that was trained so far uses users."),
@@ -71,28 +71,28 @@ def pinned(looks: Looks, run: str, name_of: Callable[[str], str]) -> None:
 
 def comparison(curves: Mapping[str, Mapping[str, Curve]]) -> None:
     """The same value of several runs over each other."""
-    keys = list(dict.fromkeys(key for found in curves.values() for key in found))
+    keys = list(dict.fromkeys(key for of_run in curves.values() for key in of_run))
     keys.sort(key=lambda key: key != "valid.mrr")
     if not keys:
         st.info("None of these runs has recorded anything yet.", icon=":material/info:")
         return
     key = st.selectbox("Value", keys, key="upgan_compare_value", format_func=value_words, persist_state="session")
-    chosen = {name: found[key] for name, found in curves.items() if key in found and len(found[key].value)}
-    told = f"{value_words(str(key))} of {', '.join(clean(name) for name in chosen)} over the steps of training"
-    live_chart.show(comparison_chart(chosen, str(key)), "upgan_run_chart_compare", CONFIG, told)
+    chosen = {name: of_run[key] for name, of_run in curves.items() if key in of_run and len(of_run[key].value)}
+    words = f"{value_words(str(key))} of {', '.join(clean(name) for name in chosen)} over the steps of training"
+    live_chart.show(comparison_chart(chosen, str(key)), "upgan_run_chart_compare", CONFIG, words)
     named = {clean(name): curve for name, curve in chosen.items()}
     _figures("run", named, "First, least, greatest, last and best value of each run", "upgan_compare_figures")
 
 
 def _figures(of: str, curves: Mapping[str, Curve], alt: str, key: str) -> None:
     """First, least, greatest, last and best of each curve, all with as many digits."""
-    shown = [name for name in _FIGURES if any(curve.summary.get(name) is not None for curve in curves.values())]
+    figures = [name for name in _FIGURES if any(curve.summary.get(name) is not None for curve in curves.values())]
     ends = [curve.summary.get(end) for curve in curves.values() for end in ("min", "max")]
     small = all(abs(value) < 10 for value in ends if value is not None)
     table(
-        [{of: name} | {figure: curve.summary.get(figure) for figure in shown} for name, curve in curves.items()],
+        [{of: name} | {figure: curve.summary.get(figure) for figure in figures} for name, curve in curves.items()],
         alt,
-        {name: number(format="%.4f" if small else "%.4g") for name in shown},
+        {name: number(format="%.4f" if small else "%.4g") for name in figures},
         placeholder="",
         key=key,
     )

@@ -99,11 +99,11 @@ def status(run: RunStatus) -> None:
     if run.phases:
         here = run.phases.index(run.phase) if run.phase in run.phases else -1
         over = len(run.phases) if run.state == "finished" else here
-        told = [
+        steps = [
             f"✓ {phase_words(phase)}" if number < over else f"**● {phase_words(phase)}**" if number == over else
             f":gray[○ {phase_words(phase)}]" for number, phase in enumerate(run.phases)
         ]  # fmt: skip
-        st.markdown("  →  ".join(told))
+        st.markdown("  →  ".join(steps))
     if run.active and run.progress is not None:
         left = f", at most {duration(run.eta)} left" if run.eta is not None else ""
         st.progress(run.progress, text=f"{phase_words(run.phase)}: {run.progress:.0%}{left}")
@@ -120,5 +120,5 @@ def status(run: RunStatus) -> None:
             if value:
                 st.metric(name, value)
     if run.message and run.state in ("failed", "interrupted", "stopped"):
-        shown = st.error if run.state == "failed" else st.warning
-        shown(plain(clean(run.message)), icon=":material/error:" if run.state == "failed" else ":material/info:")
+        message = st.error if run.state == "failed" else st.warning
+        message(plain(clean(run.message)), icon=":material/error:" if run.state == "failed" else ":material/info:")

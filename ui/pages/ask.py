@@ -19,15 +19,15 @@ _TABS = "upgan_tabs"
 
 def ask(opened: Opened, view: View, shown: answers.Candidates, answered: Answered | None) -> None:
     """The left column: search, question, candidates, options."""
-    predictor, asked = opened.predictor, view.question
+    predictor, current = opened.predictor, view.question
     answer = view.question.answer or answers.first_of(shown)
     entity_picker.choose(
         cache.search_index(predictor),
         predictor.dataset,
-        lambda entity: state.ask(questions.about(predictor, opened.name, entity, asked)),
+        lambda entity: state.ask(questions.about(predictor, opened.name, entity, current)),
     )
-    question.choose(predictor, asked, answer)
-    if questions.unlike_training(predictor, asked):
+    question.choose(predictor, current, answer)
+    if questions.unlike_training(predictor, current):
         say.info("In the training data no entity of this kind has this relation at this end: expect a poor answer.")
     say.notices(state.notices())
     silent = answered is not None and answers.hears_no_users(answered.explanation)

@@ -41,9 +41,9 @@ def models(choices: Choices, ready: Mapping[str, RunEntry]) -> dict[str, str]:
     title, meaning = evaluation.BREAKDOWNS[by]
     st.caption(meaning)
     opened = open_run(entry)
-    found = {} if opened is None else ranked({name: opened})
-    if opened is not None and name in found:
-        metrics.breakdown(evaluation.breakdown(opened, found[name], by), title)
+    rankings = {} if opened is None else ranked({name: opened})
+    if opened is not None and name in rankings:
+        metrics.breakdown(evaluation.breakdown(opened, rankings[name], by), title)
     card = card_text(entry.path)
     if card:
         with st.expander("Model card", icon=":material/description:"):
@@ -79,12 +79,12 @@ def data(choices: Choices) -> dict[str, str]:
     if entry is None:
         st.info("There is no dataset yet. Import your own files, or run `upgan data demo --out data/demo`.")
         return {}
-    found = None
+    description = None
     with say.problems_said():
-        found = cache.description(str(entry.path), entry.fingerprint)
-    if found is None:
+        description = cache.description(str(entry.path), entry.fingerprint)
+    if description is None:
         return {"dataset": entry.key}
-    dataset.table_one(found)
+    dataset.table_one(description)
     if st.button("Check this dataset", icon=":material/fact_check:", help="Looks for what is wrong or suspicious."):
         opened = cache.dataset(str(entry.path), entry.fingerprint)
         result = with_progress(lambda progress: datasets.check_prepared(opened, progress))
@@ -92,8 +92,8 @@ def data(choices: Choices) -> dict[str, str]:
     key, result = st.session_state.get(_REPORT, ("", None))
     if key == entry.key:
         dataset.report(result)
-    dataset.layers(found)
-    dataset.relations(found)
+    dataset.layers(description)
+    dataset.relations(description)
     return {"dataset": entry.key}
 
 
@@ -163,11 +163,11 @@ def open_run(entry: RunEntry) -> Predictor | None:
 
 def ranked(opened: Mapping[str, Predictor]) -> dict[str, Ranking]:
     """The test part ranked by each run: at once where that is quick, otherwise when asked for, with progress."""
-    found: dict[str, Ranking | None] = {name: cache.known_ranking(run) for name, run in opened.items()}
+    rankings: dict[str, Ranking | None] = {name: cache.known_ranking(run) for name, run in opened.items()}
     for name, run in opened.items():
         if not len(run.dataset.test):
             st.info(f"{plain(clean(name))}: its dataset has no test part to rank.", icon=":material/info:")
-    left = [name for name, run in opened.items() if found[name] is None and len(run.dataset.test)]
+    left = [name for name, run in opened.items() if rankings[name] is None and len(run.dataset.test)]
     if sum(evaluation.scores_needed(opened[name]) for name in left) > evaluation.QUICK:
         place, what = st.empty(), clean(left[0]) if len(left) == 1 else f"{len(left)} checkpoints"
         if not place.button(f"Rank the test part with {plain(what)}", icon=":material/leaderboard:", key="upgan_rank"):
@@ -175,18 +175,18 @@ def ranked(opened: Mapping[str, Predictor]) -> dict[str, Ranking]:
         else:
             place.empty()
     for name in left:
-        found[name] = rank(opened[name], clean(name))
-    return {name: ranking for name, ranking in found.items() if ranking is not None}
+        rankings[name] = rank(opened[name], clean(name))
+    return {name: ranking for name, ranking in rankings.items() if ranking is not None}
 
 
 def rank(opened: Predictor, name: str) -> Ranking:
     """The test part ranked by one run, with progress."""
     bar = st.progress(0.0)
 
-    def told(done: int, of: int) -> None:
+    def progress(done: int, of: int) -> None:
         bar.progress(done / max(of, 1), text=f"Ranking the test part of {plain(name)} …")
 
-    ranking = cache.ranking(opened, told)
+    ranking = cache.ranking(opened, progress)
     bar.empty()
     return ranking
 

@@ -60,7 +60,7 @@ def delete(name: str) -> None:
     act(move, f"{name} was deleted.")
 
 
-def said() -> None:
+def last_outcome() -> None:
     """What came of the last action, and its undoing."""
     kind, text = st.session_state.pop(_SAID, ("", ""))
     if kind == "problem":
@@ -108,16 +108,16 @@ def actions(run: RunStatus) -> None:
                       help="Moves it to the trash; it can be brought back.")  # fmt: skip
 
 
-def overview(shown: Overview, chosen: str) -> None:
+def overview(before: Overview, chosen: str) -> None:
     """The list; a fragment, which asks for the whole page where other runs are at work, or another one is chosen."""
     now = trainings.overview()
     names = [run.name for run in now.runs]
-    if not names or now.active != shown.active or Choices(False).settled(names, "run") != chosen:
+    if not names or now.active != before.active or Choices(False).settled(names, "run") != chosen:
         st.rerun()
     run_list.choose(now.runs, chosen, lambda name: Choices.choose("run", name))
 
 
-def live(name: str, shown: str, empty: bool) -> None:
+def live(name: str, state_before: str, empty: bool) -> None:
     """One run's state, curves and log; a fragment, which asks for the whole page where the run changed its state.
 
     ``empty``: it had written nothing when the page was drawn, which is therefore looked at more often.
@@ -127,7 +127,7 @@ def live(name: str, shown: str, empty: bool) -> None:
         run = trainings.state_of(name)
     if run is None:
         return
-    if run.state != shown:
+    if run.state != state_before:
         st.rerun()
     curves, pinned = cache.followed(run.folder).update()
     if empty and curves:
@@ -147,11 +147,11 @@ def live(name: str, shown: str, empty: bool) -> None:
 def pinned_query(run: RunStatus, looks: following.Looks) -> None:
     """The followed question, by labels where the data can be read."""
     data = data_of(run.folder)
-    asked = pinning.pinned_of(run.folder, data)
+    pinned = pinning.pinned_of(run.folder, data)
     st.subheader("The question it follows", anchor=False)
-    if asked is not None and data is not None and asked.entity in data.entity_index:
-        text = question_text(data, asked.question(run.name))
-        st.markdown(f"**{plain(text)}**, answer: {plain(label_of(data, asked.answer))}")
+    if pinned is not None and data is not None and pinned.entity in data.entity_index:
+        text = question_text(data, pinned.question(run.name))
+        st.markdown(f"**{plain(text)}**, answer: {plain(label_of(data, pinned.answer))}")
 
     def name_of(entity: str) -> str:
         return label_of(data, entity) if data is not None and entity in data.entity_index else clean(entity)
@@ -176,17 +176,17 @@ def ask_this(run: RunStatus) -> None:
     if entry is None or entry.problem is not None:
         st.caption("This run can be asked as soon as it has saved weights: after pre-training, or when it is finished.")
         return
-    asked = pinning.pinned_of(run.folder, data_of(run.folder))
-    link: links.Query = {"checkpoint": run.name} if asked is None else asked.parameters(run.name)
+    pinned = pinning.pinned_of(run.folder, data_of(run.folder))
+    link: links.Query = {"checkpoint": run.name} if pinned is None else pinned.parameters(run.name)
     links.link("ask", "Ask this checkpoint", "arrow_forward", link)
 
 
-def tables(chosen: Mapping[str, Path], found: Overview) -> None:
+def tables(chosen: Mapping[str, Path], all_runs: Overview) -> None:
     """Everything as CSV, made when it is asked for."""
     files.downloads({
         "Curves (CSV)": ("upgan-curves.csv", lambda: following.metrics_csv(chosen)),
         "Followed question (CSV)": ("upgan-pinned.csv", lambda: following.pinned_csv(chosen)),
-        "All runs (CSV)": ("upgan-runs.csv", lambda: following.table_csv([run.to_dict() for run in found.runs])),
+        "All runs (CSV)": ("upgan-runs.csv", lambda: following.table_csv([run.to_dict() for run in all_runs.runs])),
         "Settings (CSV)": ("upgan-settings.csv", lambda: following.settings_csv(chosen)),
     })  # fmt: skip
 
@@ -227,25 +227,25 @@ def trashed() -> None:
 def main() -> None:
     """The page."""
     st.header("Runs", anchor=False)
-    said()
-    found = trainings.overview()
-    if not found.runs:
+    last_outcome()
+    runs = trainings.overview()
+    if not runs.runs:
         st.info("There are no runs yet.", icon=":material/monitoring:")
         if training_allowed():
             links.link("train", "Train one", "model_training")
         trashed()
         return
     choices = Choices(state.fresh_address())
-    names = [run.name for run in found.runs]
+    names = [run.name for run in runs.runs]
     chosen_run = choices.settled(names, "run")
-    st.fragment(overview, run_every=EVERY if found.active else None, key="upgan_overview")(found, chosen_run)
+    st.fragment(overview, run_every=EVERY if runs.active else None, key="upgan_overview")(runs, chosen_run)
     left, right = st.columns(2, gap="medium")
     with left:
         name = choices.one("Run", names, "run")
     with right:
         others = choices.several("Compare with", names, "beside", help="Draws the curves of all chosen "
                                  "runs together, and lists the settings in which they differ.")  # fmt: skip
-    run = next(run for run in found.runs if run.name == name)
+    run = next(run for run in runs.runs if run.name == name)
     st.session_state.setdefault(_LIVE, True)
     actions(run)
     live_chart.library()  # below the table: the browser reads megabytes of script here
@@ -256,8 +256,8 @@ def main() -> None:
     ask_this(run)
     chosen = {each: checkpoint_root() / each for each in dict.fromkeys([name, *others])}
     if len(chosen) > 1:
-        beside(chosen, every if any(each in found.active for each in chosen) else None)
-    tables(chosen, found)
+        beside(chosen, every if any(each in runs.active for each in chosen) else None)
+    tables(chosen, runs)
     trashed()
     state.write_address({"run": name} | ({"beside": others} if others else {}))
 

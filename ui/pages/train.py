@@ -68,7 +68,7 @@ def choose_form(choices: Choices) -> tuple[str, dict[str, Any]]:
     return preset, {"model_name": model, "device": device, "seed": int(seed)}
 
 
-def settle(preset: str, first: dict[str, Any], asked: pinning.Pinned | None, data: KGDataset) -> Config | None:
+def settle(preset: str, first: dict[str, Any], pinned: pinning.Pinned | None, data: KGDataset) -> Config | None:
     """All settings, from every form, as a configuration; None where something is wrong, which is said."""
     usual = wanted.defaults(preset, first["model_name"])
     base = f"{preset}_{first['model_name']}"
@@ -83,17 +83,17 @@ def settle(preset: str, first: dict[str, Any], asked: pinning.Pinned | None, dat
     changed = wanted.changes(config) if config is not None else {}
     if changed or problems:
         with st.container(horizontal=True, vertical_alignment="center"):
-            told = ", ".join(f"{key} {old} → {new}" for key, (old, new) in changed.items())
-            st.caption(f"Changed from the preset: {plain(told)}" if told else "Changed from the preset.")
+            changes = ", ".join(f"{key} {old} → {new}" for key, (old, new) in changed.items())
+            st.caption(f"Changed from the preset: {plain(changes)}" if changes else "Changed from the preset.")
             st.button("Back to the preset", key="upgan_train_reset", type="tertiary", icon=":material/undo:",
                       on_click=settings_form.reset, args=(base, first["model_name"]))  # fmt: skip
     for key, problem in problems.items():
         where = "" if not key else "More settings, "
         say.error(where + problem)
-    if config is None or asked is None:
+    if config is None or pinned is None:
         return config
     try:
-        named = pinning.by_ids(data, asked)
+        named = pinning.by_ids(data, pinned)
     except UpganError as error:
         say.error(f"The question to follow: {error}")
         return None
@@ -114,10 +114,10 @@ def estimate(entry: DatasetEntry, config: Config) -> None:
         known = cache.rehearsal(key)
     if known is not None:
         busy = known.running
-        st.fragment(told_estimate, run_every=1.0 if busy else None)(key, busy)
+        st.fragment(show_estimate, run_every=1.0 if busy else None)(key, busy)
 
 
-def told_estimate(key: str, was_running: bool) -> None:
+def show_estimate(key: str, was_running: bool) -> None:
     """The estimate, or how long it has been at work; a fragment that ends its own refreshing."""
     known = cache.rehearsal(key)
     if known is None:
@@ -157,9 +157,9 @@ def told_estimate(key: str, was_running: bool) -> None:
 def name_of_run(data: KGDataset, config: Config) -> str:
     """What the new run shall be called."""
     usual = trainings.usual_name(data.name, config)
-    given = st.text_input("Name of the run", key="upgan_train_name", placeholder=usual, persist_state="session",
+    typed = st.text_input("Name of the run", key="upgan_train_name", placeholder=usual, persist_state="session",
                           help="The name of its folder; empty: the one shown.")  # fmt: skip
-    return (given or "").strip() or usual
+    return (typed or "").strip() or usual
 
 
 def begin(name: str, data: KGDataset, config: Config, *, force: bool) -> None:
@@ -210,8 +210,8 @@ def main() -> None:
     with left:
         entry, data = choose_data(choices)
         preset, first = choose_form(choices)
-        asked = pinned_form.ask(data)
-        config = settle(preset, first, asked, data)
+        pinned = pinned_form.ask(data)
+        config = settle(preset, first, pinned, data)
     with right:
         st.subheader("Before it starts", anchor=False)
         if config is None:

@@ -160,14 +160,14 @@ def _smallest(result: FlipSet, simulated: bool) -> None:
 
 def results(answered: Answered) -> Mapping[str, Callable[[], object]]:
     """What was asked for of the two."""
-    asked = (answered.predictor, answered.question, answered.answer)
+    answer = (answered.predictor, answered.question, answered.answer)
     without = answered.view[WITHOUT]
-    shown: dict[str, Callable[[], object]] = {}
+    results: dict[str, Callable[[], object]] = {}
     if without:
-        shown["what_if"] = lambda: asked_again(*asked, without)
+        results["what_if"] = lambda: asked_again(*answer, without)
     if answered.view[FEWEST] == "yes":
-        shown["smallest_set"] = lambda: smallest_set(*asked)
-    return shown
+        results["smallest_set"] = lambda: smallest_set(*answer)
+    return results
 
 
 def words(case: CaseFile) -> Iterable[str]:

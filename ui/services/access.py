@@ -41,9 +41,9 @@ def ticket() -> str:
     return _digest(os.environ.get(PASSWORD_VARIABLE, "")).hex()
 
 
-def valid_ticket(shown: object) -> bool:
+def valid_ticket(kept: object) -> bool:
     """Whether a session's ticket is that of the password."""
-    return isinstance(shown, str) and hmac.compare_digest(shown, ticket())
+    return isinstance(kept, str) and hmac.compare_digest(kept, ticket())
 
 
 class Sessions:

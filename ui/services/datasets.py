@@ -63,14 +63,14 @@ def list_datasets(root: Path, runs: Sequence[RunEntry]) -> list[DatasetEntry]:
         folders = []
     places = [(path, f"data: {path.name}") for path in folders]
     places += [(run.path / "dataset", f"in checkpoint {run.name}") for run in runs if run.problem is None]
-    found: dict[str, DatasetEntry] = {}
+    entries: dict[str, DatasetEntry] = {}
     for path, where in places:
         manifest = _manifest(path)
         fingerprint = str(manifest.get("fingerprint", ""))
-        if fingerprint and fingerprint not in found:
+        if fingerprint and fingerprint not in entries:
             name = str(manifest.get("name") or path.name)
-            found[fingerprint] = DatasetEntry(fingerprint[:16], name, path, fingerprint, where)
-    return list(found.values())
+            entries[fingerprint] = DatasetEntry(fingerprint[:16], name, path, fingerprint, where)
+    return list(entries.values())
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

@@ -41,12 +41,12 @@ _MOST_SCORES = 5_000_000
 def paper_cases(predictor: Predictor, checkpoint: str) -> list[Example]:
     """The cases of section 5.6 that this dataset holds with the triple that links their ends."""
     cases = []
-    for found, title in zip(find_cases(predictor.dataset), _TITLES, strict=False):
-        if found.how == "linked":
-            asked = found.questions[0]
-            question = Question(checkpoint, found.entity, asked.relation, asked.direction, answer=found.answer)
+    for case, title in zip(find_cases(predictor.dataset), _TITLES, strict=False):
+        if case.how == "linked":
+            first = case.questions[0]
+            question = Question(checkpoint, case.entity, first.relation, first.direction, answer=case.answer)
             text = questions.question_text(predictor.dataset, question)
-            cases.append(Example(title, question, text, found.case.why, found.rival))
+            cases.append(Example(title, question, text, case.case.why, case.rival))
     return cases
 
 

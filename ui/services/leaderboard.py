@@ -59,13 +59,13 @@ def results_roots() -> list[Path]:
 
 def list_boards(roots: Sequence[Path]) -> list[Board]:
     """Every table and figure there is, those of the first root first; each key once."""
-    found: dict[str, Board] = {}
+    boards: dict[str, Board] = {}
     for root in roots:
         for path in _files(root, _DEPTH):
             key = path.relative_to(root).with_suffix("").as_posix()
-            if key not in found:
-                found[key] = _read(key, path)
-    return list(found.values())
+            if key not in boards:
+                boards[key] = _read(key, path)
+    return list(boards.values())
 
 
 def _files(folder: Path, depth: int) -> Iterator[Path]:
@@ -158,14 +158,14 @@ def _metrics(row: Mapping[str, Any]) -> dict[str, str]:
 
 def _grouped(row: Mapping[str, Any], document: Mapping[str, Any], paper: str) -> dict[str, str]:
     groups, theirs = row["groups"].get(document["by"], {}), row["paper"].get(paper, {})
-    shown = _system(row)
+    cells_of = _system(row)
     for name in group_names(document):
-        found = groups.get(name)
-        mean, std = (found["mean"]["hits@3"], (found["std"] or {}).get("hits@3")) if found else (None, None)
-        shown[name] = percent("hits@3", mean, std)
+        group = groups.get(name)
+        mean, std = (group["mean"]["hits@3"], (group["std"] or {}).get("hits@3")) if group else (None, None)
+        cells_of[name] = percent("hits@3", mean, std)
         if name in theirs:
-            shown[f"paper {name}"] = percent("hits@3", theirs[name])
-    return shown
+            cells_of[f"paper {name}"] = percent("hits@3", theirs[name])
+    return cells_of
 
 
 def made_how(document: Mapping[str, Any]) -> str:

@@ -134,11 +134,11 @@ def chosen_config(preset: str, values: Mapping[str, Any]) -> Config:
 
 def problems(error: ConfigError) -> dict[str, str]:
     """Key -> what is wrong with that setting; under "" what concerns several."""
-    found: dict[str, list[str]] = {}
+    by_key: dict[str, list[str]] = {}
     for line in str(error).splitlines():
         named = re.match(r"setting ([a-z0-9_.]+) = ", line)
-        found.setdefault(named[1] if named else "", []).append(line)
-    return {key: " ".join(lines) for key, lines in found.items()}
+        by_key.setdefault(named[1] if named else "", []).append(line)
+    return {key: " ".join(lines) for key, lines in by_key.items()}
 
 
 def changes(config: Config) -> dict[str, tuple[Any, Any]]:

@@ -34,5 +34,5 @@ def discovered(package: str, kind: type[_Entry]) -> dict[str, _Entry]:
     name = kind.__name__.upper()
     folder = importlib.import_module(package).__path__
     modules = {each.name: importlib.import_module(f"{package}.{each.name}") for each in pkgutil.iter_modules(folder)}
-    entries: dict[str, _Entry] = {module: getattr(found, name) for module, found in modules.items()}
+    entries: dict[str, _Entry] = {module: getattr(loaded, name) for module, loaded in modules.items()}
     return dict(sorted(entries.items(), key=lambda entry: entry[1].order))
