@@ -10,7 +10,7 @@ from ui.components import gate
 from ui.services.access import training_allowed
 from ui.session.registry import Page, discovered
 
-PAGES = Path(__file__).with_name("pages")
+PAGES = Path(__file__).with_name("page")
 # As text, not as an icon's name: the browser would fetch the icon from the internet.
 ICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">'
@@ -24,7 +24,7 @@ def main() -> None:
     """One run of the script: the page that the address names, or the form for the password."""
     st.set_page_config(page_title="UPGAN explorer", page_icon=ICON, layout="wide")
     st.html(Path(__file__).with_name("components") / "style.css")
-    pages = discovered("ui.pages", Page)
+    pages = discovered("ui.page", Page)
     first = min(pages, key=lambda name: pages[name].order)
     # Without the password the address stays, so that a link leads where it should once the password is given.
     admitted = gate.admitted()

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 Query = Mapping[str, str | list[str]]
-_PAGES = Path(__file__).parents[1] / "pages"
+_PAGES = Path(__file__).parents[1] / "page"
 
 
 def script(page: str) -> Path:

@@ -1,4 +1,4 @@
-"""What registers itself: a page by PAGE in its file below ui/pages, a panel by PANEL below ui/panels."""
+"""What registers itself: a page by PAGE in its file below ui/page, a panel by PANEL below ui/panels."""
 
 from __future__ import annotations
 
