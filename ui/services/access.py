@@ -68,7 +68,7 @@ class Sessions:
             return session in self._ids
 
 
-#: Those of this process: what the pages know, the server is to know too (ui.guarded).
+#: Those of this process: what the pages know, the server is to know too (ui.serve).
 SESSIONS = Sessions()
 
 
