@@ -19,7 +19,7 @@ from upgan.data.dataset import build_dataset, copy_dataset
 from upgan.errors import ConfigError, RunError
 from upgan.experiment.train import load_start, prepare_training, train
 from upgan.training.checkpoint import load_run
-from upgan.training.loop import Silent
+from upgan.training.loop import Reporter
 
 SMALL = [
     "model.dim=4", "initialisation.epochs=4", "initialisation.batch=4", "initialisation.relax_epochs=2",
@@ -63,7 +63,7 @@ def hashes(folder):
 # What it takes -------------------------------------------------------------------------------------------------------
 
 
-class Validated(Silent):
+class Validated(Reporter):
     """The validation MRR at the start of each phase."""
 
     def __init__(self):
@@ -130,7 +130,7 @@ def test_pre_training_goes_on_with_the_runs_squares(toy_dataset, complex_run, tm
     config = config_of("pretrain.batch=100", "pretrain.epochs=2", "pretrain.relax_epochs=0", "adversarial.epochs=0")
     losses: dict[str, list[float]] = {}
 
-    class Losses(Silent):
+    class Losses(Reporter):
         def __init__(self, name):
             self.told = losses.setdefault(name, [])
 

@@ -12,6 +12,7 @@ import torch
 
 from tests import oracles
 from tests.conftest import toy_tables
+from tests.training.small import no_scores
 from upgan.config.settings import make_config, to_toml
 from upgan.data.dataset import build_dataset
 from upgan.errors import ConfigError
@@ -22,8 +23,9 @@ from upgan.objectives import losses
 from upgan.objectives.batches import BatchSampler, QuerySampler, draw_candidates
 from upgan.objectives.losses import BLOCKS
 from upgan.objectives.sampled import sampled_one_to_n
-from upgan.training import initialise, pretrain
-from upgan.training.loop import Silent
+from upgan.training.initialise import initialisation
+from upgan.training.loop import Context, Reporter, run_phase
+from upgan.training.pretrain import pretraining
 
 KINDS = sorted(BLOCKS)
 E, B = 6, 5
@@ -201,7 +203,7 @@ def test_both_phases_read_the_setting(by):
     tables: dict[str, Any] = {**toy_tables()}
     data = build_dataset(name="toy", **tables)
 
-    class Told(Silent):
+    class Told(Reporter):
         losses: list[float]
 
         def epoch(self, phase, epoch, values, metrics):
@@ -217,16 +219,17 @@ def test_both_phases_read_the_setting(by):
         reporter.losses = []
         start = build_factorisation(config, data.num_entities, data.num_relations)
         model = build_discriminator(config, data.num_entities, data.num_relations, data.num_users)
-        unasked: Any = Quiet()
-        initialise.train_factorisation(start, prepared.train, unasked, config.initialisation, prepared.random, reporter)
         sampler = (
             BatchSampler(prepared.triples, prepared.train, 4, prepared.random)
             if by == "triples"
             else QuerySampler(prepared.train, 4, prepared.random)
         )
-        pretrain.pretrain_discriminator(
-            model, prepared.graph, sampler, lambda: Quiet.metrics, config.pretrain, reporter
-        )
+        for phase in (
+            initialisation(start, prepared.train, config.initialisation, prepared.random),
+            pretraining(model, prepared.graph, sampler, config.pretrain, no_scores),
+        ):
+            unasked: Any = Quiet()
+            run_phase(phase, Context(validation=unasked, reporter=reporter))
         told[size] = reporter.losses
     assert len(told[0]) == 2
     assert told[0] == told[9]

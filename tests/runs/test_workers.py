@@ -17,7 +17,7 @@ from tests.runs.conftest import outcome, train_command
 from upgan.evaluation.evaluator import Evaluator
 from upgan.graph.queries import QueryIndex
 from upgan.runs.status import run_state
-from upgan.training.workers import Team
+from upgan.training.team import Team
 
 
 def together(command):
@@ -79,12 +79,7 @@ def test_every_worker_gets_all_ranks_and_does_its_share():
     parts: list[torch.Tensor] = []
     alone = Evaluator(triples, index).rank(lambda heads, _: table[heads]).ranks
 
-    class Share:
-        def __init__(self, rank, size):
-            self.rank, self.size = rank, size
-
-        share = Team.share
-
+    class Share(Team):
         def sum(self, value):
             parts.append(value.clone())
 

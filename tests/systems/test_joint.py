@@ -33,9 +33,9 @@ def trained(dataset, model, *assignments, steps=6, shuffle=False):
     """The weights after some steps."""
     system, _, index = make(dataset, model, *assignments, shuffle=shuffle)
     random = torch.Generator().manual_seed(7)
-    learning = system.learning("training", index, random)
+    phase = system.phase("training", index, random)
     for _ in range(steps):
-        learning.step(learning.draw()[:4])
+        phase.step(phase.draw()[:4])
     return {name: value.detach().clone() for name, value in system.state_dict().items()}
 
 

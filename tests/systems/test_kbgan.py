@@ -118,9 +118,9 @@ def test_the_game_never_takes_a_known_answer_for_false(toy_dataset, monkeypatch)
         return inner(model, heads, relations, candidates)
 
     monkeypatch.setattr(module, "scores_of", scores_of)
-    learning = system.learning("adversarial", index, torch.Generator().manual_seed(0))
+    phase = system.phase("adversarial", index, torch.Generator().manual_seed(0))
     for _ in range(40):
-        learning.step(learning.draw())
+        phase.step(phase.draw())
     for (head, relation), triples in itertools.groupby(sorted(asked), key=lambda one: one[:2]):
         answers = index.answers_of(index.rows(torch.tensor([head]), torch.tensor([relation])))[1].tolist()
         for _, _, true, false in triples:
@@ -142,8 +142,8 @@ def test_the_game_changes_both_and_learns(toy_dataset):
         return float(((share * score).sum(1) - score.mean(1)).mean())
 
     assert abs(preferred()) < 0.01
-    learning = system.learning("adversarial", index, torch.Generator().manual_seed(0))
-    losses = [learning.step(learning.draw()) for _ in range(150)]
+    phase = system.phase("adversarial", index, torch.Generator().manual_seed(0))
+    losses = [phase.step(phase.draw()) for _ in range(150)]
     first, last = (sum(float(one["target"]) for one in part) for part in (losses[:20], losses[-20:]))
     assert last < first / 2
     assert preferred() > 0.3
@@ -154,21 +154,21 @@ def test_interactions_change_nothing(toy_dataset):
     for interactions in ("real", "shuffled"):
         system, index = make(toy_dataset, f"graph.interactions={interactions}")
         random = torch.Generator().manual_seed(0)
-        for phase in ("generator", "target", "adversarial"):
-            learning = system.learning(phase, index, random)
+        for name in ("generator", "target", "adversarial"):
+            phase = system.phase(name, index, random)
             for _ in range(3):
-                learning.step(learning.draw())
+                phase.step(phase.draw())
         weights.append(system.state_dict())
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
 
 def test_the_squared_norm_counts_every_vector_that_a_step_uses_once(toy_dataset, monkeypatch):
-    monkeypatch.setattr(DistMult, "learning_by_queries", lambda _, *parts: parts[-1])  # the objective itself
+    monkeypatch.setattr(DistMult, "phase_by_queries", lambda _, *parts: parts[-1])  # the objective itself
     rows, weight = torch.tensor([0, 1, 3]), 0.7
     system, index = make(toy_dataset, f"l2={weight}")
     other, _ = make(toy_dataset, "l2=0")
     other.load_state_dict(system.state_dict())
-    (_, with_it), (_, without) = (of.learning("generator", index, torch.Generator())(rows) for of in (system, other))
+    (_, with_it), (_, without) = (of.phase("generator", index, torch.Generator())(rows) for of in (system, other))
     answers = index.answers_of(rows)[1].tolist()
     entities, relations = {*index.heads[rows].tolist(), *answers}, set(index.relations[rows].tolist())
     model = system.generator

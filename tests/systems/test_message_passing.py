@@ -125,7 +125,7 @@ def test_a_training_step_masks_its_own_triples(toy_dataset, model, monkeypatch):
 
     monkeypatch.setattr(system.edges, "keep", keep)
     rows = torch.tensor([1, 5])
-    system.learning("training", index, torch.Generator().manual_seed(0)).step(rows)
+    system.phase("training", index, torch.Generator().manual_seed(0)).step(rows)
     assert [part.tolist() for part in asked] == [[1, 5]]
 
 
@@ -155,7 +155,7 @@ def test_the_loss_is_the_one_that_is_chosen(toy_dataset, model, kind):
             others = [one for one in known if one != answer] if kind == "cross_entropy_filtered" else []
             left = [one for one in range(len(scores)) if one not in others]
             expected = expected + torch.logsumexp(scores[left], 0) - scores[answer]
-    found = system.learning("training", index, torch.Generator().manual_seed(0)).step(rows)["loss"]
+    found = system.phase("training", index, torch.Generator().manual_seed(0)).step(rows)["loss"]
     assert float(found) == pytest.approx(float(expected.detach()) / len(asked), rel=1e-9)
 
 

@@ -16,25 +16,25 @@ def learner(dataset, model, *settings):
     config = make_config(assignments=[f"model_name={model}", "model.dim=16", *settings])
     system = build_system(config, seen_data(dataset, config))
     index = QueryIndex.build(dataset.train, dataset.num_entities, dataset.num_relations)
-    return system, system.learning("training", index, torch.Generator().manual_seed(0))
+    return system, system.phase("training", index, torch.Generator().manual_seed(0))
 
 
 @pytest.mark.parametrize("model", ["conve", "convtranse"])
 def test_an_epoch_s_last_query_may_be_alone(toy_dataset, model):
-    system, learning = learner(toy_dataset, model)
+    system, phase = learner(toy_dataset, model)
     before = system.entity.detach().clone()
-    learning.step(torch.tensor([2]))
+    phase.step(torch.tensor([2]))
     assert system.training
     assert not torch.equal(system.entity, before)
 
 
 @pytest.mark.parametrize("model", ["conve", "convtranse"])
 def test_a_question_during_training_changes_nothing(toy_dataset, model):
-    system, learning = learner(toy_dataset, model)
-    learning.step(torch.arange(6))
+    system, phase = learner(toy_dataset, model)
+    phase.step(torch.arange(6))
     before = {name: value.clone() for name, value in system.state_dict().items()}
     drawn = torch.get_rng_state()
-    answer = learning.answerer()
+    answer = phase.scores()
     first, second = (answer(torch.arange(4), torch.arange(4)) for _ in range(2))
     assert torch.equal(first, second)
     assert torch.equal(torch.get_rng_state(), drawn)
@@ -44,14 +44,14 @@ def test_a_question_during_training_changes_nothing(toy_dataset, model):
 
 @pytest.mark.parametrize("model", ["conve", "convtranse", "rotate", "transe"])
 def test_training_ranks_the_training_answers_first(toy_dataset, model):
-    system, learning = learner(toy_dataset, model, "lr=0.02")
+    system, phase = learner(toy_dataset, model, "lr=0.02")
     for _ in range(150):
-        learning.step(learning.draw())
+        phase.step(phase.draw())
     system.eval()
     index = QueryIndex.build(toy_dataset.train, toy_dataset.num_entities, toy_dataset.num_relations)
     rows, answers = index.answers_of(torch.arange(len(index)))
     with torch.no_grad():
-        scores = learning.answerer()(index.heads, index.relations)
+        scores = phase.scores()(index.heads, index.relations)
     known = torch.zeros_like(scores, dtype=torch.bool)
     known[rows, answers] = True
     best_wrong = scores.masked_fill(known, -torch.inf).amax(1)
@@ -60,7 +60,7 @@ def test_training_ranks_the_training_answers_first(toy_dataset, model):
 
 def added(dataset, model, still, term, rows, monkeypatch):
     """A system, and what the term that ``term`` switches on adds to its objective of the rows."""
-    monkeypatch.setattr(System, "learning_by_queries", lambda _, *parts: parts[-1])  # the objective itself
+    monkeypatch.setattr(System, "phase_by_queries", lambda _, *parts: parts[-1])  # the objective itself
     system, objective = learner(dataset, model, *still, term)
     other, plain = learner(dataset, model, *still)
     other.load_state_dict(system.state_dict())

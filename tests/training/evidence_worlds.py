@@ -17,7 +17,8 @@ from upgan.graph.layered import LayeredGraph, build_graph
 from upgan.graph.queries import QueryIndex
 from upgan.model.bilinear import BilinearDiscriminator
 from upgan.model.build import FullScorer
-from upgan.training.loop import Silent
+from upgan.training.loop import Context, Reporter
+from upgan.training.state import TrainingState
 
 Triples = list[tuple[int, int, int]]
 
@@ -36,9 +37,13 @@ class World:
 
     def fuse(self, reporter=None, deadline=math.inf):
         random = torch.Generator().manual_seed(0)
-        reporter = reporter or Silent()
-        parts = self.model, self.graph, self.facts, self.validation, self.config, random, reporter
-        return fuse.fuse_evidence(*parts, deadline)
+        context = Context(
+            validation=self.validation,
+            state=TrainingState(random),
+            reporter=reporter or Reporter(),
+            deadline=deadline,
+        )
+        return fuse.fuse_evidence(self.model, self.graph, self.facts, self.config, context)
 
     def collect(self):
         order = torch.randperm(len(self.validation.queries[0]), generator=torch.Generator().manual_seed(0))

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import itertools
-from typing import Any, get_args
+from typing import get_args
 
 import torch
 
+from tests.training.small import context
 from upgan.config.settings import InitialisationConfig, make_config
-from upgan.evaluation.metrics import Metrics
 from upgan.experiment.train import prepare_training, train
 from upgan.model.factorisation import Factorisation
 from upgan.model.product import Product
 from upgan.objectives.losses import OneToN
-from upgan.training.initialise import train_factorisation
-from upgan.training.loop import Silent
+from upgan.objectives.optimizers import accumulated
+from upgan.training.initialise import initialisation
+from upgan.training.loop import Reporter, run_phase
 
 PRODUCTS, LOSSES = get_args(Product), get_args(OneToN)
 ENTITIES, RELATIONS, DIM = 9, 3, 4
@@ -29,27 +29,7 @@ def adagrad(**changes):
     return InitialisationConfig(**given)
 
 
-class Scripted:
-    """A validation whose MRRs are given; better every time where they are not."""
-
-    def __init__(self, mrrs=None):
-        self.mrrs = iter(mrrs) if mrrs is not None else (0.5 - 0.4 / step for step in itertools.count(1))
-
-    @property
-    def metrics(self):
-        mrr = next(self.mrrs)
-        return Metrics(1.0, mrr, {1: mrr, 3: mrr, 10: mrr}, 4)
-
-    def rank(self, _score, _progress=None):
-        return self
-
-
-def validation_that_is_always_better():
-    better = Scripted()
-    return lambda: better.metrics
-
-
-class Told(Silent):
+class Told(Reporter):
     """Remembers the phases and each epoch's values."""
 
     def __init__(self):
@@ -67,9 +47,9 @@ class Told(Silent):
 
 
 def initialise(model, index, config, *, mrrs=None, random=None, reporter=None, **more):
-    validation: Any = Scripted(mrrs)
-    random = random or torch.Generator().manual_seed(0)
-    return train_factorisation(model, index, validation, config, random, reporter or Silent(), **more)
+    """How the phase ended, and what Adagrad has accumulated."""
+    phase = initialisation(model, index, config, random or torch.Generator().manual_seed(0), **more)
+    return run_phase(phase, context(mrrs, reporter)), accumulated(model, phase.optimizers["model"])
 
 
 def fresh(product="complex"):

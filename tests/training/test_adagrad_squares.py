@@ -19,15 +19,15 @@ from tests.training.initialised import (
     initialise,
     run_complex,
     same,
-    validation_that_is_always_better,
 )
+from tests.training.small import context, no_scores
 from upgan.config.settings import ModelConfig, PretrainConfig, make_config
 from upgan.experiment.train import prepare_training, train
 from upgan.model.discriminator import Discriminator
 from upgan.objectives.batches import QuerySampler
-from upgan.objectives.optimizers import make_optimizer
-from upgan.training.loop import Silent
-from upgan.training.pretrain import pretrain_discriminator
+from upgan.objectives.optimizers import accumulated, make_optimizer
+from upgan.training.loop import run_phase
+from upgan.training.pretrain import pretraining
 
 
 @pytest.mark.parametrize("product", PRODUCTS)
@@ -97,8 +97,7 @@ def test_pre_training_reads_the_squares_where_it_is_adagrad_and_nowhere_else(toy
         model = Discriminator(ENTITIES, RELATIONS, 5, config.model)
         start = model.entity.detach().clone()
         sampler = QuerySampler(prepared.train, 4, prepared.random)
-        arguments = model, prepared.graph, sampler, validation_that_is_always_better(), settings, Silent()
-        pretrain_discriminator(*arguments, squares=squares)
+        run_phase(pretraining(model, prepared.graph, sampler, settings, no_scores, squares=squares), context())
         return float((model.entity.detach() - start).abs().mean())
 
     history = {
@@ -132,8 +131,9 @@ def test_going_on_with_the_discriminators_squares_is_adagrad_that_never_stopped(
         sampler = QuerySampler(prepared.train, 4, random.manual_seed(5))
         for epochs in parts:
             settings = PretrainConfig(epochs=epochs, optimizer="adagrad", lr=0.05, n3=0.1, eval_every=1)
-            arguments = model, prepared.graph, sampler, validation_that_is_always_better(), settings, Silent()
-            _, squares = pretrain_discriminator(*arguments, squares=squares)
+            phase = pretraining(model, prepared.graph, sampler, settings, no_scores, squares=squares)
+            run_phase(phase, context())
+            squares = accumulated(model, phase.optimizers["discriminator"])
         return model, squares
 
     (whole, expected), (parted, squares) = trained(4), trained(1, 2, 1)

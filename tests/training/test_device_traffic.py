@@ -13,6 +13,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 
 from tests.conftest import toy_tables
+from tests.training.small import no_scores
 from upgan.config.settings import make_config
 from upgan.data.dataset import build_dataset
 from upgan.evaluation.metrics import Metrics
@@ -21,9 +22,11 @@ from upgan.graph.queries import QueryIndex
 from upgan.model.build import build_discriminator, build_factorisation
 from upgan.model.generator import Generator
 from upgan.objectives.batches import Batch, BatchSampler
-from upgan.training import initialise, loop
+from upgan.training import loop
 from upgan.training.adversarial import AdversarialTrainer
-from upgan.training.pretrain import pretrain_discriminator
+from upgan.training.initialise import initialisation
+from upgan.training.loop import Context, run_phase
+from upgan.training.pretrain import pretraining
 
 #: A number is read, or the size of the result depends on the values.
 WAITS = {
@@ -49,7 +52,7 @@ class Traffic(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-class Silently(loop.Silent):
+class Silently(loop.Reporter):
     """Ends the phase after its second step."""
 
     def step(self, phase, epoch, done, total):
@@ -102,17 +105,14 @@ def test_no_step_waits_for_the_device(world):
     sampler = BatchSampler(prepared.triples, prepared.train, 4, prepared.random)
     trainer = AdversarialTrainer(model, generator, prepared.graph, config.adversarial, prepared.random)
 
-    def never():
-        return Metrics(1.0, 1.0, {}, 0)
-
     unasked: Any = _Unasked()
     with Traffic() as traffic:
-        with pytest.raises(KeyboardInterrupt):
-            initialise.train_factorisation(
-                start, prepared.train, unasked, config.initialisation, prepared.random, Silently()
-            )
-        with pytest.raises(KeyboardInterrupt):
-            pretrain_discriminator(model, prepared.graph, sampler, never, config.pretrain, Silently())
+        for phase in (
+            initialisation(start, prepared.train, config.initialisation, prepared.random),
+            pretraining(model, prepared.graph, sampler, config.pretrain, no_scores),
+        ):
+            with pytest.raises(KeyboardInterrupt):
+                run_phase(phase, Context(validation=unasked, reporter=Silently()))
         for rows in sampler.order().split(4):
             batch = sampler.batch(rows)
             assert isinstance(batch, Batch)

@@ -13,7 +13,7 @@ from tests.training.evidence_worlds import contradictory, meaningless, planted, 
 from upgan.evaluation.evaluator import Evaluator
 from upgan.evaluation.metrics import Metrics
 from upgan.graph.layered import build_graph
-from upgan.training.loop import Silent
+from upgan.training.loop import Reporter
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -45,7 +45,7 @@ def test_weights_stay_zero_where_cross_validation_is_not_for_them():
     without = made.ranks()
     reported: list[Metrics | None] = []
 
-    class Listening(Silent):
+    class Listening(Reporter):
         def epoch(self, phase, epoch, values, metrics):
             reported.append(metrics)
 
@@ -86,7 +86,7 @@ def test_every_validation_query_is_ranked_with_weights_that_were_fitted_without_
     monkeypatch.setattr(fuse, "set_weights", spy)
     reported = []
 
-    class Listening(Silent):
+    class Listening(Reporter):
         def epoch(self, phase, epoch, values, metrics):
             reported.append(metrics)
 

@@ -10,7 +10,7 @@ import torch
 
 from tests import oracles
 from tests.oracles import Facts, facts_of, random_facts
-from tests.training.small import metrics_of, tiny
+from tests.training.small import context, no_scores, tiny
 from upgan.config.settings import ModelConfig, PropagationConfig
 from upgan.errors import DataError
 from upgan.experiment.train import prepare_training
@@ -20,8 +20,8 @@ from upgan.model.discriminator import Discriminator
 from upgan.model.generator import Generator
 from upgan.objectives.batches import BatchSampler, QuerySampler
 from upgan.training.adversarial import AdversarialTrainer
-from upgan.training.loop import Silent
-from upgan.training.pretrain import pretrain_discriminator
+from upgan.training.loop import run_phase
+from upgan.training.pretrain import pretraining
 from upgan.training.step import batch_mask, batch_queries, dropped_items, step_view
 
 EXACT = ModelConfig(dim=4, propagation=PropagationConfig(activation="none"))
@@ -154,7 +154,7 @@ def test_every_training_step_masks_exactly_its_own_triples(toy_dataset, monkeypa
     sampler = Watched(toy_dataset.train, prepared.train, 4, prepared.random)
     if stage == "pretrain":
         changed = config.pretrain.model_copy(update={"epochs": 1})
-        pretrain_discriminator(d, prepared.graph, sampler, lambda: metrics_of(0.1), changed, Silent())
+        run_phase(pretraining(d, prepared.graph, sampler, changed, no_scores), context())
     else:
         trainer = AdversarialTrainer(d, Generator(9, 3, 4, 2, 1.0), prepared.graph, config.adversarial, prepared.random)
         for batch in sampler:

@@ -5,20 +5,25 @@ from __future__ import annotations
 import math
 import re
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
+from pydantic import BaseModel
 
-from tests.training.small import metrics_of, tiny
-from upgan.config.settings import setting_keys
+from tests.training.small import Scripted, context, no_scores, tiny
+from upgan.config.phases import planned_phases
+from upgan.config.settings import flat_settings, make_config
+from upgan.config.systems import SYSTEMS
 from upgan.errors import TrainingError
 from upgan.experiment.train import prepare_training
 from upgan.model.discriminator import Discriminator
 from upgan.model.generator import Generator
 from upgan.objectives.batches import BatchSampler
-from upgan.training.adversarial import AdversarialTrainer, train_adversarially
-from upgan.training.loop import Silent, run_phase
-from upgan.training.pretrain import pretrain_discriminator
+from upgan.objectives.phase import Phase
+from upgan.training.adversarial import AdversarialTrainer, adversarial
+from upgan.training.loop import Context, Reporter, run_phase
+from upgan.training.pretrain import pretraining
 
 
 class Counter(torch.nn.Module):
@@ -29,7 +34,15 @@ class Counter(torch.nn.Module):
         self.value = torch.nn.Parameter(torch.zeros(1))
 
 
-class Told(Silent):
+class Lasting(BaseModel):
+    """How long a phase takes."""
+
+    epochs: int
+    eval_every: int
+    patience: int
+
+
+class Told(Reporter):
     """Remembers what it is told."""
 
     def __init__(self):
@@ -52,7 +65,7 @@ def phase(mrrs, *, epochs=100, eval_every=1, patience=2, reporter=None, deadline
 
     An epoch is one step over two rows; ``losses``: epoch -> its loss.
     """
-    model, remaining = Counter(), iter(mrrs)
+    model = Counter()
 
     def step(rows):
         assert sorted(rows.tolist()) == [0, 1]
@@ -60,20 +73,24 @@ def phase(mrrs, *, epochs=100, eval_every=1, patience=2, reporter=None, deadline
             model.value.add_(1)
         return {"loss": torch.tensor(losses(int(model.value)) if losses else 1.0)}
 
-    result = run_phase(
-        "pretrain",
-        epochs=epochs,
-        eval_every=eval_every,
-        patience=patience,
-        draw=lambda: torch.randperm(2),
-        batch=2,
-        step=step,
-        validate=lambda: metrics_of(next(remaining)),
-        kept=model,
-        reporter=reporter or Silent(),
-        deadline=deadline,
-    )
+    ran = small_phase(model, step, range(2), epochs=epochs, eval_every=eval_every, patience=patience)
+    result = run_phase(ran, context(mrrs, reporter, deadline=deadline))
     return result, int(model.value)
+
+
+def small_phase(model, step, rows, *, name="pretrain", epochs=1, eval_every=1, patience=2):
+    """A phase of steps over two rows at a time."""
+    return Phase(
+        name=name,
+        settings=Lasting(epochs=epochs, eval_every=eval_every, patience=patience),
+        draw=lambda: torch.tensor(rows),
+        batch=2,
+        steps=-(-len(rows) // 2),
+        step=step,
+        optimizers={},
+        kept=model,
+        scores=no_scores,
+    )
 
 
 def test_a_phase_keeps_the_state_of_the_best_validation():
@@ -126,15 +143,15 @@ def test_a_phase_takes_no_step_after_its_deadline_and_judges_what_it_has(monkeyp
             model.value.add_(1)
         return {"loss": torch.tensor(float(len(steps)))}
 
-    def validate():
-        asked.append(int(model.value))
-        return metrics_of(0.1 * len(asked))
+    class Asked(Scripted):
+        def rank(self, *arguments):
+            asked.append(int(model.value))
+            return super().rank(*arguments)
 
     monkeypatch.setattr("upgan.training.loop.time", SimpleNamespace(monotonic=lambda: next(clock)))
-    result = run_phase(
-        "pretrain", epochs=9, eval_every=5, patience=2, draw=lambda: torch.arange(12), batch=2, step=step,
-        validate=validate, kept=model, reporter=told, deadline=9.5,
-    )  # fmt: skip
+    ran = small_phase(model, step, range(12), epochs=9, eval_every=5)
+    validation: Any = Asked([0.1, 0.2])
+    result = run_phase(ran, Context(validation=validation, reporter=told, deadline=9.5))
     # The clock is asked once before each epoch and once after each step: 0, 1 ... 6, 7, 8, 9, 10.
     assert (len(steps), asked, int(model.value)) == (9, [0, 9], 9)
     assert (result.ended, result.epochs, result.best_epoch) == ("stopped", 2, 2)
@@ -146,11 +163,8 @@ def test_time_that_is_over_with_the_very_last_step_cut_nothing_off(monkeypatch, 
     """Six steps an epoch, an hour each: the clock passes the deadline with the twelfth."""
     clock = iter(range(0, 10**6))
     monkeypatch.setattr("upgan.training.loop.time", SimpleNamespace(monotonic=lambda: next(clock)))
-    result = run_phase(
-        "pretrain", epochs=epochs, eval_every=1, patience=9, draw=lambda: torch.arange(12), batch=2,
-        step=lambda rows: {"loss": torch.tensor(0.0)}, validate=lambda: metrics_of(0.1), kept=Counter(),
-        reporter=Told(), deadline=12.5,
-    )  # fmt: skip
+    ran = small_phase(Counter(), lambda rows: {"loss": torch.tensor(0.0)}, range(12), epochs=epochs, patience=9)
+    result = run_phase(ran, context([0.1] * 9, deadline=12.5))
     assert (result.ended, result.epochs) == (ended, 2)
 
 
@@ -166,25 +180,28 @@ def test_a_loss_that_is_no_number_stops_training():
         assert caught.value.exit_code == 1
 
 
-@pytest.mark.parametrize("name", ["initialisation", "relaxation", "pretrain", "pretrain relaxation", "adversarial"])
-def test_the_advice_after_a_loss_that_is_no_number_names_settings_that_exist(name):
+def plans():
+    """Every phase that some training has, as (settings, its name)."""
+    relaxed = ["initialisation.relax_epochs=1", "pretrain.relax_epochs=1", "initialisation.n3=0.1", "pretrain.n3=0.1"]
+    yield from (([*relaxed], planned.name) for planned in planned_phases(make_config("quality", assignments=relaxed)))
+    for model in SYSTEMS:
+        chosen = [f"model_name={model}"]
+        yield from ((chosen, planned.name) for planned in planned_phases(make_config(assignments=chosen)))
+
+
+@pytest.mark.parametrize(("settings", "name"), [case for case in plans() if case[1] != "fusion"])
+def test_the_advice_after_a_loss_that_is_no_number_names_settings_that_exist(settings, name):
+    """They are settings of the run's model, and those of the phase where it has some of its own."""
+    config = make_config("quality" if len(settings) > 1 else None, assignments=settings)
+    planned = next(planned for planned in planned_phases(config) if planned.name == name)
+    ran = small_phase(Counter(), lambda _rows: {"loss": torch.tensor(math.nan)}, range(1), name=name)
     with pytest.raises(TrainingError) as caught:
-        run_phase(
-            name,
-            epochs=1,
-            eval_every=1,
-            patience=1,
-            draw=lambda: torch.arange(1),
-            batch=1,
-            step=lambda _rows: {"loss": torch.tensor(math.nan)},
-            validate=lambda: metrics_of(0.1),
-            kept=Counter(),
-            reporter=Silent(),
-        )
+        run_phase(ran, context([0.1] * 9, planned=planned))
     advised = re.findall(r"--set ([\w.]+)=", str(caught.value))
     section = {"relaxation": "initialisation", "pretrain relaxation": "pretrain"}.get(name, name)
-    assert f"{section}.lr" in advised
-    assert set(advised) <= set(setting_keys())
+    own = {"adversarial": "kbgan.adversarial_lr"}.get(name, f"{config.model_name}.lr")
+    assert advised[0] == (f"{section}.lr" if config.model_name == "upgan" else own)
+    assert set(advised) <= flat_settings(config).keys()
 
 
 @pytest.mark.parametrize("stage", ["pretrain", "adversarial"])
@@ -197,11 +214,11 @@ def test_weights_that_are_no_numbers_stop_real_training(toy_dataset, stage):
     sampler = BatchSampler(toy_dataset.train, prepared.train, 3, prepared.random)
     trainer = AdversarialTrainer(d, g, prepared.graph, config.adversarial, prepared.random)
 
-    def run_stage():
-        if stage == "pretrain":
-            arguments = (sampler, lambda: metrics_of(0.1), config.pretrain, Silent())
-            return pretrain_discriminator(d, prepared.graph, *arguments)
-        return train_adversarially(trainer, sampler, lambda: metrics_of(0.1), Silent())
-
+    ran = (
+        pretraining(d, prepared.graph, sampler, config.pretrain, no_scores)
+        if stage == "pretrain"
+        else adversarial(trainer, sampler, no_scores)
+    )
+    planned = next(planned for planned in planned_phases(config) if planned.name == stage)
     with pytest.raises(TrainingError, match=rf"--set {stage}\.lr="):
-        run_stage()
+        run_phase(ran, context(planned=planned))

@@ -7,8 +7,8 @@ import torch
 from safetensors.torch import load_file
 
 from tests.training.initialised import Told, adagrad, fresh, initialise, run_complex, same
+from upgan.config.phases import relaxed
 from upgan.config.settings import InitialisationConfig, PretrainConfig
-from upgan.training.initialise import relaxed
 
 
 @pytest.mark.parametrize("section", [InitialisationConfig, PretrainConfig])
@@ -63,12 +63,12 @@ def test_a_relaxation_leaves_the_state_of_its_best_validation(index, mrrs, kept)
         _, squares = initialise(model, index, adagrad(epochs=2, n3=0.4))
         if epochs:
             weaker = relaxed(adagrad(relax_epochs=epochs, n3=0.4))
-            initialise(model, index, weaker, squares=squares, phase="relaxation")
+            initialise(model, index, weaker, squares=squares, name="relaxation")
         states.append(model)
     model = fresh()
     _, squares = initialise(model, index, adagrad(epochs=2, n3=0.4))
     weaker = relaxed(adagrad(relax_epochs=2, n3=0.4))
-    result, _ = initialise(model, index, weaker, squares=squares, phase="relaxation", mrrs=mrrs)
+    result, _ = initialise(model, index, weaker, squares=squares, name="relaxation", mrrs=mrrs)
     assert result.best_epoch == kept
     assert [same(model, state) for state in states] == [epochs == kept for epochs in range(3)]
 

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from tests import oracles
-from tests.training.small import TINY, metrics_of, run_training, tiny, weights_of
+from tests.training.small import TINY, context, no_scores, run_training, tiny, weights_of
 from upgan.config.settings import InitialisationConfig, make_config
-from upgan.evaluation.evaluator import Evaluator
 from upgan.experiment.train import prepare_training, train
 from upgan.model.discriminator import Discriminator
 from upgan.model.factorisation import Factorisation
 from upgan.model.generator import Generator
 from upgan.objectives.batches import BatchSampler
 from upgan.training.adversarial import AdversarialTrainer
-from upgan.training.initialise import train_factorisation
-from upgan.training.loop import Silent
-from upgan.training.pretrain import pretrain_discriminator
+from upgan.training.initialise import initialisation
+from upgan.training.loop import Reporter, run_phase
+from upgan.training.pretrain import pretraining
 
 
 @pytest.mark.parametrize("preset", ["paper", "quality"])
@@ -66,15 +63,11 @@ def test_one_step_of_initialisation_is_adagrad_on_the_loss_of_all_queries(toy_da
     entity, relation = (part.detach().clone().requires_grad_() for part in (model.entity, model.relation))
     told: list[float] = []
 
-    class Loss(Silent):
+    class Loss(Reporter):
         def epoch(self, phase, epoch, values, metrics):
             told.extend(values.values())
 
-    improving = iter([0.1, 0.2])
-    validation = prepared.validation
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Evaluator, "rank", lambda *_: SimpleNamespace(metrics=metrics_of(next(improving))))
-        train_factorisation(model, prepared.train, validation, config, torch.Generator(), Loss())
+    run_phase(initialisation(model, prepared.train, config, torch.Generator()), context([0.1, 0.2], Loss()))
 
     known = oracles.known_answers([tuple(row) for row in toy_dataset.train.tolist()], 3)
     scores = [(entity[h] * relation[r]) @ entity.T for h, r in known]
@@ -118,10 +111,7 @@ def test_every_step_keeps_entities_within_their_bound(toy_dataset, stage, norm, 
         d.entity.mul_(scale / 0.1)
     sampler = BatchSampler(toy_dataset.train, prepared.train, 9, prepared.random)
     if stage == "pretrain":
-        improving = iter([0.1, 0.2, 0.3])
-        pretrain_discriminator(
-            d, prepared.graph, sampler, lambda: metrics_of(next(improving)), config.pretrain, Silent()
-        )
+        run_phase(pretraining(d, prepared.graph, sampler, config.pretrain, no_scores), context([0.1, 0.2, 0.3]))
     else:
         trainer = AdversarialTrainer(d, Generator(9, 3, 4, 2, 1.0), prepared.graph, config.adversarial, prepared.random)
         trainer.step(next(iter(sampler)))

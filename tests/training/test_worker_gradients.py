@@ -12,31 +12,30 @@ import torch
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from tests.conftest import toy_tables
+from tests.training.small import no_scores
 from upgan.config.settings import make_config
 from upgan.data.dataset import build_dataset
-from upgan.evaluation.metrics import Metrics
 from upgan.experiment.train import prepare_training
 from upgan.model.build import build_discriminator, build_factorisation
 from upgan.model.generator import Generator
 from upgan.objectives.batches import BatchSampler
-from upgan.training import initialise, pretrain
-from upgan.training.adversarial import AdversarialTrainer
-from upgan.training.loop import Silent
-from upgan.training.state import TrainingState
-from upgan.training.workers import Team
+from upgan.training.adversarial import AdversarialTrainer, adversarial
+from upgan.training.initialise import initialisation
+from upgan.training.pretrain import pretraining
+from upgan.training.team import Team
 
 
 class OneOf(Team):
     """A worker without a connection: its own gradients are kept instead of being sent."""
 
     def __init__(self, rank: int, size: int) -> None:
-        self.rank, self.size = rank, size
+        super().__init__(rank, size)
         self.kept: list[list[torch.Tensor]] = []
 
-    def sum_gradients(self, optimizer, told):
+    def sum_gradients(self, optimizer, losses):
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
         self.kept.append([torch.zeros_like(p) if p.grad is None else p.grad.clone() for p in parameters])
-        return dict(told)
+        return dict(losses)
 
 
 @pytest.fixture(params=itertools.product(["cross_entropy_filtered", "cross_entropy", "bce"], [0, 4]), ids=str)
@@ -62,38 +61,25 @@ def world(request):
         torch.set_default_dtype(torch.float32)
 
 
-def one_step(monkeypatch, world, phase, team: OneOf | None):
-    """One step on a mini-batch with ``team``; phases are cut after it, models are copies."""
+def one_step(world, phase, team: Team):
+    """One step on a mini-batch with ``team``; models are copies."""
     random = torch.Generator().manual_seed(5)
     start, d, g = (copy.deepcopy(model) for model in (world.start, world.d, world.g))
-    state, prepared, config = TrainingState(random), world.prepared, world.config
-    state.team = team
+    prepared, config = world.prepared, world.config
     sampler = BatchSampler(prepared.triples, prepared.train, 5, random)
-    rows = torch.arange(5)
-    if phase == "adversarial":
-        trainer = AdversarialTrainer(d, g, prepared.graph, config.adversarial, random)
-        trainer.team = team
-        trainer.step(sampler.batch(rows))
-        return
-    owner = initialise if phase == "initialisation" else pretrain
-
-    def never() -> Metrics:
-        raise AssertionError("one step evaluates nothing")
-
-    def only_a_step(*_, step, **__):
-        step(rows)
-
-    monkeypatch.setattr(owner, "run_phase", only_a_step)
-    if phase == "initialisation":
-        parts = prepared.train, prepared.validation, config.initialisation, random
-        initialise.train_factorisation(start, *parts, Silent(), state=state)
-    else:
-        pretrain.pretrain_discriminator(d, prepared.graph, sampler, never, config.pretrain, Silent(), state=state)
+    made = {
+        "initialisation": lambda: initialisation(start, prepared.train, config.initialisation, random, team=team),
+        "pretrain": lambda: pretraining(d, prepared.graph, sampler, config.pretrain, no_scores, team=team),
+        "adversarial": lambda: adversarial(
+            AdversarialTrainer(d, g, prepared.graph, config.adversarial, random, team), sampler, no_scores
+        ),
+    }
+    made[phase]().step(torch.arange(5))
 
 
 @pytest.mark.parametrize("phase", ["initialisation", "pretrain", "adversarial"])
 @pytest.mark.parametrize("size", [2, 3])
-def test_the_workers_gradients_add_up_to_one_process(monkeypatch, world, phase, size):
+def test_the_workers_gradients_add_up_to_one_process(world, phase, size):
     # The reference goes through the code of one process: its gradients are taken at the optimisers' steps.
     alone: list[list[torch.Tensor]] = []
 
@@ -105,11 +91,11 @@ def test_the_workers_gradients_add_up_to_one_process(monkeypatch, world, phase, 
 
     world.config.adversarial.__dict__["clip"] = world.config.pretrain.__dict__["clip"] = 1e9
     hook = register_optimizer_step_pre_hook(before_step)
-    one_step(monkeypatch, world, phase, None)
+    one_step(world, phase, Team())
     hook.remove()
     workers = [OneOf(rank, size) for rank in range(size)]
     for worker in workers:
-        one_step(monkeypatch, world, phase, worker)
+        one_step(world, phase, worker)
     assert len(alone) == (2 if phase == "adversarial" else 1)
     for number, expected in enumerate(alone):
         assert max(float(gradient.abs().max()) for gradient in expected if gradient.numel()) > 1e-4

@@ -21,7 +21,7 @@ from upgan.experiment.inputs import prepare_training
 from upgan.graph.layered import build_graph
 from upgan.graph.queries import QueryIndex
 from upgan.model.propagation import Propagation
-from upgan.training.loop import Silent
+from upgan.training.loop import Reporter
 
 Size = Mapping[str, int]
 #: CPU seconds of one step, pass, question ...
@@ -85,7 +85,7 @@ def repeated(work: Work) -> Piece:
     return lambda: cpu_seconds(work, calls)
 
 
-class StepClock(Silent):
+class StepClock(Reporter):
     """A reporter that ends a phase after its first steps and knows what one took, the first left out."""
 
     def __init__(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,24 +12,23 @@ from tempfile import TemporaryDirectory
 import torch
 from torch import Tensor
 
+from upgan.config.phases import planned_phases
 from upgan.config.settings import Config, make_config
 from upgan.data.dataset import KGDataset, copy_dataset, load_dataset
 from upgan.data.demo.demo import write_demo
 from upgan.data.synth.generate import generate
 from upgan.errors import ConfigError
 from upgan.evaluation.evaluator import Evaluator
-from upgan.evaluation.metrics import Metrics
 from upgan.experiment.inputs import Prepared, prepare_training
-from upgan.model.build import AnyDiscriminator, FullScorer, build_discriminator, build_factorisation
+from upgan.experiment.players import Players
+from upgan.model.build import AnyDiscriminator, FullScorer
 from upgan.model.factorisation import Factorisation
-from upgan.model.generator import Generator
-from upgan.objectives.batches import BatchSampler, QuerySampler, Sampler
+from upgan.objectives.batches import Sampler
 from upgan.predict.predictor import Predictor, load
-from upgan.training.adversarial import AdversarialTrainer, train_adversarially
+from upgan.training.adversarial import AdversarialTrainer
 from upgan.training.checkpoint import save_weights, seal_run, start_run
-from upgan.training.initialise import train_factorisation
-from upgan.training.loop import Reporter, Silent
-from upgan.training.pretrain import pretrain_discriminator
+from upgan.training.loop import Context, Reporter, run_phase
+from upgan.training.state import TrainingState
 
 SYNTHETIC = ("book", "movie", "music")
 
@@ -38,7 +37,7 @@ class EnoughError(Exception):
     """Ends a phase once its first steps are done."""
 
 
-class FirstSteps(Silent):
+class FirstSteps(Reporter):
     """A reporter that ends the phase after so many steps."""
 
     def __init__(self, steps: int) -> None:
@@ -83,27 +82,20 @@ class Workload:
         return cls(prepare_training(dataset, config), config)
 
     @cached_property
-    def start(self) -> Factorisation:
-        data = self.prepared.dataset
-        return build_factorisation(self.config, data.num_entities, data.num_relations).to(self.prepared.device)
+    def players(self) -> Players:
+        return Players(self.prepared, self.config, TrainingState(self.prepared.random))
 
-    @cached_property
+    @property
+    def start(self) -> Factorisation:
+        return self.players.start
+
+    @property
     def model(self) -> AnyDiscriminator:
-        data = self.prepared.dataset
-        built = build_discriminator(self.config, data.num_entities, data.num_relations, data.num_users)
-        built = built.to(self.prepared.device)
-        built.initialise_from(self.start)
-        return built
+        return self.players.discriminator
 
     @cached_property
     def trainer(self) -> AdversarialTrainer:
-        data, settings, model = self.prepared.dataset, self.config.adversarial, self.config.model
-        generator = Generator(
-            data.num_entities, data.num_relations, model.dim, settings.hidden_layers, settings.sigma, model.product
-        )
-        generator = generator.to(self.prepared.device)
-        generator.initialise_from(self.start)
-        return AdversarialTrainer(self.model, generator, self.prepared.graph, settings, self.prepared.random)
+        return self.players.game()
 
     @cached_property
     def scorer(self) -> FullScorer:
@@ -111,15 +103,11 @@ class Workload:
 
     @cached_property
     def pretrain_sampler(self) -> Sampler:
-        prepared, settings = self.prepared, self.config.pretrain
-        if settings.batch_by == "triples":
-            return BatchSampler(prepared.triples, prepared.train, settings.batch, prepared.random)
-        return QuerySampler(prepared.train, settings.batch, prepared.random)
+        return self.players.sampler(self.config.pretrain)
 
     @cached_property
-    def adversarial_sampler(self) -> BatchSampler:
-        prepared = self.prepared
-        return BatchSampler(prepared.triples, prepared.train, self.config.adversarial.batch, prepared.random)
+    def adversarial_sampler(self) -> Sampler:
+        return self.players.sampler(self.config.adversarial)
 
     def test(self, most: int) -> Evaluator:
         """The evaluator of up to ``most`` test triples, drawn by seed."""
@@ -139,19 +127,13 @@ class Workload:
         sampler = self.adversarial_sampler
         return self.trainer.step(sampler.batch(sampler.order()[: sampler.size]))
 
-    def run_steps(self, phase: str, reporter: Reporter) -> None:
-        """Begin a phase and go on until the reporter ends it; nothing is evaluated."""
-        prepared, config = self.prepared, self.config
+    def run_steps(self, section: str, reporter: Reporter) -> None:
+        """Begin the phase of a section of settings and go on until the reporter ends it; nothing is evaluated."""
+        planned = next(planned for planned in planned_phases(self.config) if planned.section == section)
+        phase = replace(self.players.phase(planned), scores=lambda: lambda heads, _: torch.zeros(len(heads), 1))
+        unasked = Evaluator(self.prepared.dataset.valid[:0], self.prepared.validation.index)
         with contextlib.suppress(EnoughError):
-            if phase == "initialisation":
-                unasked = Evaluator(prepared.dataset.valid[:1], prepared.validation.index)
-                settings = config.initialisation
-                train_factorisation(self.start, prepared.train, unasked, settings, prepared.random, reporter)
-            elif phase == "pretrain":
-                parts = self.model, prepared.graph, self.pretrain_sampler, _no_metrics, config.pretrain
-                pretrain_discriminator(*parts, reporter)
-            else:
-                train_adversarially(self.trainer, self.adversarial_sampler, _no_metrics, reporter)
+            run_phase(phase, Context(validation=unasked, reporter=reporter))
 
     def predictor(self, folder: Path) -> Predictor:
         """The untrained model as a run that answers and explains."""
@@ -162,7 +144,3 @@ class Workload:
         save_weights(self.model, folder / "run" / "model.safetensors")
         seal_run(folder / "run", dataset)
         return load(folder / "run")
-
-
-def _no_metrics() -> Metrics:
-    return Metrics(1.0, 1.0, {}, 0)

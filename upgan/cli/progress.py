@@ -28,11 +28,11 @@ class TrainingProgress:
             TimeElapsedColumn(),
             TextColumn("ETA"),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[told]}"),
+            TextColumn("{task.fields[latest]}"),
             console=Console(stderr=True),
         )
         self._tasks: dict[str, TaskID] = {}
-        self._told = ""
+        self._latest = ""
         self._line_at = 0.0
         self._began: dict[str, float] = {}
 
@@ -50,7 +50,7 @@ class TrainingProgress:
         if self._quiet:
             return
         if metrics is not None:
-            self._told = f"valid MRR {metrics.mrr:.4f}"
+            self._latest = f"valid MRR {metrics.mrr:.4f}"
         finished = max(epoch - 1 + share, 0.0)
         self._began.setdefault(phase, time.monotonic())
         if self._terminal:
@@ -59,13 +59,13 @@ class TrainingProgress:
             self._line_at = time.monotonic()
             elapsed = self._line_at - self._began[phase]
             left = f", ETA at most {elapsed / finished * (epochs - finished):.0f} s" if finished else ""
-            print(f"{phase}: epoch {epoch}/{epochs} {self._told}{left}", file=sys.stderr, flush=True)
+            print(f"{phase}: epoch {epoch}/{epochs} {self._latest}{left}", file=sys.stderr, flush=True)
 
     def _bar(self, phase: str, epoch: int, epochs: int, finished: float) -> None:
         if phase not in self._tasks:
-            self._tasks[phase] = self._progress.add_task(phase, total=epochs, epoch="0", told="")
+            self._tasks[phase] = self._progress.add_task(phase, total=epochs, epoch="0", latest="")
         self._progress.update(
-            self._tasks[phase], completed=finished, epoch=f"{epoch}/{epochs}", told=self._told, total=max(epochs, 1)
+            self._tasks[phase], completed=finished, epoch=f"{epoch}/{epochs}", latest=self._latest, total=max(epochs, 1)
         )
 
 

@@ -29,26 +29,26 @@ class StopRequest:
 
     def __init__(self, run: Path) -> None:
         self._file = run / STOP_FILE
-        self._asked = False
+        self._requested = False
 
     def __call__(self) -> bool:
-        return self._asked or self._file.exists()
+        return self._requested or self._file.exists()
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
         """Take over SIGINT and SIGTERM while training."""
         numbers = (signal.SIGINT, signal.SIGTERM)
-        before = {number: signal.signal(number, self._hear) for number in numbers}
+        before = {number: signal.signal(number, self._on_signal) for number in numbers}
         try:
             yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _hear(self, _signal: int, _frame: FrameType | None) -> None:
-        if self._asked:
+    def _on_signal(self, _signal: int, _frame: FrameType | None) -> None:
+        if self._requested:
             raise KeyboardInterrupt
-        self._asked = True
+        self._requested = True
         with contextlib.suppress(OSError):
             self._file.touch()  # so that everybody sees that it is stopping
         note("finishing the step and saving; once more ends it at once")
@@ -67,14 +67,15 @@ def train_new(
     device = resolve_device(settings.device)
     if not leads():
         prepared = prepare_training(data, settings)
-        given = None if start is None else load_start(start, data, settings)
-        return _follow(prepared, settings, folder, TrainingState(prepared.random), given)
+        start_from = None if start is None else load_start(start, data, settings)
+        return _follow(prepared, settings, folder, TrainingState(prepared.random), start_from)
     with run_lock(folder), device_lock(device.type, folder, force=force):
         start_from = None if start is None else load_start(start, data, settings)
         prepared = prepare_training(data, settings)
         create(folder, data, settings, start_from=start)
         state = TrainingState(prepared.random)
-        return _train(prepared, settings, folder, state, start_from, description(data, settings), quiet=quiet)
+        details = description(data, settings, started=start is not None)
+        return _train(prepared, settings, folder, state, start_from, details, quiet=quiet)
 
 
 def train_on(folder: Path, *, force: bool, quiet: bool = False) -> dict[str, Any]:
@@ -129,7 +130,7 @@ def _train(
     folder: Path,
     state: TrainingState,
     start_from: Start | None,
-    about: dict[str, Any],
+    details: dict[str, Any],
     *,
     quiet: bool,
 ) -> dict[str, Any]:
@@ -142,23 +143,21 @@ def _train(
 
     stop = StopRequest(folder)
     with TrainingProgress(quiet=quiet) as progress, stop.listening():
-        log = RunLog(folder, progress.show, state=state, about={**about, "device": prepared.device.type})
-        state.keeper = Checkpointer(folder, prepared.dataset, settings.checkpoint_seconds, stop)
+        log = RunLog(folder, progress.show, state=state, details={**details, "device": prepared.device.type})
+        keeper = Checkpointer(folder, prepared.dataset, settings.checkpoint_seconds, stop)
         try:
             with team_of(prepared.device) as team:
-                state.team = team
-                if team is not None:
-                    state.keeper = TeamKeeper(team, state.keeper)
+                state.team, state.keeper = team, TeamKeeper(team, keeper)
                 metrics = train(prepared, settings, folder, log, start_from=start_from, state=state)
         except Stopped as stopped:
             log.end("stopped", str(stopped))
             raise
         except KeyboardInterrupt:
-            _told(log, "interrupted", f"ended at once; `upgan resume {folder}` goes on from the last save")
+            _write_end(log, "interrupted", f"ended at once; `upgan resume {folder}` goes on from the last save")
             raise
         except (UpganError, MemoryError, OSError, RuntimeError, ValueError) as error:
             short = out_of_memory(error, state.under_way) or _gone(folder)
-            _told(log, "failed", str(short or error) or type(error).__name__)
+            _write_end(log, "failed", str(short or error) or type(error).__name__)
             if short is not None:
                 raise short from None
             raise
@@ -173,15 +172,14 @@ def _follow(
     import dataclasses
 
     from upgan.experiment.train import train
-    from upgan.training.state import NoKeeper
+    from upgan.training.state import Keeper
     from upgan.training.workers import TeamKeeper, team_of
 
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # the first worker hears it, and says when to leave
+        signal.signal(number, signal.SIG_IGN)  # the first worker handles it and tells the others when to stop
     prepared = dataclasses.replace(prepared, pinned=None)
     with team_of(prepared.device) as team:
-        assert team is not None
-        state.team, state.keeper = team, TeamKeeper(team, NoKeeper())
+        state.team, state.keeper = team, TeamKeeper(team, Keeper())
         with contextlib.suppress(Stopped):
             train(prepared, settings, folder, start_from=start_from, state=state)
     raise SystemExit(0)  # what there is to say, the first worker says
@@ -196,7 +194,7 @@ def _gone(folder: Path) -> UpganError | None:
     return None
 
 
-def _told(log: Any, state: str, message: str) -> None:
+def _write_end(log: Any, state: str, message: str) -> None:
     """Write the end down where that is still possible; on a full disk or in a deleted folder it is not."""
     try:
         log.end(state, message)

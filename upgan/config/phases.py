@@ -1,23 +1,64 @@
-"""The phases a training goes through, as its settings say."""
+"""The plan of a training: its phases in their order, each with the settings it goes by. There is no other list."""
 
 from __future__ import annotations
 
-from upgan.config.settings import Config
+from dataclasses import dataclass
+
+from upgan.config.section import Section
+from upgan.config.settings import Config, InitialisationConfig, PretrainConfig
 
 
-def planned_phases(config: Config) -> list[str]:
-    """Names in the order of training. Those without epochs are walked through too: they evaluate once."""
+@dataclass(frozen=True)
+class PlannedPhase:
+    """A phase by its name, before anything is made for it."""
+
+    name: str
+    #: The section of settings that it reads, and those settings; a relaxation's are changed ones.
+    section: str
+    settings: Section
+    #: Whether it goes on with the steps of the phase before it.
+    relaxes: bool = False
+
+    def key(self, setting: str) -> str | None:
+        """The dotted key of its ``setting`` ("lr", "batch" ...) as --set takes it; None where it has no such setting.
+
+        Phases of one section may have some of their own: KBGAN's game has kbgan.adversarial_lr.
+        """
+        names = (f"{self.name}_{setting}", setting)
+        return next((f"{self.section}.{name}" for name in names if name in type(self.settings).model_fields), None)
+
+
+def planned_phases(config: Config, *, started: bool = False) -> list[PlannedPhase]:
+    """The phases of a training; one that is ``started`` from another run's vectors has no initialisation.
+
+    A phase without epochs is gone through too: it evaluates once.
+    """
     if config.system is not None:
-        return list(config.system.phases)
-    phases = ["initialisation"]
-    if config.initialisation.relax_epochs and config.initialisation.n3:
-        phases.append("relaxation")
+        return [PlannedPhase(name, config.model_name, config.system) for name in config.system.phases]
+    phases = [] if started else _with_relaxation("initialisation", "relaxation", config.initialisation)
     if config.model_name != "upgan":
         return phases
-    phases.append("pretrain")
-    if config.pretrain.relax_epochs and config.pretrain.n3:
-        phases.append("pretrain relaxation")
-    phases.append("adversarial")
+    phases += _with_relaxation("pretrain", "pretrain relaxation", config.pretrain)
+    phases.append(PlannedPhase("adversarial", "adversarial", config.adversarial))
     if config.model.score == "bilinear" and config.fusion.enabled and config.model.use_users:
-        phases.append("fusion")
+        phases.append(PlannedPhase("fusion", "fusion", config.fusion))
     return phases
+
+
+def _with_relaxation(
+    section: str, relaxation: str, settings: InitialisationConfig | PretrainConfig
+) -> list[PlannedPhase]:
+    """A phase named as its section, and its relaxation where there is something to relax."""
+    phases = [PlannedPhase(section, section, settings)]
+    if settings.relax_epochs and settings.n3:
+        phases.append(PlannedPhase(relaxation, section, relaxed(settings), relaxes=True))
+    return phases
+
+
+def relaxed(config: InitialisationConfig | PretrainConfig) -> InitialisationConfig | PretrainConfig:
+    """The settings of the relaxation after a phase: half the N3 weight, from its best state on.
+
+    The best weight differs between data (0.1 or 0.05 on those tried), and too small a one overfits from the start. From
+    the best state of the larger one a few epochs tell; the phase keeps them only where validation is better.
+    """
+    return config.model_copy(update={"n3": config.n3 / 2, "epochs": config.relax_epochs})

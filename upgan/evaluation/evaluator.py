@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -25,11 +24,12 @@ Scorer = Callable[[Tensor, Tensor], Tensor]
 Progress = Callable[[int, int], None]
 
 
-class Sharing(Protocol):
-    """Processes that evaluate together (upgan.training.workers.Team)."""
+class Sharing:
+    """Processes that evaluate together; as it is here, one that does everything. Several: upgan.training.team."""
 
     def share(self, count: int) -> tuple[int, int]:
         """First and last + 1 of ``count`` things that this process does."""
+        return 0, count
 
     def sum(self, value: Tensor) -> None:
         """Replace ``value`` by its sum over all processes."""
@@ -66,7 +66,7 @@ class Evaluator:
         self.triples = triples
         self.index = index
         #: Set while several processes train: each ranks its share of the queries, and all get all ranks.
-        self.team = team
+        self.team = team or Sharing()
         asked = torch.tensor(triples).to(index.heads.device)
         self._heads = torch.cat([asked[:, 0], asked[:, 2]])
         self._relations = torch.cat([asked[:, 1], asked[:, 1] + index.num_relations])
@@ -94,9 +94,7 @@ class Evaluator:
         order = torch.argsort(key, stable=True)
         ranks = torch.zeros(len(key), dtype=torch.float64, device=key.device)
         size = rows_per_block(self.index.num_entities, key.device)
-        if self.team is not None:
-            first, last = self.team.share(len(order))
-            order = order[first:last]
+        order = order[slice(*self.team.share(len(order)))]
         for start in range(0, len(order), size):
             part = order[start : start + size]
             heads, relations = self._heads[part], self._relations[part]
@@ -104,6 +102,5 @@ class Evaluator:
             ranks[part] = filtered_ranks(score(heads, relations), self._answers[part], position, known)
             if progress is not None:
                 progress(min(start + size, len(order)), len(order))
-        if self.team is not None:
-            self.team.sum(ranks)  # the others' ranks are zeros here
+        self.team.sum(ranks)  # the others' ranks are zeros here
         return Ranking(triples=self.triples, ranks=ranks.cpu().numpy())

@@ -12,7 +12,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from upgan.config.settings import Config, InitialisationConfig, PretrainConfig
+from upgan.config.phases import PlannedPhase, planned_phases
+from upgan.config.settings import AdversarialConfig, Config, InitialisationConfig, PretrainConfig
+from upgan.config.systems import SystemSettings
 from upgan.evaluation.evaluator import SCORES_PER_BLOCK as EVALUATED_PER_BLOCK
 from upgan.experiment.inputs import Prepared
 from upgan.objectives.losses import SCORES_PER_BLOCK, SCORES_PER_BLOCK_CUDA
@@ -40,7 +42,8 @@ def footprint(models: Mapping[str, nn.Module], prepared: Prepared, config: Confi
     names = ENTITY_NAMES * data.num_entities + USER_NAMES * data.num_users
     read = arrays + tensor_bytes((prepared.graph, prepared.train, prepared.validation.index, prepared.facts))
     held = _held(weights, config)
-    most = max(_passing(prepared, config).values())
+    evaluated = 3.0 * FLOAT * max(EVALUATED_PER_BLOCK, data.num_entities)
+    most = max(evaluated, *(_passing(planned, prepared, config) for planned in planned_phases(config)))
     memory = BASE_MB + (names + READ_TIMES * read + KEPT * (held + most)) / MB
     resume = 2 * (weights["model"] * 4 + weights.get("generator", 0) * 3)  # the old one and the one being written
     disk = (resume + sum(weights.values()) + weights["model"] + arrays // 2) / MB + 1
@@ -58,27 +61,24 @@ def _held(weights: Mapping[str, int], config: Config) -> int:
     return held
 
 
-def _passing(prepared: Prepared, config: Config) -> dict[str, float]:
-    """Bytes that come and go with a step, an evaluation or the fusion."""
+def _passing(planned: PlannedPhase, prepared: Prepared, config: Config) -> float:
+    """Bytes that come and go with a step of the phase, or with the fit of the evidence."""
     entities, both = prepared.dataset.num_entities, 2 * len(prepared.triples)
-    found = {"evaluation": 3.0 * FLOAT * max(EVALUATED_PER_BLOCK, entities)}
-    if config.system is not None:  # each has scores of its own, of all candidates at once
-        return {**found, "system": 4.0 * min(config.system.batch, both) * entities * FLOAT}
-    first, then, game = config.initialisation, config.pretrain, config.adversarial
-    table = FLOAT * config.model.width * entities
-    scores = _one_to_n(prepared, min(first.batch, both), first)
-    found["initialisation"] = TABLES * table + scores
-    if config.model_name != "upgan":
-        return found
-    wide = TABLES * table * (2 if config.model.score == "bilinear" else 1) + _propagated(prepared, config)
-    queries = min(then.batch * (2 if then.batch_by == "triples" else 1), both)
-    found["pretrain"] = wide + _one_to_n(prepared, queries, then)
-    pool = FLOAT * min(2 * game.batch, both) * min(game.n_c, entities)
-    found["adversarial"] = wide + POOL_MATRICES * pool
-    if prepared.facts:
-        entries = min(MOST_ENTRIES, 2 * len(prepared.dataset.valid) * min(ENTRIES, entities))
-        found["fusion"] = GATHERED_MB * MB + BYTES_PER_ENTRY * entries
-    return found
+    table = TABLES * FLOAT * config.model.width * entities
+    wide = table * (2 if config.model.score == "bilinear" else 1) + _propagated(prepared, config)
+    match planned.settings:
+        case InitialisationConfig() as first:
+            return table + _one_to_n(prepared, min(first.batch, both), first)
+        case PretrainConfig() as then:
+            queries = min(then.batch * (2 if then.batch_by == "triples" else 1), both)
+            return wide + _one_to_n(prepared, queries, then)
+        case AdversarialConfig() as game:
+            return wide + POOL_MATRICES * FLOAT * min(2 * game.batch, both) * min(game.n_c, entities)
+        case SystemSettings() as settings:  # each has scores of its own, of all candidates at once
+            return 4.0 * min(settings.batch, both) * entities * FLOAT
+        case _:
+            entries = min(MOST_ENTRIES, 2 * len(prepared.dataset.valid) * min(ENTRIES, entities))
+            return GATHERED_MB * MB + BYTES_PER_ENTRY * entries
 
 
 def _one_to_n(prepared: Prepared, queries: int, phase: InitialisationConfig | PretrainConfig) -> float:

@@ -80,5 +80,5 @@ def prepare_training(dataset: KGDataset, config: Config) -> Prepared:
 def resolve_device(name: str) -> torch.device:
     """ "auto" takes a CUDA device where there is one; ConfigError where cuda is asked for and absent."""
     if name == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("device 'cuda' is asked for, but PyTorch sees none here; use --device cpu or auto")
+        raise ConfigError("device 'cuda': PyTorch finds no GPU on this machine; use --device cpu or auto")
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")

@@ -14,7 +14,7 @@ from upgan.files import write_text
 from upgan.runs.history import LOG_FILE, METRICS_FILE, PINNED_FILE, read_lines
 from upgan.runs.launch import TENSORBOARD_FOLDER, clear
 from upgan.runs.status import RESUME_FILE, STOP_FILE, check_folder, now, write_status
-from upgan.training.loop import Values
+from upgan.training.loop import Reporter, Values
 from upgan.training.state import TrainingState
 
 #: Seconds between heartbeats in status.json.
@@ -23,12 +23,12 @@ HEARTBEAT = 2.0
 Show = Callable[[str, int, int, float, Metrics | None], None]
 
 
-class RunLog:
+class RunLog(Reporter):
     """Follows training as a Reporter and keeps the folder's files true.
 
     ``show`` receives each event for a console: (phase, epoch, epochs, share of the epoch done, metrics or None).
     ``state`` is that of a training which goes on from a checkpoint: what was written after it is taken back, so that no
-    epoch is told twice. ``about`` are further things that status.json says of the run.
+    epoch is reported twice. ``details`` are further things that status.json says of the run.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class RunLog:
         show: Show | None = None,
         *,
         state: TrainingState | None = None,
-        about: dict[str, Any] | None = None,
+        details: dict[str, Any] | None = None,
     ) -> None:
         self.run = run
         self._show = show or (lambda *_: None)
@@ -47,7 +47,7 @@ class RunLog:
         self._phase_seconds = 0.0
         self._beat = 0.0
         self._epochs = 0
-        self._status: dict[str, Any] = {"started": now(), **(about or {}), "state": "running", "message": ""}
+        self._status: dict[str, Any] = {"started": now(), **(details or {}), "state": "running", "message": ""}
         self._status |= {"phase": "", "epoch": 0, "epochs": 0, "best_valid_mrr": None}
         if self._state is None:
             run.mkdir(parents=True, exist_ok=True)
@@ -90,18 +90,18 @@ class RunLog:
             self._status["best_valid_mrr"] = metrics.mrr if best is None else max(best, metrics.mrr)
             if metrics.queries == 0:
                 self._status["best_valid_mrr"] = line["valid"]["mrr"]
-        self._append(METRICS_FILE, line)
+        self._append(METRICS_FILE, json.dumps(line, ensure_ascii=False))
         self._events.write(line)
         self._status |= {"epoch": epoch, "epoch_share": 0.0}
-        told = " ".join(f"{name} {value:.4f}" for name, value in values.items())
+        losses = " ".join(f"{name} {value:.4f}" for name, value in values.items())
         valid = f" valid MRR {metrics.mrr:.4f}" if metrics is not None else ""
-        self.log(f"{phase} {epoch}/{self._epochs} {told}{valid}")
+        self.log(f"{phase} {epoch}/{self._epochs} {losses}{valid}")
         self._show(phase, epoch, self._epochs, 1.0, metrics)
         self._write_status()
 
     def pin(self, epoch: int, line: dict[str, Any]) -> None:
         where = {"phase": self._status["phase"], "epoch": epoch, "step": self._step}
-        self._append(PINNED_FILE, {"t": now(), **where, **line})
+        self._append(PINNED_FILE, json.dumps({"t": now(), **where, **line}, ensure_ascii=False))
 
     # The end ---------------------------------------------------------------------------------------------------------
 
@@ -117,14 +117,12 @@ class RunLog:
 
     def log(self, text: str) -> None:
         """One line of log.txt with its time."""
-        check_folder(self.run)
-        with (self.run / LOG_FILE).open("a", encoding="utf-8") as stream:
-            stream.write(f"{now()} {text}\n")
+        self._append(LOG_FILE, f"{now()} {text}")
 
-    def _append(self, name: str, line: dict[str, Any]) -> None:
+    def _append(self, name: str, line: str) -> None:
         check_folder(self.run)
         with (self.run / name).open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(line, ensure_ascii=False) + "\n")
+            stream.write(line + "\n")
 
     def _kept(self, name: str) -> list[dict[str, Any]]:
         """The lines written before the checkpoint; the others, and a torn last one, are taken out of the file."""

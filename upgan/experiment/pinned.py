@@ -112,7 +112,7 @@ def pinned_query(
     return PinnedQuery(dataset, graph, triples, interactions, known, entity, relation, answer, config.top)
 
 
-class Following:
+class Following(Reporter):
     """A reporter that passes everything on, and after each evaluation says where the pinned query stands."""
 
     def __init__(

@@ -29,6 +29,7 @@ from upgan.runs.status import RESUME_FILE, check_folder
 from upgan.training.checkpoint import CONFIG_FILE, save_tensors
 from upgan.training.state import (
     Clock,
+    Keeper,
     PhaseState,
     SavedState,
     TrainingState,
@@ -37,11 +38,13 @@ from upgan.training.state import (
 )
 
 RESUME_VERSION = 1
+#: What the header says of a phase as the phase's state has it.
+COUNTS = ("patient_epochs", "epoch", "done", "best_epoch", "waited", "ended")
 #: A save that took t is not repeated before this many t, so that saving costs at most 1% of the time.
 REST = 100.0
 
 
-class Checkpointer:
+class Checkpointer(Keeper):
     """Saves a training's state in its run folder, every ``seconds`` and at each phase's end, and when asked to stop."""
 
     def __init__(self, run: Path, dataset: KGDataset, seconds: float, stop: Callable[[], bool]) -> None:
@@ -132,9 +135,7 @@ def load_state(run: Path, dataset: KGDataset, random: torch.Generator) -> Traini
         name: value if name.startswith("random/") else value.to(random.device) for name, value in tensors.items()
     }
     state = TrainingState(random)
-    saved = SavedState(PhaseState(header["phase"]["name"]), tensors)
-    _fill_phase(saved.phase, header["phase"], saved)
-    state.saved = saved
+    state.saved = _phase(header["phase"], tensors)
     state.stages = header["stages"]
     state.started_from = header["started_from"]
     state.peak_memory_mb = header["peak_memory_mb"]
@@ -156,27 +157,21 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
 def _phase_header(at: PhaseState) -> dict[str, Any]:
     return {
-        "name": at.name,
-        "patient_epochs": at.patient_epochs,
-        "epoch": at.epoch,
-        "done": at.done,
+        **{name: getattr(at, name) for name in ("name", *COUNTS)},
         "best": None if at.best is None else at.best.to_dict(),
-        "best_epoch": at.best_epoch,
-        "waited": at.waited,
-        "ended": at.ended,
         "seconds": at.clock.seconds,
         "cpu_seconds": at.clock.cpu_seconds,
     }
 
 
-def _fill_phase(at: PhaseState, header: dict[str, Any], saved: SavedState) -> None:
-    for name in ("patient_epochs", "epoch", "done", "best_epoch", "waited", "ended"):
-        setattr(at, name, header[name])
-    at.best = None if header["best"] is None else _metrics(header["best"])
-    at.best_weights = saved.part("best/")
-    at.totals = saved.part("total/")
-    at.order = saved.tensors.get("order")
-    at.clock = Clock(header["seconds"], header["cpu_seconds"])
+def _phase(header: dict[str, Any], tensors: dict[str, Tensor]) -> SavedState:
+    saved = SavedState(PhaseState(header["name"], **{name: header[name] for name in COUNTS}), tensors)
+    saved.phase.best = None if header["best"] is None else _metrics(header["best"])
+    saved.phase.best_weights = saved.part("best/")
+    saved.phase.totals = saved.part("total/")
+    saved.phase.order = tensors.get("order")
+    saved.phase.clock = Clock(header["seconds"], header["cpu_seconds"])
+    return saved
 
 
 def _metrics(values: dict[str, Any]) -> Metrics:

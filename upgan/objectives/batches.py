@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -32,6 +33,22 @@ def draw_candidates(size: int, num_entities: int, random: torch.Generator, devic
     return draw_pool(num_entities, size, random, device) if 0 < size < num_entities else None
 
 
+def places_in(pool: Tensor, entities: Tensor, num_entities: int) -> Tensor:
+    """(M,) the place of each entity in the (N,) pool; N where it is not in it."""
+    place = torch.full((num_entities,), len(pool), dtype=torch.long, device=pool.device)
+    place.index_copy_(0, pool, torch.arange(len(pool), device=pool.device))
+    return place.index_select(0, entities)
+
+
+def marked(pool: Tensor, row: Tensor, known: Tensor, queries: int, num_entities: int) -> Tensor:
+    """(B, N) True where the pool's entity is a known answer of the query; (M,) rows and answers say which are known."""
+    # Answers outside the pool are noted in a column of their own, which is then left out: nothing is counted, which a
+    # GPU would have to tell.
+    marks = torch.zeros(queries, len(pool) + 1, dtype=torch.bool, device=pool.device)
+    place = places_in(pool, known, num_entities)
+    return marks.index_put_((row, place), marks.new_ones(()))[:, :-1].contiguous()
+
+
 @dataclass(frozen=True)
 class Batch:
     """A mini-batch of training triples as distinct queries."""
@@ -46,14 +63,16 @@ class Batch:
 
     def part(self, first: int, last: int) -> Batch:
         """The queries first .. last with their pairs; ``triples`` stay those of the whole mini-batch."""
-        asked = (self.row >= first) & (self.row < last)
+        if (first, last) == (0, len(self.heads)):  # selecting, a GPU would have to tell how many pairs there are
+            return self
+        pairs = (self.row >= first) & (self.row < last)
         known = (self.known_row >= first) & (self.known_row < last)
         return Batch(
             triples=self.triples,
             heads=self.heads[first:last],
             relations=self.relations[first:last],
-            row=self.row[asked] - first,
-            answer=self.answer[asked],
+            row=self.row[pairs] - first,
+            answer=self.answer[pairs],
             known_row=self.known_row[known] - first,
             known=self.known[known],
         )
@@ -67,31 +86,42 @@ class Batch:
         return Batch(**{name: onto(value, device) for name, value in vars(self).items()})
 
 
-class BatchSampler:
-    """All training triples once per epoch, in a random order, each asked in both directions.
+class Sampler(ABC):
+    """Goes through its rows once per epoch, in a random order, ``size`` of them at a time.
+
+    Batches are put together on the host, and brought to the index's device when they are whole: how many queries and
+    answers there are, a GPU would have to finish its work to tell.
+    """
+
+    def __init__(self, rows: int, index: QueryIndex, size: int, generator: torch.Generator) -> None:
+        self.rows, self.size, self.generator = rows, size, generator
+        self.index, self.device = index.to("cpu"), index.heads.device
+
+    def __len__(self) -> int:
+        return -(-self.rows // self.size)
+
+    def order(self) -> Tensor:
+        """A new random order (N,) of the rows."""
+        return torch.randperm(self.rows, generator=self.generator, device=self.generator.device).cpu()
+
+    def __iter__(self) -> Iterator[Batch]:
+        yield from map(self.batch, self.order().split(self.size))
+
+    @abstractmethod
+    def batch(self, part: Tensor) -> Batch:
+        """The mini-batch of some rows."""
+
+
+class BatchSampler(Sampler):
+    """All training triples, each asked in both directions.
 
     A triple's two queries are always in the same batch, so that masking the batch's triples takes every answer asked
     for out of the graph.
     """
 
     def __init__(self, triples: IntArray, index: QueryIndex, size: int, generator: torch.Generator) -> None:
+        super().__init__(len(triples), index, size, generator)
         self.triples = torch.tensor(triples)
-        #: Batches are put together on the host, and brought to the index's device when they are whole: how many queries
-        #: and answers there are, a GPU would have to finish its work to tell.
-        self.index, self.device = index.to("cpu"), index.heads.device
-        self.size = size
-        self.generator = generator
-
-    def __len__(self) -> int:
-        return -(-len(self.triples) // self.size)
-
-    def order(self) -> Tensor:
-        """A new random order (T,) of the triples."""
-        order = torch.randperm(len(self.triples), generator=self.generator, device=self.generator.device)
-        return order.cpu()
-
-    def __iter__(self) -> Iterator[Batch]:
-        yield from map(self.batch, self.order().split(self.size))
 
     def batch(self, part: Tensor) -> Batch:
         """(T,) training triples -> their queries, pairs and known answers."""
@@ -117,42 +147,26 @@ def query_order(index: QueryIndex, random: torch.Generator) -> Tensor:
     return torch.randperm(len(index), generator=random, device=random.device).to(index.heads.device)
 
 
-class QuerySampler:
-    """All distinct training queries once per epoch, in a random order, each with all its training answers.
+class QuerySampler(Sampler):
+    """All distinct training queries, each with all its training answers.
 
     Cheaper than triples where queries have many answers. A batch's ``triples`` are those that its queries ask for.
     """
 
     def __init__(self, index: QueryIndex, size: int, generator: torch.Generator) -> None:
-        self.index, self.device = index.to("cpu"), index.heads.device
-        self.size = size
-        self.generator = generator
+        super().__init__(len(index), index, size, generator)
 
-    def __len__(self) -> int:
-        return -(-len(self.index) // self.size)
-
-    def order(self) -> Tensor:
-        """A new random order (Q,) of the queries."""
-        order = torch.randperm(len(self.index), generator=self.generator, device=self.generator.device)
-        return order.cpu()
-
-    def __iter__(self) -> Iterator[Batch]:
-        yield from map(self.batch, self.order().split(self.size))
-
-    def batch(self, rows: Tensor) -> Batch:
+    def batch(self, part: Tensor) -> Batch:
         """(B,) queries -> all their answers, which are all the known ones too."""
-        rows = rows.cpu()
-        position, place = self.index.places_of(rows)
+        part = part.cpu()
+        position, place = self.index.places_of(part)
         answer = self.index.answer.index_select(0, place)
         return Batch(
             triples=torch.unique(self.index.triple.index_select(0, place)),
-            heads=self.index.heads.index_select(0, rows),
-            relations=self.index.relations.index_select(0, rows),
+            heads=self.index.heads.index_select(0, part),
+            relations=self.index.relations.index_select(0, part),
             row=position,
             answer=answer,
             known_row=position,
             known=answer,
         ).to(self.device)
-
-
-Sampler = BatchSampler | QuerySampler

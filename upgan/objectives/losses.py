@@ -144,16 +144,13 @@ class _OneToN(torch.autograd.Function):
         block: Block,
         narrow: bool,
     ) -> Tensor:
-        limit = SCORES_PER_BLOCK_CUDA if vector.device.type == "cuda" else SCORES_PER_BLOCK
-        rows = min(len(vector), max(1, limit // max(len(entity), 1)))
-        starts = range(0, len(vector), max(rows, 1))
+        starts, products = in_blocks(vector, entity, narrow)
         pairs = by_block(positive_row, positive, starts)
         excluded = by_block(known_row, known, starts)
-        products = Products(vector, entity, rows, torch.bfloat16 if narrow else vector.dtype)
         total = vector.new_zeros(())
         count = max(len(positive), 1)
-        for start, asked, known_here in zip(starts, pairs, excluded, strict=True):
-            loss, grad = block(products.scores(start), asked, known_here, count)
+        for start, own_pairs, own_known in zip(starts, pairs, excluded, strict=True):
+            loss, grad = block(products.scores(start), own_pairs, own_known, count)
             total += loss
             products.add_gradients(start, grad)
         ctx.save_for_backward(products.grad_vector, products.grad_entity)
@@ -180,8 +177,8 @@ class Products:
     def scores(self, start: int) -> Tensor:
         """(b, E) of the queries from ``start`` on."""
         own = self._vector[start : start + self._rows]
-        found = torch.mm(own, self._entity.T, out=self._narrow[: len(own)])
-        return found if self._narrow is self._buffer else self._buffer[: len(own)].copy_(found)
+        scores = torch.mm(own, self._entity.T, out=self._narrow[: len(own)])
+        return scores if self._narrow is self._buffer else self._buffer[: len(own)].copy_(scores)
 
     def add_gradients(self, start: int, grad: Tensor) -> None:
         """From d loss / d scores (b, E) of the same queries."""
@@ -193,6 +190,14 @@ class Products:
         narrow = self._narrow[: len(own)].copy_(grad)
         place.copy_(narrow @ self._entity)
         self.grad_entity += narrow.T @ own
+
+
+def in_blocks(vector: Tensor, table: Tensor, narrow: bool) -> tuple[range, Products]:
+    """The first query of each block, and all blocks' products with the table; ``narrow``: in bfloat16."""
+    limit = SCORES_PER_BLOCK_CUDA if vector.device.type == "cuda" else SCORES_PER_BLOCK
+    rows = min(len(vector), max(1, limit // max(len(table), 1)))
+    products = Products(vector, table, rows, torch.bfloat16 if narrow else vector.dtype)
+    return range(0, len(vector), max(rows, 1)), products
 
 
 def by_block(row: Tensor, entity: Tensor, starts: range) -> list[tuple[Tensor, Tensor]]:
@@ -214,28 +219,47 @@ def _filtered_block(
 ) -> tuple[Tensor, Tensor]:
     """(b, E) scores -> loss summed over the block's pairs / count, and its gradient in the scores.
 
-    For a pair (q, t) the normaliser is Z = exp s_t + sum of exp s over entities that are no known answer of q. With
-    N_q the negatives' sum, every pair of q shares it: Z_t = exp s_t + N_q, so the gradient of all pairs of a query is
-    one rank-one correction of the row's softmax.
+    For a pair (q, t) the normaliser is Z = exp s_t + N_q, N_q the sum of exp s over entities that are no known answer
+    of q. Every pair of q shares it, so the gradient of all pairs of a query is one rank-one correction of the row's
+    softmax.
     """
-    row, answer = pairs
-    positive = scores[row, answer]
-    nothing = scores.new_full((), -torch.inf)
-    scores.index_put_(excluded, nothing).index_put_((row, answer), nothing)
-    # A query all of whose entities are known answers has no negatives: N_q = 0, not NaN.
+    positive = _set_aside(scores, pairs, excluded)
+    weight = scores.new_ones(len(scores))
+    loss, grad, by_positive, by_exact = softmax_of_pairs(scores, weight, pairs[0], positive, positive, count)
+    grad.index_put_(pairs, (by_exact + by_positive) / count, accumulate=True)
+    return loss, grad
+
+
+def _set_aside(scores: Tensor, pairs: tuple[Tensor, Tensor], excluded: tuple[Tensor, Tensor]) -> Tensor:
+    """(p,) scores of the pairs; they and the known answers are -inf among the scores from then on."""
+    positive, nothing = scores[pairs], scores.new_full((), -torch.inf)
+    scores.index_put_(excluded, nothing).index_put_(pairs, nothing)
+    return positive
+
+
+def softmax_of_pairs(
+    scores: Tensor, weight: Tensor, row: Tensor, positive: Tensor, exact: Tensor, count: int
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """log(exp exact + w_q N_q) - s_t over the block's pairs / count, where N_q is the sum of exp of the query's scores.
+
+    Args:
+        scores: (b, N), -inf where an entity is not summed; overwritten by their gradient.
+        weight: (b,) w_q; row: (p,) query of each pair; positive: (p,) s_t; exact: (p,) the log of what else is summed.
+
+    Returns:
+        The loss and its gradient in ``scores``, and ``count`` times its gradients in ``positive`` and ``exact``.
+    """
+    # A query without an entity to be mistaken for: N_q = 0, not NaN.
     peak = scores.amax(1).nan_to_num_(neginf=0.0)
     exponential = torch.exp_(scores.sub_(peak.unsqueeze(1)))
-    negatives = exponential.sum(1)
-    log_negatives = torch.log(negatives) + peak
-    log_z = torch.logaddexp(positive, log_negatives[row])
-    share = torch.exp(positive - log_z)
-    loss = (log_z - positive).sum()
-    # d loss / d s_e for a negative e of q: exp(s_e) / N_q * sum over the pairs of q of N_q / Z_t.
-    factor = torch.zeros_like(peak).index_add_(0, row, torch.exp(log_negatives[row] - log_z))
-    factor = torch.where(negatives > 0, factor / negatives, 0.0) / count
+    total = exponential.sum(1)
+    log_sum = (torch.log(total * weight) + peak).index_select(0, row)
+    log_z = torch.logaddexp(exact, log_sum)
+    # d loss / d s_e: w_q exp(s_e) / S_q * sum over the pairs of q of S_q / Z, with S_q = w_q N_q, so w_q is in both.
+    factor = torch.zeros_like(peak).index_add_(0, row, torch.exp(log_sum - log_z))
+    factor = torch.where(total > 0, factor / total, 0.0) / count
     grad = exponential.mul_(factor.unsqueeze(1))
-    grad.index_put_((row, answer), (share - 1.0) / count, accumulate=True)
-    return loss / count, grad
+    return (log_z - positive).sum() / count, grad, torch.full_like(positive, -1.0), torch.exp(exact - log_z)
 
 
 def _softmax_block(
@@ -258,13 +282,10 @@ def _binary_block(
     scores: Tensor, pairs: tuple[Tensor, Tensor], excluded: tuple[Tensor, Tensor], count: int
 ) -> tuple[Tensor, Tensor]:
     """-log sigmoid(s) of the answers asked for, -log(1 - sigmoid(s)) of every entity that is no known answer."""
-    row, answer = pairs
-    positive = scores[row, answer]
-    nothing = scores.new_full((), -torch.inf)
-    scores.index_put_(excluded, nothing).index_put_((row, answer), nothing)
+    positive = _set_aside(scores, pairs, excluded)
     loss = functional.softplus(scores).sum() + functional.softplus(-positive).sum()
     grad = torch.sigmoid_(scores)
-    grad.index_put_((row, answer), torch.sigmoid(positive) - 1.0, accumulate=True)
+    grad.index_put_(pairs, torch.sigmoid(positive) - 1.0, accumulate=True)
     return loss / count, grad.div_(count)
 
 

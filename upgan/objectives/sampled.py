@@ -34,8 +34,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from upgan.config.settings import Precision
-from upgan.objectives import losses
-from upgan.objectives.losses import OneToN, Products, by_block, one_to_n
+from upgan.objectives.batches import places_in
+from upgan.objectives.losses import OneToN, by_block, in_blocks, one_to_n, softmax_of_pairs
 
 #: (b, N + 1) scores, (b,) w_q, (p,) query row of each pair, its s_t, and the log of what its softmax knows exactly ->
 #: the block's sum, its gradient in the scores, in s_t and in that logarithm.
@@ -79,18 +79,16 @@ def sampled_one_to_n(
     # One more candidate that is nobody: where the known answers outside the pool are put, and always left out.
     chosen = torch.cat([chosen, chosen.new_zeros(1, chosen.shape[1])])
     block = _binary_block if kind == "bce" else _softmax_block
-    given = vector, chosen, positive, exact, row, known_row, place, weight, block, precision == "bfloat16"
-    return cast(Tensor, _Sampled.apply(*given)) / max(len(answer), 1)
+    arguments = vector, chosen, positive, exact, row, known_row, place, weight, block, precision == "bfloat16"
+    return cast(Tensor, _Sampled.apply(*arguments)) / max(len(answer), 1)
 
 
 def _masked(pool: Tensor, known_row: Tensor, known: Tensor, queries: int, table: Tensor) -> tuple[Tensor, Tensor]:
     """(M,) the column of each known answer, N where it was not drawn; (B,) w_q of each query."""
-    column = torch.full((len(table),), len(pool), dtype=torch.long, device=table.device)
-    column.index_copy_(0, pool, torch.arange(len(pool), device=table.device))
-    place = column.index_select(0, known)
+    place = places_in(pool, known, len(table))
     counts = torch.stack([torch.ones_like(place), (place < len(pool)).to(place.dtype)], dim=1)
-    found = place.new_zeros(queries, 2).index_add_(0, known_row, counts)
-    unknown, drawn = len(table) - found[:, 0], len(pool) - found[:, 1]
+    totals = place.new_zeros(queries, 2).index_add_(0, known_row, counts)
+    unknown, drawn = len(table) - totals[:, 0], len(pool) - totals[:, 1]
     return place, unknown.to(table.dtype) / drawn.clamp_min(1)
 
 
@@ -119,20 +117,17 @@ class _Sampled(torch.autograd.Function):
         block: Block,
         narrow: bool,
     ) -> Tensor:
-        limit = losses.SCORES_PER_BLOCK_CUDA if vector.device.type == "cuda" else losses.SCORES_PER_BLOCK
-        rows = min(len(vector), max(1, limit // len(chosen)))
-        starts = range(0, len(vector), max(rows, 1))
+        starts, products = in_blocks(vector, chosen, narrow)
         pairs = by_block(row, torch.arange(len(row), device=row.device), starts)
         known = by_block(known_row, place, starts)
-        products = Products(vector, chosen, rows, torch.bfloat16 if narrow else vector.dtype)
         grad_positive, grad_exact = torch.zeros_like(positive), torch.zeros_like(exact)
         total, nothing = vector.new_zeros(()), vector.new_full((), -torch.inf)
         for start, (own, pair), excluded in zip(starts, pairs, known, strict=True):
             scores = products.scores(start)
             scores[:, -1].fill_(nothing)
             scores.index_put_(excluded, nothing)
-            asked = own, positive.index_select(0, pair), exact.index_select(0, pair)
-            loss, grad, by_positive, by_exact = block(scores, weight[start : start + rows], *asked)
+            own_pairs = own, positive.index_select(0, pair), exact.index_select(0, pair)
+            loss, grad, by_positive, by_exact = block(scores, weight[start : start + starts.step], *own_pairs)
             total += loss
             products.add_gradients(start, grad)
             grad_positive.index_copy_(0, pair, by_positive)
@@ -150,17 +145,7 @@ def _softmax_block(
     scores: Tensor, weight: Tensor, row: Tensor, positive: Tensor, exact: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """log(exp exact + S_q) - s_t over the block's pairs; with ``exact`` = s_t it is the filtered softmax."""
-    # A query without an entity to be mistaken for: S_q = 0, not NaN.
-    peak = scores.amax(1).nan_to_num_(neginf=0.0)
-    exponential = torch.exp_(scores.sub_(peak.unsqueeze(1)))
-    total = exponential.sum(1)
-    log_sum = (torch.log(total * weight) + peak).index_select(0, row)
-    log_z = torch.logaddexp(exact, log_sum)
-    # d loss / d s_e of a drawn e: w_q exp(s_e) / S_q * sum over the pairs of q of S_q / Z; the weight is in both sums.
-    factor = torch.zeros_like(peak).index_add_(0, row, torch.exp(log_sum - log_z))
-    factor = torch.where(total > 0, factor / total, 0.0)
-    grad = exponential.mul_(factor.unsqueeze(1))
-    return (log_z - positive).sum(), grad, torch.full_like(positive, -1.0), torch.exp(exact - log_z)
+    return softmax_of_pairs(scores, weight, row, positive, exact, 1)
 
 
 def _binary_block(

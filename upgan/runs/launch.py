@@ -83,7 +83,8 @@ def create(folder: Path, dataset: KGDataset, config: Config, *, start_from: Path
     clear(folder)
     for name in (STOP_FILE, START_FILE):
         (folder / name).unlink(missing_ok=True)
-    write_status(folder, {**description(dataset, config), "state": "pending", "message": "waiting for its process"})
+    about = description(dataset, config, started=start_from is not None)
+    write_status(folder, {**about, "state": "pending", "message": "waiting for its process"})
     copy_dataset(dataset, folder / "dataset")
     write_text(folder / "config.toml", to_toml(config))
     if start_from is not None:
@@ -112,14 +113,14 @@ def clear(folder: Path) -> None:
         (folder / LOG_FILE).write_bytes(b"")
 
 
-def description(dataset: KGDataset, config: Config) -> dict[str, Any]:
-    """What status.json says of a run before anything is trained."""
+def description(dataset: KGDataset, config: Config, *, started: bool = False) -> dict[str, Any]:
+    """What status.json says of a run before anything is trained; ``started``: from another run's vectors."""
     return {
         "dataset": dataset.name,
         "model": config.model_name,
         "preset": config.preset,
         "seed": config.seed,
-        "phases": planned_phases(config),
+        "phases": [planned.name for planned in planned_phases(config, started=started)],
         "started": now(),
     }
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
@@ -14,38 +13,12 @@ from upgan.config.systems import SystemSettings
 from upgan.graph.queries import QueryIndex
 from upgan.objectives.batches import Batch, BatchSampler, query_order
 from upgan.objectives.optimizers import make_optimizer
+from upgan.objectives.phase import Phase
 
 #: (B,) heads and (B,) relations (0 .. 2R-1) -> (B, E) scores.
 Answerer = Callable[[Tensor, Tensor], Tensor]
 #: The losses of a mini-batch, by which training is followed, and the scalar that is minimised: they and the penalties.
 Objective = tuple[Mapping[str, Tensor], Tensor]
-
-
-@dataclass(frozen=True)
-class Learning:
-    """One phase of training, as upgan.training.loop runs it."""
-
-    #: The phase's settings: how long, and when to give up.
-    settings: SystemSettings
-    #: A new random order (N,) of the rows an epoch goes through, ``settings.batch`` of them at a time.
-    draw: Callable[[], Tensor]
-    rows: int
-    #: Trains on the (B,) rows of one mini-batch; returns its losses.
-    step: Callable[[Tensor], Mapping[str, Tensor]]
-    optimizers: Mapping[str, torch.optim.Optimizer]
-    #: Whose best parameters are kept, and the scores by which validation judges them.
-    kept: nn.Module
-    answerer: Callable[[], Answerer]
-
-    @property
-    def steps(self) -> int:
-        """Mini-batches of an epoch."""
-        return -(-self.rows // self.settings.batch)
-
-    @property
-    def patient_epochs(self) -> int:
-        """Evaluations up to this epoch do not count against the patience."""
-        return self.settings.min_steps // max(self.steps, 1)
 
 
 class System(nn.Module, ABC):
@@ -62,41 +35,44 @@ class System(nn.Module, ABC):
         """Scores of all entities with the parameters as they are now; what all queries share is computed once."""
 
     @abstractmethod
-    def learning(self, phase: str, index: QueryIndex, random: torch.Generator) -> Learning:
+    def phase(self, name: str, index: QueryIndex, random: torch.Generator) -> Phase:
         """The phase of that name (``SystemSettings.phases``) over the queries of the training triples."""
 
-    def learning_by_queries(
+    def phase_by_queries(
         self,
+        name: str,
         settings: SystemSettings,
         index: QueryIndex,
         random: torch.Generator,
         objective: Callable[[Tensor], Objective],
-    ) -> Learning:
+    ) -> Phase:
         """A phase over the distinct queries; the objective is given (B,) rows of ``index``."""
-        return self._descent(settings, lambda: query_order(index, random), len(index), objective)
+        return self._descent(name, settings, lambda: query_order(index, random), len(index), objective)
 
-    def learning_by_triples(
+    def phase_by_triples(
         self,
+        name: str,
         settings: SystemSettings,
         index: QueryIndex,
         random: torch.Generator,
         objective: Callable[[Batch], Objective],
         most: int | None = None,
-    ) -> Learning:
+    ) -> Phase:
         """A phase over the triples, asked both ways; ``most`` bounds how many of them an epoch draws."""
         sampler = BatchSampler(index.triples().cpu().numpy(), index, settings.batch, random)
         rows = len(sampler.triples) if most is None else min(most, len(sampler.triples))
         return self._descent(
-            settings, lambda: sampler.order()[:rows], rows, lambda part: objective(sampler.batch(part))
+            name, settings, lambda: sampler.order()[:rows], rows, lambda part: objective(sampler.batch(part))
         )
 
     def _descent(
         self,
+        name: str,
         settings: SystemSettings,
         draw: Callable[[], Tensor],
         rows: int,
         objective: Callable[[Tensor], Objective],
-    ) -> Learning:
+    ) -> Phase:
         """All parameters follow the gradient of the objective, by one optimiser."""
         optimizer = make_optimizer(self, settings.optimizer, settings.lr)
 
@@ -107,12 +83,16 @@ class System(nn.Module, ABC):
             optimizer.step()
             return {name: value.detach() for name, value in losses.items()}
 
-        return Learning(
+        steps = -(-rows // settings.batch)
+        return Phase(
+            name=name,
             settings=settings,
             draw=draw,
-            rows=rows,
+            batch=settings.batch,
+            steps=steps,
             step=step,
             optimizers={"model": optimizer},
             kept=self,
-            answerer=self.answerer,
+            scores=self.answerer,
+            patient_epochs=settings.min_steps // max(steps, 1),
         )

@@ -22,29 +22,23 @@ from torch import Tensor, nn
 
 from upgan.config.systems import CoFMSettings
 from upgan.graph.observed import Seen
-from upgan.systems.joint import Interactions, JointSystem, Pairs, bpr_loss
-from upgan.systems.negatives import Sample
+from upgan.systems.joint import Interactions, Pairs, bpr_loss
 from upgan.systems.transe import TransE
 
 
-class CoFM(JointSystem, TransE):
+class CoFM(TransE):
     """TransE's vectors, (U, K) users', (I,) weights of items; regularised: (I, K) items' own."""
 
     hears_users: ClassVar[bool] = True
     settings: CoFMSettings
 
     def __init__(self, seen: Seen, dim: int, settings: CoFMSettings) -> None:
-        TransE.__init__(self, seen, dim, settings)  # first: it draws what TransE draws
+        super().__init__(seen, dim, settings)  # first: it draws what TransE draws
         self.interactions = Interactions(seen)
         self.user = nn.Parameter(torch.empty(seen.num_users, dim).normal_(std=dim**-0.5))
         self.item_weight = nn.Parameter(torch.zeros(len(self.interactions.entity)))
         if settings.transfer == "regularised":
             self.item = nn.Parameter(self.entity.detach()[self.interactions.entity].clone())
-
-    def scored(self, sample: Sample) -> tuple[Tensor, Tensor]:
-        query = self.queries(sample.heads, sample.relations)
-        apart = query.index_select(0, sample.row) - self.entity.index_select(0, sample.answer)
-        return -self.lengths(apart), -self.distances(query, self.entity.index_select(0, sample.pool))
 
     def items(self, items: Tensor) -> Tensor:
         """(N,) items -> (N, K) v_i."""

@@ -18,7 +18,8 @@ from upgan.config.systems import SystemSettings
 from upgan.graph.observed import Seen
 from upgan.graph.queries import QueryIndex
 from upgan.objectives.losses import half_squared_norm, mean_cubed_norm, once, one_to_n
-from upgan.systems.base import Answerer, Learning, Objective, System
+from upgan.objectives.phase import Phase
+from upgan.systems.base import Answerer, Objective, System
 
 
 class DistMultSettings(NamedTuple):
@@ -44,7 +45,7 @@ class DistMult(System):
     def answerer(self) -> Answerer:
         return lambda heads, relations: self.queries(heads, relations) @ self.entity.T
 
-    def learning(self, phase: str, index: QueryIndex, random: torch.Generator) -> Learning:
+    def phase(self, name: str, index: QueryIndex, random: torch.Generator) -> Phase:
         def objective(rows: Tensor) -> Objective:
             row, answer = index.answers_of(rows)
             query = self.queries(index.heads[rows], index.relations[rows])
@@ -62,4 +63,4 @@ class DistMult(System):
                 total = total + self.settings.phase.l2 * half_squared_norm(used)
             return {"loss": loss}, total
 
-        return self.learning_by_queries(self.settings.phase, index, random, objective)
+        return self.phase_by_queries(name, self.settings.phase, index, random, objective)

@@ -14,7 +14,8 @@ from upgan.config.systems import TranslationSettings
 from upgan.graph.observed import Seen
 from upgan.graph.queries import QueryIndex
 from upgan.objectives.losses import half_squared_norm, once
-from upgan.systems.base import Learning, Objective, System
+from upgan.objectives.phase import Phase
+from upgan.systems.base import Objective, System
 from upgan.systems.negatives import Sample, draw_sample, loss_of
 
 
@@ -68,7 +69,7 @@ class JointSystem(System):
     """Completion by the loss that the settings name, over a shared pool of negatives, plus what ``others`` adds."""
 
     settings: TranslationSettings
-    entity: nn.Parameter  # (E, K)
+    entity: nn.Parameter  # (E, W)
 
     @abstractmethod
     def scored(self, sample: Sample) -> tuple[Tensor, Tensor]:
@@ -78,7 +79,7 @@ class JointSystem(System):
         """The losses of a step besides that of completion, weighted."""
         return {}
 
-    def learning(self, phase: str, index: QueryIndex, random: torch.Generator) -> Learning:
+    def phase(self, name: str, index: QueryIndex, random: torch.Generator) -> Phase:
         settings = self.settings
 
         def objective(rows: Tensor) -> Objective:
@@ -90,4 +91,4 @@ class JointSystem(System):
                 total = total + settings.l2 * half_squared_norm(used)
             return losses, total
 
-        return self.learning_by_queries(settings, index, random, objective)
+        return self.phase_by_queries(name, settings, index, random, objective)

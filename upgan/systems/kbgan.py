@@ -28,7 +28,8 @@ from upgan.graph.observed import Seen
 from upgan.graph.queries import QueryIndex
 from upgan.objectives.losses import generator_loss
 from upgan.objectives.optimizers import make_optimizer
-from upgan.systems.base import Answerer, Learning, System
+from upgan.objectives.phase import Phase
+from upgan.systems.base import Answerer, System
 from upgan.systems.distmult import DistMult, DistMultSettings
 from upgan.systems.transe import TransE
 
@@ -54,11 +55,11 @@ class KBGAN(System):
     def answerer(self) -> Answerer:
         return self.target.answerer()
 
-    def learning(self, phase: str, index: QueryIndex, random: torch.Generator) -> Learning:
-        if phase == "adversarial":
-            return self._game(index, random)
-        trained = self.target if phase == "target" else self.generator
-        return trained.learning(phase, index, random)
+    def phase(self, name: str, index: QueryIndex, random: torch.Generator) -> Phase:
+        if name == "adversarial":
+            return self._game(name, index, random)
+        trained = self.target if name == "target" else self.generator
+        return trained.phase(name, index, random)
 
     def reinforced(self, log_probability: Tensor, reward: Tensor) -> Tensor:
         """(N,) log p_G of the picked, their rewards -> the generator's loss; the average reward moves on."""
@@ -71,10 +72,10 @@ class KBGAN(System):
         self.rewarded.add_(1)
         return loss
 
-    def _game(self, index: QueryIndex, random: torch.Generator) -> Learning:
+    def _game(self, name: str, index: QueryIndex, random: torch.Generator) -> Phase:
         changes = {"epochs": "adversarial_epochs", "lr": "adversarial_lr", "batch": "adversarial_batch"}
         update = {name: getattr(self.settings, own) for name, own in changes.items()}
-        settings = self.settings.model_copy(update={**update, "min_steps": 0})
+        settings = self.settings.model_copy(update=update)
         targets = make_optimizer(self.target, settings.optimizer, settings.lr)
         generators = make_optimizer(self.generator, settings.optimizer, settings.lr)
         query_of = torch.repeat_interleave(torch.arange(len(index), device=index.heads.device), index.start.diff())
@@ -102,14 +103,16 @@ class KBGAN(System):
             generators.step()
             return {"target": loss.detach(), "generator": picking.detach(), "reward": negative.detach().mean()}
 
-        return Learning(
+        return Phase(
+            name=name,
             settings=settings,
             draw=lambda: torch.randperm(len(query_of), generator=random, device=random.device).to(query_of.device),
-            rows=len(query_of),
+            batch=settings.batch,
+            steps=-(-len(query_of) // settings.batch),
             step=step,
             optimizers={"target": targets, "generator": generators},
             kept=self,
-            answerer=self.answerer,
+            scores=self.answerer,
         )
 
 

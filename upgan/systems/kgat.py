@@ -28,7 +28,8 @@ from upgan.graph.queries import QueryIndex
 from upgan.graph.sparse import segment_softmax, spmm
 from upgan.objectives.batches import Batch
 from upgan.objectives.losses import one_to_n
-from upgan.systems.base import Answerer, Learning, Objective, System
+from upgan.objectives.phase import Phase
+from upgan.systems.base import Answerer, Objective, System
 from upgan.systems.edges import Edges
 from upgan.systems.rgcn import pair_penalty
 
@@ -118,7 +119,7 @@ class KGAT(System):
         user, item, negative = (encoded[part] for part in (self.users[drawn], self.items[drawn], self.items[other]))
         return -functional.logsigmoid((user * (item - negative)).sum(1)).mean()
 
-    def learning(self, phase: str, index: QueryIndex, random: torch.Generator) -> Learning:
+    def phase(self, name: str, index: QueryIndex, random: torch.Generator) -> Phase:
         settings = self.settings
 
         def objective(batch: Batch) -> Objective:
@@ -134,4 +135,4 @@ class KGAT(System):
                 total = total + settings.bpr * losses["bpr"]
             return losses, total
 
-        return self.learning_by_triples(settings, index, random, objective)
+        return self.phase_by_triples(name, settings, index, random, objective)

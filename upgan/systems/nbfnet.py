@@ -24,7 +24,8 @@ from upgan.graph.observed import Seen
 from upgan.graph.queries import QueryIndex
 from upgan.graph.sparse import spmm
 from upgan.objectives.batches import Batch
-from upgan.systems.base import Answerer, Learning, Objective, System
+from upgan.objectives.phase import Phase
+from upgan.systems.base import Answerer, Objective, System
 from upgan.systems.edges import Edges
 
 #: Numbers in the (E, B*D) states, or (P, B*D) messages, of one block of queries.
@@ -87,14 +88,14 @@ class NBFNet(System):
 
         return answer
 
-    def learning(self, phase: str, index: QueryIndex, random: torch.Generator) -> Learning:
+    def phase(self, name: str, index: QueryIndex, random: torch.Generator) -> Phase:
         def objective(batch: Batch) -> Objective:
             scores = self.scores(batch.heads, batch.relations, batch.triples)
             loss = filtered_softmax_loss(scores, batch.row, batch.answer, batch.known_row, batch.known)
             return {"loss": loss}, loss
 
         most = self.settings.epoch_triples
-        return self.learning_by_triples(self.settings, index, random, objective, most)
+        return self.phase_by_triples(name, self.settings, index, random, objective, most)
 
 
 def filtered_softmax_loss(scores: Tensor, row: Tensor, answer: Tensor, known_row: Tensor, known: Tensor) -> Tensor:

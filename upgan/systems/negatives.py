@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from upgan.config.systems import TranslationSettings
 from upgan.graph.queries import QueryIndex
+from upgan.objectives.batches import draw_pool, marked
 from upgan.objectives.sampled import log_sums
 
 #: A score that no distance gives, and whose exponential is 0.
@@ -32,12 +33,8 @@ class Sample:
 def draw_sample(rows: Tensor, index: QueryIndex, size: int, random: torch.Generator) -> Sample:
     """(B,) rows of the index, with ``size`` entities drawn evenly, without one of them twice."""
     row, answer = index.answers_of(rows)
-    pool = torch.randperm(index.num_entities, generator=random, device=random.device)[:size].to(rows.device)
-    place = torch.full((index.num_entities,), -1, dtype=torch.long, device=rows.device)
-    place[pool] = torch.arange(len(pool), device=rows.device)
-    found = place.index_select(0, answer)
-    known = torch.zeros(len(rows), len(pool), dtype=torch.bool, device=rows.device)
-    known[row[found >= 0], found[found >= 0]] = True
+    pool = draw_pool(index.num_entities, size, random, rows.device)
+    known = marked(pool, row, answer, len(rows), index.num_entities)
     return Sample(index.heads[rows], index.relations[rows], row, answer, pool, known, index.num_entities)
 
 

@@ -21,7 +21,8 @@ from upgan.config.systems import OneToNLoss, OneToNSettings
 from upgan.graph.observed import Seen
 from upgan.graph.queries import QueryIndex
 from upgan.objectives.losses import half_squared_norm, mean_cubed_norm, once, one_to_n
-from upgan.systems.base import Answerer, Learning, Objective, System
+from upgan.objectives.phase import Phase
+from upgan.systems.base import Answerer, Objective, System
 
 
 class OneToNSystem(System):
@@ -59,7 +60,7 @@ class OneToNSystem(System):
 
         return answer
 
-    def learning(self, phase: str, index: QueryIndex, random: torch.Generator) -> Learning:
+    def phase(self, name: str, index: QueryIndex, random: torch.Generator) -> Phase:
         settings = self.settings
 
         def objective(rows: Tensor) -> Objective:
@@ -81,7 +82,7 @@ class OneToNSystem(System):
                 total = total + settings.l2 * half_squared_norm(used)
             return {"loss": loss}, total
 
-        return self.learning_by_queries(settings, index, random, objective)
+        return self.phase_by_queries(name, settings, index, random, objective)
 
 
 def smoothing_term(loss: OneToNLoss, vector: Tensor, table: Tensor, row: Tensor, answer: Tensor) -> Tensor:

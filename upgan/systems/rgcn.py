@@ -26,7 +26,8 @@ from upgan.graph.queries import QueryIndex
 from upgan.graph.sparse import spmm
 from upgan.objectives.batches import Batch
 from upgan.objectives.losses import half_squared_norm, mean_cubed_norm, one_to_n
-from upgan.systems.base import Answerer, Learning, Objective, System
+from upgan.objectives.phase import Phase
+from upgan.systems.base import Answerer, Objective, System
 from upgan.systems.edges import Edges
 
 
@@ -83,7 +84,7 @@ class RGCN(System):
             table = self.encode(self.edges.keep(None))
         return lambda heads, relations: (table[heads] * self.relation[relations]) @ table.T
 
-    def learning(self, phase: str, index: QueryIndex, random: torch.Generator) -> Learning:
+    def phase(self, name: str, index: QueryIndex, random: torch.Generator) -> Phase:
         settings = self.settings
 
         def thinned(values: Tensor, share: float) -> Tensor:
@@ -100,7 +101,7 @@ class RGCN(System):
             penalty = pair_penalty(settings, table, self.relation, batch)
             return {"loss": loss}, loss + penalty
 
-        return self.learning_by_triples(settings, index, random, objective)
+        return self.phase_by_triples(name, settings, index, random, objective)
 
 
 def pair_penalty(settings: RGCNSettings | KGATSettings, table: Tensor, relation: Tensor, batch: Batch) -> Tensor:

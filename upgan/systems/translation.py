@@ -1,4 +1,4 @@
-"""Learning of systems that score by minus a distance: all answers against one pool of negatives per step."""
+"""Systems whose relations move a head to a point in space."""
 
 from __future__ import annotations
 
@@ -7,20 +7,15 @@ from abc import abstractmethod
 import torch
 from torch import Tensor, nn
 
-from upgan.config.systems import TranslationSettings
-from upgan.graph.queries import QueryIndex
-from upgan.objectives.losses import half_squared_norm, once
-from upgan.systems.base import Learning, Objective, System
-from upgan.systems.negatives import draw_sample, loss_of
+from upgan.systems.joint import JointSystem
+from upgan.systems.negatives import Sample
 
 
-class TranslationSystem(System):
+class TranslationSystem(JointSystem):
     """A relation takes the head to a point, and an answer is as good as it is near; W is the length of a vector."""
 
-    settings: TranslationSettings
     num_relations: int
-    #: (E, W), and (R, ...): <?, r, t> goes the way of r back.
-    entity: nn.Parameter
+    #: (R, ...): <?, r, t> goes the way of r back.
     relation: nn.Parameter
 
     @abstractmethod
@@ -40,19 +35,7 @@ class TranslationSystem(System):
         sign = torch.where(relations < self.num_relations, 1.0, -1.0).to(self.relation.dtype)
         return self.relation.index_select(0, relations % max(self.num_relations, 1)) * sign.unsqueeze(1)
 
-    def learning(self, phase: str, index: QueryIndex, random: torch.Generator) -> Learning:
-        settings = self.settings
-
-        def objective(rows: Tensor) -> Objective:
-            sample = draw_sample(rows, index, settings.negatives, random)
-            query = self.queries(sample.heads, sample.relations)
-            apart = query.index_select(0, sample.row) - self.entity.index_select(0, sample.answer)
-            negative = -self.distances(query, self.entity.index_select(0, sample.pool))
-            loss = loss_of(-self.lengths(apart), negative, sample, settings)
-            total = loss
-            if settings.l2:
-                used = [once(self.entity, torch.cat([sample.heads, sample.answer]))]
-                total = total + settings.l2 * half_squared_norm(used)
-            return {"loss": loss}, total
-
-        return self.learning_by_queries(settings, index, random, objective)
+    def scored(self, sample: Sample) -> tuple[Tensor, Tensor]:
+        query = self.queries(sample.heads, sample.relations)
+        apart = query.index_select(0, sample.row) - self.entity.index_select(0, sample.answer)
+        return -self.lengths(apart), -self.distances(query, self.entity.index_select(0, sample.pool))

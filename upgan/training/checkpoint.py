@@ -200,10 +200,10 @@ def _optional_json(path: Path) -> dict[str, Any] | None:
 
 def _check_shapes(path: Path, tensors: dict[str, Tensor], model: nn.Module) -> None:
     expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
-    found = {name: tuple(value.shape) for name, value in tensors.items()}
-    if expected != found:
-        wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
+    stored = {name: tuple(value.shape) for name, value in tensors.items()}
+    if expected != stored:
+        wrong = sorted(name for name in expected.keys() | stored.keys() if expected.get(name) != stored.get(name))
         raise RunError(
-            f"{path}: does not fit config.toml and the dataset: {wrong[0]} is {found.get(wrong[0], 'absent')}, "
+            f"{path}: does not fit config.toml and the dataset: {wrong[0]} is {stored.get(wrong[0], 'absent')}, "
             f"expected {expected.get(wrong[0], 'absent')}"
         )

@@ -14,7 +14,6 @@ ranked with weights fitted on the other half. Where that is no better than witho
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,8 +29,8 @@ from upgan.graph.layered import LayeredGraph
 from upgan.model.bilinear import BilinearDiscriminator
 from upgan.model.build import FullScorer
 from upgan.model.evidence import CHANNELS, gather_evidence
-from upgan.training.loop import PhaseResult, Reporter, finished, out_of_time
-from upgan.training.state import PhaseState, TrainingState
+from upgan.training.loop import Context, PhaseResult
+from upgan.training.state import PhaseState
 
 #: Inverse temperatures the base scores are tried at.
 SHARPNESS = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6)
@@ -57,50 +56,38 @@ class Fit:
 
 
 def fuse_evidence(
-    model: BilinearDiscriminator,
-    graph: LayeredGraph,
-    facts: Facts,
-    validation: Evaluator,
-    config: FusionConfig,
-    random: torch.Generator,
-    reporter: Reporter,
-    deadline: float = math.inf,
-    *,
-    state: TrainingState | None = None,
+    model: BilinearDiscriminator, graph: LayeredGraph, facts: Facts, config: FusionConfig, context: Context
 ) -> PhaseResult:
-    """Fit gamma and set it in ``model.fusion`` where cross-validation is for it; gamma is 0 after the ``deadline``.
+    """Fit gamma and set it in ``model.fusion`` where cross-validation is for it; gamma is 0 after the deadline.
 
-    The validation metrics returned are the cross-validated ones: no query is ranked with weights fitted on it.
+    A phase of one epoch with two steps, the halves. The validation metrics returned are the cross-validated ones: no
+    query is ranked with weights fitted on it.
     """
-    state = state or TrainingState(random)
-    at = state.enter("fusion")
-    reporter.start("fusion", 1)
-    if at.ended:  # saved at its end
-        return finished(at)
-    state.keeper.between_steps(state)
+    reporter, state = context.reporter, context.state
+    at = context.begin("fusion", 1)
     if at.best is None:
         model.fusion.gamma.zero_()
-        at.best = validation.rank(FullScorer(model, graph, facts).scores, lambda *_: reporter.beat()).metrics
-        reporter.epoch("fusion", 0, {}, at.best)
-    queries = len(validation.queries[0])
-    late = out_of_time(deadline, state)
-    if graph.cointeraction is not None and queries > 1 and not late:
-        without = at.best
+        at.best = context.rank(FullScorer(model, graph, facts).scores)
+        reporter.epoch(at.name, 0, {}, at.best)
+    queries = len(context.validation.queries[0])
+    late = not at.ended and context.out_of_time()
+    if graph.cointeraction is not None and queries > 1 and not at.ended and not late:
         if at.order is None:
-            at.order = _random_order(queries, random)
+            at.order = torch.randperm(queries, generator=state.random, device=state.random.device)
             at.totals = {"ranks": torch.zeros(queries, dtype=torch.float64)}
-        fit = collect(model, graph, facts, validation, at.order)
-        crossed = Metrics.of(_crossed_ranks(at, model, graph, facts, validation, fit, config, reporter, state))
-        if crossed.mrr > without.mrr:
+        fit = collect(model, graph, facts, context.validation, at.order)
+        crossed = Metrics.of(_crossed_ranks(at, model, graph, facts, fit, config, context))
+        if crossed.mrr > at.best.mrr:
             at.best, at.best_epoch = crossed, 1
             set_weights(model, fit, torch.ones(queries, dtype=torch.bool), config)
-            _agree(model, state)
+            state.team.align([model.fusion.gamma.detach()])  # several workers go on with the first one's fit
         else:
             model.fusion.gamma.zero_()
-        reporter.epoch("fusion", 1, {"gamma": float(model.fusion.gamma.abs().mean())}, crossed)
-    at.epoch, at.order, at.done, at.totals, at.ended = int(not late), None, 0, {}, "stopped" if late else "completed"
-    state.keeper.save(state)
-    return finished(at)
+        reporter.epoch(at.name, 1, {"gamma": float(model.fusion.gamma.abs().mean())}, crossed)
+    if not at.ended:
+        at.epoch, at.order, at.done, at.totals = int(not late), None, 0, {}
+        at.ended = "stopped" if late else "completed"
+    return context.end(at)
 
 
 def _crossed_ranks(
@@ -108,35 +95,24 @@ def _crossed_ranks(
     model: BilinearDiscriminator,
     graph: LayeredGraph,
     facts: Facts,
-    validation: Evaluator,
     fit: Fit,
     config: FusionConfig,
-    reporter: Reporter,
-    state: TrainingState,
+    context: Context,
 ) -> npt.NDArray[np.float64]:
     """Ranks (Q,) of the validation queries, each with weights fitted on the other half; a half is a step to save at."""
+    validation = context.validation
     while at.done < 2:
-        state.keeper.between_steps(state)
-        reporter.beat()
+        context.state.keeper.between_steps(context.state)
+        context.reporter.beat()
         triples = np.arange(len(validation.triples)) % 2 == at.done
         fold = torch.from_numpy(np.tile(triples, 2))  # both queries of a triple in the same half
         set_weights(model, fit, ~fold, config)
-        _agree(model, state)
-        own = Evaluator(validation.triples[triples], validation.index, validation.team)
-        found = own.rank(FullScorer(model, graph, facts).scores, lambda *_: reporter.beat()).ranks
-        at.totals["ranks"] = at.totals["ranks"].cpu().masked_scatter(fold, torch.from_numpy(found).double())
+        context.state.team.align([model.fusion.gamma.detach()])
+        half = Evaluator(validation.triples[triples], validation.index, validation.team)
+        ranks = half.rank(FullScorer(model, graph, facts).scores, lambda *_: context.reporter.beat()).ranks
+        at.totals["ranks"] = at.totals["ranks"].cpu().masked_scatter(fold, torch.from_numpy(ranks).double())
         at.done += 1
     return at.totals["ranks"].cpu().numpy()
-
-
-def _agree(model: BilinearDiscriminator, state: TrainingState) -> None:
-    """Several workers go on with the first one's fit."""
-    if state.team is not None:
-        state.team.align([model.fusion.gamma.detach()])
-
-
-def _random_order(count: int, random: torch.Generator) -> Tensor:
-    return torch.randperm(count, generator=random, device=random.device)
 
 
 @torch.no_grad()
@@ -159,10 +135,10 @@ def collect(
         if entries > MOST_ENTRIES:
             break
         scores = validation.filtered(scorer.scores(heads[part], relations[part]), part)
-        found = gather_evidence(graph.cointeraction.common, facts, heads[part], relations[part])
-        base = scores[found.row, found.entity]
+        evidence = gather_evidence(graph.cointeraction.common, facts, heads[part], relations[part])
+        base = scores[evidence.row, evidence.entity]
         competes = ~torch.isneginf(base)
-        row, entity = found.row[competes], found.entity[competes]
+        row, entity = evidence.row[competes], evidence.entity[competes]
         parts.append(
             Fit(
                 query=part,
@@ -171,7 +147,7 @@ def collect(
                 row=row + rows,
                 relation=relations[part][row],
                 base=base[competes],
-                value=model.fusion.transformed(found.value[competes]),
+                value=model.fusion.transformed(evidence.value[competes]),
                 is_answer=entity == answers[part][row],
             )
         )

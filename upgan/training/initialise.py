@@ -2,104 +2,79 @@
 
 from __future__ import annotations
 
-import math
-from typing import TypeVar
-
+import numpy as np
 import torch
 from torch import Tensor
 
-from upgan.config.settings import InitialisationConfig, PretrainConfig
-from upgan.evaluation.evaluator import Evaluator
+from upgan.config.settings import InitialisationConfig
 from upgan.graph.queries import QueryIndex
 from upgan.model.factorisation import Factorisation
 from upgan.model.product import mean_cubed_modulus
 from upgan.objectives.batches import draw_candidates, onto, query_order
 from upgan.objectives.losses import half_squared_norm, once
-from upgan.objectives.optimizers import Squares, accumulated, make_optimizer
+from upgan.objectives.optimizers import Squares, make_optimizer
+from upgan.objectives.phase import Phase
 from upgan.objectives.sampled import sampled_one_to_n
-from upgan.training.loop import PhaseResult, Reporter, run_phase
-from upgan.training.state import TrainingState
+from upgan.training.team import Team
 
 
-def train_factorisation(
+def initialisation(
     model: Factorisation,
     index: QueryIndex,
-    validation: Evaluator,
     config: InitialisationConfig,
-    generator: torch.Generator,
-    reporter: Reporter,
-    deadline: float = math.inf,
+    random: torch.Generator,
     *,
-    phase: str = "initialisation",
+    name: str = "initialisation",
     squares: Squares | None = None,
-    state: TrainingState | None = None,
-) -> tuple[PhaseResult, Squares]:
+    team: Team | None = None,
+) -> Phase:
     """1-N loss over the distinct training queries; every answer of a query is a positive.
 
-    Also returns the squared gradients that Adagrad accumulated per parameter (empty for Adam), with which a further
-    training (``squares``) goes on from here instead of starting over with large steps.
+    ``squares`` are the squared gradients that Adagrad accumulated per parameter in another training: with them this one
+    goes on from there instead of starting over with large steps.
     """
+    team = team or Team()
     optimizer = make_optimizer(model, config.optimizer, config.lr, squares)
-    team = None if state is None else state.team
     host, device = index.to("cpu"), index.heads.device
 
-    def step(rows: Tensor) -> dict[str, Tensor]:
-        whole = own, position, answer = _answers(host, rows, device)
-        penalty_share = loss_share = 1.0
-        if team is not None:
-            first, last = team.share(len(rows))
-            own, position, answer = _answers(host, rows[first:last], device)
-            penalty_share, loss_share = 1.0 / team.size, len(answer) / max(len(whole[2]), 1)
+    def step(part: Tensor) -> dict[str, Tensor]:
+        first, last = team.share(len(part))
+        rows, position, answer, pairs = _answers(host, part, first, last, device)
+        own = rows[first:last]
         vectors = model.queries(index.heads[own], index.relations[own])
-        pool = draw_candidates(config.candidates, len(model.entity), generator, device)
-        asked = position, answer, position, answer
-        loss = sampled_one_to_n(config.loss, pool, vectors, model.entity, *asked, precision=config.precision)
-        penalty = regularisation(model, whole[0], index, *whole[1:], config)
-        if team is not None:
-            loss, penalty = loss * loss_share, penalty * penalty_share
-        optimizer.zero_grad(set_to_none=True)
-        (loss + penalty).backward()
-        told = {"loss": loss.detach()} if team is None else team.sum_gradients(optimizer, {"loss": loss.detach()})
-        optimizer.step()
-        return told
+        pool = draw_candidates(config.candidates, len(model.entity), random, device)
+        known = position[pairs] - first, answer[pairs]
+        loss = sampled_one_to_n(config.loss, pool, vectors, model.entity, *known, *known, precision=config.precision)
+        loss = loss * (len(known[1]) / max(len(answer), 1))
+        penalty = regularisation(model, rows, index, position, answer, config) / team.size
+        return team.descend(optimizer, loss + penalty, {"loss": loss})
 
-    result = run_phase(
-        phase,
-        epochs=config.epochs,
-        eval_every=config.eval_every,
-        patience=config.patience,
-        draw=lambda: query_order(host, generator),
+    return Phase(
+        name=name,
+        settings=config,
+        draw=lambda: query_order(host, random),
         batch=config.batch,
+        steps=-(-len(index) // config.batch),
         step=step,
-        validate=lambda: validation.rank(model.scores, lambda *_: reporter.beat()).metrics,
+        optimizers={"model": optimizer},
         kept=model,
-        reporter=reporter,
-        deadline=deadline,
+        scores=lambda: model.scores,
         # A random start stays at the level of chance for a while, for longer where an epoch has few steps.
         patient_epochs=0 if squares else config.min_steps * config.batch // max(len(index), 1),
-        state=state,
-        optimizers={"model": optimizer},
     )
-    return result, accumulated(model, optimizer)
 
 
-def _answers(host: QueryIndex, rows: Tensor, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """Rows, and position and answer of their known answers, on ``device``; how many, it would have to tell the host."""
-    rows = rows.cpu()
-    position, answer = host.answers_of(rows)
-    return onto(rows, device), onto(position, device), onto(answer, device)
+def _answers(
+    host: QueryIndex, rows: Tensor, first: int, last: int, device: torch.device
+) -> tuple[Tensor, Tensor, Tensor, slice]:
+    """Rows, position and answer of their known answers on ``device``, and where the answers of first .. last are.
 
-
-Phase = TypeVar("Phase", InitialisationConfig, PretrainConfig)
-
-
-def relaxed(config: Phase) -> Phase:
-    """The settings of the relaxation after a phase: half the N3 weight, from its best state on.
-
-    The best weight differs between data (0.1 or 0.05 on those tried), and too small a one overfits from the start. From
-    the best state of the larger one a few epochs tell; the phase keeps them only where validation is better.
+    How many there are, the device would have to tell the host: so they are looked up on it.
     """
-    return config.model_copy(update={"n3": config.n3 / 2, "epochs": config.relax_epochs})
+    rows = rows.cpu()
+    position, answer = host.answers_of(rows)  # by ascending position
+    pairs = slice(*np.searchsorted(position.numpy(), [first, last]).tolist())
+    return onto(rows, device), onto(position, device), onto(answer, device), pairs
 
 
 def regularisation(

@@ -4,49 +4,40 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from upgan.config.phases import PlannedPhase
 from upgan.errors import TrainingError
+from upgan.evaluation.evaluator import Evaluator, Scorer
 from upgan.evaluation.metrics import Metrics
+from upgan.objectives.phase import Phase
 from upgan.training.state import PhaseState, TrainingState
 
 Values = Mapping[str, float]
 
 
-class Reporter(Protocol):
-    """Who is told how training goes: a progress bar, metrics.jsonl, status.json."""
+class Reporter:
+    """Who is told how training goes: a progress bar, metrics.jsonl, status.json. As it is here, nobody."""
 
-    def start(self, phase: str, epochs: int) -> None: ...
+    def start(self, phase: str, epochs: int) -> None:
+        """A phase of at most so many epochs begins."""
 
     def step(self, phase: str, epoch: int, done: int, total: int) -> None:
         """``done`` of ``total`` mini-batches of an epoch are finished."""
 
-    def epoch(self, phase: str, epoch: int, values: Values, metrics: Metrics | None) -> None: ...
+    def epoch(self, phase: str, epoch: int, values: Values, metrics: Metrics | None) -> None:
+        """An epoch is over, with the means of its losses; 0: the evaluation before the first."""
 
     def beat(self) -> None:
         """Training is alive: called now and then during long evaluations."""
 
     def pin(self, epoch: int, line: dict[str, Any]) -> None:
         """Where a pinned query stands after an evaluation (upgan.experiment.pinned)."""
-
-
-class Silent:
-    """A reporter that says nothing."""
-
-    def start(self, phase: str, epochs: int) -> None: ...
-
-    def step(self, phase: str, epoch: int, done: int, total: int) -> None: ...
-
-    def epoch(self, phase: str, epoch: int, values: Values, metrics: Metrics | None) -> None: ...
-
-    def beat(self) -> None: ...
-
-    def pin(self, epoch: int, line: dict[str, Any]) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -63,104 +54,116 @@ class PhaseResult:
     ended: str
 
 
-def run_phase(
-    name: str,
-    *,
-    epochs: int,
-    eval_every: int,
-    patience: int,
-    draw: Callable[[], Tensor],
-    batch: int,
-    step: Callable[[Tensor], Mapping[str, Tensor]],
-    validate: Callable[[], Metrics],
-    kept: nn.Module,
-    reporter: Reporter,
-    deadline: float = math.inf,
-    patient_epochs: int = 0,
-    state: TrainingState | None = None,
-    optimizers: Mapping[str, torch.optim.Optimizer] | None = None,
-) -> PhaseResult:
-    """Train, validate every ``eval_every`` epochs, leave ``kept`` with its best parameters, the start included.
+@dataclass(kw_only=True)
+class Context:
+    """What all phases of a training share: who judges it, the state that they change, who is told, when time is up."""
 
-    Args:
-        draw: a new random order (N,) of the rows that an epoch goes through, ``batch`` at a time.
-        step: trains on the rows (B,) of one mini-batch; returns its losses, whose means over the epoch are told.
-        deadline: ``time.monotonic()`` value after which no further step is taken; what was trained so far is judged.
-        patient_epochs: evaluations up to this epoch do not count against ``patience``.
-        state: the training this phase is part of: where it is taken up, and who saves it. ``optimizers`` are those that
-            ``step`` uses.
-    """
-    state = state or TrainingState(torch.Generator())
-    at = state.enter(name, optimizers, patient_epochs)
-    if state.team is not None:
-        state.team.align_modules(state.modules.values())
-    reporter.start(name, epochs)
-    state.keeper.between_steps(state)
+    validation: Evaluator
+    state: TrainingState = field(default_factory=lambda: TrainingState(torch.Generator()))
+    reporter: Reporter = field(default_factory=Reporter)
+    #: ``time.monotonic()`` value after which no further step is taken; what was trained so far is judged.
+    deadline: float = math.inf
+
+    def begin(
+        self,
+        name: str,
+        epochs: int,
+        optimizers: Mapping[str, torch.optim.Optimizer] | None = None,
+        patient_epochs: int = 0,
+    ) -> PhaseState:
+        """A new phase, or one that is taken up where the checkpoint was taken."""
+        at = self.state.enter(name, optimizers, patient_epochs)
+        self.state.team.align_modules(self.state.modules.values())
+        self.reporter.start(name, epochs)
+        self.state.keeper.between_steps(self.state)
+        return at
+
+    def rank(self, scores: Scorer) -> Metrics:
+        """How well the scores rank the validation queries."""
+        return self.validation.rank(scores, lambda *_: self.reporter.beat()).metrics
+
+    def out_of_time(self) -> bool:
+        """Whether the time is over; of several workers all say the same."""
+        late = time.monotonic() > self.deadline
+        return late if math.isinf(self.deadline) else self.state.team.agreed(late)
+
+    def end(self, at: PhaseState) -> PhaseResult:
+        """Save a phase that is over."""
+        assert at.best is not None
+        self.state.keeper.save(self.state)
+        return PhaseResult(at.best, at.best_epoch, at.epoch, at.clock.seconds, at.clock.cpu_seconds, at.ended)
+
+
+def run_phase(phase: Phase, context: Context) -> PhaseResult:
+    """Train, validate every ``eval_every`` epochs, leave ``kept`` with its best parameters, the start included."""
+    name, epochs, patience = phase.name, phase.settings.epochs, phase.settings.patience
+    reporter, keeper = context.reporter, context.state.keeper
+    at = context.begin(name, epochs, phase.optimizers, phase.patient_epochs)
     if at.best is None:
-        _judge(at, validate(), kept, patience)
+        _judge(at, _validate(phase, context), phase.kept, patience)
         reporter.epoch(name, 0, {}, at.best)
     while not at.ended:
         if at.order is None:  # between two epochs
-            if at.epoch >= epochs or out_of_time(deadline, state):
+            if at.epoch >= epochs or context.out_of_time():
                 at.ended = "completed" if at.epoch >= epochs else "stopped"
                 break
-            at.order = draw()
-        values, late = _rest_of_epoch(at, batch, step, reporter, state, deadline)
-        whole = at.done * batch >= len(at.order)
+            at.order = phase.draw()
+        values, late = _rest_of_epoch(at, phase, context)
+        whole = at.done * phase.batch >= len(at.order)
         at.epoch, at.order, at.done, at.totals = at.epoch + 1, None, 0, {}
         metrics = None
-        if at.epoch % eval_every == 0 or at.epoch >= epochs or late:
-            metrics = validate()
-            _judge(at, metrics, kept, patience)
+        if at.epoch % phase.settings.eval_every == 0 or at.epoch >= epochs or late:
+            metrics = _validate(phase, context)
+            _judge(at, metrics, phase.kept, patience)
         if late and not at.ended:
             at.ended = "completed" if whole and at.epoch >= epochs else "stopped"
         reporter.epoch(name, at.epoch, values, metrics)
-        state.keeper.between_steps(state)
+        keeper.between_steps(context.state)
     if at.best_weights:
-        kept.load_state_dict(at.best_weights)
+        phase.kept.load_state_dict(at.best_weights)
         at.best_weights = {}
-    state.keeper.save(state)
-    return finished(at)
+    phase.kept.eval()
+    return context.end(at)
 
 
-def finished(at: PhaseState) -> PhaseResult:
-    """The result of a phase that is over."""
-    assert at.best is not None
-    return PhaseResult(at.best, at.best_epoch, at.epoch, at.clock.seconds, at.clock.cpu_seconds, at.ended)
-
-
-def _rest_of_epoch(
-    at: PhaseState,
-    batch: int,
-    step: Callable[[Tensor], Mapping[str, Tensor]],
-    reporter: Reporter,
-    state: TrainingState,
-    deadline: float,
-) -> tuple[Values, bool]:
+def _rest_of_epoch(at: PhaseState, phase: Phase, context: Context) -> tuple[Values, bool]:
     """Train on the mini-batches of the epoch that are left, or as many as the deadline allows.
 
     Returns the means of all its losses, and whether the time is over. An epoch that it cuts short counts as one.
     """
     assert at.order is not None
-    parts, late = at.order.split(batch), False
+    parts, late = at.order.split(phase.batch), False
     while at.done < len(parts) and not late:
-        for name, value in step(parts[at.done]).items():
+        for name, value in _step(phase, parts[at.done], context).items():
             at.totals[name] = at.totals.get(name, torch.zeros_like(value)) + value
         at.done += 1
-        state.step += 1
-        _check_finite(at, len(parts))
-        reporter.step(at.name, at.epoch + 1, at.done, len(parts))
-        state.keeper.between_steps(state)
-        late = out_of_time(deadline, state)
+        context.state.step += 1
+        _check_finite(at, len(parts), context.state.under_way)
+        context.reporter.step(at.name, at.epoch + 1, at.done, len(parts))
+        context.state.keeper.between_steps(context.state)
+        late = context.out_of_time()
     return {name: float(total) / at.done for name, total in at.totals.items()}, late
 
 
-def out_of_time(deadline: float, state: TrainingState) -> bool:
-    """Whether the time is over; of several workers all say the same."""
-    late = time.monotonic() > deadline
-    if state.team is None or math.isinf(deadline):
-        return late
-    return state.team.agreed(late)
+def _step(phase: Phase, rows: Tensor, context: Context) -> Mapping[str, Tensor]:
+    """One step; where it fails because the parameters are no numbers any more, say so."""
+    try:
+        return phase.step(rows)
+    except RuntimeError:
+        for name, optimizer in phase.optimizers.items():
+            parameters = (parameter for group in optimizer.param_groups for parameter in group["params"])
+            if not all(bool(torch.isfinite(parameter).all()) for parameter in parameters):
+                what = f"{phase.name}: the {name}'s parameters became NaN"
+                raise not_finite(what, context.state.under_way) from None
+        raise
+
+
+def _validate(phase: Phase, context: Context) -> Metrics:
+    """How good the parameters are now; what is random in a step (dropout) is not in an evaluation."""
+    phase.kept.eval()
+    metrics = context.rank(phase.scores())
+    phase.kept.train()
+    return metrics
 
 
 def _judge(at: PhaseState, metrics: Metrics, kept: nn.Module, patience: int) -> None:
@@ -179,30 +182,17 @@ def snapshot(module: nn.Module) -> dict[str, Tensor]:
     return {name: value.detach().clone() for name, value in module.state_dict().items()}
 
 
-def clip_and_step(optimizer: torch.optim.Optimizer, largest: float) -> None:
-    """Bound the gradient's norm, then step: without it the propagation is unstable at useful learning rates."""
-    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    torch.nn.utils.clip_grad_norm_(parameters, largest)
-    optimizer.step()
-
-
-def _check_finite(at: PhaseState, steps: int) -> None:
+def _check_finite(at: PhaseState, steps: int, planned: PlannedPhase | None) -> None:
     """Raise TrainingError at the first loss that is no number; a GPU, which would wait, is asked once an epoch."""
     for name, total in at.totals.items():
         if (total.device.type == "cpu" or at.done == steps) and not math.isfinite(float(total)):
-            raise not_finite(at.name, f"epoch {at.epoch + 1}, step {at.done} of {steps}: {name} became {float(total)}")
+            where = f"{at.name}, epoch {at.epoch + 1}, step {at.done} of {steps}"
+            raise not_finite(f"{where}: {name} became {float(total)}", planned)
 
 
-#: The settings section of a phase that has none of its own name.
-SECTIONS = {"relaxation": "initialisation", "pretrain relaxation": "pretrain"}
-
-
-def not_finite(phase: str, what: str) -> TrainingError:
-    """The error for a training that left the numbers, with the settings that usually help."""
-    section = SECTIONS.get(phase, phase)
-    # A compared system's phases share its one section, which --set finds by itself.
-    rate = f"{section}.lr" if section in ("initialisation", "pretrain", "adversarial") else "lr"
-    clip = ""
-    if section in ("pretrain", "adversarial"):
-        clip = f" or a tighter bound on the gradient (--set {section}.clip=...)"
-    return TrainingError(f"{phase}, {what}. A lower learning rate (--set {rate}=...){clip} usually helps.")
+def not_finite(what: str, planned: PlannedPhase | None) -> TrainingError:
+    """The error for a training that left the numbers, with the settings of its phase that usually help."""
+    rate, clip = (None, None) if planned is None else (planned.key("lr"), planned.key("clip"))
+    advice = "" if rate is None else f" (--set {rate}=...)"
+    advice += "" if clip is None else f" or a tighter bound on the gradient (--set {clip}=...)"
+    return TrainingError(f"{what}. A lower learning rate{advice} usually helps.")

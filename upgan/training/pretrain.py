@@ -2,84 +2,65 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from upgan.config.settings import PretrainConfig
-from upgan.evaluation.metrics import Metrics
+from upgan.evaluation.evaluator import Scorer
 from upgan.graph.layered import LayeredGraph
 from upgan.model.build import AnyDiscriminator
 from upgan.objectives.batches import Batch, Sampler, draw_candidates
 from upgan.objectives.losses import half_squared_norm
-from upgan.objectives.optimizers import Squares, accumulated, make_optimizer
+from upgan.objectives.optimizers import Squares, make_optimizer
+from upgan.objectives.phase import Phase
 from upgan.objectives.sampled import sampled_one_to_n
-from upgan.training.loop import PhaseResult, Reporter, clip_and_step, run_phase
-from upgan.training.state import TrainingState
 from upgan.training.step import Step, pair_norm, step_view, used_parameters
+from upgan.training.team import Team
 
 
-def pretrain_discriminator(
+def pretraining(
     model: AnyDiscriminator,
     graph: LayeredGraph,
     sampler: Sampler,
-    validate: Callable[[], Metrics],
     config: PretrainConfig,
-    reporter: Reporter,
-    deadline: float = math.inf,
+    scores: Callable[[], Scorer],
     *,
-    phase: str = "pretrain",
+    name: str = "pretrain",
     squares: Squares | None = None,
-    state: TrainingState | None = None,
-) -> tuple[PhaseResult, Squares]:
-    """1-N loss through the score and its propagation; ``squares`` are what Adagrad goes on from, and what it leaves."""
+    team: Team | None = None,
+) -> Phase:
+    """1-N loss through the score and its propagation; ``squares`` are what Adagrad goes on from."""
+    team = team or Team()
     optimizer = make_optimizer(model, config.optimizer, config.lr, squares)
-    team = None if state is None else state.team
 
     def step(rows: Tensor) -> dict[str, Tensor]:
         batch = sampler.batch(rows)
         view = step_view(model, graph, batch, sampler.generator)
         pool = draw_candidates(config.candidates, len(model.entity), sampler.generator, batch.heads.device)
-        if team is None:
-            loss = pretrain_loss(view, batch, config, pool)
-        else:
-            first, last = team.share(len(batch.heads))
-            own = batch.part(first, last)
-            loss = pretrain_loss(view.part(first, last), own, config, pool) * (
-                len(own.answer) / max(len(batch.answer), 1)
-            )
+        first, last = team.share(len(batch.heads))
+        own = batch.part(first, last)
+        loss = pretrain_loss(view.part(first, last), own, config, pool)
+        loss = loss * (len(own.answer) / max(len(batch.answer), 1))
         penalty = config.l2 * half_squared_norm(used_parameters(model, batch))
         if config.n3:
             penalty = penalty + config.n3 * pair_norm(model, batch, view)
-        if team is not None:
-            penalty = penalty / team.size
-        optimizer.zero_grad(set_to_none=True)
-        (loss + penalty).backward()
-        told = {"loss": loss.detach()}
-        if team is not None:
-            told = team.sum_gradients(optimizer, told)
-        clip_and_step(optimizer, config.clip)
+        losses = team.descend(optimizer, loss + penalty / team.size, {"loss": loss}, config.clip)
         model.constrain()
-        return told
+        return losses
 
-    result = run_phase(
-        phase,
-        epochs=config.epochs,
-        eval_every=config.eval_every,
-        patience=config.patience,
+    return Phase(
+        name=name,
+        settings=config,
         draw=sampler.order,
         batch=sampler.size,
+        steps=len(sampler),
         step=step,
-        validate=validate,
-        kept=model,
-        reporter=reporter,
-        deadline=deadline,
-        state=state,
         optimizers={"discriminator": optimizer},
+        kept=model,
+        scores=scores,
     )
-    return result, accumulated(model, optimizer)
 
 
 def pretrain_loss(step: Step, batch: Batch, config: PretrainConfig, pool: Tensor | None = None) -> Tensor:

@@ -14,15 +14,14 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from upgan.config.phases import PlannedPhase
 from upgan.evaluation.metrics import Metrics
-
-if TYPE_CHECKING:
-    from upgan.training.workers import Team
+from upgan.training.team import Team
 
 
 class Clock:
@@ -65,22 +64,14 @@ class PhaseState:
     clock: Clock = field(default_factory=Clock)
 
 
-class Keeper(Protocol):
-    """Who saves the state, and says when to leave."""
+class Keeper:
+    """Who saves the state, and says when to leave; as it is here, nobody."""
 
     def between_steps(self, state: TrainingState) -> None:
         """Called wherever going on is possible: saves when it is time. Raises Stopped, saved, when asked to stop."""
 
     def save(self, state: TrainingState) -> None:
         """Called at the end of each phase."""
-
-
-class NoKeeper:
-    """Saves nothing and never stops."""
-
-    def between_steps(self, state: TrainingState) -> None: ...
-
-    def save(self, state: TrainingState) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -101,9 +92,9 @@ class TrainingState:
 
     def __init__(self, random: torch.Generator, keeper: Keeper | None = None) -> None:
         self.random = random
-        self.keeper: Keeper = keeper or NoKeeper()
-        #: The processes that train together; None for one alone.
-        self.team: Team | None = None
+        self.keeper = keeper or Keeper()
+        #: The processes that train together.
+        self.team = Team()
         #: What is trained, by name; a checkpoint holds their parameters.
         self.modules: dict[str, nn.Module] = {}
         #: Those of the phase in progress.
@@ -112,7 +103,7 @@ class TrainingState:
         self.stages: dict[str, Any] = {}
         self.phase = PhaseState("")
         #: The phase that is being trained or made ready: where an error belongs.
-        self.under_way = ""
+        self.under_way: PlannedPhase | None = None
         #: Fingerprint of the run whose vectors this training started from; None where it has an initialisation.
         self.started_from: str | None = None
         #: Mini-batches so far, over all phases.

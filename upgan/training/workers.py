@@ -25,16 +25,17 @@ from __future__ import annotations
 
 import datetime
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch import distributed as dist
 
 from upgan.config.systems import SYSTEMS
 from upgan.errors import ConfigError, Stopped, TrainingError
 from upgan.training.state import Keeper, TrainingState
+from upgan.training.team import Team
 
 #: Seconds that a worker waits for the others before it gives them up; the environment may name others.
 TIMEOUT = 600.0
@@ -64,59 +65,42 @@ def take_place(model_name: str) -> None:
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
 
 
-class Team:
-    """The workers of this training as one of them sees them; ``torch.distributed`` has been set up.
+class Workers(Team):
+    """The processes that torchrun started, as one of them sees them; ``torch.distributed`` has been set up.
 
-    Every method is called by all workers at the same point. Raises TrainingError where one of them is gone or silent.
+    Every method raises TrainingError where a worker is gone or silent.
     """
 
     def __init__(self, device: torch.device) -> None:
+        super().__init__(dist.get_rank(), dist.get_world_size())
         self.device = device
-        self.rank, self.size = dist.get_rank(), dist.get_world_size()
 
-    @property
-    def leads(self) -> bool:
-        return self.rank == 0
-
-    def share(self, count: int) -> tuple[int, int]:
-        """First and last + 1 of this worker's share of ``count`` queries: consecutive, sizes differ by one at most."""
-        return count * self.rank // self.size, count * (self.rank + 1) // self.size
-
-    def sum_gradients(self, optimizer: torch.optim.Optimizer, told: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Add up the gradients of the optimiser's parameters in place, and return the sums of ``told`` (scalars).
-
-        A parameter that no worker's share touched keeps no gradient: whether it has one does not depend on the share,
-        as every worker runs the same operations.
-        """
+    def sum_gradients(self, optimizer: torch.optim.Optimizer, losses: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """A parameter that no worker's share touched keeps no gradient: whether it has one does not depend on the
+        share, as every worker runs the same operations."""
         parameters = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-        values = [value.reshape(1).to(gradients[0].dtype) for value in told.values()]
+        values = [value.reshape(1).to(gradients[0].dtype) for value in losses.values()]
         flat = torch.cat([gradient.reshape(-1) for gradient in gradients] + values)
         self.sum(flat)
         parts = flat.split([gradient.numel() for gradient in gradients] + [1] * len(values))
         for gradient, part in zip(gradients, parts, strict=False):
             gradient.copy_(part.view_as(gradient))
-        return {name: part[0] for name, part in zip(told, parts[len(gradients) :], strict=True)}
+        return {name: part[0] for name, part in zip(losses, parts[len(gradients) :], strict=True)}
 
     def sum(self, value: Tensor) -> None:
-        """Replace ``value`` by its sum over all workers."""
         with _others_needed():
             dist.all_reduce(value)
 
     def align(self, tensors: Iterable[Tensor]) -> None:
-        """Give every worker the leader's values."""
         with _others_needed():
             for tensor in tensors:
                 dist.broadcast(tensor, 0)
 
-    def align_modules(self, modules: Iterable[nn.Module]) -> None:
-        self.align(value.detach() for module in modules for value in module.state_dict().values())
-
     def agreed(self, value: bool) -> bool:
-        """What the leader says."""
-        told = torch.tensor([int(value)], device=self.device)
-        self.align([told])
-        return bool(told.item())
+        answer = torch.tensor([int(value)], device=self.device)
+        self.align([answer])
+        return bool(answer.item())
 
 
 @contextmanager
@@ -133,40 +117,37 @@ def _others_needed() -> Iterator[None]:
 
 
 @contextmanager
-def team_of(device: torch.device) -> Iterator[Team | None]:
-    """Join the processes that torchrun started; None for a process alone."""
+def team_of(device: torch.device) -> Iterator[Team]:
+    """Join the processes that torchrun started; a process alone is a team of one."""
     if not started_together():
-        yield None
+        yield Team()
         return
     seconds = float(os.environ.get(TIMEOUT_VARIABLE, TIMEOUT))
     with _others_needed():
         dist.init_process_group(
             "nccl" if device.type == "cuda" else "gloo", timeout=datetime.timedelta(seconds=seconds)
         )
-    yield Team(device)
+    yield Workers(device)
     dist.destroy_process_group()  # after an error nobody waits for the others
 
 
-class TeamKeeper:
-    """Saving and stopping are the leader's; the others hear what it decided at the same step."""
+class TeamKeeper(Keeper):
+    """Saving and stopping are the leader's; the others learn what it decided at the same step."""
 
     def __init__(self, team: Team, leader: Keeper) -> None:
         self._team = team
         self._leader = leader
 
     def between_steps(self, state: TrainingState) -> None:
-        self._follow(lambda: self._leader.between_steps(state))
+        stopped: Stopped | None = None
+        if self._team.leads:
+            try:
+                self._leader.between_steps(state)
+            except Stopped as request:
+                stopped = request
+        if self._team.agreed(stopped is not None):
+            raise stopped or Stopped("stopped with the first worker")
 
     def save(self, state: TrainingState) -> None:
         if self._team.leads:
             self._leader.save(state)
-
-    def _follow(self, ask: Callable[[], None]) -> None:
-        stopped: Stopped | None = None
-        if self._team.leads:
-            try:
-                ask()
-            except Stopped as asked:
-                stopped = asked
-        if self._team.agreed(stopped is not None):
-            raise stopped or Stopped("stopped with the first worker")
