@@ -6,7 +6,7 @@ PORT ?= 8501
 VENV_PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help app test test-all lint format env env-test clean
+.PHONY: help app test test-all lint format hooks wheel env env-test clean
 
 help: ## Show this list.
 	@echo "usage: make TARGET [PYTHON=python3.12] [PORT=8501]"
@@ -44,6 +44,15 @@ checks:
 format: env-test ## Rewrite the source in the project's format and mend what ruff can mend.
 	@$(VENV_PYTHON) -m ruff check --fix . || true
 	@$(VENV_PYTHON) -m ruff format .
+
+hooks: env-test ## Let git run the checks before each commit (pre-commit, installed into .venv).
+	@$(VENV_PYTHON) -m pip install --quiet "pre-commit>=4,<5"
+	@.venv/bin/pre-commit install
+
+wheel: env-test ## Build what people install, into dist.
+	@rm -rf build dist
+	@$(VENV_PYTHON) -m pip wheel --no-deps --no-build-isolation --wheel-dir dist .
+	@rm -rf build
 
 env: ## Create .venv and install the package.
 	@$(BOOTSTRAP)

@@ -28,6 +28,7 @@ from pathlib import Path
 import upgan
 from load_test import ROOT, choose, drawn, p95, start
 from ui.services import answers, questions
+from upgan.data.query import Query
 from upgan.doctor import find_browser
 from upgan.predict.predictor import Predictor
 from upgan.render.figure.build import figure
@@ -127,7 +128,7 @@ def on_server(run: Path, queries: int, seed: int) -> bool:
     typed = [text for _ in range(queries) for text in keystrokes(predictor, chance)]
     search = [timed(lambda text=text: index.suggest(text)) for text in typed]  # type: ignore[misc]
     held = report("search, one keystroke", search, SEARCH)
-    asked = [questions.random_question(predictor, "run", number) for number in range(seed, seed + queries)]
+    asked = [questions.random_question(predictor, "run", number).query for number in range(seed, seed + queries)]
     answered(predictor, asked[0])  # what the first one prepares is not part of the others
     answer = [timed(lambda one=one: answered(predictor, one)) for one in asked]  # type: ignore[misc]
     return report("query, explanation, figure", answer, ANSWER) and held
@@ -143,10 +144,10 @@ def keystrokes(predictor: Predictor, chance: random.Random) -> list[str]:
     return [name[:2], name[:5], word, name, misspelt, predictor.entities[number]]
 
 
-def answered(predictor: Predictor, question: questions.Question) -> None:
+def answered(predictor: Predictor, query: Query) -> None:
     """What the page needs for one question: candidates, the first one explained, the figure as a document."""
-    found = answers.candidates(predictor, question, 10, hide_known=False)
-    explanation = answers.explain(predictor, question, found.rows[0]["id"], 5)
+    found = answers.candidates(predictor, query, 10, hide_known=False)
+    explanation = answers.explain(predictor, query, found.rows[0]["id"], 5)
     labels = questions.relation_labels(predictor.dataset)
     wide, narrow = (figure(explanation, relation_labels=labels, layout=layout) for layout in ("columns", "rows"))
     graph_html(wide, narrow=narrow)

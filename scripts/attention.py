@@ -13,7 +13,8 @@ from typing import get_args
 import numpy as np
 
 import upgan
-from upgan.explain.bilinear import CoInteractionExplainer, Side
+from upgan.explain.base import Side
+from upgan.explain.bilinear import CoInteractionExplainer
 from upgan.predict.predictor import Predictor
 
 REMOVED = 5

@@ -34,7 +34,9 @@ CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 CPU_INDEX_SECONDS = 3.0
 #: What an installed environment takes, in gigabytes, with some room for unpacking.
 NEEDED_GB = {"cpu": 3.0, "cuda": 10.0}
-#: The lines of pip that tell a reader how far it is (of the downloads only those of megabytes); all go to the log.
+#: The keys of [project] that decide what is installed; others describe it (licence, classifiers).
+DECIDING = ("name", "requires-python", "dependencies", "optional-dependencies", "scripts")
+#: The lines of pip that say how far it is (of the downloads only those of megabytes); all go to the log.
 PROGRESS = re.compile(r"\s*(Downloading .* MB|Installing collected packages)")
 ERRORS = re.compile(r"\s*ERROR")
 
@@ -53,8 +55,8 @@ def read_project(path: Path) -> dict[str, Any]:
     tools = document.get("tool", {})
     return {
         "build-system": document["build-system"],
-        "project": document["project"],
-        "setuptools": tools.get("setuptools"),
+        "project": {key: value for key, value in document["project"].items() if key in DECIDING},
+        "setuptools": tools.get("setuptools", {}).get("packages"),
     }
 
 

@@ -22,8 +22,8 @@ import upgan
 from upgan.config.settings import make_config
 from upgan.explain.results import Changes
 from upgan.model.bilinear import BilinearDiscriminator
-from upgan.model.build import build_model
 from upgan.predict.predictor import Predictor
+from upgan.systems.build import build_model
 from upgan.training.checkpoint import save_weights, seal_run, start_run
 
 TOP_USERS = 50
@@ -36,7 +36,7 @@ def untrained_run(data: Path, preset: str, seed: int) -> Path:
     torch.manual_seed(seed)
     config = make_config(preset)
     start_run(folder, config, dataset)
-    model = build_model(config, dataset.num_entities, dataset.num_relations, dataset.num_users)
+    model = build_model(config, dataset)
     if isinstance(model, BilinearDiscriminator):
         model.fusion.gamma.data.uniform_(0.0, 0.1)  # a new model's evidence is silent, a trained one's is read
     save_weights(model, folder / "model.safetensors")

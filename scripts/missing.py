@@ -17,15 +17,15 @@ MINIMUM = (3, 11)
 
 
 class BootstrapError(Exception):
-    """Something is missing that the reader has to provide; the message says what and how."""
+    """Something is missing that whoever runs it has to provide; the message says what and how."""
 
 
 def check_python(version: tuple[int, ...] = tuple(sys.version_info[:3])) -> None:
     """Refuse a Python that is too old, or one that cannot make virtual environments."""
     if tuple(version[:2]) < MINIMUM:
-        found = ".".join(str(part) for part in version)
+        current = ".".join(str(part) for part in version)
         raise BootstrapError(
-            f"upgan needs Python {MINIMUM[0]}.{MINIMUM[1]} or newer; {sys.executable} is {found}.\n"
+            f"upgan needs Python {MINIMUM[0]}.{MINIMUM[1]} or newer; {sys.executable} is {current}.\n"
             "Install a newer one and run again, or name it: make app PYTHON=/path/to/python3.12"
         )
     try:

@@ -10,7 +10,8 @@ from tests import oracles
 from tests.oracles import Facts, facts_of, random_facts
 from upgan.config.settings import ModelConfig, PropagationConfig
 from upgan.data.dataset import KGDataset, build_dataset
-from upgan.explain.layered import Explainer
+from upgan.explain.base import SeenGraph
+from upgan.explain.layered import LayeredExplainer
 from upgan.graph.layered import build_graph
 from upgan.model.discriminator import Discriminator
 
@@ -96,7 +97,9 @@ def dataset_of(facts: Facts) -> KGDataset:
 
 def explainer_of(dataset, facts, model):
     """The explainer of a model that has seen all of the facts."""
-    return Explainer(dataset, build_graph(*facts.arrays()), dataset.train, dataset.interactions, model)
+    return LayeredExplainer(
+        SeenGraph(dataset, build_graph(*facts.arrays()), dataset.train, dataset.interactions), model
+    )
 
 
 def explained_world(seed, **settings_of_model):

@@ -141,6 +141,7 @@ def test_the_fingerprint_follows_dependencies_and_not_lint_settings(tmp_path):
 
     before = bootstrap.fingerprint(PROJECT)
     assert fingerprint_of(text.replace("line-length = 120", "line-length = 99")) == before
+    assert fingerprint_of(text.replace("Development Status :: 4 - Beta", "Topic :: Text Processing")) == before
     assert fingerprint_of(text.replace('"numpy>=', '"numpy>=0')) != before
 
 
@@ -249,7 +250,7 @@ def make(checkout: Path, *arguments: str, **environment: str) -> subprocess.Comp
 def test_make_alone_lists_the_targets(checkout):
     done = make(checkout)
     assert done.returncode == 0
-    for target in ("app", "test", "lint", "clean", "help"):
+    for target in ("app", "test", "lint", "hooks", "wheel", "clean", "help"):
         assert f"make {target} " in done.stdout
 
 

@@ -105,3 +105,13 @@ def test_the_check_sees_what_it_should(code: str):
 @pytest.mark.parametrize("code", ["model.eval()", "re.compile('a')", "run(c, shell=False)", "'no pickle'"])
 def test_the_check_lets_the_harmless_pass(code: str):
     assert list(unsafe_uses(ast.parse(code))) == []
+
+
+def test_the_hooks_before_a_commit_are_the_checks_of_make_lint():
+    yaml = pytest.importorskip("yaml")
+    text = (ROOT / "Makefile").read_text(encoding="utf-8").replace("$(VENV_PYTHON)", ".venv/bin/python")
+    checks = dict(re.findall(r'echo "== (.+?)"; +(\.venv/bin/.+?) \|\|', text))
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"]
+    assert [repository["repo"] for repository in hooks] == ["local"], "tools of their own would have other versions"
+    assert {hook["name"]: hook["entry"] for hook in hooks[0]["hooks"]} == checks
+    assert len(checks) == 4

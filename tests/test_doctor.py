@@ -18,11 +18,11 @@ from upgan.doctor import Finding, Report, diagnose
 def runs(toy_dataset, tmp_path: Path) -> Path:
     """A folder with two runs of the toy catalogue, as training leaves them."""
     from upgan.config.settings import Config
-    from upgan.model.build import build_model
+    from upgan.systems.build import build_model
     from upgan.training.checkpoint import MODEL_FILE, save_weights, seal_run, start_run
 
     config = Config()
-    model = build_model(config, toy_dataset.num_entities, toy_dataset.num_relations, toy_dataset.num_users)
+    model = build_model(config, toy_dataset)
     for name in ("broken", "fine"):
         start_run(tmp_path / name, config, toy_dataset)
         save_weights(model, tmp_path / name / MODEL_FILE)

@@ -24,3 +24,8 @@ def __getattr__(name: str) -> Any:
 
         return load_dataset
     raise AttributeError(f"module 'upgan' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    # What is looked up on first use is there for whoever looks around, and for completion.
+    return sorted({*globals(), *__all__})

@@ -6,6 +6,7 @@ The command line prints it as one message without a traceback.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable
 
 
@@ -70,3 +71,12 @@ def listed(values: Iterable[object], most: int = 12) -> str:
     names = [str(value) for value in values]
     cut = [name if len(name) <= 100 else name[:100] + "…" for name in names[:most]]
     return ", ".join(cut) + (f" and {len(names) - most} more" if len(names) > most else "") or "none"
+
+
+def did_you_mean(text: str, names: Iterable[str], alike: float = 0.6) -> str:
+    """What a message adds about a name that is not there: " Did you mean 'a', 'b'?", or nothing where none is close.
+
+    ``alike``: the least share of letters that a name must have in common with ``text``, 0 to 1.
+    """
+    close = difflib.get_close_matches(text, list(names), cutoff=alike)
+    return f" Did you mean {', '.join(map(repr, close))}?" if close else ""

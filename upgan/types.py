@@ -1,4 +1,4 @@
-"""Shared names of values and the rule for relation numbers.
+"""Shared names of values, the rule for relation numbers, and how a value is written as JSON.
 
 Letters in shapes, everywhere in the package: B batch, E entities, U users, R forward relations, M edges, Q distinct
 queries, P positive (query, answer) pairs, C candidates of a pool, N drawn negatives, K dimensions.
@@ -9,7 +9,15 @@ Relations are numbered 0 .. R-1 as in the dataset; r + R is the inverse of r, so
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic_core import to_jsonable_python
+
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
 
 SplitName = Literal["train", "valid", "test"]
 SPLITS: tuple[SplitName, ...] = ("train", "valid", "test")
@@ -17,3 +25,12 @@ SPLITS: tuple[SplitName, ...] = ("train", "valid", "test")
 #: How an explanation writes the inverse of a relation, and an interaction.
 INVERSE_MARK = "⁻¹"
 INTERACTED = "interacted"
+
+
+class Document:
+    """Base of frozen dataclasses that are JSON objects as they stand: their fields by name and in order."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object; dataclasses inside are objects, sequences of whatever kind lists."""
+        document: dict[str, Any] = to_jsonable_python(self, fallback=list)
+        return document

@@ -41,7 +41,7 @@ def test_pseudonyms_are_the_same_in_all_parts() -> None:
     user = document()["users"][0]["id"]
     text = here("explain", DEMO, *ASKED, "--contrast", AUTHOR, "--remove-user", user, "--smallest-set", "--pseudonyms")
     assert text.returncode == 0, text.stderr
-    assert "without U1" in text.stdout
+    assert "without user U1" in text.stdout
     assert "reader-" not in text.stdout
     assert "weights frozen" in text.stdout
 

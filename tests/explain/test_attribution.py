@@ -9,7 +9,7 @@ import torch
 from tests import oracles
 from tests.attributed import DIM, integrated_gradients, model_for, place_of, score_at, world
 from tests.oracles import hops, layered_edges, random_facts
-from upgan.explain.attribution import backward_steps, contributions, forward_steps, user_weights
+from upgan.explain.attribution import Preference, backward_steps, contributions, forward_steps, user_weights
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -45,6 +45,14 @@ def test_steps_carry_alpha_and_the_stage_1_share_of_each_edge():
     assert len(layered_edges(facts)) == len(states.edges)
 
 
+def shares(model, query, weights, preferences):
+    """(N,) contributions of users with these weights (N,) and v~_u (N, W), counted from p = 0."""
+    vector, users = weights @ preferences, np.arange(len(weights))
+    preference = Preference(vector, users, weights.numpy(), lambda direction: (preferences @ direction).numpy())
+    head, relation, answer = query
+    return torch.from_numpy(contributions(model, head, relation, answer, preference, torch.zeros_like(vector)))
+
+
 @pytest.mark.parametrize("product", ["distmult", "complex"])
 @pytest.mark.parametrize("scale", [1.0, 0.1, 1e-4])
 @pytest.mark.parametrize("seed", range(3))
@@ -56,7 +64,7 @@ def test_contributions_sum_to_the_users_part_of_the_score_and_are_integrated_gra
     weights = torch.softmax(torch.randn(5, generator=random, dtype=torch.float64), 0)
     preferences = scale * torch.randn(5, model.config.width, generator=random, dtype=torch.float64)
     query = (1, 2, 4)
-    found = contributions(model, *query, weights, preferences)
+    found = shares(model, query, weights, preferences)
     p = (weights.unsqueeze(1) * preferences).sum(0)
     part = float(score_at(model, query, p) - score_at(model, query, torch.zeros_like(p)))
     assert float(found.sum()) == pytest.approx(part, abs=1e-12)
@@ -68,7 +76,7 @@ def test_contributions_are_sharp_on_both_sides_of_the_switch_to_the_derivative(s
     facts = random_facts(np.random.default_rng(0))
     model = model_for(facts)
     preferences = step * torch.tensor([[1.0, -1.0, 0.5]], dtype=torch.float64)
-    found = contributions(model, 0, 1, 2, torch.ones(1, dtype=torch.float64), preferences)
+    found = shares(model, (0, 1, 2), torch.ones(1, dtype=torch.float64), preferences)
     nothing = torch.zeros(DIM, dtype=torch.float64)
     part = float(score_at(model, (0, 1, 2), preferences[0]) - score_at(model, (0, 1, 2), nothing))
     assert float(found.sum()) == pytest.approx(part, abs=1e-14)
@@ -79,6 +87,6 @@ def test_contributions_are_sharp_on_both_sides_of_the_switch_to_the_derivative(s
 def test_a_user_without_a_preference_contributes_nothing():
     facts = random_facts(np.random.default_rng(0))
     preferences = torch.tensor([[1.0, 2.0, 3.0], [0.0, 0.0, 0.0]], dtype=torch.float64)
-    found = contributions(model_for(facts), 0, 1, 2, torch.tensor([0.5, 0.5], dtype=torch.float64), preferences)
+    found = shares(model_for(facts), (0, 1, 2), torch.tensor([0.5, 0.5], dtype=torch.float64), preferences)
     assert found[1] == 0.0
     assert found[0] != 0.0

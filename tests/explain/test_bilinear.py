@@ -13,8 +13,8 @@ import upgan
 from tests.predict.toy import EPSILON, make_quality_run
 from upgan.config.settings import make_config
 from upgan.explain.bilinear import CoInteractionExplainer
-from upgan.model.build import build_model
 from upgan.render.words import caption, proof
+from upgan.systems.build import build_model
 from upgan.training.checkpoint import save_weights, seal_run, start_run
 
 
@@ -180,7 +180,7 @@ def test_a_run_with_the_r_gcn_like_form_says_that_it_has_no_user_weights(toy_dat
     folder = tmp_path / "run"
     config = make_config("paper", assignments=["model.dim=4", "model.propagation.form=rgcn"])
     start_run(folder, config, toy_dataset)
-    model = build_model(config, toy_dataset.num_entities, toy_dataset.num_relations, toy_dataset.num_users)
+    model = build_model(config, toy_dataset)
     save_weights(model, folder / "model.safetensors")
     seal_run(folder, toy_dataset)
     predictor = upgan.load(folder)
@@ -194,4 +194,4 @@ def test_a_run_with_the_r_gcn_like_form_says_that_it_has_no_user_weights(toy_dat
     assert told.residual == told.score - told.score_without_users, "nobody's part is told"
     said = " ".join([caption(told), *proof(told)])
     assert "R-GCN" in said
-    assert "no user's part of it can be told" in said
+    assert "it is not known how much each user adds" in said

@@ -92,7 +92,7 @@ def test_evidence_is_the_heaviest_stage_1_path_from_the_answer_to_each_user(seed
     names, word = named(facts, dataset)
     everyone = np.arange(facts.users)[::-1]
     for answer in range(facts.entities):
-        shown = explainer.evidence(0 if answer else 1, answer, everyone)
+        shown = explainer.evidence(0 if answer else 1, 0, answer, everyone)
         paths = [] if hops(facts)[answer] < 0 else paths_down(facts, states.edges, states.coefficient, answer)
         reached = [user for user in everyone if any(p.nodes[-1] == facts.entities + user for p in paths)]
         assert [path.nodes[-1].id for path in shown] == [dataset.users[user] for user in reached], "in the users' order"
@@ -114,7 +114,7 @@ def test_context_holds_true_edges_among_the_shown_that_no_path_walks(seed):
     facts, dataset, _, explainer = explained_world(seed)
     for target, answer in [(0, 5), (4, 7), (9, 1)]:
         order = explainer.influence(target, 0, answer).order[:3]
-        paths, evidence = explainer.paths(target, answer, order), explainer.evidence(target, answer, order)
+        paths, evidence = explainer.paths(target, answer, order), explainer.evidence(target, 0, answer, order)
         context = explainer.context(target, answer, paths, evidence)
         true = {(dataset.entities[h], dataset.relations[r], dataset.entities[t]) for h, r, t in facts.triples}
         true |= {(dataset.users[u], "interacted", dataset.entities[i]) for u, i in facts.reads}
@@ -153,7 +153,7 @@ def test_context_tells_a_user_from_an_entity_of_the_same_id(user_ids):
     dataset, explainer = read_world(user_ids)
     i, j = dataset.entity_index["i"], dataset.entity_index["j"]
     order = explainer.influence(i, 0, j).order
-    paths, evidence = explainer.paths(i, j, order), explainer.evidence(i, j, order)
+    paths, evidence = explainer.paths(i, j, order), explainer.evidence(i, 0, j, order)
     context = explainer.context(i, j, paths, evidence)
     facts = [(edge.source.id, edge.relation, edge.target.id) for edge in context if edge.source.role != "user"]
     assert facts == [("i", "near", "j")]
@@ -164,7 +164,7 @@ def test_context_shows_the_parallel_fact_that_no_path_walks():
     dataset, explainer = read_world(("u", "v"))
     k, j = dataset.entity_index["k"], dataset.entity_index["j"]
     order = explainer.influence(j, 0, k).order
-    paths, evidence = explainer.paths(j, k, order), explainer.evidence(j, k, order)
+    paths, evidence = explainer.paths(j, k, order), explainer.evidence(j, 0, k, order)
     walked = {relation.removesuffix("⁻¹") for chain in [*paths, *evidence] for relation in chain.relations} - {
         "interacted"
     }
@@ -190,4 +190,4 @@ def test_without_users_there_is_nothing_to_attribute(case):
     assert influence.residual == 0.0
     assert influence.score == influence.score_without_users
     assert explainer.paths(0, 2, influence.order) == ()
-    assert explainer.evidence(0, 2, influence.order) == ()
+    assert explainer.evidence(0, 0, 2, influence.order) == ()

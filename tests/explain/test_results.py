@@ -22,17 +22,17 @@ from upgan.data.dataset import build_dataset
 from upgan.errors import QueryError
 from upgan.explain.answering import Answering
 from upgan.explain.results import Changes
-from upgan.explain.what_if import Local, Rebuilt, resolved
+from upgan.explain.what_if import Local, rebuilt, resolved
 from upgan.graph.queries import QueryIndex
-from upgan.model.build import build_model
 from upgan.model.discriminator import Discriminator
+from upgan.systems.build import build_model
 
 
 def answering_of(dataset, seed, *assignments):
     """Random weights in float64 on the whole of a dataset."""
     config = make_config("paper", assignments=["model.dim=3", "model.propagation.activation=tanh", *assignments])
     torch.manual_seed(seed)
-    model = build_model(config, dataset.num_entities, dataset.num_relations, dataset.num_users).double()
+    model = build_model(config, dataset).double()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.normal_()
@@ -128,7 +128,7 @@ def test_a_what_if_of_the_bilinear_score_is_the_graph_built_anew(world, all_rows
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("upgan.graph.cointeraction_update.WORTHWHILE", 0.0 if all_rows else 2.0)
-        changed = Rebuilt(answering, edit)
+        changed = rebuilt(answering, edit)
     for head in range(dataset.num_entities):
         relation, answer = head % (2 * dataset.num_relations), (head + 2) % dataset.num_entities
         found, expected = (one.influence(head, relation, answer) for one in (changed, again.explainer()))
@@ -197,8 +197,8 @@ def test_a_contrast_is_the_difference_of_two_explanations(form, baseline, reques
             ours, theirs = (predictor.explain(**asked, answer=answer, baseline=baseline) for answer in ("b3", against))
             mine = {share.id: share for share in ours.users}
             yours = {share.id: share for share in theirs.users}
-            assert {user.id for user in found.differences()} == set(mine) == set(yours)
-            for user in found.differences():
+            assert {user.id for user in found.users} == set(mine) == set(yours)
+            for user in found.users:
                 assert user.weight == mine[user.id].weight
                 expected = mine[user.id].contribution - yours[user.id].contribution
                 assert user.difference == pytest.approx(expected, abs=1e-12)
@@ -208,7 +208,7 @@ def test_a_contrast_is_the_difference_of_two_explanations(form, baseline, reques
             assert list(found.answer_users) == list(ours.answer_users)
             assert list(found.against_users) == list(theirs.answer_users)
             assert found.against_standing.rank == theirs.rank
-            sizes = [abs(user.difference) for user in found.differences()]
+            sizes = [abs(user.difference) for user in found.users]
             assert sizes == sorted(sizes, reverse=True)
             json.dumps(found.to_dict(), allow_nan=False)
 
@@ -216,12 +216,12 @@ def test_a_contrast_is_the_difference_of_two_explanations(form, baseline, reques
 def test_popularity_counts_who_chose_a_candidate_or_what_is_one_fact_away(predictor):
     """<a1, from, ?>: a1 stands on b1, b2, so u1, u2, u3, u5 reach it; by hand from the drawing in conftest."""
     found = predictor.contrast(head="a1", relation="from", answer="a2", against="b3")
-    a2, b3 = found.answer_popularity, found.against_popularity
+    a2, b3 = found.popularity.answer, found.popularity.against
     # a2: nobody chooses an author; its books: b3 (u2 u3 u4 u5), cities have no readers. b3: u2 u3 u4 u5 chose it
     # themselves; one fact away are a2, b2 (u1 u2 u3) and s.
     assert (a2.interacted, a2.touched, a2.all_interacted, a2.all_touched) == (0, 3, 0, 4)
     assert (b3.interacted, b3.touched, b3.all_interacted, b3.all_touched) == (3, 4, 4, 5)
-    told = {user.id: user for user in found.differences()}
+    told = {user.id: user for user in found.users}
     assert a2.weight == pytest.approx(sum(told[user].weight for user in ("u2", "u3", "u5")))
     assert a2.contribution == pytest.approx(sum(told[user].contribution for user in ("u2", "u3", "u5")))
     assert b3.contribution == pytest.approx(sum(user.contribution_against for user in told.values()))
@@ -356,4 +356,4 @@ def test_a_fact_may_be_taken_out_where_there_are_no_users(toy_frames):
     toy_frames["interactions"] = toy_frames["interactions"][:0]
     answering = answering_of(build_dataset(name="toy", **toy_frames), 0)
     edit = resolved(answering, Changes(remove_triples=(("b1", "by", "a1"),)))
-    assert Rebuilt(answering, edit).influence(0, 0, 1).users == ()
+    assert rebuilt(answering, edit).influence(0, 0, 1).users == ()

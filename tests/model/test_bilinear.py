@@ -13,7 +13,6 @@ from upgan.graph.cointeraction import build_cointeraction
 from upgan.graph.facts import Facts
 from upgan.graph.layered import build_graph
 from upgan.model.bilinear import BilinearDiscriminator
-from upgan.model.build import FullScorer
 from upgan.model.factorisation import Factorisation
 
 ENTITIES, RELATIONS, USERS, DIM = 8, 2, 4, 3
@@ -63,7 +62,7 @@ def facts_of(triples=TRIPLES):
 def test_the_score_equals_the_printed_formula(product):
     model, graph = model_of(product), graph_of()
     heads, relations = all_queries()
-    found = FullScorer(model, graph).scores(heads, relations)
+    found = model.on(graph).scores(heads, relations)
     vectors = model.entity.tolist()
     p = [
         [sum(weight * vectors[j][k] for j, weight in row.items()) for k in range(len(vectors[0]))]
@@ -126,7 +125,7 @@ def test_without_users_the_scores_are_those_of_the_factorisation(product, why):
         model.answer_relation.normal_()
         model.fusion.gamma.fill_(0.3 if why in ("no users", "switched off") else 0.0)
     heads, relations = all_queries()
-    scorer = FullScorer(model, graph, facts_of())
+    scorer = model.on(graph, facts_of())
     found = scorer.scores(heads, relations, users=why != "switched off")
     torch.testing.assert_close(found, start.scores(heads, relations).detach(), rtol=1e-5, atol=1e-5)
 
@@ -135,7 +134,7 @@ def test_without_users_the_scores_are_those_of_the_factorisation(product, why):
 def test_at_the_start_scores_are_those_of_the_initialisation(product):
     model, start = started_from(product)
     heads, relations = all_queries()
-    scores, expected = FullScorer(model, graph_of()).scores(heads, relations), start.scores(heads, relations)
+    scores, expected = model.on(graph_of()).scores(heads, relations), start.scores(heads, relations)
     difference = (scores - expected).abs().max()
     assert 0 < difference < 1e-2 * expected.abs().max(), "users are heard a little"
 
@@ -146,12 +145,10 @@ def test_users_enter_through_p_alone():
     other = graph_of(layered_reads=[(0, 7), (1, 4), (3, 6)])
     renamed = graph_of([(USERS - 1 - user, item) for user, item in READS])
     heads, relations = all_queries()
-    expected = FullScorer(model, graph_of(), facts_of()).scores(heads, relations)
-    assert torch.equal(FullScorer(model, other, facts_of()).scores(heads, relations), expected)
+    expected = model.on(graph_of(), facts_of()).scores(heads, relations)
+    assert torch.equal(model.on(other, facts_of()).scores(heads, relations), expected)
     # The same sums in another order of users.
-    torch.testing.assert_close(
-        FullScorer(model, renamed, facts_of()).scores(heads, relations), expected, rtol=1e-5, atol=1e-6
-    )
+    torch.testing.assert_close(model.on(renamed, facts_of()).scores(heads, relations), expected, rtol=1e-5, atol=1e-6)
 
 
 def test_no_triple_reaches_p():
@@ -166,10 +163,9 @@ def test_no_triple_reaches_p():
 def test_users_of_the_candidate_speak_as_those_of_the_target_do():
     """A candidate with users gets another score than without, though the query's entity has none."""
     model, graph = model_of(), graph_of()
-    scorer = FullScorer(model, graph)
+    scorer = model.on(graph)
     heads, relations = torch.tensor([4]), torch.tensor([1])
-    assert scorer.preference is not None
-    assert not scorer.preference[4].any()
+    assert not model.preferences(graph)[4].any()
     changed = scorer.scores(heads, relations)[0] != scorer.scores(heads, relations, users=False)[0]
     assert changed.tolist() == [True] * 4 + [False] * 4
 
@@ -178,7 +174,7 @@ def test_switching_users_off_takes_p_from_both_sides_and_the_evidence():
     model, graph, facts = model_of(), graph_of(), facts_of()
     model.fusion.gamma.normal_()
     heads, relations = all_queries()
-    scorer = FullScorer(model, graph, facts)
+    scorer = model.on(graph, facts)
     off = scorer.scores(heads, relations, users=False)
     zero = torch.zeros_like(model.entity)
     expected = model.queries(heads, relations, zero).against(model.table(zero)).detach()
@@ -195,10 +191,10 @@ def test_switching_users_off_takes_p_from_both_sides_and_the_evidence():
 
 def test_without_facts_there_is_no_evidence():
     model, graph = model_of(), graph_of()
-    silent = FullScorer(model, graph, facts_of()).scores(*all_queries())
+    silent = model.on(graph, facts_of()).scores(*all_queries())
     model.fusion.gamma.fill_(1.0)
-    assert torch.equal(FullScorer(model, graph).scores(*all_queries()), silent)
-    assert not torch.equal(FullScorer(model, graph, facts_of()).scores(*all_queries()), silent)
+    assert torch.equal(model.on(graph).scores(*all_queries()), silent)
+    assert not torch.equal(model.on(graph, facts_of()).scores(*all_queries()), silent)
 
 
 # Gradients -----------------------------------------------------------------------------------------------------------

@@ -11,9 +11,9 @@ import torch
 from tests.oracles import Facts, discriminator_score, hops, random_facts
 from upgan.config.settings import ModelConfig, PropagationConfig
 from upgan.graph.layered import build_graph
-from upgan.model.build import FullScorer, build_model
 from upgan.model.discriminator import Discriminator
 from upgan.model.factorisation import Factorisation
+from upgan.systems.build import build_model
 
 DIM = 3
 PRODUCTS = ("distmult", "complex")
@@ -71,7 +71,7 @@ def test_the_score_is_equation_7_as_printed(product):
 def test_the_score_with_p_of_the_graph_is_equation_7_as_printed(product):
     facts = facts_of(1)
     model, (heads, relations) = model_for(facts, product=product), every_query(facts)
-    scorer = FullScorer(model, graph_of(facts))
+    scorer = model.on(graph_of(facts))
     preference = model.preference(graph_of(facts), heads)
     expected = printed_scores(model, heads, relations, preference)
     np.testing.assert_allclose(scorer.scores(heads, relations), expected, rtol=0, atol=1e-12)
@@ -122,7 +122,7 @@ def test_p_is_zero_without_users_and_on_a_graph_without_interactions(use_users):
     for world in [nobody] if use_users else [facts, nobody]:
         model, (heads, relations) = model_for(world, use_users=use_users), every_query(world)
         assert not model.preference(graph_of(world), heads).any()
-        scorer = FullScorer(model, graph_of(world))
+        scorer = model.on(graph_of(world))
         assert torch.equal(scorer.scores(heads, relations), scorer.scores(heads, relations, users=False))
 
 
@@ -136,19 +136,19 @@ def test_p_is_zero_where_no_user_reaches_and_only_there():
     assert not all(reached)
 
 
-def test_interactions_reach_the_scores_through_p_and_nothing_else():
+def test_interactions_reach_the_scores_through_p_and_nothing_else(monkeypatch):
     """Two worlds that differ in who read what: with the same p the scores are bit by bit the same."""
     facts = facts_of()
     other = dataclasses.replace(facts, reads=tuple((2 - user, item) for user, item in facts.reads[::-1][1:]))
     model, (heads, relations) = model_for(facts), every_query(facts)
-    one, two = FullScorer(model, graph_of(facts)), FullScorer(model, graph_of(other))
-    assert one.preference is not None
-    assert two.preference is not None
-    assert not torch.equal(one.preference, two.preference)
+    one, two = model.on(graph_of(facts)), model.on(graph_of(other))
+    p = model.preferences(graph_of(facts))
+    assert not torch.equal(p, model.preferences(graph_of(other)))
     assert not torch.equal(one.scores(heads, relations), two.scores(heads, relations))
     assert torch.equal(one.scores(heads, relations, users=False), two.scores(heads, relations, users=False))
-    two.preference = one.preference
-    assert torch.equal(one.scores(heads, relations), two.scores(heads, relations))
+    monkeypatch.setattr(model, "preferences", lambda graph: p)
+    again = model.on(graph_of(other))
+    assert torch.equal(one.scores(heads, relations), again.scores(heads, relations))
 
 
 def test_the_score_of_an_unreachable_head_does_not_depend_on_any_interaction():
@@ -156,7 +156,7 @@ def test_the_score_of_an_unreachable_head_does_not_depend_on_any_interaction():
     lost = [node for node, distance in enumerate(hops(facts)[: facts.entities]) if distance < 0]
     model = model_for(facts)
     heads, relations = torch.tensor(lost), torch.zeros(len(lost), dtype=torch.long)
-    scorer = FullScorer(model, graph_of(facts))
+    scorer = model.on(graph_of(facts))
     assert torch.equal(scorer.scores(heads, relations), scorer.scores(heads, relations, users=False))
 
 
@@ -229,14 +229,20 @@ def test_entity_norm_keeps_vectors_within_the_settings_bound_and_their_direction
     assert model.entity.requires_grad
 
 
-def test_build_model_makes_what_the_settings_name():
+def test_build_model_makes_what_the_settings_name(toy_dataset):
     from upgan.config.settings import make_config
 
-    upgan = build_model(make_config(assignments=["dim=4"]), 5, 2, 3)
+    upgan = build_model(make_config(assignments=["dim=4"]), toy_dataset)
     assert isinstance(upgan, Discriminator)
-    assert (upgan.entity.shape, upgan.relation.shape, upgan.propagation.relation.shape) == ((5, 4), (4, 4), (6, 4, 4))
-    distmult = build_model(make_config(assignments=["dim=4", "model_name=distmult"]), 5, 2, 3)
+    assert (upgan.entity.shape, upgan.relation.shape, upgan.propagation.relation.shape) == ((9, 4), (6, 4), (8, 4, 4))
+    distmult = build_model(make_config(assignments=["dim=4", "model_name=distmult"]), toy_dataset)
     assert isinstance(distmult, Factorisation)
+    mixed = build_model(make_config(assignments=["dim=4", "model.propagation.form=rgcn"]), toy_dataset)
+    bilinear = build_model(make_config("quality", assignments=["dim=4"]), toy_dataset)
+    compared = build_model(make_config(assignments=["dim=4", "model_name=kgat"]), toy_dataset)
+    made = (upgan, distmult, mixed, bilinear, compared)
+    assert [model.users_in for model in made] == ["layers", "none", "mixed", "paths", "vectors"]
+    assert [model.has_users for model in made] == [True, False, True, True, False]
 
 
 def test_distmult_scores_are_the_product_of_three_vectors():
@@ -252,4 +258,4 @@ def test_distmult_scores_are_the_product_of_three_vectors():
 def test_a_world_of_one_of_everything_is_scored():
     facts = Facts((), ((0, 0),), 1, 1, 1)
     model = model_for(facts)
-    assert FullScorer(model, graph_of(facts)).scores(torch.tensor([0]), torch.tensor([1])).shape == (1, 1)
+    assert model.on(graph_of(facts)).scores(torch.tensor([0]), torch.tensor([1])).shape == (1, 1)

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from upgan.config.settings import make_config
-from upgan.model.build import FullScorer, build_model
 from upgan.model.factorisation import Factorisation
 from upgan.model.product import Product
+from upgan.systems.build import build_model
 
 PRODUCTS = get_args(Product)
 ENTITIES, RELATIONS, DIM = 7, 3, 4
@@ -108,12 +108,12 @@ def test_the_random_start_has_the_scale_and_the_width_asked_for(product):
 
 
 @pytest.mark.parametrize("name", ["distmult", "complex"])
-def test_build_model_makes_the_factorisation_that_the_settings_name(name):
+def test_build_model_makes_the_factorisation_that_the_settings_name(name, toy_dataset):
     config = make_config(assignments=["dim=4", f"model_name={name}"])
-    model = build_model(config, 5, 2, 3)
+    model = build_model(config, toy_dataset)
     assert isinstance(model, Factorisation)
     assert model.product == name
-    assert model.entity.shape == (5, config.model.width) == (5, 8 if name == "complex" else 4)
+    assert model.entity.shape == (9, config.model.width) == (9, 8 if name == "complex" else 4)
     assert model.scale == config.initialisation.scale
 
 
@@ -123,6 +123,6 @@ def test_a_factorisation_is_scored_without_a_graph_and_has_no_users():
 
     graph = build_graph(*Facts(((0, 0, 1),), ((0, 0),), ENTITIES, 1, RELATIONS).arrays())
     model, query = model_of("complex"), every_query()
-    scorer = FullScorer(model, graph)
+    scorer = model.on(graph)
     assert torch.equal(scorer.scores(*query), model.scores(*query).detach())
     assert torch.equal(scorer.scores(*query), scorer.scores(*query, users=False))

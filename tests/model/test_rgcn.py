@@ -13,9 +13,8 @@ from tests.oracles import Facts, random_facts
 from tests.oracles.cointeraction import rgcn
 from upgan.config.settings import ModelConfig, PropagationConfig
 from upgan.graph.layered import build_graph
-from upgan.model.discriminator import Discriminator
 from upgan.model.propagation import Propagation
-from upgan.model.rgcn import rgcn_preference
+from upgan.model.rgcn import MixedDiscriminator, rgcn_preference
 
 DIM = 3
 SIGMA = {
@@ -152,7 +151,7 @@ def test_the_last_layer_has_no_activation():
 def test_the_discriminator_reads_p_of_the_heads_from_this_form():
     facts = random_facts(np.random.default_rng(0))
     config = ModelConfig(dim=DIM, propagation=PropagationConfig(form="rgcn"))
-    model = Discriminator(facts.entities, facts.relations, facts.users, config).double()
+    model = MixedDiscriminator(facts.entities, facts.relations, facts.users, config).double()
     graph = whole_graph(facts)
     heads = torch.tensor([4, 0, 4, facts.entities - 1])
     masked = torch.arange(len(facts.triples)) % 2 == 0

@@ -133,7 +133,7 @@ def test_a_distmult_run_answers_and_its_explanation_says_that_it_hears_no_users(
     assert all(row["rank"] == row["rank_without_users"] for row in rows)
     assert all(row["score"] == row["score_without_users"] for row in rows)
     told = predictor.explain(head="b3", relation="by", answer="a1")
-    assert any("(DistMult) hears no users" in sentence for sentence in told.limits)
+    assert any("(DistMult) does not use interactions" in sentence for sentence in told.limits)
     (row,) = [row for row in rows if row["id"] == "a1"]
     assert (told.score, told.rank, told.known, told.residual) == (row["score"], row["rank"], "test", 0.0)
     assert (len(told.users), told.paths, told.evidence) == (0, (), ())

@@ -60,8 +60,10 @@ def test_no_query_is_missed_and_both_lists_are_in_order(predictor):
             pair = [slow_rank(predictor, query, answer, users=users) for users in (True, False)]
             gains.append(1 / pair[0] - 1 / pair[1])
     mined = mine(predictor, "test", n=100)
-    assert [case.gain for case in mined.up] == pytest.approx(sorted((g for g in gains if g > 0), reverse=True))
-    assert [case.gain for case in mined.down] == pytest.approx(sorted(g for g in gains if g < 0))
+    assert [case.reciprocal_rank_difference for case in mined.up] == pytest.approx(
+        sorted((g for g in gains if g > 0), reverse=True)
+    )
+    assert [case.reciprocal_rank_difference for case in mined.down] == pytest.approx(sorted(g for g in gains if g < 0))
     assert mined.mrr is not None
     assert mined.mrr_without_users is not None
     assert mined.mrr - mined.mrr_without_users == pytest.approx(np.mean(gains))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from upgan.config.settings import make_config
-from upgan.model.build import build_model
+from upgan.systems.build import build_model
 from upgan.training.checkpoint import save_weights, seal_run, start_run
 
 ENTITIES = ["a1", "a2", "b1", "b2", "b3", "c1", "c2", "s", "x"]
@@ -31,7 +31,7 @@ def make_quality_run(folder, dataset, *assignments):
 
 def _sealed(folder, dataset, config, deviation):
     """A finished run whose weights are drawn around 0."""
-    model = build_model(config, dataset.num_entities, dataset.num_relations, dataset.num_users)
+    model = build_model(config, dataset)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.normal_(0.0, deviation)

@@ -8,6 +8,8 @@ import hashlib
 import re
 import subprocess
 import sys
+from functools import partial
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -161,9 +163,10 @@ def test_explanation_table_is_aligned_and_complete():
 
 
 def test_candidates_table():
+    row: Any = partial(dict, score_without_users=0.0, filtered_rank=1.0)
     rows = [
-        {"rank": 1, "id": "a", "label": "Å", "score": -1.5, "known": "test", "rank_without_users": 12},
-        {"rank": 10, "id": "b", "label": "源氏\x1b[2J", "score": 0.25, "known": None, "rank_without_users": None},
+        row(rank=1, id="a", label="Å", score=-1.5, known="test", rank_without_users=12),
+        row(rank=10, id="b", label="源氏\x1b[2J", score=0.25, known=None, rank_without_users=1),
     ]
     lines = candidates_table(rows).splitlines()
     assert lines[0].split() == ["rank", "answer", "id", "score", "known", "in", "rank", "without", "users"]

@@ -71,6 +71,7 @@ def test_clean_keeps_letters_of_every_script():
 
 def test_wrap_breaks_between_words_and_cuts_with_an_ellipsis():
     assert words.wrap("The Hitchhiker's Guide to the Galaxy", 18, 2) == ["The Hitchhiker's", "Guide to the Gala…"]
+    assert words.wrap("The Bonehunters", 14, 3) == ["The", "Bonehunters"], "no word is torn that has room in a line"
     assert words.wrap("Supercalifragilisticexpialidocious", 10, 2) == ["Supercalif", "ragilisti…"]
 
 

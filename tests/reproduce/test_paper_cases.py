@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from upgan.data.dataset import build_dataset
-from upgan.reproduce.paper_cases import Asked, find_cases
+from upgan.data.query import Query
+from upgan.reproduce.paper_cases import find_cases
 
 RIFTWAR = [("magician", "series", "r", "train"), ("dark", "series", "s", "train"), ("eye", "series", "w", "train")]
 LABELS = {"r": "Riftwar", "s": "The Serpentwar Saga", "w": "The Wheel of Time", "dark": "Shadow of a Dark Queen"}
@@ -30,14 +31,14 @@ def test_a_linking_triple_is_the_question(split, turned):
     (found,) = find_cases(dataset([*RIFTWAR, link], LABELS))
     assert (found.case.key, found.how, found.split) == ("case2", "linked", split)
     assert (found.entity, found.answer, found.rival) == ("r", "s", "w")
-    assert found.questions == (Asked("part_of", "head") if turned else Asked("has_part", "tail"),)
+    assert found.questions == (Query.about("r", "part_of", "head") if turned else Query.about("r", "has_part"),)
 
 
 def test_without_a_link_it_is_asked_all_the_same_as_the_paper_asks_it_first():
     (found,) = find_cases(dataset(RIFTWAR, LABELS))
     assert (found.how, found.split) == ("asked", None)
     # What belongs to the series Riftwar? Then: to which series does it belong?
-    assert found.questions == (Asked("series", "head"), Asked("series", "tail"))
+    assert found.questions == (Query.about("r", "series", "head"), Query.about("r", "series", "tail"))
 
 
 def test_a_book_of_the_series_stands_in_for_it():
@@ -46,7 +47,7 @@ def test_a_book_of_the_series_stands_in_for_it():
     (found,) = find_cases(dataset(triples, {**LABELS, "sethanon": "A Darkness at Sethanon"}))
     assert (found.how, found.entity, found.answer) == ("stand-in", "sethanon", "s")
     # Its author is no such question: no series was ever one.
-    assert found.questions == (Asked("series", "tail"),)
+    assert found.questions == (Query.about("sethanon", "series", "tail"),)
 
 
 def test_a_dataset_with_neither_has_none():

@@ -16,7 +16,9 @@ from upgan.config.names import MODEL_NAMES
 MESSAGE_PASSING = ("kgat", "rgcn", "nbfnet")
 #: What an explanation says of the users, who are not told apart.
 OF_USERS = {
-    **dict.fromkeys(("conve", "convtranse", "rotate", "transe", "transh", "kbgan", "rgcn", "nbfnet"), "hears no users"),
+    **dict.fromkeys(
+        ("conve", "convtranse", "rotate", "transe", "transh", "kbgan", "rgcn", "nbfnet"), "does not use interactions"
+    ),
     **dict.fromkeys(("cofm", "ktup", "kgat"), "learned from interactions together with the triples"),
 }
 

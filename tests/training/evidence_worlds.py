@@ -16,7 +16,6 @@ from upgan.graph.facts import Facts
 from upgan.graph.layered import LayeredGraph, build_graph
 from upgan.graph.queries import QueryIndex
 from upgan.model.bilinear import BilinearDiscriminator
-from upgan.model.build import FullScorer
 from upgan.training.loop import Context, Reporter
 from upgan.training.state import TrainingState
 
@@ -50,7 +49,7 @@ class World:
         return fuse.collect(self.model, self.graph, self.facts, self.validation, order)
 
     def ranks(self, evaluator=None):
-        scorer = FullScorer(self.model, self.graph, self.facts)
+        scorer = self.model.on(self.graph, self.facts)
         return (evaluator or self.validation).rank(scorer.scores).ranks
 
     @property

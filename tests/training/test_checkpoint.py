@@ -19,7 +19,7 @@ from upgan.data.dataset import build_dataset, copy_dataset
 from upgan.errors import DataError, InputError, RunError
 from upgan.files import sha256_of_file
 from upgan.graph.observed import seen_graph
-from upgan.model.build import FullScorer, build_model
+from upgan.systems.build import build_model
 from upgan.training import checkpoint
 from upgan.training.checkpoint import load_run, load_weights, save_weights, seal_run, start_run
 
@@ -32,7 +32,7 @@ def saved(toy_dataset, tmp_path_factory):
     torch.manual_seed(0)
     run = tmp_path_factory.mktemp("runs") / "run"
     config = make_config(assignments=SMALL)
-    model = build_model(config, 9, 3, 5)
+    model = build_model(config, toy_dataset)
     start_run(run, config, toy_dataset)
     save_weights(model, run / "model.safetensors")
     seal_run(run, toy_dataset)
@@ -80,7 +80,7 @@ def refusal(run, kind=RunError):
 )
 def test_a_saved_model_opens_with_bit_identical_weights_and_scores(settings, toy_dataset, tmp_path):
     config = make_config(assignments=[*SMALL, *settings, "model.propagation.user_embedding=true"])
-    model = build_model(config, 9, 3, 5)
+    model = build_model(config, toy_dataset)
     start_run(tmp_path / "run", config, toy_dataset)
     save_weights(model, tmp_path / "run" / "model.safetensors")
     seal_run(tmp_path / "run", toy_dataset)
@@ -91,9 +91,7 @@ def test_a_saved_model_opens_with_bit_identical_weights_and_scores(settings, toy
     assert all(torch.equal(value, loaded.model.state_dict()[name]) for name, value in model.state_dict().items())
     graph = seen_graph(toy_dataset, config)
     heads, relations = torch.arange(9).repeat_interleave(6), torch.arange(6).repeat(9)
-    assert torch.equal(
-        FullScorer(model, graph).scores(heads, relations), FullScorer(loaded.model, graph).scores(heads, relations)
-    )
+    assert torch.equal(model.on(graph).scores(heads, relations), loaded.model.on(graph).scores(heads, relations))
 
 
 def test_a_run_from_before_a_setting_existed_still_opens(saved, run):

@@ -16,13 +16,12 @@ from upgan.errors import DataError
 from upgan.experiment.train import prepare_training
 from upgan.graph.layered import build_graph
 from upgan.graph.queries import QueryIndex
-from upgan.model.discriminator import Discriminator
+from upgan.model.discriminator import Discriminator, batch_mask
 from upgan.model.generator import Generator
 from upgan.objectives.batches import BatchSampler, QuerySampler
 from upgan.training.adversarial import AdversarialTrainer
 from upgan.training.loop import run_phase
 from upgan.training.pretrain import pretraining
-from upgan.training.step import batch_mask, batch_queries, dropped_items, step_view
 
 EXACT = ModelConfig(dim=4, propagation=PropagationConfig(activation="none"))
 
@@ -125,7 +124,7 @@ def test_a_step_by_queries_masks_every_triple_that_its_queries_ask_for(toy_datas
         ]
         mask = batch_mask(graph, batch)
         assert mask.nonzero().flatten().tolist() == expected
-        found = step_view(model, graph, batch, torch.Generator())
+        found = model.view(graph, batch, torch.Generator())
         p = model.preference(graph, batch.heads, mask)
         assert torch.equal(found.queries.vector, model.queries(batch.heads, batch.relations, p).vector)
         assert found.table is model.entity
@@ -198,9 +197,9 @@ def test_dropped_items_are_a_random_share_of_the_items_and_of_nothing_else():
     graph = build_graph(*facts.arrays())
     config = ModelConfig(dim=2, item_dropout=0.3)
     model = Discriminator(402, 1, 1, config)
-    first = dropped_items(model, graph, torch.Generator().manual_seed(0))
-    again = dropped_items(model, graph, torch.Generator().manual_seed(0))
-    other = dropped_items(model, graph, torch.Generator().manual_seed(1))
+    first = model.dropped_items(graph, torch.Generator().manual_seed(0))
+    again = model.dropped_items(graph, torch.Generator().manual_seed(0))
+    other = model.dropped_items(graph, torch.Generator().manual_seed(1))
     assert first is not None
     assert again is not None
     assert other is not None
@@ -210,7 +209,7 @@ def test_dropped_items_are_a_random_share_of_the_items_and_of_nothing_else():
     assert 80 < int(first.sum()) < 160
     for changes in ({"item_dropout": 0.0}, {"use_users": False}):
         model.config = config.model_copy(update=changes)
-        assert dropped_items(model, graph, torch.Generator()) is None
+        assert model.dropped_items(graph, torch.Generator()) is None
 
 
 def test_a_query_about_a_dropped_item_is_answered_by_its_readers_alone(toy_dataset, monkeypatch):
@@ -220,9 +219,9 @@ def test_a_query_about_a_dropped_item_is_answered_by_its_readers_alone(toy_datas
     model.config = EXACT.model_copy(update={"item_dropout": 0.5})
     batch = toy_batch(toy_dataset, "b3 by a2", "a1 from c1", "b1 by a1")
     for seed in range(6):
-        unread = dropped_items(model, graph, torch.Generator().manual_seed(seed))
+        unread = model.dropped_items(graph, torch.Generator().manual_seed(seed))
         assert unread is not None
-        found = batch_queries(model, graph, batch, torch.Generator().manual_seed(seed))
+        found = model.batch_queries(graph, batch, torch.Generator().manual_seed(seed))
         p = model.preference(graph, batch.heads, batch_mask(graph, batch), unread)
         for row, (h, r) in enumerate(zip(batch.heads.tolist(), batch.relations.tolist(), strict=True)):
             v_h = torch.zeros(4, dtype=torch.float64) if unread[h] else model.entity[h]

@@ -12,7 +12,6 @@ from upgan.config.settings import make_config
 from upgan.data.dataset import build_dataset
 from upgan.evaluation.evaluator import Evaluator
 from upgan.experiment.train import prepare_training, train
-from upgan.model.build import FullScorer
 from upgan.training.checkpoint import load_run
 
 MAKERS = 12
@@ -72,7 +71,7 @@ def reciprocal_ranks(dataset, run, *settings):
     prepared = prepare_training(dataset, config)
     train(prepared, config, run)
     asked = dataset.test[dataset.test[:, 1] == dataset.relation_index["made by"]]
-    scorer = FullScorer(load_run(run).model, prepared.graph)
+    scorer = load_run(run).model.on(prepared.graph)
     evaluator = Evaluator(asked, prepared.test.index)
     with_users = evaluator.rank(scorer.scores).ranks[: len(asked)]
     without = evaluator.rank(partial(scorer.scores, users=False)).ranks[: len(asked)]

@@ -12,8 +12,8 @@ import torch
 from upgan.config.settings import make_config
 from upgan.data.dataset import build_dataset
 from upgan.files import write_json
-from upgan.model.build import build_model
 from upgan.runs.status import write_status
+from upgan.systems.build import build_model
 from upgan.training.checkpoint import MODEL_FILE, save_weights, seal_run, start_run
 
 _BARGAIN = "book:part-of-the-bargain"
@@ -96,7 +96,7 @@ def make_run(
     config = make_config("demo", overrides={"model_name": model, "model.dim": 8, "device": "cpu"})
     start_run(run, config, dataset)
     torch.manual_seed(seed)
-    weights = build_model(config, dataset.num_entities, dataset.num_relations, dataset.num_users)
+    weights = build_model(config, dataset)
     save_weights(weights, run / MODEL_FILE)
     seal_run(run, dataset)
     write_json(run / "metrics.json", {"mrr": mrr, "split": "test"})

@@ -13,6 +13,7 @@ from ui.panels.contrast import AGAINST
 from ui.panels.whatif import WITHOUT
 from ui.services.questions import Question
 from ui.services.view import View
+from upgan.data.query import Query
 from upgan.explain.results import Changes
 
 
@@ -78,7 +79,7 @@ class TestComparing:
         assert app.query_params["without"] == "r1"
         checked(app, app.button(key="upgan_swap").click())
         assert "without" not in app.query_params
-        question = Question("demo", self.BARGAIN["entity"], "author", "tail", self.BARGAIN["answer"])
+        question = Question("demo", Query.about(self.BARGAIN["entity"], "author"), self.BARGAIN["answer"])
         view = View(question).put(AGAINST, "author:feist").put(WITHOUT, ("r1",))
         other = view.ask(replace(question, answer="author:jordan"))
         assert (other[AGAINST], other[WITHOUT]) == (None, ("r1",))

@@ -22,7 +22,7 @@ class TestOddities:
     def test_a_model_without_users_still_ranks(self):
         app = run_page("ask", checkpoint="plain")
         assert len(table(app)) == 10
-        assert "This run's model (DistMult) hears no users" in said(app)
+        assert "This run's model (DistMult) does not use interactions" in said(app)
 
     def test_a_damaged_run_says_what_is_wrong(self):
         app = run_page("ask", checkpoint="truncated")

@@ -15,7 +15,7 @@ from tests.data.sources import FORMATS
 from tests.ui.driving import address, checked, run_page, said, table
 from tests.ui.made import make_run
 from ui.services import answers, casefiles, datasets
-from ui.services.questions import Question
+from upgan.data.query import Query
 
 BARGAIN = {"entity": "book:part-of-the-bargain", "relation": "author", "direction": "tail"}
 
@@ -308,12 +308,12 @@ class TestImport:
 
 def test_the_case_page_tells_what_a_file_holds_beside_the_answer(own_checkpoints, made_runs):
     predictor = upgan.load(made_runs / "demo")
-    question = Question("demo", BARGAIN["entity"], "author", "tail")
-    explanation = answers.explain(predictor, question, "author:linda-lael-miller", 5)
+    query = Query.about(BARGAIN["entity"], "author")
+    explanation = answers.explain(predictor, query, "author:linda-lael-miller", 5)
     case = casefiles.case_of(
         explanation,
         predictor,
-        contrast=answers.contrast(predictor, question, explanation.answer.id, "author:feist"),
+        contrast=answers.contrast(predictor, query, explanation.answer.id, "author:feist"),
         real_ids=False,
     )
     (own_checkpoints / "demo" / "cases").mkdir(exist_ok=True)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import ui
 from ui.panels import PANELS, PARAMETERS, TAB
-from ui.services.questions import PARTS, Question
+from ui.services.questions import PARTS
 from ui.session.cache import kept
 from ui.session.registry import Page, discovered
+from upgan.data.query import Query
 
 ROOT = Path(ui.__file__).parent
 
@@ -38,30 +38,30 @@ CALLS: list[tuple[str, Any]] = []
 
 
 @kept()
-def first(opened: Any, question: Question, answer: str) -> int:
+def first(opened: Any, query: Query, answer: str) -> int:
     CALLS.append(("first", answer))
     return len(CALLS)
 
 
 @kept()
-def second(opened: Any, question: Question, answer: str) -> int:
+def second(opened: Any, query: Query, answer: str) -> int:
     CALLS.append(("second", answer))
     return len(CALLS)
 
 
-def test_what_is_kept_is_told_apart_by_function_run_data_question_and_arguments():
+def test_what_is_kept_is_told_apart_by_function_run_data_query_and_arguments():
     def run(fingerprint: str, data: str) -> Any:
         return SimpleNamespace(fingerprint=fingerprint, dataset=SimpleNamespace(fingerprint=data))
 
-    question = Question("demo", "a", "r", "tail")
-    one = first(run("f", "d"), question, "x")
-    assert first(run("f", "d"), replace(question, answer="y"), "x") == one, "a question's own answer decides nothing"
+    query = Query.about("a", "r")
+    one = first(run("f", "d"), query, "x")
+    assert first(run("f", "d"), Query.about("a", "r"), "x") == one
     others = [
-        second(run("f", "d"), question, "x"),
-        first(run("g", "d"), question, "x"),
-        first(run("f", "e"), question, "x"),
-        first(run("f", "d"), replace(question, direction="head"), "x"),
-        first(run("f", "d"), question, "z"),
+        second(run("f", "d"), query, "x"),
+        first(run("g", "d"), query, "x"),
+        first(run("f", "e"), query, "x"),
+        first(run("f", "d"), Query.about("a", "r", "head"), "x"),
+        first(run("f", "d"), query, "z"),
     ]
     assert len({one, *others}) == 6
     assert len(CALLS) == 6

@@ -26,6 +26,7 @@ from ui.services import view as views
 from ui.services.questions import Question
 from ui.services.runs import checkpoint_root, list_runs
 from ui.services.view import View, read_view
+from upgan.data.query import Query
 from upgan.errors import QueryError
 from upgan.render import csv_tables
 
@@ -35,9 +36,11 @@ def predictor(made_runs):
     return upgan.load(made_runs / "demo")
 
 
-def bargain(**changes) -> Question:
-    question = Question("demo", "book:part-of-the-bargain", "author", "tail", "author:linda-lael-miller")
-    return dataclasses.replace(question, **changes)
+BARGAIN = Query.about("book:part-of-the-bargain", "author")
+
+
+def bargain() -> Question:
+    return Question("demo", BARGAIN, "author:linda-lael-miller")
 
 
 def test_runs_are_listed_with_what_is_wrong_with_them(made_runs):
@@ -81,44 +84,44 @@ def test_random_question_is_a_held_out_fact_and_repeatable(predictor):
     first = questions.random_question(predictor, "demo", seed=4)
     assert first == questions.random_question(predictor, "demo", seed=4)
     assert first.answer is None
-    assert first.entity in predictor.dataset.entity_index
+    assert first.query.entity in predictor.dataset.entity_index
 
 
 def test_choices_are_sentences_limited_to_what_this_kind_has(predictor):
-    texts = questions.choices(predictor, bargain(), everything=False)
+    texts = questions.choices(predictor, BARGAIN, everything=False)
     assert texts["author", "tail"] == "Part of the Bargain — author — ?"
     assert ("has_sub_series", "tail") not in texts
-    everything = questions.choices(predictor, bargain(), everything=True)
+    everything = questions.choices(predictor, BARGAIN, everything=True)
     assert len(everything) == 2 * len(predictor.relations)
     assert everything["has_sub_series", "head"] == "? — has sub-series — Part of the Bargain"
 
 
 def test_the_question_asked_is_always_among_the_choices(predictor):
-    odd = bargain(relation="has_sub_series", direction="head")
+    odd = Query.about(BARGAIN.entity, "has_sub_series", "head")
     assert ("has_sub_series", "head") in questions.choices(predictor, odd, everything=False)
 
 
 def test_another_entity_keeps_the_relation_where_it_fits(predictor):
-    assert questions.about(predictor, "demo", "book:eye", bargain()).relation == "author"
-    feist = questions.about(predictor, "demo", "author:feist", bargain())
+    assert questions.about(predictor, "book:eye", BARGAIN).relation == "author"
+    feist = questions.about(predictor, "author:feist", BARGAIN)
     assert (feist.relation, feist.direction) == ("author", "head")
-    wheel = questions.about(predictor, "demo", "series:wheel")
+    wheel = questions.about(predictor, "series:wheel")
     assert (wheel.relation, wheel.direction) == ("series", "head")
 
 
 def test_candidates_both_directions(predictor):
-    tails = answers.candidates(predictor, bargain(), 5, hide_known=False)
-    heads = answers.candidates(predictor, bargain(entity="author:feist", direction="head"), 5, hide_known=False)
+    tails = answers.candidates(predictor, BARGAIN, 5, hide_known=False)
+    heads = answers.candidates(predictor, Query.about("author:feist", "author", "head"), 5, hide_known=False)
     assert [row["rank"] for row in tails.rows] == [1, 2, 3, 4, 5]
     assert len(heads.rows) == 5
 
 
 def test_hiding_known_answers_fills_the_list_up(predictor):
-    question = bargain(entity="author:feist", direction="head", answer=None)
-    everything = answers.candidates(predictor, question, 18, hide_known=False)
+    query = Query.about("author:feist", "author", "head")
+    everything = answers.candidates(predictor, query, 18, hide_known=False)
     known = [row["id"] for row in everything.rows if row["known"]]
     assert len(known) == 3
-    hidden = answers.candidates(predictor, question, 6, hide_known=True)
+    hidden = answers.candidates(predictor, query, 6, hide_known=True)
     assert len(hidden.rows) == 6
     assert not {row["id"] for row in hidden.rows} & set(known)
     above = [row for row in everything.rows if row["known"] and row["rank"] < hidden.rows[-1]["rank"]]
@@ -126,9 +129,9 @@ def test_hiding_known_answers_fills_the_list_up(predictor):
 
 
 def test_the_explained_answer_joins_the_list_where_it_is_not_among_the_best(predictor):
-    found = answers.candidates(predictor, bargain(), 1, hide_known=False)
-    last = answers.candidates(predictor, bargain(), 18, hide_known=False).rows[-1]["id"]
-    explanation = answers.explain(predictor, bargain(), last, 5)
+    found = answers.candidates(predictor, BARGAIN, 1, hide_known=False)
+    last = answers.candidates(predictor, BARGAIN, 18, hide_known=False).rows[-1]["id"]
+    explanation = answers.explain(predictor, BARGAIN, last, 5)
     rows = answers.with_answer(found, explanation).rows
     assert [row["id"] for row in rows] == [found.rows[0]["id"], last]
     assert rows[-1]["rank"] == 18
@@ -136,14 +139,14 @@ def test_the_explained_answer_joins_the_list_where_it_is_not_among_the_best(pred
 
 
 def test_explanations_add_up(predictor):
-    explanation = answers.explain(predictor, bargain(), "author:linda-lael-miller", 5)
+    explanation = answers.explain(predictor, BARGAIN, "author:linda-lael-miller", 5)
     assert sum(user.weight for user in explanation.users) == pytest.approx(1)
     assert abs(explanation.residual) < 1e-9
 
 
 def test_unknown_answers_are_refused_in_words(predictor):
     with pytest.raises(QueryError, match="no entity"):
-        answers.explain(predictor, bargain(), "<script>", 5)
+        answers.explain(predictor, BARGAIN, "<script>", 5)
 
 
 @pytest.mark.parametrize(
@@ -168,15 +171,15 @@ def test_unknown_answers_are_refused_in_words(predictor):
 def test_links_with_unknown_parts_say_so(predictor, link, expected):
     first = examples.first_question(predictor, "demo")
     view, problems = read_view(predictor, "demo", {name: [value] for name, value in link.items()}, first, PARAMETERS)
-    question = view.question
+    query = view.question.query
     assert any(expected in problem for problem in problems), problems
-    assert question.entity in predictor.dataset.entity_index
-    assert question.relation in predictor.dataset.relation_index
+    assert query.entity in predictor.dataset.entity_index
+    assert query.relation in predictor.dataset.relation_index
     assert all(len(problem) < 200 for problem in problems)
 
 
 def test_links_reopen_what_they_name(predictor):
-    question = Question("demo", "author:feist", "author", "head", "book:magician")
+    question = Question("demo", Query.about("author:feist", "author", "head"), "book:magician")
     values: dict[views.Parameter[Any], Any] = {
         views.K: 20,
         views.KNOWN: "hide",
@@ -227,7 +230,7 @@ def test_services_need_neither_streamlit_nor_torch():
 
 
 def test_where_kinds_are_not_known_no_question_is_unlike_training(predictor):
-    odd = Question("demo", "author:feist", "genre", "tail")
+    odd = Query.about("author:feist", "genre")
     assert questions.unlike_training(predictor, odd)
     kindless = dataclasses.replace(predictor.dataset, entity_kinds=[""] * predictor.dataset.num_entities)
     other = SimpleNamespace(dataset=kindless, relations_of=predictor.relations_of)
@@ -235,17 +238,19 @@ def test_where_kinds_are_not_known_no_question_is_unlike_training(predictor):
 
 
 def test_case_files_hold_what_was_asked_beside_the_answer(predictor):
-    explanation = answers.explain(predictor, bargain(), "author:linda-lael-miller", 5)
+    explanation = answers.explain(predictor, BARGAIN, "author:linda-lael-miller", 5)
     left_out = (explanation.users[0].id,)
     other = "author:feist"
     case = casefiles.case_of(
         explanation,
         predictor,
-        contrast=answers.contrast(predictor, bargain(), explanation.answer.id, other),
-        what_if=answers.what_if(predictor, bargain(), explanation.answer.id, left_out),
+        contrast=answers.contrast(predictor, BARGAIN, explanation.answer.id, other),
+        what_if=answers.what_if(predictor, BARGAIN, explanation.answer.id, left_out),
         real_ids=True,
     )
     opened = casefiles.open_uploaded(casefiles.text_of(case).encode())
-    assert set(opened.alternatives) == {"contrast", "what_if"}
-    assert opened.alternatives["what_if"]["changes"]["remove_users"] == list(left_out)
+    assert opened.results == case.results
+    assert opened.smallest_set is None
+    assert opened.what_if is not None
+    assert opened.what_if.changes.remove_users == left_out
     assert casefiles.reproduced(opened, predictor).verdict == "reproduced"

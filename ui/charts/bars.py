@@ -14,7 +14,7 @@ from upgan.render.words import clean, coefficient, shorten, signed, user_noun
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-    from upgan.explain.results import UserDifference
+    from upgan.explain.shares import UserDifference
 
 Order = Literal["weight", "contribution"]
 _MOST = 15

@@ -11,9 +11,9 @@ from ui.components import say
 from ui.components.checkpoint import Opened
 from ui.services import answers, casefiles, questions
 from ui.services.answers import Candidates
-from ui.services.questions import Question
 from ui.services.view import KNOWN, OWN, TOP_USERS, K, Parameter, View
 from ui.session import cache, state
+from upgan.data.query import Query
 from upgan.errors import UpganError
 from upgan.explain.explanation import Explanation
 
@@ -37,9 +37,9 @@ class Answered:
     panels: Panels
 
     @property
-    def question(self) -> Question:
+    def query(self) -> Query:
         """What was asked."""
-        return self.view.question
+        return self.view.question.query
 
     @property
     def answer(self) -> str:
@@ -82,7 +82,7 @@ def look(opened: Opened, parameters: state.Parameters, *, hide_known: bool | Non
     predictor = opened.predictor
     view = state.view(predictor, opened.name, parameters, lambda typed: nearest(predictor, typed))
     hidden = view[KNOWN] == "hide" if hide_known is None else hide_known
-    return view, cache.candidates(predictor, view.question, view[K], hide_known=hidden)
+    return view, cache.candidates(predictor, view.question.query, view[K], hide_known=hidden)
 
 
 def explained(opened: Opened, view: View, ranked: Candidates, panels: Panels) -> Answered | None:
@@ -90,7 +90,7 @@ def explained(opened: Opened, view: View, ranked: Candidates, panels: Panels) ->
     answer = view.question.answer or answers.first_of(ranked)
     if answer is not None:
         with say.problems_said(as_info=True):
-            explanation = cache.explanation(opened.predictor, view.question, answer, view[TOP_USERS])
+            explanation = cache.explanation(opened.predictor, view.question.query, answer, view[TOP_USERS])
             candidates = answers.with_answer(ranked, explanation)
             return Answered(opened.predictor, view, candidates, explanation, panels)
     return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -13,6 +13,9 @@ from ui.services.answers import Candidates
 from ui.services.view import KNOWN, K, View
 from ui.session import state
 from upgan.render.words import MINUS, clean
+
+if TYPE_CHECKING:
+    from upgan.explain.results import CandidateRow
 
 
 def options(view: View) -> None:
@@ -59,10 +62,10 @@ def choose(candidates: Candidates, view: View, run: str, answer: str | None, *, 
         st.caption(f"{candidates.hidden:,} known {answers} hidden among these ranks.")
 
 
-def _row(row: dict[str, object]) -> dict[str, object]:
+def _row(row: CandidateRow) -> dict[str, object]:
     return {
         "rank": row["rank"],
-        "answer": clean(str(row["label"])) or clean(str(row["id"])),
+        "answer": clean(row["label"]) or clean(row["id"]),
         "score": row["score"],
         "known": row["known"] or "",
         "lift": _lift(row),
@@ -70,11 +73,9 @@ def _row(row: dict[str, object]) -> dict[str, object]:
     }
 
 
-def _lift(row: dict[str, object]) -> str:
+def _lift(row: CandidateRow) -> str:
     """Places gained through the users, with a sign; text, because a number column would print "+0"."""
     without, rank = row["rank_without_users"], row["rank"]
-    if not isinstance(without, int) or not isinstance(rank, int):
-        return ""
     return f"{without - rank:+,}".replace("-", MINUS) if without != rank else "0"
 
 

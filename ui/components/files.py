@@ -67,7 +67,7 @@ def of_case(make: Callable[[], CaseFile], drawing: Drawing) -> None:
     def maker(format: str) -> Callable[[], bytes]:
         def made() -> bytes:
             case = make()
-            return rendered(case.explanation, case.relation_labels, format, case.alternatives, drawing)
+            return rendered(case.explanation, case.relation_labels, format, case.results, drawing)
 
         return made
 

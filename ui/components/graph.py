@@ -14,6 +14,7 @@ from ui.components.reason import theme
 from ui.components.text import plain
 from ui.services import questions
 from ui.services.nodes import node_facts
+from ui.services.questions import Question
 from ui.services.view import NODE, TOP_USERS, View, known_node
 from ui.session import cache, state
 from upgan.render.words import question, shorten
@@ -34,7 +35,7 @@ _FRAME = st.components.v2.component(
 def show(answered: Answered) -> None:
     """The figure in a frame of its own, and the list of its nodes; a click or a choice there looks at a node."""
     predictor, view = answered.predictor, answered.view
-    drawn = cache.graph(predictor, view.question, answered.answer, view[TOP_USERS], view.drawing, theme())
+    drawn = cache.graph(predictor, answered.query, answered.answer, view[TOP_USERS], view.drawing, theme())
 
     def look(node: object) -> None:
         if node is None or (isinstance(node, str) and known_node(predictor.dataset, node)):
@@ -70,7 +71,8 @@ def node_panel(predictor: Predictor, view: View) -> None:
     facts = node_facts(predictor, node)
 
     def ask(entity: str) -> None:
-        state.ask(questions.about(predictor, view.question.checkpoint, entity, view.question))
+        current = view.question
+        state.ask(Question(current.checkpoint, questions.about(predictor, entity, current.query)))
 
     with st.container(border=True, key="upgan_node", gap="small"):
         st.markdown(f"**{plain(facts.title)}**  \n{plain(facts.summary)}")

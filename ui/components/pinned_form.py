@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from ui.services.pinning import Pinned, held_out
-from ui.services.questions import Direction, relation_label
+from ui.services.questions import relation_label
+from upgan.data.query import Direction, Query
 
 if TYPE_CHECKING:
     from upgan.data.dataset import KGDataset
@@ -50,14 +51,15 @@ def ask(dataset: KGDataset) -> Pinned | None:
     st.button(
         "Another held-out fact", key="upgan_pin_random", icon=":material/shuffle:", on_click=lambda: _fill(dataset)
     )
-    return Pinned(str(relation), "head" if side == "head" else "tail", entity or "", answer or "")
+    return Pinned(Query.about(entity or "", str(relation), "head" if side == "head" else "tail"), answer or "")
 
 
 def _fill(dataset: KGDataset) -> None:
     """A fact of the validation part."""
     fact = held_out(dataset)
     if fact is not None:
-        values = {_RELATION: fact.relation, _SIDE: fact.direction, _ENTITY: fact.entity, _ANSWER: fact.answer}
+        query = fact.query
+        values = {_RELATION: query.relation, _SIDE: query.direction, _ENTITY: query.entity, _ANSWER: fact.answer}
         st.session_state.update(values)
     else:
         st.session_state[_RELATION] = dataset.relations[0]

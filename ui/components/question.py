@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -10,8 +9,9 @@ import streamlit as st
 from ui.components import controls
 from ui.components.text import plain
 from ui.services import questions
-from ui.services.questions import Direction, Question
+from ui.services.questions import Question
 from ui.session import state
+from upgan.data.query import Direction, Query
 from upgan.render.words import shorten
 
 if TYPE_CHECKING:
@@ -22,20 +22,20 @@ _ALL = "upgan_widget_all"
 
 def choose(predictor: Predictor, question: Question, answer: str | None) -> None:
     """The sentences with a gap, what is missing in words below; the button beside them asks from the other end."""
-    dataset, other = predictor.dataset, questions.swapped(question, answer)
+    dataset, query, other = predictor.dataset, question.query, questions.swapped(question, answer)
     # The switch for all relations stands below the list, under Options.
-    choices = questions.choices(predictor, question, everything=bool(st.session_state.get(_ALL, False)))
+    choices = questions.choices(predictor, query, everything=bool(st.session_state.get(_ALL, False)))
     short = {key: shorten(words, 200) for key, words in choices.items()}
 
     def take(chosen: tuple[str, Direction] | None) -> None:
         if chosen is not None:
-            state.ask(replace(question, relation=chosen[0], direction=chosen[1], answer=None))
+            state.ask(Question(question.checkpoint, Query.about(query.entity, *chosen)))
 
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         controls.select(
             "Question",
             short,
-            (question.relation, question.direction),
+            (query.relation, query.direction),
             take,
             "upgan_widget_question",
             help="The “?” is the missing end of a fact: “A — author — ?” asks who A's author is, “? — author — A” asks "
@@ -45,11 +45,11 @@ def choose(predictor: Predictor, question: Question, answer: str | None) -> None
             "Swap",
             key="upgan_swap",
             icon=":material/swap_horiz:",
-            help=f"Ask the other way round: {plain(shorten(questions.question_text(dataset, other), 160))}",
+            help=f"Ask the other way round: {plain(shorten(questions.question_text(dataset, other.query), 160))}",
             on_click=state.ask,
             args=(other,),
         )
-    st.caption(plain(shorten(questions.direction_words(dataset, question), 160)))
+    st.caption(plain(shorten(questions.direction_words(dataset, query), 160)))
 
 
 def options(predictor: Predictor, checkpoint: str) -> None:

@@ -9,6 +9,7 @@ from ui.components.answered import Answered, explained, look
 from ui.components.checkpoint import Opened, open_checkpoint
 from ui.panels import PANELS, PARAMETERS, TAB
 from ui.services import answers, questions
+from ui.services.questions import Question
 from ui.services.view import View
 from ui.session import cache, state
 from ui.session.registry import Page
@@ -19,18 +20,18 @@ _TABS = "upgan_tabs"
 
 def ask(opened: Opened, view: View, shown: answers.Candidates, answered: Answered | None) -> None:
     """The left column: search, question, candidates, options."""
-    predictor, current = opened.predictor, view.question
+    predictor, query = opened.predictor, view.question.query
     answer = view.question.answer or answers.first_of(shown)
     entity_picker.choose(
         cache.search_index(predictor),
         predictor.dataset,
-        lambda entity: state.ask(questions.about(predictor, opened.name, entity, current)),
+        lambda entity: state.ask(Question(opened.name, questions.about(predictor, entity, query))),
     )
-    question.choose(predictor, current, answer)
-    if questions.unlike_training(predictor, current):
+    question.choose(predictor, view.question, answer)
+    if questions.unlike_training(predictor, query):
         say.info("In the training data no entity of this kind has this relation at this end: expect a poor answer.")
     say.notices(state.notices())
-    silent = answered is not None and answers.hears_no_users(answered.explanation)
+    silent = answered is not None and answers.ignores_users(answered.explanation)
     candidates.choose(shown, view, predictor.fingerprint, answer, silent=silent)
     st.caption("The score orders candidates; it is not a probability.")
     with st.expander("Options", icon=":material/tune:"):

@@ -57,7 +57,7 @@ def delete(name: str) -> None:
     def move() -> None:
         st.session_state[_DELETED] = trainings.delete(name)
 
-    act(move, f"{name} was deleted.")
+    act(move, f"{name} is deleted: {trainings.kept(name)}.")
 
 
 def last_outcome() -> None:
@@ -149,8 +149,8 @@ def pinned_query(run: RunStatus, looks: following.Looks) -> None:
     data = data_of(run.folder)
     pinned = pinning.pinned_of(run.folder, data)
     st.subheader("The question it follows", anchor=False)
-    if pinned is not None and data is not None and pinned.entity in data.entity_index:
-        text = question_text(data, pinned.question(run.name))
+    if pinned is not None and data is not None and pinned.query.entity in data.entity_index:
+        text = question_text(data, pinned.query)
         st.markdown(f"**{plain(text)}**, answer: {plain(label_of(data, pinned.answer))}")
 
     def name_of(entity: str) -> str:
@@ -213,13 +213,12 @@ def beside(chosen: Mapping[str, Path], every: float | None) -> None:
 
 def trashed() -> None:
     """Deleted runs, each with its way back."""
-    gone = trainings.deleted()
-    if not gone or not training_allowed():
+    if not training_allowed() or not (gone := trainings.deleted()):
         return
     with st.expander(f"Deleted runs ({len(gone)})", icon=":material/delete:"):
         for number, each in enumerate(gone[:50]):
             with st.container(horizontal=True, vertical_alignment="center"):
-                st.markdown(f"{plain(clean(each.name))} :gray[{plain(f'{each.when:%Y-%m-%d %H:%M}')}]")
+                st.markdown(f"{plain(clean(each.name))} :gray[{plain(f'kept until {each.until:%Y-%m-%d}')}]")
                 st.button("Bring back", key=f"upgan_restore_{number}", icon=":material/undo:", on_click=act,
                           args=(lambda each=each: trainings.restore(each), f"{each.name} is back."))  # fmt: skip
 

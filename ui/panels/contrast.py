@@ -14,15 +14,15 @@ from ui.components.answered import Answered, Panel
 from ui.components.table import number, table, text
 from ui.components.text import plain
 from ui.services import answers, questions
-from ui.services.questions import Question
 from ui.services.view import Named, known_entity
 from ui.session import state
 from ui.session.cache import kept
-from upgan.render.results_html import contrast_caption
+from upgan.render.results_sections import contrast_caption
 from upgan.render.words import clean, coefficient, rank_text, score_text, shorten, signed, user_noun
 
 if TYPE_CHECKING:
     from upgan.case.schema import CaseFile
+    from upgan.data.query import Query
     from upgan.explain.results import Contrast
     from upgan.predict.predictor import Predictor
 
@@ -32,9 +32,9 @@ _MOST_ROWS = 500
 
 
 @kept("Comparing …")
-def compared(predictor: Predictor, question: Question, answer: str, against: str) -> Contrast:
+def compared(predictor: Predictor, query: Query, answer: str, against: str) -> Contrast:
     """Why one candidate and not another. Raises QueryError where the run cannot say."""
-    return answers.contrast(predictor, question, answer, against)
+    return answers.contrast(predictor, query, answer, against)
 
 
 def draw(answered: Answered) -> None:
@@ -54,16 +54,17 @@ def draw(answered: Answered) -> None:
     )
     if against in others and against is not None:
         with say.problems_said(as_info=True):
-            _show(compared(answered.predictor, answered.question, answered.answer, against), answered.simulated)
+            _show(compared(answered.predictor, answered.query, answered.answer, against), answered)
 
 
-def _show(contrast: Contrast, simulated: bool) -> None:
+def _show(contrast: Contrast, answered: Answered) -> None:
     """Both candidates, what the popular one is worth, and the difference user by user."""
-    noun, one = user_noun(simulated), user_noun(simulated, 1)
-    answer, against = (clean(node.label) or clean(node.id) for node in (contrast.answer, contrast.against))
+    noun, one = user_noun(answered.simulated), user_noun(answered.simulated, 1)
+    answer = clean(answered.explanation.answer.label) or clean(contrast.answer)
+    against = clean(contrast.against_label) or clean(contrast.against)
     st.markdown(plain(_sentence(contrast, answer, against, noun)))
     _both(contrast, answer, against, noun)
-    differences = contrast.differences(_MOST_ROWS)
+    differences = contrast.users[:_MOST_ROWS]
     if not differences:
         st.caption(f"No {one} reaches the target, so there is nothing to compare.")
     else:
@@ -101,7 +102,7 @@ def _sentence(contrast: Contrast, answer: str, against: str, noun: str) -> str:
         f"“{answer}” is ranked {rank_text(mine.rank)}, “{against}” {rank_text(theirs.rank)}; without {noun} they would "
         f"be {rank_text(mine.rank_without_users)} and {rank_text(theirs.rank_without_users)}."
     )
-    popular, other = contrast.against_popularity, contrast.answer_popularity
+    popular, other = contrast.popularity.against, contrast.popularity.answer
     if popular.touched > other.touched and popular.contribution < other.contribution:
         return (
             f"{first} A popularity trap avoided: {popular.touched:,} of the target's {noun} touched “{against}” and "
@@ -115,7 +116,7 @@ def _sentence(contrast: Contrast, answer: str, against: str, noun: str) -> str:
 
 def _both(contrast: Contrast, answer: str, against: str, noun: str) -> None:
     standings = contrast.answer_standing, contrast.against_standing
-    popularities = contrast.answer_popularity, contrast.against_popularity
+    popularities = contrast.popularity.answer, contrast.popularity.against
     rows: dict[str, list[str]] = {
         "rank": [rank_text(side.rank) for side in standings],
         f"rank without {noun}": [rank_text(side.rank_without_users) for side in standings],
@@ -142,7 +143,7 @@ def results(answered: Answered) -> Mapping[str, Callable[[], object]]:
     against = answered.view[AGAINST]
     if against is None or against == answered.answer:
         return {}
-    return {"contrast": lambda: compared(answered.predictor, answered.question, answered.answer, against)}
+    return {"contrast": lambda: compared(answered.predictor, answered.query, answered.answer, against)}
 
 
 def words(case: CaseFile) -> Iterable[str]:

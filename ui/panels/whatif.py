@@ -12,15 +12,15 @@ from ui.components.answered import Answered, Panel
 from ui.components.table import number, table, text
 from ui.components.text import plain
 from ui.services import answers
-from ui.services.questions import Question
 from ui.services.view import Choice, Users
 from ui.session import state
 from ui.session.cache import kept
-from upgan.render.results_html import changes_words
+from upgan.render.results_sections import changes_words
 from upgan.render.words import MINUS, clean, coefficient, rank_text, score_text, shorten, signed, user_noun
 
 if TYPE_CHECKING:
     from upgan.case.schema import CaseFile
+    from upgan.data.query import Query
     from upgan.explain.results import FlipSet, WhatIf
     from upgan.predict.predictor import Predictor
 
@@ -31,15 +31,15 @@ FEWEST = Choice[Literal["no", "yes"]]("fewest", "no", "answer", words={"no": "",
 
 
 @kept("Asking again without them …")
-def asked_again(predictor: Predictor, question: Question, answer: str, without: tuple[str, ...]) -> WhatIf:
+def asked_again(predictor: Predictor, query: Query, answer: str, without: tuple[str, ...]) -> WhatIf:
     """The question without some users. Raises QueryError where the run cannot say."""
-    return answers.what_if(predictor, question, answer, without)
+    return answers.what_if(predictor, query, answer, without)
 
 
 @kept("Looking for the smallest set …")
-def smallest_set(predictor: Predictor, question: Question, answer: str) -> FlipSet:
+def smallest_set(predictor: Predictor, query: Query, answer: str) -> FlipSet:
     """The users without whom the answer loses its place. Raises QueryError where the run cannot say."""
-    return answers.smallest_set(predictor, question, answer)
+    return answers.smallest_set(predictor, query, answer)
 
 
 def draw(answered: Answered) -> None:
@@ -51,7 +51,7 @@ def draw(answered: Answered) -> None:
     _untick(answered, view[WITHOUT])
     with say.problems_said(as_info=True):
         if view[WITHOUT]:
-            _outcome(asked_again(answered.predictor, answered.question, answered.answer, view[WITHOUT]), answered)
+            _outcome(asked_again(answered.predictor, answered.query, answered.answer, view[WITHOUT]), answered)
         st.button(
             "Fewest users that change the answer's place",
             key="upgan_smallest",
@@ -62,7 +62,7 @@ def draw(answered: Answered) -> None:
             on_click=lambda: state.put(FEWEST, "yes"),
         )
         if view[FEWEST] == "yes":
-            _smallest(smallest_set(answered.predictor, answered.question, answered.answer), answered.simulated)
+            _smallest(smallest_set(answered.predictor, answered.query, answered.answer), answered.simulated)
 
 
 def _untick(answered: Answered, without: tuple[str, ...]) -> None:
@@ -114,7 +114,7 @@ def _outcome(result: WhatIf, answered: Answered) -> None:
         st.metric("score", score_text(after.score), delta=signed(after.score - before.score).replace(MINUS, "-"))
         st.metric(f"{user_noun(answered.simulated)} who reach the target", f"{len(result.users_after):,}",
                   delta=_moved(len(result.users_before), len(result.users_after)), delta_color="off")  # fmt: skip
-    if result.target_layer_after < 0 <= result.target.layer:
+    if result.target_layer_after < 0 <= result.target_layer_before:
         st.info(
             "No user reaches the target any more: the answer comes from the knowledge graph alone.",
             icon=":material/person_off:",
@@ -160,7 +160,7 @@ def _smallest(result: FlipSet, simulated: bool) -> None:
 
 def results(answered: Answered) -> Mapping[str, Callable[[], object]]:
     """What was asked for of the two."""
-    answer = (answered.predictor, answered.question, answered.answer)
+    answer = (answered.predictor, answered.query, answered.answer)
     without = answered.view[WITHOUT]
     results: dict[str, Callable[[], object]] = {}
     if without:
@@ -173,10 +173,10 @@ def results(answered: Answered) -> Mapping[str, Callable[[], object]]:
 def words(case: CaseFile) -> Iterable[str]:
     """What a case file holds of the two, a sentence each."""
     if case.what_if is not None:
-        before, after = (rank_text(case.what_if[when]["rank"]) for when in ("before", "after"))
-        yield f"**What if** ({plain(changes_words(case.what_if['changes']))}): rank {before} becomes {after}."
+        before, after = (rank_text(side.rank) for side in (case.what_if.before, case.what_if.after))
+        yield f"**What if** ({plain(changes_words(case.what_if.changes))}): rank {before} becomes {after}."
     if case.smallest_set is not None:
-        yield f"**Fewest users that change it**: {plain(clean(case.smallest_set['reason']))}"
+        yield f"**Fewest users that change it**: {plain(clean(case.smallest_set.reason))}"
 
 
 PANEL = Panel("What if", 50, draw, (WITHOUT, FEWEST), results, words)

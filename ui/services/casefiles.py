@@ -24,10 +24,10 @@ def list_cases(run: Path) -> list[str]:
     """Names of the case files that lie beside a run, in its folder ``cases``; links out of it are no case files."""
     folder = run / _FOLDER
     try:
-        found = [path for path in folder.glob("*.json") if path.is_file() and _inside(path, folder)]
+        files = [path for path in folder.glob("*.json") if path.is_file() and _inside(path, folder)]
     except OSError:
         return []
-    return sorted(path.name for path in found)[:_MOST_LISTED]
+    return sorted(path.name for path in files)[:_MOST_LISTED]
 
 
 def open_listed(run: Path, name: str) -> CaseFile:

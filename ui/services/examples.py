@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ui.services import questions
-from ui.services.questions import Direction, Question
+from ui.services.questions import Question
 from upgan.errors import QueryError
 from upgan.render.words import rank_text
 from upgan.reproduce.paper_cases import find_cases
@@ -43,9 +43,8 @@ def paper_cases(predictor: Predictor, checkpoint: str) -> list[Example]:
     cases = []
     for case, title in zip(find_cases(predictor.dataset), _TITLES, strict=False):
         if case.how == "linked":
-            first = case.questions[0]
-            question = Question(checkpoint, case.entity, first.relation, first.direction, answer=case.answer)
-            text = questions.question_text(predictor.dataset, question)
+            question = Question(checkpoint, case.questions[0], case.answer)
+            text = questions.question_text(predictor.dataset, question.query)
             cases.append(Example(title, question, text, case.case.why, case.rival))
     return cases
 
@@ -66,15 +65,13 @@ def mined_cases(predictor: Predictor, checkpoint: str) -> list[Example]:
     examples = []
     for cases, title, verb in ((mined.up, "Users find it", "lift"), (mined.down, "Users mislead", "push")):
         for case in cases:
-            entity = case.query.tail if case.inverse else case.query.head
-            direction: Direction = "head" if case.inverse else "tail"
-            question = Question(checkpoint, entity or "", case.query.relation, direction, answer=case.answer)
+            question = Question(checkpoint, case.query, case.answer)
             why = (
                 f"Among {mined.queries:,} held-out questions, users {verb} the right answer most here: from rank "
                 f"{rank_text(case.rank_without_users)} to {rank_text(case.rank)}. In all, they "
                 f"move {mined.moved_up:,} answers up and {mined.moved_down:,} down."
             )
-            examples.append(Example(title, question, questions.question_text(predictor.dataset, question), why))
+            examples.append(Example(title, question, questions.question_text(predictor.dataset, case.query), why))
     return examples
 
 

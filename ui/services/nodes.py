@@ -74,7 +74,7 @@ def _entity(predictor: Predictor, name: str, most: int) -> NodeFacts:
             label = questions.label_of(dataset, neighbour)
             text = sentence(_THIS, relation, inverse=inverse, answer=label)
             facts.append(Fact(text.replace(f" {_THIS}", f"\N{NO-BREAK SPACE}{_THIS}"), neighbour, label))
-    shown = tuple(facts[:most])
+    listed = tuple(facts[:most])
     total = len(at_head) + len(at_tail)
     parts = [questions.kind_of(dataset, name), f"{total:,} training fact{'' if total == 1 else 's'}"]
     users = int((dataset.interactions[:, 1] == number).sum())
@@ -83,5 +83,5 @@ def _entity(predictor: Predictor, name: str, most: int) -> NodeFacts:
     layer = predictor.layer(name)
     parts.append("no user reaches it" if layer < 0 else f"{layer} hop{'' if layer == 1 else 's'} from a user")
     return NodeFacts(
-        questions.label_of(dataset, name), " · ".join(part for part in parts if part), name, shown, total - len(shown)
+        questions.label_of(dataset, name), " · ".join(part for part in parts if part), name, listed, total - len(listed)
     )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ui.services.questions import Direction, Question
-from upgan.data.lookup import resolve_entity, resolve_relation
+from ui.services.questions import Question, random_fact
+from upgan.data.lookup import resolve_entity, resolve_query
+from upgan.data.query import Query
 from upgan.errors import UpganError
 
 if TYPE_CHECKING:
@@ -20,46 +20,29 @@ if TYPE_CHECKING:
 class Pinned:
     """A query with its answer, by ids or names."""
 
-    relation: str
-    direction: Direction
-    entity: str
+    query: Query
     answer: str
 
     def settings(self) -> dict[str, str]:
         """As upgan.config.settings has it."""
-        known = "pinned.tail" if self.direction == "head" else "pinned.head"
-        return {"pinned.relation": self.relation, known: self.entity, "pinned.answer": self.answer}
-
-    def question(self, checkpoint: str) -> Question:
-        """The same as a question to a checkpoint."""
-        return Question(checkpoint, self.entity, self.relation, self.direction, self.answer)
+        known = "pinned.tail" if self.query.inverse else "pinned.head"
+        return {"pinned.relation": self.query.relation, known: self.query.entity, "pinned.answer": self.answer}
 
     def parameters(self, checkpoint: str) -> dict[str, str]:
         """The address that asks a checkpoint the same."""
-        return self.question(checkpoint).parameters()
+        return Question(checkpoint, self.query, self.answer).parameters()
 
 
-def by_ids(dataset: KGDataset, asked: Pinned) -> Pinned:
+def by_ids(dataset: KGDataset, pinned: Pinned) -> Pinned:
     """The same with ids for names; QueryError for a name that the dataset does not hold, or holds more than once."""
-    return Pinned(
-        dataset.relations[resolve_relation(dataset, asked.relation.strip())],
-        asked.direction,
-        dataset.entities[resolve_entity(dataset, asked.entity.strip())],
-        dataset.entities[resolve_entity(dataset, asked.answer.strip())],
-    )
+    query = resolve_query(dataset, **pinned.query.names)
+    return Pinned(query, dataset.entities[resolve_entity(dataset, pinned.answer)])
 
 
 def held_out(dataset: KGDataset, seed: int | None = None) -> Pinned | None:
     """A fact of the validation part, preferably about an entity that users interacted with; None where none is."""
-    import numpy as np
-
     triples = dataset.valid if len(dataset.valid) else dataset.test
-    if not len(triples):
-        return None
-    liked = triples[np.isin(triples[:, 0], dataset.items)]
-    pool = liked if len(liked) else triples
-    head, relation, tail = pool[random.Random(seed).randrange(len(pool))].tolist()
-    return Pinned(dataset.relations[relation], "tail", dataset.entities[head], dataset.entities[tail])
+    return Pinned(*random_fact(dataset, triples, seed)) if len(triples) else None
 
 
 def pinned_of(run: Path, dataset: KGDataset | None) -> Pinned | None:
@@ -67,21 +50,16 @@ def pinned_of(run: Path, dataset: KGDataset | None) -> Pinned | None:
     from upgan.runs.settings import settings_of
 
     try:
-        told = settings_of(run)
+        settings = settings_of(run)
     except UpganError:
         return None
-    if not told.get("pinned.relation"):
-        return None
-    tail = str(told.get("pinned.tail") or "")
-    asked = Pinned(
-        str(told["pinned.relation"]),
-        "head" if tail else "tail",
-        tail or str(told.get("pinned.head") or ""),
-        str(told["pinned.answer"]),
+    relation, head, tail, answer = (
+        str(settings.get(f"pinned.{name}") or "") for name in ("relation", "head", "tail", "answer")
     )
-    if dataset is None:
-        return asked
+    if not relation:
+        return None
+    pinned = Pinned(Query.about(tail or head, relation, "head" if tail else "tail"), answer)
     try:
-        return by_ids(dataset, asked)
+        return pinned if dataset is None else by_ids(dataset, pinned)
     except UpganError:
-        return asked
+        return pinned

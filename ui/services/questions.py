@@ -6,52 +6,35 @@ import random
 import re
 from collections import Counter
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ui.services.search import SearchIndex
+from upgan.data.query import Direction, Query
 from upgan.render.words import clean, sentence
 
 if TYPE_CHECKING:
     from upgan.data.dataset import KGDataset
     from upgan.predict.predictor import Predictor
 
-Direction = Literal["tail", "head"]
 #: The names of a question's parts in the address bar.
 PARTS = ("checkpoint", "entity", "relation", "direction", "answer")
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked, by ids. ``direction`` is the end that is missing: "tail" is <entity, relation, ?>."""
+    """A query to one of the checkpoints, and the candidate to explain (None: the first of the list)."""
 
     checkpoint: str
-    entity: str
-    relation: str
-    direction: Direction
-    #: The candidate to explain; None is the first of the list.
+    query: Query
     answer: str | None = None
-
-    @property
-    def inverse(self) -> bool:
-        """Whether the head is what is missing."""
-        return self.direction == "head"
-
-    @property
-    def head(self) -> str | None:
-        """The known entity where the tail is missing."""
-        return None if self.inverse else self.entity
-
-    @property
-    def tail(self) -> str | None:
-        """The known entity where the head is missing."""
-        return self.entity if self.inverse else None
 
     def parameters(self) -> dict[str, str]:
         """For the address bar: ids, never labels, so that the link survives a renaming."""
-        values = {name: getattr(self, name) for name in PARTS}
-        return {name: value for name, value in values.items() if value is not None}
+        query = self.query
+        values = (self.checkpoint, query.entity, query.relation, query.direction, self.answer)
+        return {name: value for name, value in zip(PARTS, values, strict=True) if value is not None}
 
 
 # ---- understanding a question ---------------------------------------------------------------------------------------
@@ -77,69 +60,64 @@ def relation_labels(dataset: KGDataset) -> dict[str, str]:
     return dict(zip(dataset.relations, dataset.relation_labels, strict=True))
 
 
-def question_text(dataset: KGDataset, question: Question) -> str:
-    """The question as a sentence with a gap."""
-    label, relation = label_of(dataset, question.entity), relation_label(dataset, question.relation)
-    return sentence(label, relation, inverse=question.inverse)
+def question_text(dataset: KGDataset, query: Query) -> str:
+    """The query as a sentence with a gap."""
+    label, relation = label_of(dataset, query.entity), relation_label(dataset, query.relation)
+    return sentence(label, relation, inverse=query.inverse)
 
 
-def direction_words(dataset: KGDataset, question: Question) -> str:
+def direction_words(dataset: KGDataset, query: Query) -> str:
     """Which end is missing, for someone who has never heard of heads and tails."""
-    relation = relation_label(dataset, question.relation)
-    if question.inverse:
-        return f"Missing: the start of “{relation}”. Which entities have “{label_of(dataset, question.entity)}” there?"
-    return f"Missing: the end of “{relation}”. What stands there for “{label_of(dataset, question.entity)}”?"
+    relation = relation_label(dataset, query.relation)
+    if query.inverse:
+        return f"Missing: the start of “{relation}”. Which entities have “{label_of(dataset, query.entity)}” there?"
+    return f"Missing: the end of “{relation}”. What stands there for “{label_of(dataset, query.entity)}”?"
 
 
 def swapped(question: Question, answer: str | None) -> Question:
     """The same relation from its other end: asked about ``answer`` where there is one, otherwise about the entity."""
-    direction: Direction = "tail" if question.inverse else "head"
-    other = answer if answer is not None else question.entity
-    return replace(question, entity=other, direction=direction, answer=question.entity if answer is not None else None)
+    query = question.query
+    other = Query.about(query.entity if answer is None else answer, query.relation, "tail" if query.inverse else "head")
+    return replace(question, query=other, answer=None if answer is None else query.entity)
 
 
-def choices(predictor: Predictor, question: Question, *, everything: bool) -> dict[tuple[str, Direction], str]:
-    """(relation, direction) -> sentence, for the entity in question; always with the question itself among them.
+def choices(predictor: Predictor, query: Query, *, everything: bool) -> dict[tuple[str, Direction], str]:
+    """(relation, direction) -> sentence, for the entity of the query; always with the query itself among them.
 
     Only relations seen with this kind of entity, unless ``everything``.
     """
-    dataset = predictor.dataset
-    seen = predictor.relations_of(question.entity)
-    relations = {"tail": list(predictor.relations), "head": list(predictor.relations)}
-    if not everything:
-        relations = {"tail": seen["head"], "head": seen["tail"]}
-    keys: list[tuple[str, Direction]] = [(relation, "tail") for relation in relations["tail"]]
-    keys += [(relation, "head") for relation in relations["head"]]
-    if (question.relation, question.direction) not in keys:
-        keys.insert(0, (question.relation, question.direction))
-    texts = {
-        (relation, side): question_text(dataset, replace(question, relation=relation, direction=side))
-        for relation, side in keys
-    }
+    seen = predictor.relations_of(query.entity)
+    if everything:
+        seen = {"head": predictor.relations, "tail": predictor.relations}
+    keys: list[tuple[str, Direction]] = [(relation, "tail") for relation in seen["head"]]
+    keys += [(relation, "head") for relation in seen["tail"]]
+    if (query.relation, query.direction) not in keys:
+        keys.insert(0, (query.relation, query.direction))
+    texts = {key: question_text(predictor.dataset, Query.about(query.entity, *key)) for key in keys}
     # Two relations may have one label; then the ids tell them apart.
     count = Counter(texts.values())
     return {key: f"{text}  ({clean(key[0])})" if count[text] > 1 else text for key, text in texts.items()}
 
 
-def unlike_training(predictor: Predictor, question: Question) -> bool:
+def unlike_training(predictor: Predictor, query: Query) -> bool:
     """Whether no thing of this kind stands at this end of the relation in training; where kinds are not known, no."""
-    if not kind_of(predictor.dataset, question.entity):
+    if not kind_of(predictor.dataset, query.entity):
         return False
-    seen = predictor.relations_of(question.entity)
-    return question.relation not in seen["tail" if question.inverse else "head"]
+    return query.relation not in predictor.relations_of(query.entity)["tail" if query.inverse else "head"]
 
 
-def about(predictor: Predictor, checkpoint: str, entity: str, like: Question | None = None) -> Question:
-    """A question about another entity: the relation asked before where it fits, otherwise one that it has."""
+def about(predictor: Predictor, entity: str, like: Query | None = None) -> Query:
+    """A query about another entity: the relation asked before where it fits, otherwise one that it has."""
     seen = predictor.relations_of(entity)
     if like is not None and like.relation in seen["tail" if like.inverse else "head"]:
-        return Question(checkpoint, entity, like.relation, like.direction)
+        return Query.about(entity, like.relation, like.direction)
+    sides: tuple[tuple[str, Direction], ...] = (("head", "tail"), ("tail", "head"))
     for own in (_relations_with(predictor.dataset, entity), None):
-        for side, direction in (("head", "tail"), ("tail", "head")):
+        for side, direction in sides:
             for relation in seen[side]:
                 if own is None or relation in own[side]:
-                    return Question(checkpoint, entity, relation, "tail" if direction == "tail" else "head")
-    return Question(checkpoint, entity, predictor.relations[0], "tail")
+                    return Query.about(entity, relation, direction)
+    return Query.about(entity, predictor.relations[0])
 
 
 def _relations_with(dataset: KGDataset, entity: str) -> dict[str, set[str]]:
@@ -155,19 +133,25 @@ def _relations_with(dataset: KGDataset, entity: str) -> dict[str, set[str]]:
 def random_question(predictor: Predictor, checkpoint: str, seed: int | None = None) -> Question:
     """A held-out fact (a training one where none is), preferably about an entity that users interacted with."""
     dataset = predictor.dataset
-    triples = next((part for part in (dataset.test, dataset.valid, dataset.train) if len(part)), dataset.train)
+    parts = [part for part in (dataset.test, dataset.valid) if len(part)]
+    query, _answer = random_fact(dataset, parts[0] if parts else dataset.train, seed)
+    return Question(checkpoint, query)
+
+
+def random_fact(dataset: KGDataset, triples: np.ndarray, seed: int | None = None) -> tuple[Query, str]:
+    """The question that one of the (T, 3) triples answers and its answer, preferably about an item with users."""
     with_users = triples[np.isin(triples[:, 0], dataset.items)]
     pool = with_users if len(with_users) else triples
-    head, relation, _tail = pool[random.Random(seed).randrange(len(pool))].tolist()
-    return Question(checkpoint, dataset.entities[head], dataset.relations[relation], "tail")
+    head, relation, tail = pool[random.Random(seed).randrange(len(pool))].tolist()
+    return Query.about(dataset.entities[head], dataset.relations[relation]), dataset.entities[tail]
 
 
 def nearest(index: SearchIndex, dataset: KGDataset, typed: str, most: int = 3) -> list[str]:
     """Labels of entities whose names an unknown id resembles; the first word of an id often says only what it is."""
     words = re.findall(r"[^\W_]+", typed[:200])
     for text in (" ".join(words), " ".join(words[1:])):
-        found = index.suggest(text, most) if text else None
-        numbers = [] if found is None else [*found.exact, *found.similar]
+        suggestions = index.suggest(text, most) if text else None
+        numbers = [] if suggestions is None else [*suggestions.exact, *suggestions.similar]
         if numbers:
             return [label_of(dataset, dataset.entities[number]) for number in numbers[:most]]
     return []

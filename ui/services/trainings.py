@@ -124,6 +124,11 @@ def delete(name: str) -> Deleted:
     return trash.delete(folder_of(name))
 
 
+def kept(name: str) -> str:
+    """How long a deleted run is kept, where, and the command that brings it back."""
+    return trash.promise(checkpoint_root(), name)
+
+
 def deleted() -> list[Deleted]:
     """What can be brought back, the latest first."""
     return trash.deleted_runs(checkpoint_root())

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_args
 
 from ui.services import questions
-from ui.services.questions import Direction, Question
+from ui.services.questions import Question
+from upgan.data.query import Direction, Query
 from upgan.render.figure.build import Drawing
 from upgan.render.figure.spec import Arrangement
 from upgan.render.words import clean, shorten
@@ -175,7 +176,7 @@ class View:
 
     def ask(self, question: Question) -> View:
         """Another question: what belonged to the old one is gone, what always lasts stays."""
-        same = replace(question, answer=None) == replace(self.question, answer=None)
+        same = (question.checkpoint, question.query) == (self.question.checkpoint, self.question.query)
         return View(question, self._lasting("always", "question") if same else self._lasting("always"))
 
     def choose(self, answer: str) -> View:
@@ -237,10 +238,10 @@ def read_question(
         if unknown is not None and near is not None and (names := near(unknown)):
             problems.append(f"Similar names: {', '.join(shorten(name, 60) for name in names)}.")
         return first, [*problems, "Showing the first example instead."] if problems else []
-    question = questions.about(predictor, checkpoint, entity)
-    if relation is not None:
-        question = replace(question, relation=relation, direction="head" if direction == "head" else "tail")
-    return replace(question, answer=answer if relation is not None else None), problems
+    if relation is None:
+        return Question(checkpoint, questions.about(predictor, entity)), problems
+    query = Query.about(entity, relation, "head" if direction == "head" else "tail")
+    return Question(checkpoint, query, answer), problems
 
 
 def _one(link: Link, name: str) -> str | None:

@@ -6,7 +6,7 @@ import contextlib
 import gc
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
@@ -17,9 +17,9 @@ from ui.services.answers import Candidates
 from ui.services.estimates import Rehearsal
 from ui.services.examples import Example
 from ui.services.following import Followed
-from ui.services.questions import Question
 from ui.services.runs import RunEntry
 from ui.services.search import SearchIndex
+from upgan.data.query import Query
 from upgan.explain.explanation import Explanation
 from upgan.render.figure.build import Drawing, figures
 from upgan.render.figure.graph_html import frame_height, graph_html
@@ -85,8 +85,7 @@ def kept(
 ) -> Callable[[Callable[Concatenate[Predictor, _Given], _Made]], Callable[Concatenate[Predictor, _Given], _Made]]:
     """Decorator: keep what a function of a checkpoint gives, the last ``most`` of them.
 
-    The key is the fingerprints of the run and of its data, and all other arguments. A question's own answer is no part
-    of it: where an answer matters, it is an argument of its own.
+    The key is the fingerprints of the run and of its data, and all other arguments.
     """
 
     def keep(
@@ -100,8 +99,7 @@ def kept(
         cached = st.cache_resource(max_entries=most, show_spinner=spinner)(remembered)
 
         def call(opened: Predictor, /, *given: _Given.args, **named: _Given.kwargs) -> _Made:
-            arguments = tuple(replace(one, answer=None) if isinstance(one, Question) else one for one in given)
-            return cached((opened.fingerprint, opened.dataset.fingerprint, arguments, named), opened)
+            return cached((opened.fingerprint, opened.dataset.fingerprint, given, named), opened)
 
         return call
 
@@ -121,15 +119,15 @@ def cards(opened: Predictor, checkpoint: str) -> list[Example]:
 
 
 @kept(most=64)
-def candidates(opened: Predictor, question: Question, k: int, *, hide_known: bool) -> Candidates:
+def candidates(opened: Predictor, query: Query, k: int, *, hide_known: bool) -> Candidates:
     """Ranked candidates of a question."""
-    return answers.candidates(opened, question, k, hide_known=hide_known)
+    return answers.candidates(opened, query, k, hide_known=hide_known)
 
 
 @kept("Tracing the users' paths …", most=64)
-def explanation(opened: Predictor, question: Question, answer: str, top_users: int) -> Explanation:
+def explanation(opened: Predictor, query: Query, answer: str, top_users: int) -> Explanation:
     """Why an answer stands where it does. Raises QueryError where the run cannot say."""
-    return answers.explain(opened, question, answer, top_users)
+    return answers.explain(opened, query, answer, top_users)
 
 
 @dataclass(frozen=True)
@@ -142,11 +140,9 @@ class DrawnGraph:
 
 
 @kept()
-def graph(
-    opened: Predictor, question: Question, answer: str, top_users: int, drawing: Drawing, theme: Theme
-) -> DrawnGraph:
+def graph(opened: Predictor, query: Query, answer: str, top_users: int, drawing: Drawing, theme: Theme) -> DrawnGraph:
     """The interactive figure of an explanation."""
-    explained = explanation(opened, question, answer, top_users)
+    explained = explanation(opened, query, answer, top_users)
     spec, narrow = figures(explained, drawing, questions.relation_labels(opened.dataset))
     # What the narrow figure has no room for can be chosen all the same.
     names = {node.id: " ".join(node.title.split("\n")[:1]) for node in spec.nodes if node.role != "more"}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -19,7 +19,7 @@ from upgan.bench.workload import Workload, open_dataset
 from upgan.errors import ConfigError
 from upgan.experiment.inputs import prepare_training
 from upgan.experiment.train import peak_memory_mb
-from upgan.model.discriminator import Discriminator
+from upgan.model.propagation import Propagation
 from upgan.objectives.losses import SCORES_PER_BLOCK
 
 TEST_TRIPLES = 2000
@@ -91,17 +91,18 @@ def propagation(bench: Bench) -> Measurement:
     """Both stages; the loop walks a sample, its time is that of all edges by proportion."""
     work, graph = bench.workload, bench.workload.prepared.graph
     model = work.model
-    if not isinstance(model, Discriminator):
+    if work.config.reads == "co-interactions":
         return bench.line("propagation", "pass", lambda: model.preferences(graph), None)
+    stages = cast(Propagation, model.propagation)
     edges = sum(len(part.forward.row) for part in graph.edges)
     share, random = min(1.0, LOOP_EDGES / max(edges, 1)), torch.Generator().manual_seed(0)
-    walked = edge_loop(model.propagation, graph, model.entity, share, random)
+    walked = edge_loop(stages, graph, model.entity, share, random)
 
     @torch.no_grad()
     def once() -> None:
-        model.propagate(graph)
+        stages(graph, model.entity)
 
-    loop = ("per-edge loop", lambda: edge_loop(model.propagation, graph, model.entity, share, random))
+    loop = ("per-edge loop", lambda: edge_loop(stages, graph, model.entity, share, random))
     found = bench.line("propagation", "pass", once, loop)
     assert found.reference is not None
     whole = type(found.reference)(tuple(time * edges / walked for time in found.reference.times))

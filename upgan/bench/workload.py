@@ -21,8 +21,9 @@ from upgan.errors import ConfigError
 from upgan.evaluation.evaluator import Evaluator
 from upgan.experiment.inputs import Prepared, prepare_training
 from upgan.experiment.players import Players
-from upgan.model.build import AnyDiscriminator, FullScorer
+from upgan.model.base import FullScorer
 from upgan.model.factorisation import Factorisation
+from upgan.model.guided import AnyDiscriminator
 from upgan.objectives.batches import Sampler
 from upgan.predict.predictor import Predictor, load
 from upgan.training.adversarial import AdversarialTrainer

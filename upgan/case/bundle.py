@@ -19,7 +19,7 @@ def write_bundle(folder: Path, case: CaseFile) -> list[Path]:
     """
     files = {CASE_FILE: case_json(case).encode()}
     for name, format in FILES.items():
-        files[name] = rendered(case.explanation, case.relation_labels, format, case.alternatives)
+        files[name] = rendered(case.explanation, case.relation_labels, format, case.results)
     for name, content in files.items():
         write_bytes(folder / name, content)
     return [folder / name for name in files]

@@ -11,8 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
-from upgan.case.results import contrast_document, users_of
-from upgan.case.results import renamed as renamed_document
 from upgan.case.schema import FORMAT, VERSION, CaseDataset, CaseFile, CaseRun, from_document, to_document
 from upgan.errors import CaseError
 from upgan.explain.explanation import Explanation
@@ -43,11 +41,6 @@ def make_case(
     ``contrast``, ``what_if``, ``smallest_set``: what else was asked about the same answer. ``written``: the day, today
     where none is given (SOURCE_DATE_EPOCH names another, as reproducible builds do).
     """
-    given = {
-        "contrast": None if contrast is None else contrast_document(contrast),
-        "what_if": None if what_if is None else what_if.to_dict(),
-        "smallest_set": None if smallest_set is None else smallest_set.to_dict(),
-    }
     data, config = predictor.dataset, predictor.config
     labels = dict(zip(data.relations, data.relation_labels, strict=True))
     case = CaseFile(
@@ -63,7 +56,9 @@ def make_case(
         relation_labels=labels,
         explanation=explanation,
         figure=figure(explanation, relation_labels=labels),
-        **given,
+        contrast=contrast,
+        what_if=what_if,
+        smallest_set=smallest_set,
     )
     return case if real_ids else pseudonymous(case)
 
@@ -72,10 +67,8 @@ def pseudonymous(case: CaseFile) -> CaseFile:
     """The same case with every user under a pseudonym, in all that it holds; one that has them already stays."""
     if case.pseudonyms:
         return case
-    others = [user for document in case.alternatives.values() for user in users_of(document)]
-    names = pseudonyms_of(case.explanation, others)
-    beside = {name: renamed_document(document, names) for name, document in case.alternatives.items()}
-    return with_figure(replace(case, pseudonyms=True, explanation=renamed(case.explanation, names), **beside))
+    names = pseudonyms_of(case.explanation, case.contrast, case.what_if, case.smallest_set)
+    return with_figure(replace(renamed(case, names), pseudonyms=True))
 
 
 def case_json(case: CaseFile) -> str:
@@ -119,11 +112,11 @@ def _refuse_constant(name: str) -> NoReturn:
 
 def _object(pairs: list[tuple[str, Any]]) -> Mapping[str, Any]:
     """A JSON object; a key given twice would hide one of its values from the check."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    document = dict(pairs)
+    if len(document) < len(pairs):
         twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
         raise CaseError(f"the key {twice[:60]!r} is given twice")
-    return found
+    return document
 
 
 def _today() -> str:

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from upgan.case.documents import with_figure
-from upgan.case.results import KINDS, computed, gaps
+from upgan.case.results import computed, gaps
 from upgan.case.schema import CaseFile
 from upgan.explain.explanation import EvidencePath, Explanation, Node, UserPath, UserShare
 from upgan.predict.predictor import Predictor
 from upgan.render.pseudonyms import pseudonymised, pseudonyms_of
 from upgan.render.words import clean, shorten
+from upgan.types import FloatArray
 from upgan.version import __version__
 
 #: The explanation is computed in float64, but for its ranks: machines differ by far less, an edit by far more.
@@ -24,7 +24,6 @@ TOLERANCE = 1e-8
 SINGLE_TOLERANCE = 1e-4
 
 Verdict = Literal["reproduced", "differs", "other run", "other dataset", "unknown"]
-FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -86,9 +85,7 @@ def reproduce(case: CaseFile, predictor: Predictor, *, tolerance: float = TOLERA
         return Reproduction("unknown", missing, (), tolerance)
     query = case.explanation.query
     again = predictor.explain(
-        head=query.head,
-        relation=query.relation,
-        tail=query.tail,
+        **query.names,
         answer=case.explanation.answer.id,
         top_users=case.explanation.top_users,
         baseline=case.explanation.baseline,
@@ -97,16 +94,16 @@ def reproduce(case: CaseFile, predictor: Predictor, *, tolerance: float = TOLERA
         evidence_per_user=case.explanation.evidence_per_user,
         top_paths=len(case.explanation.heaviest_paths),
     )
-    shown = pseudonymised(again) if case.pseudonyms else again
-    differences = (*compare(case, shown, predictor), *_alternatives(case, again, predictor))
+    fresh = pseudonymised(again) if case.pseudonyms else again
+    differences = (*compare(case, fresh, predictor), *_results(case, again, predictor))
     return _judged(case, predictor, differences, tolerance)
 
 
 def _unknown(case: CaseFile, predictor: Predictor) -> str:
     """What of the case's question this run does not know, in words; empty where it knows all of it."""
     dataset, query = predictor.dataset, case.explanation.query
-    asked = {"the entity asked about": query.head or query.tail, "the answer": case.explanation.answer.id}
-    for what, name in asked.items():
+    names = {"the entity of the question": query.entity, "the answer": case.explanation.answer.id}
+    for what, name in names.items():
         if name not in dataset.entity_index:
             return f"cannot be computed again: {what} {_name(name)} is not in this run's dataset {_name(dataset.name)}"
     if query.relation not in dataset.relation_index:
@@ -120,14 +117,14 @@ def _judged(
 ) -> Reproduction:
     off = [group for group in differences if not group.within(tolerance)]
     count = sum(group.compared for group in differences)
-    told = "; ".join(f"{group.name} {_by(group)}" for group in off)
-    told = f"they differ: {told}" if off else f"all {count:,} values agree within {tolerance:g}"
+    summary = "; ".join(f"{group.name} {_by(group)}" for group in off)
+    summary = f"they differ: {summary}" if off else f"all {count:,} values agree within {tolerance:g}"
     if case.dataset.fingerprint != predictor.dataset.fingerprint:
         here, there = predictor.dataset, case.dataset
         return Reproduction(
             "other dataset",
             f"another dataset (the file: {_name(there.name)}, {_print(there.fingerprint)}; this run: "
-            f"{_name(here.name)}, {_print(here.fingerprint)}), compared all the same: {told}",
+            f"{_name(here.name)}, {_print(here.fingerprint)}), compared all the same: {summary}",
             differences,
             tolerance,
         )
@@ -135,16 +132,16 @@ def _judged(
         return Reproduction(
             "other run",
             f"another run of the same dataset (the file: {_name(case.run.name)}, {_print(case.run.fingerprint)}; this "
-            f"one: {_print(predictor.fingerprint)}), compared all the same: {told}",
+            f"one: {_print(predictor.fingerprint)}), compared all the same: {summary}",
             differences,
             tolerance,
         )
     if not off:
-        return Reproduction("reproduced", f"reproduced: the same run, and {told}", differences, tolerance)
+        return Reproduction("reproduced", f"reproduced: the same run, and {summary}", differences, tolerance)
     return Reproduction(
         "differs",
-        f"not reproduced: the same run, but {told}. Another machine changes scores by rounding only and may swap equal "
-        "ranks; anything more means that the file is not what the run said.",
+        f"not reproduced: the same run, but {summary}. Another machine changes scores by rounding only and may "
+        "swap equal ranks; a larger difference means that the file does not hold this run's numbers.",
         differences,
         tolerance,
     )
@@ -168,20 +165,20 @@ def _print(fingerprint: str) -> str:
 
 def compare(case: CaseFile, again: Explanation, predictor: Predictor) -> tuple[Difference, ...]:
     """Every group of the case against a fresh explanation, its users named as the case names them."""
-    told = case.explanation
+    filed = case.explanation
     by_order = case.pseudonyms
     return (
-        _numbers("score", _scores(told), _scores(again)),
-        _numbers("ranks", _ranks(told), _ranks(again)),
-        *_shares("", told.users, again.users, by_order),
-        *_shares("answer's ", told.answer_users, again.answer_users, by_order),
-        _numbers("sums", [told.residual, told.effective_users], [again.residual, again.effective_users]),
-        _chains("paths", _every_path(told), _every_path(again), by_order),
+        _numbers("score", _scores(filed), _scores(again)),
+        _numbers("ranks", _ranks(filed), _ranks(again)),
+        *_shares("", filed.users, again.users, by_order),
+        *_shares("answer's ", filed.answer_users, again.answer_users, by_order),
+        _numbers("sums", [filed.residual, filed.effective_users], [again.residual, again.effective_users]),
+        _chains("paths", _every_path(filed), _every_path(again), by_order),
         _chains(
-            "evidence", (*told.evidence, *told.answer_evidence), (*again.evidence, *again.answer_evidence), by_order
+            "evidence", (*filed.evidence, *filed.answer_evidence), (*again.evidence, *again.answer_evidence), by_order
         ),
-        _sets("known facts", _facts(told, by_order), _facts(again, by_order)),
-        _sets("names", _names(told), _names(again)),
+        _sets("known facts", _facts(filed, by_order), _facts(again, by_order)),
+        _sets("names", _names(filed), _names(again)),
         _sets("labels", _file_labels(case), _run_labels(predictor)),
         *_drawn(case),
     )
@@ -204,15 +201,15 @@ def _ranks(explanation: Explanation) -> list[float]:
     ]
 
 
-def _numbers(name: str, told: Sequence[float], again: Sequence[float]) -> Difference:
-    return Difference(name, len(told), float(np.abs(np.subtract(told, again)).max(initial=0.0)))
+def _numbers(name: str, filed: Sequence[float], again: Sequence[float]) -> Difference:
+    return Difference(name, len(filed), float(np.abs(np.subtract(filed, again)).max(initial=0.0)))
 
 
 def _shares(
-    whose: str, told: Sequence[UserShare], again: Sequence[UserShare], by_order: bool
+    whose: str, filed: Sequence[UserShare], again: Sequence[UserShare], by_order: bool
 ) -> tuple[Difference, Difference]:
     """Weights and contributions of one side's users, matched by id, or by their order under pseudonyms."""
-    ours, theirs = (_table(told), _table(again))
+    ours, theirs = (_table(filed), _table(again))
     unmatched = ""
     if by_order:
         ours, theirs = _in_order(ours), _in_order(theirs)
@@ -221,9 +218,9 @@ def _shares(
         shared = min(len(ours), len(theirs))
         ours, theirs = ours[:shared], theirs[:shared]
     else:
-        places, others = ({share.id: i for i, share in enumerate(side)} for side in (told, again))
+        places, others = ({share.id: i for i, share in enumerate(side)} for side in (filed, again))
         common = [name for name in places if name in others]
-        unmatched = _alone(len(told) - len(common), len(again) - len(common), "users")
+        unmatched = _alone(len(filed) - len(common), len(again) - len(common), "users")
         ours = ours[[places[name] for name in common]]
         theirs = theirs[[others[name] for name in common]]
     gap = np.abs(ours - theirs).max(axis=0, initial=0.0)
@@ -250,10 +247,10 @@ def _in_order(table: FloatArray) -> FloatArray:
 
 
 def _chains(
-    name: str, told: Sequence[UserPath | EvidencePath], again: Sequence[UserPath | EvidencePath], by_order: bool
+    name: str, filed: Sequence[UserPath | EvidencePath], again: Sequence[UserPath | EvidencePath], by_order: bool
 ) -> Difference:
     """Paths matched by what they pass; under pseudonyms a user is any user."""
-    ours, theirs = _keyed(told, by_order), _keyed(again, by_order)
+    ours, theirs = _keyed(filed, by_order), _keyed(again, by_order)
     largest, compared, missing, extra = 0.0, 0, 0, 0
     for key in ours.keys() | theirs.keys():
         mine, yours = ours.get(key, []), theirs.get(key, [])
@@ -268,12 +265,12 @@ def _chains(
 
 def _keyed(chains: Sequence[UserPath | EvidencePath], by_order: bool) -> dict[Any, list[list[float]]]:
     """What a path passes -> the numbers of the paths that pass it, the heaviest first."""
-    found: dict[Any, list[list[float]]] = {}
+    numbers_of: dict[Any, list[list[float]]] = {}
     for chain in chains:
         numbers = [*chain.alphas, chain.weight] if isinstance(chain, UserPath) else list(chain.coefficients)
         key = (tuple(_who(node, by_order) for node in chain.nodes), chain.relations)
-        found.setdefault(key, []).append(numbers)
-    return {key: sorted(rows, reverse=True) for key, rows in found.items()}
+        numbers_of.setdefault(key, []).append(numbers)
+    return {key: sorted(rows, reverse=True) for key, rows in numbers_of.items()}
 
 
 def _who(node: Node, by_order: bool) -> tuple[str, str]:
@@ -303,8 +300,8 @@ def _run_labels(predictor: Predictor) -> Iterable[tuple[str, str]]:
     return {*labels, ("model", config.model_name), ("preset", config.preset)}
 
 
-def _sets(name: str, told: Iterable[Any], again: Iterable[Any]) -> Difference:
-    ours, theirs = set(told), set(again)
+def _sets(name: str, filed: Iterable[Any], again: Iterable[Any]) -> Difference:
+    ours, theirs = set(filed), set(again)
     return Difference(name, len(ours), 0.0, _alone(len(ours - theirs), len(theirs - ours), "entries"))
 
 
@@ -329,15 +326,17 @@ def _drawn(case: CaseFile) -> Iterable[Difference]:
         yield Difference(name, 1, 0.0, "" if same else "not what the file's own numbers give")
 
 
-def _alternatives(case: CaseFile, again: Explanation, predictor: Predictor) -> Iterable[Difference]:
+def _results(case: CaseFile, again: Explanation, predictor: Predictor) -> Iterable[Difference]:
     """Contrast, what if and smallest set, where the file holds them."""
     names = pseudonyms_of(again) if case.pseudonyms else {user: user for user in predictor.dataset.users}
     real = {name: user for user, name in names.items()}
-    for kind, document in case.alternatives.items():
-        fresh = computed(kind, document, case.explanation, predictor, real)
-        if fresh is None:
-            yield Difference(KINDS[kind], 0, 0.0, "names what this run cannot tell (a user, or a candidate)")
+    every = {"contrast": case.contrast, "what if": case.what_if, "smallest set": case.smallest_set}
+    for name, result in every.items():
+        if result is None:
             continue
-        compared, largest, off = gaps(document, fresh, case.pseudonyms)
-        told = f"{off:,} other values differ" if off else ""
-        yield Difference(KINDS[kind], compared, largest, told, SINGLE_TOLERANCE)
+        fresh = computed(result, case.explanation, predictor, real)
+        if fresh is None:
+            yield Difference(name, 0, 0.0, "names a user or a candidate that this run does not know")
+            continue
+        compared, largest, off = gaps(result, fresh, case.pseudonyms)
+        yield Difference(name, compared, largest, f"{off:,} other values differ" if off else "", SINGLE_TOLERANCE)

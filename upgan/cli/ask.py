@@ -15,11 +15,9 @@ from upgan.cli.output import JsonFlag, note, print_json, refuse_folder
 from upgan.cli.results import (
     AddInteraction,
     Against,
-    Alternatives,
     BaselineName,
     EvidencePerUser,
     PathsPerUser,
-    Question,
     RemoveFact,
     RemoveInteraction,
     RemoveUser,
@@ -29,12 +27,13 @@ from upgan.cli.results import (
     Wanted,
     changes_of,
     explained,
-    named,
+    pseudonymous,
 )
 from upgan.errors import ConfigError
 
 if TYPE_CHECKING:
     from upgan.explain.explanation import Explanation
+    from upgan.explain.results import Results
     from upgan.predict.predictor import Predictor
 
 Run = Annotated[Path, typer.Argument(help="A run folder.", show_default=False)]
@@ -84,7 +83,7 @@ def predict(
 
     predictor = load(run)
     query = predictor.query(head=head, relation=relation, tail=tail)
-    candidates = predictor.predict(head=head, relation=relation, tail=tail, k=k)
+    candidates = predictor.predict(**query.names, k=k)
     if json:
         print_json({"query": query.to_dict(), "candidates": candidates})
     else:
@@ -129,27 +128,26 @@ def explain(
         raise ConfigError("--pseudonyms and --real-ids: choose one of them")
     changes = changes_of(remove_user, remove_interaction, remove_fact, add_interaction)
     if mine:
-        given = {
+        options = {
             "--relation": relation, "--answer": answer, "--head": head, "--tail": tail, "--format": format,
             "--case": case, "--export": export, "--contrast": contrast, "--smallest-set": smallest_set or None,
             "--remove-… and --add-…": None if changes.empty else changes,
         }  # fmt: skip
-        _refuse(given, "with --mine, which asks every query of the split")
+        _refuse(options, "with --mine, which asks every query of the split")
         mine_cases(run, split or "test", n or 10, out, real_ids=real_ids, top_users=top_users, json=json)
         return
     _refuse({"-n": n, "--split": split}, "without --mine")
     if relation is None or answer is None:
         raise ConfigError("name --relation and --answer (and --head or --tail), or --mine to find cases")
-    question = {"head": head, "relation": relation, "tail": tail, "answer": answer}
-    shown = {"top_users": top_users, "paths_per_user": paths, "evidence_per_user": evidence, "top_paths": top_paths}
+    counts = {"top_users": top_users, "paths_per_user": paths, "evidence_per_user": evidence, "top_paths": top_paths}
     wanted = Wanted(contrast, changes, smallest_set, baseline, sort)
-    _explain(
-        run,
-        question,
-        shown,
-        wanted,
-        Output(_format(format, json), out, case, export, pseudonyms, real_ids, json or format is not None),
-    )
+    output = Output(_format(format, json), out, case, export, pseudonyms, real_ids, json or format is not None)
+    _check_written(wanted, output)
+    from upgan.predict.predictor import load
+
+    predictor = load(run)
+    query = predictor.query(head=head, relation=relation, tail=tail)
+    _write(predictor, *explained(predictor, query, answer, counts, wanted), output)
 
 
 @dataclass(frozen=True)
@@ -163,93 +161,78 @@ class Output:
     pseudonyms: bool
     real_ids: bool
     #: Whether the format was asked for: then it is printed beside the files too.
-    asked: bool
+    explicit: bool
+
+    @property
+    def files(self) -> bool:
+        """Whether a case file or the folder of exports is to be written."""
+        return self.case is not None or self.export is not None
 
 
-def _explain(run: Path, question: Question, shown: dict[str, int], wanted: Wanted, output: Output) -> None:
-    from upgan.predict.predictor import load
-    from upgan.render.export import ANSWERS, TOLD_IN
+def _check_written(wanted: Wanted, output: Output) -> None:
+    """ConfigError where something is asked that no output of this call shows, or a file's place is taken."""
+    from upgan.render.export import WITH_RESULTS
 
-    writes = output.case is not None or output.export is not None
-    if wanted.any and output.format not in (*ANSWERS, *TOLD_IN) and not writes:
+    if wanted.any and output.format not in WITH_RESULTS and not output.files:
         raise ConfigError(
             f"--format {output.format} shows the explanation alone; contrast, what-if and smallest set are in table, "
             "json, html and caption, and kept by --case"
         )
-    predictor = load(run)
-    explanation, found = explained(predictor, question, shown, wanted)
-    _write_cases(explanation, found, predictor, output.case, output.export, real_ids=output.real_ids)
-    if output.out is None and writes and not output.asked:
-        return
-    hidden = output.pseudonyms or (output.format not in ANSWERS and not output.real_ids)
-    _write(*named(explanation, found, hidden=hidden), predictor, output.format, output.out)
+    refuse_folder("--out", output.out)
+    refuse_folder("--case", output.case)
+    if output.export is not None and output.export.exists() and not output.export.is_dir():
+        raise ConfigError(f"--export {output.export}: a file is in the way of the folder; choose another name")
+    if output.out is None and output.format == "png" and sys.stdout.isatty():
+        raise ConfigError("--format png: name a file with --out, a terminal shows no picture")
 
 
-def _refuse(given: Mapping[str, object], why: str) -> None:
+def _refuse(options: Mapping[str, object], why: str) -> None:
     """ConfigError for options that have no meaning here."""
-    named = [name for name, value in given.items() if value is not None]
+    named = [name for name, value in options.items() if value is not None]
     if named:
         raise ConfigError(f"{', '.join(named)}: no meaning {why}; leave {'it' if len(named) == 1 else 'them'} out")
 
 
-def _format(asked: str | None, json: bool) -> str:
+def _format(name: str | None, json: bool) -> str:
     from upgan.render.export import FORMATS
 
-    if asked is not None and asked not in FORMATS:
-        raise ConfigError(f"--format {asked!r}: choose one of {', '.join(FORMATS)}")
-    if json and asked not in (None, "json"):
-        raise ConfigError(f"--json and --format {asked}: choose one of them")
-    return "json" if json else asked or "table"
+    if name is not None and name not in FORMATS:
+        raise ConfigError(f"--format {name!r}: choose one of {', '.join(FORMATS)}")
+    if json and name not in (None, "json"):
+        raise ConfigError(f"--json and --format {name}: choose one of them")
+    return "json" if json else name or "table"
 
 
-def _write(explanation: Explanation, found: Alternatives, predictor: Predictor, format: str, out: Path | None) -> None:
+def _write(predictor: Predictor, explanation: Explanation, results: Results, output: Output) -> None:
+    """--case and --export, then the answer itself to --out or stdout."""
     from upgan.files import write_bytes
-    from upgan.render.export import TOLD_IN, rendered
+    from upgan.render.export import ANSWERS, rendered
 
-    if out is None and format == "png" and sys.stdout.isatty():
-        raise ConfigError("--format png: name a file with --out, a terminal shows no picture")
-    refuse_folder("--out", out)
+    if output.files:
+        _write_files(predictor, explanation, results, output)
+        if output.out is None and not output.explicit:
+            return
+    if output.pseudonyms or (output.format not in ANSWERS and not output.real_ids):
+        explanation, results = pseudonymous(explanation, results)
     labels = dict(zip(predictor.relations, predictor.dataset.relation_labels, strict=True))
-    told = found.documents if format in TOLD_IN else {}
-    content = found.added_to(rendered(explanation, labels, format, told), format)
-    if out is None and format == "png":
+    content = rendered(explanation, labels, output.format, results)
+    if output.out is not None:
+        write_bytes(output.out, content)
+        note(f"wrote {output.out}")
+    elif output.format == "png":
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
-    elif out is None:
-        typer.echo(content.decode("utf-8"), nl=False)
     else:
-        write_bytes(out, content)
-        note(f"wrote {out}")
+        typer.echo(content.decode("utf-8"), nl=False)
 
 
-def _write_cases(
-    explanation: Explanation,
-    found: Alternatives,
-    predictor: Predictor,
-    case: Path | None,
-    export: Path | None,
-    *,
-    real_ids: bool,
-) -> None:
-    """--case and --export."""
-    if case is export is None:
-        return
+def _write_files(predictor: Predictor, explanation: Explanation, results: Results, output: Output) -> None:
     from upgan.case import make_case, write_bundle, write_case
 
-    refuse_folder("--case", case)
-    if export is not None and export.exists() and not export.is_dir():
-        raise ConfigError(f"--export {export}: a file is in the way of the folder; choose another name")
-    made = make_case(
-        explanation,
-        predictor,
-        contrast=found.contrast,
-        what_if=found.what_if,
-        smallest_set=found.smallest_set,
-        real_ids=real_ids,
-    )
-    if case is not None:
-        write_case(case, made)
-        note(f"wrote {case}")
-    if export is not None:
-        files = write_bundle(export, made)
-        note(f"wrote {', '.join(path.name for path in files)} to {export}")
+    made = make_case(explanation, predictor, **vars(results), real_ids=output.real_ids)
+    if output.case is not None:
+        write_case(output.case, made)
+        note(f"wrote {output.case}")
+    if output.export is not None:
+        files = write_bundle(output.export, made)
+        note(f"wrote {', '.join(path.name for path in files)} to {output.export}")

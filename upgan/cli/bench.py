@@ -48,9 +48,9 @@ def bench(
     out: Annotated[Path | None, typer.Option(help="Also write the JSON document to this file.")] = None,
     json: JsonFlag = False,
 ) -> None:
-    """Processor time and memory of every part, each as a ratio to a reference run in turn with it.
+    """Measure processor time and memory of every part.
 
-    On random weights: speed does not depend on what was learnt.
+    Each is set beside a reference that is run in turn with it. The weights are random: speed does not depend on them.
     """
     from upgan.bench.suite import chosen_names, run_bench
     from upgan.files import write_json

@@ -11,7 +11,7 @@ from upgan.cli.output import JsonFlag, print_json
 from upgan.errors import CaseError, QueryError
 
 if TYPE_CHECKING:
-    from upgan.case import CaseFile
+    from upgan.case import CaseFile, Reproduction
 
 app = typer.Typer(help="Case files: one explanation each, to be checked anywhere.", no_args_is_help=True)
 
@@ -35,7 +35,6 @@ def open_case(
     """Compute a case again: says "reproduced", or by how much each group of numbers differs."""
     from upgan.case import read_case, reproduce
     from upgan.predict.predictor import load
-    from upgan.render.text_tables import differences_table
     from upgan.render.words import clean
 
     case = read_case(file)
@@ -47,9 +46,26 @@ def open_case(
         print_json({"case": str(file), "run": str(predictor.run_path), **outcome.to_dict()})
     else:
         typer.echo(f"{clean(case.question)}\n{outcome.message}")
-        typer.echo("\n" + differences_table(outcome.to_dict()["differences"]))
+        typer.echo("\n" + _differences(outcome))
     if check and outcome.verdict != "reproduced":
         raise typer.Exit(1)
+
+
+def _differences(outcome: Reproduction) -> str:
+    """The groups of numbers as a table."""
+    from upgan.render.table import Table
+
+    rows = [
+        (
+            group.name,
+            f"{group.compared:,}",
+            f"{group.largest:.1e}" if group.largest else "0",
+            "same" if group.within(outcome.tolerance) else group.unmatched or "differs",
+        )
+        for group in outcome.differences
+        if group.compared or group.unmatched
+    ]
+    return Table(("compared", "values", "largest difference", ""), rows, frozenset({1, 2})).text()
 
 
 def _find(case: CaseFile, checkpoints: Path) -> Path:

@@ -48,7 +48,9 @@ def compare(
     table: Annotated[Path | None, typer.Option("--csv", help="Write the figures, as fractions, to this file.")] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown tables.")] = False,
 ) -> None:
-    """Metrics of several systems, and their differences from the first one's with 95% intervals.
+    """Compare systems: metrics, and differences with 95% intervals.
+
+    Each is compared with the first one.
 
     Runs whose settings differ only in the seed are one system: its mean and its standard deviation over the seeds are
     shown. Intervals come from a paired bootstrap over triples, a triple's two queries drawn together; of several seeds

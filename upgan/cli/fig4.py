@@ -66,14 +66,13 @@ class Runs:
             return False  # half a run, or something else: not what is looked for
         seen = config.graph
         whole = seen.interactions == "real" and seen.triple_share == seen.interaction_share == 1
-        layered = config.model.score == "bilinear" or config.model.propagation.form == "layered"
         return (
             (folder / "metrics.json").is_file()
             and of == self.dataset.fingerprint
             and config.model_name == "upgan"
             and config.model.use_users
+            and config.reads != "whole"
             and whole
-            and layered
             and self.preset in (None, config.preset)
             and seed in (None, config.seed)
         )
@@ -98,9 +97,9 @@ def reproduce_fig4(dataset: KGDataset, out: Path, runs: Runs, command: str, *, j
     from upgan.reproduce.fig4 import answer_cases, found_cases, write_files
     from upgan.reproduce.fig4_page import fig4_page
 
-    found = found_cases(dataset)  # before any training
+    cases = found_cases(dataset)  # before any training
     predictors = runs.predictors()
-    results = answer_cases(found, predictors)
+    results = answer_cases(cases, predictors)
     page = fig4_page(results, predictors, command)
     files = write_files(results, predictors[0], out, page)
     note(f"wrote {len(files)} files to {out}")
@@ -111,14 +110,14 @@ def reproduce_fig4(dataset: KGDataset, out: Path, runs: Runs, command: str, *, j
 
 
 def _summary(result: CaseResult) -> dict[str, Any]:
-    asked = result.answered[0]
-    candidates = {"answer": asked.answer, "rival": asked.rival}
+    answered = result.answered[0]
+    candidates = {"answer": answered.answer, "rival": answered.rival}
     return {
         "case": result.found.case.key,
         "how": result.found.how,
-        "question": asked.question,
+        "question": answered.question,
         "related_users": result.related,
-        "first": asked.first,
+        "first": answered.first,
         **{
             name: None
             if one is None

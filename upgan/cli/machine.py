@@ -1,4 +1,4 @@
-"""`upgan app` and `upgan doctor`."""
+"""`upgan app`, `upgan demo` and `upgan doctor`."""
 
 from __future__ import annotations
 
@@ -17,47 +17,57 @@ import typer
 
 from upgan.cli.output import JsonFlag, note, print_json
 from upgan.errors import RunError
+from upgan.runs import demo as demo_checkpoint
+
+#: The app's package stands beside this one, in a checkout and where it was installed.
+UI = Path(__file__).resolve().parents[2] / "ui"
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the main application."""
     app.command("app")(open_app)
+    app.command("demo")(demo)
     app.command()(doctor)
 
 
 def open_app(
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine.")] = 8501,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the app.")] = 8501,
     checkpoints: Annotated[Path, typer.Option(envvar="UPGAN_CHECKPOINTS", help="Folder with the run folders.")] = Path(
         "checkpoints"
     ),
     data: Annotated[
-        Path, typer.Option(envvar="UPGAN_DATA", help="Folder of prepared datasets; imported ones go there.")
+        Path, typer.Option(envvar="UPGAN_DATA", help="Folder of prepared datasets; those made in the app go there.")
     ] = Path("data"),
     results: Annotated[
         Path, typer.Option(envvar="UPGAN_RESULTS", help="Folder with what `upgan reproduce` wrote.")
     ] = Path("results"),
-    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser window.")] = True,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser window too.")] = True,
     training: Annotated[
         bool,
-        typer.Option("--training/--no-training", help="Whether runs can be started, stopped and deleted in the app."),
+        typer.Option("--training/--no-training", help="Let the app start, stop and delete runs, or only show them."),
     ] = True,
 ) -> None:
-    """Open the app at http://localhost:PORT, reachable from this machine only.
+    """Open the app in the browser.
 
-    Where the environment variable UPGAN_PASSWORD is set, the app asks for that password first.
+    It answers at http://localhost:PORT, to this machine only. Where there are no runs yet, it starts with the demo
+    checkpoint. Where the environment variable UPGAN_PASSWORD is set, the app asks for that password first.
     """
     script = _app_script()
+    _offer_demo(checkpoints)
     folders = {"UPGAN_CHECKPOINTS": checkpoints, "UPGAN_DATA": data, "UPGAN_RESULTS": results}
     environment = {**os.environ, **{name: str(folder.expanduser().resolve()) for name, folder in folders.items()}}
     if not training:
         environment["UPGAN_NO_TRAINING"] = "1"
     note(f"the app opens at http://localhost:{port} (Ctrl-C ends it)")
-    command = [sys.executable, "-m", "ui.serve", "run", str(script)]
     # Headless: otherwise its first start on a machine stops to ask for an email address.
     options = [f"--server.port={port}", "--server.address=127.0.0.1", "--server.headless=true"]
     # The app does not change while it is used; watching a whole checkout costs more than it tells.
     options.append("--server.fileWatcherType=none")
-    process = subprocess.Popen([*command, *options], env=environment, cwd=script.parent)
+    checkout = UI.parent if (UI.parent / ".streamlit").is_dir() else None
+    # A checkout's .streamlit is read from there, and its modules are found there. An installed app has its own
+    # .streamlit beside its script, and -P keeps whatever is called ui in the working folder out of its way.
+    command = [sys.executable, *([] if checkout else ["-P"]), "-m", "ui.serve", "run", str(script), *options]
+    process = subprocess.Popen(command, env=environment, cwd=checkout)
     if browser and _has_display():
         threading.Thread(target=_open_when_ready, args=(port, process), daemon=True).start()
     try:
@@ -82,11 +92,36 @@ def _open_when_ready(port: int, app: subprocess.Popen[bytes]) -> None:
 
 
 def _app_script() -> Path:
-    """streamlit_app.py of the working tree, or of the checkout this package is installed from."""
-    for folder in (Path.cwd(), Path(__file__).resolve().parents[2]):
-        if (folder / "streamlit_app.py").is_file():
-            return folder / "streamlit_app.py"
-    raise RunError("streamlit_app.py is not here: start the app from a checkout of the project")
+    """The app's script in the package that is installed, or in the checkout."""
+    script = UI / "app.py"
+    if not script.is_file():
+        raise RunError(f"{script}: the app is not installed beside upgan; install the package again")
+    return script
+
+
+def _offer_demo(checkpoints: Path) -> None:
+    """Where there is no run at all yet, the demo checkpoint, so that the first page has something to ask."""
+    folder = checkpoints.expanduser() / demo_checkpoint.NAME
+    if folder.parent.is_dir() and any(folder.parent.iterdir()):
+        return
+    try:
+        demo_checkpoint.copy_demo(folder)
+    except (OSError, RunError) as error:  # a folder that cannot be written to can still be looked at
+        note(f"no demo checkpoint: {error}")
+    else:
+        note(f"there are no runs yet, so the demo checkpoint was put into {folder}")
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="The run folder to make.")] = Path("checkpoints") / demo_checkpoint.NAME,
+) -> None:
+    """Make a run folder with the demo checkpoint.
+
+    It is a small trained model of books with its data, to be asked at once. Its readers are simulated.
+    """
+    demo_checkpoint.copy_demo(out)
+    note(f"its readers are simulated; try: upgan predict {out} --head 'Part of the Bargain' --relation author")
+    typer.echo(str(out))
 
 
 def _has_display() -> bool:
@@ -97,7 +132,7 @@ def doctor(
     checkpoints: Annotated[Path, typer.Option(help="Folder with the run folders.")] = Path("checkpoints"),
     json: JsonFlag = False,
 ) -> None:
-    """What this machine has and what is missing."""
+    """Say what this machine has and what is missing."""
     from upgan.doctor import diagnose
 
     report = diagnose(checkpoints)

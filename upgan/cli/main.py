@@ -14,15 +14,15 @@ from types import FrameType
 
 import typer
 
-from upgan.cli import ask, bench, case, compare, complete, data, life, machine, reproduce, runs, share
-from upgan.errors import UpganError
+from upgan.cli import ask, bench, case, compare, complete, data, life, machine, reproduce, runs, share, trash
+from upgan.errors import UpganError, did_you_mean
 from upgan.version import __version__
 
 app = typer.Typer(
     name="upgan",
     help="Knowledge-graph completion that listens to users (UPGAN, He et al., WWW 2020).",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -31,6 +31,7 @@ app.add_typer(case.app, name="case")
 runs.register(app)
 life.register(app)
 share.register(app)
+trash.register(app)
 compare.register(app)
 ask.register(app)
 complete.register(app)
@@ -39,15 +40,17 @@ reproduce.register(app)
 bench.register(app)
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _print_version(wanted: bool) -> None:
+    if wanted:
         typer.echo(f"upgan {__version__}")
         raise typer.Exit
 
 
 @app.callback()
 def _root(
-    _: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version and exit."),
+    _: bool = typer.Option(
+        False, "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+    ),
 ) -> None:
     """Results go to stdout, progress and logs to stderr."""
 
@@ -58,18 +61,19 @@ def run(arguments: Sequence[str]) -> int:
     # A shell starts background jobs with SIGINT ignored, and Python would leave it so.
     signal.signal(signal.SIGINT, _interrupt)
     try:
-        result = app(args=list(arguments), standalone_mode=False)
+        # The name is given, so that messages and completion are the same under `python -m upgan`.
+        result = app(args=list(arguments), prog_name="upgan", standalone_mode=False)
         return result if isinstance(result, int) else 0
     except UpganError as error:
         return _fail(str(error), error.exit_code)
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
     except BrokenPipeError:
-        # The reader of stdout went away (`upgan ... | head`): no error of ours, and nothing more to say there.
+        # Whoever read stdout went away (`upgan ... | head`): no error of ours, and nothing more to say there.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except MemoryError:
-        return _fail("out of memory; a smaller batch (--set pretrain.batch=..., adversarial.batch=...) needs less", 1)
+        return _fail("out of memory; try a smaller batch (--set pretrain.batch=... --set adversarial.batch=...)", 1)
     except OSError as error:
         # A file where a folder is needed, or the other way round: the argument was wrong, nothing failed.
         wrong = isinstance(error, NotADirectoryError | IsADirectoryError | FileExistsError)
@@ -111,4 +115,9 @@ def _is_usage_error(error: Exception) -> bool:
 def _usage_message(error: Exception) -> str:
     context = getattr(error, "ctx", None)
     hint = f"\nTry '{context.command_path} --help'." if context is not None else ""
+    message: str = getattr(error, "message", "")
+    option = getattr(error, "option_name", "")
+    if context is not None and message.startswith("No such option"):
+        names = {name for parameter in context.command.get_params(context) for name in parameter.opts}
+        return f"{message}.{did_you_mean(option, names)}{hint}"
     return f"{error.format_message()}{hint}"  # type: ignore[attr-defined]

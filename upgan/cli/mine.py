@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from upgan.predict.mining import Mined, MinedCase
     from upgan.predict.predictor import Predictor
 
+_LABEL_WIDTH = 48
+
 
 def mine_cases(run: Path, split: str, n: int, out: Path | None, *, real_ids: bool, top_users: int, json: bool) -> None:
     """List the cases, and write a case file of each into ``out`` where it is given."""
@@ -46,18 +48,13 @@ def _write_cases(mined: Mined, predictor: Predictor, out: Path, *, real_ids: boo
     listed = [(name, place, case) for name in ("up", "down") for place, case in enumerate(getattr(mined, name), 1)]
     progress = CountProgress("writing cases")
     for done, (name, place, case) in enumerate(listed, start=1):
-        query = case.query
-        explanation = predictor.explain(
-            head=query.head, relation=query.relation, tail=query.tail, answer=case.answer, top_users=top_users
-        )
+        explanation = predictor.explain(**case.query.names, answer=case.answer, top_users=top_users)
         write_case(out / f"{name}-{place}.json", make_case(explanation, predictor, real_ids=real_ids))
         progress(done, len(listed))
     note(f"wrote {len(listed)} case files to {out}")
 
 
 def _text(mined: Mined) -> str:
-    from upgan.render.text_tables import mined_table
-
     blocks = [
         f"{mined.queries:,} queries of {mined.split}, both directions: users moved the right answer up in "
         f"{mined.moved_up:,}, down in {mined.moved_down:,}; MRR {_mrr(mined.mrr)} with users, "
@@ -66,25 +63,42 @@ def _text(mined: Mined) -> str:
     if mined.up and mined.down:
         blocks.append("The pair: where users helped most, and where they hurt most\n" + _pair(mined))
     for title, cases in (("Moved up most", mined.up), ("Moved down most", mined.down)):
-        blocks.append(f"{title}\n{mined_table(_rows(cases))}" if cases else f"{title}: none")
+        blocks.append(f"{title}\n{_table(cases)}" if cases else f"{title}: none")
     return "\n\n".join(blocks)
 
 
 def _pair(mined: Mined) -> str:
-    from upgan.render.words import clean, rank_text, sentence
+    from upgan.render.words import clean, rank_text
 
-    lines = []
-    for case in (mined.up[0], mined.down[0]):
-        asked = sentence(case.entity_label, case.relation_label, inverse=case.inverse)
-        lines.append(
-            f"  {asked}: “{clean(case.answer_label)}” at rank {rank_text(case.rank)}, without users "
-            f"{rank_text(case.rank_without_users)}"
+    return "\n".join(
+        f"  {_question(case)}: “{clean(case.answer_label)}” at rank {rank_text(case.rank)}, without users "
+        f"{rank_text(case.rank_without_users)}"
+        for case in (mined.up[0], mined.down[0])
+    )
+
+
+def _table(cases: Sequence[MinedCase]) -> str:
+    from upgan.render.table import Table
+    from upgan.render.words import MINUS, clean, rank_text, shorten
+
+    rows = [
+        (
+            f"{case.reciprocal_rank_difference:+.4f}".replace("-", MINUS),
+            rank_text(case.rank),
+            rank_text(case.rank_without_users),
+            shorten(_question(case), 2 * _LABEL_WIDTH),
+            shorten(clean(case.answer_label), _LABEL_WIDTH),
         )
-    return "\n".join(lines)
+        for case in cases
+    ]
+    head = ("1/rank difference", "rank", "without users", "question", "right answer")
+    return Table(head, rows, frozenset({0, 1, 2})).text()
 
 
-def _rows(cases: Sequence[MinedCase]) -> list[dict[str, object]]:
-    return [case.to_dict() | {"inverse": case.inverse} for case in cases]
+def _question(case: MinedCase) -> str:
+    from upgan.render.words import sentence
+
+    return sentence(case.entity_label, case.relation_label, inverse=case.query.inverse)
 
 
 def _mrr(value: float | None) -> str:

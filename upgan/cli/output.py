@@ -11,7 +11,7 @@ import typer
 
 from upgan.errors import ConfigError
 
-JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")]
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")]
 
 
 def print_json(value: Any) -> None:

@@ -89,7 +89,9 @@ def reproduce(
     run: Runs = None,
     json: JsonFlag = False,
 ) -> None:
-    """Reproduce a table or figure of the paper, with the paper's numbers beside it.
+    """Reproduce a table or figure of the paper on a dataset.
+
+    The paper's numbers stand beside it.
 
     Writes OUT/TARGET.md, .csv, .json and .html, and prints the page. Finished runs of the dataset with the same
     settings are used, the others are trained; what was killed goes on where it was. A run that fails is a row with its

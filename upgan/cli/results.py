@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import csv
-import json
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from upgan.errors import ConfigError
-from upgan.explain.results import Changes
+from upgan.explain.results import Changes, Results
 
 if TYPE_CHECKING:
+    from upgan.data.query import Query
     from upgan.explain.explanation import Explanation
-    from upgan.explain.results import Contrast, FlipSet, WhatIf
     from upgan.predict.predictor import Predictor
 
 Against = Annotated[str | None, typer.Option("--contrast", help="Why the answer and not this one (id or label).")]
@@ -53,9 +53,6 @@ SmallestSet = Annotated[
 ]
 
 
-Question = dict[str, str | None]
-
-
 @dataclass(frozen=True)
 class Wanted:
     """What the answer is to be compared with, and how contributions are counted and sorted."""
@@ -71,34 +68,6 @@ class Wanted:
         return self.against is not None or self.smallest_set or not self.changes.empty
 
 
-@dataclass(frozen=True)
-class Alternatives:
-    """What was asked for beside the explanation, computed; ``documents`` as JSON, users named as they are shown."""
-
-    contrast: Contrast | None
-    what_if: WhatIf | None
-    smallest_set: FlipSet | None
-    documents: dict[str, Any]
-    names: dict[str, str]
-
-    def added_to(self, content: bytes, format: str) -> bytes:
-        """An explanation's json or table with these added; other formats as they are."""
-        if format == "json" and self.documents:
-            whole = {**json.loads(content), **self.documents}
-            return (json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
-        if format == "table" and self.documents:
-            return b"\n".join([content, *(block.encode("utf-8", "replace") + b"\n" for block in self._blocks())])
-        return content
-
-    def _blocks(self) -> list[str]:
-        """One block of text for each."""
-        from upgan.render.results_text import contrast_table, flip_table, what_if_table
-
-        blocks = [contrast_table(self.contrast, self.names)] if self.contrast else []
-        blocks += [what_if_table(self.what_if, self.names)] if self.what_if else []
-        return blocks + ([flip_table(self.smallest_set, self.names)] if self.smallest_set else [])
-
-
 def changes_of(
     users: list[str] | None, interactions: list[str] | None, facts: list[str] | None, added: list[str] | None
 ) -> Changes:
@@ -111,47 +80,38 @@ def changes_of(
     )
 
 
-def _values(option: str, given: list[str] | None, form: str) -> list[list[str]]:
+def _values(option: str, texts: list[str] | None, form: str) -> list[list[str]]:
     """Each value as the fields of one CSV line."""
-    found = []
-    for text in given or ():
+    values = []
+    for text in texts or ():
         rows = list(csv.reader([text], skipinitialspace=True))
         fields = rows[0] if len(rows) == 1 else []
         if len(fields) != form.count(",") + 1 or not all(field.strip() for field in fields):
             raise ConfigError(f"{option} {text!r}: write {form}; a name that holds a comma goes in double quotes")
-        found.append(fields)
-    return found
+        values.append(fields)
+    return values
 
 
 def explained(
-    predictor: Predictor, question: Question, shown: dict[str, int], wanted: Wanted
-) -> tuple[Explanation, Alternatives]:
-    """The explanation and what it is compared with. ``question``: head, relation, tail and answer as given."""
-    # Their values are checked there: the choices are the predictor's to name.
-    asked: Any = question
-    counted: Any = {"baseline": wanted.baseline}
-    explanation = predictor.explain(**asked, **counted, **cast(Any, shown), sort=cast(Any, wanted.sort))
+    predictor: Predictor, query: Query, answer: str, counts: Mapping[str, Any], wanted: Wanted
+) -> tuple[Explanation, Results]:
+    """The explanation, and what was asked beside it."""
+    # The predictor checks the values: the choices are its own to name.
+    baseline, sort = cast(Any, wanted.baseline), cast(Any, wanted.sort)
+    question: Any = {**query.names, "answer": answer}
+    explanation = predictor.explain(**question, **counts, baseline=baseline, sort=sort)
     contrast = what_if = smallest = None
     if wanted.against is not None:
-        contrast = predictor.contrast(**asked, against=wanted.against, **counted)
+        contrast = predictor.contrast(**question, against=wanted.against, baseline=baseline)
     if not wanted.changes.empty:
-        what_if = predictor.what_if(**asked, changes=wanted.changes)
+        what_if = predictor.what_if(**question, changes=wanted.changes)
     if wanted.smallest_set:
         smallest = predictor.smallest_set(**question)
-    found = {"contrast": contrast, "what_if": what_if, "smallest_set": smallest}
-    documents = {key: value.to_dict() for key, value in found.items() if value is not None}
-    if contrast is not None:
-        documents["contrast"]["against_label"] = contrast.against.label
-    return explanation, Alternatives(contrast, what_if, smallest, documents, {})
+    return explanation, Results(contrast, what_if, smallest)
 
 
-def named(explanation: Explanation, found: Alternatives, *, hidden: bool) -> tuple[Explanation, Alternatives]:
-    """Both with users under pseudonyms, the same ones, where they are to be ``hidden``."""
-    if not hidden:
-        return explanation, found
-    from upgan.case.results import renamed as renamed_document
-    from upgan.case.results import users_of
+def pseudonymous(explanation: Explanation, results: Results) -> tuple[Explanation, Results]:
+    """Both with users under pseudonyms, the same ones."""
     from upgan.render.pseudonyms import pseudonyms_of, renamed
 
-    names = pseudonyms_of(explanation, users_of(found.documents))
-    return renamed(explanation, names), replace(found, documents=renamed_document(found.documents, names), names=names)
+    return renamed((explanation, results), pseudonyms_of(explanation, results))

@@ -40,7 +40,7 @@ def planned_phases(config: Config, *, started: bool = False) -> list[PlannedPhas
         return phases
     phases += _with_relaxation("pretrain", "pretrain relaxation", config.pretrain)
     phases.append(PlannedPhase("adversarial", "adversarial", config.adversarial))
-    if config.model.score == "bilinear" and config.fusion.enabled and config.model.use_users:
+    if config.has_evidence:
         phases.append(PlannedPhase("fusion", "fusion", config.fusion))
     return phases
 

@@ -42,7 +42,7 @@ from upgan.config.systems import (
     TransESettings,
     TransHSettings,
 )
-from upgan.errors import ConfigError
+from upgan.errors import ConfigError, did_you_mean
 
 __all__ = [
     "AdversarialConfig",
@@ -132,6 +132,21 @@ class Config(Section):
         found: SystemSettings = getattr(self, self.model_name)
         return found
 
+    @property
+    def reads(self) -> Literal["layers", "whole", "co-interactions"]:
+        """What of the graph the score reads: its layers, all of it alike, or what users chose together.
+
+        A model that reads none of it is told apart from others by the layers, too.
+        """
+        if self.model_name == "upgan" and self.model.score == "bilinear":
+            return "co-interactions"
+        return "whole" if self.model_name == "upgan" and self.model.propagation.form == "rgcn" else "layers"
+
+    @property
+    def has_evidence(self) -> bool:
+        """Whether evidence in plain facts is added to the scores (upgan.model.evidence)."""
+        return self.reads == "co-interactions" and self.fusion.enabled and self.model.use_users
+
     @model_validator(mode="after")
     def _fits_together(self) -> Config:
         if self.system is not None:
@@ -174,7 +189,8 @@ def make_config(
     asked |= {_full_key(key, model): _literal(text) for key, text in split}
     preset = preset or given.get("preset") or ("quality" if model in ("distmult", "complex") else "paper")
     if preset not in PRESETS:
-        raise ConfigError(f"unknown preset {preset!r}: choose one of {', '.join(sorted(PRESETS))}")
+        close = did_you_mean(preset, PRESETS)
+        raise ConfigError(f"unknown preset {preset!r}.{close} Choose one of {', '.join(sorted(PRESETS))}.")
     usual = {key: value for key, value in PRESETS[preset].items() if applies(key, model)}
     values: dict[str, Any] = {**usual, **asked, "preset": preset}
     if model in ("distmult", "complex") and "model.product" not in asked:
@@ -269,7 +285,16 @@ def _full_key(key: str, model: str) -> str:
         return matches[0]
     if matches:
         raise ConfigError(f"setting {key!r} could be {' or '.join(matches)}: write it in full")
-    raise ConfigError(f"unknown setting {key!r}: the settings are {', '.join(known)}")
+    raise ConfigError(_unknown(key, known))
+
+
+def _unknown(key: str, known: Sequence[str]) -> str:
+    """What is said of a key that is no setting: the closest ones first, then all."""
+    if "." in key:
+        meant = did_you_mean(key, known, alike=0.75)  # more of it, because keys of one section begin alike
+    else:
+        meant = did_you_mean(key, dict.fromkeys(name.rpartition(".")[2] for name in known))
+    return f"unknown setting {key!r}.{meant} The settings are {', '.join(known)}."
 
 
 def _literal(text: str) -> Any:
@@ -308,7 +333,7 @@ def _problem(item: Any) -> str:
         return str(item["msg"]).removeprefix("Value error, ")
     key = ".".join(str(part) for part in item["loc"])
     if item["type"] == "extra_forbidden":
-        return f"unknown setting {key!r}: the settings are {', '.join(setting_keys())}"
+        return _unknown(key, list(setting_keys()))
     description = setting_keys().get(key)
     meaning = f" ({description})" if description else ""
     return f"setting {key} = {item['input']!r}: {item['msg']}{meaning}"

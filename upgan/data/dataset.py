@@ -18,9 +18,10 @@ import numpy as np
 import pandas as pd
 
 from upgan.data import tables
-from upgan.data.tables import SPLITS, Coded
+from upgan.data.tables import Coded
 from upgan.errors import DataError
 from upgan.files import folder_written_whole, write_json
+from upgan.types import SPLITS
 
 FORMAT_VERSION = 1
 

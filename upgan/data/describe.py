@@ -11,7 +11,7 @@ import pandas as pd
 from upgan.data.dataset import KGDataset
 from upgan.data.prepare.filters import bfs_hops, entity_degrees
 from upgan.data.sparsity import GROUPS, answer_frequencies, frequency_groups
-from upgan.data.tables import SPLITS
+from upgan.types import SPLITS
 
 _QUANTILES = (0, 25, 50, 75, 90, 99, 100)
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from upgan.data.dataset import KGDataset
+from upgan.data.query import Query
 from upgan.errors import QueryError
 
 #: How many ids an ambiguous label lists.
@@ -17,7 +18,7 @@ _MAX_CANDIDATES = 10
 _PRESELECTED, _NEAREST, _LEAST_LIKENESS = 200, 5, 0.4
 
 
-def resolve_entity(dataset: KGDataset, text: str) -> int:
+def resolve_entity(dataset: KGDataset, text: str | None) -> int:
     """The number of the entity with this id, or else with this unique label; QueryError otherwise."""
     return _resolve("entity", text, dataset.entity_index, dataset.entities, dataset.entity_labels)
 
@@ -27,7 +28,18 @@ def resolve_relation(dataset: KGDataset, text: str) -> int:
     return _resolve("relation", text, dataset.relation_index, dataset.relations, dataset.relation_labels)
 
 
-def _resolve(kind: str, text: str, index: dict[str, int], ids: list[str], labels: list[str]) -> int:
+def resolve_query(dataset: KGDataset, head: str | None, relation: str | None, tail: str | None) -> Query:
+    """The query with these ends, ids or unique labels; QueryError for a wrong name, or unless one end is missing."""
+    if relation is None:
+        raise QueryError("name the relation of the query")
+    if (head is None) == (tail is None):
+        raise QueryError("give the head to ask for the tail, or the tail to ask for the head: exactly one of them")
+    known = dataset.relations[resolve_relation(dataset, relation)]
+    entity = dataset.entities[resolve_entity(dataset, head if head is not None else tail)]
+    return Query.about(entity, known, "tail" if tail is None else "head")
+
+
+def _resolve(kind: str, text: str | None, index: dict[str, int], ids: list[str], labels: list[str]) -> int:
     """Id, then exact label, then label without regard to case; the first of these that finds anything decides."""
     if not isinstance(text, str):  # from Python, where nothing checks it
         raise QueryError(f"{text!r} is no {kind}: give the text of an id or of a label")

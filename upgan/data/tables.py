@@ -19,8 +19,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from upgan.errors import DataError
+from upgan.types import SPLITS
 
-SPLITS = ("train", "valid", "test")
 COLUMNS = {
     "triples": ("head", "relation", "tail", "split"),
     "interactions": ("user", "item"),
@@ -211,7 +211,7 @@ def split_rows(triples: np.ndarray, names: Coded) -> dict[str, np.ndarray]:
             f"table triples, row {repeated[0] + 1}: the triple stands in an earlier row too ({len(repeated)} such "
             "rows); a triple belongs to one split, once"
         )
-    result = {split: sorted_rows(triples[names.rows_where(values == split)]) for split in SPLITS}
+    result = {str(split): sorted_rows(triples[names.rows_where(values == split)]) for split in SPLITS}
     if not len(result["train"]):
         raise DataError("table triples has no row of split 'train'; a model cannot learn from nothing")
     return result

@@ -10,15 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from upgan.errors import ConfigError, DataError
 from upgan.evaluation.evaluator import Ranking
 from upgan.evaluation.metrics import HITS_AT, Metrics
+from upgan.types import BoolArray, FloatArray, IntArray
 
-FloatArray = npt.NDArray[np.float64]
 #: (2T,) which queries count: tails, then heads, as in Ranking.ranks.
-Mask = npt.NDArray[np.bool_]
+Mask = BoolArray
 
 #: Triples drawn at once, over all resamples of a block: some 100 MB, whatever the number of triples.
 DRAWS_PER_BLOCK = 4_000_000
@@ -159,7 +158,7 @@ def positive_seeds(
     return (sum(shared), len(shared)) if shared else None
 
 
-def _ordered(ranking: Ranking) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _ordered(ranking: Ranking) -> tuple[IntArray, IntArray]:
     """(T, 3) the triples in order of their numbers, and (T,) where each of them stood."""
     order = np.lexsort(ranking.triples.T[::-1])
     return ranking.triples[order], order
@@ -171,7 +170,7 @@ def _counted(ranking: Ranking, queries: Mask | None) -> FloatArray:
     return mask.reshape(2, -1)[:, _ordered(ranking)[1]]
 
 
-def _triple_sums(system: Sequence[Ranking], triples: npt.NDArray[np.int64], counts: FloatArray) -> FloatArray:
+def _triple_sums(system: Sequence[Ranking], triples: IntArray, counts: FloatArray) -> FloatArray:
     """(T, 2) each triple's reciprocal ranks and its hits@10: mean over seeds, sum over the queries that count."""
     ranks = []
     for ranking in system:

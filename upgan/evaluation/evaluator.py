@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from upgan.evaluation.metrics import Metrics
 from upgan.evaluation.ranks import filtered_ranks
-from upgan.graph.queries import IntArray, QueryIndex
+from upgan.graph.queries import QueryIndex
+from upgan.types import FloatArray, IntArray
 
 #: Scores held at once, whatever the number of entities: 24 MB in float32. The C library gives blocks beyond 32 MB back
 #: to the system and gets new pages for each, which costs as much as the product. A GPU is given few large blocks.
@@ -46,7 +46,7 @@ class Ranking:
     """One row per query: the triple's tail asked for first (side "tail"), then its head (side "head")."""
 
     triples: IntArray  # (T, 3)
-    ranks: npt.NDArray[np.float64]  # (2T,) tails, then heads
+    ranks: FloatArray  # (2T,) tails, then heads
 
     @property
     def metrics(self) -> Metrics:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
+from upgan.types import FloatArray
 
 HITS_AT = (1, 3, 10)
 
@@ -21,7 +20,7 @@ class Metrics:
     queries: int
 
     @staticmethod
-    def of(ranks: npt.NDArray[np.float64]) -> Metrics:
+    def of(ranks: FloatArray) -> Metrics:
         """(Q,) ranks >= 1 -> their metrics. Without a query every metric is NaN."""
         if not len(ranks):
             return Metrics(math.nan, math.nan, dict.fromkeys(HITS_AT, math.nan), 0)

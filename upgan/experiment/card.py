@@ -12,6 +12,7 @@ from typing import Any
 
 from upgan.config.settings import Config, flat_settings
 from upgan.data.dataset import KGDataset
+from upgan.render.markdown import code, escaped, table
 from upgan.version import __version__
 
 METRICS = ("mrr", "hits@1", "hits@3", "hits@10")
@@ -25,7 +26,7 @@ def run_card(dataset: KGDataset, config: Config, metrics: dict[str, Any]) -> str
     """Markdown for card.md."""
     parts = [
         _header(dataset, config, metrics),
-        f"# {config.model_name} on {_text(dataset.name)}\n",
+        f"# {config.model_name} on {escaped(dataset.name)}\n",
         f"Made by upgan {__version__}: preset {config.preset}, seed {config.seed}, K = {config.model.dim}.\n",
         _data(dataset),
         _protocol(),
@@ -77,11 +78,9 @@ def _header(dataset: KGDataset, config: Config, metrics: Mapping[str, Any]) -> s
 
 def _data(dataset: KGDataset) -> str:
     licence = licence_of(dataset)
-    sources = (
-        ", ".join(_text(source.get("name", "?")) for source in dataset.manifest.get("sources", [])) or "not stated"
-    )
+    sources = ", ".join(escaped(str(source.get("name", "?"))) for source in dataset.manifest.get("sources", []))
     simulated = "The readers of this dataset are SIMULATED; nothing here says what real readers choose.\n"
-    told = _text(licence) if licence else "unknown, the dataset states none; ask its source before passing this on"
+    told = escaped(licence) if licence else "unknown, the dataset states none; ask its source before passing this on"
     return "\n".join(
         [
             "## Data",
@@ -112,8 +111,8 @@ def _phases(metrics: Mapping[str, Any]) -> str:
         [name, *_figures(stage["test"]), f"{stage['best_epoch']} of {stage['epochs']}", f"{stage['seconds']:.1f}"]
         for name, stage in metrics["stages"].items()
     ]
-    table = _table(["phase", "MRR", "H@1", "H@3", "H@10", "MR", "best epoch", "seconds"], rows)
-    return f"## Test metrics after each phase\n\n{table}\n"
+    tests = table(["phase", "MRR", "H@1", "H@3", "H@10", "MR", "best epoch", "seconds"], rows)
+    return f"## Test metrics after each phase\n\n{tests}\n"
 
 
 def _groups(groups: Mapping[str, Mapping[str, Any]]) -> str:
@@ -130,11 +129,11 @@ def _groups(groups: Mapping[str, Mapping[str, Any]]) -> str:
         shown = list(found.items())
         if by == "relation":  # the other groups have an order of their own
             shown = sorted(shown, key=lambda item: -item[1]["queries"])[:MOST_GROUPS]
-        rows = [[_text(name), str(row["queries"]), *_figures(row)] for name, row in shown]
+        rows = [[escaped(name), str(row["queries"]), *_figures(row)] for name, row in shown]
         parts += [
             f"### By {by} ({meaning[by]})",
             "",
-            _table(["group", "queries", "MRR", "H@1", "H@3", "H@10", "MR"], rows),
+            table(["group", "queries", "MRR", "H@1", "H@3", "H@10", "MR"], rows),
         ]
         if len(found) > len(shown):
             parts.append(f"and {len(found) - len(shown)} groups with fewer queries")
@@ -146,12 +145,12 @@ def _settings(config: Config) -> str:
     """What differs from the defaults; config.toml has all."""
     defaults = flat_settings(Config().model_copy(update={"model_name": config.model_name}))
     changed = {key: value for key, value in flat_settings(config).items() if value != defaults[key]}
-    rows = [[f"`{key}`", f"`{_text(str(value))}`"] for key, value in changed.items()]
-    return f"## Settings that differ from the defaults\n\n{_table(['setting', 'value'], rows)}\n"
+    rows = [[code(key), code(str(value)).replace("|", r"\|")] for key, value in changed.items()]
+    return f"## Settings that differ from the defaults\n\n{table(['setting', 'value'], rows)}\n"
 
 
 def _machine(metrics: Mapping[str, Any]) -> str:
-    told = [f"{key} {_text(str(value))}" for key, value in metrics.get("hardware", {}).items()]
+    told = [f"{key} {escaped(str(value))}" for key, value in metrics.get("hardware", {}).items()]
     return "\n".join(
         [
             "## Hardware and time",
@@ -170,7 +169,7 @@ def _limits(dataset: KGDataset, config: Config) -> str:
         "It answers for the entities and relations it was trained on, and for no others.",
         "A high rank is a proposal to be checked, not a fact; popular entities are proposed more often.",
     ]
-    if config.model_name == "upgan" and config.model.score == "bilinear":
+    if config.reads == "co-interactions":
         limits.append("Users are read for the items they chose, not for entities farther away.")
     if dataset.num_users:
         limits.append("The dataset beside the weights holds the users' ids and what they chose.")
@@ -191,17 +190,6 @@ def _citation() -> str:
 def _figures(metrics: Mapping[str, Any]) -> list[str]:
     mr = "–" if metrics["mr"] is None else f"{metrics['mr']:.1f}"
     return [*("–" if metrics[key] is None else f"{100 * metrics[key]:.1f}" for key in METRICS), mr]
-
-
-def _table(columns: list[str], rows: list[list[str]]) -> str:
-    lines = ["| " + " | ".join(row) + " |" for row in [columns, ["---"] * len(columns), *rows]]
-    return "\n".join(lines)
-
-
-def _text(value: str) -> str:
-    """A name out of the data, which must not read as markdown or HTML."""
-    plain = " ".join(str(value).split())
-    return "".join(f"\\{letter}" if letter in "\\`*_{}[]<>()#|!" else letter for letter in plain)
 
 
 def _quoted(value: str) -> str:

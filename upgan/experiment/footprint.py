@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from upgan.config.phases import PlannedPhase, planned_phases
 from upgan.config.settings import AdversarialConfig, Config, InitialisationConfig, PretrainConfig
-from upgan.config.systems import SystemSettings
+from upgan.config.systems.base import SystemSettings
 from upgan.evaluation.evaluator import SCORES_PER_BLOCK as EVALUATED_PER_BLOCK
 from upgan.experiment.inputs import Prepared
 from upgan.objectives.losses import SCORES_PER_BLOCK, SCORES_PER_BLOCK_CUDA
@@ -92,7 +92,7 @@ def _one_to_n(prepared: Prepared, queries: int, phase: InitialisationConfig | Pr
 
 def _propagated(prepared: Prepared, config: Config) -> float:
     """States, messages and their gradients of both stages, a vector each of a node or a (relation, node) pair."""
-    if config.model.score == "bilinear" or not config.model.use_users:
+    if config.reads == "co-interactions" or not config.model.use_users:
         return 0.0
     graph = prepared.graph
     parts = graph.edges if graph.whole is None else (graph.whole,)

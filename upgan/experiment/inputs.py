@@ -13,11 +13,11 @@ from upgan.errors import ConfigError, DataError
 from upgan.evaluation.evaluator import Evaluator
 from upgan.experiment.pinned import PinnedQuery, pinned_query
 from upgan.graph.facts import Facts
-from upgan.graph.layered import IntArray, LayeredGraph, check_no_leak
+from upgan.graph.layered import LayeredGraph, check_no_leak
 from upgan.graph.observed import seen_facts, seen_graph, seen_interactions, seen_triples
 from upgan.graph.queries import QueryIndex
-from upgan.model.build import FullScorer, Model
-from upgan.types import SPLITS
+from upgan.model.base import FullScorer, Model
+from upgan.types import SPLITS, IntArray
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Prepared:
 
     def scorer(self, model: Model) -> FullScorer:
         """All scores of the model as it is now."""
-        return FullScorer(model, self.graph, self.facts)
+        return model.on(self.graph, self.facts)
 
 
 def prepare_training(dataset: KGDataset, config: Config) -> Prepared:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar, cast
 
 from torch import nn
 
@@ -14,9 +14,10 @@ from upgan.evaluation.evaluator import Scorer
 from upgan.experiment.inputs import Prepared
 from upgan.graph.observed import seen_data
 from upgan.model.bilinear import BilinearDiscriminator
-from upgan.model.build import AnyDiscriminator, build_discriminator, build_factorisation
+from upgan.model.build import build_discriminator, build_factorisation
 from upgan.model.factorisation import Factorisation
 from upgan.model.generator import Generator
+from upgan.model.guided import AnyDiscriminator
 from upgan.objectives.batches import BatchSampler, QuerySampler, Sampler
 from upgan.objectives.optimizers import Squares, accumulated
 from upgan.objectives.phase import Phase
@@ -146,8 +147,7 @@ class Players:
         return self.prepared.scorer(self.discriminator).scores
 
     def _fuse(self, settings: FusionConfig, context: Context) -> PhaseResult:
-        model, facts = self.discriminator, self.prepared.facts
+        model, facts = cast(BilinearDiscriminator, self.discriminator), self.prepared.facts
         self.state.release("start")
-        assert isinstance(model, BilinearDiscriminator)
-        assert facts is not None
+        assert facts is not None, "a phase of fusion is planned for scores with evidence only"
         return fuse_evidence(model, self.prepared.graph, facts, settings, context)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -145,7 +145,7 @@ def load_start(run: Path, dataset: KGDataset, config: Config) -> Start:
     loaded = load_run(run)
     wanted: dict[str, Any] = {"model.product": config.model.product, "model.dim": config.model.dim}
     wanted["graph.triple_share"] = config.graph.triple_share
-    if not isinstance(loaded.model, Factorisation):
+    if not loaded.model.starts_others:
         raise ConfigError(f"--start {run}: a {loaded.config.model_name} run; give one of --model distmult or complex")
     if loaded.dataset.fingerprint != dataset.fingerprint:
         raise ConfigError(f"--start {run}: trained on other data ({loaded.dataset.name}) than {dataset.name}")
@@ -158,7 +158,7 @@ def load_start(run: Path, dataset: KGDataset, config: Config) -> Start:
         raise ConfigError(f"--start {run}: another seed drew other training triples; train with --seed {config.seed}")
     squares = load_weights(run / SQUARES_FILE) if (run / SQUARES_FILE).is_file() else {}
     loaded.model.requires_grad_(True)
-    return Start(loaded.model, squares, loaded.fingerprint)
+    return Start(cast(Factorisation, loaded.model), squares, loaded.fingerprint)
 
 
 def _with_pinned_query(prepared: Prepared, state: TrainingState, reporter: Reporter) -> Reporter:

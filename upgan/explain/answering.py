@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import copy
 import threading
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -15,24 +16,21 @@ import torch
 from upgan.config.names import MODEL_NAMES
 from upgan.config.settings import Config
 from upgan.data.dataset import KGDataset
+from upgan.explain.base import Explainer, Influence, SeenGraph
 from upgan.explain.bilinear import CoInteractionExplainer
-from upgan.explain.explanation import Split
-from upgan.explain.layered import Explainer
+from upgan.explain.layered import LayeredExplainer
 from upgan.explain.scored import Scored
-from upgan.explain.silent import FACTORISATION, RGCN, SYSTEM_WITH_USERS, SilentExplainer
+from upgan.explain.silent import SilentExplainer
 from upgan.graph.cointeraction import CoInteraction
 from upgan.graph.cointeraction_update import changed_cointeraction
 from upgan.graph.facts import Facts
-from upgan.graph.layered import IntArray
 from upgan.graph.observed import facts_of, graph_of
 from upgan.graph.queries import QueryIndex
-from upgan.model.bilinear import BilinearDiscriminator
-from upgan.model.build import FullScorer, Model
-from upgan.model.discriminator import Discriminator
-from upgan.systems.base import System
-from upgan.types import SPLITS
+from upgan.model.base import Model, Reused, UsersIn
+from upgan.types import SPLITS, IntArray, SplitName
 
-AnyExplainer = Explainer | CoInteractionExplainer | SilentExplainer
+#: How users are in a model's scores -> who tells them apart. For all others there is the silent one.
+EXPLAINERS: dict[UsersIn, Callable[..., Explainer]] = {"layers": LayeredExplainer, "paths": CoInteractionExplainer}
 
 
 @dataclass(frozen=True)
@@ -43,10 +41,9 @@ class Alike:
     facts: Facts | None = None
     #: (E + U,) distances that are likely to be right.
     distance: IntArray | None = None
-    #: Of the graph's own interactions; and the items whose p differs from ``table``.
+    #: Of the graph's own interactions.
     cointeraction: CoInteraction | None = None
-    differing: IntArray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
-    table: torch.Tensor | None = None
+    scores: Reused | None = None
 
 
 class Answering:
@@ -76,14 +73,10 @@ class Answering:
         self.interactions = interactions
         self.known = known
         self.graph = graph_of(dataset, config, triples, interactions, like.cointeraction, like.distance)
-        facts = like.facts or facts_of(dataset, config, triples)
-        table = None
-        if like.table is not None and isinstance(model, BilinearDiscriminator):
-            with torch.no_grad():
-                table = model.changed_table(like.table, self.graph, torch.from_numpy(like.differing))
-        self.scorer = FullScorer(model, self.graph, facts, table)
+        self.facts = like.facts or facts_of(dataset, config, triples)
+        self.scorer = model.on(self.graph, self.facts, like.scores)
         self._precise = precise
-        self._explainer: AnyExplainer | None = None
+        self._explainer: Explainer | None = None
         self._scored: tuple[tuple[int, int], Scored] | None = None
         self._lock = threading.RLock()
 
@@ -100,7 +93,7 @@ class Answering:
         With the bilinear score only that is computed anew which the change is felt in.
         """
         triples = np.delete(self.triples, gone, axis=0) if len(gone) else self.triples
-        facts, co = self.scorer.facts, self.graph.cointeraction
+        facts, co = self.facts, self.graph.cointeraction
         if facts is not None and len(gone):
             facts = facts.without(self.triples, gone)
         distance = self.graph.distance.numpy()
@@ -110,7 +103,10 @@ class Answering:
             changed = changed_cointeraction(co, interactions, users) if len(users) else (co, nobody)
         if changed is None:
             return self.on(triples, interactions, Alike(facts, distance))
-        return self.on(triples, interactions, Alike(facts, distance, *changed, self.scorer.table))
+        cointeraction, differing = changed
+        assert self.scorer.table is not None, "a score that reads co-interactions has a table"
+        reused = Reused(self.scorer.table, torch.from_numpy(differing))
+        return self.on(triples, interactions, Alike(facts, distance, cointeraction, reused))
 
     def precise(self) -> Model:
         """The model in float64."""
@@ -130,13 +126,13 @@ class Answering:
             self._scored = last
         return last[1]
 
-    def known_splits(self, entity: int, relation: int) -> dict[int, Split]:
+    def known_splits(self, entity: int, relation: int) -> dict[int, SplitName]:
         """Known answers of a query -> the split that holds them (train before valid before test)."""
         row = self.known.rows(torch.tensor([entity]), torch.tensor([relation]))
         _, place = self.known.places_of(row)
         first_valid = len(self.dataset.train)
         first_test = first_valid + len(self.dataset.valid)
-        known: dict[int, Split] = {}
+        known: dict[int, SplitName] = {}
         for answer, triple in sorted(
             zip(self.known.answer[place].tolist(), self.known.triple[place].tolist(), strict=True),
             key=lambda pair: -pair[1],
@@ -144,32 +140,24 @@ class Answering:
             known[answer] = SPLITS[(triple >= first_valid) + (triple >= first_test)]
         return known
 
-    def explainer(self) -> AnyExplainer:
+    def explainer(self) -> Explainer:
         """Weights and contributions one by one, where this kind of model has them."""
         with self._lock:
             if self._explainer is None:
                 self._explainer = self._make_explainer()
             return self._explainer
 
-    def _make_explainer(self) -> AnyExplainer:
-        seen = (self.dataset, self.graph, self.triples, self.interactions)
-        model = self.model
-        if isinstance(model, BilinearDiscriminator):
-            precise = self.precise()
-            assert isinstance(precise, BilinearDiscriminator)
-            return CoInteractionExplainer(*seen, precise, self.scorer.facts)
-        if isinstance(model, Discriminator) and self.config.model.propagation.form == "layered":
-            precise = self.precise()
-            assert isinstance(precise, Discriminator)
-            return Explainer(*seen, precise)
-        if isinstance(model, Discriminator):
-            return SilentExplainer(*seen, self._two_scores, RGCN)
-        heard = isinstance(model, System) and model.hears_users
-        said = SYSTEM_WITH_USERS if heard else FACTORISATION
-        limits = tuple(sentence.format(name=MODEL_NAMES[self.config.model_name]) for sentence in said)
-        return SilentExplainer(*seen, self._two_scores, limits)
+    def influence(self, target: int, relation: int, answer: int) -> Influence:
+        """The users behind the answer's score."""
+        return self.explainer().influence(target, relation, answer)
 
-    def _two_scores(self, head: int, relation: int, answer: int) -> tuple[float, float]:
-        heads, relations = torch.tensor([head]), torch.tensor([relation])
-        scores = self.scorer.scores(heads, relations)[0, answer]
-        return float(scores), float(self.scorer.scores(heads, relations, users=False)[0, answer])
+    def layer(self, entity: int) -> int:
+        """d_n; -1 where no user reaches the entity."""
+        return int(self.graph.distance[entity])
+
+    def _make_explainer(self) -> Explainer:
+        seen = SeenGraph(self.dataset, self.graph, self.triples, self.interactions)
+        make = EXPLAINERS.get(self.model.users_in)
+        if make is None:
+            return SilentExplainer(seen, self.model, self.scorer, MODEL_NAMES[self.config.model_name])
+        return make(seen, self.precise(), self.facts)

@@ -6,21 +6,19 @@ arithmetic. Everything runs over the edges reachable from one node, in numpy, fl
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from upgan.graph.adjacency import edges_of
-from upgan.graph.layered import IntArray, LayeredGraph
+from upgan.graph.layered import LayeredGraph
 from upgan.graph.sparse import spans
 from upgan.model.discriminator import Discriminator
 from upgan.model.product import adjoint
-
-FloatArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
+from upgan.types import BoolArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True)
@@ -121,23 +119,16 @@ def heaviest_paths(
     the starting node's first; equal weights keep the order of their edges. ``within``: for each layer which of its
     nodes may be passed (see ``above``); None for all.
     """
-    root = np.zeros(1, dtype=np.int64)
-    found = [PathStep(np.array([position], dtype=np.int64), np.ones(1), root - 1, root - 1)]
-    for level in range(layer - 1, -1, -1):
-        before = found[-1]
-        origin, edge = steps[level].leave(before.node)
-        node = steps[level].near[edge]
-        if within is not None:
-            may = within[level][node]
-            origin, edge, node = origin[may], edge[may], node[may]
-        weight = before.weight[origin] * steps[level].value[edge]
-        order = np.lexsort((-weight, node))
+
+    def heaviest_of_each_node(level: int, node: IntArray, weight: FloatArray) -> IntArray:
+        passed = np.arange(len(node)) if within is None else np.flatnonzero(within[level][node])
+        order = passed[np.lexsort((-weight[passed], node[passed]))]
         sorted_node = node[order]
         first = np.flatnonzero(np.r_[True, sorted_node[1:] != sorted_node[:-1]]) if len(order) else order
         place = np.arange(len(order)) - np.repeat(first, np.diff(np.r_[first, len(order)]))
-        order = order[place < count]
-        found.append(PathStep(node[order], weight[order], origin[order], edge[order]))
-    return found
+        return order[place < count]
+
+    return _descended(steps, layer, position, heaviest_of_each_node)
 
 
 def heaviest_overall(steps: list[LayerSteps], layer: int, position: int, count: int) -> list[PathStep]:
@@ -148,17 +139,31 @@ def heaviest_overall(steps: list[LayerSteps], layer: int, position: int, count: 
     as any that a dropped one could become. Linear in the reachable edges, plus ``count`` times a node's degree.
     """
     best = _best_completions(steps, layer, position)
+
+    def best_completed(level: int, node: IntArray, weight: FloatArray) -> IntArray:
+        reachable = np.flatnonzero(best[level][node] >= 0)
+        return reachable[np.argsort(-(weight * best[level][node])[reachable], kind="stable")][:count]
+
+    return _descended(steps, layer, position, best_completed)
+
+
+def _descended(
+    steps: list[LayerSteps],
+    layer: int,
+    position: int,
+    chosen: Callable[[int, IntArray, FloatArray], IntArray],
+) -> list[PathStep]:
+    """Partial paths from a node down, layer by layer; ``chosen``: which of those that arrive in a layer go on."""
     root = np.zeros(1, dtype=np.int64)
-    found = [PathStep(np.array([position], dtype=np.int64), np.ones(1), root - 1, root - 1)]
+    walked = [PathStep(np.array([position], dtype=np.int64), np.ones(1), root - 1, root - 1)]
     for level in range(layer - 1, -1, -1):
-        before = found[-1]
+        before = walked[-1]
         origin, edge = steps[level].leave(before.node)
         node = steps[level].near[edge]
         weight = before.weight[origin] * steps[level].value[edge]
-        reachable = np.flatnonzero(best[level][node] >= 0)
-        order = reachable[np.argsort(-(weight * best[level][node])[reachable], kind="stable")][:count]
-        found.append(PathStep(node[order], weight[order], origin[order], edge[order]))
-    return found
+        order = chosen(level, node, weight)
+        walked.append(PathStep(node[order], weight[order], origin[order], edge[order]))
+    return walked
 
 
 def _best_completions(steps: list[LayerSteps], layer: int, position: int) -> list[FloatArray]:
@@ -177,18 +182,18 @@ def _best_completions(steps: list[LayerSteps], layer: int, position: int) -> lis
         onward = best[level][step.near[edge]] if len(edge) else np.empty(0)
         product = np.where(onward >= 0, step.value[edge] * onward, -1.0)
         count = step.start[node + 1] - step.start[node]
-        found = np.full(len(step.start) - 1, -1.0)
+        heaviest = np.full(len(step.start) - 1, -1.0)
         leaving = count > 0
         if leaving.any():
-            found[node[leaving]] = np.maximum.reduceat(product, (np.cumsum(count) - count)[leaving])
-        best.append(found)
+            heaviest[node[leaving]] = np.maximum.reduceat(product, (np.cumsum(count) - count)[leaving])
+        best.append(heaviest)
     return best
 
 
-def trace(found: list[PathStep], index: int) -> tuple[list[int], list[int]]:
+def trace(walked: list[PathStep], index: int) -> tuple[list[int], list[int]]:
     """Partial path ``index`` of the last layer -> (node position in each layer, edge between them), top layer first."""
     nodes, edges = [], []
-    for step in reversed(found):
+    for step in reversed(walked):
         nodes.append(int(step.node[index]))
         if step.edge[index] >= 0:
             edges.append(int(step.edge[index]))
@@ -196,28 +201,32 @@ def trace(found: list[PathStep], index: int) -> tuple[list[int], list[int]]:
     return nodes[::-1], edges[::-1]
 
 
+@dataclass(frozen=True)
+class Preference:
+    """p_h and who is in it: (W,) the vector, (N,) users (ascending) and their weights w_{h,u} (sum 1, or nobody)."""
+
+    vector: Tensor
+    users: IntArray
+    weights: FloatArray
+    #: (W,) a direction -> (N,) v~_u . direction of these users.
+    along: Callable[[Tensor], FloatArray]
+
+    @staticmethod
+    def nobody(nothing: Tensor) -> Preference:
+        """``nothing``: (W,) zeros."""
+        return Preference(nothing, np.empty(0, dtype=np.int64), np.empty(0), lambda direction: np.empty(0))
+
+
 def contributions(
-    model: Discriminator,
-    head: int,
-    relation: int,
-    answer: int,
-    weights: Tensor,
-    preferences: Tensor,
-    baseline: Tensor | None = None,
-) -> Tensor:
-    """Signed share of each user in s - s_0, with s_0 the score at p_h = ``baseline``; they sum to it exactly.
+    model: Discriminator, head: int, relation: int, answer: int, preference: Preference, baseline: Tensor
+) -> FloatArray:
+    """(N,) signed share of each user in s - s_0, with s_0 the score at p_h = (W,) ``baseline``; they sum to it exactly.
 
-    Args:
-        weights: (N,) w_{h,u} of the reached users, summing to 1 unless ``baseline`` is None (0);
-        preferences: (N, K) their v~_u; baseline: (K,).
-
-    Returns:
-        (N,) phi_u = w_u (v~_u - baseline) . direction, see ``direction_of``. This equals integrated gradients along
-        the straight line from the baseline to p_h, without sampling.
+    phi_u = w_u (v~_u - baseline) . direction, see ``direction_of``. This equals integrated gradients along the straight
+    line from the baseline to p_h, without sampling.
     """
-    start = weights.new_zeros(model.config.width) if baseline is None else baseline
-    direction = direction_of(model, head, relation, answer, weights @ preferences, start)
-    return weights * (preferences @ direction - start @ direction)
+    direction = direction_of(model, head, relation, answer, preference.vector, baseline)
+    return preference.weights * (preference.along(direction) - float(baseline @ direction))
 
 
 def direction_of(
@@ -228,7 +237,7 @@ def direction_of(
     g = adjoint of (W1b, v_r) applied to c * slope, c = W2 v_t + b2 and slope the secant of tanh between the hidden
     vectors at the two ends (its derivative where they coincide).
     """
-    dim = model.config.width
+    dim = model.width
     heads, relations = torch.tensor([head]), torch.tensor([relation])
     without = model.hidden(heads, relations, baseline.unsqueeze(0))[0]
     with_users = model.hidden(heads, relations, preference.unsqueeze(0))[0]
@@ -238,4 +247,4 @@ def direction_of(
     middle = 1.0 - torch.tanh((with_users + without) / 2).square()
     slope = torch.where(step.abs() < 1e-5, middle, secant)
     read = model.w2 @ model.entity[answer] + model.b2
-    return adjoint(model.config.product, model.relation[relation], model.w1[:, dim:].T @ (read * slope))
+    return adjoint(model.product, model.relation[relation], model.w1[:, dim:].T @ (read * slope))

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from upgan.data.dataset import KGDataset
-from upgan.explain.explanation import ContextEdge, EvidencePath, Node, Role, Sort, UserPath
-from upgan.explain.shares import FloatArray, Shares
-from upgan.graph.layered import IntArray, LayeredGraph
-from upgan.types import INTERACTED, INVERSE_MARK
+from upgan.explain.explanation import Baseline, ContextEdge, EvidencePath, Node, Role, Sort, UserPath
+from upgan.explain.shares import Shares
+from upgan.graph.adjacency import runs
+from upgan.graph.facts import Facts
+from upgan.graph.layered import LayeredGraph
+from upgan.model.base import Model
+from upgan.types import INTERACTED, INVERSE_MARK, FloatArray, IntArray
+
+#: Whose users: the target's, or the answer's where the candidates' users are in the score too.
+Side = Literal["target", "answer"]
+#: How many of a user's heaviest paths are listed where nothing else is asked for.
+PATHS_PER_USER = 2
 
 #: Why an explanation has no users to show.
 USERS_OFF = (
@@ -24,7 +34,7 @@ NO_INTERACTIONS = "The dataset has no interactions: there are no users to show, 
 
 
 @dataclass(frozen=True)
-class Spoken:
+class SideUsers:
     """What the users of one side say: user numbers, weights (sum 1, or all 0) and parts of the score, (N,) each.
 
     Numbers ascend unless they were ``sorted`` otherwise.
@@ -35,10 +45,10 @@ class Spoken:
     part: FloatArray
 
     @staticmethod
-    def nobody() -> Spoken:
-        return Spoken(np.empty(0, dtype=np.int64), np.empty(0), np.empty(0))
+    def nobody() -> SideUsers:
+        return SideUsers(np.empty(0, dtype=np.int64), np.empty(0), np.empty(0))
 
-    def sorted(self, sort: Sort | None = "weight") -> Spoken:
+    def sorted(self, sort: Sort | None = "weight") -> SideUsers:
         """Heaviest first, equal weights by the size of their part, or the other way round; then by number.
 
         None leaves them as they are: ascending numbers.
@@ -47,16 +57,16 @@ class Spoken:
             return self
         keys = (-np.abs(self.part), -self.weight)
         order = np.lexsort(keys if sort == "weight" else keys[::-1])  # stable: numbers ascend already
-        return Spoken(self.users[order], self.weight[order], self.part[order])
+        return SideUsers(self.users[order], self.weight[order], self.part[order])
 
 
 @dataclass(frozen=True)
 class Influence:
     """The users behind one score, heaviest first, with their exact parts of it (float64)."""
 
-    target: Spoken
+    target: SideUsers
     #: The answer's users, for models with users on the candidate side.
-    answer: Spoken
+    answer: SideUsers
     score: float
     score_without_users: float
     #: s_0, which the parts are counted from.
@@ -92,13 +102,13 @@ class Influence:
         squares = float(np.square(self.target.weight).sum())
         return 1.0 / squares if squares else 0.0
 
-    def _shares(self, spoken: Spoken) -> Shares:
-        return Shares(self.names[spoken.users], spoken.weight, spoken.part)
+    def _shares(self, side: SideUsers) -> Shares:
+        return Shares(self.names[side.users], side.weight, side.part)
 
 
 @dataclass(frozen=True)
-class Shown:
-    """What of the paths an explanation shows."""
+class PathCounts:
+    """How many users and paths an explanation shows, and which users come first."""
 
     top_users: int
     sort: Sort = "weight"
@@ -109,7 +119,7 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Told:
+class ShownPaths:
     """The paths shown in an explanation."""
 
     paths: tuple[UserPath, ...] = ()
@@ -124,17 +134,24 @@ class Told:
         return self.paths + self.answer_paths, self.evidence + self.answer_evidence
 
 
+class SeenGraph(NamedTuple):
+    """What a model has seen of a dataset: its graph, and the (T, 3) triples and (M, 2) interactions, rows ascending."""
+
+    dataset: KGDataset
+    graph: LayeredGraph
+    triples: IntArray
+    interactions: IntArray
+
+
 class GraphReader:
     """A dataset's graph as an explanation speaks of it; read only."""
 
-    def __init__(self, dataset: KGDataset, graph: LayeredGraph, triples: IntArray, interactions: IntArray) -> None:
-        """``triples`` and ``interactions`` are what the model has seen, rows ascending."""
-        self.dataset = dataset
-        self.graph = graph
+    def __init__(self, seen: SeenGraph) -> None:
+        self.dataset, self.graph = seen.dataset, seen.graph
         # Column by column: what is looked up is one column, which is then searched in place.
-        self.triples = np.asfortranarray(triples)
-        self.interactions = np.asfortranarray(interactions)
-        self._distance = graph.distance.numpy()
+        self.triples = np.asfortranarray(seen.triples)
+        self.interactions = np.asfortranarray(seen.interactions)
+        self._distance = seen.graph.distance.numpy()
 
     @cached_property
     def user_names(self) -> npt.NDArray[np.object_]:
@@ -160,8 +177,8 @@ class GraphReader:
     def neighbours(self, entity: int) -> IntArray:
         """Entities one training fact away, whichever way it reads; ascending, without the entity itself."""
         one = np.array([entity], dtype=np.int64)
-        found = np.union1d(_starting_at(self.triples, one)[:, 2], _starting_at(self._from_tail, one)[:, 1])
-        others: IntArray = found[found != entity]
+        ends = np.union1d(_starting_at(self.triples, one)[:, 2], _starting_at(self._from_tail, one)[:, 1])
+        others: IntArray = ends[ends != entity]
         return others
 
     def layer(self, entity: int) -> int:
@@ -179,8 +196,8 @@ class GraphReader:
             for path in shown_paths
             for (a, b), relation in zip(pairwise(path.nodes), path.relations, strict=True)
         }
-        shown = {node.id for chain in chains for node in chain if node.role != "user"}
-        entities = np.unique([target, answer, *(self.dataset.entity_index[node] for node in shown)])
+        named = {node.id for chain in chains for node in chain if node.role != "user"}
+        entities = np.unique([target, answer, *(self.dataset.entity_index[node] for node in named)])
         touching = {node.id for chain in chains for node in chain if node.role == "user"}
         users = np.array(sorted(self.dataset.user_index[user] for user in touching), dtype=np.int64)
         facts = _starting_at(self.triples, entities)
@@ -237,10 +254,68 @@ class GraphReader:
         return self.dataset.relations[kind % relations] + (INVERSE_MARK if kind >= relations else "")
 
 
+class Explainer(GraphReader, ABC):
+    """Who is behind a score of one model on one graph, and along which paths; nobody, where it cannot tell users apart.
+
+    Read-only and thread-safe. ``model``: in float64; full neighbourhoods, nothing sampled.
+    """
+
+    def __init__(self, seen: SeenGraph, model: Model, facts: Facts | None = None) -> None:
+        """``facts`` of the triples, where they are there already."""
+        super().__init__(seen)
+        self.model = model
+        self.has_users = model.has_users and len(self.interactions) > 0
+        self._facts = facts
+
+    @cached_property
+    def facts(self) -> Facts:
+        """The triples as evidence reads them."""
+        return self._facts or Facts.build(self.triples, self.dataset.num_entities, self.dataset.num_relations)
+
+    @abstractmethod
+    def influence(
+        self, head: int, relation: int, answer: int, *, baseline: Baseline = "none", sort: Sort | None = "weight"
+    ) -> Influence:
+        """Weights and contributions of the users behind one score (relation 0 .. 2R-1)."""
+
+    def paths(
+        self, target: int, answer: int, users: IntArray, *, side: Side = "target", per_user: int = PATHS_PER_USER
+    ) -> tuple[UserPath, ...]:
+        """The ``per_user`` heaviest paths from each of ``users`` up to the item of their side, heaviest first."""
+        return ()
+
+    def evidence(
+        self, target: int, relation: int, answer: int, users: IntArray, *, side: Side = "target", per_user: int = 1
+    ) -> tuple[EvidencePath, ...]:
+        """For each of ``users`` their heaviest paths to the other end of the question, where there are any."""
+        return ()
+
+    def heaviest(self, target: int, answer: int, influence: Influence, count: int) -> tuple[UserPath, ...]:
+        """The ``count`` heaviest paths from any users up to ``target``, heaviest first."""
+        return ()
+
+    def selected(self, target: int, relation: int, answer: int, influence: Influence, counts: PathCounts) -> ShownPaths:
+        """Paths and evidence of the first users of both sides."""
+        first, others = influence.order[: counts.top_users], influence.answer_order[: counts.top_users]
+        ends, each = (target, answer), counts.evidence_per_user
+        return ShownPaths(
+            paths=self.paths(*ends, first, per_user=counts.paths_per_user),
+            evidence=self.evidence(target, relation, answer, first, per_user=each),
+            answer_paths=self.paths(*ends, others, side="answer", per_user=counts.paths_per_user),
+            answer_evidence=self.evidence(target, relation, answer, others, side="answer", per_user=each),
+            heaviest_paths=self.heaviest(*ends, influence, counts.top_paths),
+        )
+
+    def limits(self) -> tuple[str, ...]:
+        """What this run cannot show, one sentence each."""
+        if not self.model.has_users:
+            return (USERS_OFF,)
+        return () if self.has_users else (NO_INTERACTIONS,)
+
+
 def _starting_at(rows: IntArray, first: IntArray) -> IntArray:
     """Those of the (N, C) rows, ascending in their first column, that start with one of ``first`` (ascending)."""
     start = np.searchsorted(rows[:, 0], first)
     count = np.searchsorted(rows[:, 0], first, side="right") - start
-    within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-    found: IntArray = rows[np.repeat(start, count) + within]
-    return found
+    chosen: IntArray = rows[runs(start, count)[1]]
+    return chosen

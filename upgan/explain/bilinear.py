@@ -14,45 +14,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from upgan.data.dataset import KGDataset
-from upgan.explain.base import NO_INTERACTIONS, USERS_OFF, GraphReader, Influence, Shown, Spoken, Told
+from upgan.explain.base import PATHS_PER_USER, Explainer, Influence, Side, SideUsers
 from upgan.explain.explanation import Baseline, EvidencePath, Node, Sort, UserPath
-from upgan.graph.cointeraction import CoInteraction, FloatArray, ItemPaths, Row
-from upgan.graph.facts import Facts
-from upgan.graph.layered import IntArray, LayeredGraph
+from upgan.graph.cointeraction import CoInteraction, ItemPaths, Row
 from upgan.model.bilinear import BilinearDiscriminator
 from upgan.model.evidence import CHANNELS
 from upgan.model.product import compose
-from upgan.types import INTERACTED
-
-BoolArray = npt.NDArray[np.bool_]
-Side = Literal["target", "answer"]
+from upgan.types import INTERACTED, BoolArray, FloatArray, IntArray
 
 
-class CoInteractionExplainer(GraphReader):
+class CoInteractionExplainer(Explainer):
     """Path weights and evidence of one query at a time, in float64, over all users (nothing sampled)."""
 
-    def __init__(
-        self,
-        dataset: KGDataset,
-        graph: LayeredGraph,
-        triples: IntArray,
-        interactions: IntArray,
-        model: BilinearDiscriminator,
-        facts: Facts | None = None,
-    ) -> None:
-        """``model``: a float64 discriminator; ``facts`` of the triples, where they are there."""
-        super().__init__(dataset, graph, triples, interactions)
-        self.model = model
-        self.facts = facts or Facts.build(triples, dataset.num_entities, dataset.num_relations)
-        self.co: CoInteraction | None = graph.cointeraction if model.config.use_users else None
+    model: BilinearDiscriminator
+
+    @cached_property
+    def co(self) -> CoInteraction | None:
+        """Who chose what together; None without users."""
+        return self.graph.cointeraction if self.model.has_users else None
 
     # Users -----------------------------------------------------------------------------------------------------------
 
@@ -63,8 +47,8 @@ class CoInteractionExplainer(GraphReader):
         """Weights and contributions of the users of both sides (relation 0 .. 2R-1)."""
         without = self._known_score(head, relation, answer)
         start = self.mean_preference if baseline == "mean" else None
-        target, target_start = self._speak("target", head, relation, answer, start)
-        answered, answer_start = self._speak("answer", head, relation, answer, start)
+        target, target_start = self._users_of_side("target", head, relation, answer, start)
+        answered, answer_start = self._users_of_side("answer", head, relation, answer, start)
         return Influence(
             target.sorted(sort),
             answered.sorted(sort),
@@ -78,10 +62,12 @@ class CoInteractionExplainer(GraphReader):
     def mean_preference(self) -> Tensor:
         """(W,) plain mean of p over the entities that have users."""
         preference = self.model.preferences(self.graph)
-        spoken = preference[preference.any(dim=1)]
-        return spoken.mean(dim=0) if len(spoken) else preference.new_zeros(preference.shape[1])
+        reached = preference[preference.any(dim=1)]
+        return reached.mean(dim=0) if len(reached) else preference.new_zeros(preference.shape[1])
 
-    def _speak(self, side: Side, head: int, relation: int, answer: int, start: Tensor | None) -> tuple[Spoken, float]:
+    def _users_of_side(
+        self, side: Side, head: int, relation: int, answer: int, start: Tensor | None
+    ) -> tuple[SideUsers, float]:
         """Every user of one side with its weight in p and its part of the score, and the score's part at the baseline.
 
         ``start``: (W,) what p is compared with; None for 0. Evidence is always counted from none.
@@ -96,24 +82,18 @@ class CoInteractionExplainer(GraphReader):
         weight = np.bincount(place, weights=similar.weight, minlength=size).astype(np.float64)
         before = 0.0 if start is None or not size else float(self._read(side, head, relation, answer, start)[0])
         vectors = self.model.entity[torch.from_numpy(similar.other)]
-        said = (self._read(side, head, relation, answer, vectors) - before) * similar.weight
-        part = np.bincount(place, weights=said, minlength=size).astype(np.float64)
+        read = (self._read(side, head, relation, answer, vectors) - before) * similar.weight
+        part = np.bincount(place, weights=read, minlength=size).astype(np.float64)
         place = np.searchsorted(users, common.user)
         for channel, counted in self._channels(side, head, relation, answer, common.other).items():
             each = np.bincount(place, weights=common.weight * counted, minlength=size)
             part += self._evidence_value(relation, channel, each.sum()) * each / max(each.sum(), np.finfo(float).tiny)
-        return Spoken(users, weight, part), before
-
-    def limits(self) -> tuple[str, ...]:
-        """What this run cannot show, one sentence each."""
-        if not self.model.config.use_users:
-            return (USERS_OFF,)
-        return () if self.dataset.num_users and len(self.interactions) else (NO_INTERACTIONS,)
+        return SideUsers(users, weight, part), before
 
     def _read(self, side: Side, head: int, relation: int, answer: int, vectors: Tensor) -> FloatArray:
         """(N, W) or (W,) vectors in the place of p -> (N,) or (1,) what each alone would add to the score."""
-        model, product = self.model, self.model.config.product
-        rows = vectors.reshape(-1, model.entity.shape[1])
+        model, product = self.model, self.model.product
+        rows = vectors.reshape(-1, model.width)
         if side == "target":
             read = compose(product, rows, model.target_relation[relation]) @ model.entity[answer]
         else:
@@ -154,7 +134,7 @@ class CoInteractionExplainer(GraphReader):
     def _known_score(self, head: int, relation: int, answer: int) -> float:
         """(v_h o v_r) . v_t."""
         model = self.model
-        query = compose(model.config.product, model.entity[head], model.relation[relation])
+        query = compose(model.product, model.entity[head], model.relation[relation])
         return float(query @ model.entity[answer])
 
     @torch.no_grad()
@@ -171,7 +151,7 @@ class CoInteractionExplainer(GraphReader):
 
         ``changed``: rows of S and c that are not the graph's.
         """
-        model, product = self.model, self.model.config.product
+        model, product = self.model, self.model.product
         changed = changed or {}
         p_head, p_answer = self._preference(head, changed), self._preference(answer, changed)
         query = compose(product, model.entity[head], model.relation[relation])
@@ -197,21 +177,14 @@ class CoInteractionExplainer(GraphReader):
 
     # Paths -----------------------------------------------------------------------------------------------------------
 
-    def told(self, target: int, relation: int, answer: int, influence: Influence, shown: Shown) -> Told:
-        """Paths and evidence of the first users of both sides."""
-        first, others = influence.order[: shown.top_users], influence.answer_order[: shown.top_users]
-        per_user = shown.evidence_per_user
-        return Told(
-            paths=self.paths(target, answer, first),
-            evidence=self.evidence(target, relation, answer, first, per_user=per_user),
-            answer_paths=self.paths(target, answer, others, side="answer"),
-            answer_evidence=self.evidence(target, relation, answer, others, side="answer", per_user=per_user),
-            # One edge is one path here: the heaviest paths are those of the heaviest users.
-            heaviest_paths=self.paths(target, answer, influence.target.sorted().users[: shown.top_paths]),
-        )
+    def heaviest(self, target: int, answer: int, influence: Influence, count: int) -> tuple[UserPath, ...]:
+        """One edge is one path here: the heaviest paths are those of the heaviest users."""
+        return self.paths(target, answer, influence.target.sorted().users[:count])
 
-    def paths(self, target: int, answer: int, users: IntArray, *, side: Side = "target") -> tuple[UserPath, ...]:
-        """The edge from each of ``users`` to the item of their side, with w_u, heaviest first."""
+    def paths(
+        self, target: int, answer: int, users: IntArray, *, side: Side = "target", per_user: int = PATHS_PER_USER
+    ) -> tuple[UserPath, ...]:
+        """The one edge from each of ``users`` to the item of their side, with w_u."""
         if self.co is None:
             return ()
         item = target if side == "target" else answer
@@ -224,41 +197,32 @@ class CoInteractionExplainer(GraphReader):
         return tuple(sorted(result, key=lambda path: -path.weight))
 
     def evidence(
-        self,
-        target: int,
-        relation: int,
-        answer: int,
-        users: IntArray,
-        *,
-        side: Side = "target",
-        per_user: int = 1,
+        self, target: int, relation: int, answer: int, users: IntArray, *, side: Side = "target", per_user: int = 1
     ) -> tuple[EvidencePath, ...]:
-        """For each of ``users`` their heaviest paths to the other end of the question, where there are any.
-
-        Users of the target: answer - fact - item - user, or answer - user where they chose it themselves (which comes
-        first). Users of the answer: target - fact - item - user. The number at the item is its share of the user's own
-        paths; a known fact counts as 1.
+        """Of users of the target: answer - fact - item - user, or answer - user where they chose it themselves (which
+        comes first). Of users of the answer: target - fact - item - user. The number at the item is its share of the
+        user's own paths; a known fact counts as 1.
         """
         if self.co is None:
             return ()
         item, end = (target, answer) if side == "target" else (answer, target)
-        asked = self.inverse_kind(relation) if side == "target" else relation
+        kind = self.inverse_kind(relation) if side == "target" else relation
         common = self.co.common_paths(item)
-        linked = np.isin(common.other, self._answers(end, asked))
+        linked = np.isin(common.other, self._answers(end, kind))
         direct = (common.other == end) if side == "target" else np.zeros(len(common.other), dtype=bool)
         end_node, result = self.named(end, target, answer), []
         for user in users.tolist():
             mine = common.user == user
             total = float(common.weight[mine].sum())
-            found = np.flatnonzero(mine & (linked | direct))
-            order = np.lexsort((-common.weight[found], ~direct[found]))
-            for best in found[order][:per_user].tolist():
+            leading = np.flatnonzero(mine & (linked | direct))
+            order = np.lexsort((-common.weight[leading], ~direct[leading]))
+            for best in leading[order][:per_user].tolist():
                 share, user_node = float(common.weight[best] / total), self._user(user, target, answer)
                 if direct[best]:
                     result.append(EvidencePath((end_node, user_node), (INTERACTED,), (share,)))
                     continue
                 middle = self.named(int(common.other[best]), target, answer)
-                relations = (self.relation_name(asked), INTERACTED)
+                relations = (self.relation_name(kind), INTERACTED)
                 result.append(EvidencePath((end_node, middle, user_node), relations, (1.0, share)))
         return tuple(result)
 

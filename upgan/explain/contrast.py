@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from upgan.explain.answering import Answering, AnyExplainer
-from upgan.explain.base import Spoken
-from upgan.explain.explanation import Baseline, Query
-from upgan.explain.results import Contrast, Popularity
-from upgan.explain.shares import Shares
-from upgan.graph.layered import IntArray
+from upgan.explain.answering import Answering
+from upgan.explain.base import Explainer, SideUsers
+from upgan.explain.explanation import Baseline
+from upgan.explain.results import Contrast, Popularities, Popularity
+from upgan.explain.shares import Differences, Shares
+from upgan.types import IntArray
 
 
 def contrast(
-    answering: Answering, query: Query, target: int, relation: int, answer: int, against: int, baseline: Baseline
+    answering: Answering, target: int, relation: int, answer: int, against: int, baseline: Baseline
 ) -> Contrast:
     """``answer`` against another candidate of the same query (relation 0 .. 2R-1)."""
     explainer = answering.explainer()
@@ -27,28 +27,27 @@ def contrast(
     gap = here.part - there.part
     order = np.lexsort((-here.weight, -np.abs(gap)))  # stable: users ascend already
     difference = (ours.score - ours.score_baseline) - (theirs.score - theirs.score_baseline)
-    scored = answering.scored(target, relation)
+    scored, rival = answering.scored(target, relation), explainer.node(against, "answer")
     return Contrast(
-        query=query,
-        target=explainer.node(target, "target"),
-        answer=explainer.node(answer, "answer"),
-        against=explainer.node(against, "answer"),
+        answer=explainer.node(answer, "answer").id,
+        against=rival.id,
         baseline=baseline,
         answer_standing=scored.standing(answer),
         against_standing=scored.standing(against),
         difference=difference,
         residual=float(difference - gap.sum() - ours.answer.part.sum() + theirs.answer.part.sum()),
-        users=Shares(explainer.user_names[here.users[order]], here.weight[order], here.part[order]),
-        contributions_against=there.part[order],
+        users=Differences(
+            explainer.user_names[here.users[order]], here.weight[order], here.part[order], there.part[order], gap[order]
+        ),
         answer_users=_heaviest_first(explainer, ours.answer),
         against_users=_heaviest_first(explainer, theirs.answer),
-        answer_popularity=popularity(explainer, answer, here),
-        against_popularity=popularity(explainer, against, there),
+        popularity=Popularities(popularity(explainer, answer, here), popularity(explainer, against, there)),
         limits=explainer.limits(),
+        against_label=rival.label,
     )
 
 
-def popularity(explainer: AnyExplainer, candidate: int, reached: Spoken) -> Popularity:
+def popularity(explainer: Explainer, candidate: int, reached: SideUsers) -> Popularity:
     """Counts of users who touched ``candidate``; ``reached``: the target's users with their parts of its score."""
     own = explainer.users_of(np.array([candidate], dtype=np.int64))
     near = explainer.users_of(explainer.neighbours(candidate))
@@ -71,6 +70,6 @@ def _among(users: IntArray, chosen: IntArray) -> np.ndarray:
     return table[users]
 
 
-def _heaviest_first(explainer: AnyExplainer, spoken: Spoken) -> Shares:
-    spoken = spoken.sorted()
-    return Shares(explainer.user_names[spoken.users], spoken.weight, spoken.part)
+def _heaviest_first(explainer: Explainer, side: SideUsers) -> Shares:
+    side = side.sorted()
+    return Shares(explainer.user_names[side.users], side.weight, side.part)

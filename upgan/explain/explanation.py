@@ -18,9 +18,12 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any, Literal
 
-from upgan.explain.shares import Shares, UserShares
+from pydantic_core import to_jsonable_python
+
+from upgan.data.query import Query as Query
 from upgan.explain.shares import UserShare as UserShare
-from upgan.types import INTERACTED, INVERSE_MARK
+from upgan.explain.shares import UserShares
+from upgan.types import INTERACTED, INVERSE_MARK, SplitName
 
 #: What contributions are counted from: p = 0, or p of the mean user (see ``docs/explanations.md``).
 Baseline = Literal["none", "mean"]
@@ -34,8 +37,17 @@ LinkKind = Literal["alpha", "coefficient"]
 _ALPHA: tuple[LinkKind, ...] = ("alpha",)
 _COEFFICIENT: tuple[LinkKind, ...] = ("coefficient",)
 
+#: The lists of paths of an explanation, and all that its JSON document says, in this order.
+_PATHS = ("paths", "evidence", "answer_paths", "answer_evidence", "heaviest_paths")
+_DOCUMENT = (
+    *("query", "answer", "score", "rank", "filtered_rank"),
+    *("score_without_users", "rank_without_users", "filtered_rank_without_users"),
+    *("known", "baseline", "score_baseline", "users", "answer_users", *_PATHS, "chains", "context"),
+    *("residual", "effective_users", "target", "limits", "labels"),
+    *("run_fingerprint", "dataset_fingerprint", "simulated_users"),
+)
+
 Role = Literal["target", "answer", "entity", "user"]
-Split = Literal["train", "valid", "test"]
 
 
 @dataclass(frozen=True)
@@ -49,18 +61,6 @@ class Node:
     layer: int
     #: The dataset's kind of entity ("book", "author"; may be empty), "user" for users.
     kind: str = ""
-
-
-@dataclass(frozen=True)
-class Query:
-    """<head, relation, ?> (``tail`` is None) or <?, relation, tail> (``head`` is None)."""
-
-    head: str | None
-    relation: str
-    tail: str | None
-
-    def to_dict(self) -> dict[str, str | None]:
-        return {"head": self.head, "relation": self.relation, "tail": self.tail}
 
 
 @dataclass(frozen=True)
@@ -106,16 +106,6 @@ class Chain:
         """Product of all the numbers: how heavy chains are ordered by; no part of the score."""
         return prod(self.numbers)
 
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "nodes": [node.id for node in self.nodes],
-            "relations": list(self.relations),
-            "numbers": list(self.numbers),
-            "kinds": list(self.kinds),
-            "user": self.user.id,
-            "weight": self.weight,
-        }
-
 
 @dataclass(frozen=True)
 class ContextEdge:
@@ -146,7 +136,7 @@ class Explanation:
     rank_without_users: int
     filtered_rank_without_users: float
     #: In which split the dataset already knows this triple; None where it does not.
-    known: Split | None
+    known: SplitName | None
     #: All reached users, in the order of ``sort``; the weights sum to 1 (empty where no user reaches the target).
     users: UserShares
     #: The same for the answer, for models with users on the candidate side.
@@ -210,46 +200,24 @@ class Explanation:
         return tuple(sorted(joined, key=lambda chain: -chain.weight))
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON document of ``upgan explain --format json``."""
-        return {
-            "query": self.query.to_dict(),
-            "answer": self.answer.id,
-            "score": self.score,
-            "rank": self.rank,
-            "filtered_rank": self.filtered_rank,
-            "score_without_users": self.score_without_users,
-            "rank_without_users": self.rank_without_users,
-            "filtered_rank_without_users": self.filtered_rank_without_users,
-            "known": self.known,
-            "baseline": self.baseline,
-            "score_baseline": self.baseline_score,
-            "users": Shares.of(self.users).to_list(),
-            "answer_users": Shares.of(self.answer_users).to_list(),
-            "paths": [_path(path) for path in self.paths],
-            "evidence": [_evidence(path) for path in self.evidence],
-            "answer_paths": [_path(path) for path in self.answer_paths],
-            "answer_evidence": [_evidence(path) for path in self.answer_evidence],
-            "heaviest_paths": [_path(path) for path in self.heaviest_paths],
-            "chains": [chain.to_dict() for chain in self.chains],
-            "context": [
-                {"source": edge.source.id, "target": edge.target.id, "relation": edge.relation} for edge in self.context
-            ],
-            "residual": self.residual,
-            "effective_users": self.effective_users,
+        """The JSON document of ``upgan explain --format json``: nodes by their ids, labels beside them."""
+        values = {
+            **vars(self),
             "target": self.target.id,
-            "limits": list(self.limits),
+            "answer": self.answer.id,
+            "score_baseline": self.baseline_score,
+            "chains": [{**_by_ids(each), "user": each.user.id, "weight": each.weight} for each in self.chains],
+            "context": [vars(edge) | {"source": edge.source.id, "target": edge.target.id} for edge in self.context],
             "labels": {node.id: node.label for node in self._entities()},
-            "run_fingerprint": self.run_fingerprint,
-            "dataset_fingerprint": self.dataset_fingerprint,
-            "simulated_users": self.simulated_users,
         }
+        values |= {name: [_by_ids(path) for path in values[name]] for name in _PATHS}
+        document: dict[str, Any] = to_jsonable_python({name: values[name] for name in _DOCUMENT}, fallback=list)
+        return document
 
     def _entities(self) -> list[Node]:
-        shown: list[UserPath | EvidencePath] = [*self.paths, *self.evidence, *self.answer_paths, *self.answer_evidence]
-        shown += self.heaviest_paths
-        chains = [path.nodes for path in shown]
-        ends = [(edge.source, edge.target) for edge in self.context]
-        nodes = [self.target, self.answer, *(node for chain in [*chains, *ends] for node in chain)]
+        nodes = [self.target, self.answer]
+        nodes += [node for name in _PATHS for path in getattr(self, name) for node in path.nodes]
+        nodes += [node for edge in self.context for node in (edge.source, edge.target)]
         return [node for node in nodes if node.role != "user"]
 
 
@@ -265,23 +233,10 @@ def _meeting(
 ) -> Iterable[tuple[UserPath, EvidencePath]]:
     """Every path with every evidence of its user."""
     of_user: dict[str, list[EvidencePath]] = {}
-    for found in evidence:
-        of_user.setdefault(found.nodes[-1].id, []).append(found)
-    return ((path, found) for path in paths for found in of_user.get(path.nodes[0].id, []))
+    for way in evidence:
+        of_user.setdefault(way.nodes[-1].id, []).append(way)
+    return ((path, way) for path in paths for way in of_user.get(path.nodes[0].id, []))
 
 
-def _path(path: UserPath) -> dict[str, Any]:
-    return {
-        "nodes": [node.id for node in path.nodes],
-        "relations": list(path.relations),
-        "alphas": list(path.alphas),
-        "weight": path.weight,
-    }
-
-
-def _evidence(path: EvidencePath) -> dict[str, Any]:
-    return {
-        "nodes": [node.id for node in path.nodes],
-        "relations": list(path.relations),
-        "coefficients": list(path.coefficients),
-    }
+def _by_ids(path: UserPath | EvidencePath | Chain) -> dict[str, Any]:
+    return {**vars(path), "nodes": [node.id for node in path.nodes]}

@@ -2,61 +2,51 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import torch
 
-from upgan.data.dataset import KGDataset
 from upgan.explain.attribution import (
     LayerSteps,
     PathStep,
+    Preference,
     above,
     backward_steps,
-    direction_of,
+    contributions,
     forward_steps,
     heaviest_overall,
     heaviest_paths,
     trace,
     user_weights,
 )
-from upgan.explain.base import NO_INTERACTIONS, USERS_OFF, GraphReader, Influence, Shown, Spoken, Told
+from upgan.explain.base import PATHS_PER_USER, Explainer, Influence, SeenGraph, Side, SideUsers
 from upgan.explain.explanation import Baseline, EvidencePath, Sort, UserPath
-from upgan.explain.shares import FloatArray
 from upgan.graph.adjacency import Adjacency
-from upgan.graph.layered import UNREACHABLE, IntArray, LayeredGraph
+from upgan.graph.facts import Facts
+from upgan.graph.layered import UNREACHABLE
 from upgan.model.discriminator import Discriminator
 from upgan.model.propagation import Propagated
-
-#: How many of a user's heaviest paths to the target are listed where nothing else is asked for.
-PATHS_PER_USER = 2
+from upgan.types import FloatArray, IntArray
 
 
-class Explainer(GraphReader):
+class LayeredExplainer(Explainer):
     """Attention, coefficients and preferences of the whole graph in float64, computed once and only read after."""
 
-    def __init__(
-        self,
-        dataset: KGDataset,
-        graph: LayeredGraph,
-        triples: IntArray,
-        interactions: IntArray,
-        model: Discriminator,
-    ) -> None:
-        """``model``: a float64 discriminator; full neighbourhoods, nothing sampled."""
-        super().__init__(dataset, graph, triples, interactions)
-        self.model = model
-        self.has_users = model.config.use_users and graph.num_reachable > 0
+    model: Discriminator
+
+    def __init__(self, seen: SeenGraph, model: Discriminator, facts: Facts | None = None) -> None:
+        super().__init__(seen, model, facts)
         self.propagated: Propagated | None = None
         self._backward: list[LayerSteps] = []
         self._forward: list[LayerSteps] = []
         if self.has_users:
             with torch.no_grad():
-                self.propagated = model.propagate(graph)
-            self._backward = backward_steps(graph, self.propagated.alphas)
-            self._forward = forward_steps(graph)
+                self.propagated = model.propagate(self.graph)
+            self._backward = backward_steps(self.graph, self.propagated.alphas)
+            self._forward = forward_steps(self.graph)
         self._last: tuple[int, IntArray, FloatArray] | None = None
-        self._layers = [layer.numpy() for layer in graph.layers]
+        self._layers = [layer.numpy() for layer in self.graph.layers]
 
     # Users -----------------------------------------------------------------------------------------------------------
 
@@ -65,20 +55,36 @@ class Explainer(GraphReader):
         self, head: int, relation: int, answer: int, *, baseline: Baseline = "none", sort: Sort | None = "weight"
     ) -> Influence:
         """Weights and contributions of every user that reaches ``head`` (relation 0 .. 2R-1)."""
-        nothing = self.model.entity.new_zeros(self.model.config.width)
-        without = self.score(head, relation, answer, nothing)
         if self.propagated is None or self.layer(head) == UNREACHABLE:
-            nobody = Spoken.nobody()
-            return Influence(nobody, nobody, without, without, without, self.user_names)
-        users, weight = self.weights(head)
-        start = nothing if baseline == "none" else self.mean_user
-        preference = self.propagated.preference[self.layer(head)][self._position(head)]  # p_h of stage 2, not a sum
-        direction = direction_of(self.model, head, relation, answer, preference, start)
-        part = weight * (self._said(users, direction) - float(start @ direction))
-        score = self.score(head, relation, answer, preference)
-        before = without if baseline == "none" else self.score(head, relation, answer, start)
-        spoken = Spoken(users, weight, part).sorted(sort)
-        return Influence(spoken, Spoken.nobody(), score, without, before, self.user_names)
+            return self.influence_of(head, relation, answer, Preference.nobody(self.nothing))
+        vector = self.propagated.preference[self.layer(head)][self._position(head)]  # p_h of stage 2, not a sum
+        users, weights = self.weights(head)
+        preference = Preference(vector, users, weights, partial(self._along, users))
+        start = None if baseline == "none" else self.mean_user
+        return self.influence_of(head, relation, answer, preference, start, sort)
+
+    @torch.no_grad()
+    def influence_of(
+        self,
+        head: int,
+        relation: int,
+        answer: int,
+        preference: Preference,
+        start: torch.Tensor | None = None,
+        sort: Sort | None = "weight",
+    ) -> Influence:
+        """The users of a p_h, which need not be this graph's; (W,) ``start``: what p_h is compared with, None for 0."""
+        score = self.score(head, relation, answer, preference.vector)
+        without = self.score(head, relation, answer, self.nothing)
+        before = without if start is None else self.score(head, relation, answer, start)
+        part = contributions(self.model, head, relation, answer, preference, self.nothing if start is None else start)
+        speakers = SideUsers(preference.users, preference.weights, part).sorted(sort)
+        return Influence(speakers, SideUsers.nobody(), score, without, before, self.user_names)
+
+    @cached_property
+    def nothing(self) -> torch.Tensor:
+        """(W,) p_h = 0."""
+        return self.model.entity.new_zeros(self.model.width)
 
     @cached_property
     def adjacency(self) -> Adjacency:
@@ -102,7 +108,7 @@ class Explainer(GraphReader):
             self._last = last
         return last[1:]
 
-    def _said(self, users: IntArray, direction: torch.Tensor) -> FloatArray:
+    def _along(self, users: IntArray, direction: torch.Tensor) -> FloatArray:
         """(N,) v~_u . direction; over everybody at once where most of them are asked for."""
         assert self.propagated is not None
         everybody = self.propagated.semantic[0]
@@ -116,53 +122,39 @@ class Explainer(GraphReader):
         queries = self.model.queries(heads, relations, preference.unsqueeze(0))
         return float(self.model.scores(queries, torch.tensor([answer]))[0, 0])
 
-    def limits(self) -> tuple[str, ...]:
-        """What this run cannot show, one sentence each."""
-        if not self.model.config.use_users:
-            return (USERS_OFF,)
-        return () if self.has_users else (NO_INTERACTIONS,)
-
     # Paths -----------------------------------------------------------------------------------------------------------
 
-    def told(self, target: int, relation: int, answer: int, influence: Influence, shown: Shown) -> Told:
-        """Paths and evidence of the first users of ``influence``."""
-        first = influence.order[: shown.top_users]
-        return Told(
-            paths=self.paths(target, answer, first, per_user=shown.paths_per_user),
-            evidence=self.evidence(target, answer, first, per_user=shown.evidence_per_user),
-            heaviest_paths=self.heaviest(target, answer, shown.top_paths),
-        )
-
     def paths(
-        self, target: int, answer: int, users: IntArray, *, per_user: int = PATHS_PER_USER
+        self, target: int, answer: int, users: IntArray, *, side: Side = "target", per_user: int = PATHS_PER_USER
     ) -> tuple[UserPath, ...]:
-        """The ``per_user`` heaviest layered paths from each of ``users`` up to ``target``, heaviest first."""
+        """Layered paths; the answer has no users of its own here."""
         layer = self.layer(target)
         if layer == UNREACHABLE or not len(users) or not self.has_users or per_user < 1:
             return ()
         within = above(self.graph, users, layer)
-        found = heaviest_paths(self._backward, layer, self._position(target), per_user, within)
-        return self._user_paths(found, target, answer)
+        walked = heaviest_paths(self._backward, layer, self._position(target), per_user, within)
+        return self._user_paths(walked, target, answer)
 
-    def heaviest(self, target: int, answer: int, count: int) -> tuple[UserPath, ...]:
-        """The ``count`` heaviest layered paths from any users up to ``target``, heaviest first."""
+    def heaviest(self, target: int, answer: int, influence: Influence, count: int) -> tuple[UserPath, ...]:
         layer = self.layer(target)
         if layer == UNREACHABLE or count < 1 or not self.has_users:
             return ()
         return self._user_paths(heaviest_overall(self._backward, layer, self._position(target), count), target, answer)
 
-    def _user_paths(self, found: list[PathStep], target: int, answer: int) -> tuple[UserPath, ...]:
+    def _user_paths(self, walked: list[PathStep], target: int, answer: int) -> tuple[UserPath, ...]:
         """Complete partial paths in words, heaviest first."""
-        layer, result = len(found) - 1, []
-        for index in np.argsort(-found[-1].weight, kind="stable").tolist():
-            nodes, edges, kinds = self._walk(found, index, self._backward, layer)
+        layer, result = len(walked) - 1, []
+        for index in np.argsort(-walked[-1].weight, kind="stable").tolist():
+            nodes, edges, kinds = self._walk(walked, index, self._backward, layer)
             named = tuple(self.named(node, target, answer) for node in reversed(nodes))
             alphas = tuple(reversed([float(self._backward[layer - 1 - at].value[e]) for at, e in enumerate(edges)]))
             relations = tuple(self.relation_name(self.inverse_kind(kind)) for kind in reversed(kinds))
-            result.append(UserPath(named, relations, alphas, float(found[-1].weight[index])))
+            result.append(UserPath(named, relations, alphas, float(walked[-1].weight[index])))
         return tuple(result)
 
-    def evidence(self, target: int, answer: int, users: IntArray, *, per_user: int = 1) -> tuple[EvidencePath, ...]:
+    def evidence(
+        self, target: int, relation: int, answer: int, users: IntArray, *, side: Side = "target", per_user: int = 1
+    ) -> tuple[EvidencePath, ...]:
         """The heaviest forward paths by which ``answer`` reached v~_u of each of ``users``, in the users' order.
 
         A user whom the answer does not reach in stage 1 has none.
@@ -171,13 +163,13 @@ class Explainer(GraphReader):
         if layer == UNREACHABLE or not len(users) or not self.has_users or per_user < 1:
             return ()
         within = above(self.graph, users, layer)
-        found = heaviest_paths(self._forward, layer, self._position(answer), per_user, within)
+        walked = heaviest_paths(self._forward, layer, self._position(answer), per_user, within)
         turn = {user: place for place, user in enumerate(users.tolist())}
-        last = found[-1]
+        last = walked[-1]
         place_of = np.array([turn[user] for user in last.node.tolist()], dtype=np.int64)
         result = []
         for index in np.lexsort((-last.weight, place_of)).tolist():
-            nodes, edges, kinds = self._walk(found, index, self._forward, layer)
+            nodes, edges, kinds = self._walk(walked, index, self._forward, layer)
             coefficients = tuple(float(self._forward[layer - 1 - at].value[e]) for at, e in enumerate(edges))
             named = tuple(self.named(node, target, answer) for node in nodes)
             result.append(EvidencePath(named, tuple(map(self.relation_name, kinds)), coefficients))
@@ -188,10 +180,10 @@ class Explainer(GraphReader):
         return int(np.searchsorted(self._layers[self.layer(entity)], entity))
 
     def _walk(
-        self, found: list[PathStep], index: int, steps: list[LayerSteps], layer: int
+        self, walked: list[PathStep], index: int, steps: list[LayerSteps], layer: int
     ) -> tuple[list[int], list[int], list[int]]:
         """Partial path -> node numbers (top layer first), edges and relation types as seen from the far end."""
-        positions, edges = trace(found, index)
+        positions, edges = trace(walked, index)
         nodes = [int(self._layers[layer - depth][position]) for depth, position in enumerate(positions)]
         kinds = [int(steps[layer - 1 - depth].kind[edge]) for depth, edge in enumerate(edges)]
         return nodes, edges, kinds

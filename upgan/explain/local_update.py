@@ -14,13 +14,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from upgan.explain.attribution import LayerSteps, distinct, user_weights
-from upgan.explain.layered import Explainer
-from upgan.explain.shares import FloatArray
-from upgan.graph.adjacency import Adjacency, BoolArray, ChangedEdges, Edges
-from upgan.graph.layered import UNREACHABLE, IntArray, LayerEdges, layer_edges
+from upgan.explain.attribution import LayerSteps, Preference, distinct, user_weights
+from upgan.explain.layered import LayeredExplainer
+from upgan.graph.adjacency import Adjacency, ChangedEdges, Edges
+from upgan.graph.layered import UNREACHABLE, LayerEdges, layer_edges
 from upgan.graph.sparse import segment_softmax, spmm
 from upgan.model.propagation import ACTIVATIONS, forward_coefficients
+from upgan.types import BoolArray, IntArray
 
 
 @dataclass(frozen=True)
@@ -31,21 +31,10 @@ class Cone:
     edges: list[Edges]
 
 
-@dataclass(frozen=True)
-class ChangedPreference:
-    """p_h on the changed graph and who speaks in it: d_h, (W,) p_h, (N,) users, their weights and (N, W) v~_u."""
-
-    layer: int
-    preference: Tensor
-    users: IntArray
-    weights: FloatArray
-    semantic: Tensor
-
-
 class LocalChange:
     """One change of an explainer's graph."""
 
-    def __init__(self, explainer: Explainer, gone: BoolArray, added: IntArray) -> None:
+    def __init__(self, explainer: LayeredExplainer, gone: BoolArray, added: IntArray) -> None:
         """``gone``: (edges,) bool, interactions then triples; ``added``: (A, 2) interactions of (user, entity)."""
         self.explainer = explainer
         data = explainer.dataset
@@ -111,9 +100,9 @@ class LocalChange:
                 above_marked[above] = True
                 walked = self.edges.leave(users)
                 there[users[walked.position[above_marked[walked.other]]]] = True
-                asked = np.zeros(size, dtype=bool)
-                asked[users] = True
-                there &= asked
+                inside = np.zeros(size, dtype=bool)
+                inside[users] = True
+                there &= inside
             elif len(above):
                 near = self.edges.leave(above).other
                 there[near[self.distance[near] == level]] = True
@@ -144,7 +133,8 @@ class LocalChange:
         onward = self.distance[walked.other] == level + 1
         if onward.any():
             far = distinct(walked.other[onward], len(self.distance))
-            edges = _between(walked, onward, nodes, far)
+            places = walked.position[onward], _places(far, walked.other[onward])
+            edges = _edges(*places, walked.kind[onward], (len(nodes), len(far)))
             message = part.transformed(edges, self._states(level + 1, far, felt, anew))
             state = state + spmm(edges.forward, forward_coefficients(edges, state.dtype), message)
         return activation(state)
@@ -156,13 +146,13 @@ class LocalChange:
         fresh = np.zeros(len(self.distance), dtype=bool)
         fresh[felt[level]] = True
         fresh = fresh[nodes]
-        found = self.explainer.model.entity.new_empty(len(nodes), self.explainer.model.config.width)
+        states = self.explainer.model.entity.new_empty(len(nodes), self.explainer.model.width)
         if not fresh.all():
             old = np.searchsorted(graph.layers[level].numpy(), nodes[~fresh])
-            found[torch.from_numpy(~fresh)] = propagated.semantic[level][torch.from_numpy(old)]
+            states[torch.from_numpy(~fresh)] = propagated.semantic[level][torch.from_numpy(old)]
         if fresh.any():
-            found[torch.from_numpy(fresh)] = anew[level][torch.from_numpy(np.searchsorted(felt[level], nodes[fresh]))]
-        return found
+            states[torch.from_numpy(fresh)] = anew[level][torch.from_numpy(np.searchsorted(felt[level], nodes[fresh]))]
+        return states
 
     # Stage 2 ------------------------------------------------------------------------------------------------------
 
@@ -178,19 +168,17 @@ class LocalChange:
         return Cone(nodes, edges)
 
     @torch.no_grad()
-    def preference(self, head: int) -> ChangedPreference:
+    def preference(self, head: int) -> Preference:
         """p_h (Eq. 3 - 5) on the changed graph."""
-        model, nobody = self.explainer.model, np.empty(0, dtype=np.int64)
-        layer = int(self.distance[head])
+        model, layer = self.explainer.model, int(self.distance[head])
         if layer == UNREACHABLE:
-            nothing = model.entity.new_zeros(model.config.width)
-            return ChangedPreference(layer, nothing, nobody, np.empty(0), nothing.new_empty(0, len(nothing)))
+            return Preference.nobody(self.explainer.nothing)
         cone = self._cone(head)
         semantic = self._semantics(cone)
         state, steps = semantic[0], []
         for level, walked in enumerate(cone.edges):
             far, near = cone.nodes[level + 1], cone.nodes[level]
-            edges = _below(walked, far, near)
+            edges = _edges(_places(near, walked.other), walked.position, walked.kind, (len(near), len(far)))
             alpha = segment_softmax(
                 edges.backward, model.propagation.attention_logits(edges, semantic[level + 1], state)
             )
@@ -199,37 +187,22 @@ class LocalChange:
             start, column = edges.backward.row_start.numpy(), edges.backward.column.numpy()
             steps.append(LayerSteps(start, column, kinds, alpha.numpy()))
         users, weights = user_weights(steps, layer, 0)
-        speaking = cone.nodes[0][users] - self.sizes[0]
-        return ChangedPreference(layer, state[0], speaking, weights, semantic[0][torch.from_numpy(users)])
+        profiles = semantic[0][torch.from_numpy(users)]
+        return Preference(
+            state[0],
+            cone.nodes[0][users] - self.sizes[0],
+            weights,
+            lambda direction: np.asarray((profiles @ direction).numpy(), dtype=np.float64),
+        )
 
 
-def _between(walked: Edges, onward: BoolArray, near: IntArray, far: IntArray) -> LayerEdges:
-    """Edges walked from ``near`` to ``far`` nodes, in the form both stages read."""
-    kind = walked.kind[onward]
-    return layer_edges(
-        near=walked.position[onward],
-        far=_places(far, walked.other[onward]),
-        forward_type=kind,
-        backward_type=np.zeros(len(kind), dtype=np.int64),  # not read: only stage 1 is computed over these
-        triple=np.full(len(kind), -1, dtype=np.int64),
-        sizes=(len(near), len(far)),
-    )
+def _edges(near: IntArray, far: IntArray, kind: IntArray, sizes: tuple[int, int]) -> LayerEdges:
+    """(M,) edges between places among the near and the far nodes, for either stage: both read one kind only."""
+    return layer_edges(near, far, kind, kind, np.full(len(kind), -1, dtype=np.int64), sizes)
 
 
-def _below(walked: Edges, far: IntArray, near: IntArray) -> LayerEdges:
-    """Edges walked from ``far`` down to ``near`` nodes."""
-    return layer_edges(
-        near=_places(near, walked.other),
-        far=walked.position,
-        forward_type=np.zeros(len(walked.kind), dtype=np.int64),  # not read: only stage 2 is computed over these
-        backward_type=walked.kind,
-        triple=np.full(len(walked.kind), -1, dtype=np.int64),
-        sizes=(len(near), len(far)),
-    )
-
-
-def _places(nodes: IntArray, asked: IntArray) -> IntArray:
-    """Where each of ``asked`` stands among ``nodes`` (ascending); by a table, faster than searching."""
+def _places(nodes: IntArray, wanted: IntArray) -> IntArray:
+    """Where each of ``wanted`` stands among ``nodes`` (ascending); by a table, faster than searching."""
     table = np.zeros(int(nodes.max(initial=-1)) + 1, dtype=np.int64)
     table[nodes] = np.arange(len(nodes))
-    return table[asked]
+    return table[wanted]

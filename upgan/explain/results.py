@@ -3,19 +3,21 @@
 * ``Contrast``: why A and not B. Differences of exact contributions, and how popular each of the two is.
 * ``WhatIf``: the same question on a changed graph; the forward pass is run again with every trained weight frozen.
 * ``FlipSet``: a small set of users without whom the answer loses its place.
+
+Each is a JSON value of ``upgan explain --json`` and of a case file as it stands: its fields in their order.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, TypedDict, TypeVar
 
-import numpy as np
-import numpy.typing as npt
+from pydantic import AfterValidator
 
-from upgan.explain.explanation import Baseline, Node, Query
-from upgan.explain.shares import Shares
+from upgan.explain.explanation import Baseline
+from upgan.explain.shares import UserDifferences, UserShares
+from upgan.types import Document, SplitName
 
 #: What every counterfactual result is marked with: nothing is trained again.
 FROZEN = "weights frozen"
@@ -32,8 +34,19 @@ class Standing:
     rank_without_users: int
     filtered_rank_without_users: float
 
-    def to_dict(self) -> dict[str, Any]:
-        return dict(vars(self))
+
+class CandidateRow(TypedDict):
+    """A candidate in a ranked list, as ``upgan predict --json`` prints it."""
+
+    rank: int
+    id: str
+    label: str
+    score: float
+    #: The split in which the dataset already holds it as an answer; None where it does not.
+    known: SplitName | None
+    rank_without_users: int
+    score_without_users: float
+    filtered_rank: float
 
 
 # Contrast ------------------------------------------------------------------------------------------------------------
@@ -54,32 +67,21 @@ class Popularity:
     all_interacted: int
     all_touched: int
 
-    def to_dict(self) -> dict[str, Any]:
-        return dict(vars(self))
+
+@dataclass(frozen=True)
+class Popularities:
+    """Of the answer and of the candidate it is set against."""
+
+    answer: Popularity
+    against: Popularity
 
 
 @dataclass(frozen=True)
-class UserDifference:
-    """One user of the target: what it adds to the answer's score and to the other candidate's."""
+class Contrast(Document):
+    """Why ``answer`` and not ``against`` (ids): (s - s_0)(A) - (s - s_0)(B), user by user."""
 
-    id: str
-    weight: float
-    contribution: float
-    contribution_against: float
-
-    @property
-    def difference(self) -> float:
-        return self.contribution - self.contribution_against
-
-
-@dataclass(frozen=True, eq=False)
-class Contrast:
-    """Why ``answer`` and not ``against``: (s - s_0)(A) - (s - s_0)(B), user by user."""
-
-    query: Query
-    target: Node
-    answer: Node
-    against: Node
+    answer: str
+    against: str
     baseline: Baseline
     answer_standing: Standing
     against_standing: Standing
@@ -87,80 +89,38 @@ class Contrast:
     difference: float
     #: ``difference`` minus the sum of all users' parts of it.
     residual: float
-    #: The target's users with their contributions to A, and in the same order to B; largest difference first.
-    users: Shares
-    contributions_against: npt.NDArray[np.float64]
+    #: The target's users with their contributions to A and to B; largest difference first.
+    users: UserDifferences
     #: For models with users on the candidate side: A's own users and B's own, heaviest first.
-    answer_users: Shares
-    against_users: Shares
-    answer_popularity: Popularity
-    against_popularity: Popularity
-    limits: tuple[str, ...] = ()
-
-    def differences(self, count: int | None = None) -> list[UserDifference]:
-        """The first ``count`` of the target's users."""
-        shown = self.users[:count]
-        return [
-            UserDifference(share.id, share.weight, share.contribution, float(other))
-            for share, other in zip(shown, self.contributions_against[:count], strict=True)
-        ]
-
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON value of the key "contrast"."""
-        return {
-            "answer": self.answer.id,
-            "against": self.against.id,
-            "baseline": self.baseline,
-            "answer_standing": self.answer_standing.to_dict(),
-            "against_standing": self.against_standing.to_dict(),
-            "difference": self.difference,
-            "residual": self.residual,
-            "users": [
-                {
-                    "id": user.id,
-                    "weight": user.weight,
-                    "contribution": user.contribution,
-                    "contribution_against": user.contribution_against,
-                    "difference": user.difference,
-                }
-                for user in self.differences()
-            ],
-            "answer_users": self.answer_users.to_list(),
-            "against_users": self.against_users.to_list(),
-            "popularity": {
-                "answer": self.answer_popularity.to_dict(),
-                "against": self.against_popularity.to_dict(),
-            },
-            "limits": list(self.limits),
-        }
+    answer_users: UserShares
+    against_users: UserShares
+    popularity: Popularities
+    limits: tuple[str, ...]
+    against_label: str
 
 
 # What if -------------------------------------------------------------------------------------------------------------
+
+
+_Item = TypeVar("_Item")
+_Many = Annotated[Sequence[_Item], AfterValidator(tuple)]
 
 
 @dataclass(frozen=True)
 class Changes:
     """Changes of the graph, by ids (entities and relations also by unique label)."""
 
-    remove_users: Sequence[str] = ()
+    remove_users: _Many[str] = ()
     #: (user, item)
-    remove_interactions: Sequence[tuple[str, str]] = ()
+    remove_interactions: _Many[tuple[str, str]] = ()
     #: (head, relation, tail), training facts only: no other is an edge.
-    remove_triples: Sequence[tuple[str, str, str]] = ()
+    remove_triples: _Many[tuple[str, str, str]] = ()
     #: (user, item); both must be known to the dataset.
-    add_interactions: Sequence[tuple[str, str]] = ()
+    add_interactions: _Many[tuple[str, str]] = ()
 
     @property
     def empty(self) -> bool:
         return not (self.remove_users or self.remove_interactions or self.remove_triples or self.add_interactions)
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "remove_users": list(self.remove_users),
-            "remove_interactions": [list(pair) for pair in self.remove_interactions],
-            "remove_triples": [list(triple) for triple in self.remove_triples],
-            "add_interactions": [list(pair) for pair in self.add_interactions],
-        }
 
 
 @dataclass(frozen=True)
@@ -173,13 +133,11 @@ class Candidate:
     score: float
 
 
-@dataclass(frozen=True, eq=False)
-class WhatIf:
+@dataclass(frozen=True, kw_only=True)
+class WhatIf(Document):
     """The question before and after the changes. Weights frozen: the model was not trained again."""
 
-    query: Query
-    target: Node
-    answer: Node
+    label: str = FROZEN
     #: As asked for, names resolved to ids.
     changes: Changes
     before: Standing
@@ -187,75 +145,56 @@ class WhatIf:
     candidates_before: tuple[Candidate, ...]
     candidates_after: tuple[Candidate, ...]
     #: The target's users before and after, and the answer's where the model has them; heaviest first.
-    users_before: Shares
-    users_after: Shares
-    answer_users_before: Shares
-    answer_users_after: Shares
-    #: d_n of the target; -1 where no user reaches it any more.
+    users_before: UserShares
+    users_after: UserShares
+    answer_users_before: UserShares
+    answer_users_after: UserShares
+    #: d_n of the target; -1 where no user reaches it.
+    target_layer_before: int
     target_layer_after: int
-    limits: tuple[str, ...] = ()
-    label: str = FROZEN
-
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON value of the key "what_if"."""
-        return {
-            "label": self.label,
-            "changes": self.changes.to_dict(),
-            "before": self.before.to_dict(),
-            "after": self.after.to_dict(),
-            "candidates_before": [dict(vars(row)) for row in self.candidates_before],
-            "candidates_after": [dict(vars(row)) for row in self.candidates_after],
-            "users_before": self.users_before.to_list(),
-            "users_after": self.users_after.to_list(),
-            "answer_users_before": self.answer_users_before.to_list(),
-            "answer_users_after": self.answer_users_after.to_list(),
-            "target_layer_before": self.target.layer,
-            "target_layer_after": self.target_layer_after,
-            "limits": list(self.limits),
-        }
+    limits: tuple[str, ...]
 
 
 # The smallest set of users -------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class FlipSet:
+@dataclass(frozen=True, kw_only=True)
+class FlipSet(Document):
     """Users without whom the answer's filtered rank gets worse, or the reason why none were found.
 
     Found greedily and checked by running the forward pass again (weights frozen): every user in it is needed, but
     another set, found in another order, might be smaller.
     """
 
-    query: Query
-    answer: Node
+    label: str = FROZEN
+    #: Whether there is such a set.
+    found: bool
     #: In the order in which they were taken; empty where there is no such set.
     users: tuple[str, ...]
     before: Standing
     #: With the users of the set removed; where none was found, with all of the question's users removed.
     after: Standing
     #: The best other candidate at the start, which the order of the users is taken against.
-    runner_up: Node | None
+    runner_up: str | None
     #: Whether leaving any single user in keeps the rank: checked one by one.
     minimal: bool
     #: How often the forward pass was run.
     checks: int
     reason: str
-    label: str = FROZEN
+
+
+@dataclass(frozen=True)
+class Results(Document):
+    """What was asked beside an explanation; None where it was not."""
+
+    contrast: Contrast | None = None
+    what_if: WhatIf | None = None
+    smallest_set: FlipSet | None = None
 
     @property
-    def found(self) -> bool:
-        return bool(self.users)
+    def empty(self) -> bool:
+        return self == Results()
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON value of the key "smallest_set"."""
-        return {
-            "label": self.label,
-            "found": self.found,
-            "users": list(self.users),
-            "before": self.before.to_dict(),
-            "after": self.after.to_dict(),
-            "runner_up": self.runner_up.id if self.runner_up else None,
-            "minimal": self.minimal,
-            "checks": self.checks,
-            "reason": self.reason,
-        }
+        """Those that were asked for, by name."""
+        return {name: value for name, value in super().to_dict().items() if value is not None}

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from upgan.explain.explanation import Split
 from upgan.explain.results import Standing
+from upgan.types import SplitName
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Scored:
     scores: Tensor
     without: Tensor
     #: Known answers and the split that holds each.
-    known: dict[int, Split]
+    known: dict[int, SplitName]
 
     def standing(self, candidate: int) -> Standing:
         """Scores and ranks of one candidate."""
@@ -52,12 +52,12 @@ def position(scores: Tensor, candidate: int) -> int:
 def positions(scores: Tensor) -> Tensor:
     """(E,) scores -> (E,) position of each entity in the ranked list, 1 for the best; ties by entity order."""
     order = torch.argsort(scores, descending=True, stable=True)
-    found = torch.empty_like(order)
-    found[order] = torch.arange(1, len(order) + 1)
-    return found
+    places = torch.empty_like(order)
+    places[order] = torch.arange(1, len(order) + 1)
+    return places
 
 
-def filtered_ranks(scores: Tensor, candidates: list[int], known: dict[int, Split]) -> list[float]:
+def filtered_ranks(scores: Tensor, candidates: list[int], known: dict[int, SplitName]) -> list[float]:
     """Protocol ranks of candidates: other known answers left out, ties at their mean rank."""
     kept = torch.ones(len(scores), dtype=torch.bool)
     kept[torch.tensor(sorted(known), dtype=torch.long)] = False

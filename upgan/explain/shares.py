@@ -1,16 +1,16 @@
-"""The users behind a score as a sequence of shares: arrays inside, because a target may have tens of thousands."""
+"""Users behind a score, one by one: arrays inside, because a target may have tens of thousands."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any, overload
+from dataclasses import dataclass, fields
+from typing import Annotated, Generic, Self, TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import AfterValidator, PlainSerializer
 
-FloatArray = npt.NDArray[np.float64]
+from upgan.types import FloatArray
 
 
 @dataclass(frozen=True)
@@ -22,63 +22,72 @@ class UserShare:
     contribution: float
 
 
-class Shares(Sequence[UserShare]):
-    """(N,) ids, weights and contributions; a ``UserShare`` is made only where one is asked for.
+@dataclass(frozen=True)
+class UserDifference:
+    """One user of the target: what it adds to the answer's score, to the other candidate's, and the difference."""
 
-    Equal to any sequence of the same shares in the same order.
+    id: str
+    weight: float
+    contribution: float
+    contribution_against: float
+    difference: float
+
+
+_Row = TypeVar("_Row", UserShare, UserDifference)
+
+
+class _Columns(Sequence[_Row], Generic[_Row]):
+    """(N,) an array for each field of the rows; a row is made only where one is asked for.
+
+    Equal to any sequence of the same rows in the same order.
     """
 
-    def __init__(self, ids: npt.NDArray[np.object_], weights: FloatArray, contributions: FloatArray) -> None:
+    row: type[_Row]
+
+    def __init__(self, ids: npt.NDArray[np.object_], *numbers: FloatArray) -> None:
         self.ids = ids
-        self.weights = weights
-        self.contributions = contributions
+        self.numbers = numbers
 
-    @staticmethod
-    def of(shares: Sequence[UserShare]) -> Shares:
-        """Shares that stand one by one, as arrays."""
-        if isinstance(shares, Shares):
-            return shares
-        ids = np.empty(len(shares), dtype=object)
-        ids[:] = [share.id for share in shares]
-        return Shares(
-            ids,
-            np.array([share.weight for share in shares], dtype=np.float64),
-            np.array([share.contribution for share in shares], dtype=np.float64),
-        )
+    @classmethod
+    def of(cls, rows: Sequence[_Row]) -> Self:
+        """Rows that stand one by one, as arrays."""
+        if isinstance(rows, cls):
+            return rows
+        ids = np.empty(len(rows), dtype=object)
+        ids[:] = [row.id for row in rows]
+        names = [field.name for field in fields(cls.row)][1:]
+        return cls(ids, *(np.array([getattr(row, name) for row in rows], dtype=np.float64) for name in names))
 
-    def renamed(self, names: Mapping[str, str]) -> Shares:
+    @property
+    def weights(self) -> FloatArray:
+        return self.numbers[0]
+
+    @property
+    def contributions(self) -> FloatArray:
+        return self.numbers[1]
+
+    def renamed(self, names: Mapping[str, str]) -> Self:
         """The same numbers under other ids."""
         ids = np.empty(len(self), dtype=object)
         ids[:] = [names[user] for user in self.ids]
-        return Shares(ids, self.weights, self.contributions)
-
-    def to_list(self) -> list[dict[str, Any]]:
-        """The shares as JSON objects."""
-        columns = (self.ids.tolist(), self.weights.tolist(), self.contributions.tolist())
-        return [{"id": user, "weight": w, "contribution": c} for user, w, c in zip(*columns, strict=True)]
+        return type(self)(ids, *self.numbers)
 
     def __len__(self) -> int:
         return len(self.ids)
 
     @overload
-    def __getitem__(self, index: int) -> UserShare: ...
+    def __getitem__(self, index: int) -> _Row: ...
     @overload
-    def __getitem__(self, index: slice) -> Shares: ...
-    def __getitem__(self, index: int | slice) -> UserShare | Shares:
+    def __getitem__(self, index: slice) -> Self: ...
+    def __getitem__(self, index: int | slice) -> _Row | Self:
         if isinstance(index, slice):
-            return Shares(self.ids[index], self.weights[index], self.contributions[index])
-        return UserShare(self.ids[index], float(self.weights[index]), float(self.contributions[index]))
+            return type(self)(self.ids[index], *(column[index] for column in self.numbers))
+        return self.row(self.ids[index], *(float(column[index]) for column in self.numbers))
 
-    def __iter__(self) -> Iterator[UserShare]:
-        return map(UserShare, self.ids.tolist(), self.weights.tolist(), self.contributions.tolist())
+    def __iter__(self) -> Iterator[_Row]:
+        return map(self.row, self.ids.tolist(), *(column.tolist() for column in self.numbers))
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, Shares):
-            return (
-                bool(np.array_equal(self.ids, other.ids))
-                and bool(np.array_equal(self.weights, other.weights))
-                and bool(np.array_equal(self.contributions, other.contributions))
-            )
         if isinstance(other, Sequence) and not isinstance(other, str):
             return len(self) == len(other) and all(a == b for a, b in zip(self, other, strict=True))
         return NotImplemented
@@ -86,8 +95,27 @@ class Shares(Sequence[UserShare]):
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return f"Shares({len(self):,} users)"
+        return f"{type(self).__name__}({len(self):,} users)"
 
 
-#: How a field holds shares: any sequence of them, read from and written to JSON as a list.
+class Shares(_Columns[UserShare]):
+    """Users with weight and contribution."""
+
+    row = UserShare
+
+
+class Differences(_Columns[UserDifference]):
+    """Users with their contributions to two candidates."""
+
+    row = UserDifference
+
+    @property
+    def contributions_against(self) -> FloatArray:
+        return self.numbers[2]
+
+
+#: How a field holds them: any sequence, read from and written to JSON as a list.
 UserShares = Annotated[Sequence[UserShare], AfterValidator(tuple), PlainSerializer(list, return_type=list[UserShare])]
+UserDifferences = Annotated[
+    Sequence[UserDifference], AfterValidator(tuple), PlainSerializer(list, return_type=list[UserDifference])
+]

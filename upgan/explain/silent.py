@@ -2,59 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import torch
 
-from upgan.data.dataset import KGDataset
-from upgan.explain.base import GraphReader, Influence, Shown, Spoken, Told
+from upgan.explain.base import Explainer, Influence, SeenGraph, SideUsers
 from upgan.explain.explanation import Baseline, Sort
-from upgan.graph.layered import IntArray, LayeredGraph
+from upgan.model.base import FullScorer, Model, UsersIn
 
-#: The reasons, by kind of model.
-RGCN = (
-    "This run has the R-GCN-like form, which mixes users and entities in every step: its p_h is no weighted mean of "
-    "users, so there are no user weights, no paths and no contribution of a single user.",
-    "What can be shown is the score with p_h and with p_h = 0, and facts known in training.",
-)
-FACTORISATION = (
-    "This run's model ({name}) hears no users: its score is made of head, relation and answer alone, so "
-    "there are no user weights, paths or contributions, and the rank without users is the rank.",
-)
-#: A compared system that learned from interactions too, but whose score is no sum over users.
-SYSTEM_WITH_USERS = (
-    "This run's model ({name}) learned from interactions together with the triples: what users chose is inside its "
-    "vectors and cannot be told apart user by user, so there are no user weights, paths or contributions, and the rank "
-    "without users is the rank.",
-)
+#: The reasons, by how users are in the scores.
+REASONS: dict[UsersIn, tuple[str, ...]] = {
+    "mixed": (
+        "This run has the R-GCN-like form, which mixes users and entities in every step: its p_h is no weighted mean "
+        "of users, so there are no user weights, no paths and no contribution of a single user.",
+        "What can be shown is the score with p_h and with p_h = 0, and facts known in training.",
+    ),
+    "none": (
+        "This run's model ({name}) does not use interactions: its score is made of head, relation and answer alone, so "
+        "there are no user weights, paths or contributions, and the rank without users is the rank.",
+    ),
+    "vectors": (
+        "This run's model ({name}) learned from interactions together with the triples: what users chose is inside its "
+        "vectors and cannot be told apart user by user, so there are no user weights, paths or contributions, and the "
+        "rank without users is the rank.",
+    ),
+}
 
 
-class SilentExplainer(GraphReader):
+class SilentExplainer(Explainer):
     """No user is named; the scores are those of the ranking."""
 
-    def __init__(
-        self,
-        dataset: KGDataset,
-        graph: LayeredGraph,
-        triples: IntArray,
-        interactions: IntArray,
-        score: Callable[[int, int, int], tuple[float, float]],
-        limits: tuple[str, ...],
-    ) -> None:
-        """``score``: head, relation, answer -> score with users and without."""
-        super().__init__(dataset, graph, triples, interactions)
-        self._scores = score
-        self._limits = limits
+    def __init__(self, seen: SeenGraph, model: Model, scorer: FullScorer, name: str) -> None:
+        """``name``: what the model is called."""
+        super().__init__(seen, model)
+        self._scorer = scorer
+        self._name = name
 
     def influence(
         self, head: int, relation: int, answer: int, *, baseline: Baseline = "none", sort: Sort | None = "weight"
     ) -> Influence:
         """The two scores, without a part of anybody: what users do together is the residual."""
-        score, without = self._scores(head, relation, answer)
-        return Influence(Spoken.nobody(), Spoken.nobody(), score, without, without, self.user_names)
-
-    def told(self, target: int, relation: int, answer: int, influence: Influence, shown: Shown) -> Told:
-        """No paths."""
-        return Told()
+        query = torch.tensor([head]), torch.tensor([relation])
+        score, without = (float(self._scorer.scores(*query, users=users)[0, answer]) for users in (True, False))
+        return Influence(SideUsers.nobody(), SideUsers.nobody(), score, without, without, self.user_names)
 
     def limits(self) -> tuple[str, ...]:
-        """What this run cannot show, one sentence each."""
-        return self._limits
+        return tuple(sentence.format(name=self._name) for sentence in REASONS[self.model.users_in])

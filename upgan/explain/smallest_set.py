@@ -14,10 +14,10 @@ import numpy as np
 
 from upgan.explain.answering import Answering
 from upgan.explain.contrast import contrast
-from upgan.explain.explanation import Query
 from upgan.explain.results import FlipSet, Standing
+from upgan.explain.shares import Differences, Shares
 from upgan.explain.what_if import standing_without
-from upgan.graph.layered import IntArray
+from upgan.types import IntArray
 
 #: After this many users one by one, steps double: the set is then closed in on by halving.
 SINGLE_STEPS = 8
@@ -41,7 +41,7 @@ class Trials:
         return self.last.filtered_rank > self.before.filtered_rank
 
 
-def smallest_set(answering: Answering, query: Query, target: int, relation: int, answer: int) -> FlipSet:
+def smallest_set(answering: Answering, target: int, relation: int, answer: int) -> FlipSet:
     """The users whose removal (of all their interactions) makes the filtered rank of ``answer`` worse."""
     explainer = answering.explainer()
     scored = answering.scored(target, relation)
@@ -56,14 +56,19 @@ def smallest_set(answering: Answering, query: Query, target: int, relation: int,
     )
 
     def made(users: IntArray, after: Standing, reason: str, minimal: bool, checks: int) -> FlipSet:
-        names = tuple(explainer.user_names[users].tolist())
-        runner_up = None if rival is None else explainer.node(rival, "entity")
         return FlipSet(
-            query, explainer.node(answer, "answer"), names, before, after, runner_up, minimal, checks, reason
+            found=len(users) > 0,
+            users=tuple(explainer.user_names[users].tolist()),
+            before=before,
+            after=after,
+            runner_up=None if rival is None else answering.dataset.entities[rival],
+            minimal=minimal,
+            checks=checks,
+            reason=reason,
         )
 
     nobody = np.empty(0, dtype=np.int64)
-    order = _order(answering, query, target, relation, answer, rival)
+    order = _order(answering, target, relation, answer, rival)
     if rival is None or not len(order):
         reason = (
             "No user speaks for this question, so none can be removed." if rival is not None else "No other answer."
@@ -85,22 +90,27 @@ def smallest_set(answering: Answering, query: Query, target: int, relation: int,
     return made(needed, trials.last, reason, small, trials.count)
 
 
-def _order(answering: Answering, query: Query, target: int, relation: int, answer: int, rival: int | None) -> IntArray:
+def _order(answering: Answering, target: int, relation: int, answer: int, rival: int | None) -> IntArray:
     """Users of the question, those first that help the answer most against ``rival``."""
     if rival is None:
         return np.empty(0, dtype=np.int64)
-    found = contrast(answering, query, target, relation, answer, rival, "none")
+    result = contrast(answering, target, relation, answer, rival, "none")
     total = np.zeros(answering.dataset.num_users)
     there = np.zeros(answering.dataset.num_users, dtype=bool)
     index = answering.dataset.user_index
-    for shares, sign in ((found.users, 1.0), (found.answer_users, 1.0), (found.against_users, -1.0)):
-        numbers = np.array([index[user] for user in shares.ids], dtype=np.int64)
-        total[numbers] += sign * shares.contributions
+    users = Differences.of(result.users)
+    own, rivals = Shares.of(result.answer_users), Shares.of(result.against_users)
+    for ids, parts in (
+        (users.ids, users.contributions),
+        (own.ids, own.contributions),
+        (rivals.ids, -rivals.contributions),
+        (users.ids, -users.contributions_against),
+    ):
+        numbers = np.array([index[user] for user in ids], dtype=np.int64)
+        total[numbers] += parts
         there[numbers] = True
-    numbers = np.array([index[user] for user in found.users.ids], dtype=np.int64)
-    total[numbers] -= found.contributions_against
-    users = np.flatnonzero(there)
-    order: IntArray = users[np.lexsort((users, -total[users]))]
+    chosen = np.flatnonzero(there)
+    order: IntArray = chosen[np.lexsort((chosen, -total[chosen]))]
     return order
 
 

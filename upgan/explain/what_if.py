@@ -8,7 +8,9 @@ attention (Eq. 4) reads p.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -17,15 +19,15 @@ from upgan.data.dataset import KGDataset
 from upgan.data.lookup import resolve_entity, resolve_relation
 from upgan.errors import QueryError
 from upgan.explain.answering import Answering
-from upgan.explain.attribution import direction_of
-from upgan.explain.base import Influence, Spoken
-from upgan.explain.explanation import Query
-from upgan.explain.layered import Explainer
-from upgan.explain.local_update import ChangedPreference, LocalChange
+from upgan.explain.attribution import Preference
+from upgan.explain.base import Influence
+from upgan.explain.layered import LayeredExplainer
+from upgan.explain.local_update import LocalChange
 from upgan.explain.results import Candidate, Changes, Standing, WhatIf
 from upgan.explain.scored import Scored
-from upgan.graph.layered import IntArray
+from upgan.model.base import UsersIn
 from upgan.model.discriminator import Discriminator
+from upgan.types import IntArray
 
 
 @dataclass(frozen=True)
@@ -39,9 +41,7 @@ class Edit:
     named: Changes
 
 
-def what_if(
-    answering: Answering, query: Query, target: int, relation: int, answer: int, changes: Changes, k: int
-) -> WhatIf:
+def what_if(answering: Answering, target: int, relation: int, answer: int, changes: Changes, k: int) -> WhatIf:
     """``answer`` and the ``k`` best candidates before and after ``changes`` (relation 0 .. 2R-1)."""
     edit = resolved(answering, changes)
     changed = changed_graph(answering, edit)
@@ -49,9 +49,6 @@ def what_if(
     explainer = answering.explainer()
     was, now = explainer.influence(target, relation, answer), changed.influence(target, relation, answer)
     return WhatIf(
-        query=query,
-        target=explainer.node(target, "target"),
-        answer=explainer.node(answer, "answer"),
         changes=edit.named,
         before=before.standing(answer),
         after=after.standing(answer),
@@ -61,6 +58,7 @@ def what_if(
         users_after=now.users,
         answer_users_before=was.answer_users,
         answer_users_after=now.answer_users,
+        target_layer_before=explainer.layer(target),
         target_layer_after=changed.layer(target),
         limits=explainer.limits(),
     )
@@ -74,74 +72,49 @@ def standing_without(answering: Answering, users: IntArray, target: int, relatio
     return changed_graph(answering, edit).scored(target, relation).standing(answer)
 
 
-class Rebuilt:
-    """The changed graph built as any other: for every form of the score."""
-
-    def __init__(self, answering: Answering, edit: Edit) -> None:
-        self._answering = rebuilt(answering, edit)
-
-    def scored(self, target: int, relation: int) -> Scored:
-        """All candidates of a query."""
-        return self._answering.scored(target, relation)
-
-    def influence(self, target: int, relation: int, answer: int) -> Influence:
-        """The users behind the answer's score."""
-        return self._answering.explainer().influence(target, relation, answer)
-
-    def layer(self, target: int) -> int:
-        """d_n; -1 where no user reaches the entity."""
-        return self._answering.explainer().layer(target)
-
-
 class Local:
-    """The same for the layered form, where p_h is all that changes: computed only where the change is felt."""
+    """The changed graph for p_h along layers, where it is all that changes: computed only where the change is felt."""
 
-    def __init__(self, answering: Answering, explainer: Explainer, edit: Edit) -> None:
+    def __init__(self, answering: Answering, explainer: LayeredExplainer, edit: Edit) -> None:
         self._answering = answering
         self._explainer = explainer
         gone = np.zeros(len(answering.interactions) + len(answering.triples), dtype=bool)
         gone[edit.interactions] = True
         gone[len(answering.interactions) + edit.triples] = True
         self._change = LocalChange(explainer, gone, edit.added)
-        self._found: dict[int, ChangedPreference] = {}
+        self._preferences: dict[int, Preference] = {}
 
     def scored(self, target: int, relation: int) -> Scored:
         """All candidates of a query."""
-        model, before = self._answering.model, self._answering.scored(target, relation)
-        assert isinstance(model, Discriminator)
-        preference = self._preference(target).preference.to(before.scores.dtype).unsqueeze(0)
+        model, before = cast(Discriminator, self._answering.model), self._answering.scored(target, relation)
+        preference = self._preference(target).vector.to(before.scores.dtype).unsqueeze(0)
         with torch.no_grad():
             queries = model.queries(torch.tensor([target]), torch.tensor([relation]), preference)
             return replace(before, scores=model.scores(queries)[0])
 
-    @torch.no_grad()
     def influence(self, target: int, relation: int, answer: int) -> Influence:
         """The users behind the answer's score."""
-        found, explainer = self._preference(target), self._explainer
-        nothing = torch.zeros_like(found.preference)
-        without = explainer.score(target, relation, answer, nothing)
-        direction = direction_of(explainer.model, target, relation, answer, found.preference, nothing)
-        part = found.weights * np.asarray((found.semantic @ direction).numpy())
-        score = explainer.score(target, relation, answer, found.preference)
-        spoken = Spoken(found.users, found.weights, part).sorted()
-        return Influence(spoken, Spoken.nobody(), score, without, without, explainer.user_names)
+        return self._explainer.influence_of(target, relation, answer, self._preference(target))
 
     def layer(self, target: int) -> int:
         """d_n; -1 where no user reaches the entity."""
         return int(self._change.distance[target])
 
-    def _preference(self, target: int) -> ChangedPreference:
-        if target not in self._found:
-            self._found[target] = self._change.preference(target)
-        return self._found[target]
+    def _preference(self, target: int) -> Preference:
+        if target not in self._preferences:
+            self._preferences[target] = self._change.preference(target)
+        return self._preferences[target]
 
 
-def changed_graph(answering: Answering, edit: Edit) -> Rebuilt | Local:
-    """The question's graph after the change, by the cheapest exact way."""
+#: How users are in the scores -> the way that is cheaper than building the changed graph, and as exact.
+CHEAPER: dict[UsersIn, Callable[[Answering, Any, Edit], Local]] = {"layers": Local}
+
+
+def changed_graph(answering: Answering, edit: Edit) -> Answering | Local:
+    """The question's graph after the change."""
     explainer = answering.explainer()
-    if isinstance(explainer, Explainer) and explainer.has_users:
-        return Local(answering, explainer, edit)
-    return Rebuilt(answering, edit)
+    cheaper = CHEAPER.get(answering.model.users_in) if explainer.has_users else None
+    return rebuilt(answering, edit) if cheaper is None else cheaper(answering, explainer, edit)
 
 
 def rebuilt(answering: Answering, edit: Edit) -> Answering:
@@ -212,10 +185,10 @@ def _fact(dataset: KGDataset, triple: tuple[int, int, int]) -> str:
 
 
 def _row(rows: IntArray, wanted: tuple[int, ...], what: str) -> int:
-    found = _rows(rows, wanted)
-    if not len(found):
+    places = _rows(rows, wanted)
+    if not len(places):
         raise QueryError(f"{what}: not among the training facts and interactions that the run has seen")
-    return int(found[0])
+    return int(places[0])
 
 
 def _rows(rows: IntArray, wanted: tuple[int, ...]) -> IntArray:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
+from upgan.graph.layered import ends_of
+from upgan.types import BoolArray, IntArray
 
 
 @dataclass(frozen=True)
@@ -28,19 +28,16 @@ class Adjacency:
         triples: IntArray, interactions: IntArray, num_entities: int, num_users: int, num_relations: int
     ) -> Adjacency:
         """(T, 3) triples and (M, 2) interactions of (user, entity)."""
-        left = np.concatenate([interactions[:, 0] + num_entities, triples[:, 0]])
-        right = np.concatenate([interactions[:, 1], triples[:, 2]])
-        interacted = np.full(len(interactions), 2 * num_relations, dtype=np.int64)
-        kinds = [interacted, triples[:, 1], interacted + 1, triples[:, 1] + num_relations]
-        node = np.concatenate([left, right])
+        ends = ends_of(triples, interactions, num_entities, num_relations)
+        node = np.concatenate([ends.left, ends.right])
         order = np.argsort(node, kind="stable")
         start = np.zeros(num_entities + num_users + 1, dtype=np.int64)
         np.cumsum(np.bincount(node, minlength=num_entities + num_users), out=start[1:])
         return Adjacency(
             start,
-            np.concatenate([right, left])[order].astype(np.int32),
-            np.concatenate(kinds)[order].astype(np.int32),
-            (order % len(left)).astype(np.int32) if len(left) else order.astype(np.int32),
+            np.concatenate([ends.right, ends.left])[order].astype(np.int32),
+            np.concatenate([ends.seen_left, ends.seen_right])[order].astype(np.int32),
+            (order % max(len(ends.left), 1)).astype(np.int32),
         )
 
     def leave(self, nodes: IntArray) -> tuple[IntArray, IntArray]:
@@ -50,10 +47,14 @@ class Adjacency:
 
 def edges_of(start: IntArray, nodes: IntArray) -> tuple[IntArray, IntArray]:
     """(N + 1,) where each node's edges begin and (B,) nodes -> (position in B, place) of all their edges."""
-    count = start[nodes + 1] - start[nodes]
-    position = np.repeat(np.arange(len(nodes)), count)
+    return runs(start[nodes], start[nodes + 1] - start[nodes])
+
+
+def runs(first: IntArray, count: IntArray) -> tuple[IntArray, IntArray]:
+    """(B,) first places and lengths of runs -> (position in B, place) of all that is in them."""
+    position = np.repeat(np.arange(len(first)), count)
     within = np.arange(len(position)) - np.repeat(np.cumsum(count) - count, count)
-    return position, start[nodes][position] + within
+    return position, first[position] + within
 
 
 @dataclass(frozen=True)
@@ -89,11 +90,11 @@ class ChangedEdges:
     def distances(self, num_entities: int) -> IntArray:
         """(N,) d_n of the changed graph by breadth-first search from all users; -1 where none arrives."""
         size = len(self.base.start) - 1
-        found = np.full(size, -1, dtype=np.int64)
+        distance = np.full(size, -1, dtype=np.int64)
         frontier, level = np.arange(num_entities, size), 0
         while len(frontier):
-            found[frontier] = level
+            distance[frontier] = level
             there = np.zeros(size, dtype=bool)
             there[self.leave(frontier).other] = True
-            frontier, level = np.flatnonzero(there & (found < 0)), level + 1
-        return found
+            frontier, level = np.flatnonzero(there & (distance < 0)), level + 1
+        return distance

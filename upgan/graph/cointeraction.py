@@ -18,17 +18,15 @@ attention to what resembles i. An item's own vector never reaches its own p, and
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse as sp
 import torch
 
+from upgan.graph.device import OnDevice
 from upgan.graph.sparse import EdgeMatrix
-
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
+from upgan.types import FloatArray, IntArray
 
 #: Paths item <- user <- item held at once while the similarities are computed: bounds memory to about 0.5 GB.
 PATHS_PER_BLOCK = 20_000_000
@@ -42,14 +40,11 @@ _NOTHING: Entries = (np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), n
 
 
 @dataclass(frozen=True)
-class ItemWeights:
+class ItemWeights(OnDevice):
     """A sparse (E, E) matrix over pairs of items; rows of entities without a co-interacted item are empty."""
 
     pattern: EdgeMatrix
     weight: torch.Tensor  # (M,) float32 in the pattern's order
-
-    def to(self, device: torch.device | str) -> ItemWeights:
-        return ItemWeights(self.pattern.to(device), self.weight.to(device))
 
     def of(self, item: int) -> tuple[IntArray, FloatArray]:
         """One row: the other items and their weights, float64."""
@@ -68,7 +63,7 @@ class ItemPaths:
 
 
 @dataclass(frozen=True)
-class CoInteraction:
+class CoInteraction(OnDevice):
     """S and c of every pair of items that is kept, and what their paths are recounted from."""
 
     similar: ItemWeights
@@ -81,9 +76,6 @@ class CoInteraction:
     counted: int
     #: (E,) the smallest cosine ^ power that a row of S keeps; 0 for a row that keeps all it has.
     floor: FloatArray
-
-    def to(self, device: torch.device | str) -> CoInteraction:
-        return replace(self, similar=self.similar.to(device), common=self.common.to(device))
 
     def similar_paths(self, item: int) -> ItemPaths:
         """pi of all paths of one item; they sum to 1 where it has any."""
@@ -151,10 +143,10 @@ class Counting:
 
     def pairs(self, items: IntArray, power: float) -> tuple[IntArray, IntArray, FloatArray, FloatArray]:
         """(B,) items -> row (place in B), column, c and cosine ^ power of all their pairs with other items."""
-        found = (self.weighted[items] @ self.transposed).tocoo()
-        row, column = found.row.astype(np.int64), found.col.astype(np.int64)
+        both = (self.weighted[items] @ self.transposed).tocoo()
+        row, column = both.row.astype(np.int64), both.col.astype(np.int64)
         other = items[row] != column
-        row, column, count = row[other], column[other], found.data[other]
+        row, column, count = row[other], column[other], both.data[other]
         return row, column, count, (count / (self.norm[items[row]] * self.norm[column])) ** power
 
 

@@ -19,13 +19,12 @@ from upgan.graph.cointeraction import (
     CoInteraction,
     Counting,
     Entries,
-    FloatArray,
-    IntArray,
     ItemWeights,
     count_rows,
     items_chosen,
 )
 from upgan.graph.sparse import EdgeMatrix, spans
+from upgan.types import FloatArray, IntArray
 
 #: Share of all paths from which on building everything anew is no slower.
 WORTHWHILE = 0.5

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from upgan.graph.queries import IntArray, QueryIndex
+from upgan.graph.device import OnDevice
+from upgan.graph.queries import QueryIndex
+from upgan.types import IntArray
 
 
 @dataclass(frozen=True)
-class Facts:
+class Facts(OnDevice):
     """The training triples as evidence reads them: by relation, and which entities are linked at all."""
 
     by_relation: QueryIndex
@@ -21,15 +23,14 @@ class Facts:
     @staticmethod
     def build(triples: IntArray, num_entities: int, num_relations: int) -> Facts:
         """(T, 3) training triples, as numbers."""
-        pairs = np.unique(np.concatenate([triples[:, [0, 2]], triples[:, [2, 0]]]), axis=0)
+        pairs = _linked_pairs(triples)
         once = np.stack([pairs[:, 0], np.zeros(len(pairs), dtype=np.int64), pairs[:, 1]], axis=1)
         return Facts(QueryIndex.build(triples, num_entities, num_relations), QueryIndex.build(once, num_entities, 1))
 
     def without(self, triples: IntArray, gone: IntArray) -> Facts:
         """The facts of all ``triples`` (those they were built of) but the rows ``gone``, as if built of the rest."""
         rest = np.delete(triples, gone, axis=0)
-        lost = triples[gone]
-        lost = np.unique(np.concatenate([lost[:, [0, 2]], lost[:, [2, 0]]]), axis=0)  # pairs, either way
+        lost = _linked_pairs(triples[gone])
         near = rest[np.isin(rest[:, 0], lost[:, 0])]  # a pair that another triple still joins stays linked
         size = self.linked.num_entities
         still = np.concatenate([near[:, 0] * size + near[:, 2], near[:, 2] * size + near[:, 0]])
@@ -39,5 +40,8 @@ class Facts:
         pair = self.linked.triple[place[self.linked.answer[place] == right[at]]]
         return Facts(self.by_relation.without(gone), self.linked.without(pair.numpy()))
 
-    def to(self, device: torch.device | str) -> Facts:
-        return Facts(self.by_relation.to(device), self.linked.to(device))
+
+def _linked_pairs(triples: IntArray) -> IntArray:
+    """(T, 3) -> (P, 2) the distinct pairs of entities that they join, either way round."""
+    pairs: IntArray = np.unique(np.concatenate([triples[:, [0, 2]], triples[:, [2, 0]]]), axis=0)
+    return pairs

@@ -9,26 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from upgan.data.prepare.filters import bfs_hops
 from upgan.errors import DataError
 from upgan.graph.cointeraction import CoInteraction
+from upgan.graph.device import OnDevice
 from upgan.graph.sparse import EdgeMatrix
-
-IntArray = npt.NDArray[np.int64]
+from upgan.types import IntArray
 
 #: d_n of a node that no user reaches.
 UNREACHABLE = -1
 
 
 @dataclass(frozen=True)
-class LayerEdges:
+class LayerEdges(OnDevice):
     """All edges between layer l (nearer to the users) and layer l + 1, in the two forms the two stages use.
 
     Edge e is one training triple or interaction. Node numbers here are positions within their layer.
@@ -52,16 +50,9 @@ class LayerEdges:
     backward_kinds: Tensor
     backward_triple: Tensor
 
-    def to(self, device: torch.device | str) -> LayerEdges:
-        moved: dict[str, Any] = {
-            name: value.to(device) if isinstance(value, (Tensor, EdgeMatrix)) else value
-            for name, value in vars(self).items()
-        }
-        return LayerEdges(**moved)
-
 
 @dataclass(frozen=True)
-class LayeredGraph:
+class LayeredGraph(OnDevice):
     """Layers 0 (users) .. L with the edges between neighbours."""
 
     num_entities: int
@@ -92,20 +83,6 @@ class LayeredGraph:
         """Entities with a path to a user."""
         return sum(len(layer) for layer in self.layers[1:])
 
-    def to(self, device: torch.device | str) -> LayeredGraph:
-        return LayeredGraph(
-            num_entities=self.num_entities,
-            num_users=self.num_users,
-            num_relations=self.num_relations,
-            num_triples=self.num_triples,
-            distance=self.distance.to(device),
-            layers=tuple(layer.to(device) for layer in self.layers),
-            edges=tuple(part.to(device) for part in self.edges),
-            state_row=self.state_row.to(device),
-            cointeraction=None if self.cointeraction is None else self.cointeraction.to(device),
-            whole=None if self.whole is None else self.whole.to(device),
-        )
-
 
 def build_graph(
     triples: IntArray,
@@ -133,7 +110,7 @@ def build_graph(
     _check_range("user", interactions[:, 0], num_users)
     _check_range("entity of an interaction", interactions[:, 1], num_entities)
 
-    ends = _ends(triples, interactions, num_entities, num_relations)
+    ends = ends_of(triples, interactions, num_entities, num_relations)
     users = np.arange(num_entities, num_entities + num_users)
     if likely is not None and _are_distances(likely, ends.left, ends.right):
         distance = likely
@@ -188,7 +165,7 @@ class Ends:
     triple: IntArray
 
 
-def _ends(triples: IntArray, interactions: IntArray, num_entities: int, num_relations: int) -> Ends:
+def ends_of(triples: IntArray, interactions: IntArray, num_entities: int, num_relations: int) -> Ends:
     """Every edge once, as (left, right): interactions first, then triples."""
     interacted = np.full(len(interactions), 2 * num_relations, dtype=np.int64)
     number = np.concatenate([np.full(len(interactions), -1, dtype=np.int64), np.arange(len(triples), dtype=np.int64)])

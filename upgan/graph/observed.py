@@ -15,7 +15,8 @@ from upgan.config.settings import Config
 from upgan.data.dataset import KGDataset
 from upgan.graph.cointeraction import CoInteraction, build_cointeraction
 from upgan.graph.facts import Facts
-from upgan.graph.layered import IntArray, LayeredGraph, build_graph
+from upgan.graph.layered import LayeredGraph, build_graph
+from upgan.types import IntArray
 
 SHUFFLE_ROUNDS = 200
 
@@ -92,10 +93,9 @@ def graph_of(
     ``likely``: distances of a graph much like this one.
     """
     sizes = (dataset.num_entities, dataset.num_users)
-    model = config.model
     walked = cointeraction is None
-    if walked and config.model_name == "upgan" and model.score == "bilinear":
-        settings = model.co_interaction
+    if walked and config.reads == "co-interactions":
+        settings = config.model.co_interaction
         cointeraction = build_cointeraction(
             interactions, *sizes, power=settings.power, neighbours=settings.neighbours, counted=settings.counted
         )
@@ -107,7 +107,7 @@ def graph_of(
         cointeraction=cointeraction,
         walked=walked,
         likely=likely,
-        whole=config.model_name == "upgan" and model.propagation.form == "rgcn",
+        whole=config.reads == "whole",
     )
 
 
@@ -118,9 +118,7 @@ def seen_facts(dataset: KGDataset, config: Config) -> Facts | None:
 
 def facts_of(dataset: KGDataset, config: Config, triples: IntArray) -> Facts | None:
     """``seen_facts`` over other (T, 3) triples of the dataset."""
-    if config.model_name != "upgan" or not config.fusion.enabled or not config.model.use_users:
-        return None
-    return Facts.build(triples, dataset.num_entities, dataset.num_relations)
+    return Facts.build(triples, dataset.num_entities, dataset.num_relations) if config.has_evidence else None
 
 
 def _share(rows: IntArray, share: float, seed: int) -> IntArray:

@@ -5,17 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from upgan.graph.device import OnDevice
 from upgan.graph.sparse import spans
-
-IntArray = npt.NDArray[np.int64]
+from upgan.types import IntArray
 
 
 @dataclass(frozen=True)
-class QueryIndex:
+class QueryIndex(OnDevice):
     """The distinct queries of some triples (T, 3), asked both ways, and their answers row by row.
 
     A triple (h, r, t) answers <h, r, ?> with t and <t, r + R, ?> with h.
@@ -64,26 +63,22 @@ class QueryIndex:
         number = np.cumsum(stays) - 1
         kept = stays[self.triple.numpy()]
         start = np.concatenate([[0], np.cumsum(kept)])[self.start.numpy()]
-        asked = np.diff(start) > 0
+        answered = np.diff(start) > 0
         row = self.row_of_triple.numpy()[np.concatenate([stays, stays])]
         return QueryIndex(
             num_entities=self.num_entities,
             num_relations=self.num_relations,
-            heads=self.heads[torch.from_numpy(asked)],
-            relations=self.relations[torch.from_numpy(asked)],
-            start=torch.from_numpy(np.concatenate([start[:-1][asked], start[-1:]])),
+            heads=self.heads[torch.from_numpy(answered)],
+            relations=self.relations[torch.from_numpy(answered)],
+            start=torch.from_numpy(np.concatenate([start[:-1][answered], start[-1:]])),
             answer=self.answer[torch.from_numpy(kept)],
             triple=torch.from_numpy(number[self.triple.numpy()[kept]]),
-            key=self.key[torch.from_numpy(asked)],
-            row_of_triple=torch.from_numpy((np.cumsum(asked) - 1)[row]),
+            key=self.key[torch.from_numpy(answered)],
+            row_of_triple=torch.from_numpy((np.cumsum(answered) - 1)[row]),
         )
 
     def __len__(self) -> int:
         return len(self.heads)
-
-    def to(self, device: torch.device | str) -> QueryIndex:
-        tensors = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}
-        return QueryIndex(num_entities=self.num_entities, num_relations=self.num_relations, **tensors)
 
     def triples(self) -> Tensor:
         """(T, 3) the triples that the index was built of, in their order."""
@@ -96,8 +91,8 @@ class QueryIndex:
         if not len(self):
             return torch.full_like(heads, -1)
         keys = heads * (2 * self.num_relations) + relations
-        found = torch.searchsorted(self.key, keys).clamp_(max=len(self) - 1)
-        return torch.where(self.key.index_select(0, found) == keys, found, -1)
+        place = torch.searchsorted(self.key, keys).clamp_(max=len(self) - 1)
+        return torch.where(self.key.index_select(0, place) == keys, place, -1)
 
     def answers_of(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """(B,) rows (-1: none) -> (position in B, answer) pairs of all their known answers, position ascending."""

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from upgan.graph.device import OnDevice
+
 # The patterns are built and checked here once; PyTorch would check them again at every product and warn of its beta
 # status each time.
 torch.sparse.check_sparse_tensor_invariants.disable()
@@ -21,7 +23,7 @@ warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta"
 
 
 @dataclass(frozen=True)
-class EdgeMatrix:
+class EdgeMatrix(OnDevice):
     """The sparsity pattern of an (N, C) matrix with M entries, and of its transpose.
 
     Entries are stored row by row; ``values`` given to the functions below follow that order. Several entries may share
@@ -57,10 +59,6 @@ class EdgeMatrix:
             transposed_order=by_column,
         )
         return pattern, order
-
-    def to(self, device: torch.device | str) -> EdgeMatrix:
-        tensors = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}
-        return EdgeMatrix(rows=self.rows, columns=self.columns, **tensors)
 
 
 def _starts(sorted_index: Tensor, count: int) -> Tensor:

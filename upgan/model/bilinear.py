@@ -16,47 +16,40 @@ import torch
 from torch import Tensor, nn
 
 from upgan.config.settings import FusionConfig, ModelConfig
+from upgan.graph.facts import Facts
 from upgan.graph.layered import LayeredGraph
 from upgan.graph.sparse import EdgeMatrix, spans, spmm
-from upgan.model.discriminator import QueryVectors, constrain_entities
+from upgan.model.base import FullScorer, Reused
 from upgan.model.evidence import EvidenceFusion
-from upgan.model.factorisation import Factorisation
+from upgan.model.guided import AnyDiscriminator, QueryVectors, View
 from upgan.model.product import compose
+from upgan.objectives.batches import Batch
+from upgan.objectives.losses import once
 
 #: Standard deviation of the users' relation vectors at the start: small, so that the warm start is kept.
 START = 1e-3
 
 
-class BilinearDiscriminator(nn.Module):
-    """(E, W) entity vectors and three (2R, W) tables of relation vectors; W is K, or 2K for ComplEx's product."""
+class BilinearDiscriminator(AnyDiscriminator):
+    """Entity vectors and three (2R, W) tables of relation vectors."""
+
+    users_in = "paths"
 
     def __init__(self, num_entities: int, num_relations: int, config: ModelConfig, fusion: FusionConfig) -> None:
-        super().__init__()
-        self.config = config
-        width = config.width
-        self.entity = nn.Parameter(torch.empty(num_entities, width))
-        self.relation = nn.Parameter(torch.empty(2 * num_relations, width))
+        super().__init__(num_entities, num_relations, config)
         #: v'_r, read with the target's users, and v''_r, read with the candidate's.
-        self.target_relation = nn.Parameter(torch.empty(2 * num_relations, width))
-        self.answer_relation = nn.Parameter(torch.empty(2 * num_relations, width))
+        self.target_relation = nn.Parameter(torch.empty(2 * num_relations, self.width))
+        self.answer_relation = nn.Parameter(torch.empty(2 * num_relations, self.width))
         self.fusion = EvidenceFusion(num_relations, fusion.smoothing)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
+        self.draw_vectors()
         with torch.no_grad():
-            self.entity.normal_(0.0, 0.1)
-            self.relation.normal_(0.0, 0.1)
             self.target_relation.normal_(0.0, START)
             self.answer_relation.normal_(0.0, START)
 
-    def initialise_from(self, start: Factorisation) -> None:
-        """Copy the pre-trained entity and relation vectors (5.2.3)."""
-        with torch.no_grad():
-            self.entity.copy_(start.entity)
-            self.relation.copy_(start.relation)
-
     def preferences(self, graph: LayeredGraph) -> Tensor:
-        """(E, W) p of every entity; zeros where no user speaks, and everywhere without users."""
         co = graph.cointeraction
         if not self.config.use_users or co is None:
             return torch.zeros_like(self.entity)
@@ -75,12 +68,12 @@ class BilinearDiscriminator(nn.Module):
         column, weight = co.similar.pattern.column[place], co.similar.weight[place].to(self.entity.dtype)
         rows, _ = EdgeMatrix.build(position, column, len(items), len(self.entity))
         changed = table.clone()
-        changed[items, self.entity.shape[1] :] = spmm(rows, weight, self.entity)
+        changed[items, self.width :] = spmm(rows, weight, self.entity)
         return changed
 
     def queries(self, heads: Tensor, relations: Tensor, preferences: Tensor) -> QueryVectors:
         """(B,) queries with p of every entity -> (B, 2W) vectors in the space of the table."""
-        product = self.config.product
+        product = self.product
         entity = self.entity.index_select(0, heads)
         known = compose(product, entity, self.relation.index_select(0, relations))
         preferred = compose(
@@ -91,11 +84,44 @@ class BilinearDiscriminator(nn.Module):
 
     def without_users(self, heads: Tensor, relations: Tensor) -> Tensor:
         """(B,) queries -> (B, E) scores with p = 0 everywhere and no evidence: (v_h o v_r) . v_t."""
-        known = compose(
-            self.config.product, self.entity.index_select(0, heads), self.relation.index_select(0, relations)
-        )
-        return known @ self.entity.T
+        return self.composed(heads, relations) @ self.entity.T
 
-    def constrain(self) -> None:
-        """Keep entity vectors within the configured length (5.2.3)."""
-        constrain_entities(self.entity, self.config)
+    @torch.no_grad()
+    def on(self, graph: LayeredGraph, facts: Facts | None = None, reused: Reused | None = None) -> FullScorer:
+        # Put together once: at a hundred thousand entities this takes longer than the product with a query.
+        if reused is None:
+            table = self.table(self.preferences(graph))
+        else:
+            table = self.changed_table(reused.table, graph, reused.items)
+        preferences, co = table[:, self.width :], graph.cointeraction
+
+        def with_users(heads: Tensor, relations: Tensor) -> Tensor:
+            scores = self.queries(heads, relations, preferences).against(table)
+            if facts is not None and co is not None and self.config.use_users and not self.fusion.silent:
+                self.fusion.add(scores, co.common, facts, heads, relations)
+            return scores
+
+        return FullScorer(with_users, self.without_users, table)
+
+    # One training step -----------------------------------------------------------------------------------------------
+
+    def view(self, graph: LayeredGraph, batch: Batch, random: torch.Generator) -> View:
+        """No triple is walked at all, so that there is nothing to take out of the graph."""
+        preferences = self.preferences(graph)
+        return View(self.queries(batch.heads, batch.relations, preferences), self.table(preferences), preferences)
+
+    def factors(self, batch: Batch, view: View) -> list[Tensor]:
+        """p is a factor like the others: without its part it would escape the regularisation."""
+        assert view.preferences is not None
+        heads, relations = batch.heads[batch.row], batch.relations[batch.row]
+        return [
+            *super().factors(batch, view),
+            view.preferences.index_select(0, heads),
+            self.target_relation.index_select(0, relations),
+            view.preferences.index_select(0, batch.answer),
+            self.answer_relation.index_select(0, relations),
+        ]
+
+    def used_parameters(self, batch: Batch) -> list[Tensor]:
+        read = [once(self.target_relation, batch.relations), once(self.answer_relation, batch.relations)]
+        return [*super().used_parameters(batch), *read]

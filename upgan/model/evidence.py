@@ -112,10 +112,12 @@ class EvidenceFusion(nn.Module):
         keys, inverse = torch.unique(heads * kinds + relations, return_inverse=True)
         distinct_heads, distinct_relations = keys // kinds, keys % kinds
         for part in torch.arange(len(keys), device=keys.device).split(256):
-            found = gather_evidence(common, facts, distinct_heads[part], distinct_relations[part])
-            gamma = self.gamma.index_select(0, distinct_relations[part]).index_select(0, found.row)
+            evidence = gather_evidence(common, facts, distinct_heads[part], distinct_relations[part])
+            gamma = self.gamma.index_select(0, distinct_relations[part]).index_select(0, evidence.row)
             added = scores.new_zeros(len(part), scores.shape[1])
-            added[found.row, found.entity] = (self.transformed(found.value).to(gamma) * gamma).sum(1).to(scores.dtype)
-            asked = ((inverse >= part[0]) & (inverse <= part[-1])).nonzero().flatten()
-            scores.index_add_(0, asked, added.index_select(0, inverse.index_select(0, asked) - part[0]))
+            added[evidence.row, evidence.entity] = (
+                (self.transformed(evidence.value).to(gamma) * gamma).sum(1).to(scores.dtype)
+            )
+            rows = ((inverse >= part[0]) & (inverse <= part[-1])).nonzero().flatten()
+            scores.index_add_(0, rows, added.index_select(0, inverse.index_select(0, rows) - part[0]))
         return scores

@@ -10,14 +10,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from upgan.model.factorisation import Factorisation
-from upgan.model.product import Product, compose
+from upgan.model.product import Product
+from upgan.model.vectors import Vectors
 
 #: Negative slope of the MLP's LeakyReLU (the paper names no value; PyTorch's own).
 SLOPE = 0.01
 
 
-class Generator(nn.Module):
+class Generator(Vectors):
     """Own entity and relation vectors and an MLP with ``hidden_layers`` hidden layers of width 2K.
 
     The MLP starts as the identity on v_q (and ignores the noise), so that an initialised generator draws from the
@@ -33,25 +33,21 @@ class Generator(nn.Module):
         sigma: float,
         product: Product = "distmult",
     ) -> None:
-        super().__init__()
-        self.product: Product = product
-        dim = 2 * dim if product == "complex" else dim
+        super().__init__(num_entities, num_relations, dim, product)
         self.sigma = sigma
-        self.entity = nn.Parameter(torch.empty(num_entities, dim))
-        self.relation = nn.Parameter(torch.empty(2 * num_relations, dim))
+        dim = self.width
         self.layers = nn.ModuleList([nn.Linear(2 * dim, 2 * dim) for _ in range(hidden_layers)])
         self.out = nn.Linear(2 * dim, dim)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        dim = self.entity.shape[1]
+        dim = self.width
         eye = torch.eye(dim)
         # leaky(x) - leaky(-x) = (1 + slope) x
         read = torch.cat([eye, -eye], dim=1) / (1.0 + SLOPE)
         noise = 0.01 * dim**-0.5
+        self.draw_vectors()
         with torch.no_grad():
-            self.entity.normal_(0.0, 0.1)
-            self.relation.normal_(0.0, 0.1)
             for position, layer in enumerate(self.layers):
                 assert isinstance(layer, nn.Linear)
                 source = torch.cat([eye, torch.zeros(dim, dim)], dim=1) if position == 0 else read
@@ -60,15 +56,9 @@ class Generator(nn.Module):
             self.out.weight.normal_(0.0, noise).add_(read)
             self.out.bias.zero_()
 
-    def initialise_from(self, start: Factorisation) -> None:
-        """Copy the pre-trained entity and relation vectors (5.2.3)."""
-        with torch.no_grad():
-            self.entity.copy_(start.entity)
-            self.relation.copy_(start.relation)
-
     def logits(self, heads: Tensor, relations: Tensor, pool: Tensor, generator: torch.Generator) -> Tensor:
         """(B,) queries and a shared (C,) pool -> (B, C) logits of Eq. 12; ``generator`` draws the noise."""
-        query = compose(self.product, self.entity.index_select(0, heads), self.relation.index_select(0, relations))
+        query = self.composed(heads, relations)
         noise = torch.randn(query.shape, generator=generator, dtype=query.dtype, device=generator.device)
         hidden = torch.cat([query, self.sigma * noise.to(query.device)], dim=1)
         for layer in self.layers:

@@ -13,7 +13,21 @@ from torch import Tensor
 
 from upgan.graph.layered import LayerEdges, LayeredGraph
 from upgan.graph.sparse import spmm
+from upgan.model.discriminator import Discriminator
 from upgan.model.propagation import ACTIVATIONS, Propagation, kept
+
+
+class MixedDiscriminator(Discriminator):
+    """The score of Eq. 7 with the p_h above, in which single users cannot be told apart."""
+
+    users_in = "mixed"
+
+    def preference(
+        self, graph: LayeredGraph, heads: Tensor, masked: Tensor | None = None, unread: Tensor | None = None
+    ) -> Tensor:
+        if not self.config.use_users:
+            return self.entity.new_zeros(len(heads), self.width)
+        return rgcn_preference(self.propagation, graph, self.entity, masked).index_select(0, heads)
 
 
 def rgcn_preference(

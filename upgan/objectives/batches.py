@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from upgan.graph.queries import IntArray, QueryIndex
+from upgan.graph.queries import QueryIndex
+from upgan.types import IntArray
 
 
 def onto(value: Tensor, device: torch.device) -> Tensor:

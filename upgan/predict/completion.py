@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import torch
 from torch import Tensor
@@ -25,8 +24,7 @@ from upgan.data.lookup import resolve_relation
 from upgan.errors import QueryError
 from upgan.evaluation.evaluator import SCORES_PER_BLOCK, Progress
 from upgan.predict.predictor import Predictor
-
-BoolArray = npt.NDArray[np.bool_]
+from upgan.types import BoolArray, FloatArray, IntArray
 
 COLUMNS = (
     *("place", "head", "head_label", "relation", "relation_label", "tail", "tail_label"),
@@ -76,15 +74,15 @@ def complete(
     data = predictor.dataset
     relations = range(data.num_relations) if relation is None else [resolve_relation(data, relation)]
     ends = _ends(data, anywhere=anywhere)
-    asked = [*relations, *(number + data.num_relations for number in relations)]
-    queries = torch.from_numpy(np.concatenate([_queries(ends, number) for number in asked]))
-    found = Suggestions.none()
+    numbers = [*relations, *(number + data.num_relations for number in relations)]
+    queries = torch.from_numpy(np.concatenate([_queries(ends, number) for number in numbers]))
+    suggestions = Suggestions.none()
     for block, done in _blocks(queries, data.num_entities):
         # Twice as many as asked for: a triple can come from both of its ends.
-        found = found.best_with(_of_block(predictor, block, ends, 2 * top), 2 * top)
+        suggestions = suggestions.best_with(_of_block(predictor, block, ends, 2 * top), 2 * top)
         if progress is not None:
             progress(done, len(queries))
-    return _table(predictor, _distinct(found, data).taken(slice(top)))
+    return _table(predictor, _distinct(suggestions, data).taken(slice(top)))
 
 
 def _ends(data: KGDataset, *, anywhere: bool) -> BoolArray:
@@ -102,7 +100,7 @@ def _ends(data: KGDataset, *, anywhere: bool) -> BoolArray:
     return seen[:, kind]
 
 
-def _queries(ends: BoolArray, relation: int) -> npt.NDArray[np.int64]:
+def _queries(ends: BoolArray, relation: int) -> IntArray:
     """(Q, 2) known entity and relation of every query of one relation in one direction."""
     known = np.flatnonzero(ends[relation])
     return np.stack([known, np.full(len(known), relation, dtype=np.int64)], axis=1)
@@ -131,26 +129,26 @@ def _of_block(predictor: Predictor, block: Tensor, ends: BoolArray, count: int) 
     return Suggestions(heads[row], relations[row], answer, best.values)
 
 
-def _distinct(found: Suggestions, data: KGDataset) -> Suggestions:
+def _distinct(suggestions: Suggestions, data: KGDataset) -> Suggestions:
     """Each triple once, with the larger share: it stands first."""
-    backwards = found.relation >= data.num_relations
-    head = torch.where(backwards, found.answer, found.head)
-    tail = torch.where(backwards, found.head, found.answer)
-    keys = (head * data.num_relations + found.relation % data.num_relations) * data.num_entities + tail
+    backwards = suggestions.relation >= data.num_relations
+    head = torch.where(backwards, suggestions.answer, suggestions.head)
+    tail = torch.where(backwards, suggestions.head, suggestions.answer)
+    keys = (head * data.num_relations + suggestions.relation % data.num_relations) * data.num_entities + tail
     _, first = np.unique(keys.numpy(), return_index=True)
-    return found.taken(torch.from_numpy(np.sort(first)))
+    return suggestions.taken(torch.from_numpy(np.sort(first)))
 
 
-def _table(predictor: Predictor, found: Suggestions) -> pd.DataFrame:
+def _table(predictor: Predictor, suggestions: Suggestions) -> pd.DataFrame:
     """Names, and what each candidate is in its query with and without users."""
-    data, count = predictor.dataset, len(found.head)
-    backwards = (found.relation >= data.num_relations).numpy()
-    head = np.where(backwards, found.answer.numpy(), found.head.numpy())
-    tail = np.where(backwards, found.head.numpy(), found.answer.numpy())
-    relation = (found.relation % data.num_relations).numpy()
+    data, count = predictor.dataset, len(suggestions.head)
+    backwards = (suggestions.relation >= data.num_relations).numpy()
+    head = np.where(backwards, suggestions.answer.numpy(), suggestions.head.numpy())
+    tail = np.where(backwards, suggestions.head.numpy(), suggestions.answer.numpy())
+    relation = (suggestions.relation % data.num_relations).numpy()
     ids, labels = np.asarray(data.entities, dtype=object), np.asarray(data.entity_labels, dtype=object)
-    score, rank, _ = _in_query(predictor, found, users=True)
-    _, rank_without, log_without = _in_query(predictor, found, users=False)
+    score, rank, _ = _in_query(predictor, suggestions, users=True)
+    _, rank_without, log_without = _in_query(predictor, suggestions, users=False)
     columns = {
         "place": np.arange(1, count + 1),
         "head": ids[head],
@@ -159,7 +157,7 @@ def _table(predictor: Predictor, found: Suggestions) -> pd.DataFrame:
         "relation_label": np.asarray(data.relation_labels, dtype=object)[relation],
         "tail": ids[tail],
         "tail_label": labels[tail],
-        "share": found.log_share.exp().numpy(),
+        "share": suggestions.log_share.exp().numpy(),
         "asked": np.where(backwards, "head", "tail"),
         "rank": rank,
         "score": score,
@@ -169,13 +167,15 @@ def _table(predictor: Predictor, found: Suggestions) -> pd.DataFrame:
     return pd.DataFrame(columns, columns=list(COLUMNS))
 
 
-def _in_query(
-    predictor: Predictor, found: Suggestions, *, users: bool
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+def _in_query(predictor: Predictor, best: Suggestions, *, users: bool) -> tuple[FloatArray, IntArray, FloatArray]:
     """(N,) score, rank among the unknown entities and log share of each candidate in its own query."""
     parts = []
-    for places in torch.arange(len(found.head)).split(max(1, SCORES_PER_BLOCK // max(len(predictor.entities), 1))):
-        heads, relations, answer = found.head[places], found.relation[places], found.answer[places].unsqueeze(1)
+    for places in torch.arange(len(best.head)).split(max(1, SCORES_PER_BLOCK // max(len(predictor.entities), 1))):
+        heads, relations, answer = (
+            best.head[places],
+            best.relation[places],
+            best.answer[places].unsqueeze(1),
+        )
         scores = predictor.score_queries(heads, relations, users=users).double()
         log_share = torch.log_softmax(scores, dim=1).gather(1, answer)
         own = scores.gather(1, answer)

@@ -5,28 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from upgan.data.lookup import resolve_entity, resolve_relation
+from upgan.data.lookup import resolve_entity, resolve_query, resolve_relation
+from upgan.data.query import Query
 from upgan.errors import QueryError
 from upgan.evaluation.evaluator import Evaluator, Progress, Ranking
-from upgan.explain.answering import Answering, AnyExplainer
-from upgan.explain.base import Shown
+from upgan.explain.answering import Answering
+from upgan.explain.base import Explainer, PathCounts
 from upgan.explain.contrast import contrast
-from upgan.explain.explanation import BASELINES, SORTS, Baseline, Explanation, Query, Sort
-from upgan.explain.results import Changes, Contrast, FlipSet, WhatIf
+from upgan.explain.explanation import BASELINES, SORTS, Baseline, Explanation, Sort
+from upgan.explain.results import CandidateRow, Changes, Contrast, FlipSet, WhatIf
 from upgan.explain.scored import filtered_ranks, positions
 from upgan.explain.smallest_set import smallest_set
 from upgan.explain.what_if import what_if
-from upgan.graph.layered import IntArray
 from upgan.graph.observed import seen_interactions, seen_triples
 from upgan.graph.queries import QueryIndex
 from upgan.training.checkpoint import LoadedRun, load_run
-from upgan.types import SPLITS, SplitName
+from upgan.types import SPLITS, IntArray, SplitName
 
 
 def load(run: str | Path) -> Predictor:
@@ -67,16 +67,21 @@ class Predictor:
         """Relation ids (forward only)."""
         return self.dataset.relations
 
+    @property
+    def has_users(self) -> bool:
+        """Whether users can be switched off: otherwise all answers are those without users."""
+        return self._run.model.has_users
+
     def layer(self, entity: str) -> int:
         """d_n: hops from the nearest user; -1 where no user reaches the entity."""
-        return int(self.graph.distance[self._entity(entity)])
+        return int(self.graph.distance[resolve_entity(self.dataset, entity)])
 
     def relations_of(self, entity: str) -> dict[str, list[str]]:
         """Relations seen in training with this kind of entity at their head and at their tail.
 
         Where the dataset names no kinds, those seen with the entity itself.
         """
-        number = self._entity(entity)
+        number = resolve_entity(self.dataset, entity)
         train, kinds = self.dataset.train, self._kind_numbers
         sides = {}
         for side, column in (("head", 0), ("tail", 2)):
@@ -110,19 +115,13 @@ class Predictor:
         """(B,) queries as in ``score_queries`` -> (position in B, entity) of their known answers in any split."""
         return self._known.answers_of(self._known.rows(heads, relations))
 
-    def query(self, head: str | None = None, relation: str | None = None, tail: str | None = None) -> Query:
+    def query(self, *, head: str | None = None, relation: str | None = None, tail: str | None = None) -> Query:
         """The query as ids; names may be unique labels. Raises QueryError for unknown or ambiguous names."""
-        entity, number = self._query(head, relation, tail)
-        inverse = number >= self.dataset.num_relations
-        return Query(
-            head=None if inverse else self.entities[entity],
-            relation=self.relations[number % self.dataset.num_relations],
-            tail=self.entities[entity] if inverse else None,
-        )
+        return resolve_query(self.dataset, head, relation, tail)
 
     def predict(
-        self, head: str | None = None, relation: str | None = None, tail: str | None = None, k: int = 10
-    ) -> list[dict[str, Any]]:
+        self, *, head: str | None = None, relation: str | None = None, tail: str | None = None, k: int = 10
+    ) -> list[CandidateRow]:
         """The k best candidates for <head, relation, ?> or <?, relation, tail>, best first.
 
         ``rank`` counts every entity; ``filtered_rank`` leaves the query's other known answers out (the evaluation's
@@ -130,7 +129,8 @@ class Predictor:
         """
         if k < 1:
             raise QueryError(f"k = {k}: ask for at least one candidate")
-        scored = self._answering.scored(*self._query(head, relation, tail))
+        query = self.query(head=head, relation=relation, tail=tail)
+        scored = self._answering.scored(*query.numbers(self.dataset))
         best = scored.best(k).tolist()
         filtered = filtered_ranks(scored.scores, best, scored.known)
         without = positions(scored.without)
@@ -152,12 +152,12 @@ class Predictor:
 
     def explain(
         self,
+        *,
         head: str | None = None,
         relation: str | None = None,
-        answer: str | None = None,
         tail: str | None = None,
+        answer: str | None = None,
         top_users: int = 5,
-        *,
         baseline: Baseline = "none",
         sort: Sort = "weight",
         paths_per_user: int = 2,
@@ -173,19 +173,19 @@ class Predictor:
         _check_counts({**counts, "top_paths": top_paths})
         _check_one_of("baseline", baseline, BASELINES)
         _check_one_of("sort", sort, SORTS)
-        target, number, chosen = self._asked(head, relation, tail, answer)
+        query, target, number, chosen = self._asked(head, relation, tail, answer)
         explainer = self.explainer()
         influence = explainer.influence(target, number, chosen, baseline=baseline, sort=sort)
-        shown = Shown(top_users, sort, paths_per_user, evidence_per_user, top_paths)
-        told = explainer.told(target, number, chosen, influence, shown)
+        selection = PathCounts(top_users, sort, paths_per_user, evidence_per_user, top_paths)
+        paths = explainer.selected(target, number, chosen, influence, selection)
         scored = self._answering.scored(target, number)
         standing = scored.standing(chosen)
         return Explanation(
-            query=self.query(head, relation, tail),
+            query=query,
             target=explainer.node(target, "target"),
             answer=explainer.node(chosen, "answer"),
             relation_label=self.dataset.relation_labels[number % self.dataset.num_relations],
-            inverse=number >= self.dataset.num_relations,
+            inverse=query.inverse,
             score=influence.score,
             rank=standing.rank,
             filtered_rank=standing.filtered_rank,
@@ -195,8 +195,8 @@ class Predictor:
             known=scored.known.get(chosen),
             users=influence.users,
             answer_users=influence.answer_users,
-            **vars(told),
-            context=explainer.context(target, chosen, *told.everything),
+            **vars(paths),
+            context=explainer.context(target, chosen, *paths.everything),
             residual=influence.residual,
             effective_users=influence.effective_users,
             baseline=baseline,
@@ -211,30 +211,29 @@ class Predictor:
 
     def contrast(
         self,
+        *,
         head: str | None = None,
         relation: str | None = None,
         tail: str | None = None,
         answer: str | None = None,
         against: str | None = None,
-        *,
         baseline: Baseline = "none",
     ) -> Contrast:
         """Why ``answer`` and not ``against``, user by user. Raises QueryError for unknown names."""
         if against is None:
             raise QueryError("name the candidate to contrast the answer with")
         _check_one_of("baseline", baseline, BASELINES)
-        asked = self._asked(head, relation, tail, answer)
-        query = self.query(head, relation, tail)
-        return contrast(self._answering, query, *asked, self._entity(against), baseline)
+        _, target, number, chosen = self._asked(head, relation, tail, answer)
+        return contrast(self._answering, target, number, chosen, resolve_entity(self.dataset, against), baseline)
 
     def what_if(
         self,
+        *,
         head: str | None = None,
         relation: str | None = None,
         tail: str | None = None,
         answer: str | None = None,
         changes: Changes | None = None,
-        *,
         k: int = 10,
     ) -> WhatIf:
         """The question on a changed graph: the forward pass again, weights frozen.
@@ -243,24 +242,29 @@ class Predictor:
         """
         if k < 1:
             raise QueryError(f"k = {k}: ask for at least one candidate")
-        asked = self._asked(head, relation, tail, answer)
-        return what_if(self._answering, self.query(head, relation, tail), *asked, changes or Changes(), k)
+        _, target, number, chosen = self._asked(head, relation, tail, answer)
+        return what_if(self._answering, target, number, chosen, changes or Changes(), k)
 
     def smallest_set(
-        self, head: str | None = None, relation: str | None = None, tail: str | None = None, answer: str | None = None
+        self,
+        *,
+        head: str | None = None,
+        relation: str | None = None,
+        tail: str | None = None,
+        answer: str | None = None,
     ) -> FlipSet:
         """A small set of users without whom the answer's filtered rank gets worse, found greedily and checked."""
-        asked = self._asked(head, relation, tail, answer)
-        return smallest_set(self._answering, self.query(head, relation, tail), *asked)
+        _, target, number, chosen = self._asked(head, relation, tail, answer)
+        return smallest_set(self._answering, target, number, chosen)
 
-    def explainer(self) -> AnyExplainer:
+    def explainer(self) -> Explainer:
         """Weights and contributions one by one, in float64, where this kind of model has them."""
         return self._answering.explainer()
 
     # Evaluation ------------------------------------------------------------------------------------------------------
 
     def rank(self, split: SplitName, progress: Progress | None = None, *, users: bool = True) -> Ranking:
-        """Filtered ranks of a split's triples, both directions; ``progress`` hears (queries done, of all).
+        """Filtered ranks of a split's triples, both directions; ``progress`` gets (queries done, of all).
 
         ``users=False`` ranks with the users switched off (p = 0).
         """
@@ -269,31 +273,17 @@ class Predictor:
 
     # Names to numbers ------------------------------------------------------------------------------------------------
 
-    def _query(self, head: str | None, relation: str | None, tail: str | None) -> tuple[int, int]:
-        """(known entity, relation 0 .. 2R-1) of a query given by names."""
-        if relation is None:
-            raise QueryError("name the relation of the query")
-        if (head is None) == (tail is None):
-            raise QueryError("give the head to ask for the tail, or the tail to ask for the head: exactly one of them")
-        number = resolve_relation(self.dataset, relation)
-        if head is not None:
-            return self._entity(head), number
-        return self._entity(cast(str, tail)), number + self.dataset.num_relations
-
     def _asked(
         self, head: str | None, relation: str | None, tail: str | None, answer: str | None
-    ) -> tuple[int, int, int]:
-        """(known entity, relation 0 .. 2R-1, answer) of a question about one answer."""
+    ) -> tuple[Query, int, int, int]:
+        """The query of a question about one answer; known entity, relation 0 .. 2R-1 and answer by number."""
         if answer is None:
             raise QueryError("name the answer to explain")
-        return (*self._query(head, relation, tail), self._entity(answer))
-
-    def _entity(self, name: str) -> int:
-        number = self.dataset.entity_index.get(name)
-        return resolve_entity(self.dataset, name) if number is None else number
+        query = self.query(head=head, relation=relation, tail=tail)
+        return (query, *query.numbers(self.dataset), resolve_entity(self.dataset, answer))
 
     def _numbers(self, names: Sequence[str]) -> Tensor:
-        return torch.tensor([self._entity(name) for name in names], dtype=torch.long)
+        return torch.tensor([resolve_entity(self.dataset, name) for name in names], dtype=torch.long)
 
     def _relation_numbers(self, names: Sequence[str], *, inverse: bool) -> Tensor:
         offset = self.dataset.num_relations if inverse else 0

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from upgan.explain.explanation import EvidencePath, Explanation, UserPath
-from upgan.render.page import path_words
-from upgan.render.words import clean, coefficient, relation_words
+from upgan.render.paths import factors, path_pattern, path_words
+from upgan.render.words import clean
 
 USER_COLUMNS = ("user", "of", "weight", "contribution", "paths")
 PATH_COLUMNS = ("kind", "user", "path", "pattern", "factors", "weight")
@@ -37,46 +38,28 @@ def user_rows(explanation: Explanation) -> list[dict[str, object]]:
         ("answer", explanation.answer_users, explanation.answer_paths),
     )
     for side, shares, paths in sides:
-        drawn: dict[str, int] = {}
-        for path in paths:
-            drawn[path.nodes[0].id] = drawn.get(path.nodes[0].id, 0) + 1
-        rows += [
-            {
-                "user": share.id,
-                "of": side,
-                "weight": share.weight,
-                "contribution": share.contribution,
-                "paths": drawn.get(share.id, 0),
-            }
-            for share in shares
-        ]
+        drawn = Counter(path.nodes[0].id for path in paths)
+        for share in shares:
+            numbers = {"weight": share.weight, "contribution": share.contribution, "paths": drawn[share.id]}
+            rows.append({"user": share.id, "of": side, **numbers})
     return rows
 
 
 def path_rows(explanation: Explanation, labels: Mapping[str, str]) -> list[dict[str, object]]:
     """One row for each path from a user to the target, then to the answer."""
     paths = (*explanation.paths, *explanation.answer_paths)
-    return [_row(path.nodes[0].id, path, path.alphas, labels) | {"weight": path.weight} for path in paths]
+    return [_row(path.nodes[0].id, path, labels) | {"weight": path.weight} for path in paths]
 
 
 def evidence_rows(explanation: Explanation, labels: Mapping[str, str]) -> list[dict[str, object]]:
     """One row for each path by which the answer reached a user, then for those by which the target did."""
     evidence = (*explanation.evidence, *explanation.answer_evidence)
-    return [_row(path.nodes[-1].id, path, path.coefficients, labels) for path in evidence]
+    return [_row(path.nodes[-1].id, path, labels) for path in evidence]
 
 
-def _row(
-    user: str, path: UserPath | EvidencePath, numbers: Sequence[float], labels: Mapping[str, str]
-) -> dict[str, object]:
-    factors = " · ".join(coefficient(number) for number in numbers)
-    return {"user": user, "path": path_words(path, labels), "pattern": _pattern(path, labels), "factors": factors}
-
-
-def _pattern(path: UserPath | EvidencePath, labels: Mapping[str, str]) -> str:
-    """A path without its names: the kinds of its nodes and its relations ("user — interacted → book — …")."""
-    kinds = [clean(node.kind) or node.role for node in path.nodes]
-    steps = zip(path.relations, kinds[1:], strict=True)
-    return " ".join([kinds[0], *(f"— {relation_words(relation, labels)} → {kind}" for relation, kind in steps)])
+def _row(user: str, path: UserPath | EvidencePath, labels: Mapping[str, str]) -> dict[str, object]:
+    words = {"path": path_words(path, labels), "pattern": path_pattern(path, labels), "factors": factors(path)}
+    return {"user": user, **words}
 
 
 def to_csv(rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> str:

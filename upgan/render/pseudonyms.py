@@ -7,12 +7,13 @@ the same user different ones, on purpose: nobody can follow a reader from case t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
-from upgan.explain.explanation import Explanation, Node, UserShare
-from upgan.explain.shares import Shares
+from upgan.explain.explanation import Explanation, Node
+from upgan.explain.results import Changes, FlipSet
+from upgan.explain.shares import Differences, Shares, UserDifference, UserShare
 
 #: Put before the number; short, as the paper's "77OC0" is.
 PREFIX = "U"
@@ -20,11 +21,9 @@ PREFIX = "U"
 _Any = TypeVar("_Any")
 
 
-def pseudonyms_of(explanation: Explanation, others: Iterable[str] = ()) -> dict[str, str]:
-    """User id -> pseudonym, for every user that the explanation names, and then for ``others``."""
-    named = [share.id for share in (*explanation.users, *explanation.answer_users)]
-    named += [node.id for node in _nodes(explanation) if node.role == "user"]
-    return {user: f"{PREFIX}{place}" for place, user in enumerate(dict.fromkeys([*named, *others]), start=1)}
+def pseudonyms_of(explanation: Explanation, *others: object) -> dict[str, str]:
+    """User id -> pseudonym, for every user that the explanation names, and then for those of ``others``."""
+    return {user: f"{PREFIX}{place}" for place, user in enumerate(users_of((explanation, *others)), start=1)}
 
 
 def pseudonymised(explanation: Explanation) -> Explanation:
@@ -32,32 +31,39 @@ def pseudonymised(explanation: Explanation) -> Explanation:
     return renamed(explanation, pseudonyms_of(explanation))
 
 
-def renamed(value: _Any, names: dict[str, str]) -> _Any:
-    """A dataclass of an explanation with its users renamed: shares, and nodes whose role is "user"."""
-    return _renamed(value, names)  # type: ignore[no-any-return]
+def users_of(value: object) -> list[str]:
+    """Every user that an explanation, or what it is compared with, names: each once, in the order of the fields."""
+    users: dict[str, str] = {}
+    _walked(value, lambda user: users.setdefault(user, user))
+    return list(users)
 
 
-def _renamed(value: Any, names: dict[str, str]) -> Any:
+def renamed(value: _Any, names: Mapping[str, str]) -> _Any:
+    """An explanation, or what it is compared with, with its users called as ``names`` says."""
+    return _walked(value, names.__getitem__)  # type: ignore[no-any-return]
+
+
+def _walked(value: Any, name: Callable[[str], str]) -> Any:
+    """The value with ``name`` of each of its users in the user's place."""
     if isinstance(value, tuple):
-        return tuple(_renamed(item, names) for item in value)
-    if isinstance(value, Shares):
-        return value.renamed(names)
-    if isinstance(value, UserShare):
-        return replace(value, id=names[value.id])
+        return tuple(_walked(item, name) for item in value)
+    if isinstance(value, Shares | Differences):
+        return value.renamed({user: name(user) for user in value.ids})
+    if isinstance(value, UserShare | UserDifference):
+        return replace(value, id=name(value.id))
     if isinstance(value, Node):
-        return replace(value, id=names[value.id], label=names[value.id]) if value.role == "user" else value
+        if value.role != "user":
+            return value
+        return replace(value, id=name(value.id), label=name(value.id))
+    if isinstance(value, Changes):
+        return replace(
+            value,
+            remove_users=tuple(map(name, value.remove_users)),
+            remove_interactions=tuple((name(user), item) for user, item in value.remove_interactions),
+            add_interactions=tuple((name(user), item) for user, item in value.add_interactions),
+        )
+    if isinstance(value, FlipSet):
+        return replace(value, users=tuple(map(name, value.users)))
     if is_dataclass(value) and not isinstance(value, type):
-        return replace(value, **{field.name: _renamed(getattr(value, field.name), names) for field in fields(value)})
+        return replace(value, **{field.name: _walked(getattr(value, field.name), name) for field in fields(value)})
     return value
-
-
-def _nodes(value: Any) -> Iterable[Node]:
-    """Every node that a value holds, in the order of its fields."""
-    if isinstance(value, Node):
-        yield value
-    elif isinstance(value, tuple):
-        for item in value:
-            yield from _nodes(item)
-    elif is_dataclass(value):
-        for field in fields(value):
-            yield from _nodes(getattr(value, field.name))

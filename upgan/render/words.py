@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import math
 import re
+import textwrap
 import unicodedata
 from collections.abc import Mapping, Sequence
 
 from upgan.explain.explanation import Explanation, Node
 from upgan.explain.shares import UserShare
+from upgan.types import INVERSE_MARK
 
 # Categories that draw nothing or change what follows: control, surrogate, unassigned (Cn is left alone: a font may be
 # newer than this Python), line and paragraph separators.
 _UNDRAWABLE = {"Cc", "Cs", "Zl", "Zp"}
 # Embeddings, overrides and isolates of the bidirectional algorithm: one left open would mirror all that follows.
 _BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_INVERSE_MARK = "⁻¹"
 MINUS = "−"
 
 
@@ -44,17 +45,9 @@ def shorten(text: str, width: int) -> str:
 
 def wrap(text: str, width: int, lines: int) -> list[str]:
     """``text`` in at most ``lines`` lines of ``width`` characters, broken between words where possible."""
-    out: list[str] = []
-    rest = text
-    while rest and len(out) < lines:
-        if len(rest) <= width or len(out) == lines - 1:
-            out.append(shorten(rest, width))
-            break
-        cut = rest.rfind(" ", 0, width + 1)
-        cut = cut if cut >= width // 3 else width
-        out.append(rest[:cut].rstrip())
-        rest = rest[cut:].lstrip()
-    return out
+    whole = textwrap.wrap(text, width, break_on_hyphens=False)
+    rest = " ".join(whole[lines - 1 :])
+    return [*whole[: lines - 1], *([shorten(rest, width)] if rest else [])]
 
 
 def coefficient(value: float) -> str:
@@ -108,13 +101,13 @@ def relation_words(relation: str, labels: Mapping[str, str] | None = None) -> st
 
     ``r⁻¹`` keeps its mark; "interacted" and ids that are already words come back as they are.
     """
-    inverse = relation.endswith(_INVERSE_MARK)
-    bare = relation.removesuffix(_INVERSE_MARK)
+    inverse = relation.endswith(INVERSE_MARK)
+    bare = relation.removesuffix(INVERSE_MARK)
     label = (labels or {}).get(bare)
     if label is None:
         tail = re.split(r"[/#:.]", bare.rstrip("/#:."))[-1] or bare
         label = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", tail).replace("_", " ").lower()
-    return clean(label) + (_INVERSE_MARK if inverse else "")
+    return clean(label) + (INVERSE_MARK if inverse else "")
 
 
 def user_noun(simulated: bool, count: int = 2) -> str:
@@ -145,14 +138,14 @@ def caption(explanation: Explanation) -> str:
     first = f"“{answer}” is ranked {rank_text(explanation.filtered_rank)} for “{question(explanation)}”"
     noun, counted = user_noun(explanation.simulated_users), f"{explanation.rank:,} with them"
     filtered = explanation.filtered_rank < explanation.rank
-    heard = explanation.users or explanation.answer_users
-    if heard and explanation.filtered_rank_without_users < explanation.rank_without_users:
+    has_users = explanation.users or explanation.answer_users
+    if has_users and explanation.filtered_rank_without_users < explanation.rank_without_users:
         # The table beside this shows ranks with the known answers in: say both where the filter matters to either.
         filtered = True
         counted += f", {explanation.rank_without_users:,} without {noun}"
     if filtered:
         first += f", the other known answers left out ({counted})"
-    if not heard:
+    if not has_users:
         return f"{first}. {_without_users(explanation)}"
     without = rank_text(explanation.filtered_rank_without_users)
     same = explanation.filtered_rank_without_users == explanation.filtered_rank
@@ -167,11 +160,11 @@ def caption(explanation: Explanation) -> str:
 def _without_users(explanation: Explanation) -> str:
     noun = user_noun(explanation.simulated_users, 1)
     if explanation.limits:
-        said = " ".join(explanation.limits)
+        limits = " ".join(explanation.limits)
         if explanation.score != explanation.score_without_users:
-            said += f" Score and rank without users: {score_text(explanation.score_without_users)}, "
-            said += f"{rank_text(explanation.filtered_rank_without_users)}."
-        return said
+            limits += f" Score and rank without users: {score_text(explanation.score_without_users)}, "
+            limits += f"{rank_text(explanation.filtered_rank_without_users)}."
+        return limits
     if explanation.target.layer < 0:
         return f"No {noun} reaches “{clean(explanation.target.label)}”: the rank rests on the knowledge graph alone."
     return "This model gives the target no user weights: the rank rests on its own score alone."
@@ -182,16 +175,16 @@ def _weight_sentence(explanation: Explanation) -> str:
     users, place = explanation.users, "target"
     if not users:
         users, place = explanation.answer_users, "answer"
-    shown = min(explanation.top_users, len(users))
-    share = sum(user.weight for user in heaviest_first(users)[:shown])
+    count = min(explanation.top_users, len(users))
+    share = sum(user.weight for user in heaviest_first(users)[:count])
     noun = user_noun(explanation.simulated_users, len(users))
     if len(users) == 1:
         return f"A single {noun} reaches the {place} and carries all of the weight."
-    if shown == len(users):
-        return f"{number_word(shown).capitalize()} {noun} reach the {place} and carry all of the weight."
-    if shown == 1:
+    if count == len(users):
+        return f"{number_word(count).capitalize()} {noun} reach the {place} and carry all of the weight."
+    if count == 1:
         return f"The heaviest of {len(users):,} {noun} carries {percent(share)} of the weight."
-    return f"The {number_word(shown)} heaviest of {len(users):,} {noun} carry {percent(share)} of the weight."
+    return f"The {number_word(count)} heaviest of {len(users):,} {noun} carry {percent(share)} of the weight."
 
 
 def _score_sentence(explanation: Explanation) -> str:
@@ -262,7 +255,7 @@ def proof(explanation: Explanation) -> list[str]:
     residual = f"{explanation.residual:.0e}".replace("-", MINUS) if explanation.residual else "0"
     untold = bool(explanation.limits) and explanation.score != explanation.score_without_users
     lines.append(
-        f"Score minus score without users = {signed(explanation.residual)}: no user's part of it can be told"
+        f"Score minus score without users = {signed(explanation.residual)}: it is not known how much each user adds"
         if untold
         else f"Σ contributions = {signed(total)} = score {score_text(explanation.score)} minus "
         f"{baseline_words(explanation)} {score_text(explanation.baseline_score)} (left over by rounding: {residual})"

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from upgan.case import make_case, write_bundle
 from upgan.data.dataset import KGDataset
+from upgan.data.query import Query
 from upgan.errors import DataError
 from upgan.explain.explanation import Explanation
-from upgan.explain.results import Contrast
+from upgan.explain.results import CandidateRow, Contrast
 from upgan.files import write_text
 from upgan.predict.predictor import Predictor
 from upgan.render.words import sentence
-from upgan.reproduce.paper_cases import PAPER_CASES, Asked, FoundCase, find_cases
+from upgan.reproduce.paper_cases import PAPER_CASES, FoundCase, find_cases
 from upgan.reproduce.reached_users import Readers, weight_and_part
 
 #: The paper draws five users, "selected users for illustration".
@@ -108,16 +109,14 @@ def _contrast(result: CaseResult, predictor: Predictor) -> Contrast | None:
     found, query = result.found, result.answered[0].answer.explanation.query
     if found.rival is None:
         return None
-    return predictor.contrast(
-        head=query.head, relation=query.relation, tail=query.tail, answer=found.answer, against=found.rival
-    )
+    return predictor.contrast(**query.names, answer=found.answer, against=found.rival)
 
 
 def _answer_case(found: FoundCase, predictors: list[Predictor]) -> CaseResult:
     main = predictors[0]
     readers = Readers(main)
     related = readers.of(found.entity)
-    answered = tuple(_answered(found, asked, main, readers, related) for asked in found.questions)
+    answered = tuple(_answered(found, query, main, readers, related) for query in found.questions)
     explanation = answered[0].answer.explanation
     heaviest = {share.id for share in explanation.users[:2]}
     both = heaviest & readers.of(found.answer)
@@ -128,23 +127,18 @@ def _answer_case(found: FoundCase, predictors: list[Predictor]) -> CaseResult:
         bridges.append(Bridge(label, len(related & who), len(both & who)))
     by_run = []
     for predictor in predictors:
-        again = _explain(predictor, found, found.questions[0], found.answer)
+        again = predictor.explain(**found.questions[0].names, answer=found.answer, top_users=TOP_USERS)
         by_run.append((predictor.run_path.resolve().name, again.filtered_rank, again.filtered_rank_without_users))
     return CaseResult(found, explanation.target.label, len(related), answered, tuple(bridges), tuple(by_run))
 
 
-def _answered(found: FoundCase, asked: Asked, predictor: Predictor, readers: Readers, related: set[str]) -> Answered:
-    inverse = asked.direction == "head"
-    rows = predictor.predict(
-        head=None if inverse else found.entity,
-        tail=found.entity if inverse else None,
-        relation=asked.relation,
-        k=len(predictor.entities),
-    )
-    places, without = (_places(rows, by) for by in ("rank", "rank_without_users"))
+def _answered(found: FoundCase, query: Query, predictor: Predictor, readers: Readers, related: set[str]) -> Answered:
+    rows = predictor.predict(**query.names, k=len(predictor.entities))
+    places = _places((row["rank"], row) for row in rows)
+    without = _places((row["rank_without_users"], row) for row in rows)
 
     def candidate(entity: str) -> Candidate:
-        explanation = _explain(predictor, found, asked, entity)
+        explanation = predictor.explain(**query.names, answer=entity, top_users=TOP_USERS)
         everyone = readers.of(entity)
         who = related & everyone
         weight, part = weight_and_part(explanation, who)
@@ -162,7 +156,7 @@ def _answered(found: FoundCase, asked: Asked, predictor: Predictor, readers: Rea
 
     answer = candidate(found.answer)
     return Answered(
-        question=sentence(answer.explanation.target.label, answer.explanation.relation_label, inverse=inverse),
+        question=sentence(answer.explanation.target.label, answer.explanation.relation_label, inverse=query.inverse),
         answer=answer,
         rival=None if found.rival is None else candidate(found.rival),
         first=rows[0]["label"],
@@ -170,21 +164,10 @@ def _answered(found: FoundCase, asked: Asked, predictor: Predictor, readers: Rea
     )
 
 
-def _places(rows: list[dict[str, Any]], by: str) -> dict[str, int]:
+def _places(ranked: Iterable[tuple[int, CandidateRow]]) -> dict[str, int]:
     """Entity -> how many stand before it, and one, the answers that training holds not counted."""
     places, passed = {}, 0
-    for row in sorted(rows, key=lambda row: row[by]):
+    for _, row in sorted(ranked, key=lambda pair: pair[0]):
         places[row["id"]] = passed + 1
         passed += row["known"] != "train"
     return places
-
-
-def _explain(predictor: Predictor, found: FoundCase, asked: Asked, answer: str) -> Explanation:
-    inverse = asked.direction == "head"
-    return predictor.explain(
-        head=None if inverse else found.entity,
-        tail=found.entity if inverse else None,
-        relation=asked.relation,
-        answer=answer,
-        top_users=TOP_USERS,
-    )

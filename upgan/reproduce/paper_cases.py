@@ -13,8 +13,8 @@ from typing import Literal
 import numpy as np
 
 from upgan.data.dataset import KGDataset
+from upgan.data.query import Direction, Query
 
-Direction = Literal["tail", "head"]
 #: How a case was found, the closest to the paper first.
 How = Literal["linked", "asked", "stand-in"]
 
@@ -35,14 +35,6 @@ class PaperCase:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A question of a case: the relation, and which end is missing ("tail" is <entity, relation, ?>)."""
-
-    relation: str
-    direction: Direction
-
-
-@dataclass(frozen=True)
 class FoundCase:
     """A case in a dataset, by ids."""
 
@@ -53,7 +45,7 @@ class FoundCase:
     rival: str | None
     bridges: tuple[str, ...]
     #: The question to explain first, then other ways to ask; one alone where a triple links the two.
-    questions: tuple[Asked, ...]
+    questions: tuple[Query, ...]
     #: The split of the linking triple; None without one.
     split: str | None
 
@@ -114,7 +106,7 @@ def find_cases(dataset: KGDataset, cases: tuple[PaperCase, ...] = PAPER_CASES) -
     return found
 
 
-def _link(dataset: KGDataset, entity: int, answer: int) -> tuple[Asked, str] | None:
+def _link(dataset: KGDataset, entity: int, answer: int) -> tuple[Query, str] | None:
     """The relation between two entities in any split, which end the answer stands at, and the split."""
     sides: tuple[tuple[int, int, Direction], ...] = ((0, 2, "tail"), (2, 0, "head"))
     for split in ("test", "valid", "train"):
@@ -122,11 +114,12 @@ def _link(dataset: KGDataset, entity: int, answer: int) -> tuple[Asked, str] | N
         for ask, other, direction in sides:
             rows = np.flatnonzero((triples[:, ask] == entity) & (triples[:, other] == answer))
             if len(rows):
-                return Asked(dataset.relations[int(triples[rows[0], 1])], direction), split
+                relation = dataset.relations[int(triples[rows[0], 1])]
+                return Query.about(dataset.entities[entity], relation, direction), split
     return None
 
 
-def _plausible(dataset: KGDataset, entity: int, answer: int, worst: int) -> list[Asked]:
+def _plausible(dataset: KGDataset, entity: int, answer: int, worst: int) -> list[Query]:
     """Ways to ask that training gives a meaning, the best first.
 
     0: the answer has stood at the end asked for, and the entity, or others like it, at its own; 1: the entity's end
@@ -136,7 +129,7 @@ def _plausible(dataset: KGDataset, entity: int, answer: int, worst: int) -> list
     kinds = np.asarray(dataset.entity_kinds, dtype=object)
     # Without kinds an entity's neighbours in meaning are those that stand where it stands.
     alike = kinds == kinds[entity] if kinds[entity] else _same_place(dataset, entity)
-    ranked: list[tuple[int, int, Asked]] = []
+    ranked: list[tuple[int, int, Query]] = []
     sides: tuple[tuple[int, int, Direction], ...] = ((0, 2, "tail"), (2, 0, "head"))
     for ask, other, direction in sides:
         for number in range(dataset.num_relations):
@@ -146,8 +139,9 @@ def _plausible(dataset: KGDataset, entity: int, answer: int, worst: int) -> list
             fits_kind = len(rows) > 0 and float(alike[rows[:, ask]].mean()) > 0.5
             rank = 0 if fits_answer and (fits_entity or fits_kind) else 1 if fits_entity else 2 if fits_answer else 3
             if rank <= worst:
-                ranked.append((rank, len(ranked), Asked(dataset.relations[number], direction)))
-    return [asked for _, _, asked in sorted(ranked, key=lambda item: item[:2])]
+                query = Query.about(dataset.entities[entity], dataset.relations[number], direction)
+                ranked.append((rank, len(ranked), query))
+    return [query for _, _, query in sorted(ranked, key=lambda item: item[:2])]
 
 
 def _same_place(dataset: KGDataset, entity: int) -> np.ndarray:

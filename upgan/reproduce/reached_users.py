@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from upgan.explain.explanation import Explanation
-from upgan.graph.layered import UNREACHABLE, IntArray
+from upgan.graph.layered import UNREACHABLE
 from upgan.graph.observed import seen_interactions, seen_triples
 from upgan.predict.predictor import Predictor
+from upgan.types import IntArray
 
 
 class Readers:

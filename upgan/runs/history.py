@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from upgan.types import FloatArray, IntArray
+
 METRICS_FILE = "metrics.jsonl"
 PINNED_FILE = "pinned.jsonl"
 LOG_FILE = "log.txt"
@@ -119,9 +121,9 @@ class Curve:
 
     key: str
     phase: npt.NDArray[np.str_]
-    epoch: npt.NDArray[np.int64]
-    step: npt.NDArray[np.int64]
-    value: npt.NDArray[np.float64]
+    epoch: IntArray
+    step: IntArray
+    value: FloatArray
 
     @property
     def summary(self) -> dict[str, float]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from upgan.config.systems import SystemSettings
+from upgan.graph.facts import Facts
+from upgan.graph.layered import LayeredGraph
 from upgan.graph.queries import QueryIndex
+from upgan.model.base import FullScorer, Model, Reused
 from upgan.objectives.batches import Batch, BatchSampler, query_order
 from upgan.objectives.optimizers import make_optimizer
 from upgan.objectives.phase import Phase
@@ -21,18 +23,20 @@ Answerer = Callable[[Tensor, Tensor], Tensor]
 Objective = tuple[Mapping[str, Tensor], Tensor]
 
 
-class System(nn.Module, ABC):
-    """A model of entities and of relations in both directions: <?, r, t> is asked as <t, r + R, ?>.
+class System(Model):
+    """A model with phases of training of its own.
 
     Tensors of what it has seen are buffers that are not saved (``persistent=False``): a run folder has the dataset.
     """
 
-    #: Whether interactions change its scores.
-    hears_users: ClassVar[bool] = False
-
     @abstractmethod
     def answerer(self) -> Answerer:
         """Scores of all entities with the parameters as they are now; what all queries share is computed once."""
+
+    @torch.no_grad()
+    def on(self, graph: LayeredGraph, facts: Facts | None = None, reused: Reused | None = None) -> FullScorer:
+        answer = self.answerer()
+        return FullScorer(answer, answer)
 
     @abstractmethod
     def phase(self, name: str, index: QueryIndex, random: torch.Generator) -> Phase:

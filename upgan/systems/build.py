@@ -1,4 +1,4 @@
-"""From settings to a compared system."""
+"""The one place that turns settings into the model that answers queries, UPGAN's or a compared system."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from upgan.config.settings import Config
-from upgan.graph.observed import Seen
+from upgan.data.dataset import KGDataset
+from upgan.graph.observed import Seen, seen_data
+from upgan.model.base import Model
+from upgan.model.build import build_discriminator, build_factorisation
 from upgan.systems.base import System
 from upgan.systems.cofm import CoFM
 from upgan.systems.conve import ConvE
@@ -39,3 +42,13 @@ CLASSES: dict[str, Callable[[Seen, int, Any], System]] = {
 def build_system(config: Config, seen: Seen) -> System:
     """The compared system that the settings name, freshly initialised."""
     return CLASSES[config.model_name](seen, config.model.dim, config.system)
+
+
+def build_model(config: Config, dataset: KGDataset) -> Model:
+    """The model that answers queries about the dataset's entities, freshly initialised."""
+    if config.system is not None:
+        return build_system(config, seen_data(dataset, config))
+    sizes = dataset.num_entities, dataset.num_relations
+    if config.model_name != "upgan":
+        return build_factorisation(config, *sizes)
+    return build_discriminator(config, *sizes, dataset.num_users)

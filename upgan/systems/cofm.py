@@ -15,7 +15,6 @@ compare, in place of a second factorisation machine over head, relation and tail
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +28,7 @@ from upgan.systems.transe import TransE
 class CoFM(TransE):
     """TransE's vectors, (U, K) users', (I,) weights of items; regularised: (I, K) items' own."""
 
-    hears_users: ClassVar[bool] = True
+    users_in = "vectors"
     settings: CoFMSettings
 
     def __init__(self, seen: Seen, dim: int, settings: CoFMSettings) -> None:

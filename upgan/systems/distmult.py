@@ -42,6 +42,10 @@ class DistMult(System):
         """(B,) heads and relations (0 .. 2R-1) -> (B, K) whose product with an entity's vector is the score."""
         return self.entity.index_select(0, heads) * self.relation.index_select(0, relations)
 
+    def between(self, query: Tensor, vectors: Tensor) -> Tensor:
+        """(N, 1, K) queries, (N, S, K) vectors of entities -> (N, S) scores."""
+        return (query * vectors).sum(2)
+
     def answerer(self) -> Answerer:
         return lambda heads, relations: self.queries(heads, relations) @ self.entity.T
 

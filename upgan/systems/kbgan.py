@@ -150,9 +150,4 @@ def marginal_loss(positive: Tensor, negative: Tensor, margin: float) -> Tensor:
 
 def scores_of(model: TransE | DistMult, heads: Tensor, relations: Tensor, candidates: Tensor) -> Tensor:
     """(N,) queries, (N, S) entities -> (N, S) scores."""
-    query = model.queries(heads, relations).unsqueeze(1)
-    vectors = model.entity[candidates]
-    if isinstance(model, TransE):
-        distance: Tensor = torch.linalg.vector_norm(query - vectors, model.power, dim=2)
-        return -distance
-    return (query * vectors).sum(2)
+    return model.between(model.queries(heads, relations).unsqueeze(1), model.entity[candidates])

@@ -51,7 +51,7 @@ class BiInteraction(nn.Module):
 class KGAT(System):
     """(E + U, K) vectors, attention per relation and direction, layers of K/2, K/4 ..., (2R, K*) decoder vectors."""
 
-    hears_users = True
+    users_in = "vectors"
 
     def __init__(self, seen: Seen, dim: int, settings: KGATSettings) -> None:
         super().__init__()

@@ -18,7 +18,6 @@ would not project; no constraint on lengths.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -33,7 +32,7 @@ from upgan.systems.transh import TransH, lengths, project
 class KTUP(TransH):
     """TransH's vectors; (U, K) users', (I, K) items', (R, K) preferences' and their normals."""
 
-    hears_users: ClassVar[bool] = True
+    users_in = "vectors"
     settings: KTUPSettings
 
     def __init__(self, seen: Seen, dim: int, settings: KTUPSettings) -> None:

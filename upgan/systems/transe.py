@@ -47,6 +47,11 @@ class TransE(TranslationSystem):
     def lengths(self, apart: Tensor) -> Tensor:
         return apart.abs().sum(1) if self.power == 1 else apart.square().sum(1).clamp_min(TINY).sqrt()
 
+    def between(self, query: Tensor, vectors: Tensor) -> Tensor:
+        """(N, 1, K) queries, (N, S, K) vectors of entities -> (N, S) scores."""
+        distance: Tensor = torch.linalg.vector_norm(query - vectors, self.power, dim=2)
+        return -distance
+
     def answerer(self) -> Answerer:
         if self.power == 1:
             return lambda heads, relations: -torch.cdist(self.queries(heads, relations), self.entity, p=1.0)

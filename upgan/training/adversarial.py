@@ -11,13 +11,12 @@ from torch import Tensor
 from upgan.config.settings import AdversarialConfig
 from upgan.evaluation.evaluator import Scorer
 from upgan.graph.layered import LayeredGraph
-from upgan.model.build import AnyDiscriminator
 from upgan.model.generator import Generator, draw
+from upgan.model.guided import AnyDiscriminator
 from upgan.objectives.batches import Batch, Sampler, draw_pool, marked
 from upgan.objectives.losses import discriminator_loss, generator_loss, half_squared_norm, once, rewards
 from upgan.objectives.optimizers import make_optimizer
 from upgan.objectives.phase import Phase
-from upgan.training.step import step_view, used_parameters
 from upgan.training.team import Team
 
 
@@ -63,7 +62,7 @@ class AdversarialTrainer:
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """G-step, then D-step; both are scored with the discriminator as it is before its own step."""
         pool = Pool.draw(batch, len(self.d.entity), self.config.n_c, self.random)  # C_{h,r}
-        view = step_view(self.d, self.graph, batch, self.random)
+        view = self.d.view(self.graph, batch, self.random)
         with self._products(batch.heads.device):
             scores = view.queries.against(view.table.index_select(0, pool.entities))
         scores = scores.to(view.table.dtype)  # (B, C) s(a | h, r)
@@ -99,7 +98,7 @@ class AdversarialTrainer:
     def discriminator_step(self, batch: Batch, pool: Pool, positive: Tensor, negative: Tensor) -> dict[str, Tensor]:
         """Eq. 9. ``positive`` (P,) scores of the worker's share of the pairs and ``negative`` (B, N) carry the
         gradient."""
-        penalty = self.config.l2 * half_squared_norm(used_parameters(self.d, batch))
+        penalty = self.config.l2 * half_squared_norm(self.d.used_parameters(batch))
         own = slice(*self.team.share(len(negative)))
         parts = discriminator_loss(positive, negative[own], pool.weight[own], self.config.label_smoothing)
         share = max(len(positive), 1) / max(len(batch.answer), 1)

@@ -25,8 +25,8 @@ from upgan.config.settings import Config, config_from_dict, read_toml, to_toml
 from upgan.data.dataset import KGDataset, copy_dataset, load_dataset
 from upgan.errors import ConfigError, RunError
 from upgan.files import sha256_of_file, write_atomic, write_json, write_text
-from upgan.graph.observed import seen_data
-from upgan.model.build import Model, build_model
+from upgan.model.base import Model
+from upgan.systems.build import build_model
 from upgan.version import __version__
 
 FORMAT_VERSION = 1
@@ -112,8 +112,7 @@ def load_run(run: Path) -> LoadedRun:
             f"{run}: its weights belong to dataset {seal['dataset_fingerprint'][:12]}, but its dataset folder holds "
             f"{dataset.fingerprint[:12]}; restore the folder or train again"
         )
-    seen = None if config.system is None else seen_data(dataset, config)
-    model = build_model(config, dataset.num_entities, dataset.num_relations, dataset.num_users, seen)
+    model = build_model(config, dataset)
     tensors = load_weights(run / MODEL_FILE)
     _check_shapes(run / MODEL_FILE, tensors, model)
     model.load_state_dict(tensors)

@@ -17,7 +17,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -27,10 +26,10 @@ from upgan.evaluation.metrics import Metrics
 from upgan.graph.facts import Facts
 from upgan.graph.layered import LayeredGraph
 from upgan.model.bilinear import BilinearDiscriminator
-from upgan.model.build import FullScorer
 from upgan.model.evidence import CHANNELS, gather_evidence
 from upgan.training.loop import Context, PhaseResult
 from upgan.training.state import PhaseState
+from upgan.types import FloatArray
 
 #: Inverse temperatures the base scores are tried at.
 SHARPNESS = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6)
@@ -67,7 +66,7 @@ def fuse_evidence(
     at = context.begin("fusion", 1)
     if at.best is None:
         model.fusion.gamma.zero_()
-        at.best = context.rank(FullScorer(model, graph, facts).scores)
+        at.best = context.rank(model.on(graph, facts).scores)
         reporter.epoch(at.name, 0, {}, at.best)
     queries = len(context.validation.queries[0])
     late = not at.ended and context.out_of_time()
@@ -98,7 +97,7 @@ def _crossed_ranks(
     fit: Fit,
     config: FusionConfig,
     context: Context,
-) -> npt.NDArray[np.float64]:
+) -> FloatArray:
     """Ranks (Q,) of the validation queries, each with weights fitted on the other half; a half is a step to save at."""
     validation = context.validation
     while at.done < 2:
@@ -109,7 +108,7 @@ def _crossed_ranks(
         set_weights(model, fit, ~fold, config)
         context.state.team.align([model.fusion.gamma.detach()])
         half = Evaluator(validation.triples[triples], validation.index, validation.team)
-        ranks = half.rank(FullScorer(model, graph, facts).scores, lambda *_: context.reporter.beat()).ranks
+        ranks = half.rank(model.on(graph, facts).scores, lambda *_: context.reporter.beat()).ranks
         at.totals["ranks"] = at.totals["ranks"].cpu().masked_scatter(fold, torch.from_numpy(ranks).double())
         at.done += 1
     return at.totals["ranks"].cpu().numpy()
@@ -126,7 +125,7 @@ def collect(
     """Base scores and evidence of the validation queries, as many as ``MOST_ENTRIES`` allows, in a random ``order``."""
     assert graph.cointeraction is not None
     model.fusion.gamma.zero_()
-    scorer = FullScorer(model, graph, facts)
+    scorer = model.on(graph, facts)
     heads, relations, answers = validation.queries
     order = order.to(heads.device)
     parts: list[Fit] = []

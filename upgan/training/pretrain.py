@@ -10,13 +10,12 @@ from torch import Tensor
 from upgan.config.settings import PretrainConfig
 from upgan.evaluation.evaluator import Scorer
 from upgan.graph.layered import LayeredGraph
-from upgan.model.build import AnyDiscriminator
+from upgan.model.guided import AnyDiscriminator, View
 from upgan.objectives.batches import Batch, Sampler, draw_candidates
 from upgan.objectives.losses import half_squared_norm
 from upgan.objectives.optimizers import Squares, make_optimizer
 from upgan.objectives.phase import Phase
 from upgan.objectives.sampled import sampled_one_to_n
-from upgan.training.step import Step, pair_norm, step_view, used_parameters
 from upgan.training.team import Team
 
 
@@ -37,15 +36,15 @@ def pretraining(
 
     def step(rows: Tensor) -> dict[str, Tensor]:
         batch = sampler.batch(rows)
-        view = step_view(model, graph, batch, sampler.generator)
+        view = model.view(graph, batch, sampler.generator)
         pool = draw_candidates(config.candidates, len(model.entity), sampler.generator, batch.heads.device)
         first, last = team.share(len(batch.heads))
         own = batch.part(first, last)
         loss = pretrain_loss(view.part(first, last), own, config, pool)
         loss = loss * (len(own.answer) / max(len(batch.answer), 1))
-        penalty = config.l2 * half_squared_norm(used_parameters(model, batch))
+        penalty = config.l2 * half_squared_norm(model.used_parameters(batch))
         if config.n3:
-            penalty = penalty + config.n3 * pair_norm(model, batch, view)
+            penalty = penalty + config.n3 * model.pair_norm(batch, view)
         losses = team.descend(optimizer, loss + penalty / team.size, {"loss": loss}, config.clip)
         model.constrain()
         return losses
@@ -63,11 +62,11 @@ def pretraining(
     )
 
 
-def pretrain_loss(step: Step, batch: Batch, config: PretrainConfig, pool: Tensor | None = None) -> Tensor:
+def pretrain_loss(view: View, batch: Batch, config: PretrainConfig, pool: Tensor | None = None) -> Tensor:
     """Mean loss of a batch's answers against all entities, or against those of a ``pool`` (N,)."""
-    vector, table = step.queries.vector, step.table
+    vector, table = view.queries.vector, view.table
     if config.loss == "bce":  # a softmax does not feel the offset, a sigmoid does
-        vector = torch.cat([vector, step.queries.offset.unsqueeze(1)], dim=1)
+        vector = torch.cat([vector, view.queries.offset.unsqueeze(1)], dim=1)
         table = torch.cat([table, table.new_ones(len(table), 1)], dim=1)
     pairs = batch.row, batch.answer, batch.known_row, batch.known
     return sampled_one_to_n(config.loss, pool, vector, table, *pairs, precision=config.precision)

@@ -15,7 +15,7 @@ import pandas as pd
 from upgan.data.dataset import KGDataset
 from upgan.data.prepare.split import OPEN
 from upgan.data.read.raw import RawSource
-from upgan.data.tables import SPLITS
+from upgan.types import SPLITS
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +158,7 @@ def _dropped(source: RawSource, role: str) -> int:
 def _split_codes(triples: pd.DataFrame) -> np.ndarray:
     if "split" not in triples:
         return np.full(len(triples), OPEN, dtype=np.int64)
-    named = {"": OPEN, **{split: code for code, split in enumerate(SPLITS)}}
+    named = {"": OPEN, **{str(split): code for code, split in enumerate(SPLITS)}}
     return triples["split"].map(named).fillna(OPEN).to_numpy(dtype=np.int64)
 
 

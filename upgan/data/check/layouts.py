@@ -12,7 +12,7 @@ from upgan.data.read import kgat as read_kgat
 from upgan.data.read import recbole as read_recbole
 from upgan.data.read import tsv as read_tsv
 from upgan.data.read.text_tables import EXTENSIONS, plain_name, table_suffix
-from upgan.data.tables import SPLITS
+from upgan.types import SPLITS
 
 #: A file of this many bytes whose rows have no known form (a dump of a whole graph) is left to its reader.
 LARGE = 1 << 30

@@ -15,7 +15,7 @@ from upgan.data.prepare.relations import (
     compare_relations,
 )
 from upgan.data.prepare.split import TRAIN
-from upgan.data.tables import SPLITS
+from upgan.types import SPLITS
 
 #: Overlap from which a pair that preparation leaves alone is worth a look.
 NEAR_OVERLAP = 0.1

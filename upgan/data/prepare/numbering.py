@@ -10,8 +10,9 @@ import pandas as pd
 
 from upgan.data.prepare.split import OPEN
 from upgan.data.read.raw import RawSource
-from upgan.data.tables import SPLITS, same_as_before, sorted_rows
+from upgan.data.tables import same_as_before, sorted_rows
 from upgan.errors import DataError, shown
+from upgan.types import SPLITS
 
 
 @dataclass
@@ -122,7 +123,7 @@ def _preset_codes(triples: pd.DataFrame) -> np.ndarray:
     """Split codes int64 (N,) of the source's split column; OPEN where it has none."""
     if "split" not in triples:
         return np.full(len(triples), OPEN, dtype=np.int64)
-    codes = triples["split"].map({"": OPEN, **{split: code for code, split in enumerate(SPLITS)}})
+    codes = triples["split"].map({"": OPEN, **{str(split): code for code, split in enumerate(SPLITS)}})
     if codes.isna().any():
         value = triples.loc[codes.isna(), "split"].iloc[0]
         raise DataError(f"the source has a triple of split {shown(value)}; allowed: {', '.join(SPLITS)} or empty")

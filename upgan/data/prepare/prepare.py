@@ -40,8 +40,8 @@ from upgan.data.prepare.split import OPEN, answers_in_training, draw_split, unit
 from upgan.data.prepare.window import checked_window, within_window
 from upgan.data.read.ratings import rated_at_least
 from upgan.data.read.raw import RawSource
-from upgan.data.tables import SPLITS
 from upgan.errors import ConfigError, DataError
+from upgan.types import SPLITS
 
 
 @dataclass(frozen=True)

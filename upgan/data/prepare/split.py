@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from upgan.data.tables import SPLITS
+from upgan.types import SPLITS
 
 TRAIN, VALID, TEST = range(3)
 #: The code of a triple whose split is still to be drawn.

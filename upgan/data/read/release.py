@@ -34,8 +34,8 @@ from upgan.data.read.tsv import (
     entity_labels,
     unnamed_interactions,
 )
-from upgan.data.tables import SPLITS
 from upgan.errors import DataError, listed
+from upgan.types import SPLITS
 
 #: Without these it is no release.
 MAPS = ("e_map.dat", "r_map.dat")

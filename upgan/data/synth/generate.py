@@ -16,6 +16,7 @@ from upgan.data.synth.names import make_names
 from upgan.data.synth.schema import Schema, load_schema
 from upgan.data.synth.taste import make_interactions
 from upgan.data.synth.world import World, make_world
+from upgan.types import SPLITS
 
 SPLIT = (0.8, 0.1, 0.1)
 _RULES = (
@@ -90,7 +91,7 @@ def _assembled(world: World, triples: np.ndarray, codes: np.ndarray, interaction
         "relation_labels": [relation.label for relation in schema.relations],
         "users": [f"user-{user:0{width}d}" for user in (present + 1).tolist()],
         "interactions": tables.sorted_rows(interactions),
-        **{split: tables.sorted_rows(rows[codes == code]) for code, split in enumerate(tables.SPLITS)},
+        **{split: tables.sorted_rows(rows[codes == code]) for code, split in enumerate(SPLITS)},
     }
     fingerprint = tables.fingerprint_of(content)
     manifest = _manifest(schema, seed, dropped=int((codes == OPEN).sum()))

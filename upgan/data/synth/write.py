@@ -10,9 +10,10 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from upgan.data.dataset import KGDataset
-from upgan.data.tables import SPLITS, Coded
+from upgan.data.tables import Coded
 from upgan.errors import DataError
 from upgan.files import folder_written_whole
+from upgan.types import SPLITS
 
 NAMES = ("triples", "interactions", "links", "labels", "kinds")
 #: Traps of the raw files, which preparation has to find: items that are linked to no entity, this share of all, with

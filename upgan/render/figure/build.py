@@ -160,8 +160,8 @@ def _entity_node(explanation: Explanation, node: Node, compact: bool, *, narrow:
 def _more_node(explanation: Explanation, chosen: Selection, column: int, count: int, *, narrow: bool) -> FigureNode:
     if column == chosen.user_column:
         noun = user_noun(explanation.simulated_users, count)
-        shown = {node.id for node in chosen.columns[column]}
-        rest = sum(user.weight for user in chosen.users if user.id not in shown)
+        drawn = {node.id for node in chosen.columns[column]}
+        rest = sum(user.weight for user in chosen.users if user.id not in drawn)
         counted = [f"{count:,} more", _narrow_noun(explanation, count)] if narrow else [f"{count:,} more {noun}"]
         lines = [*counted, f"{'' if narrow else 'together '}w = {coefficient(rest)}"]
         title = f"{count:,} more {noun} with {percent(rest)} of the weight; the table lists them"
@@ -172,14 +172,14 @@ def _more_node(explanation: Explanation, chosen: Selection, column: int, count: 
 
 
 def _note(explanation: Explanation, chosen: Selection) -> str:
-    said = []
+    notes = []
     if chosen.of_answer:
-        said.append(f"The {user_noun(explanation.simulated_users)} drawn are the answer's: none reaches the target.")
+        notes.append(f"The {user_noun(explanation.simulated_users)} drawn are the answer's: none reaches the target.")
     elif explanation.answer_users:
-        said.append(f"The answer's own {user_noun(explanation.simulated_users)} are listed in the tables.")
+        notes.append(f"The answer's own {user_noun(explanation.simulated_users)} are listed in the tables.")
     if chosen.left_out_paths:
-        said.append(_left_out(explanation, chosen))
-    return " ".join(said)
+        notes.append(_left_out(explanation, chosen))
+    return " ".join(notes)
 
 
 def _left_out(explanation: Explanation, chosen: Selection) -> str:

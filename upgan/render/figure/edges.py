@@ -9,6 +9,7 @@ from upgan.render.figure.selection import Selection
 from upgan.render.figure.spec import FigureEdge, figure_id
 from upgan.render.figure.styles import EdgeKind
 from upgan.render.words import clean, coefficient, node_words, rank_text, relation_words, score_text, shorten
+from upgan.types import INVERSE_MARK
 
 _RELATION_WIDTH = 18
 
@@ -17,16 +18,16 @@ def edges_of(
     explanation: Explanation, chosen: Selection, labels: Mapping[str, str] | None, *, narrow: bool = False
 ) -> list[FigureEdge]:
     """The prediction, then paths, evidence and known facts; what several paths share is drawn once."""
-    found: dict[tuple[str, str, str, EdgeKind], FigureEdge] = {}
+    edges: dict[tuple[str, str, str, EdgeKind], FigureEdge] = {}
     used: set[tuple[frozenset[str], str]] = set()
     for path in chosen.paths:
-        _chain(path, path.alphas, "path", labels, found, used)
+        _chain(path, path.alphas, "path", labels, edges, used)
     for evidence in chosen.evidence:
-        _chain(evidence, evidence.coefficients, "evidence", labels, found, used)
+        _chain(evidence, evidence.coefficients, "evidence", labels, edges, used)
     for edge in chosen.context:
-        _context(edge, labels, found, used)
+        _context(edge, labels, edges, used)
     # A self-loop has no room in columns; a candidate that is the target itself is said in words instead.
-    return [edge for edge in (_prediction(explanation, narrow=narrow), *found.values()) if edge.source != edge.target]
+    return [edge for edge in (_prediction(explanation, narrow=narrow), *edges.values()) if edge.source != edge.target]
 
 
 def _chain(
@@ -34,20 +35,20 @@ def _chain(
     numbers: tuple[float, ...],
     kind: EdgeKind,
     labels: Mapping[str, str] | None,
-    found: dict[tuple[str, str, str, EdgeKind], FigureEdge],
+    edges: dict[tuple[str, str, str, EdgeKind], FigureEdge],
     used: set[tuple[frozenset[str], str]],
 ) -> None:
     """Add the edges of one path; an edge that several paths share has one number and is drawn once."""
     for source, target, relation, number in zip(path.nodes, path.nodes[1:], path.relations, numbers, strict=False):
         ends = (figure_id(source), figure_id(target))
-        used.add((frozenset(ends), relation.removesuffix("⁻¹")))
+        used.add((frozenset(ends), relation.removesuffix(INVERSE_MARK)))
         name = "" if "user" in (source.role, target.role) else _relation_text(relation, labels)
         meaning = (
             f"attention α = {number:.4f}: the share of what reaches “{clean(target.label)}” that comes this way"
             if kind == "path"
             else f"coefficient {number:.4f}: one part of all that “{clean(target.label)}” collects"
         )
-        found[(*ends, relation, kind)] = FigureEdge(
+        edges[(*ends, relation, kind)] = FigureEdge(
             *ends,
             kind=kind,
             number=number,
@@ -60,15 +61,15 @@ def _chain(
 def _context(
     edge: ContextEdge,
     labels: Mapping[str, str] | None,
-    found: dict[tuple[str, str, str, EdgeKind], FigureEdge],
+    edges: dict[tuple[str, str, str, EdgeKind], FigureEdge],
     used: set[tuple[frozenset[str], str]],
 ) -> None:
     ends = (figure_id(edge.source), figure_id(edge.target))
-    if (frozenset(ends), edge.relation.removesuffix("⁻¹")) in used:
+    if (frozenset(ends), edge.relation.removesuffix(INVERSE_MARK)) in used:
         return
     is_user = "user" in (edge.source.role, edge.target.role)
     kind: EdgeKind = "interaction" if is_user else "fact"
-    found[(*ends, edge.relation, kind)] = FigureEdge(
+    edges[(*ends, edge.relation, kind)] = FigureEdge(
         *ends,
         kind=kind,
         number=None,
@@ -101,12 +102,12 @@ def _prediction(explanation: Explanation, *, narrow: bool) -> FigureEdge:
 
 
 def _relation_text(relation: str, labels: Mapping[str, str] | None) -> str:
-    return shorten(relation_words(relation, labels).removesuffix("⁻¹"), _RELATION_WIDTH)
+    return shorten(relation_words(relation, labels).removesuffix(INVERSE_MARK), _RELATION_WIDTH)
 
 
 def _fact(source: Node, relation: str, target: Node, labels: Mapping[str, str] | None) -> str:
     """An edge as the sentence that is true, whichever way the model walked it."""
-    if relation.endswith("⁻¹") or (target.role == "user" and source.role != "user"):
+    if relation.endswith(INVERSE_MARK) or (target.role == "user" and source.role != "user"):
         source, target = target, source
-    words = relation_words(relation, labels).removesuffix("⁻¹")
+    words = relation_words(relation, labels).removesuffix(INVERSE_MARK)
     return f"{node_words(source)} — {words} — {node_words(target)}"

@@ -31,6 +31,7 @@ from upgan.render.figure.styles import (
     Theme,
 )
 from upgan.render.figure.svg import kind_symbol, role_symbol, svg
+from upgan.render.table import isolated
 
 if TYPE_CHECKING:
     from pyvis.network import Network
@@ -66,16 +67,16 @@ def graph_html(
     theme: Theme = "light",
     *,
     narrow: FigureSpec | None = None,
-    before: Markup | None = None,
-    after: Markup | None = None,
+    template: str = "graph.html",
+    **around: object,
 ) -> str:
-    """The interactive graph as a whole document; ``before`` and ``after`` are finished HTML around it (the report).
+    """The interactive graph as a whole document; ``around``: values of a ``template`` that extends it (the report).
 
     ``narrow``: the same figure in rows, drawn instead where the document opens in a window too narrow for the other.
     """
     network = _network(spec, theme)
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True)
-    environment.filters["csp_hash"] = _csp_hash
+    environment.filters.update(csp_hash=_csp_hash, isolated=isolated)
     environment.globals.update(
         spec=spec,
         theme=theme,
@@ -86,12 +87,11 @@ def graph_html(
         legend_roles=[(Markup(role_symbol(role, theme)), words) for role, words in spec.roles],
         legend_kinds=[(Markup(kind_symbol(kind, theme)), words, EDGE_HELP[kind]) for kind, words in spec.kinds],
         still=Markup(svg(spec, theme)),
-        before=before or "",
-        after=after or "",
+        **around,
     )
     # The documented way to a template of one's own: pyvis collects nodes and edges, the template draws them.
     network.templateEnv = environment
-    network.path = "graph.html"
+    network.path = template
     return str(network.generate_html())
 
 

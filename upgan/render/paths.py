@@ -1,0 +1,48 @@
+"""A path of an explanation in words and numbers, for tables and pages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from upgan.explain.explanation import Chain, EvidencePath, UserPath
+from upgan.render.words import clean, coefficient, node_words, relation_words
+from upgan.types import INVERSE_MARK
+
+Path = UserPath | EvidencePath | Chain
+
+
+def numbers_of(path: Path) -> Sequence[float]:
+    """The numbers on the edges of a path, in its order."""
+    if isinstance(path, Chain):
+        return path.numbers
+    return path.alphas if isinstance(path, UserPath) else path.coefficients
+
+
+def factors(path: Path) -> str:
+    """Those numbers as one text."""
+    return " · ".join(map(coefficient, numbers_of(path)))
+
+
+def path_row(path: Path, labels: Mapping[str, str] | None = None) -> list[str]:
+    """Words, numbers, and the weight of a path that has one."""
+    row = [path_words(path, labels), factors(path)]
+    return row if isinstance(path, EvidencePath) else [*row, coefficient(path.weight)]
+
+
+def path_words(path: Path, labels: Mapping[str, str] | None = None) -> str:
+    """A path in one line: "A — author → B", or "B ← author — A" where it is walked against the relation."""
+    words = [node_words(path.nodes[0])]
+    for node, relation in zip(path.nodes[1:], path.relations, strict=True):
+        name = relation_words(relation, labels).removesuffix(INVERSE_MARK)
+        # Users interact with items, never the other way round.
+        against = relation.endswith(INVERSE_MARK) or node.role == "user"
+        step = f"← {name} —" if against else f"— {name} →"
+        words.append(f"{step} {node_words(node)}")
+    return " ".join(words)
+
+
+def path_pattern(path: Path, labels: Mapping[str, str]) -> str:
+    """A path without its names: the kinds of its nodes and its relations ("user — interacted → book — …")."""
+    kinds = [clean(node.kind) or node.role for node in path.nodes]
+    steps = zip(path.relations, kinds[1:], strict=True)
+    return " ".join([kinds[0], *(f"— {relation_words(relation, labels)} → {kind}" for relation, kind in steps)])
