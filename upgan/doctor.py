@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 from upgan.errors import UpganError
 from upgan.machine import NO_GPU, cores, gpus, memory
-from upgan.runs.status import is_run
+from upgan.runs.files import is_run
 
 State = Literal["ok", "warning", "missing"]
 

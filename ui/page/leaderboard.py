@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -17,6 +17,7 @@ from ui.services.leaderboard import NO_PAPER, Board
 from ui.session import state
 from ui.session.registry import Page
 from upgan.render.words import clean
+from upgan.reproduce.document import Document
 from upgan.reproduce.tables import fitted, searched, to_csv
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def none_at_all() -> None:
     st.code(_COMMANDS, language="bash", wrap_lines=True)
 
 
-def about(document: Mapping[str, Any]) -> None:
+def about(document: Document) -> None:
     """How it was made, and what its numbers do not say."""
     st.caption(plain(clean(leaderboard.made_how(document))))
     if document["dataset"].get("simulated_users"):
@@ -54,7 +55,7 @@ def about(document: Mapping[str, Any]) -> None:
         )
 
 
-def rows(document: Mapping[str, Any], paper: str) -> None:
+def rows(document: Document, paper: str) -> None:
     """The table, in percent but for MR."""
     table(_cleaned(leaderboard.table_rows(document, paper)), f"{clean(document['title'])}, as a table", highest=560)
     what = "Hits@3" if document["by"] else "Metrics"
@@ -70,7 +71,7 @@ def rows(document: Mapping[str, Any], paper: str) -> None:
     )
 
 
-def chart(document: Mapping[str, Any]) -> None:
+def chart(document: Document) -> None:
     """The figure of the HTML file, its rows in the table's order."""
     # plotly takes a third of a second to import; the page's table need not wait.
     from upgan.reproduce.figures import figure

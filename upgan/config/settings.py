@@ -14,7 +14,7 @@ import tomli_w
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from upgan.config.presets import PRESETS
-from upgan.config.section import Section
+from upgan.config.section import NEUTRAL, Section
 from upgan.config.sections import (
     AdversarialConfig,
     CoInteractionConfig,
@@ -63,6 +63,7 @@ __all__ = [
     "make_config",
     "read_toml",
     "setting_keys",
+    "system_settings",
     "to_toml",
 ]
 
@@ -92,18 +93,24 @@ class Config(Section):
         "transe",
         "transh",
     ] = Field("upgan", description="the system to train")
-    preset: str = Field("paper", description="the preset the settings started from")
-    seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of every random draw")
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a CUDA device where there is one")
-    threads: int = Field(0, ge=0, description="CPU threads; 0 leaves PyTorch's choice")
+    preset: str = Field("paper", description="the preset the settings started from", json_schema_extra=NEUTRAL)
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of every random draw", json_schema_extra=NEUTRAL)
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="auto: a CUDA device where there is one", json_schema_extra=NEUTRAL
+    )
+    threads: int = Field(0, ge=0, description="CPU threads; 0 leaves PyTorch's choice", json_schema_extra=NEUTRAL)
     max_seconds: float = Field(
-        0.0, ge=0, description="training takes no further step after this long, and is evaluated; 0 for no limit"
+        0.0,
+        ge=0,
+        description="training takes no further step after this long, and is evaluated; 0 for no limit",
+        json_schema_extra=NEUTRAL,
     )
     checkpoint_seconds: float = Field(
         60.0,
         ge=0,
         description="time between two saves of the training's state, besides those at every phase's end; where saving "
         "takes long it is done less often, so that it costs at most 1% of the time",
+        json_schema_extra=NEUTRAL,
     )
     graph: GraphConfig = Field(default_factory=GraphConfig)
     model: ModelConfig = Field(default_factory=ModelConfig)
@@ -111,7 +118,7 @@ class Config(Section):
     pretrain: PretrainConfig = Field(default_factory=PretrainConfig)
     adversarial: AdversarialConfig = Field(default_factory=AdversarialConfig)
     fusion: FusionConfig = Field(default_factory=FusionConfig)
-    pinned: PinnedConfig = Field(default_factory=PinnedConfig)
+    pinned: PinnedConfig = Field(default_factory=PinnedConfig, json_schema_extra=NEUTRAL)
     cofm: CoFMSettings = Field(default_factory=CoFMSettings)
     conve: ConvESettings = Field(default_factory=ConvESettings)
     convtranse: ConvTransESettings = Field(default_factory=ConvTransESettings)
@@ -259,6 +266,12 @@ def keys_in(path: Path) -> set[str]:
 def flat_settings(config: Config) -> dict[str, Any]:
     """Dotted key -> value of every setting of the run's model."""
     return {key: value for key, value in _flat(config.model_dump()).items() if applies(key, config.model_name)}
+
+
+def system_settings(config: Config) -> dict[str, Any]:
+    """Dotted key -> value of all that makes the system; runs that differ in nothing of it are draws of one system."""
+    neutral = {name for name, field in Config.model_fields.items() if field.json_schema_extra == NEUTRAL}
+    return {key: value for key, value in flat_settings(config).items() if key.partition(".")[0] not in neutral}
 
 
 def setting_keys() -> dict[str, str]:

@@ -24,8 +24,8 @@ def space_of(system: str, preset: str, fixed: Sequence[str] = ()) -> dict[str, d
 
     ``preset`` matters for UPGAN alone. A preset without a space has nothing to search: the result is empty.
     """
-    found = _spaces().get(f"upgan-{preset}" if system == "upgan" else system, {})
-    return {key: drawn for key, drawn in found.items() if key not in fixed}
+    space = _spaces().get(f"upgan-{preset}" if system == "upgan" else system, {})
+    return {key: drawn for key, drawn in space.items() if key not in fixed}
 
 
 def distributions(space: Mapping[str, Mapping[str, Sequence[Any]]]) -> dict[str, BaseDistribution]:
