@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from upgan.config.settings import make_config
 from upgan.data.dataset import build_dataset
 from upgan.experiment.train import prepare_training, train
-from upgan.graph.observed import seen_graph, seen_interactions, seen_triples, shuffled
+from upgan.graph.device import OnDevice
+from upgan.graph.observed import seen_facts, seen_graph, seen_interactions, seen_triples, shuffled
 from upgan.predict.predictor import load
 
 SIZES = [
@@ -257,3 +258,42 @@ def test_an_explanation_of_a_shuffled_run_names_readers_of_the_graph_it_saw(data
 
 def seen(dataset, config):
     return seen_triples(dataset, config).tolist(), seen_interactions(dataset, config).tolist()
+
+
+def tensors_of(part):
+    """Every tensor in a graph's part, to any depth."""
+    if isinstance(part, torch.Tensor):
+        return [part]
+    parts = part if isinstance(part, tuple) else vars(part).values() if isinstance(part, OnDevice) else ()
+    return [tensor for inner in parts for tensor in tensors_of(inner)]
+
+
+@pytest.mark.parametrize("settings", [["form=rgcn"], ["score=bilinear"]], ids=str)
+def test_a_graph_moves_to_a_device_whole_and_leaves_the_first_where_it_was(dataset, settings):
+    graph = seen_graph(dataset, config_of(*settings))
+    moved = graph.to("meta")
+    assert len(tensors_of(moved)) == len(tensors_of(graph)) > 20
+    assert {tensor.device.type for tensor in tensors_of(moved)} == {"meta"}
+    assert {tensor.device.type for tensor in tensors_of(graph)} == {"cpu"}
+    assert moved.num_triples == graph.num_triples
+
+
+@pytest.mark.parametrize(
+    ("settings", "reads", "evidence"),
+    [
+        ([], "layers", False),
+        (["form=rgcn"], "whole", False),
+        (["score=bilinear"], "co-interactions", False),
+        (["score=bilinear", "fusion.enabled=true"], "co-interactions", True),
+        (["score=bilinear", "fusion.enabled=true", "use_users=false"], "co-interactions", False),
+        (["model_name=complex", "score=bilinear", "fusion.enabled=true"], "layers", False),
+        (["model_name=transe"], "layers", False),
+    ],
+)
+def test_the_graph_has_what_the_score_reads_and_nothing_else(dataset, settings, reads, evidence):
+    config = make_config(assignments=["model.dim=4", *settings])
+    graph = seen_graph(dataset, config)
+    assert (config.reads, config.has_evidence) == (reads, evidence)
+    assert (graph.whole is not None) == (reads == "whole")
+    assert (graph.cointeraction is not None) == (reads == "co-interactions")
+    assert (seen_facts(dataset, config) is not None) == evidence

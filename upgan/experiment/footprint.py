@@ -65,7 +65,7 @@ def _passing(planned: PlannedPhase, prepared: Prepared, config: Config) -> float
     """Bytes that come and go with a step of the phase, or with the fit of the evidence."""
     entities, both = prepared.dataset.num_entities, 2 * len(prepared.triples)
     table = TABLES * FLOAT * config.model.width * entities
-    wide = table * (2 if config.model.score == "bilinear" else 1) + _propagated(prepared, config)
+    wide = table * (2 if config.reads == "co-interactions" else 1) + _propagated(prepared, config)
     match planned.settings:
         case InitialisationConfig() as first:
             return table + _one_to_n(prepared, min(first.batch, both), first)
