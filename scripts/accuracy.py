@@ -6,7 +6,6 @@ cache keeps each run's test ranks, so that a second call takes seconds.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,12 +14,14 @@ from pathlib import Path
 import numpy as np
 
 import upgan
+from measuring import options
 from upgan.config.settings import Config
+from upgan.evaluation.cells import interval
 from upgan.evaluation.compare import Change, compare_rankings, summarise
 from upgan.evaluation.evaluator import Ranking
 from upgan.evaluation.groups import GROUPINGS
 from upgan.predict.predictor import Predictor
-from upgan.training.checkpoint import run_fingerprint
+from upgan.reproduce.measure import ranking_of
 
 BASELINE, QUALITY, SHUFFLED = "ComplEx-N3", "quality", "shuffled users"
 GROUPS = ("sparsity", "hops")
@@ -61,24 +62,6 @@ def system_name(config: Config) -> str:
     return ", ".join(changed) or config.preset
 
 
-def ranking_of(predictor: Predictor, cache: Path | None) -> Ranking:
-    """Test ranks of a run, from the cache where they are there."""
-    triples = predictor.dataset.test
-    kept = cache / f"{run_fingerprint(predictor.run_path)}.npy" if cache else None
-    if kept and kept.is_file():
-        return Ranking(triples, np.load(kept))
-    ranking = predictor.rank("test")
-    if kept:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        np.save(kept, ranking.ranks)
-    return ranking
-
-
-def difference(change: Change) -> str:
-    """Percentage points with their interval."""
-    return f"{100 * change.value:+.2f} [{100 * change.low:+.2f}, {100 * change.high:+.2f}]"
-
-
 def overall(systems: Sequence[System]) -> list[str]:
     """MRR and Hits of each system, and its difference to ComplEx and to shuffled users."""
     by_name = {system.name: system for system in systems}
@@ -92,8 +75,8 @@ def overall(systems: Sequence[System]) -> list[str]:
         second = change_of(by_name.get(SHUFFLED), system) if system.name == QUALITY else None
         lines.append(
             f"| {system.name} | {len(system.rankings)} | {100 * told.metrics.mrr:.2f}{spread} | {hits} "
-            f"| {difference(first) if first else ''} | {f'{100 * first.relative:+.1f}%' if first else ''} "
-            f"| {difference(second) if second else ''} |"
+            f"| {interval(first.to_dict()) if first else ''} | {f'{100 * first.relative:+.1f}%' if first else ''} "
+            f"| {interval(second.to_dict()) if second else ''} |"
         )
     return lines
 
@@ -109,7 +92,7 @@ def grouped(systems: Sequence[System], predictor: Predictor) -> list[str]:
             mask = names == group
             values = " | ".join(f"{100 * summarise(system.all, mask).metrics.mrr:.2f}" for system in systems)
             told = change_of(by_name.get(SHUFFLED), by_name[QUALITY], mask) if QUALITY in by_name else None
-            change = difference(told) if told else ""
+            change = interval(told.to_dict()) if told else ""
             title = f"frequency {group}" if grouping == "sparsity" else f"hops {group}"
             lines.append(f"| {title} | {int(mask.sum())} | {values} | {change} |")
     return lines
@@ -117,7 +100,7 @@ def grouped(systems: Sequence[System], predictor: Predictor) -> list[str]:
 
 def main() -> None:
     """Print both tables."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = options(__doc__)
     parser.add_argument("runs", nargs="+", type=Path)
     parser.add_argument("--cache", type=Path)
     arguments = parser.parse_args()
@@ -128,7 +111,7 @@ def main() -> None:
         name = system_name(predictor.config)
         print(f"ranking {run} ({name})", file=sys.stderr)
         system = systems.setdefault(name, System(name, {}))
-        system.rankings[predictor.config.seed] = ranking_of(predictor, arguments.cache)
+        system.rankings[predictor.config.seed] = ranking_of(run, predictor.dataset, arguments.cache)
         whole = whole or predictor
     ordered = sorted(systems.values(), key=lambda system: (system.name != BASELINE, system.name != QUALITY))
     assert whole is not None

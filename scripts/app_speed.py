@@ -14,22 +14,19 @@ Ends with 1 where a bar is missed.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import random
 import statistics
 import sys
-import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import upgan
-from load_test import ROOT, choose, drawn, p95, start
+from load_test import choose, drawn
+from measuring import HEADLESS, ROOT, app, browser_path, options, p95, timed
 from ui.services import answers, questions
 from upgan.data.query import Query
-from upgan.doctor import find_browser
 from upgan.predict.predictor import Predictor
 from upgan.render.figure.build import figure
 from upgan.render.figure.graph_html import graph_html
@@ -42,7 +39,7 @@ SEARCH, ANSWER = 150.0, 500.0
 
 def main() -> int:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("run", type=Path, nargs="?", help="checkpoint for the figures without a browser")
     parser.add_argument("--queries", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
@@ -52,11 +49,7 @@ def main() -> int:
     given = parser.parse_args()
     held = True
     if given.cold:
-        path = find_browser()
-        if path is None:
-            print("no browser: python scripts/browser.py installs one", file=sys.stderr)
-            return 2
-        held &= in_browser(given.checkpoints.resolve(), path, given.cold, given.choices)
+        held &= in_browser(given.checkpoints, browser_path(), given.cold, given.choices)
     if given.run is not None:
         held &= on_server(given.run, given.queries, given.seed)
     print(f"{os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f}")
@@ -71,14 +64,9 @@ def in_browser(checkpoints: Path, path: str, cold: int, choices: int) -> bool:
     firsts: list[tuple[float, float]] = []
     later: list[float] = []
     for number in range(cold):
-        with tempfile.TemporaryFile("w+") as log:
-            began = time.perf_counter()
-            server, address = start(checkpoints, log)
-            try:
-                opened, seconds = asyncio.run(visit(path, address, choices, number))
-            finally:
-                server.terminate()
-                server.wait(timeout=20)
+        began = time.perf_counter()
+        with app(checkpoints) as (_, address):
+            opened, seconds = asyncio.run(visit(path, address, choices, number))
         firsts.append((opened[1] - opened[0], opened[1] - began - opened[2]))
         later += seconds
     told = ", ".join(f"{first:.2f} s" for first, _ in firsts)
@@ -96,7 +84,7 @@ async def visit(path: str, address: str, choices: int, seed: int) -> tuple[tuple
 
     async with async_playwright() as engine:
         began = time.perf_counter()
-        browser = await engine.chromium.launch(executable_path=path, args=["--headless", "--no-sandbox"])
+        browser = await engine.chromium.launch(executable_path=path, args=HEADLESS)
         page = await (await browser.new_context(viewport={"width": 1280, "height": 900})).new_page()
         page.set_default_timeout(90_000)
         opened = time.perf_counter()
@@ -151,13 +139,6 @@ def answered(predictor: Predictor, query: Query) -> None:
     labels = questions.relation_labels(predictor.dataset)
     wide, narrow = (figure(explanation, relation_labels=labels, layout=layout) for layout in ("columns", "rows"))
     graph_html(wide, narrow=narrow)
-
-
-def timed(action: Callable[[], object]) -> tuple[float, float]:
-    """Wall and processor seconds."""
-    wall, cpu = time.perf_counter(), time.process_time()
-    action()
-    return time.perf_counter() - wall, time.process_time() - cpu
 
 
 def report(what: str, seconds: list[tuple[float, float]], bar: float) -> bool:

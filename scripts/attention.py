@@ -7,12 +7,12 @@ the item, against five random ones of its users. Runs with the bilinear score (p
 
 from __future__ import annotations
 
-import argparse
 from typing import get_args
 
 import numpy as np
 
 import upgan
+from measuring import options
 from upgan.explain.base import Side
 from upgan.explain.bilinear import CoInteractionExplainer
 from upgan.predict.predictor import Predictor
@@ -58,7 +58,7 @@ def study(predictor: Predictor, side: Side, queries: int, least: int, random: np
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = options(__doc__)
     parser.add_argument("runs", nargs="+")
     parser.add_argument("--queries", type=int, default=500, help="queries per run and side")
     parser.add_argument("--users", type=int, default=10, help="fewest users of the item")

@@ -7,7 +7,6 @@ side in scripts/epoch_speed.py: PyKEEN counts epochs over all calls of train(), 
 
 from __future__ import annotations
 
-import argparse
 import json
 import logging
 
@@ -16,6 +15,7 @@ from pykeen.evaluation import RankBasedEvaluator
 from pykeen.models import DistMult
 from pykeen.triples import CoreTriplesFactory
 
+from measuring import options
 from upgan.bench.measure import Work
 from upgan.bench.suite import Bench
 from upgan.bench.workload import Workload, open_dataset
@@ -42,7 +42,7 @@ def pykeen_evaluation(dataset: KGDataset, work: Workload, triples: int) -> Work:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("--data", default="demo")
     parser.add_argument("--triples", type=int, default=500)
     parser.add_argument("--repeat", type=int, default=3)

@@ -9,7 +9,6 @@ with the settings below. A run that is there already is not trained again. Print
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
 import json
 import subprocess
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from measuring import options
 from upgan.data.dataset import build_dataset, copy_dataset
 
 FACTORISED = ["preset=quality", "initialisation.n3=0.02", "initialisation.batch=128"]
@@ -55,7 +55,7 @@ PUBLISHED: dict[tuple[str, str], list[tuple[str, float, str]]] = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder for the datasets and the runs")
     parser.add_argument("--data", action="append", choices=("kinships", "nations", "umls"))
     parser.add_argument("--model", action="append", choices=tuple(SETTINGS))

@@ -10,7 +10,6 @@ train(), so that a second call for one epoch would train nothing. That its loss 
 
 from __future__ import annotations
 
-import argparse
 import logging
 import statistics
 import time
@@ -24,6 +23,7 @@ from pykeen.training import LCWATrainingLoop
 from pykeen.training.callbacks import TrainingCallback
 from pykeen.triples import CoreTriplesFactory
 
+from measuring import options
 from upgan.config.settings import make_config
 from upgan.data.dataset import KGDataset, load_dataset
 from upgan.experiment.inputs import prepare_training
@@ -35,7 +35,7 @@ DIM, BATCH, RATE = 100, 1024, 0.003
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("dataset", type=Path)
     parser.add_argument("--repeat", type=int, default=3)
     given = parser.parse_args()

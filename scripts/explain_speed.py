@@ -8,10 +8,10 @@ what-if (the heaviest user removed, and one training fact of the target or answe
 
 from __future__ import annotations
 
-import argparse
 import resource
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 import upgan
+from measuring import options, timed
 from upgan.config.settings import make_config
 from upgan.explain.results import Changes
 from upgan.model.bilinear import BilinearDiscriminator
@@ -76,14 +77,9 @@ def changed(predictor: Predictor, question: dict[str, str]) -> None:
     predictor.what_if(**ends, changes=Changes(remove_users=users, remove_triples=facts))
 
 
-def timed(work: Callable[[dict[str, str]], None], asked: list[dict[str, str]]) -> str:
+def times(work: Callable[[dict[str, str]], None], asked: list[dict[str, str]]) -> str:
     """Median and 95th percentile, wall and CPU."""
-    walls, processor = [], []
-    for question in asked:
-        wall, cpu = time.perf_counter(), time.process_time()
-        work(question)
-        walls.append(1000 * (time.perf_counter() - wall))
-        processor.append(1000 * (time.process_time() - cpu))
+    walls, processor = 1000 * np.array([timed(partial(work, question)) for question in asked]).T
     return (
         f"median {np.median(walls):7.1f} ms, p95 {np.percentile(walls, 95):7.1f} ms "
         f"(CPU: median {np.median(processor):7.1f} ms, p95 {np.percentile(processor, 95):7.1f} ms, "
@@ -93,7 +89,7 @@ def timed(work: Callable[[dict[str, str]], None], asked: list[dict[str, str]]) -
 
 def main() -> None:
     """Make the run where a dataset is given, time both kinds of questions, print the memory."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = options(__doc__)
     parser.add_argument("source", type=Path)
     parser.add_argument("--preset", default="paper")
     parser.add_argument("--queries", type=int, default=40)
@@ -115,8 +111,8 @@ def main() -> None:
         rivals[id(question)] = next(row["id"] for row in rows if row["id"] != question["answer"])
     explained(predictor, asked[0], rivals[id(asked[0])])  # the first one makes what all later ones read
     print(f"{run}: {predictor.dataset!r}, loaded and first answer in {time.perf_counter() - start:.1f} s")
-    print("explanation and contrast:", timed(lambda one: explained(predictor, one, rivals[id(one)]), asked))
-    print("what if:                 ", timed(lambda one: changed(predictor, one), asked[: arguments.what_ifs]))
+    print("explanation and contrast:", times(lambda one: explained(predictor, one, rivals[id(one)]), asked))
+    print("what if:                 ", times(lambda one: changed(predictor, one), asked[: arguments.what_ifs]))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
     print(f"memory: {peak:.2f} GiB at most")
 

@@ -7,16 +7,14 @@ Drawn by plotly in a headless browser, like the page of `--page`.
 
 from __future__ import annotations
 
-import argparse
 import base64
 import json
-import sys
 from pathlib import Path
 
 from screenshots import reduced
 
+from measuring import HEADLESS, browser_path, options
 from upgan.bench.growth_page import figure
-from upgan.doctor import find_browser
 from upgan.files import write_bytes
 
 
@@ -28,7 +26,7 @@ def picture(found: dict[str, object]) -> bytes:
     page_text = drawn.to_html(include_plotlyjs=True, div_id="growth")
     size = {"format": "png", "width": drawn.layout.width, "height": drawn.layout.height}
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=find_browser(), args=["--no-sandbox"])
+        browser = driver.chromium.launch(executable_path=browser_path(), args=HEADLESS)
         page = browser.new_page()
         page.set_content(page_text)
         link = page.evaluate("size => Plotly.toImage('growth', size)", size)
@@ -36,17 +34,13 @@ def picture(found: dict[str, object]) -> bytes:
     return reduced(base64.b64decode(link.partition(",")[2]))
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def main() -> None:
+    parser = options(__doc__)
     parser.add_argument("measured", type=Path)
     parser.add_argument("out", type=Path)
     given = parser.parse_args()
-    if find_browser() is None:
-        print("no browser: python scripts/browser.py installs one", file=sys.stderr)
-        return 2
     write_bytes(given.out, picture(json.loads(given.measured.read_text())))
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

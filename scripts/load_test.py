@@ -10,30 +10,25 @@ and server share this machine's cores; what each used is told apart. Ends with 1
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
 import os
 import random
-import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
-import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
 
-from upgan.doctor import find_browser
+from measuring import ROOT, app, browser_path, options, p95
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Page
 
-ROOT = Path(__file__).resolve().parents[1]
 #: Seconds that someone looks at an answer before the next choice, on average: it holds a sentence, a figure, a table.
 LOOKING = 8.0
 SLOWER, GROWTH = 3.0, 1.10
@@ -49,50 +44,15 @@ class Seen:
 
 def main() -> int:
     """Run both parts and print the figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("--sessions", type=int, default=8)
     parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--looking", type=float, default=LOOKING, help="seconds between two choices, on average")
     parser.add_argument("--checkpoints", type=Path, default=ROOT / "checkpoints")
     given = parser.parse_args()
-    path = find_browser()
-    if path is None:
-        print("no browser: python scripts/browser.py installs one", file=sys.stderr)
-        return 2
-    with tempfile.TemporaryFile("w+") as log:
-        server, address = start(given.checkpoints.resolve(), log)
-        try:
-            return asyncio.run(measure(address, server, path, given.sessions, 60 * given.minutes, given.looking))
-        finally:
-            server.terminate()
-            server.wait(timeout=20)
-            log.seek(0)
-            if "Traceback" in (said := log.read()):
-                print(said[-2000:], file=sys.stderr)
-
-
-def start(checkpoints: Path, log: object) -> tuple[subprocess.Popen[bytes], str]:
-    """The app as `upgan app` starts it, on a free port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    options = [f"--server.port={port}", "--server.address=127.0.0.1", "--server.headless=true"]
-    command = [sys.executable, "-m", "ui.serve", "run", "streamlit_app.py", *options, "--server.fileWatcherType=none"]
-    server = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env={**os.environ, "UPGAN_CHECKPOINTS": str(checkpoints), "PYTHONPATH": str(ROOT)},
-        stdout=log,  # type: ignore[call-overload]
-        stderr=log,
-    )
-    address = f"http://127.0.0.1:{port}"
-    for _ in range(240):
-        try:
-            with urllib.request.urlopen(f"{address}/_stcore/health", timeout=1):
-                return server, address
-        except OSError:
-            time.sleep(0.25)
-    raise SystemExit("the app did not start within a minute")
+    path = browser_path()
+    with app(given.checkpoints) as (server, address):
+        return asyncio.run(measure(address, server, path, given.sessions, 60 * given.minutes, given.looking))
 
 
 async def measure(
@@ -220,12 +180,6 @@ def report(alone: Seen, together: Seen, memory: list[tuple[float, float]], sessi
     errors = alone.errors + together.errors
     print(f"errors: {len(errors)}" + "".join(f"\n  {error}" for error in errors[:10]))
     return int(bool(errors) or crowd > SLOWER * single or grown > GROWTH)
-
-
-def p95(seconds: list[float]) -> float:
-    """The 95th percentile, the slowest of few."""
-    ordered = sorted(seconds)
-    return ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))]
 
 
 if __name__ == "__main__":

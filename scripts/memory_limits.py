@@ -20,6 +20,8 @@ from typing import Any
 
 import numpy as np
 
+from measuring import options
+
 BASE = {"entities": 20_000, "triples": 40_000, "users": 20_000, "interactions": 40_000}
 GROWN = {"entities": 220_000, "triples": 1_040_000, "users": 420_000, "interactions": 2_040_000}
 #: Gigabytes.
@@ -36,16 +38,13 @@ SETTINGS = ("initialisation.batch=64", "pretrain.batch=64", "adversarial.batch=6
 
 def measure(size: dict[str, int], dim: int) -> int:
     """Peak memory of this process, in bytes, after a step of each phase on a random graph of this size."""
+    from upgan.bench.random_data import distinct
     from upgan.bench.workload import Workload
     from upgan.data.dataset import KGDataset
     from upgan.training.loop import snapshot
 
     random = np.random.default_rng(0)
     entities, users = size["entities"], size["users"]
-
-    def distinct(count: int, *high: int) -> np.ndarray:
-        code = np.unique(random.integers(0, np.prod(high), count))
-        return np.stack(np.unravel_index(code, high), axis=1).astype(np.int64)
 
     data = KGDataset(
         name="random",
@@ -58,10 +57,10 @@ def measure(size: dict[str, int], dim: int) -> int:
         relations=[str(number) for number in range(RELATIONS)],
         relation_labels=[str(number) for number in range(RELATIONS)],
         users=[f"u{number}" for number in range(users)],
-        train=distinct(size["triples"], entities, RELATIONS, entities),
+        train=distinct(random, size["triples"], entities, RELATIONS, entities),
         valid=np.empty((0, 3), dtype=np.int64),
         test=np.empty((0, 3), dtype=np.int64),
-        interactions=distinct(size["interactions"], users, entities),
+        interactions=distinct(random, size["interactions"], users, entities),
     )
     work = Workload.of(data, "paper", 1, 0, [*SETTINGS, f"model.dim={dim}"])
     work.initialisation_step()
@@ -122,7 +121,7 @@ def as_text(each: dict[str, float], lines: list[dict[str, Any]]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("--dim", type=int, default=100)
     parser.add_argument("--shrink", type=int, default=1, help="divide all measured sizes, for a quick look")
     parser.add_argument("--json", action="store_true")

@@ -8,12 +8,13 @@ CPU time (user + system) and not the clock's: it tells nothing about what else t
 
 from __future__ import annotations
 
-import argparse
 import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from measuring import options
 
 #: Runs a command of upgan, or loads a dataset, and prints CPU seconds and peak resident megabytes.
 _CHILD = """
@@ -32,17 +33,17 @@ sys.exit(code)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__)
     asked = parser.add_mutually_exclusive_group(required=True)
     asked.add_argument("--like", choices=("movie", "music", "book"), help="generate raw files of this Table 1 size")
     asked.add_argument("--source", help="raw files of your own")
     parser.add_argument("--scale", default="1", help="of the generated files")
-    options = parser.parse_args()
+    given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        source, out = options.source or f"{folder}/raw", f"{folder}/out"
+        source, out = given.source or f"{folder}/raw", f"{folder}/out"
         print(f"{'step':<12}{'CPU s':>8}{'peak MB':>9}")
-        if options.like:
-            made = ["data", "synth", "--like", options.like, "--scale", options.scale, "--out"]
+        if given.like:
+            made = ["data", "synth", "--like", given.like, "--scale", given.scale, "--out"]
             measure("synth", [*made, f"{folder}/prepared"])
             measure("synth --raw", [*made, source, "--raw"])
         measure("prepare", ["data", "prepare", source, "--out", out])

@@ -12,7 +12,6 @@ processor time on one thread; on CUDA wall time around a finished step, medians 
 
 from __future__ import annotations
 
-import argparse
 import datetime
 import functools
 import json
@@ -25,6 +24,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from measuring import options
 from upgan.bench.workload import Workload, open_dataset
 from upgan.machine import hardware
 
@@ -125,7 +125,7 @@ def phase(name: str, step: Callable[[], object], roof: dict[str, float], work: W
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("--data", default="demo")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--preset", default="paper")

@@ -11,21 +11,18 @@ first look in the open app takes longer than a second.
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import os
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from load_test import ROOT, start
-from upgan.doctor import find_browser
+from measuring import HEADLESS, app, browser_path, options, upgan
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -37,23 +34,19 @@ DRAWN = "(document.querySelector('.js-plotly-plot')?.calcdata?.[0]?.length ?? 0)
 
 def main() -> int:
     """Make the runs, look at them, print the figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("--runs", type=int, default=200)
     parser.add_argument("--lines", type=int, default=100_000)
     parser.add_argument("--times", type=int, default=5)
     given = parser.parse_args()
-    path = find_browser()
-    if path is None:
-        print("no browser: python scripts/browser.py installs one", file=sys.stderr)
-        return 2
+    path = browser_path()
     from playwright.sync_api import sync_playwright
 
-    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as log, sync_playwright() as engine:
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as engine:
         runs = Path(folder) / "runs"
         make_runs(Path(folder), runs, given.runs, given.lines)
-        server, address = start(runs, log)
-        try:
-            browser = engine.chromium.launch(executable_path=path, args=["--headless", "--no-sandbox"])
+        with app(runs) as (_, address):
+            browser = engine.chromium.launch(executable_path=path, args=HEADLESS)
             page = browser.new_page(viewport={"width": 1280, "height": 900})
             page.goto(address)  # the server has read its code, the browser its scripts: neither is what is asked here
             page.get_by_role("heading").first.wait_for()
@@ -62,9 +55,6 @@ def main() -> int:
             anew = [look(page, f"{address}/runs", False) for _ in range(given.times)]
             anew_drawn = [look(page, f"{address}/runs?run={LONG}", True) for _ in range(given.times)]
             browser.close()
-        finally:
-            server.terminate()
-            server.wait(timeout=20)
     for name, seconds in (
         (f"{given.runs} runs", listed),
         (f"{given.lines:,} lines of metrics", drawn),
@@ -82,8 +72,8 @@ def make_runs(folder: Path, runs: Path, count: int, lines: int) -> None:
     short = [word for phase in ("initialisation", "pretrain", "adversarial") for word in ("--set", f"{phase}.epochs=2")]
     os.environ["UPGAN_LOCKS"] = str(folder / "locks")  # whatever else trains here is none of its business
     data, run = folder / "demo", runs / "run-000"
-    for words in (["data", "demo", "--out", data], ["train", data, "--preset", "demo", "--run", run, *short]):
-        subprocess.run([sys.executable, "-m", "upgan", *map(str, words)], cwd=ROOT, check=True, capture_output=True)
+    upgan("data", "demo", "--out", data)
+    upgan("train", data, "--preset", "demo", "--run", run, *short)
     for number in range(1, count):
         shutil.copytree(run, runs / (f"run-{number:03}" if number < count - 1 else LONG))
     valid = {"mr": 9.0, "hits@1": 0.1, "hits@3": 0.2, "hits@10": 0.3, "queries": 5}

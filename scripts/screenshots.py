@@ -5,11 +5,7 @@ Each is drawn by a real browser from the app as it is, and reduced to a palette 
 
 from __future__ import annotations
 
-import argparse
 import io
-import subprocess
-import sys
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,8 +13,7 @@ from urllib.parse import urlencode
 
 from PIL import Image
 
-from load_test import ROOT, start
-from upgan.doctor import find_browser
+from measuring import HEADLESS, ROOT, app, browser_path, options
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -51,38 +46,23 @@ SHOTS = (
 )
 
 
-def main() -> int:
+def main() -> None:
     """Start the app, take every picture, say how large each is."""
     from playwright.sync_api import sync_playwright
 
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("--out", type=Path, default=ROOT / "docs")
     parser.add_argument("--checkpoints", type=Path, default=ROOT / "checkpoints")
     given = parser.parse_args()
-    path = find_browser()
-    if path is None:
-        print("no browser: python scripts/browser.py installs one", file=sys.stderr)
-        return 2
+    path = browser_path()
     given.out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile("w+") as log:
-        server, address = start(given.checkpoints.resolve(), log)
-        try:
-            with sync_playwright() as engine:
-                browser = engine.chromium.launch(executable_path=path, args=["--headless", "--no-sandbox"])
-                for shot in SHOTS:
-                    content = reduced(take(browser, address, shot))
-                    (given.out / shot.name).write_bytes(content)
-                    print(f"{given.out / shot.name}: {len(content) / 1000:.0f} KB")
-                browser.close()
-        finally:
-            stop(server)
-    return 0
-
-
-def stop(server: subprocess.Popen[bytes]) -> None:
-    """End the app."""
-    server.terminate()
-    server.wait(timeout=20)
+    with app(given.checkpoints) as (_, address), sync_playwright() as engine:
+        browser = engine.chromium.launch(executable_path=path, args=HEADLESS)
+        for shot in SHOTS:
+            content = reduced(take(browser, address, shot))
+            (given.out / shot.name).write_bytes(content)
+            print(f"{given.out / shot.name}: {len(content) / 1000:.0f} KB")
+        browser.close()
 
 
 def take(browser: Browser, address: str, shot: Shot) -> bytes:
@@ -115,4 +95,4 @@ def reduced(content: bytes) -> bytes:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -11,12 +11,10 @@ Ends with 1 where a bar is missed.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -24,35 +22,30 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from load_test import start
-from upgan.doctor import find_browser
+from measuring import HEADLESS, app, browser_path, options, upgan
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-ROOT = Path(__file__).resolve().parents[1]
 SLOWER, FIRST_POINT = 1.03, 10.0
 RUN = "training"
 
 
 def main() -> int:
     """Train in turn, start one from the page, print the figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("--times", type=int, default=4, help="trainings of each kind")
     parser.add_argument("--epochs", type=int, default=60, help="of pre-training, none of which is left out")
     given = parser.parse_args()
-    path = find_browser()
-    if path is None:
-        print("no browser: python scripts/browser.py installs one", file=sys.stderr)
-        return 2
+    path = browser_path()
     from playwright.sync_api import sync_playwright
 
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as engine:
         root = Path(folder)
-        upgan("data", "demo", "--out", str(root / "demo"))
+        upgan("data", "demo", "--out", root / "demo")
         os.environ["UPGAN_DATA"] = str(root)
         os.environ["UPGAN_LOCKS"] = str(root / "locks")  # whatever else trains here is none of its business
-        browser = engine.chromium.launch(executable_path=path, args=["--headless", "--no-sandbox"])
+        browser = engine.chromium.launch(executable_path=path, args=HEADLESS)
         spent: dict[bool, list[tuple[float, float]]] = {False: [], True: []}
         for number in range(2 * given.times):
             # Alone, watched, watched, alone: what drifts on the machine meets both kinds alike.
@@ -66,18 +59,13 @@ def main() -> int:
     return report(spent, seconds)
 
 
-def upgan(*words: str) -> None:
-    """A command of ours, quietly."""
-    subprocess.run([sys.executable, "-m", "upgan", *words], cwd=ROOT, check=True, capture_output=True)
-
-
 def train(root: Path, epochs: int) -> tuple[float, float]:
     """One training -> (seconds, seconds of processor time) of its phases."""
     fixed = {"initialisation": 10, "pretrain": epochs, "adversarial": 3}
     words = [word for phase, count in fixed.items()
              for word in ("--set", f"{phase}.epochs={count}", "--set", f"{phase}.patience=1000")]  # fmt: skip
     run = root / "runs" / RUN
-    upgan("train", str(root / "demo"), "--preset", "demo", "--run", str(run), "--overwrite", *words)
+    upgan("train", root / "demo", "--preset", "demo", "--run", run, "--overwrite", *words)
     stages = json.loads((run / "metrics.json").read_text())["stages"].values()
     return sum(stage["seconds"] for stage in stages), sum(stage["cpu_seconds"] for stage in stages)
 
@@ -85,7 +73,7 @@ def train(root: Path, epochs: int) -> tuple[float, float]:
 @contextlib.contextmanager
 def watching(browser: Browser, runs: Path) -> Iterator[None]:
     """The Runs page open on the run, refreshing by itself."""
-    with app(runs) as address:
+    with app(runs) as (_, address):
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.goto(f"{address}/runs?run={RUN}")
         page.get_by_role("heading", name="Runs").wait_for()
@@ -94,21 +82,9 @@ def watching(browser: Browser, runs: Path) -> Iterator[None]:
         page.close()
 
 
-@contextlib.contextmanager
-def app(runs: Path) -> Iterator[str]:
-    """The app over a folder of runs; gives its address."""
-    with tempfile.TemporaryFile("w+") as log:
-        server, address = start(runs, log)
-        try:
-            yield address
-        finally:
-            server.terminate()
-            server.wait(timeout=20)
-
-
 def first_point(browser: Browser, runs: Path) -> float:
     """Seconds from the click that starts a training to the first point of a curve."""
-    with app(runs) as address:
+    with app(runs) as (_, address):
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.set_default_timeout(60_000)
         page.goto(f"{address}/train")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from upgan.data.read.raw import RawSource
+from upgan.data.raw.source import RawSource
 
 
 def planted_catalogue(

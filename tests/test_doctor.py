@@ -16,8 +16,9 @@ from upgan.doctor import Finding, Report, diagnose
 def runs(toy_dataset, tmp_path: Path) -> Path:
     """A folder with two runs of the toy catalogue, as training leaves them."""
     from upgan.config.settings import Config
+    from upgan.runs.files import MODEL_FILE
     from upgan.systems.build import build_model
-    from upgan.training.checkpoint import MODEL_FILE, save_weights, seal_run, start_run
+    from upgan.training.checkpoint import save_weights, seal_run, start_run
 
     config = Config()
     model = build_model(config, toy_dataset)

@@ -19,12 +19,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from upgan.errors import UpganError
+from upgan.runs.files import is_run
 
 State = Literal["ok", "warning", "missing"]
 
 APP_PORT = 8501
-#: A folder with any of these is a run, or was meant to be one.
-RUN_FILES = ("config.toml", "run.json", "status.json", "model.safetensors")
 #: Below these, training on a catalogue of a few thousand entities or writing its run may fail.
 LOW_MEMORY_GB = 2.0
 LOW_DISK_GB = 1.0
@@ -218,7 +217,7 @@ def check_browser() -> Finding:
 
 def check_checkpoints(folder: Path) -> Iterator[Finding]:
     """Each run below a folder: whether it opens, as it would for an answer."""
-    runs = sorted(path for path in folder.glob("*/") if any((path / name).exists() for name in RUN_FILES))
+    runs = sorted(path for path in folder.glob("*/") if is_run(path))
     if not runs:
         yield Finding("runs", "warning", f"none in {folder}", "upgan train DIR makes one")
     for run in runs:

@@ -41,7 +41,7 @@ def test_the_document_has_every_measurement(toy_folder, tmp_path):
     [
         (["--only", "everything"], "choose among preparation"),
         (["--data", "synth:films"], "book, movie, music"),
-        (["--data", "synth:book@many"], "'many' is no number"),
+        (["--data", "synth:book@many"], "'many' is not a number"),
         (["--repeat", "0"], "--repeat"),
         (["--page", "curves.html"], "--growth"),
         (["--growth", "--data", "demo"], "leave out --data"),

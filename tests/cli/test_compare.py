@@ -53,10 +53,11 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     books = folder / "books"
     asked = ("--out", books, "--min-interactions", "2", "--min-triples", "1")
     assert here("data", "prepare", folder / "raw", *asked).returncode == 0
-    elsewhere = ("--device=cpu", "--set=threads=2", "--set=max_seconds=1000")
+    elsewhere = ["--device=cpu", "--set=threads=2", "--set=max_seconds=1000", "--set=checkpoint_seconds=9"]
+    elsewhere += ["--pin-head=book1", "--pin-relation=[author]", "--pin-answer=author1"]
     return {
         f"{dim}s{seed}": trained(
-            books, folder / f"{dim}s{seed}", f"--seed={seed}", f"--set=model.dim={dim}", *(elsewhere if seed else ())
+            books, folder / f"{dim}s{seed}", f"--seed={seed}", f"--set=model.dim={dim}", *(elsewhere if seed else [])
         )
         for dim in (8, 4)
         for seed in (0, 1)
@@ -127,6 +128,16 @@ def test_seeds_alone_are_one_system_without_a_difference(runs: dict[str, Path]) 
     (entry,) = document["systems"]
     assert (entry["name"], entry["seeds"], entry["difference"]) == ("distmult demo", [0, 1], None)
     assert "ΔMRR" not in here("compare", runs["8s0"], runs["8s1"]).stdout
+
+
+def test_systems_of_other_kinds_are_named_by_their_own_settings(runs: dict[str, Path], tmp_path: Path) -> None:
+    """A compared system lacks UPGAN's phases: what it does not have is no change of its preset."""
+    books = runs["8s0"].parent / "books"
+    made = here("train", books, "--run", tmp_path / "run", "--model=transe", "--set=epochs=1", "--set=transe.lr=0.5")
+    assert made.returncode == 0, made.stderr
+    names = [entry["name"] for entry in compared(runs["8s0"], tmp_path / "run")["systems"]]
+    own = ("distmult demo model.dim=8 initialisation.epochs=2", "transe paper transe.epochs=1 transe.lr=0.5")
+    assert tuple(names) == own
 
 
 def test_seeds_that_do_not_pair_up_are_not_paired(runs: dict[str, Path]) -> None:

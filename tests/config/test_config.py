@@ -8,14 +8,17 @@ from typing import get_args
 import pytest
 
 from upgan.config.presets import PRESETS
-from upgan.config.sections import Activation
+from upgan.config.section import NEUTRAL
+from upgan.config.sections import Activation, PinnedConfig
 from upgan.config.settings import (
     Config,
     applies,
     config_from_dict,
+    flat_settings,
     make_config,
     read_toml,
     setting_keys,
+    system_settings,
     to_toml,
 )
 from upgan.errors import ConfigError
@@ -354,3 +357,28 @@ def test_no_time_limit_can_be_written_and_read(tmp_path):
 def test_every_setting_says_what_it_is_and_its_default_obeys_its_own_bounds():
     assert all(description for description in setting_keys().values())
     assert config_from_dict(Config().model_dump()) == Config()
+
+
+NEUTRAL_CHANGES = {
+    "preset": "quality",
+    "seed": 7,
+    "device": "cpu",
+    "threads": 3,
+    "max_seconds": 60.0,
+    "checkpoint_seconds": 5.0,
+    "pinned": PinnedConfig(relation="by", head="a", answer="b"),
+}
+
+
+def test_what_makes_a_system_is_said_once_beside_the_settings():
+    """Every top-level setting either makes another system or is marked, and then its whole section is left out."""
+    plain = Config()
+    for name, field in Config.model_fields.items():
+        neutral = field.json_schema_extra == NEUTRAL
+        assert neutral == (name in NEUTRAL_CHANGES), name
+        if neutral:
+            other = plain.model_copy(update={name: NEUTRAL_CHANGES[name]})
+            assert flat_settings(other) != flat_settings(plain), name
+            assert system_settings(other) == system_settings(plain), name
+    for key in ("model.dim=7", "graph.triple_share=0.5", "pretrain.epochs=1"):
+        assert system_settings(make_config(assignments=[key])) != system_settings(make_config()), key

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from upgan.data.check import CheckReport, check_source, scan
-from upgan.data.read.text_stream import ReadOptions
+from upgan.data.check import CheckReport, check_source
+from upgan.data.raw import text_stream
+from upgan.data.raw.text_stream import ReadOptions
 from upgan.errors import DataError
 
 LINES = [f"b{n}\tby\ta{n // 2}".encode() for n in range(60)]
@@ -33,7 +34,7 @@ def lines_of(report: CheckReport, code: str) -> list[int]:
 @pytest.mark.parametrize("block", [16, 100, 1 << 24])
 @pytest.mark.parametrize("name", ["triples.tsv", "triples.tsv.gz"])
 def test_all_bad_lines_are_listed_whatever_the_blocks(block, name, tmp_path, monkeypatch):
-    monkeypatch.setattr(scan, "BLOCK", block)
+    monkeypatch.setattr(text_stream, "BLOCK", block)
     lines = list(LINES)
     lines[4] = b"b4\tby"
     lines[11] = b"b11\tby\tRen\xe9"

@@ -11,9 +11,8 @@ import pytest
 from tests.command_line import upgan
 from tests.data.sources import _DBR, _NS, FORMATS, HETREC, KGAT, NTRIPLES, RECBOLE, RELEASE, TSV, write_source
 from upgan.cli.main import run
-from upgan.data.detect import detect_format
-from upgan.data.formats import read_sources
-from upgan.data.read.text_stream import ReadOptions
+from upgan.data.formats import detect_format, read_sources
+from upgan.data.raw.text_stream import ReadOptions
 from upgan.errors import DataError
 
 WRITTEN, GENRE = f"{_NS}film.film.written_by", f"{_NS}film.film.genre"
@@ -215,7 +214,7 @@ def test_blank_nodes_of_two_files_are_different_nodes(tmp_path):
 def test_a_line_that_is_no_statement_is_named_or_counted(tmp_path, line):
     folder = write_source(tmp_path, {"g.nt": f"\n# c\n<a> <r> <b> .\n{line}\n"})
     message = refused(folder)
-    assert f"g.nt, line 4: {line!r} is no N-Triples statement" in message
+    assert f"g.nt, line 4: {line!r} is not an N-Triples statement" in message
     source = read_sources([folder], options=ReadOptions(skip_bad_lines=True))
     assert len(source.triples) == 1
     assert source.dropped == {"g.nt: lines that are no statement (--skip-bad-lines)": 1}

@@ -22,7 +22,7 @@ from tests.data.sources import FORMATS, write_source
 from upgan.data.dataset import load_dataset
 from upgan.data.formats import read_sources
 from upgan.data.prepare.prepare import PrepareSettings, prepare
-from upgan.data.read.text_stream import ReadOptions
+from upgan.data.raw.text_stream import ReadOptions
 from upgan.errors import InputError
 
 LOOSE = PrepareSettings(min_interactions=1, min_triples=1, split=(1, 0, 0))

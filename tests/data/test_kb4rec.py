@@ -25,7 +25,8 @@ from upgan.cli.main import run as run_command
 from upgan.data.dataset import load_dataset
 from upgan.data.formats import read_sources
 from upgan.data.prepare.domains import DOMAINS
-from upgan.data.read.kb4rec import DumpReading, find_files
+from upgan.data.raw.format import DumpReading
+from upgan.data.read.kb4rec import find_files
 from upgan.errors import DataError, InputError
 
 LINKS = "1\tm.0f1\n2\tm.0f2\n3\tm.0f3\n4\tm.0f4\n6\t/m/0f1\n"
@@ -276,7 +277,7 @@ def test_a_truncated_dump_is_said_by_the_command_line(tmp_path):
 
 def test_a_foreign_folder_is_not_taken_for_a_work_folder(tmp_path):
     source = write_source(tmp_path / "source")
-    with pytest.raises(DataError, match="no work folder"):
+    with pytest.raises(DataError, match="not a work folder"):
         read_sources([source], dump=DumpReading(min_interactions=2, work=source))
     assert len(list(source.iterdir())) == 4
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from upgan.data.read.ntriples import read_ntriples
+from upgan.data.read.ntriples import read_graph
 
 LABEL = "http://www.w3.org/2000/01/rdf-schema#label"
 #: Letters of any script, and what has a meaning in the format; no control characters, and white space only in literals.
@@ -79,7 +79,7 @@ def test_statements_come_back(tmp_path: Path, document):
     text, edges, labels, literals = document
     path = tmp_path / "graph.nt"
     path.write_bytes(text.encode("utf-8"))
-    graph = read_ntriples(path)
+    graph = read_graph(path)
     assert [tuple(row) for row in graph.triples.to_numpy().tolist()] == edges
     assert graph.dropped.get("statements about a literal", 0) == literals
     found = graph.labels.set_index("id")["label"].to_dict()

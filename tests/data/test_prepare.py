@@ -10,7 +10,7 @@ import pytest
 
 from upgan.data.dataset import load_dataset
 from upgan.data.prepare.prepare import PrepareSettings, prepare
-from upgan.data.read.raw import RawSource, SourceFile
+from upgan.data.raw.source import RawSource, SourceFile
 from upgan.errors import ConfigError, DataError
 
 LOOSE = PrepareSettings(min_interactions=1, min_triples=1)

@@ -12,9 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from upgan.data.detect import detect_format
-from upgan.data.formats import read_sources
-from upgan.data.read.text_tables import read_table
+from upgan.data.formats import detect_format, read_sources
+from upgan.data.raw.text_tables import read_table
 from upgan.errors import ConfigError, DataError
 
 TRIPLES = "b1\tby\ta1\nb2\tby\ta1\nb2\tgenre\tg1\n"

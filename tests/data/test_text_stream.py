@@ -15,8 +15,8 @@ import pytest
 
 from tests.data.sources import FORMATS, write_source
 from upgan.data.formats import read_sources
-from upgan.data.read.text_stream import BLOCK, ReadOptions, TextStream
-from upgan.data.read.text_tables import read_table
+from upgan.data.raw.text_stream import BLOCK, ReadOptions, TextStream
+from upgan.data.raw.text_tables import read_table
 from upgan.errors import ConfigError, DataError
 
 #: How much a reader may need beyond what it needs for nothing, in MiB.

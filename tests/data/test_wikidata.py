@@ -16,7 +16,7 @@ from upgan.data.dump import wikidata
 from upgan.data.dump.passes import WorkFolder
 from upgan.data.dump.wikidata import with_wikidata_labels
 from upgan.data.prepare.window import seconds_of, within_window
-from upgan.data.read.raw import RawSource
+from upgan.data.raw.source import RawSource
 from upgan.errors import ConfigError, DataError
 
 E, P = "http://www.wikidata.org/entity/", "http://www.wikidata.org/prop/direct/"

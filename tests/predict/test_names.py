@@ -32,9 +32,9 @@ def test_a_missing_relation_answer_or_a_senseless_number_is_refused(predictor):
 
 
 def test_numbers_in_place_of_names_are_refused(predictor):
-    with pytest.raises(QueryError, match="3 is no entity"):
+    with pytest.raises(QueryError, match="3 is not text: give the entity"):
         predictor.score_tails([3], ["by"])
-    with pytest.raises(QueryError, match="0 is no relation"):
+    with pytest.raises(QueryError, match="0 is not text: give the relation"):
         predictor.score_heads([0], ["a1"])
 
 

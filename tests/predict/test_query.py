@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from typing import Literal
 
 import pytest
 
@@ -10,8 +11,10 @@ from tests.predict.toy import ENTITIES
 from upgan.data.query import Query
 from upgan.predict.predictor import Predictor
 
+DIRECTIONS: tuple[Literal["tail", "head"], ...] = ("tail", "head")
 
-@pytest.mark.parametrize("direction", ["tail", "head"])
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
 def test_a_query_is_the_same_by_its_ends_and_by_its_direction(direction):
     query = Query.about("b1", "by", direction)
     assert query == (Query("b1", "by", None) if direction == "tail" else Query(None, "by", "b1"))
@@ -22,7 +25,8 @@ def test_a_query_is_the_same_by_its_ends_and_by_its_direction(direction):
 def test_its_numbers_are_those_that_the_scores_are_asked_with(predictor):
     for entity in ENTITIES:
         for relation in predictor.relations:
-            for direction, scores in (("tail", predictor.score_tails), ("head", predictor.score_heads)):
+            for direction in DIRECTIONS:
+                scores = predictor.score_tails if direction == "tail" else predictor.score_heads
                 query = Query.about(entity, relation, direction)
                 named = scores(*([entity], [relation])[:: 1 if direction == "tail" else -1])[0]
                 rows = predictor.predict(**query.names, k=len(ENTITIES))

@@ -9,7 +9,7 @@ import pytest
 
 from tests.runs import victims
 from upgan.reproduce import execute
-from upgan.runs.history import LOG_FILE
+from upgan.runs.files import LOG_FILE
 
 
 class Forked:
@@ -39,9 +39,9 @@ def trainings(monkeypatch):
     """Names of the run folders that were given to a process, in order."""
     begun: list[str] = []
 
-    def spawn(folder: Path) -> Forked:
+    def spawn(folder: Path, **_: object) -> Forked:
         begun.append(folder.name)
         return Forked(folder)
 
-    monkeypatch.setattr(execute, "_spawn", spawn)
+    monkeypatch.setattr(execute, "spawn", spawn)
     return begun

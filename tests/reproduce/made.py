@@ -9,7 +9,7 @@ import numpy as np
 from upgan.config.settings import make_config
 from upgan.reproduce.execute import Outcome
 from upgan.reproduce.measure import measure
-from upgan.reproduce.plan import Asked, plan
+from upgan.reproduce.plan import Request, plan
 from upgan.reproduce.reuse import FinishedRun
 
 HOSTILE = "</script><script>alert(1)</script> | <img src=x onerror=alert(1)> [a](javascript:alert(1)) `x` **b**"
@@ -36,7 +36,7 @@ def outcomes(asked, random, broken=()):
 
 
 def document(dataset, target, random, tmp_path, **how):
-    asked = Asked(target, seeds=(0, 1, 2))
+    asked = Request(target, seeds=(0, 1, 2))
     made = outcomes(asked, random, **how)
     told = {**measure(made, dataset, asked, tmp_path, lambda _: None), "search": None, "command": "upgan reproduce"}
     return told, made

@@ -25,7 +25,7 @@ from upgan.evaluation.compare import compare_rankings
 from upgan.predict.predictor import load
 from upgan.reproduce import execute
 from upgan.reproduce.paper import PAPER_METRICS
-from upgan.runs.history import LOG_FILE
+from upgan.runs.files import LOG_FILE
 from upgan.runs.process import Process
 from upgan.runs.status import run_state
 from upgan.training.checkpoint import load_config
@@ -114,11 +114,11 @@ def test_a_run_that_fails_is_a_row_and_the_rest_is_done(trainings, toy_folder, t
 
 
 def test_a_process_that_cannot_even_start_leaves_its_last_words(toy_folder, tmp_path, monkeypatch):
-    def spawn(folder):
+    def spawn(folder, **_):
         with (folder / LOG_FILE).open("ab") as log:
             return subprocess.Popen([sys.executable, "-c", "raise SystemExit('no memory for torch')"], stderr=log)
 
-    monkeypatch.setattr(execute, "_spawn", spawn)
+    monkeypatch.setattr(execute, "spawn", spawn)
     result = here(*command(toy_folder, tmp_path, "transe"))
     assert result.returncode == 1
     assert "transe, seed 0: no memory for torch" in result.stdout
@@ -226,7 +226,7 @@ def test_the_papers_own_formats_go_all_the_way(name, trainings, tmp_path):
         (["--seeds="], "--seeds"),
         (["--seeds=0,99999999999"], "seed = 99999999999"),
         (["--budget=soon"], "10m or 1.5h"),
-        (["--systems=upgan,nope"], "'nope' is no system"),
+        (["--systems=upgan,nope"], "'nope' is not a system"),
         (["--systems=upgan,upgan"], "each once"),
         (["--set=transe.speed=1"], "whole name"),
         (["--preset=fast"], "choose one of"),
@@ -235,7 +235,7 @@ def test_the_papers_own_formats_go_all_the_way(name, trainings, tmp_path):
         (["--search=0"], "--search"),
         (["--search=2", "--dry-run"], "--dry-run"),
         (["--jobs=0"], "--jobs"),
-        (["--run=x"], "--run is no option of table3"),
+        (["--run=x"], "--run is not an option of table3"),
     ],
 )
 def test_a_wrong_argument_is_refused_and_nothing_is_written(more, said, toy_folder, tmp_path):
@@ -247,7 +247,7 @@ def test_an_unknown_target_and_options_of_another_are_refused(toy_folder, tmp_pa
     refused(here(*command(toy_folder, tmp_path, "upgan", target="table9")), "table9", "table3", "fig4")
     fig4 = ["reproduce", "fig4", "--data", toy_folder, "--out", tmp_path / "out"]
     for option in ("--budget=5m", "--jobs=2", "--threads=2", "--no-resume"):
-        refused(here(*fig4, option), f"{option.split('=')[0]} is no option of fig4; --run, ")
+        refused(here(*fig4, option), f"{option.split('=')[0]} is not an option of fig4; --run, ")
     (tmp_path / "file").write_text("")
     refused(here("reproduce", "table3", "--data", toy_folder, "--out", tmp_path / "file"), "a file is in the way")
     below = command(toy_folder, tmp_path / "file", "upgan")

@@ -83,10 +83,10 @@ def test_without_processes_or_locks_a_run_fails_and_nobody_waits(toy_dataset, tm
         (outcome,) = executor.run([planned()])
     assert "not a folder of this user" in outcome.problem
 
-    def full(_):
+    def full(*_, **__):
         raise OSError("no more processes")
 
-    monkeypatch.setattr(execute, "_spawn", full)
+    monkeypatch.setattr(execute, "spawn", full)
     (outcome,) = executor.run([planned()])
     assert outcome.problem == "no more processes"
     folder = tmp_path / "runs" / planned().folder_name(toy_dataset.name, toy_dataset.fingerprint)
@@ -101,7 +101,7 @@ def test_a_training_that_could_not_start_is_left_as_failed(toy_dataset, tmp_path
         def poll(self):
             return 1
 
-    monkeypatch.setattr(execute, "_spawn", lambda _: Gone())
+    monkeypatch.setattr(execute, "spawn", lambda *_, **__: Gone())
     executor = Executor(toy_dataset, tmp_path, silent, resume=resume)
     for _ in range(2):
         (outcome,) = executor.run([planned()])

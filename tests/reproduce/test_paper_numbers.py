@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from upgan.config.names import MODEL_NAMES
+from upgan.config.systems import MODEL_NAMES
 from upgan.reproduce.paper import PAPER_METRICS, paper_groups, paper_metrics
 from upgan.reproduce.plan import COMPARED, TARGETS
 

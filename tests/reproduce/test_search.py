@@ -11,12 +11,12 @@ from upgan.config.settings import flat_settings
 from upgan.data.dataset import build_dataset
 from upgan.errors import ConfigError
 from upgan.reproduce.execute import Executor, Outcome
-from upgan.reproduce.plan import Asked, settings_of
+from upgan.reproduce.plan import Effort, Request, settings_of
 from upgan.reproduce.reuse import FinishedRun
-from upgan.reproduce.search import Effort, Search, best_settings
+from upgan.reproduce.search import Search, best_settings
 from upgan.reproduce.spaces import space_of
 
-ASKED = Asked("table3", systems=("distmult", "transe"), seeds=(3,))
+ASKED = Request("table3", systems=("distmult", "transe"), seeds=(3,))
 
 
 class Judged(Executor):
@@ -33,7 +33,7 @@ class Judged(Executor):
     def _judge(self, each):
         if len(self.judged) == self.killed_at:
             raise KeyboardInterrupt
-        folder = self._folder(each)
+        folder = self.folder(each)
         self.judged.append(folder.name)
         if each.system in self.failing:
             return Outcome(each, None, "failed", "no")
@@ -76,8 +76,8 @@ def test_validation_decides_and_test_does_not(toy_dataset, tmp_path):
 
 
 def test_where_the_defaults_are_best_nothing_is_changed(toy_dataset, tmp_path):
-    asked = Asked("table3", systems=("transe",), assignments=("transe.negatives=64",))
-    rate = settings_of(asked, "transe", 0, {}).transe.lr
+    asked = Request("table3", systems=("transe",), assignments=("transe.negatives=64",))
+    rate = flat_settings(settings_of(asked, "transe", 0, {}))["transe.lr"]
     made, judged = search(toy_dataset, tmp_path, 6, asked, best=rate)
     found = made.run()["systems"]["transe"]
     assert found == {
@@ -146,7 +146,7 @@ def test_without_validation_triples_nothing_is_tried(toy_frames, tmp_path):
 
 
 def test_another_budget_or_setting_is_another_study(toy_dataset, tmp_path):
-    for trials, asked in ((1, ASKED), (1, Asked("table3", systems=("transe",), assignments=("model.dim=8",)))):
+    for trials, asked in ((1, ASKED), (1, Request("table3", systems=("transe",), assignments=("model.dim=8",)))):
         search(toy_dataset, tmp_path, trials, asked)[0].run()
     executor = Executor(toy_dataset, tmp_path, lambda _: None)
     Search(ASKED, executor, tmp_path / "search", Effort(1, 30.0))

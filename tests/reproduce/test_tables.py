@@ -13,9 +13,10 @@ import pytest
 
 from tests.reproduce.made import HOSTILE, METRICS, document, outcomes
 from upgan.data.dataset import build_dataset
+from upgan.reproduce.document import Document
 from upgan.reproduce.figures import figure_html
 from upgan.reproduce.measure import measure
-from upgan.reproduce.plan import Asked
+from upgan.reproduce.plan import Request
 from upgan.reproduce.produce import write_files
 from upgan.reproduce.tables import fitted, markdown, to_csv
 
@@ -103,7 +104,7 @@ def test_who_is_below_transe_is_said_with_what_is_known_of_why(toy_dataset, rand
 
 def test_what_learned_from_validation_is_said_with_what_it_reached_before(toy_dataset, tmp_path):
     """Three seeds, of which one found no use in the fit; by hand: (0.30 + 0.20 + 0.40) / 3."""
-    asked = Asked("table4", seeds=(0, 1, 2))
+    asked = Request("table4", seeds=(0, 1, 2))
     made = outcomes(asked, np.random.default_rng(5))
     assert fitted(measure(made, toy_dataset, asked, tmp_path, print)) == ""
     reached = {0: (0.30, 1), 1: (0.20, 0), 2: (0.40, 1)}
@@ -115,7 +116,7 @@ def test_what_learned_from_validation_is_said_with_what_it_reached_before(toy_da
                 "adversarial": {"test": {"mrr": mrr}},
                 "fusion": {"test": {"mrr": 0.5}, "best_epoch": best},
             }
-    told = {**measure(made, toy_dataset, asked, tmp_path, print), "search": None, "command": "upgan reproduce"}
+    told: Document = {**measure(made, toy_dataset, asked, tmp_path, print), "search": None, "command": "upgan"}
     assert [row["mrr_before_fusion"] for row in told["rows"]] == [None, None, pytest.approx(0.3)]
     assert "only to choose and to stop. Test MRR before it: UPGAN 30.00." in markdown(told)
 
@@ -162,6 +163,7 @@ def test_hostile_names_stay_names(toy_frames, random, tmp_path):
         assert HOSTILE in page  # the command, whole
         tame, tags = Tags(), Tags()
         tags.feed(figure_html(hostile))
-        tame.feed(figure_html({**hostile, "dataset": {**hostile["dataset"], "name": "tame"}}))
+        hostile["dataset"]["name"] = "tame"
+        tame.feed(figure_html(hostile))
         assert (tags.scripts, tags.images) == (tame.scripts, tame.images)
         assert tags.images == 0

@@ -73,3 +73,13 @@ def test_names_from_the_data_cannot_change_the_card(run):
     assert "](http" not in body
     assert "SIMULATED" in body
     assert all(line.count("|") - line.count("\\|") in (0, 3, 8, 9) for line in body.splitlines())
+
+
+def test_a_long_licence_stays_whole(run):
+    """A name is cut to a length that a table bears; a licence that is cut would say something else."""
+    dataset = load_dataset(run / "dataset")
+    licence = "may be used by whoever " + "asks and " * 60 + "gives it on under the same terms"
+    metrics = json.loads((run / "metrics.json").read_text())
+    manifest = {**dataset.manifest, "licence": licence}
+    card = run_card(dataclasses.replace(dataset, manifest=manifest), make_config("paper"), metrics)
+    assert card.count(licence) == 2

@@ -74,7 +74,7 @@ def test_a_run_comes_back_byte_for_byte_and_answers(toy_run, archive, tmp_path):
     assert run_state(back).state == "finished"
     export_run(run, tmp_path / "again.zip")
     assert (tmp_path / "again.zip").read_bytes() == archive.read_bytes()
-    with pytest.raises(RunError, match="something already"):
+    with pytest.raises(RunError, match="exists already"):
         import_run(archive, back, tmp_path)
 
 

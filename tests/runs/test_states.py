@@ -25,7 +25,7 @@ from upgan.runs.status import list_runs, run_state
 
 
 def process(**changes: object) -> dict[str, object]:
-    return {**this_process().to_dict(), **changes}
+    return {**dataclasses.asdict(this_process()), **changes}
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_a_status_that_is_no_json_is_said_to_be_so(tmp_path):
     status = run_state(run)
     assert status.state == "failed"
     assert "status.json" in status.message
-    with pytest.raises(RunError, match="no run folder"):
+    with pytest.raises(RunError, match="not a run folder"):
         run_state(tmp_path)
 
 
@@ -139,7 +139,7 @@ def test_deleting_can_be_undone(tmp_path):
 
 def test_of_two_that_resume_a_run_the_later_one_leaves_the_others_training_alone(tmp_path, monkeypatch):
     """Its own process ends at once: the run is held."""
-    folder = written(tmp_path / "run", process=process_of(os.getppid()).to_dict(), pid=os.getppid())
+    folder = written(tmp_path / "run", process=dataclasses.asdict(process_of(os.getppid())), pid=os.getppid())
     before = (folder / "status.json").read_bytes()
 
     class Refused:

@@ -11,7 +11,7 @@ from tests.command_line import here
 from tests.runs import victims
 from tests.runs.conftest import untimed
 from tests.runs.victims import Place
-from upgan.config.names import MODEL_NAMES
+from upgan.config.systems import MODEL_NAMES
 
 MESSAGE_PASSING = ("kgat", "rgcn", "nbfnet")
 #: What an explanation says of the users, who are not told apart.

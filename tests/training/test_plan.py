@@ -6,7 +6,8 @@ import pytest
 
 from tests.training.small import tiny
 from upgan.config.phases import planned_phases
-from upgan.config.settings import MODELS, flat_settings, make_config
+from upgan.config.settings import flat_settings, make_config
+from upgan.config.systems import MODELS
 from upgan.experiment.train import load_start, prepare_training, train
 from upgan.runs.launch import description
 

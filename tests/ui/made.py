@@ -12,9 +12,10 @@ import torch
 from upgan.config.settings import make_config
 from upgan.data.dataset import build_dataset
 from upgan.files import write_json
+from upgan.runs.files import MODEL_FILE
 from upgan.runs.status import write_status
 from upgan.systems.build import build_model
-from upgan.training.checkpoint import MODEL_FILE, save_weights, seal_run, start_run
+from upgan.training.checkpoint import save_weights, seal_run, start_run
 
 _BARGAIN = "book:part-of-the-bargain"
 _MILLER = "author:linda-lael-miller"

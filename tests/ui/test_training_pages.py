@@ -15,7 +15,8 @@ from tests.ui.driving import address, checked, run_page, said, table
 from tests.ui.made import written
 from ui.services import estimates, following, trainings
 from ui.services import settings as wanted
-from upgan.config.settings import MODELS, applies, flat_settings, make_config, setting_keys
+from upgan.config.settings import applies, flat_settings, make_config, setting_keys
+from upgan.config.systems import MODELS
 from upgan.errors import RunError
 from upgan.runs.locks import device_lock
 from upgan.runs.status import run_state

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
@@ -22,6 +22,7 @@ from ui.services.leaderboard import (
     told,
 )
 from upgan.render.words import clean
+from upgan.reproduce.document import Document
 from upgan.reproduce.tables import fitted, searched, to_csv
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def none_at_all(roots: Sequence[str]) -> None:
     st.code(_COMMANDS, language="bash", wrap_lines=True)
 
 
-def about(document: Mapping[str, Any]) -> None:
+def about(document: Document) -> None:
     """How it was made, and what its numbers do not say."""
     st.caption(plain(clean(told(document))))
     if document["dataset"].get("simulated_users"):
@@ -58,7 +59,7 @@ def about(document: Mapping[str, Any]) -> None:
         )
 
 
-def rows(document: Mapping[str, Any], paper: str) -> None:
+def rows(document: Document, paper: str) -> None:
     """The table, in percent but for MR."""
     frame = pd.DataFrame(
         [{clean(name): clean(cell) for name, cell in row.items()} for row in table_rows(document, paper)]
@@ -79,7 +80,7 @@ def rows(document: Mapping[str, Any], paper: str) -> None:
     )
 
 
-def chart(document: Mapping[str, Any]) -> None:
+def chart(document: Document) -> None:
     """The figure of the HTML file, its rows in the table's order."""
     # plotly takes a third of a second to import; the page's table need not wait.
     from upgan.reproduce.figures import figure
@@ -89,7 +90,7 @@ def chart(document: Mapping[str, Any]) -> None:
     st.plotly_chart(drawn, key="upgan_leaderboard_chart", config=CONFIG, alt=clean(chart_words(document)))
 
 
-def search(document: Mapping[str, Any]) -> None:
+def search(document: Document) -> None:
     """How the settings were searched and what was found; nothing where they are the defaults."""
     found = settings_found(document)
     if not found:
@@ -100,7 +101,7 @@ def search(document: Mapping[str, Any]) -> None:
         st.dataframe(frame, hide_index=True, alt="What the search of the settings found, system by system")
 
 
-def what_failed(document: Mapping[str, Any]) -> None:
+def what_failed(document: Document) -> None:
     """Runs without a result, each with its reason."""
     lines = failures(document)
     if lines:

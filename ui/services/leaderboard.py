@@ -4,30 +4,31 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from ui.services.runs import checkpoint_root
-from upgan.reproduce.names import FORMAT_VERSION, TARGET_NAMES
+from upgan.evaluation.cells import HEADS, interval, percent
+from upgan.reproduce.document import FORMAT_VERSION, TARGET_NAMES, Document, Row
 from upgan.reproduce.paper import PAPER_METRICS, domain_of
 from upgan.reproduce.tables import (
-    NAMES,
     SEARCHED,
     cells,
     fitted,
     group_names,
-    interval,
-    percent,
+    hits3_cell,
     run_count,
     search_rows,
     searched,
     to_csv,
+    value_cell,
 )
 
 #: Environment variable that names the folder of results.
 ROOT_VARIABLE = "UPGAN_RESULTS"
+_NOTHING = cast(Document, {})
 #: In place of a dataset of the paper's: none of its figures is shown.
 NO_PAPER = "none"
 _SMALL = 20_000_000
@@ -43,7 +44,7 @@ class Board:
     key: str
     path: Path
     problem: str | None
-    document: Mapping[str, Any]
+    document: Document
 
     def words(self) -> str:
         """One line for a list."""
@@ -84,9 +85,10 @@ def _read(key: str, path: Path) -> Board:
     try:
         if path.stat().st_size > _SMALL:
             raise ValueError("larger than such a file can be")
-        document = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(document, dict) or document.get("format_version") != FORMAT_VERSION:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(content, dict) or content.get("format_version") != FORMAT_VERSION:
             raise ValueError(f"not of format version {FORMAT_VERSION}")
+        document = cast(Document, content)
         board = Board(key, path, None, document)
         # Whatever is needed to show it is there, or it is not shown.
         (
@@ -100,16 +102,16 @@ def _read(key: str, path: Path) -> Board:
             settings_found(document),
         )
     except (OSError, ValueError) as error:
-        return Board(key, path, str(error), {})
+        return Board(key, path, str(error), _NOTHING)
     except (LookupError, TypeError, AttributeError) as error:
-        return Board(key, path, f"not as `upgan reproduce` writes it ({type(error).__name__}: {error})", {})
+        return Board(key, path, f"not as `upgan reproduce` writes it ({type(error).__name__}: {error})", _NOTHING)
     return board
 
 
 # One of them --------------------------------------------------------------------------------------------------------
 
 
-def paper_choices(document: Mapping[str, Any]) -> list[str]:
+def paper_choices(document: Document) -> list[str]:
     """The paper's datasets with figures for this table, and NO_PAPER; first the one that suits the measured dataset.
 
     Empty where the paper has no figures at all.
@@ -119,56 +121,54 @@ def paper_choices(document: Mapping[str, Any]) -> list[str]:
     return sorted([*there, NO_PAPER], key=lambda name: name != suits) if there else []
 
 
-def ordered_rows(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def ordered_rows(document: Document) -> list[Row]:
     """Rows as table and chart show them: in a table of whole systems the best first, those without an MRR last."""
     if document["by"] or document["axis"]:
         return list(document["rows"])
     return sorted(document["rows"], key=lambda row: -(_mrr(row) or 0.0))
 
 
-def _mrr(row: Mapping[str, Any]) -> float | None:
+def _mrr(row: Row) -> float | None:
     return row["mean"]["mrr"] if row["mean"] else None
 
 
-def table_rows(document: Mapping[str, Any], paper: str) -> list[dict[str, str]]:
+def table_rows(document: Document, paper: str) -> list[dict[str, str]]:
     """Rows as texts, in percent. ``paper``: whose figures stand beside, NO_PAPER for nobody's."""
     rows = ordered_rows(document)
     if document["by"]:
         return [_grouped(row, document, paper) for row in rows]
     if document["axis"]:
-        return [_system(row) | {document["axis_title"]: f"{row['x']:g}"} | _metrics(row) for row in rows]
+        return [_system(row) | {document["axis_title"] or "": f"{row['x']:g}"} | _metrics(row) for row in rows]
     beside = PAPER_METRICS if paper != NO_PAPER else ()
     return [
         {"place": "–" if _mrr(row) is None else str(place)}
         | _system(row)
         | _metrics(row)
         | {"UPGAN − it, MRR": interval((row["upgan_minus"] or {}).get("mrr"))}
-        | {f"paper {NAMES[key]}": percent(key, row["paper"].get(paper, {}).get(key)) for key in beside}
+        | {f"paper {HEADS[key]}": value_cell(key, row["paper"].get(paper, {}).get(key)) for key in beside}
         for place, row in enumerate(rows, 1)
     ]
 
 
-def _system(row: Mapping[str, Any]) -> dict[str, str]:
+def _system(row: Row) -> dict[str, str]:
     return {"system": str(row["label"]), "runs": run_count(row)}
 
 
-def _metrics(row: Mapping[str, Any]) -> dict[str, str]:
-    return dict(zip(NAMES.values(), cells(row["mean"], row["std"]), strict=True))
+def _metrics(row: Row) -> dict[str, str]:
+    return dict(zip(HEADS.values(), cells(row["mean"], row["std"]), strict=True))
 
 
-def _grouped(row: Mapping[str, Any], document: Mapping[str, Any], paper: str) -> dict[str, str]:
-    groups, theirs = row["groups"].get(document["by"], {}), row["paper"].get(paper, {})
+def _grouped(row: Row, document: Document, paper: str) -> dict[str, str]:
+    groups, theirs = row["groups"].get(document["by"] or "", {}), row["paper"].get(paper, {})
     shown = _system(row)
     for name in group_names(document):
-        found = groups.get(name)
-        mean, std = (found["mean"]["hits@3"], (found["std"] or {}).get("hits@3")) if found else (None, None)
-        shown[name] = percent("hits@3", mean, std)
+        shown[name] = hits3_cell(groups.get(name))
         if name in theirs:
-            shown[f"paper {name}"] = percent("hits@3", theirs[name])
+            shown[f"paper {name}"] = percent(theirs[name])
     return shown
 
 
-def told(document: Mapping[str, Any]) -> str:
+def told(document: Document) -> str:
     """How it was made, in a sentence."""
     seeds = ", ".join(str(seed) for seed in document["seeds"])
     limit = f", at most {document['budget_seconds']:g} s a run" if document["budget_seconds"] else ""
@@ -178,12 +178,12 @@ def told(document: Mapping[str, Any]) -> str:
     )
 
 
-def settings_found(document: Mapping[str, Any]) -> list[dict[str, str]]:
+def settings_found(document: Document) -> list[dict[str, str]]:
     """What the search found, a row for each system; empty without a search."""
     return [dict(zip(SEARCHED, row, strict=True)) for row in search_rows(document)]
 
 
-def failures(document: Mapping[str, Any]) -> list[str]:
+def failures(document: Document) -> list[str]:
     """A line for each run that failed, with its reason."""
     return [
         f"{row['row']}, seed {run['seed']}: {run['problem']}"
@@ -193,16 +193,16 @@ def failures(document: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def out_of_time(document: Mapping[str, Any]) -> int:
+def out_of_time(document: Document) -> int:
     """How many runs their time limit ended."""
     return sum(bool(run.get("out_of_time")) for row in document["rows"] for run in row["runs"])
 
 
-def chart_words(document: Mapping[str, Any]) -> str:
+def chart_words(document: Document) -> str:
     """The figure's takeaway for who cannot see it."""
     known = [row for row in document["rows"] if _mrr(row) is not None]
     if not known:
         return "No run has finished."
     best = max(known, key=lambda row: _mrr(row) or 0.0)
     at = f" at {document['axis_title']} {best['x']:g}" if document["axis"] else ""
-    return f"{document['title']}: the highest MRR is {percent('mrr', best['mean']['mrr'])}, of {best['label']}{at}."
+    return f"{document['title']}: the highest MRR is {percent(_mrr(best))}, of {best['label']}{at}."

@@ -15,8 +15,8 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from upgan.config.names import MODEL_NAMES
-from upgan.config.settings import MODELS, Config, applies, flat_settings, make_config
+from upgan.config.settings import Config, applies, flat_settings, make_config
+from upgan.config.systems import MODEL_NAMES, MODELS
 from upgan.errors import ConfigError
 
 Kind = Literal["choice", "switch", "whole", "real", "text"]

@@ -18,8 +18,9 @@ from ui.services.following import phase_words
 from ui.services.runs import checkpoint_root
 from upgan.errors import ConfigError, RunError, TrainingError
 from upgan.runs import control, launch, trash
+from upgan.runs.files import is_run
 from upgan.runs.launch import free_folder
-from upgan.runs.status import RunStatus, is_run, list_runs, run_state
+from upgan.runs.status import RunStatus, list_runs, run_state
 from upgan.runs.trash import Deleted
 
 if TYPE_CHECKING:

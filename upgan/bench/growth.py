@@ -79,15 +79,15 @@ def growth(
 
     ``shrink`` divides all sizes but K, for a quick look.
     """
-    asked, about = set(only), circumstances()
-    plans = [plan for plan in PLANS if not asked or plan.what in asked]
+    names, header = set(only), circumstances()
+    plans = [plan for plan in PLANS if not names or plan.what in names]
     curves, began = [], time.process_time()
     for done, plan in enumerate(plans, start=1):
         curves.append(_curve(plan, repeat, seed, shrink))
         if progress is not None:
             progress(done, len(plans))
     held = {"repeats": repeat, "seed": seed, "shrink": shrink, "held": HELD, "pool": POOL, "tolerance": TOLERANCE}
-    return {**about, **held, "cpu_seconds": time.process_time() - began, "curves": curves}
+    return {**header, **held, "cpu_seconds": time.process_time() - began, "curves": curves}
 
 
 def _curve(plan: Plan, repeat: int, seed: int, shrink: int) -> dict[str, Any]:
@@ -96,17 +96,17 @@ def _curve(plan: Plan, repeat: int, seed: int, shrink: int) -> dict[str, Any]:
         sizes = [sizes_of(plan.size, value, shrink) for value in GROWN[plan.size]]
         spent = in_rounds([maker.make(plan.what, size) for size in sizes], repeat)
     values = [sizes_to_value(plan.size, size) for size in sizes]
-    medians = [found.median for found in spent]
-    found = slopes(values, medians)
+    medians = [each.median for each in spent]
+    slope = slopes(values, medians)
     return {
         "what": plan.what,
         "size": plan.size,
         "values": values,
         "cpu_seconds": medians,
         "spread": [[min(each.times), max(each.times)] for each in spent],
-        **found,
+        **slope,
         "order": plan.order,
-        "kept": keeps(plan.order, found),
+        "kept": keeps(plan.order, slope),
     }
 
 
@@ -136,6 +136,6 @@ def slopes(values: list[int], spent: list[float]) -> dict[str, float]:
     return {"slope": float(np.polyfit(x, y, 1)[0]), "last_slope": float((y[-1] - y[-2]) / (x[-1] - x[-2]))}
 
 
-def keeps(order: int, found: dict[str, float]) -> bool:
+def keeps(order: int, slope: dict[str, float]) -> bool:
     """Whether neither slope is above the order by more than the tolerance."""
-    return max(found["slope"], found["last_slope"]) <= order + TOLERANCE
+    return max(slope["slope"], slope["last_slope"]) <= order + TOLERANCE

@@ -21,58 +21,30 @@ COLOURS = {
 }
 
 
-def as_table(found: dict[str, Any]) -> str:
-    """Where it was measured, and one Markdown line for each curve."""
-    machine = found["hardware"]
-    lines = [
-        f"{found['date']}, {machine['cpu']}, torch {machine['torch']}, {found['threads']} thread(s), "
-        f"load before {found['load_before']}, {found['repeats']} repeat(s), seed {found['seed']}, in all "
-        f"{found['cpu_seconds']:.0f} CPU s",
-        "",
-        "| what | size | from | to | CPU s, from | to | should be | slope | last slope | keeps it |",
-        "| --- | --- | ---: | ---: | ---: | ---: | --- | ---: | ---: | --- |",
-    ]
-    for curve in found["curves"]:
-        cells = [
-            curve["what"],
-            curve["size"],
-            *(f"{curve['values'][end]:,}" for end in (0, -1)),
-            *(f"{curve['cpu_seconds'][end]:.2g}" for end in (0, -1)),
-            ORDERS[curve["order"]],
-            f"{curve['slope']:.2f}",
-            f"{curve['last_slope']:.2f}",
-            "yes" if curve["kept"] else "**no**",
-        ]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def figure(found: dict[str, Any]) -> Any:
+def figure(document: dict[str, Any]) -> Any:
     """Charts on logarithmic axes; a dotted line from a curve's last point back is the order it should keep."""
     from plotly.subplots import make_subplots
 
-    kinds = list(dict.fromkeys(curve["what"] for curve in found["curves"]))
+    kinds = list(dict.fromkeys(curve["what"] for curve in document["curves"]))
     down = -(-len(kinds) // ACROSS)
     charts = make_subplots(down, ACROSS, subplot_titles=kinds, vertical_spacing=0.25 / down, horizontal_spacing=0.06)
-    told: set[str] = set()
-    for curve in found["curves"]:
+    in_legend: set[str] = set()
+    for curve in document["curves"]:
         place = kinds.index(curve["what"])
         at = {"row": place // ACROSS + 1, "col": place % ACROSS + 1}
         name, colour = curve["size"], COLOURS[curve["size"]]
         x, y = curve["values"], curve["cpu_seconds"]
-        about = (
-            f"{name}: slope {curve['slope']:.2f}, last {curve['last_slope']:.2f}, should be {ORDERS[curve['order']]}"
-        )
+        text = f"{name}: slope {curve['slope']:.2f}, last {curve['last_slope']:.2f}, should be {ORDERS[curve['order']]}"
         mark = {"symbol": "circle" if curve["kept"] else "x", "size": 7}
         line = {"color": colour}
-        look = {"name": name, "legendgroup": name, "showlegend": name not in told, "hovertext": about}
+        look = {"name": name, "legendgroup": name, "showlegend": name not in in_legend, "hovertext": text}
         charts.add_scatter(x=x, y=y, mode="lines+markers", line=line, marker=mark, **look, **at)
         ideal = [y[-1] * (each / x[-1]) ** curve["order"] for each in x]
         charts.add_scatter(
             x=x, y=ideal, mode="lines", line={**line, "dash": "dot", "width": 1}, showlegend=False, hoverinfo="skip",
             legendgroup=name, **at,
         )  # fmt: skip
-        told.add(name)
+        in_legend.add(name)
     charts.update_xaxes(type="log")
     charts.update_yaxes(type="log", title="CPU seconds", title_standoff=0)
     title = "Cost against size, one at a time; dotted: the order a curve should keep; a cross: it does not"
@@ -80,6 +52,6 @@ def figure(found: dict[str, Any]) -> Any:
     return charts
 
 
-def write_page(found: dict[str, Any], path: Path) -> None:
+def write_page(document: dict[str, Any], path: Path) -> None:
     """The charts as one HTML file."""
-    write_text(path, figure(found).to_html(include_plotlyjs=True))
+    write_text(path, figure(document).to_html(include_plotlyjs=True))

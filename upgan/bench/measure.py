@@ -93,7 +93,7 @@ def in_rounds(pieces: Sequence[Callable[[], float]], repeat: int) -> list[Spent]
     for _ in range(repeat):
         for place, piece in enumerate(pieces):
             times[place].append(piece())
-    return [Spent(tuple(found)) for found in times]
+    return [Spent(tuple(of_piece)) for of_piece in times]
 
 
 def circumstances() -> dict[str, Any]:

@@ -50,33 +50,15 @@ class Maker:
             dataset, config = random_dataset(size, self.seed), self._workload(size).config
             return repeated(lambda: prepare_training(dataset, config))
         if what in ("query", "explanation"):
-            return repeated(self._question(size, ask=what == "query"))
+            self._made += 1
+            folder = self.folder / str(self._made)
+            return repeated(self._workload(size).questions(folder, explain=what == "explanation"))
         return partial(step_seconds, self._workload(size), what)
 
     def _workload(self, size: Size) -> Workload:
         batch = [f"{section}.batch={size['batch']}" for section in ("initialisation", "pretrain", "adversarial")]
         sizes = [f"model.dim={size['K']}", f"adversarial.n_c={POOL}", *batch]
         return Workload.of(random_dataset(size, self.seed), "paper", torch.get_num_threads(), self.seed, sizes)
-
-    def _question(self, size: Size, ask: bool) -> Work:
-        """A query by name, or the explanation of a test triple's tail, of an untrained run; another one each time."""
-        self._made += 1
-        predictor = self._workload(size).predictor(self.folder / str(self._made))
-        data = predictor.dataset
-        asked = [
-            (data.entities[head], data.relations[relation], data.entities[tail])
-            for head, relation, tail in data.test.tolist()
-        ]
-        turn = iter(range(10**9))
-
-        def once() -> None:
-            head, relation, tail = asked[next(turn) % len(asked)]
-            if ask:
-                predictor.predict(head=head, relation=relation)
-            else:
-                predictor.explain(head=head, relation=relation, answer=tail)
-
-        return once
 
 
 def repeated(work: Work) -> Piece:

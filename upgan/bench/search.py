@@ -169,6 +169,6 @@ def _reaching(scores: Tensor, rows: Tensor, best: Best, slack: Tensor) -> tuple[
     return scores.index_select(1, reaching), rows.index_select(0, reaching)
 
 
-def recall(found: Tensor, true: Tensor) -> float:
-    """Share of the (B, k) true candidates that are among the (B, k') found ones."""
-    return float((true.unsqueeze(2) == found.unsqueeze(1)).any(2).double().mean())
+def recall(candidates: Tensor, true: Tensor) -> float:
+    """Share of the (B, k) true candidates that are among the (B, k') candidates that a search gave."""
+    return float((true.unsqueeze(2) == candidates.unsqueeze(1)).any(2).double().mean())

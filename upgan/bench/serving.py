@@ -88,11 +88,11 @@ def search_all(vectors: Tensor, table: Tensor, repeat: int) -> tuple[dict[str, A
     }
     spent = dict(zip(works, in_turn(list(works.values()), repeat), strict=True))
     true = top_k(vectors, table, BEST).candidates
-    found: dict[str, Any] = {f"{name}_cpu_seconds": each.to_dict() for name, each in spent.items()}
-    found["ratio"] = spent["exact"].median / spent["bare_product"].median
-    found |= {f"{name}_recall": recall(works[name]().candidates, true) for name in ("float16", "float16_rescored")}
-    found["rounding_cpu_seconds"] = cpu_seconds(lambda: Rounding.of(half, table))
-    return found, true
+    results: dict[str, Any] = {f"{name}_cpu_seconds": each.to_dict() for name, each in spent.items()}
+    results["ratio"] = spent["exact"].median / spent["bare_product"].median
+    results |= {f"{name}_recall": recall(works[name]().candidates, true) for name in ("float16", "float16_rescored")}
+    results["rounding_cpu_seconds"] = cpu_seconds(lambda: Rounding.of(half, table))
+    return results, true
 
 
 def approximate(vectors: Tensor, table: Tensor, true: Tensor) -> dict[str, Any]:
@@ -127,8 +127,8 @@ def approximate(vectors: Tensor, table: Tensor, true: Tensor) -> dict[str, Any]:
     efforts = []
     for probed in (1, 4, 16, 64, 256):
         index.nprobe = min(probed, lists)
-        found = recall(search(), true)
-        efforts.append({"lists_read": index.nprobe, "cpu_seconds": cpu_seconds(search, 3), "recall": found})
+        share = recall(search(), true)
+        efforts.append({"lists_read": index.nprobe, "cpu_seconds": cpu_seconds(search, 3), "recall": share})
     return {
         "index": f"faiss IVF, {lists:,} lists, 8-bit codes, {RESCORED} re-scored",
         "train_cpu_seconds": trained,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, cast
@@ -12,7 +12,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from upgan.bench.measure import Measurement, Work, circumstances, in_turn
+from upgan.bench.measure import Measurement, Spent, Work, circumstances, in_turn
 from upgan.bench.references import bare_product, edge_loop
 from upgan.bench.serving import FORMS, measure_serving
 from upgan.bench.workload import Workload, open_dataset
@@ -103,11 +103,10 @@ def propagation(bench: Bench) -> Measurement:
         stages(graph, model.entity)
 
     loop = ("per-edge loop", lambda: edge_loop(stages, graph, model.entity, share, random))
-    found = bench.line("propagation", "pass", once, loop)
-    assert found.reference is not None
-    whole = type(found.reference)(tuple(time * edges / walked for time in found.reference.times))
-    note = f"loop extrapolated from {walked:,} of {edges:,} edges"
-    return Measurement(found.name, found.unit, found.own, found.reference_name, whole, found.peak_memory_mb, note=note)
+    line = bench.line("propagation", "pass", once, loop)
+    assert line.reference is not None
+    whole = Spent(tuple(time * edges / walked for time in line.reference.times))
+    return replace(line, reference=whole, note=f"loop extrapolated from {walked:,} of {edges:,} edges")
 
 
 def evaluation(bench: Bench) -> Measurement:
@@ -119,23 +118,12 @@ def evaluation(bench: Bench) -> Measurement:
     return bench.line("filtered evaluation", f"{len(test.triples):,} triples", lambda: test.rank(scorer.scores), floor)
 
 
-def answering(bench: Bench, ask: bool) -> Measurement:
+def answering(bench: Bench, name: str) -> Measurement:
     """A query by name, or an explanation of its answer, of an untrained run."""
     with TemporaryDirectory(prefix="upgan-bench-") as folder:
-        predictor = bench.workload.predictor(Path(folder))
-        data = predictor.dataset
-        triples = itertools.cycle(data.test.tolist())
-
-        def once() -> None:
-            head, relation, tail = next(triples)
-            asked = {"head": data.entities[head], "relation": data.relations[relation]}
-            if ask:
-                predictor.predict(**asked)
-            else:
-                predictor.explain(**asked, answer=data.entities[tail])
-
+        once = bench.workload.questions(Path(folder), explain=name == "explanation")
         floor = (PRODUCT, lambda: bare_product(1, bench.workload.model.entity))
-        return bench.line("query" if ask else "explanation", "question", once, floor)
+        return bench.line(name, "question", once, floor)
 
 
 MEASUREMENTS: dict[str, Callable[[Bench], Measurement]] = {
@@ -145,8 +133,8 @@ MEASUREMENTS: dict[str, Callable[[Bench], Measurement]] = {
     "adversarial": adversarial,
     "propagation": propagation,
     "evaluation": evaluation,
-    "query": lambda bench: answering(bench, ask=True),
-    "explanation": lambda bench: answering(bench, ask=False),
+    "query": partial(answering, name="query"),
+    "explanation": partial(answering, name="explanation"),
 }
 #: On made-up vectors, not on a dataset.
 SERVING = "serving"
@@ -155,11 +143,11 @@ NAMES = (*MEASUREMENTS, SERVING)
 
 def chosen_names(only: Iterable[str]) -> list[str]:
     """The measurements asked for, or all but serving; ConfigError for one that does not exist."""
-    asked = list(dict.fromkeys(only))
-    for name in asked:
+    names = list(dict.fromkeys(only))
+    for name in names:
         if name not in NAMES:
             raise ConfigError(f"--only {name}: choose among {', '.join(NAMES)}")
-    return asked or list(MEASUREMENTS)
+    return names or list(MEASUREMENTS)
 
 
 def run_bench(
@@ -179,7 +167,7 @@ def run_bench(
     on_data = [name for name in names if name != SERVING]
     total, done = len(on_data) * len(data) + (len(FORMS) if SERVING in names else 0), 0
     torch.set_num_threads(threads)
-    about = circumstances()
+    header = circumstances()
     datasets = []
     for name in data if on_data else ():
         dataset = open_dataset(name, seed)
@@ -198,10 +186,10 @@ def run_bench(
             "training_triples": len(dataset.train),
         }
         datasets.append({"data": name, "fingerprint": dataset.fingerprint, "counts": counts, "measurements": lines})
-    told = None if progress is None else (lambda forms, _: progress(done + forms, total))
-    served = measure_serving(candidates, repeat, seed, told) if SERVING in names else None
+    serving_progress = None if progress is None else (lambda forms, _: progress(done + forms, total))
+    served = measure_serving(candidates, repeat, seed, serving_progress) if SERVING in names else None
     return {
-        **about,
+        **header,
         "seed": seed,
         "preset": preset,
         "set": list(assignments),

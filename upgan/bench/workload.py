@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -66,7 +67,7 @@ def open_dataset(name: str, seed: int) -> KGDataset:
     try:
         return generate(like, float(scale or 1), seed)
     except ValueError:
-        raise ConfigError(f"--data {name}: {scale!r} is no number") from None
+        raise ConfigError(f"--data {name}: {scale!r} is not a number") from None
 
 
 @dataclass
@@ -145,3 +146,19 @@ class Workload:
         save_weights(self.model, folder / "run" / "model.safetensors")
         seal_run(folder / "run", dataset)
         return load(folder / "run")
+
+    def questions(self, folder: Path, *, explain: bool) -> Callable[[], None]:
+        """A query by name, or the explanation of a test triple's tail, of the untrained run; another one each time."""
+        predictor = self.predictor(folder)
+        data = predictor.dataset
+        triples = itertools.cycle(data.test.tolist())
+
+        def once() -> None:
+            head, relation, tail = next(triples)
+            query = {"head": data.entities[head], "relation": data.relations[relation]}
+            if explain:
+                predictor.explain(**query, answer=data.entities[tail])
+            else:
+                predictor.predict(**query)
+
+        return once

@@ -71,7 +71,8 @@ def _differences(outcome: Reproduction) -> str:
 def _find(case: CaseFile, checkpoints: Path) -> Path:
     """The run folder whose weights and settings have the case's fingerprint."""
     from upgan.render.words import clean, shorten
-    from upgan.training.checkpoint import CONFIG_FILE, MODEL_FILE, run_fingerprint
+    from upgan.runs.files import CONFIG_FILE, MODEL_FILE
+    from upgan.training.checkpoint import run_fingerprint
 
     whole = sorted(path.parent for path in checkpoints.glob(f"*/{MODEL_FILE}") if (path.parent / CONFIG_FILE).is_file())
     # The folder of that name first: then the others' weights need not be read.

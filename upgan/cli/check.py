@@ -14,7 +14,7 @@ from upgan.cli.output import print_json
 from upgan.cli.progress import CountProgress
 from upgan.data.check import CheckReport, check_dataset, check_source
 from upgan.data.dataset import load_dataset
-from upgan.data.read.text_stream import ReadOptions
+from upgan.data.raw.text_stream import ReadOptions
 
 _STYLES = {"ERROR": "bold red", "WARNING": "yellow", "NOTE": "cyan", "->": "green"}
 

@@ -2,35 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from upgan.cli.output import JsonFlag, note, print_json, refuse_folder
+from upgan.cli.output import JsonFlag, check_choice, note, print_json, refuse_folder
+from upgan.config.settings import Config, make_config, system_settings
 from upgan.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
-    from upgan.config.settings import Config
     from upgan.evaluation.compare import Mask
     from upgan.evaluation.evaluator import Ranking
     from upgan.predict.predictor import Predictor
 
-#: Runs that differ in nothing else are one system: another draw of it, or the same draw made elsewhere.
-NEUTRAL = frozenset({"seed", "device", "threads", "max_seconds"})
-
 
 @dataclass(frozen=True)
 class System:
-    """Runs of the same settings, one per seed, in the order they were named."""
+    """Runs of one system by their seeds, in the order they were named."""
 
     name: str
-    runs: list[Path]
-    seeds: list[int]
-    rankings: list[Ranking]
+    runs: dict[int, Path]
+    rankings: dict[int, Ranking]
 
 
 def register(app: typer.Typer) -> None:
@@ -57,8 +52,7 @@ def compare(
     the mean of each triple is resampled, so that an interval is over triples and not over trainings. With --by hops
     the hops are those of the first run's graph, for all systems alike.
     """
-    if split not in ("test", "valid"):
-        raise ConfigError(f"--split {split!r}: choose test or valid")
+    check_choice("--split", split, ("test", "valid"))
     if json and markdown:
         raise ConfigError("--json and --markdown: choose one of them")
     refuse_folder("--csv", table)
@@ -66,11 +60,11 @@ def compare(
     from upgan.cli.comparison import print_tables, to_csv, to_markdown
     from upgan.evaluation.groups import GROUPINGS
 
-    if by is not None and by not in GROUPINGS:
-        raise ConfigError(f"--by {by!r}: choose one of {', '.join(GROUPINGS)}")
+    if by is not None:
+        check_choice("--by", by, GROUPINGS)
     predictors = _opened(runs)
     first = predictors[0]
-    systems = _ranked(_named(predictors), split)
+    systems = _ranked(predictors, split)
     if len(systems) > 1:
         note(f"drawing {resamples:,} resamples")
     document: dict[str, Any] = {
@@ -79,10 +73,14 @@ def compare(
         "baseline": systems[0].name,
         "resamples": resamples,
         "seed": seed,
-        "systems": _whole(systems, resamples, seed),
+        "systems": [
+            {"name": system.name, "runs": [str(run) for run in system.runs.values()], "seeds": list(system.runs)}
+            | figures
+            for system, figures in zip(systems, _figures(systems, resamples, seed), strict=True)
+        ],
     }
     if by is not None:
-        names = GROUPINGS[by](systems[0].rankings[0], first.dataset, first.graph)
+        names = GROUPINGS[by](next(iter(systems[0].rankings.values())), first.dataset, first.graph)
         document["groups"] = {
             name: _group(systems, resamples, seed, names == name) for name in sorted(set(names.tolist()))
         }
@@ -127,56 +125,22 @@ def _opened(runs: Sequence[Path]) -> list[Predictor]:
     return predictors
 
 
-def _named(predictors: Sequence[Predictor]) -> list[tuple[str, list[Predictor]]]:
-    """Each system's name and its runs, in the order they were named; no seed twice in one system."""
-    systems: dict[tuple[str, ...], list[Predictor]] = {}
-    for predictor in predictors:
-        systems.setdefault(tuple(_settings(predictor.config).values()), []).append(predictor)
-    names = _names([_settings(members[0].config) for members in systems.values()])
-    for name, members in zip(names, systems.values(), strict=True):
-        seen: dict[int, Path] = {}
-        for member in members:
-            if member.config.seed in seen:
-                raise RunError(
-                    f"{seen[member.config.seed]} and {member.run_path} are both seed {member.config.seed} of {name}: "
-                    "name one of them, a repeated seed tells nothing new"
-                )
-            seen[member.config.seed] = member.run_path
-    return list(zip(names, systems.values(), strict=True))
-
-
-def _names(settings: Sequence[Mapping[str, str]]) -> list[str]:
-    """Model, preset, and what a system changed of its preset, unless all systems have that in common."""
-    named = {"model_name", "preset"}
-    common = {key for key, value in settings[0].items() if all(other[key] == value for other in settings)}
-    names = []
-    for own in settings:
-        base = _preset_settings(own["preset"])
-        changed = [f"{k}={v}" for k, v in own.items() if k not in common | named and base.get(k) != v]
-        names.append(" ".join([own["model_name"], own["preset"], *changed]))
-    return names
-
-
-def _preset_settings(preset: str) -> dict[str, str]:
-    from upgan.config.settings import make_config
-
-    try:
-        return _settings(make_config(preset))
-    except ConfigError:
-        # A preset of another version: then every setting counts as the system's own.
-        return {}
-
-
-def _settings(config: Config) -> dict[str, str]:
-    """Dotted key -> value as --set takes it, of all settings that make a system."""
-    from upgan.config.settings import setting_keys
-
-    values = {key: reduce(getattr, key.split("."), config) for key in setting_keys() if key not in NEUTRAL}
-    return {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in values.items()}
-
-
-def _ranked(systems: Sequence[tuple[str, Sequence[Predictor]]], split: str) -> list[System]:
+def _ranked(predictors: Sequence[Predictor], split: str) -> list[System]:
+    """The systems that the runs are of, in the order they were named; no seed twice in one system."""
     from upgan.cli.progress import CountProgress
+
+    members: dict[str, list[Predictor]] = {}
+    for name, predictor in zip(_names([predictor.config for predictor in predictors]), predictors, strict=True):
+        members.setdefault(name, []).append(predictor)
+    for name, of_system in members.items():
+        named: dict[int, Predictor] = {}
+        for predictor in of_system:
+            other = named.setdefault(predictor.config.seed, predictor)
+            if other is not predictor:
+                raise RunError(
+                    f"{other.run_path} and {predictor.run_path} are both seed {predictor.config.seed} of {name}: "
+                    "name one of them, a repeated seed adds nothing"
+                )
 
     def ranking(predictor: Predictor) -> Ranking:
         return predictor.rank(split, CountProgress(f"ranking {split} with {predictor.run_path}"))  # type: ignore[arg-type]
@@ -184,12 +148,37 @@ def _ranked(systems: Sequence[tuple[str, Sequence[Predictor]]], split: str) -> l
     return [
         System(
             name,
-            [member.run_path for member in members],
-            [member.config.seed for member in members],
-            [ranking(member) for member in members],
+            {predictor.config.seed: predictor.run_path for predictor in of_system},
+            {predictor.config.seed: ranking(predictor) for predictor in of_system},
         )
-        for name, members in systems
+        for name, of_system in members.items()
     ]
+
+
+def _names(configs: Sequence[Config]) -> list[str]:
+    """Model, preset, and what a system changed of its preset, unless all systems have that in common.
+
+    Runs with the same settings have the same name, whichever preset the later ones started from.
+    """
+    settings = [system_settings(config) for config in configs]
+    shared = {key for key, value in settings[0].items() if all(other.get(key) == value for other in settings)}
+    names: list[str] = []
+    for config, own in zip(configs, settings, strict=True):
+        usual = _usual_settings(config)
+        apart = {key: value for key, value in own.items() if key not in shared and key != "model_name"}
+        changed = {key: value for key, value in apart.items() if usual.get(key) != value}
+        texts = [f"{key}={str(value).lower() if isinstance(value, bool) else value}" for key, value in changed.items()]
+        same = [name for name, other in zip(names, settings, strict=False) if other == own]
+        names.append(same[0] if same else " ".join([config.model_name, config.preset, *texts]))
+    return names
+
+
+def _usual_settings(config: Config) -> dict[str, Any]:
+    """What the model has with the run's preset alone; nothing for a preset of another version."""
+    try:
+        return system_settings(make_config(config.preset, overrides={"model_name": config.model_name}))
+    except ConfigError:
+        return {}
 
 
 # Systems to figures --------------------------------------------------------------------------------------------------
@@ -199,27 +188,17 @@ def _figures(systems: Sequence[System], resamples: int, seed: int, queries: Mask
     """Metrics, deviation and difference of each system, as JSON has them."""
     from upgan.evaluation.compare import compare_systems, positive_seeds, summarise
 
-    baseline = systems[0]
-    others = [system.rankings for system in systems[1:]]
-    differences = compare_systems(baseline.rankings, others, resamples, seed, queries)
+    baseline, *others = [list(system.rankings.values()) for system in systems]
+    differences = compare_systems(baseline, others, resamples, seed, queries)
     figures = []
     for system, difference in zip(systems, [None, *differences], strict=True):
-        summary = summarise(system.rankings, queries)
+        summary = summarise(list(system.rankings.values()), queries)
         entry: dict[str, Any] = {"metrics": summary.metrics.to_dict(), "std": summary.std_dict(), "difference": None}
         if difference is not None:
-            mine = dict(zip(system.seeds, system.rankings, strict=True))
-            paired = positive_seeds(dict(zip(baseline.seeds, baseline.rankings, strict=True)), mine, queries)
-            entry["difference"] = {**difference.to_dict(), "positive_seeds": None if paired is None else list(paired)}
+            paired = positive_seeds(systems[0].rankings, system.rankings, queries)
+            entry["difference"] = {**difference.to_dict(), "positive_seeds": paired}
         figures.append(entry)
     return figures
-
-
-def _whole(systems: Sequence[System], resamples: int, seed: int) -> list[dict[str, Any]]:
-    """Each system on all queries."""
-    return [
-        {"name": system.name, "runs": [str(run) for run in system.runs], "seeds": system.seeds, **figures}
-        for system, figures in zip(systems, _figures(systems, resamples, seed), strict=True)
-    ]
 
 
 def _group(systems: Sequence[System], resamples: int, seed: int, queries: Mask) -> dict[str, Any]:

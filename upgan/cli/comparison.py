@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from upgan.evaluation.cells import SHARES, UNKNOWN, csv_text, interval, metric_cells, metric_heads, percent
 from upgan.render.words import clean
 
 #: Columns of texts: aligned to the left, the figures to the right.
 TEXTS = frozenset({"system", "group"})
+#: Metrics that have a deviation and a difference.
+TESTED = ("mrr", "hits@10")
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ def print_tables(document: Mapping[str, Any]) -> None:
     from rich.text import Text
 
     # Off a terminal rich assumes 80 columns and would fold the names.
-    console = Console(width=None if sys.stdout.isatty() else 1000)
+    console = Console(width=None if sys.stdout.isatty() else 1000, markup=False, highlight=False)
     for place, block in enumerate(_blocks(document)):
         table = Table()
         for name in block.header:
@@ -42,10 +43,10 @@ def print_tables(document: Mapping[str, Any]) -> None:
             table.add_row(*(Text(cell) for cell in row))
         if place:
             console.print()
-        console.print(block.title, markup=False, highlight=False)
+        console.print(block.title)
         console.print(table)
         if block.note:
-            console.print(block.note, markup=False, highlight=False)
+            console.print(block.note)
 
 
 def to_markdown(document: Mapping[str, Any]) -> str:
@@ -54,31 +55,26 @@ def to_markdown(document: Mapping[str, Any]) -> str:
     for block in _blocks(document):
         rules = [":---" if name in TEXTS else "---:" for name in block.header]
         rows = [[cell.replace("|", "\\|") for cell in row] for row in (block.header, rules, *block.rows)]
-        parts += [block.title, "\n".join("| " + " | ".join(row) + " |" for row in rows), block.note]
+        parts += [block.title, "\n".join(f"| {' | '.join(row)} |" for row in rows), block.note]
     return "\n\n".join(part for part in parts if part)
 
 
 def to_csv(document: Mapping[str, Any]) -> str:
     """One row per group and system, group "all" first, fractions; what is not known is empty."""
-    groups = [("all", document["systems"])]
-    groups += [(name, group["systems"]) for name, group in document.get("groups", {}).items()]
+    seeds = {system["name"]: " ".join(map(str, system["seeds"])) for system in document["systems"]}
+    groups = {"all": document, **document.get("groups", {})}
     rows = []
-    for group, entries in groups:
-        for entry, system in zip(entries, document["systems"], strict=True):
-            seeds = " ".join(map(str, system["seeds"]))
-            row = {"group": group, "system": entry["name"], "seeds": seeds, **entry["metrics"]}
-            row |= {f"{key}_std": (entry["std"] or {}).get(key) for key in ("mrr", "hits@10")}
+    for group, content in groups.items():
+        for entry in content["systems"]:
+            row = {"group": group, "system": entry["name"], "seeds": seeds[entry["name"]], **entry["metrics"]}
+            row |= {f"{key}_std": (entry["std"] or {}).get(key) for key in TESTED}
             difference = entry["difference"] or {}
-            for key in ("mrr", "hits@10"):
+            for key in TESTED:
                 change = difference.get(key, {})
                 row |= {f"delta_{key}_{part}": change.get(part) for part in ("value", "low", "high", "relative")}
             row["positive_seeds"], row["paired_seeds"] = difference.get("positive_seeds") or (None, None)
             rows.append(row)
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return stream.getvalue()
+    return csv_text(rows, list(rows[0]))
 
 
 def _blocks(document: Mapping[str, Any]) -> list[Block]:
@@ -88,8 +84,8 @@ def _blocks(document: Mapping[str, Any]) -> list[Block]:
         Block(
             f"{document['split']} of {clean(document['dataset']['name'])}, filtered; percent, but MR"
             + ("; mean ± standard deviation over the seeds" if several else ""),
-            ["system", "seeds", "MRR", "H@1", "H@3", "H@10", "MR"],
-            [[entry["name"], ", ".join(map(str, entry["seeds"])), *_metric_cells(entry)] for entry in systems],
+            ["system", "seeds", *metric_heads()],
+            [[entry["name"], ", ".join(map(str, entry["seeds"])), *_with_deviations(entry)] for entry in systems],
         )
     ]
     if len(systems) > 1:
@@ -103,7 +99,11 @@ def _blocks(document: Mapping[str, Any]) -> list[Block]:
         )
     if "groups" in document:
         rows = [
-            [clean(name), str(group["queries"]), str(group["triples"]), entry["name"], *_group_cells(entry)]
+            [
+                *(clean(name), str(group["queries"]), str(group["triples"]), entry["name"]),
+                percent(entry["metrics"]["mrr"]),
+                "" if entry["difference"] is None else interval(entry["difference"]["mrr"]),
+            ]
             for name, group in document["groups"].items()
             for entry in group["systems"]
         ]
@@ -122,37 +122,17 @@ def _method(document: Mapping[str, Any], several: bool) -> str:
     return text
 
 
-def _metric_cells(entry: Mapping[str, Any]) -> list[str]:
-    metrics, std = entry["metrics"], entry["std"] or {}
-    cells = []
-    for key in ("mrr", "hits@1", "hits@3", "hits@10"):
-        spread = f" ± {100 * std[key]:.2f}" if key in std else ""
-        cells.append(_percent(metrics[key]) + spread)
-    return [*cells, "–" if metrics["mr"] is None else f"{metrics['mr']:.1f}"]
+def _with_deviations(entry: Mapping[str, Any]) -> list[str]:
+    deviations = [(entry["std"] or {}).get(key) for key in (*SHARES, "mr")]
+    cells = zip(metric_cells(entry["metrics"]), deviations, strict=True)
+    return [cell if deviation is None else f"{cell} ± {percent(deviation)}" for cell, deviation in cells]
 
 
 def _difference_cells(difference: Mapping[str, Any]) -> list[str]:
     relative, paired = difference["mrr"]["relative"], difference["positive_seeds"]
     return [
-        _change(difference["mrr"]),
-        "–" if relative is None else f"{100 * relative:+.1f}%",
-        _change(difference["hits@10"]),
-        "–" if paired is None else f"{paired[0]} of {paired[1]}",
+        interval(difference["mrr"]),
+        UNKNOWN if relative is None else f"{100 * relative:+.1f}%",
+        interval(difference["hits@10"]),
+        UNKNOWN if paired is None else f"{paired[0]} of {paired[1]}",
     ]
-
-
-def _group_cells(entry: Mapping[str, Any]) -> list[str]:
-    difference = entry["difference"]
-    return [_percent(entry["metrics"]["mrr"]), "" if difference is None else _change(difference["mrr"])]
-
-
-def _change(change: Mapping[str, float | None]) -> str:
-    value, low, high = change["value"], change["low"], change["high"]
-    if value is None:
-        return "–"
-    interval = "–" if low is None or high is None else f"{100 * low:+.2f}, {100 * high:+.2f}"
-    return f"{100 * value:+.2f} [{interval}]"
-
-
-def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.2f}"

@@ -9,6 +9,7 @@ import typer
 
 from upgan.cli.output import JsonFlag, note, print_json
 from upgan.errors import TrainingError
+from upgan.evaluation.cells import number
 from upgan.runs.status import RunStatus
 
 RunArgument = Annotated[Path, typer.Argument(help="A run folder.", show_default=False)]
@@ -39,8 +40,7 @@ def resume(
         from upgan.cli.training import train_on
 
         metrics = train_on(run, force=force, quiet=quiet)
-        mrr = metrics["mrr"]
-        note(f"test MRR {'–' if mrr is None else f'{mrr:.4f}'}; run: {run}")
+        note(f"test MRR {number(metrics['mrr'], '.4f')}; run: {run}")
     if not quiet:
         typer.echo(str(run))
 
@@ -56,13 +56,13 @@ def stop(
     """Let a run finish its step, save and end; `upgan resume` goes on."""
     from upgan.runs import control
 
-    found = control.kill(run) if force else control.request_stop(run)
+    state = control.kill(run) if force else control.request_stop(run)
     if wait:
-        found = control.wait_until_over(run)
+        state = control.wait_until_over(run)
     if json:
-        print_json(found.to_dict())
+        print_json(state.to_dict())
     else:
-        typer.echo(_line(found))
+        typer.echo(_line(state))
 
 
 def status(
@@ -74,11 +74,11 @@ def status(
     from upgan.runs.status import list_runs, run_state
 
     if run is None:
-        found = list_runs(root)
+        runs = list_runs(root)
         if json:
-            print_json({"runs": [each.to_dict() for each in found]})
-        elif found:
-            typer.echo("\n".join(map(_line, found)))
+            print_json({"runs": [each.to_dict() for each in runs]})
+        elif runs:
+            typer.echo("\n".join(map(_line, runs)))
         else:
             note(f"no runs in {root}; `upgan train DATASET` makes one")
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,6 +23,12 @@ def print_json(value: Any) -> None:
 def note(text: str) -> None:
     """A line for the person at the terminal, on stderr."""
     print(text, file=sys.stderr, flush=True)
+
+
+def check_choice(option: str, value: str, allowed: Iterable[str]) -> None:
+    """ConfigError where the value is none of those that the option takes."""
+    if value not in allowed:
+        raise ConfigError(f"{option} {value!r}: choose one of {', '.join(allowed)}")
 
 
 def refuse_folder(option: str, path: Path | None) -> None:

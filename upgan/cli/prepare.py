@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from upgan.cli.output import note
+from upgan.data.read import format_names
 from upgan.errors import ConfigError
 
 if TYPE_CHECKING:
     from upgan.data.prepare.prepare import PrepareSettings
-    from upgan.data.read.raw import RawSource
+    from upgan.data.raw.source import RawSource
 
 Out = Annotated[Path, typer.Option("--out", help="Folder for the prepared dataset.", show_default=False)]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of the split (and of the simulated readers).")]
 Source = Annotated[list[Path], typer.Argument(help="Folders or files of raw data.", show_default=False)]
 Format = Annotated[
     str,
-    typer.Option("--format", help="auto, tsv, recbole, release, kgat, hetrec, ntriples or kb4rec."),
+    typer.Option("--format", help=f"auto, {', '.join(format_names()[:-1])} or {format_names()[-1]}."),
 ]
 Preset = Annotated[
     str | None,
@@ -130,7 +131,7 @@ def prepare(
     from upgan.data.prepare.prepare import PrepareSettings
     from upgan.data.prepare.prepare import prepare as prepare_source
 
-    given = {
+    options = {
         "min_interactions": min_interactions,
         "min_triples": min_triples,
         "max_hops": max_hops,
@@ -143,7 +144,7 @@ def prepare(
         "until": until,
         "preset": preset or "",
     }
-    settings = PrepareSettings(**domain_settings(preset, given))
+    settings = PrepareSettings(**domain_settings(preset, options))
     # Reading may take hours: what would stand in the way of the result is said before.
     check_replaceable(out)
     files = _Files(source, format, labels or [], encoding, skip_bad_lines)
@@ -167,10 +168,13 @@ def _read(files: _Files, settings: PrepareSettings, relations: str, wikidata: Pa
     from upgan.cli.progress import reading_progress
     from upgan.data.formats import read_sources
     from upgan.data.prepare.window import refuse_window_without_times
-    from upgan.data.read.kb4rec import DumpReading
-    from upgan.data.read.text_stream import ReadOptions
+    from upgan.data.raw.format import DumpReading
+    from upgan.data.raw.text_stream import ReadOptions
 
-    dump = DumpReading.of(settings, tuple(relations.replace(",", " ").split()), work, note)
+    shared = {
+        name: getattr(settings, name) for name in ("min_interactions", "min_rating", "since", "until", "max_hops")
+    }
+    dump = DumpReading(**shared, relations=tuple(relations.replace(",", " ").split()), work=work, say=note)
     options = ReadOptions(files.encoding, files.skip_bad_lines, reading_progress())
     note("reading " + ", ".join(map(str, files.source)))
     raw = read_sources(files.source, format=files.format, labels=files.labels, options=options, dump=dump)

@@ -12,11 +12,11 @@ import typer
 from upgan.cli.output import JsonFlag, note, print_json
 from upgan.cli.runs import RUNS
 from upgan.errors import ConfigError, TrainingError
-from upgan.reproduce.names import TARGET_NAMES
+from upgan.reproduce.document import TARGET_NAMES
 
 if TYPE_CHECKING:
-    from upgan.data.dataset import KGDataset
-    from upgan.reproduce.plan import Asked
+    from upgan.reproduce.execute import Executor
+    from upgan.reproduce.plan import Effort, Request
 
 #: All of the paper's experiments.
 PAPER = (*TARGET_NAMES, "fig4")
@@ -98,28 +98,36 @@ def reproduce(
     reason.
     """
     if target not in PAPER:
-        raise ConfigError(f"{target!r} is none of the paper's tables and figures; choose from {', '.join(PAPER)}")
+        raise ConfigError(f"{target!r} is not one of the paper's tables and figures; choose from {', '.join(PAPER)}")
     if out.exists() and not out.is_dir():
         raise ConfigError(f"--out {out}: a file is in the way of the folder; choose another name")
     numbers = None if seeds is None else parse_seeds(seeds)
     if target == "fig4":
-        given = {"--budget": budget, "--systems": systems, "--set": assignments, "--search": search}
-        given |= {"--jobs": jobs > 1, "--threads": threads > 1, "--no-resume": not resume}
-        _refuse(target, {**given, "--search-budget": search_budget, "--dry-run": dry_run})
-        _reproduce_cases(data, out, run or [], preset, numbers, checkpoints, json=json)
+        options = {"--budget": budget, "--systems": systems, "--set": assignments, "--search": search}
+        options |= {"--jobs": jobs > 1, "--threads": threads > 1, "--no-resume": not resume}
+        _refuse(target, {**options, "--search-budget": search_budget, "--dry-run": dry_run})
+        from upgan.cli.fig4 import Runs, reproduce_fig4
+        from upgan.data.dataset import load_dataset
+
+        dataset = load_dataset(data)
+        reproduce_fig4(dataset, out, Runs(dataset, run or [], preset, numbers, checkpoints), _command(), json=json)
         return
-    from upgan.reproduce.plan import Asked, parse_budget, plan
+    from upgan.reproduce.plan import Request, parse_budget, plan
 
     _refuse(target, {"--run": run})
     limit = parse_budget(budget)
     effort = _effort(search, search_budget, limit, dry_run=dry_run)
     named = () if systems is None else parse_names(systems)
-    asked = Asked(target, tuple(numbers or [0]), limit, named, preset or "", tuple(assignments or ()), threads)
-    plan(asked)  # what is wrong with it is said before the data are read
+    request = Request(target, tuple(numbers or [0]), limit, named, preset or "", tuple(assignments or ()), threads)
+    plan(request)  # a mistake in it is reported before the data are read
     from upgan.data.dataset import load_dataset
+    from upgan.reproduce.execute import Executor
 
-    dataset = load_dataset(data)
-    _reproduce_runs(asked, dataset, out, checkpoints, effort, jobs=jobs, resume=resume, dry_run=dry_run, json=json)
+    executor = Executor(load_dataset(data), checkpoints, note, jobs=jobs, resume=resume)
+    if dry_run:
+        _list_runs(request, executor, json=json)
+    else:
+        _reproduce_runs(request, executor, out, effort, json=json)
 
 
 def parse_seeds(text: str) -> list[int]:
@@ -142,7 +150,7 @@ def _refuse(target: str, options: dict[str, Any]) -> None:
     for name, value in options.items():
         if value:
             allowed = "--run, --preset, --seeds and --checkpoints are" if target == "fig4" else "it is fig4's"
-            raise ConfigError(f"{name} is no option of {target}; {allowed}")
+            raise ConfigError(f"{name} is not an option of {target}; {allowed}")
 
 
 def _command() -> str:
@@ -150,14 +158,9 @@ def _command() -> str:
     return shlex.join(["upgan", *sys.argv[1:]])
 
 
-def _name(row: dict[str, Any]) -> str:
-    """A run that there cannot be, and why."""
-    return f"{row['row']} s{row['seed']}: {row['problem']}"
-
-
-def _effort(trials: int | None, budget: str | None, limit: float, *, dry_run: bool) -> tuple[int, float] | None:
+def _effort(trials: int | None, budget: str | None, limit: float, *, dry_run: bool) -> Effort | None:
     """Trials of a search and seconds of each; None without a search."""
-    from upgan.reproduce.plan import parse_budget
+    from upgan.reproduce.plan import Effort, parse_budget
 
     if trials is None:
         if budget is not None:
@@ -165,55 +168,34 @@ def _effort(trials: int | None, budget: str | None, limit: float, *, dry_run: bo
         return None
     if dry_run:
         raise ConfigError("--dry-run: which runs there will be depends on what --search finds; leave one of them out")
-    return trials, parse_budget(budget, "--search-budget") or limit
+    return Effort(trials, parse_budget(budget, "--search-budget") or limit)
 
 
-def _reproduce_cases(
-    data: Path, out: Path, named: list[Path], preset: str | None, seeds: list[int] | None, root: Path, *, json: bool
-) -> None:
-    """Fig. 4 from runs that are named, found or trained."""
-    from upgan.cli.fig4 import Runs, reproduce_fig4
-    from upgan.data.dataset import load_dataset
+def _list_runs(request: Request, executor: Executor, *, json: bool) -> None:
+    """Which runs there are, and which there will be."""
+    from upgan.reproduce.plan import plan
 
-    dataset = load_dataset(data)
-    reproduce_fig4(dataset, out, Runs(dataset, named, preset, seeds, root), _command(), json=json)
+    rows = executor.states(plan(request))
+    if json:
+        print_json({"target": request.target, "runs": rows})
+    else:
+        impossible = "{row} s{seed}: {problem}".format_map
+        typer.echo("\n".join(f"{row['state']:<10} {row['run'] or impossible(row)}" for row in rows))
 
 
-def _reproduce_runs(
-    asked: Asked,
-    dataset: KGDataset,
-    out: Path,
-    root: Path,
-    effort: tuple[int, float] | None,
-    *,
-    jobs: int,
-    resume: bool,
-    dry_run: bool,
-    json: bool,
-) -> None:
+def _reproduce_runs(request: Request, executor: Executor, out: Path, effort: Effort | None, *, json: bool) -> None:
     """A table or figure made of runs: train what is missing, measure, write, print."""
-    from upgan.reproduce.execute import Executor
-    from upgan.reproduce.produce import listed, produce
-
-    executor = Executor(dataset, root, note, jobs=jobs, resume=resume)
-    if dry_run:
-        rows = listed(asked, executor)
-        if json:
-            print_json({"target": asked.target, "runs": rows})
-        else:
-            typer.echo("\n".join(f"{row['state']:<10} {row['run'] or _name(row)}" for row in rows))
-        return
-    from upgan.reproduce.search import Effort
+    from upgan.reproduce.produce import produce
 
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"--out {out}: no folder can be made there ({error.strerror}); choose another") from None
-    document, page = produce(asked, executor, out, _command(), None if effort is None else Effort(*effort))
-    note(f"wrote {asked.target}.md, .csv, .json and .html to {out}")
+    document, page = produce(request, executor, out, _command(), effort)
+    note(f"wrote {request.target}.md, .csv, .json and .html to {out}")
     if json:
         print_json(document)
     else:
         typer.echo(page)
     if not any(row["mean"] for row in document["rows"]):
-        raise TrainingError(f"{asked.target}: every run failed; the reasons are in {out / asked.target}.md")
+        raise TrainingError(f"{request.target}: every run failed; the reasons are in {out / request.target}.md")

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from upgan.cli.output import JsonFlag, note, print_json, refuse_folder
+from upgan.cli.output import JsonFlag, check_choice, note, print_json, refuse_folder
 from upgan.cli.training import train_new
-from upgan.config.settings import MODELS
-from upgan.errors import ConfigError, RunError, TrainingError
-from upgan.runs.launch import free_folder, is_empty
-from upgan.runs.status import is_run, run_state
+from upgan.config.systems import MODELS
+from upgan.errors import ConfigError, TrainingError
+from upgan.evaluation.cells import HEADS, SHARES, number
+from upgan.runs.launch import check_free, free_folder
 
 RUNS = Path("checkpoints")
 MODEL_HELP = f"{', '.join(MODELS[:-1])} or {MODELS[-1]}."
@@ -62,14 +62,14 @@ def train(
     from upgan.config.settings import make_config
     from upgan.data.dataset import load_dataset
 
-    given: dict[str, Any] = {"model_name": model, "seed": seed, "device": device}
+    overrides: dict[str, Any] = {"model_name": model, "seed": seed, "device": device}
     pinned = {"head": pin_head, "tail": pin_tail, "relation": pin_relation, "answer": pin_answer}
-    given |= {f"pinned.{key}": value for key, value in pinned.items()}
+    overrides |= {f"pinned.{key}": value for key, value in pinned.items()}
     settings = make_config(
         preset,
         file=config,
         assignments=assignments or [],
-        overrides={key: value for key, value in given.items() if value is not None},
+        overrides={key: value for key, value in overrides.items() if value is not None},
     )
     data = load_dataset(dataset)
     if start is not None and settings.model_name != "upgan":
@@ -81,7 +81,7 @@ def train(
         _detach(folder, data, settings, start, force=force, overwrite=overwrite)
         return
     metrics = train_new(data, settings, folder, start, force=force)
-    note(f"test MRR {_shown(metrics['mrr'])}, Hits@10 {_shown(metrics['hits@10'])}; run: {folder}")
+    note(f"test MRR {number(metrics['mrr'], '.4f')}, Hits@10 {number(metrics['hits@10'], '.4f')}; run: {folder}")
     typer.echo(str(folder))
 
 
@@ -99,39 +99,26 @@ def estimate_cost(
     from upgan.data.dataset import load_dataset
     from upgan.experiment.estimate import estimate
 
-    given = {"model_name": None if config is not None else model, "device": device}
-    overrides = {key: value for key, value in given.items() if value is not None}
+    chosen = {"model_name": None if config is not None else model, "device": device}
+    overrides = {key: value for key, value in chosen.items() if value is not None}
     settings = make_config(preset, file=config, assignments=assignments or [], overrides=overrides)
-    found = estimate(load_dataset(dataset), settings)
+    whole = estimate(load_dataset(dataset), settings)
     if json:
-        print_json(found.to_dict())
+        print_json(whole.to_dict())
         return
-    for name, cost in found.phases.items():
+    for name, cost in whole.phases.items():
         typer.echo(f"{name:<20} {cost.least:8.0f} to {cost.most:8.0f} s  ({cost.epoch:.1f} s an epoch)")
-    typer.echo(f"{'in all':<20} {found.seconds[0]:8.0f} to {found.seconds[1]:8.0f} s")
-    typer.echo(f"memory {found.memory_mb:.0f} MB, disk {found.disk_mb:.0f} MB")
+    typer.echo(f"{'in all':<20} {whole.seconds[0]:8.0f} to {whole.seconds[1]:8.0f} s")
+    typer.echo(f"memory {whole.memory_mb:.0f} MB, disk {whole.disk_mb:.0f} MB")
 
 
-def _run_folder(asked: Path | None, name: str, overwrite: bool) -> Path:
+def _run_folder(named: Path | None, name: str, overwrite: bool) -> Path:
     """The folder asked for, or the first free one of the default's names."""
-    if asked is None:
-        asked = RUNS / name
-        if not overwrite:
-            return free_folder(RUNS, name)
-    if asked.is_file():
-        raise RunError(f"{asked}: a file is in the way of the run folder; choose another --run")
-    if asked.is_dir() and not is_empty(asked):
-        if not is_run(asked):
-            raise RunError(f"{asked}: not empty and not a run folder; choose another --run")
-        status = run_state(asked)
-        if status.active:
-            raise RunError(f"{asked}: a training there is {status.state}; stop it first (upgan stop {asked})")
-        if not overwrite:
-            going_on = f"go on with it (upgan resume {asked}), " if status.resumable else ""
-            raise RunError(
-                f"{asked}: holds a run already; {going_on}choose another --run, or add --overwrite to replace it"
-            )
-    return asked
+    if named is None and not overwrite:
+        return free_folder(RUNS, name)
+    folder = named or RUNS / name
+    check_free(folder, overwrite=overwrite)
+    return folder
 
 
 def _detach(folder: Path, data: Any, settings: Any, start: Path | None, *, force: bool, overwrite: bool) -> None:
@@ -159,15 +146,14 @@ def evaluate(
     json: JsonFlag = False,
 ) -> None:
     """Filtered ranking over all entities, both directions pooled, ties at their mean rank."""
-    if split not in ("test", "valid"):
-        raise ConfigError(f"--split {split!r}: choose test or valid")
+    check_choice("--split", split, ("test", "valid"))
     refuse_folder("--ranks", ranks)
     from upgan.cli.progress import CountProgress
     from upgan.evaluation.groups import GROUPINGS, group_metrics, ranks_table
     from upgan.predict.predictor import load
 
-    if by is not None and by not in GROUPINGS:
-        raise ConfigError(f"--by {by!r}: choose one of {', '.join(GROUPINGS)}")
+    if by is not None:
+        check_choice("--by", by, GROUPINGS)
     predictor = load(run)
     ranking = predictor.rank(split, CountProgress(f"ranking {split}"))  # type: ignore[arg-type]
     result: dict[str, Any] = dict(ranking.metrics.to_dict())
@@ -190,13 +176,8 @@ def _print_metrics(result: dict[str, Any], split: str) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table("group", "queries", "MR", "MRR", "Hits@1", "Hits@3", "Hits@10", title=f"{split}, filtered")
+    table = Table("group", "queries", *HEADS.values(), title=f"{split}, filtered")
     for name, row in {"all": result, **result.get("groups", {})}.items():
-        keys = ("mrr", "hits@1", "hits@3", "hits@10")
-        mr = "–" if row["mr"] is None else f"{row['mr']:.1f}"
-        table.add_row(escape(str(name)), str(row["queries"]), mr, *(_shown(row[key]) for key in keys))
+        shares = (number(row[key], ".4f") for key in SHARES)
+        table.add_row(escape(str(name)), str(row["queries"]), number(row["mr"], ".1f"), *shares)
     Console().print(table)
-
-
-def _shown(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4f}"

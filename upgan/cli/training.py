@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from upgan.cli.output import note
 from upgan.errors import Stopped, UpganError
+from upgan.runs.files import STOP_FILE
 from upgan.runs.locks import device_lock, run_lock
-from upgan.runs.status import STOP_FILE, check_folder
+from upgan.runs.status import check_folder
 
 if TYPE_CHECKING:
     from upgan.config.settings import Config

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 #: "paper" is the printed form with 5.2.3's settings, and what it leaves open tuned on validation.
@@ -66,5 +67,31 @@ PRESETS: dict[str, dict[str, Any]] = {
         "adversarial.n_c": 512,
         "adversarial.n_g": 64,
         "adversarial.l2": 3e-4,
+    },
+}
+
+#: What ``upgan reproduce --search`` may change of UPGAN; upgan.config.systems.base.Registered says what it means. The
+#: presets differ in their losses and optimisers, so each has a space of its own.
+SEARCH: dict[str, Mapping[str, Mapping[str, Sequence[Any]]]] = {
+    "quality": {
+        "initialisation.n3": {"log": (0.03, 0.3)},
+        "pretrain.lr": {"log": (0.03, 0.3)},
+        "pretrain.n3": {"log": (0.03, 0.3)},
+        "model.co_interaction.power": {"range": (1.0, 6.0)},
+        "adversarial.lr": {"log": (1e-05, 0.001)},
+    },
+    "paper": {
+        "initialisation.n3": {"log": (0.01, 0.5)},
+        "pretrain.lr": {"log": (3e-05, 0.003)},
+        "pretrain.n3": {"log": (0.01, 0.5)},
+        "model.preference_init": {"range": (0.0, 1.0)},
+        "adversarial.lr": {"log": (1e-05, 0.001)},
+    },
+    "demo": {
+        "initialisation.lr": {"log": (0.001, 0.03)},
+        "pretrain.lr": {"log": (0.0003, 0.03)},
+        "pretrain.l2": {"log": (1e-05, 0.01)},
+        "model.preference_init": {"range": (0.0, 1.0)},
+        "model.item_dropout": {"range": (0.0, 0.7)},
     },
 }

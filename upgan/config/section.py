@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
+from pydantic.config import JsonDict
+
+#: ``json_schema_extra`` of a field of Config that makes no other system: another draw of it (the seed), or the same one
+#: made elsewhere, within another time or under other eyes.
+NEUTRAL: JsonDict = {"neutral": True}
 
 
 class Section(BaseModel):

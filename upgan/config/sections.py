@@ -118,22 +118,9 @@ class InitialisationConfig(Section):
     n3: float = Field(
         0.0, ge=0, description="weight of the cubed norm of each triple's vectors (N3: Lacroix et al., ICML 2018)"
     )
-    relax_epochs: int = Field(
-        0,
-        ge=0,
-        le=1000,
-        description=_RELAX_EPOCHS,
-    )
-    precision: Precision = Field(
-        "float32",
-        description=_PRECISION,
-    )
-    candidates: int = Field(
-        0,
-        ge=0,
-        le=100_000_000,
-        description=_CANDIDATES,
-    )
+    relax_epochs: int = Field(0, ge=0, le=1000, description=_RELAX_EPOCHS)
+    precision: Precision = Field("float32", description=_PRECISION)
+    candidates: int = Field(0, ge=0, le=100_000_000, description=_CANDIDATES)
     scale: float = Field(0.1, gt=0, description="standard deviation of the random start")
     eval_every: int = Field(5, ge=1, description="epochs between evaluations on validation")
     patience: int = Field(2, ge=1, description="evaluations without a better MRR before stopping")
@@ -161,22 +148,9 @@ class PretrainConfig(Section):
     lr: float = Field(0.001, gt=0, le=1, description="learning rate")
     l2: float = Field(1e-5, ge=0, description="lambda_D of Eq. 9")
     n3: float = Field(0.0, ge=0, description="weight of the cubed norm of each pair's vectors (N3)")
-    relax_epochs: int = Field(
-        0,
-        ge=0,
-        le=1000,
-        description=_RELAX_EPOCHS,
-    )
-    precision: Precision = Field(
-        "float32",
-        description=_PRECISION,
-    )
-    candidates: int = Field(
-        0,
-        ge=0,
-        le=100_000_000,
-        description=_CANDIDATES,
-    )
+    relax_epochs: int = Field(0, ge=0, le=1000, description=_RELAX_EPOCHS)
+    precision: Precision = Field("float32", description=_PRECISION)
+    candidates: int = Field(0, ge=0, le=100_000_000, description=_CANDIDATES)
     clip: float = Field(1.0, gt=0, description="largest norm of the gradient")
     eval_every: int = Field(2, ge=1, description="epochs between evaluations on validation")
     patience: int = Field(3, ge=1, description="evaluations without a better MRR before stopping")

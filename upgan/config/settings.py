@@ -8,13 +8,13 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import tomli_w
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, create_model, model_validator
 
 from upgan.config.presets import PRESETS
-from upgan.config.section import Section
+from upgan.config.section import NEUTRAL, Section
 from upgan.config.sections import (
     AdversarialConfig,
     CoInteractionConfig,
@@ -27,21 +27,8 @@ from upgan.config.sections import (
     PretrainConfig,
     PropagationConfig,
 )
-from upgan.config.systems import (
-    SYSTEMS,
-    CoFMSettings,
-    ConvESettings,
-    ConvTransESettings,
-    KBGANSettings,
-    KGATSettings,
-    KTUPSettings,
-    NBFNetSettings,
-    RGCNSettings,
-    RotatESettings,
-    SystemSettings,
-    TransESettings,
-    TransHSettings,
-)
+from upgan.config.systems import MODELS, REGISTERED, SYSTEMS
+from upgan.config.systems.base import SystemSettings
 from upgan.errors import ConfigError, did_you_mean
 
 __all__ = [
@@ -63,47 +50,46 @@ __all__ = [
     "make_config",
     "read_toml",
     "setting_keys",
+    "system_settings",
     "to_toml",
 ]
 
-#: Systems that are UPGAN or what it starts from; all others have a section of their own (upgan.config.systems).
-OWN = ("upgan", "distmult", "complex")
-MODELS = (*OWN, *SYSTEMS)
 #: Sections that the compared systems have no use for; of "model" they read the dimension alone.
 _OWN_SECTIONS = ("initialisation", "pretrain", "adversarial", "fusion")
 
+OwnSettings = TypeVar("OwnSettings", bound=Section)
 
+
+def _with_systems(own: type[OwnSettings]) -> type[OwnSettings]:
+    """``own`` with a section for every compared system, and ``model_name`` one of all models."""
+    fields: dict[str, Any] = {key: (kind, Field(default_factory=kind)) for key, kind in SYSTEMS.items()}
+    fields["model_name"] = (Literal[MODELS], own.model_fields["model_name"])
+    return create_model(own.__name__, __base__=own, __doc__=own.__doc__, __module__=own.__module__, **fields)
+
+
+@_with_systems
 class Config(Section):
     """All settings of one run."""
 
-    model_name: Literal[
-        "upgan",
-        "distmult",
-        "complex",
-        "cofm",
-        "conve",
-        "convtranse",
-        "kbgan",
-        "kgat",
-        "ktup",
-        "nbfnet",
-        "rgcn",
-        "rotate",
-        "transe",
-        "transh",
-    ] = Field("upgan", description="the system to train")
-    preset: str = Field("paper", description="the preset the settings started from")
-    seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of every random draw")
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a CUDA device where there is one")
-    threads: int = Field(0, ge=0, description="CPU threads; 0 leaves PyTorch's choice")
+    model_name: str = Field("upgan", description="the system to train")
+    preset: str = Field("paper", description="the preset the settings started from", json_schema_extra=NEUTRAL)
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="seed of every random draw", json_schema_extra=NEUTRAL)
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="auto: a CUDA device where there is one", json_schema_extra=NEUTRAL
+    )
+    threads: int = Field(0, ge=0, description="CPU threads; 0 leaves PyTorch's choice", json_schema_extra=NEUTRAL)
     max_seconds: float = Field(
-        0.0, ge=0, description="training takes no further step after this long, and is evaluated; 0 for no limit"
+        0.0,
+        ge=0,
+        description="training takes no further step after this long, and is evaluated; 0 for no limit",
+        json_schema_extra=NEUTRAL,
     )
     checkpoint_seconds: float = Field(
         60.0,
         ge=0,
         description="time between two saves of the training's state, besides those at every phase's end; where saving "
         "takes long it is done less often, so that it costs at most 1% of the time",
+        json_schema_extra=NEUTRAL,
     )
     graph: GraphConfig = Field(default_factory=GraphConfig)
     model: ModelConfig = Field(default_factory=ModelConfig)
@@ -111,26 +97,15 @@ class Config(Section):
     pretrain: PretrainConfig = Field(default_factory=PretrainConfig)
     adversarial: AdversarialConfig = Field(default_factory=AdversarialConfig)
     fusion: FusionConfig = Field(default_factory=FusionConfig)
-    pinned: PinnedConfig = Field(default_factory=PinnedConfig)
-    cofm: CoFMSettings = Field(default_factory=CoFMSettings)
-    conve: ConvESettings = Field(default_factory=ConvESettings)
-    convtranse: ConvTransESettings = Field(default_factory=ConvTransESettings)
-    kbgan: KBGANSettings = Field(default_factory=KBGANSettings)
-    kgat: KGATSettings = Field(default_factory=KGATSettings)
-    ktup: KTUPSettings = Field(default_factory=KTUPSettings)
-    nbfnet: NBFNetSettings = Field(default_factory=NBFNetSettings)
-    rgcn: RGCNSettings = Field(default_factory=RGCNSettings)
-    rotate: RotatESettings = Field(default_factory=RotatESettings)
-    transe: TransESettings = Field(default_factory=TransESettings)
-    transh: TransHSettings = Field(default_factory=TransHSettings)
+    pinned: PinnedConfig = Field(default_factory=PinnedConfig, json_schema_extra=NEUTRAL)
 
     @property
     def system(self) -> SystemSettings | None:
         """The compared system's own settings; None for UPGAN, DistMult and ComplEx."""
         if self.model_name not in SYSTEMS:
             return None
-        found: SystemSettings = getattr(self, self.model_name)
-        return found
+        section: SystemSettings = getattr(self, self.model_name)
+        return section
 
     @property
     def reads(self) -> Literal["layers", "whole", "co-interactions"]:
@@ -151,7 +126,7 @@ class Config(Section):
     def _fits_together(self) -> Config:
         if self.system is not None:
             self.system.check(self.model.dim)
-        expected = {"distmult": "distmult", "complex": "complex"}.get(self.model_name)
+        expected = REGISTERED[self.model_name].product
         if expected and self.model.product != expected:
             raise ValueError(f"model {self.model_name} has the product {expected!r}: set model.product to it")
         if self.model.score == "bilinear":
@@ -181,21 +156,22 @@ def make_config(
     DistMult and ComplEx, which are the vectors that UPGAN starts from.
     Raises ConfigError for an unknown preset, key or value, naming what is allowed.
     """
-    given = {} if file is None else _flat(read_toml(file))
-    asked = {**given, **(overrides or {})}
+    from_file = {} if file is None else _flat(read_toml(file))
+    chosen = {**from_file, **(overrides or {})}
     split = [_split(assignment) for assignment in assignments]
     named = [text for key, text in split if key == "model_name"]
-    model = str(_literal(named[-1]) if named else asked.get("model_name", "upgan"))
-    asked |= {_full_key(key, model): _literal(text) for key, text in split}
-    preset = preset or given.get("preset") or ("quality" if model in ("distmult", "complex") else "paper")
+    model = str(_literal(named[-1]) if named else chosen.get("model_name", "upgan"))
+    chosen |= {_full_key(key, model): _literal(text) for key, text in split}
+    product = REGISTERED[model].product if model in REGISTERED else ""
+    preset = preset or from_file.get("preset") or ("quality" if product else "paper")
     if preset not in PRESETS:
         close = did_you_mean(preset, PRESETS)
         raise ConfigError(f"unknown preset {preset!r}.{close} Choose one of {', '.join(sorted(PRESETS))}.")
     usual = {key: value for key, value in PRESETS[preset].items() if applies(key, model)}
-    values: dict[str, Any] = {**usual, **asked, "preset": preset}
-    if model in ("distmult", "complex") and "model.product" not in asked:
-        values["model.product"] = model
-    for key in asked:
+    values: dict[str, Any] = {**usual, **chosen, "preset": preset}
+    if product and "model.product" not in chosen:
+        values["model.product"] = product
+    for key in chosen:
         if not applies(key, model) and key in setting_keys():
             raise ConfigError(f"setting {key!r} is not one of model {model}: its settings are {_known(model)}")
     return config_from_dict(_nested(values))
@@ -259,6 +235,12 @@ def keys_in(path: Path) -> set[str]:
 def flat_settings(config: Config) -> dict[str, Any]:
     """Dotted key -> value of every setting of the run's model."""
     return {key: value for key, value in _flat(config.model_dump()).items() if applies(key, config.model_name)}
+
+
+def system_settings(config: Config) -> dict[str, Any]:
+    """Dotted key -> value of all that makes the system; runs that differ in nothing of it are draws of one system."""
+    neutral = {name for name, field in Config.model_fields.items() if field.json_schema_extra == NEUTRAL}
+    return {key: value for key, value in flat_settings(config).items() if key.partition(".")[0] not in neutral}
 
 
 def setting_keys() -> dict[str, str]:

@@ -95,8 +95,8 @@ class Description:
             ("interactions per user", self.interactions_per_user),
             ("interactions per item", self.interactions_per_item),
         ):
-            shown = ", ".join(f"{percent}%: {value:g}" for percent, value in quantiles.items()) or "none"
-            lines.append(f"  {title}: {shown}")
+            values = ", ".join(f"{percent}%: {value:g}" for percent, value in quantiles.items()) or "none"
+            lines.append(f"  {title}: {values}")
         if self.interaction_sparsity is not None:
             lines.append(f"  sparsity of interactions: {self.interaction_sparsity:.4%}")
         lines.append(f"  sparsity of triples: {self.triple_sparsity:.6%}")
@@ -165,7 +165,9 @@ def _sparsity_groups(dataset: KGDataset) -> tuple[FrequencyGroup, ...]:
     places = frequency_groups(frequencies)
     members = [(name, frequencies[places == place]) for place, name in enumerate(GROUPS)]
     return tuple(
-        FrequencyGroup(name, len(found), int(found.min()), int(found.max())) for name, found in members if len(found)
+        FrequencyGroup(name, len(of_group), int(of_group.min()), int(of_group.max()))
+        for name, of_group in members
+        if len(of_group)
     )
 
 

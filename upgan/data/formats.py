@@ -1,38 +1,33 @@
-"""One way in for all formats of raw files."""
+"""One way in for all formats of raw files: which one a source is in, told by the names of its files, and reading it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import pandas as pd
 
-from upgan.data.detect import NEEDS, detect_format, files_of, readable
-from upgan.data.read import hetrec as read_hetrec
-from upgan.data.read import kb4rec as read_kb4rec
-from upgan.data.read import kgat as read_kgat
-from upgan.data.read import ntriples as read_ntriples
-from upgan.data.read import recbole as read_recbole
-from upgan.data.read import release as read_release
-from upgan.data.read import tsv as read_tsv
-from upgan.data.read.kb4rec import DumpReading
-from upgan.data.read.raw import RawSource
-from upgan.data.read.text_stream import STRICT, ReadOptions
-from upgan.data.read.text_tables import read_table
+from upgan.data.raw.format import DumpReading, Format, Sources
+from upgan.data.raw.roles import LABELS, read_role
+from upgan.data.raw.source import RawSource
+from upgan.data.raw.text_stream import STRICT, ReadOptions
+from upgan.data.raw.text_tables import read_table
+from upgan.data.read import format_names
 from upgan.errors import ConfigError, DataError, listed
 
-Reader = Callable[[Sequence[Path], str, ReadOptions], RawSource]
+#: Folders of a source that may hold its files, beside the source itself.
+SUBFOLDERS = ("rs", "kg")
 
-#: Reader of each format: takes files, the catalogue's name and how text is read.
-READERS: dict[str, Reader] = {
-    "tsv": read_tsv.read_tsv_files,
-    "recbole": read_recbole.read_recbole_files,
-    "release": read_release.read_release_files,
-    "kgat": read_kgat.read_kgat_files,
-    "hetrec": read_hetrec.read_hetrec_files,
-    "ntriples": read_ntriples.read_ntriples_files,
-}
+
+def _formats() -> dict[str, Format]:
+    formats: list[Format] = [import_module(f"upgan.data.read.{name}").FORMAT for name in format_names()]
+    return {format.name: format for format in sorted(formats, key=lambda format: format.place)}
+
+
+#: Every format by its name, in the order in which they are shown.
+FORMATS = _formats()
 
 
 def read_sources(
@@ -44,45 +39,81 @@ def read_sources(
 ) -> RawSource:
     """Read one catalogue from folders and files.
 
-    ``format``: "auto" (by file names), "kb4rec" (``dump``: how its dump is read) or a name of READERS. ``labels``:
-    tables id, label; a later one overrides an earlier one and the source's own. Raises ConfigError for an unknown
-    format, DataError for a file that is missing, malformed or not recognised, naming file, line and value.
+    ``format``: "auto" (by file names) or a name of FORMATS. ``labels``: tables id, label; a later one overrides an
+    earlier one and the source's own. ``dump``: how a dump is read, where the format has one. Raises ConfigError for an
+    unknown format, DataError for a file that is missing, malformed or not recognised, naming file, line and value.
     """
-    allowed = ("auto", *READERS, read_kb4rec.FORMAT)
-    if format not in allowed:
-        raise ConfigError(f"unknown format {format!r}; allowed: {', '.join(allowed)}")
-    if not paths:
-        raise ConfigError("no source given; give a folder or files")
-    sources = list(dict.fromkeys(Path(path) for path in paths))
-    for path in sources:
-        if not path.exists():
-            raise DataError(f"{path}: no such file or folder")
-        if not path.is_dir() and not path.is_file():
-            raise DataError(f"{path} is neither a file nor a folder; give a regular file")
-    chosen = detect_format(sources) if format == "auto" else format
-    if chosen == read_kb4rec.FORMAT:
-        source = read_kb4rec.read_kb4rec(sources, _name(sources), dump)
-    else:
-        source = READERS[chosen](readable(files_of(sources), chosen, sources), _name(sources), options)
+    chosen, sources = chosen_format(paths, format, options)
+    source = chosen.read(replace(sources, dump=dump))
     if not len(source.triples):
-        found = listed(file.name for file in files_of(sources))
-        raise DataError(f"no triples file in {listed(sources)} (found: {found}); a graph needs one: {NEEDS[chosen]}")
+        names = listed(file.name for file in files_of(sources.named))
+        raise DataError(
+            f"no triples file in {listed(sources.named)} (found: {names}); a graph needs one: {chosen.needs}"
+        )
     for path in labels:
         source = _with_labels(source, Path(path), options)
     return source
 
 
+def chosen_format(paths: Sequence[Path], format: str, options: ReadOptions = STRICT) -> tuple[Format, Sources]:
+    """The format of that name, or ("auto") the one detected, and the files that it reads; errors as read_sources."""
+    if format != "auto" and format not in FORMATS:
+        raise ConfigError(f"unknown format {format!r}; allowed: auto, {', '.join(FORMATS)}")
+    if not paths:
+        raise ConfigError("no source given; give a folder or files")
+    named = list(dict.fromkeys(Path(path) for path in paths))
+    for path in named:
+        if not path.exists():
+            raise DataError(f"{path}: no such file or folder")
+        if not path.is_dir() and not path.is_file():
+            raise DataError(f"{path} is neither a file nor a folder; give a regular file")
+    chosen = FORMATS[detect_format(named) if format == "auto" else format]
+    # A folder may hold other files as well; one that was named must be read.
+    files = [file for file in files_of(named) if file in named or chosen.takes(file)]
+    return chosen, Sources(named, files, options)
+
+
+def files_of(paths: Sequence[Path]) -> list[Path]:
+    """Files that were named, and those in folders (and in their rs/ and kg/) by name; hidden files are left out."""
+    files: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            files.append(path)
+            continue
+        for folder in (path, *(path / name for name in SUBFOLDERS)):
+            if folder.is_dir():
+                files += sorted(file for file in folder.iterdir() if file.is_file() and not file.name.startswith("."))
+    return list(dict.fromkeys(files))
+
+
+def detect_format(paths: Sequence[Path]) -> str:
+    """The one format that the files' names tell; DataError where none does, or several do, saying what each needs."""
+    sources = Sources(paths, files_of(paths))
+    for precedence in sorted({format.precedence for format in FORMATS.values()}, reverse=True):
+        tier = [format for format in FORMATS.values() if format.precedence == precedence]
+        reasons = {format.name: reason for format in tier if (reason := format.recognised(sources))}
+        included = {name for format in tier if format.name in reasons for name in format.includes}
+        reasons = {name: reason for name, reason in reasons.items() if name not in included}
+        if len(reasons) == 1:
+            return next(iter(reasons))
+        if reasons:
+            several = "; ".join(f"{name} ({reason})" for name, reason in reasons.items())
+            raise DataError(
+                f"{listed(paths)} may be several formats: {several}; choose one with --format, or move files away"
+            )
+    prepared = [path for path in paths if (path / "manifest.json").is_file()]
+    if prepared:
+        raise DataError(f"{prepared[0]} looks like a dataset that is prepared already; it needs no preparation")
+    needs = "".join(f"\n  {format.name}: {format.needs}" for format in FORMATS.values())
+    names = listed(file.name for file in sources.files)
+    raise DataError(f"no known format in {listed(paths)} (found: {names}). Each format needs:{needs}")
+
+
 def _with_labels(source: RawSource, path: Path, options: ReadOptions) -> RawSource:
     table = read_table(path, options=options)
-    frame = read_tsv.read_role(table, read_tsv.LABELS).astype(str)
+    frame = read_role(table, LABELS).astype(str)
     return replace(
         source,
         labels=pd.concat([source.labels, frame], ignore_index=True),
         files=(*source.files, table.file(len(frame))),
     )
-
-
-def _name(paths: Sequence[Path]) -> str:
-    """A name for the dataset: that of the first folder, or of the first file without its extension."""
-    first = paths[0].resolve()
-    return first.name if first.is_dir() else first.stem

@@ -131,8 +131,8 @@ def checked_columns(key: str, table: pd.DataFrame) -> dict[str, Coded]:
     """
     missing = [column for column in COLUMNS[key] if column not in table.columns and column not in OPTIONAL]
     if missing:
-        found = ", ".join(map(str, table.columns)) or "none"
-        raise DataError(f"table {key} lacks the column(s) {', '.join(missing)}; found: {found}")
+        names = ", ".join(map(str, table.columns)) or "none"
+        raise DataError(f"table {key} lacks the column(s) {', '.join(missing)}; found: {names}")
     columns: dict[str, Coded] = {}
     for column in (name for name in COLUMNS[key] if name in table.columns):
         try:
@@ -184,15 +184,15 @@ class Vocabulary:
 
     def number(self, table: str, column: str, coded: Coded) -> np.ndarray:
         """Numbers int64 (N,) of the cells of ``table``.``column``; DataError for an id that is not here."""
-        found = pd.Index(self.ids, dtype=object).get_indexer(pd.Index(coded.values, dtype=object)).astype(np.int64)
-        unknown = coded.rows_where(found < 0)
+        places = pd.Index(self.ids, dtype=object).get_indexer(pd.Index(coded.values, dtype=object)).astype(np.int64)
+        unknown = coded.rows_where(places < 0)
         if len(unknown):
             row = int(unknown[0])
             raise DataError(
                 f"table {table}, row {row + 1}: {column} {coded.values[coded.codes[row]]!r} is not an id of table "
                 f"{self.table} ({len(unknown)} such rows); add it there or remove the row"
             )
-        numbers: np.ndarray = found[coded.codes]
+        numbers: np.ndarray = places[coded.codes]
         return numbers
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -40,8 +40,7 @@ class Change:
 
     def to_dict(self) -> dict[str, float | None]:
         """For JSON; NaN is null."""
-        values = {"value": self.value, "low": self.low, "high": self.high, "relative": self.relative}
-        return {key: None if math.isnan(value) else value for key, value in values.items()}
+        return {key: None if math.isnan(value) else value for key, value in asdict(self).items()}
 
 
 @dataclass(frozen=True)

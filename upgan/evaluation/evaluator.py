@@ -67,10 +67,10 @@ class Evaluator:
         self.index = index
         #: Set while several processes train: each ranks its share of the queries, and all get all ranks.
         self.team = team or Sharing()
-        asked = torch.tensor(triples).to(index.heads.device)
-        self._heads = torch.cat([asked[:, 0], asked[:, 2]])
-        self._relations = torch.cat([asked[:, 1], asked[:, 1] + index.num_relations])
-        self._answers = torch.cat([asked[:, 2], asked[:, 0]])
+        rows = torch.tensor(triples).to(index.heads.device)
+        self._heads = torch.cat([rows[:, 0], rows[:, 2]])
+        self._relations = torch.cat([rows[:, 1], rows[:, 1] + index.num_relations])
+        self._answers = torch.cat([rows[:, 2], rows[:, 0]])
 
     @property
     def queries(self) -> tuple[Tensor, Tensor, Tensor]:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from upgan.config.phases import PlannedPhase, planned_phases
 from upgan.config.settings import AdversarialConfig, Config, InitialisationConfig, PretrainConfig
-from upgan.config.systems import SystemSettings
+from upgan.config.systems.base import SystemSettings
 from upgan.evaluation.evaluator import SCORES_PER_BLOCK as EVALUATED_PER_BLOCK
 from upgan.experiment.inputs import Prepared
 from upgan.objectives.losses import SCORES_PER_BLOCK, SCORES_PER_BLOCK_CUDA

@@ -11,9 +11,10 @@ from typing import Any
 from upgan.evaluation.metrics import Metrics
 from upgan.experiment.events import EventLog
 from upgan.files import write_text
-from upgan.runs.history import LOG_FILE, METRICS_FILE, PINNED_FILE, read_lines
-from upgan.runs.launch import TENSORBOARD_FOLDER, clear
-from upgan.runs.status import RESUME_FILE, STOP_FILE, check_folder, now, write_status
+from upgan.runs.files import LOG_FILE, METRICS_FILE, PINNED_FILE, RESUME_FILE, STOP_FILE, TENSORBOARD_FOLDER
+from upgan.runs.history import read_lines
+from upgan.runs.launch import clear
+from upgan.runs.status import check_folder, now, write_status
 from upgan.training.loop import Reporter, Values
 from upgan.training.state import TrainingState
 

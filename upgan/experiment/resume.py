@@ -25,8 +25,9 @@ from upgan.data.dataset import KGDataset
 from upgan.errors import RunError, Stopped
 from upgan.evaluation.metrics import HITS_AT, Metrics
 from upgan.files import sha256_of_file
-from upgan.runs.status import RESUME_FILE, check_folder
-from upgan.training.checkpoint import CONFIG_FILE, save_tensors
+from upgan.runs.files import CONFIG_FILE, RESUME_FILE
+from upgan.runs.status import check_folder
+from upgan.training.checkpoint import save_tensors
 from upgan.training.state import (
     Clock,
     Keeper,

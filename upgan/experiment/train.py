@@ -26,10 +26,8 @@ from upgan.experiment.players import Players, Start
 from upgan.files import write_json, write_text
 from upgan.machine import hardware
 from upgan.model.factorisation import Factorisation
+from upgan.runs.files import GENERATOR_FILE, MODEL_FILE, SQUARES_FILE
 from upgan.training.checkpoint import (
-    GENERATOR_FILE,
-    MODEL_FILE,
-    SQUARES_FILE,
     load_run,
     load_weights,
     save_tensors,

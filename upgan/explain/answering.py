@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from upgan.config.names import MODEL_NAMES
 from upgan.config.settings import Config
+from upgan.config.systems import MODEL_NAMES
 from upgan.data.dataset import KGDataset
 from upgan.explain.base import Explainer, Influence, SeenGraph
 from upgan.explain.bilinear import CoInteractionExplainer

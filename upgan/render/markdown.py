@@ -10,9 +10,10 @@ from upgan.render.words import clean, shorten
 _LONGEST = 200
 
 
-def escaped(text: str) -> str:
+def escaped(text: str, longest: int | None = _LONGEST) -> str:
     """A label as plain text of one line, of a length that a table bears."""
-    return re.sub(r"([\\`*_{}\[\]()<>#|!~$&])", r"\\\1", shorten(clean(text), _LONGEST))
+    line = clean(text)
+    return re.sub(r"([\\`*_{}\[\]()<>#|!~$&])", r"\\\1", line if longest is None else shorten(line, longest))
 
 
 def code(text: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -16,10 +15,11 @@ from upgan.data.dataset import KGDataset
 from upgan.errors import BusyError, ConfigError, RunError, UpganError
 from upgan.reproduce.plan import PlannedRun
 from upgan.reproduce.reuse import FinishedRun, finished_run, finished_runs, reusable
-from upgan.runs.history import LOG_FILE, tail_log
-from upgan.runs.launch import check_resumable, claim, create, give_back, is_empty
+from upgan.runs.files import is_run
+from upgan.runs.history import last_words
+from upgan.runs.launch import check_free, check_resumable, claim, create, give_back, spawn
 from upgan.runs.locks import run_lock
-from upgan.runs.status import is_run, run_state
+from upgan.runs.status import run_state
 
 Tell = Callable[[str], None]
 #: Seconds between looks at the processes, and between lines of progress.
@@ -76,11 +76,11 @@ class Executor:
         outcomes: dict[int, Outcome] = {}
         waiting: list[tuple[int, PlannedRun]] = []
         for place, each in enumerate(planned):
-            found = None if each.config is None else reusable(each.config, there)
+            finished = None if each.config is None else reusable(each.config, there)
             if each.config is None:
                 outcomes[place] = Outcome(each, None, "failed", each.problem)
-            elif found is not None:
-                outcomes[place] = Outcome(each, found, "reused")
+            elif finished is not None:
+                outcomes[place] = Outcome(each, finished, "reused")
             else:
                 waiting.append((place, each))
         impossible = sum(outcome.finished is None for outcome in outcomes.values())
@@ -97,21 +97,22 @@ class Executor:
         return [self._state_of(each, there) for each in planned]
 
     def _state_of(self, planned: PlannedRun, there: Sequence[FinishedRun]) -> dict[str, Any]:
-        told: dict[str, Any] = {"row": planned.row, "system": planned.system, "x": planned.x, "seed": planned.seed}
+        run: dict[str, Any] = {"row": planned.row, "system": planned.system, "x": planned.x, "seed": planned.seed}
         if planned.config is None:
-            return {**told, "state": "impossible", "run": None, "problem": planned.problem}
-        found = reusable(planned.config, there)
-        folder = self._folder(planned) if found is None else found.folder
-        state = "finished" if found is not None else "begun" if is_run(folder) else "missing"
-        return {**told, "state": state, "run": str(folder), "problem": ""}
+            return {**run, "state": "impossible", "run": None, "problem": planned.problem}
+        finished = reusable(planned.config, there)
+        folder = self.folder(planned) if finished is None else finished.folder
+        state = "finished" if finished is not None else "begun" if is_run(folder) else "missing"
+        return {**run, "state": state, "run": str(folder), "problem": ""}
 
-    def _folder(self, planned: PlannedRun) -> Path:
+    def folder(self, planned: PlannedRun) -> Path:
+        """Where a run is trained."""
         return self.root / planned.folder_name(self.dataset.name, self.dataset.fingerprint)
 
     def _train(self, waiting: list[tuple[int, PlannedRun]], outcomes: dict[int, Outcome]) -> None:
         at_work: dict[int, _Job] = {}
         durations: list[float] = []
-        total, told = len(waiting), 0.0
+        total, reported = len(waiting), 0.0
         try:
             while waiting or at_work:
                 while waiting and len(at_work) < self.jobs:
@@ -131,8 +132,8 @@ class Executor:
                         durations.append(time.monotonic() - job.began)
                     outcomes[place] = outcome
                     self.tell(_ended(outcome, job.folder))
-                if at_work and time.monotonic() - told > TELL_EVERY:
-                    told = time.monotonic()
+                if at_work and time.monotonic() - reported > TELL_EVERY:
+                    reported = time.monotonic()
                     left = len(waiting) + len(at_work)
                     self.tell(self._progress(total - left, total, list(at_work.values()), waiting, durations))
                 time.sleep(LOOK_EVERY if at_work else 0)
@@ -144,16 +145,19 @@ class Executor:
 
     def _begin(self, planned: PlannedRun) -> _Job | Outcome:
         """Start or go on with a run, or wait for whoever trains it; an outcome where there is nothing to wait for."""
-        folder = self._folder(planned)
+        folder = self.folder(planned)
         try:
             # Held until the status says whose the run is: of two commands at the same instant one makes the folder.
             with run_lock(folder):
                 how = self._take(planned, folder)
             if isinstance(how, Outcome):
                 return how
-            return _Job(planned, folder, how, _spawn(folder))
+            # Several may train beside each other, so the device is not locked. In a session of its own Ctrl-C reaches
+            # it once, through ``_end``, and not a second time, which would not let it save.
+            environment = {**os.environ, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
+            return _Job(planned, folder, how, spawn(folder, force=True, environment=environment))
         except BusyError:
-            self.tell(f"{folder.name}: trains already, waiting for it")
+            self.tell(f"{folder.name}: another process trains it already; waiting for that")
             return _Job(planned, folder, "reused", None)
         except (UpganError, OSError) as error:
             give_back(folder, {}, str(error))  # nobody need wait for what was taken and then could not be started
@@ -169,27 +173,26 @@ class Executor:
         if is_run(folder):
             if run_state(folder).active:
                 raise BusyError(f"{folder}: another process trains it")
-            found = finished_run(folder, self.dataset.fingerprint)
-            if found is not None and reusable(planned.config, [found]) is not None:
-                return Outcome(planned, found, "reused")
+            finished = finished_run(folder, self.dataset.fingerprint)
+            if finished is not None and reusable(planned.config, [finished]) is not None:
+                return Outcome(planned, finished, "reused")
             if self.resume and _can_go_on(folder):
                 claim(folder)
                 return "resumed"
-        elif folder.exists() and not is_empty(folder):
-            raise RunError(f"{folder}: not empty and not a run folder")
+        check_free(folder, overwrite=True)
         create(folder, self.dataset, planned.config)
         return "trained"
 
     def _outcome(self, job: _Job) -> Outcome:
         """What a training left whose process is over."""
-        found = finished_run(job.folder, self.dataset.fingerprint)
+        finished = finished_run(job.folder, self.dataset.fingerprint)
         try:
             state = run_state(job.folder)
         except UpganError as error:  # deleted meanwhile
             return Outcome(job.planned, None, "failed", str(error))
-        if found is not None and state.state == "finished":
-            return Outcome(job.planned, found, job.how)
-        last = next((line for line in reversed(tail_log(job.folder, 20)) if line.strip()), "it said nothing")
+        if finished is not None and state.state == "finished":
+            return Outcome(job.planned, finished, job.how)
+        last = last_words(job.folder)
         if state.state != "pending":
             return Outcome(job.planned, None, "failed", f"{state.state}: {state.message or last}")
         if job.process is not None:
@@ -238,20 +241,6 @@ def _can_go_on(folder: Path) -> bool:
         check_resumable(folder)
         return True
     return False
-
-
-def _spawn(folder: Path) -> subprocess.Popen[bytes]:
-    """`upgan resume` of the folder; several may train beside each other, so the device is not locked.
-
-    In a session of its own: Ctrl-C reaches it once, through ``_end``, and not a second time, which would not let it
-    save.
-    """
-    environment = {**os.environ, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
-    command = [sys.executable, "-m", "upgan", "resume", str(folder.resolve()), "--quiet", "--force"]
-    with (folder / LOG_FILE).open("ab") as log:
-        return subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True
-        )
 
 
 def _end(processes: list[subprocess.Popen[bytes]]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from upgan.reproduce.document import Document, Row, Values
 from upgan.reproduce.paper import PAPER_DATASETS
 from upgan.reproduce.tables import group_names
 
@@ -16,13 +17,13 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 PALE = {"book": "#bdbdbd", "music": "#d9d9d9", "movie": "#969696"}
 
 
-def figure_html(document: Mapping[str, Any]) -> str:
+def figure_html(document: Document) -> str:
     """The whole page, plotly's script in it."""
     html: str = figure(document).to_html(include_plotlyjs=True, full_html=True)
     return html
 
 
-def figure(document: Mapping[str, Any]) -> go.Figure:
+def figure(document: Document) -> go.Figure:
     """Bars for tables, lines for figures; error bars are deviations over seeds."""
     drawn = go.Figure()
     if document["axis"]:
@@ -38,25 +39,25 @@ def figure(document: Mapping[str, Any]) -> go.Figure:
     return drawn
 
 
-def _bars(drawn: go.Figure, document: Mapping[str, Any]) -> None:
+def _bars(drawn: go.Figure, document: Document) -> None:
     rows = [row for row in document["rows"] if row["mean"]]
     labels = [escape(row["label"]) for row in rows]
-    drawn.add_bar(x=labels, y=[_percent(row["mean"]["mrr"]) for row in rows], name="here", marker_color=COLOURS[0],
+    drawn.add_bar(x=labels, y=[_percent(row["mean"], "mrr") for row in rows], name="here", marker_color=COLOURS[0],
                   error_y=_errors([row["std"] for row in rows], "mrr"))  # fmt: skip
     for name in PAPER_DATASETS:
-        values = [_percent(row["paper"].get(name, {}).get("mrr")) for row in rows]
+        values = [_percent(row["paper"].get(name), "mrr") for row in rows]
         if any(value is not None for value in values):
             drawn.add_bar(x=labels, y=values, name=f"paper: {name}", marker_color=PALE[name], visible="legendonly")
     drawn.update_yaxes(title="MRR in percent")
 
 
-def _groups(drawn: go.Figure, document: Mapping[str, Any]) -> None:
+def _groups(drawn: go.Figure, document: Document) -> None:
     names = group_names(document)
     for place, row in enumerate(document["rows"]):
-        groups = row["groups"].get(document["by"], {})
+        groups = row["groups"].get(document["by"] or "", {})
         known = [name for name in names if name in groups]
         drawn.add_bar(
-            x=known, y=[_percent(groups[name]["mean"]["hits@3"]) for name in known], name=escape(row["label"]),
+            x=known, y=[_percent(groups[name]["mean"], "hits@3") for name in known], name=escape(row["label"]),
             marker_color=COLOURS[place % len(COLOURS)],
             error_y=_errors([groups[name]["std"] for name in known], "hits@3"),
         )  # fmt: skip
@@ -64,29 +65,29 @@ def _groups(drawn: go.Figure, document: Mapping[str, Any]) -> None:
     drawn.update_xaxes(title="group", type="category")
 
 
-def _lines(drawn: go.Figure, document: Mapping[str, Any]) -> None:
-    by_system: dict[str, list[Mapping[str, Any]]] = {}
+def _lines(drawn: go.Figure, document: Document) -> None:
+    by_system: dict[str, list[Row]] = {}
     for row in document["rows"]:
         if row["mean"]:
             by_system.setdefault(row["label"], []).append(row)
     for place, (label, rows) in enumerate(by_system.items()):
         drawn.add_scatter(
-            x=[row["x"] for row in rows], y=[_percent(row["mean"]["hits@3"]) for row in rows], name=escape(label),
+            x=[row["x"] for row in rows], y=[_percent(row["mean"], "hits@3") for row in rows], name=escape(label),
             mode="lines+markers", marker_color=COLOURS[place % len(COLOURS)],
             error_y=_errors([row["std"] for row in rows], "hits@3"),
         )  # fmt: skip
     drawn.update_yaxes(title="Hits@3 in percent")
-    values = sorted({row["x"] for row in document["rows"]})
+    values = sorted({row["x"] for row in document["rows"] if row["x"] is not None})
     drawn.update_xaxes(title=document["axis_title"], tickvals=values, ticktext=[f"{value:g}" for value in values])
 
 
-def _percent(value: Any) -> float | None:
+def _percent(values: Mapping[str, float | None] | None, metric: str) -> float | None:
+    value = (values or {}).get(metric)
     return None if value is None else 100 * value
 
 
-def _errors(deviations: Sequence[Any], metric: str) -> dict[str, Any] | None:
+def _errors(deviations: Sequence[Values | None], metric: str) -> dict[str, Any] | None:
     """Error bars; none at all where no row has a deviation: a bar of no length would claim that it is 0."""
     if not any(deviations):
         return None
-    array = [100 * std[metric] if std and std[metric] is not None else None for std in deviations]
-    return {"type": "data", "array": array}
+    return {"type": "data", "array": [_percent(std, metric) for std in deviations]}

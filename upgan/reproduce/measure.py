@@ -17,21 +17,20 @@ from upgan.evaluation.compare import compare_rankings
 from upgan.evaluation.evaluator import Ranking
 from upgan.files import write_bytes
 from upgan.predict.predictor import load
+from upgan.reproduce.document import FORMAT_VERSION, Document, Row, Run, Statistics, Values
 from upgan.reproduce.execute import Outcome, Tell
-from upgan.reproduce.names import FORMAT_VERSION
 from upgan.reproduce.paper import PAPER_METRICS, paper_groups, paper_metrics
-from upgan.reproduce.plan import TARGETS, Asked
+from upgan.reproduce.plan import TARGETS, Request
 from upgan.reproduce.reuse import FinishedRun
 from upgan.training.checkpoint import run_fingerprint
 
 #: Broken down for every table: what Tables 4 and 5 are about.
 GROUPED = ("sparsity", "hops")
-Metric = dict[str, Any]
 
 
-def measure(outcomes: Sequence[Outcome], dataset: KGDataset, asked: Asked, out: Path, tell: Tell) -> dict[str, Any]:
+def measure(outcomes: Sequence[Outcome], dataset: KGDataset, request: Request, out: Path, tell: Tell) -> Document:
     """The whole document of a target; ranks are kept in ``out``, so that none is found twice."""
-    target = TARGETS[asked.target]
+    target = TARGETS[request.target]
     by_row: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
         by_row.setdefault(outcome.planned.row, []).append(outcome)
@@ -42,23 +41,23 @@ def measure(outcomes: Sequence[Outcome], dataset: KGDataset, asked: Asked, out: 
             spent = time.monotonic() - began
             eta = f"; ETA {spent / place * (len(by_row) - place):.0f} s" if place else ""
             tell(f"[{place}/{len(by_row)}] ranking the test split: {name}{eta}")
-        row, rankings[name] = _row(name, of_row, dataset, asked, out)
+        row, rankings[name] = _row(name, of_row, dataset, request, out)
         rows.append(row)
     for row in [row for row in rows if row["row"] != "upgan"] if rankings.get("upgan") else []:
         tell(f"setting UPGAN against {row['row']}")
         row["upgan_minus"] = _minus(rankings["upgan"], rankings[row["row"]])
     return {
         "format_version": FORMAT_VERSION,
-        "target": asked.target,
+        "target": request.target,
         "title": target.title,
         "dataset": {
             "name": dataset.name,
             "fingerprint": dataset.fingerprint,
             "simulated_users": bool(dataset.simulated_users),
         },
-        "preset": asked.upgan_preset,
-        "seeds": list(asked.seeds),
-        "budget_seconds": asked.budget or None,
+        "preset": request.upgan_preset,
+        "seeds": list(request.seeds),
+        "budget_seconds": request.budget or None,
         "axis": target.axis or None,
         "axis_title": target.axis_title or None,
         "by": target.by or None,
@@ -67,25 +66,23 @@ def measure(outcomes: Sequence[Outcome], dataset: KGDataset, asked: Asked, out: 
 
 
 def _row(
-    name: str, outcomes: Sequence[Outcome], dataset: KGDataset, asked: Asked, out: Path
-) -> tuple[dict[str, Any], dict[int, Ranking]]:
-    target, planned = TARGETS[asked.target], outcomes[0].planned
+    name: str, outcomes: Sequence[Outcome], dataset: KGDataset, request: Request, out: Path
+) -> tuple[Row, dict[int, Ranking]]:
+    target, planned = TARGETS[request.target], outcomes[0].planned
     rankings: dict[int, Ranking] = {}
     runs = [_run(outcome, rankings if target.compared else None, dataset, out) for outcome in outcomes]
     good = [
         outcome.finished for outcome, run in zip(outcomes, runs, strict=True) if outcome.finished and "metrics" in run
     ]
-    each = [run["metrics"] for run in runs if "metrics" in run]
-    groups = {by: _over_seeds([run.metrics.get("groups", {}).get(by, {}) for run in good]) for by in GROUPED if good}
-    table = paper_groups(asked.target, name, target.groups) if target.by else paper_metrics(asked.target, name)
-    row = {
+    groups = {by: _by_group([run.metrics.get("groups", {}).get(by, {}) for run in good]) for by in GROUPED if good}
+    table = paper_groups(request.target, name, target.groups) if target.by else paper_metrics(request.target, name)
+    row: Row = {
         "row": name,
         "system": planned.system,
         "label": planned.label,
         "x": planned.x,
         "runs": runs,
-        "mean": _mean(each),
-        "std": _std(each),
+        **_over_seeds([run["metrics"] for run in runs if "metrics" in run]),
         "groups": groups,
         "paper": table,
         "mrr_before_fusion": _before_fusion(good),
@@ -103,19 +100,19 @@ def _before_fusion(runs: Sequence[FinishedRun]) -> float | None:
     return None if None in before else float(np.mean(before))
 
 
-def _run(outcome: Outcome, rankings: dict[int, Ranking] | None, dataset: KGDataset, out: Path) -> dict[str, Any]:
+def _run(outcome: Outcome, rankings: dict[int, Ranking] | None, dataset: KGDataset, out: Path) -> Run:
     """What is said of one run; its ranking is added to ``rankings``. A run that cannot be opened has failed."""
-    told: dict[str, Any] = {"seed": outcome.planned.seed, "how": outcome.how, "problem": outcome.problem or None}
+    run: Run = {"seed": outcome.planned.seed, "how": outcome.how, "problem": outcome.problem or None}
     finished = outcome.finished
     if finished is None:
-        return told
+        return run
     try:
         if rankings is not None:
-            rankings[outcome.planned.seed] = _ranking(finished.folder, dataset, out)
+            rankings[outcome.planned.seed] = ranking_of(finished.folder, dataset, out / "ranks")
     except UpganError as error:
-        return {**told, "how": "failed", "problem": str(error)}
+        return {**run, "how": "failed", "problem": str(error)}
     return {
-        **told,
+        **run,
         "run": str(finished.folder),
         "seconds": finished.metrics.get("seconds"),
         "out_of_time": finished.out_of_time,
@@ -124,9 +121,11 @@ def _run(outcome: Outcome, rankings: dict[int, Ranking] | None, dataset: KGDatas
     }
 
 
-def _ranking(run: Path, dataset: KGDataset, out: Path) -> Ranking:
-    """Test ranks of a run of the dataset, from the cache where they are there."""
-    kept = out / "ranks" / f"{run_fingerprint(run)}.npy"
+def ranking_of(run: Path, dataset: KGDataset, cache: Path | None) -> Ranking:
+    """Test ranks of a run of the dataset, from the folder of ranks where they are there, and kept there."""
+    if cache is None:
+        return load(run).rank("test")
+    kept = cache / f"{run_fingerprint(run)}.npy"
     if kept.is_file():
         ranks = np.load(kept, allow_pickle=False)
         if ranks.shape == (2 * len(dataset.test),):
@@ -143,34 +142,24 @@ def _npy(values: np.ndarray) -> bytes:
     return stream.getvalue()
 
 
-def _mean(each: Sequence[Metric]) -> Metric | None:
-    """Metric by metric over the seeds; None without a run."""
+def _over_seeds(each: Sequence[Values]) -> Statistics:
+    """Mean and sample standard deviation, metric by metric; a metric that one run lacks is unknown."""
     if not each:
-        return None
-    return {key: _value(np.mean([metrics[key] for metrics in each])) if _known(each, key) else None
-            for key in PAPER_METRICS} | {"queries": each[0]["queries"]}  # fmt: skip
+        return {"mean": None, "std": None}
+    values = {key: np.array([metrics[key] for metrics in each], dtype=np.float64) for key in PAPER_METRICS}
+    mean = {key: _known(numbers.mean()) for key, numbers in values.items()} | {"queries": each[0]["queries"]}
+    std = {key: _known(numbers.std(ddof=1)) for key, numbers in values.items()} if len(each) > 1 else None
+    return {"mean": mean, "std": std}
 
 
-def _std(each: Sequence[Metric]) -> Metric | None:
-    """Sample standard deviation over the seeds; None for fewer than two."""
-    if len(each) < 2:
-        return None
-    return {key: _value(np.std([metrics[key] for metrics in each], ddof=1)) if _known(each, key) else None
-            for key in PAPER_METRICS}  # fmt: skip
-
-
-def _known(each: Sequence[Metric], key: str) -> bool:
-    return all(metrics[key] is not None for metrics in each)
-
-
-def _value(number: Any) -> float | None:
+def _known(number: float) -> float | None:
     return None if math.isnan(number) else float(number)
 
 
-def _over_seeds(each: Sequence[dict[str, Metric]]) -> dict[str, dict[str, Metric | None]]:
-    """Group -> mean and deviation, of groups that every seed has: a seed draws which share of the graph is seen."""
+def _by_group(each: Sequence[dict[str, Values]]) -> dict[str, Statistics]:
+    """Of the groups that every seed has: a seed draws which share of the graph is seen."""
     names = [name for name in each[0] if all(name in of for of in each)]
-    return {name: {"mean": _mean([of[name] for of in each]), "std": _std([of[name] for of in each])} for name in names}
+    return {name: _over_seeds([of[name] for of in each]) for name in names}
 
 
 def _minus(upgan: dict[int, Ranking], other: dict[int, Ranking]) -> dict[str, Any] | None:
@@ -178,5 +167,5 @@ def _minus(upgan: dict[int, Ranking], other: dict[int, Ranking]) -> dict[str, An
     seeds = sorted(upgan.keys() & other.keys())
     if not seeds or not len(upgan[seeds[0]].triples):
         return None
-    found = compare_rankings([other[seed] for seed in seeds], [upgan[seed] for seed in seeds])
-    return {"seeds": seeds, **found.to_dict()}
+    difference = compare_rankings([other[seed] for seed in seeds], [upgan[seed] for seed in seeds])
+    return {"seeds": seeds, **difference.to_dict()}

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from upgan.config.names import MODEL_NAMES
 from upgan.config.presets import PRESETS
-from upgan.config.settings import MODELS, Config, applies, flat_settings, make_config, setting_keys
+from upgan.config.settings import Config, applies, flat_settings, make_config, setting_keys
+from upgan.config.systems import MODEL_NAMES, MODELS, REGISTERED
 from upgan.errors import ConfigError
 
-#: Settings that do not change what a run is: another draw, or the same one made elsewhere.
-NEUTRAL = frozenset({"preset", "seed", "device", "threads", "max_seconds", "checkpoint_seconds"})
-
-#: The ten systems of Table 3 and three that came after the paper; TransH is a part of KTUP.
-COMPARED = tuple(name for name in MODEL_NAMES if name != "transh")
+#: The ten systems of Table 3 and those that came after the paper.
+COMPARED = tuple(key for key, system in REGISTERED.items() if system.in_tables)
 
 
 @dataclass(frozen=True)
@@ -106,7 +103,7 @@ class PlannedRun:
 
 
 @dataclass(frozen=True)
-class Asked:
+class Request:
     """What was asked for on the command line, checked."""
 
     target: str
@@ -122,14 +119,22 @@ class Asked:
         return self.preset or TARGETS[self.target].preset
 
 
-def systems_of(asked: Asked) -> tuple[str, ...]:
+@dataclass(frozen=True)
+class Effort:
+    """What a search gives each system: so many trials of so many seconds (0: no limit)."""
+
+    trials: int
+    seconds: float
+
+
+def systems_of(request: Request) -> tuple[str, ...]:
     """The systems to train, in the paper's order; ConfigError for an unknown name."""
-    for name in asked.systems:
+    for name in request.systems:
         if name not in MODELS:
-            raise ConfigError(f"--systems: {name!r} is no system; choose from {', '.join(ordered(MODELS))}")
-    wanted = asked.systems or TARGETS[asked.target].systems
-    if TARGETS[asked.target].variants.keys() != {""} and set(wanted) != {"upgan"}:
-        raise ConfigError(f"--systems: {asked.target} is about variants of upgan alone")
+            raise ConfigError(f"--systems: {name!r} is not a system; choose from {', '.join(ordered(MODELS))}")
+    wanted = request.systems or TARGETS[request.target].systems
+    if TARGETS[request.target].variants.keys() != {""} and set(wanted) != {"upgan"}:
+        raise ConfigError(f"--systems: {request.target} is about variants of upgan alone")
     return tuple(ordered(wanted))
 
 
@@ -139,34 +144,34 @@ def ordered(names: Iterable[str]) -> list[str]:
     return sorted(set(names), key=known.index)
 
 
-def plan(asked: Asked, best: Mapping[str, Mapping[str, Any]] | None = None) -> list[PlannedRun]:
+def plan(request: Request, best: Mapping[str, Mapping[str, Any]] | None = None) -> list[PlannedRun]:
     """Every run of the target once, seed by seed; ``best`` holds settings that a search found, by system.
 
     Raises ConfigError for an unknown system, preset or setting; a variation that a system's form does not have is a
     planned run with a ``problem`` instead.
     """
-    target = TARGETS[asked.target]
-    found = best or {}
-    systems = systems_of(asked)
-    if asked.preset and asked.preset not in PRESETS:
-        raise ConfigError(f"--preset {asked.preset!r}: choose one of {', '.join(sorted(PRESETS))}")
-    for text in asked.assignments:
+    target = TARGETS[request.target]
+    settings = best or {}
+    systems = systems_of(request)
+    if request.preset and request.preset not in PRESETS:
+        raise ConfigError(f"--preset {request.preset!r}: choose one of {', '.join(sorted(PRESETS))}")
+    for text in request.assignments:
         if not any(_concerns(text, system) for system in systems):
             raise ConfigError(f"--set {text!r}: none of {', '.join(systems)} has this setting")
-    for seed in asked.seeds:
+    for seed in request.seeds:
         for system in systems:
-            settings_of(asked, system, seed, found.get(system, {}))  # refused now, not as a row
+            settings_of(request, system, seed, settings.get(system, {}))  # refused now, not as a row
     runs = []
-    for seed in asked.seeds:
+    for seed in request.seeds:
         for system in systems:
             for variant, changed in target.variants.items():
                 for x in target.values or (None,):
-                    varied = {**found.get(system, {}), **changed, **({} if x is None else {target.axis: x})}
+                    varied = {**settings.get(system, {}), **changed, **({} if x is None else {target.axis: x})}
                     row = f"{system}-{variant}" if variant else system
                     label = VARIANT_LABELS.get(variant) or MODEL_NAMES[system]
                     config, problem = None, ""
                     try:
-                        config = settings_of(asked, system, seed, varied)
+                        config = settings_of(request, system, seed, varied)
                     except ConfigError as error:
                         problem = str(error)
                     name = row if x is None else f"{row}-{target.axis.split('.')[-1]}{x:g}"
@@ -174,12 +179,12 @@ def plan(asked: Asked, best: Mapping[str, Mapping[str, Any]] | None = None) -> l
     return runs
 
 
-def settings_of(asked: Asked, system: str, seed: int, changed: Mapping[str, Any]) -> Config:
+def settings_of(request: Request, system: str, seed: int, changed: Mapping[str, Any]) -> Config:
     """The settings of one run: preset, search, what is asked for with --set where the system has it, the variation."""
-    common = {"model_name": system, "seed": seed, "threads": asked.threads, "max_seconds": asked.budget}
-    preset = asked.upgan_preset if system == "upgan" else None
-    given = [text for text in asked.assignments if _concerns(text, system)]
-    base = make_config(preset, assignments=given, overrides=common)
+    common = {"model_name": system, "seed": seed, "threads": request.threads, "max_seconds": request.budget}
+    preset = request.upgan_preset if system == "upgan" else None
+    assignments = [text for text in request.assignments if _concerns(text, system)]
+    base = make_config(preset, assignments=assignments, overrides=common)
     if not changed:
         return base
     return make_config(base.preset, overrides={**flat_settings(base), **changed})
@@ -207,8 +212,3 @@ def parse_budget(text: str | None, option: str = "--budget") -> float:
     if not 0 < seconds < 1e8:
         raise ConfigError(f"{option} {text!r}: a time per run above 0 is expected, such as 600, 90s, 10m or 1.5h")
     return seconds
-
-
-def unique_rows(runs: Sequence[PlannedRun]) -> list[str]:
-    """Names of the rows in order."""
-    return list(dict.fromkeys(run.row for run in runs))

@@ -39,5 +39,5 @@ class Readers:
 
 def weight_and_part(explanation: Explanation, users: set[str]) -> tuple[float, float]:
     """Summed weight and contribution that ``users`` have among the target's users."""
-    told = [share for share in explanation.users if share.id in users]
-    return sum(share.weight for share in told), sum(share.contribution for share in told)
+    shares = [share for share in explanation.users if share.id in users]
+    return sum(share.weight for share in shares), sum(share.contribution for share in shares)

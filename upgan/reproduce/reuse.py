@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from upgan.config.settings import Config, flat_settings, keys_in
+from upgan.config.settings import Config, flat_settings, keys_in, system_settings
 from upgan.errors import UpganError
-from upgan.reproduce.plan import NEUTRAL
-from upgan.runs.launch import START_FILE
-from upgan.training.checkpoint import CONFIG_FILE, dataset_fingerprint, load_config
+from upgan.runs.files import CONFIG_FILE, RESULT_FILE, START_FILE
+from upgan.training.checkpoint import dataset_fingerprint, load_config
 
 
 @dataclass(frozen=True)
@@ -37,12 +36,12 @@ class FinishedRun:
 
 def finished_runs(root: Path, fingerprint: str) -> list[FinishedRun]:
     """Every finished run of the dataset in ``root``, newest first; runs that start from another one left out."""
-    found = []
-    for path in root.glob("*/metrics.json"):
+    runs = []
+    for path in root.glob(f"*/{RESULT_FILE}"):
         run = finished_run(path.parent, fingerprint)
         if run is not None and not (path.parent / START_FILE).exists() and not run.metrics.get("started_from"):
-            found.append((path.stat().st_mtime, run))
-    return [run for _, run in sorted(found, key=lambda pair: -pair[0])]
+            runs.append((path.stat().st_mtime, run))
+    return [run for _, run in sorted(runs, key=lambda pair: -pair[0])]
 
 
 def finished_run(folder: Path, fingerprint: str) -> FinishedRun | None:
@@ -54,7 +53,7 @@ def finished_run(folder: Path, fingerprint: str) -> FinishedRun | None:
     try:
         if dataset_fingerprint(folder) != fingerprint:
             return None
-        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        metrics = json.loads((folder / RESULT_FILE).read_text(encoding="utf-8"))
         config = load_config(folder)
         known = flat_settings(config).keys() <= keys_in(folder / CONFIG_FILE)
         whole = known and isinstance(metrics, dict) and "mrr" in metrics
@@ -69,11 +68,7 @@ def reusable(wanted: Config, runs: Iterable[FinishedRun]) -> FinishedRun | None:
 
 
 def _same(wanted: Config, other: Config) -> bool:
-    if wanted.seed != other.seed or wanted.model_name != other.model_name:
-        return False
-    mine, yours = flat_settings(wanted), flat_settings(other)
-    apart = {key for key in mine.keys() | yours.keys() if mine.get(key) != yours.get(key)}
-    return all(key in NEUTRAL or key.startswith("pinned.") for key in apart)
+    return wanted.seed == other.seed and system_settings(wanted) == system_settings(other)
 
 
 def _same_time(wanted: Config, run: FinishedRun) -> bool:

@@ -12,6 +12,7 @@ import json
 import shutil
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,24 +22,17 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
-from upgan.config.names import MODEL_NAMES
-from upgan.config.settings import Config, flat_settings
+from upgan.config.settings import flat_settings
+from upgan.config.systems import MODEL_NAMES
 from upgan.errors import ConfigError
+from upgan.reproduce.document import SearchDocument, Searched
 from upgan.reproduce.execute import Executor, Outcome
-from upgan.reproduce.plan import Asked, PlannedRun, settings_of, systems_of
+from upgan.reproduce.plan import Effort, PlannedRun, Request, settings_of, systems_of
 from upgan.reproduce.spaces import distributions, settings_of_trial, space_of
 
 #: Trials before the estimator takes over from even draws.
 STARTUP = 5
 OVER = (TrialState.COMPLETE, TrialState.FAIL)
-
-
-@dataclass(frozen=True)
-class Effort:
-    """What each system gets: so many trials of so many seconds (0: no limit)."""
-
-    trials: int
-    seconds: float
 
 
 @dataclass(frozen=True)
@@ -53,26 +47,26 @@ class _Tried:
 class Search:
     """Searches of the systems of one target; all its files are below ``folder``."""
 
-    def __init__(self, asked: Asked, executor: Executor, folder: Path, effort: Effort) -> None:
+    def __init__(self, request: Request, executor: Executor, folder: Path, effort: Effort) -> None:
         if not len(executor.dataset.valid):
             raise ConfigError(
                 f"--search: dataset {executor.dataset.name} has no validation triples to choose settings by; prepare "
                 "it with a second share above 0 (--split 0.8,0.1,0.1)"
             )
-        self.asked = replace(asked, budget=effort.seconds)
+        self.request = replace(request, budget=effort.seconds)
         self.effort = effort
         self.tell = executor.tell
-        self.final, self.final_asked = executor, asked
+        self.final, self.final_request = executor, request
         self.executor = Executor(
             executor.dataset, folder / "runs", executor.tell, jobs=executor.jobs, resume=executor.resume
         )
         self.folder = folder
-        fixed = [text.partition("=")[0].strip() for text in asked.assignments]
-        spaces = {system: space_of(system, asked.upgan_preset, fixed) for system in systems_of(asked)}
+        fixed = [text.partition("=")[0].strip() for text in request.assignments]
+        spaces = {system: space_of(system, request.upgan_preset, fixed) for system in systems_of(request)}
         self.spaces = {system: space for system, space in spaces.items() if space}
         self.studies = {system: self._study(system) for system in self.spaces}
 
-    def run(self) -> dict[str, Any]:
+    def run(self) -> SearchDocument:
         """Do the trials that are missing, a round of all systems at a time; returns what was found."""
         began, done_before = time.monotonic(), self._over()
         wanted = self.effort.trials * len(self.studies)
@@ -83,14 +77,14 @@ class Search:
             self.tell(f"search: {done} of {wanted} trials{eta}")
             tried = [each for system in pending if (each := self._next(system)) is not None]
             for each, outcome in zip(tried, self.executor.run([each.planned for each in tried]), strict=True):
-                self._told(each, outcome)
-        return self._found(self._confirm())
+                self._report(each, outcome)
+        return self._document(self._confirm())
 
     # Studies ---------------------------------------------------------------------------------------------------------
 
     def _study(self, system: str) -> optuna.Study:
         """The system's study, made where there is none; another budget, space or dataset has another one."""
-        base = self._config(system, {})
+        base = settings_of(self.request, system, self.request.seeds[0], {})
         settings = {key: value for key, value in flat_settings(base).items() if key not in ("device", "threads")}
         text = json.dumps([self.executor.dataset.fingerprint, settings, self.spaces[system]], sort_keys=True)
         name = f"{system}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
@@ -121,27 +115,22 @@ class Search:
             return None
         else:
             # The draws of a trial depend on its number and not on what was drawn since the process began.
-            seed = 1000 * self.asked.seeds[0] + len(study.get_trials(deepcopy=False))
+            seed = 1000 * self.request.seeds[0] + len(study.get_trials(deepcopy=False))
             study.sampler = optuna.samplers.TPESampler(seed=seed % 2**32, n_startup_trials=STARTUP)
-            asked = study.ask(fixed_distributions=wanted)
-            number, params = asked.number, asked.params
+            trial = study.ask(fixed_distributions=wanted)
+            number, params = trial.number, trial.params
         same = next((trial for trial in self._done(system) if trial.params == params and trial.value is not None), None)
         if same is not None:
             study.tell(number, same.value, skip_if_finished=True)
             return None
         try:
-            config = self._config(system, settings_of_trial(params))
+            return _Tried(system, number, _planned(self.request, system, settings_of_trial(params)))
         except ConfigError as error:  # settings that do not go with each other
             self.tell(f"{system}, trial {number}: {error}")
             study.tell(number, state=TrialState.FAIL, skip_if_finished=True)
             return None
-        label = f"{MODEL_NAMES[system]} trial {number}"
-        return _Tried(system, number, PlannedRun(system, system, label, None, config.seed, config))
 
-    def _config(self, system: str, changed: Mapping[str, Any]) -> Config:
-        return settings_of(self.asked, system, self.asked.seeds[0], changed)
-
-    def _told(self, tried: _Tried, outcome: Outcome) -> None:
+    def _report(self, tried: _Tried, outcome: Outcome) -> None:
         """Hand the validation MRR to the study; of the runs only the best one's folder is kept."""
         study = self.studies[tried.system]
         if outcome.finished is None:
@@ -151,16 +140,9 @@ class Search:
         best = self._best(tried.system)
         for trial in self._done(tried.system):
             if best is not None and trial.params != best.params:
-                self._remove(tried.system, trial)
-
-    def _remove(self, system: str, trial: FrozenTrial) -> None:
-        try:
-            config = self._config(system, settings_of_trial(trial.params))
-        except ConfigError:
-            return
-        planned = PlannedRun(system, system, "", None, config.seed, config)
-        data = self.executor.dataset
-        shutil.rmtree(self.executor.root / planned.folder_name(data.name, data.fingerprint), ignore_errors=True)
+                with suppress(ConfigError):  # settings that no run was made with
+                    planned = _planned(self.request, tried.system, settings_of_trial(trial.params))
+                    shutil.rmtree(self.executor.folder(planned), ignore_errors=True)
 
     # What was found --------------------------------------------------------------------------------------------------
 
@@ -174,14 +156,14 @@ class Search:
 
         For the systems whose best trial is not the defaults. Nothing where a trial's time is the final one.
         """
-        if self.final_asked.budget == self.effort.seconds:
+        if self.final_request.budget == self.effort.seconds:
             return {}
         better = {system: best for system in self.studies if (best := self._best(system)) is not None and best.number}
-        planned = []
-        for system, best in better.items():
-            for changed in ({}, settings_of_trial(best.params)):
-                config = settings_of(self.final_asked, system, self.final_asked.seeds[0], changed)
-                planned.append(PlannedRun(system, system, MODEL_NAMES[system], None, config.seed, config))
+        planned = [
+            _planned(self.final_request, system, changed)
+            for system, best in better.items()
+            for changed in ({}, settings_of_trial(best.params))
+        ]
         if planned:
             self.tell(f"search: defaults and best trial of {len(better)} systems with the final runs' time")
         # A trial that ended by itself is such a run already.
@@ -191,19 +173,19 @@ class Search:
         ]
         return {system: (reached[2 * place], reached[2 * place + 1]) for place, system in enumerate(better)}
 
-    def _found(self, confirmed: Mapping[str, tuple[float | None, float | None]]) -> dict[str, Any]:
+    def _document(self, confirmed: Mapping[str, tuple[float | None, float | None]]) -> SearchDocument:
         data = self.executor.dataset
         return {
             "dataset": {"name": data.name, "fingerprint": data.fingerprint},
-            "preset": self.asked.upgan_preset,
-            "seed": self.asked.seeds[0],
+            "preset": self.request.upgan_preset,
+            "seed": self.request.seeds[0],
             "trials": self.effort.trials,
             "trial_seconds": self.effort.seconds or None,
-            "final_seconds": self.final_asked.budget or None,
-            "systems": {system: self._found_of(system, confirmed.get(system)) for system in self.studies},
+            "final_seconds": self.final_request.budget or None,
+            "systems": {system: self._of_system(system, confirmed.get(system)) for system in self.studies},
         }
 
-    def _found_of(self, system: str, final: tuple[float | None, float | None] | None) -> dict[str, Any]:
+    def _of_system(self, system: str, final: tuple[float | None, float | None] | None) -> Searched:
         done, best = self._done(system), self._best(system)
         defaults = next((trial.value for trial in done if trial.number == 0), None)
         # Where the defaults are the best there is nothing to change, nor where the best trial's gain did not last.
@@ -218,11 +200,17 @@ class Search:
         }
 
 
+def _planned(request: Request, system: str, changed: Mapping[str, Any]) -> PlannedRun:
+    """One run of the system with the first seed. Raises ConfigError where the settings do not go together."""
+    config = settings_of(request, system, request.seeds[0], changed)
+    return PlannedRun(system, system, MODEL_NAMES[system], None, config.seed, config)
+
+
 def _above(value: float | None, other: float | None) -> bool:
     """Whether a run's figure is the better one; a run that failed has none."""
     return value is not None and (other is None or value > other)
 
 
-def best_settings(found: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def best_settings(search: SearchDocument) -> dict[str, dict[str, Any]]:
     """System -> settings, for a plan."""
-    return {system: of["settings"] for system, of in found["systems"].items()}
+    return {system: of["settings"] for system, of in search["systems"].items()}

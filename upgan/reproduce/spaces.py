@@ -1,31 +1,26 @@
-"""What a search may change of each system: spaces.toml, read into optuna's distributions."""
+"""What a search may change of each system, as optuna's distributions."""
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
+
+from upgan.config.presets import SEARCH
+from upgan.config.systems import REGISTERED
 
 #: Significant digits that a drawn number keeps: more would only make settings hard to read.
 DIGITS = 3
 
 
-@cache
-def _spaces() -> dict[str, dict[str, dict[str, list[Any]]]]:
-    return tomllib.loads((files("upgan.reproduce") / "spaces.toml").read_text(encoding="utf-8"))
-
-
-def space_of(system: str, preset: str, fixed: Sequence[str] = ()) -> dict[str, dict[str, list[Any]]]:
-    """Setting -> how it is drawn, as spaces.toml has it; ``fixed`` settings, which the user chose, are left out.
+def space_of(system: str, preset: str, fixed: Sequence[str] = ()) -> dict[str, Mapping[str, Sequence[Any]]]:
+    """Setting -> how it is drawn, as the system registers it; ``fixed`` settings, which the user chose, are left out.
 
     ``preset`` matters for UPGAN alone. A preset without a space has nothing to search: the result is empty.
     """
-    found = _spaces().get(f"upgan-{preset}" if system == "upgan" else system, {})
-    return {key: drawn for key, drawn in found.items() if key not in fixed}
+    space = SEARCH.get(preset, {}) if system == "upgan" else REGISTERED[system].search
+    return {key: drawn for key, drawn in space.items() if key not in fixed}
 
 
 def distributions(space: Mapping[str, Mapping[str, Sequence[Any]]]) -> dict[str, BaseDistribution]:

@@ -19,17 +19,35 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import IO, Any, Literal
+
+from pydantic import BaseModel, ValidationError
+from safetensors import SafetensorError, safe_open
 
 from upgan.errors import RunError
 from upgan.files import folder_written_whole, sha256_of_file, write_atomic
-from upgan.runs.safetensors_header import check_safetensors
-from upgan.runs.status import run_state
+from upgan.runs import files
+from upgan.runs.status import check_over
 from upgan.version import __version__
 
-ARCHIVE_VERSION = 1
 CHECKSUMS = "checksums.json"
 KB, MB, GB = 10**3, 10**6, 10**9
+
+
+class Stated(BaseModel):
+    """What checksums.json says of a file."""
+
+    bytes: int
+    sha256: str
+
+
+class Checksums(BaseModel):
+    """checksums.json."""
+
+    format_version: Literal[1]
+    upgan_version: str = ""
+    name: Any = ""
+    files: dict[str, Stated]
 
 
 @dataclass(frozen=True)
@@ -42,26 +60,24 @@ class Kind:
     magic: bytes = b""
 
 
+#: A parquet file, as it begins and ends.
 TABLE = Kind(4 * GB, needed=True, compressed=False, magic=b"PAR1")
 WEIGHTS = Kind(16 * GB, compressed=False)
 #: The files that are shared. What only resuming needs, and event files that are made from metrics.jsonl, are not.
 FILES: dict[str, Kind] = {
-    "config.toml": Kind(1 * MB, needed=True),
-    "run.json": Kind(1 * MB, needed=True),
-    "model.safetensors": Kind(16 * GB, needed=True, compressed=False),
-    "generator.safetensors": WEIGHTS,
-    "squares.safetensors": WEIGHTS,
-    "metrics.json": Kind(64 * MB),
-    "metrics.jsonl": Kind(1 * GB),
-    "pinned.jsonl": Kind(1 * GB),
-    "status.json": Kind(1 * MB),
-    "log.txt": Kind(1 * GB),
-    "card.md": Kind(64 * MB),
-    "dataset/manifest.json": Kind(64 * MB, needed=True),
-    "dataset/triples.parquet": TABLE,
-    "dataset/interactions.parquet": TABLE,
-    "dataset/entities.parquet": TABLE,
-    "dataset/relations.parquet": TABLE,
+    files.CONFIG_FILE: Kind(1 * MB, needed=True),
+    files.SEAL_FILE: Kind(1 * MB, needed=True),
+    files.MODEL_FILE: Kind(16 * GB, needed=True, compressed=False),
+    files.GENERATOR_FILE: WEIGHTS,
+    files.SQUARES_FILE: WEIGHTS,
+    files.RESULT_FILE: Kind(64 * MB),
+    files.METRICS_FILE: Kind(1 * GB),
+    files.PINNED_FILE: Kind(1 * GB),
+    files.STATUS_FILE: Kind(1 * MB),
+    files.LOG_FILE: Kind(1 * GB),
+    files.CARD_FILE: Kind(64 * MB),
+    files.MANIFEST_FILE: Kind(64 * MB, needed=True),
+    **{f"dataset/{name}.parquet": TABLE for name in ("triples", "interactions", "entities", "relations")},
 }
 #: A file beyond this size that shrank to less than this share of it is no text of a run.
 SMALL, RATIO = 1 * MB, 200
@@ -74,23 +90,19 @@ def export_run(run: Path, out: Path) -> None:
 
     Raises RunError where the run is at work or has no weights yet.
     """
-    status = run_state(run)
-    if status.active:
-        raise RunError(f"{run}: it is {status.state}; export it when it has ended")
+    check_over(run)
     names = [name for name in FILES if (run / name).is_file()]
     missing = [name for name, kind in FILES.items() if kind.needed and name not in names]
     if missing:
-        raise RunError(f"{run}: {missing[0]} is missing, so there is nothing whole to export; train it to the end")
-    checksums = {
-        "format_version": ARCHIVE_VERSION,
-        "upgan_version": __version__,
-        "name": run.resolve().name,
-        "files": {name: {"bytes": (run / name).stat().st_size, "sha256": sha256_of_file(run / name)} for name in names},
-    }
+        raise RunError(
+            f"{run}: {missing[0]} is missing, so the run is not complete; train it to the end before exporting it"
+        )
+    stated = {name: Stated(bytes=(run / name).stat().st_size, sha256=sha256_of_file(run / name)) for name in names}
+    checksums = Checksums(format_version=1, upgan_version=__version__, name=run.resolve().name, files=stated)
 
     def write(temporary: Path) -> None:
         with zipfile.ZipFile(temporary, "w") as archive:
-            archive.writestr(_entry(CHECKSUMS, compressed=True), json.dumps(checksums, indent=2))
+            archive.writestr(_entry(CHECKSUMS, compressed=True), json.dumps(checksums.model_dump(), indent=2))
             for name in names:
                 with (
                     (run / name).open("rb") as source,
@@ -112,21 +124,21 @@ def import_run(archive: Path, to: Path | None, root: Path, check: Callable[[Path
             checksums = _checked(archive, opened)
             folder = to or root / _name(checksums, archive)
             if folder.exists():
-                raise RunError(f"{folder}: there is something already; name another folder with --to")
+                raise RunError(f"{folder}: exists already; name another folder with --to")
             _check_space(archive, folder, checksums)
             with folder_written_whole(folder) as building:
-                for name, stated in checksums["files"].items():
+                for name, stated in checksums.files.items():
                     _unpack(archive, opened, name, stated, building / name)
                 if check is not None:
                     check(building)
     except FileNotFoundError:
         raise RunError(f"{archive}: no such file") from None
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError) as error:
-        raise RunError(f"{archive}: no zip file, or a damaged one ({error}); get it again from its source") from None
+        raise RunError(f"{archive}: not a zip file, or a damaged one ({error}); get it again from its source") from None
     return folder
 
 
-def _checked(archive: Path, opened: zipfile.ZipFile) -> dict[str, Any]:
+def _checked(archive: Path, opened: zipfile.ZipFile) -> Checksums:
     """The checksums, once the list of files is known to be that of a run and no more; nothing is unpacked yet."""
     entries = opened.infolist()
     if len(entries) > len(FILES) + 1:
@@ -135,17 +147,17 @@ def _checked(archive: Path, opened: zipfile.ZipFile) -> dict[str, Any]:
     for entry in entries:
         _check_entry(archive, entry)
         if names.count(entry.filename) > 1:
-            raise RunError(f"{archive}: {entry.filename!r} is in it twice")
+            raise RunError(f"{archive}: {entry.filename!r} is in the archive twice")
     if sum(entry.compress_size for entry in entries) > archive.stat().st_size:
         raise RunError(f"{archive}: its files overlap, as in a zip bomb")
     checksums = _read_checksums(archive, opened, names)
-    stated = set(checksums["files"])
+    stated = set(checksums.files)
     if stated != set(names) - {CHECKSUMS}:
         odd = sorted(stated ^ (set(names) - {CHECKSUMS}))[0]
         raise RunError(f"{archive}: {odd!r} is in {CHECKSUMS} or in the archive, but not in both")
     missing = [name for name, kind in FILES.items() if kind.needed and name not in stated]
     if missing:
-        raise RunError(f"{archive}: {missing[0]} is missing, so it is no whole run")
+        raise RunError(f"{archive}: {missing[0]} is missing, so this is not a complete run")
     return checksums
 
 
@@ -157,49 +169,55 @@ def _check_entry(archive: Path, entry: zipfile.ZipInfo) -> None:
     if kind not in (0, stat.S_IFREG):
         raise RunError(f"{archive}: {name!r} is a link or another special file; a run has plain files only")
     if name != CHECKSUMS and name not in FILES:
-        raise RunError(f"{archive}: {name!r} is no file of a run; allowed: {', '.join(FILES)}")
+        raise RunError(f"{archive}: {name!r} is not a file of a run; allowed: {', '.join(FILES)}")
     if entry.flag_bits & 0x1 or entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise RunError(f"{archive}: {name!r} is encrypted or packed in a way that is not read here")
+        raise RunError(f"{archive}: {name!r} is encrypted or compressed by another method than deflate")
     most = 1 * MB if name == CHECKSUMS else FILES[name].most
     if entry.file_size > most:
-        raise RunError(f"{archive}: {name!r} would be {entry.file_size} bytes long; allowed are {most}")
+        raise RunError(f"{archive}: {name!r} is {entry.file_size} bytes long; at most {most} are allowed")
     if entry.file_size > max(SMALL, RATIO * entry.compress_size):
         raise RunError(f"{archive}: {name!r} grows more than {RATIO}-fold when unpacked, as in a zip bomb")
 
 
-def _read_checksums(archive: Path, opened: zipfile.ZipFile, names: list[str]) -> dict[str, Any]:
+def _read_checksums(archive: Path, opened: zipfile.ZipFile, names: list[str]) -> Checksums:
     if CHECKSUMS not in names:
         raise RunError(f"{archive}: {CHECKSUMS} is missing; `upgan export` writes it")
     try:
         with opened.open(CHECKSUMS) as stream:
-            checksums = json.loads(stream.read(1 * MB + 1))
-        version, files = checksums["format_version"], checksums["files"]
-        whole = all(isinstance(file["bytes"], int) and isinstance(file["sha256"], str) for file in files.values())
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise RunError(f"{archive}: {CHECKSUMS} is not readable ({error})") from None
-    if version != ARCHIVE_VERSION or not whole:
-        raise RunError(f"{archive}: {CHECKSUMS} has version {version!r}; this upgan reads {ARCHIVE_VERSION}")
-    return dict(checksums)
+            return Checksums.model_validate_json(stream.read(1 * MB + 1))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise RunError(f"{archive}: {CHECKSUMS} is not readable by this upgan ({place}: {first['msg']})") from None
 
 
-def _unpack(archive: Path, opened: zipfile.ZipFile, name: str, stated: dict[str, Any], to: Path) -> None:
+def _unpack(archive: Path, opened: zipfile.ZipFile, name: str, stated: Stated, to: Path) -> None:
     """Write one file, counting what really comes out; its checksum, its kind and its header must fit."""
     to.parent.mkdir(exist_ok=True)
     with opened.open(name) as source, to.open("xb") as target:
-        size, digest = _copy(source, target, stated["bytes"])
-    if size != stated["bytes"]:
-        raise RunError(f"{archive}: {name!r} has not the {stated['bytes']} bytes that {CHECKSUMS} states")
-    if digest != stated["sha256"]:
-        raise RunError(f"{archive}: {name!r} is damaged: its checksum is not the one in {CHECKSUMS}")
-    if name.endswith(".safetensors"):
-        check_safetensors(to, called=f"{archive}: {name!r}")
+        size, digest = _copy(source, target, stated.bytes)
+    if size != stated.bytes:
+        raise RunError(f"{archive}: {name!r} is not as {CHECKSUMS} states: expected {stated.bytes} bytes, found {size}")
+    if digest != stated.sha256:
+        raise RunError(f"{archive}: {name!r} is damaged: its checksum differs from the one in {CHECKSUMS}")
+    if name in files.WEIGHT_FILES:
+        _check_weights(archive, name, to)
     magic = FILES[name].magic
     if magic:
         with to.open("rb") as stream:
             head = stream.read(len(magic))
             stream.seek(-len(magic), 2)
             if (head, stream.read()) != (magic, magic):
-                raise RunError(f"{archive}: {name!r} is no parquet file")
+                raise RunError(f"{archive}: {name!r} is not a parquet file")
+
+
+def _check_weights(archive: Path, name: str, path: Path) -> None:
+    """Open the file by its header: dtypes, shapes and places must describe exactly its bytes. No tensor is read."""
+    try:
+        with safe_open(path, framework="numpy"):
+            pass
+    except (SafetensorError, OSError) as error:
+        raise RunError(f"{archive}: {name!r} is not a sound safetensors file ({error})") from None
 
 
 def _copy(source: IO[bytes], target: IO[bytes], most: int) -> tuple[int, str]:
@@ -212,17 +230,17 @@ def _copy(source: IO[bytes], target: IO[bytes], most: int) -> tuple[int, str]:
     return size, digest.hexdigest()
 
 
-def _check_space(archive: Path, folder: Path, checksums: dict[str, Any]) -> None:
-    needed = sum(file["bytes"] for file in checksums["files"].values())
+def _check_space(archive: Path, folder: Path, checksums: Checksums) -> None:
+    needed = sum(file.bytes for file in checksums.files.values())
     place = next(path for path in [folder, *folder.absolute().parents] if path.exists())
     free = shutil.disk_usage(place).free
     if needed > free:
         raise RunError(f"{archive}: needs {needed / MB:.0f} MB at {place}, {free / MB:.0f} MB are free")
 
 
-def _name(checksums: dict[str, Any], archive: Path) -> str:
+def _name(checksums: Checksums, archive: Path) -> str:
     """The run's own name where it is a harmless one, else the archive's."""
-    for name in (checksums.get("name"), archive.stem):
+    for name in (checksums.name, archive.stem):
         if isinstance(name, str) and NAME.fullmatch(name):
             return name
     return "imported"

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import os
-import signal
 import time
 from pathlib import Path
 
+import psutil
+
 from upgan.errors import RunError
+from upgan.runs.files import STOP_FILE
 from upgan.runs.process import Process
-from upgan.runs.status import STATUS_FILE, STOP_FILE, RunStatus, check_folder, run_state, write_status
+from upgan.runs.status import RunStatus, check_active, check_folder, run_state, write_status, written_status
 
 #: Seconds between looks at a run that is waited for.
 LOOK = 0.1
@@ -19,9 +19,7 @@ LOOK = 0.1
 
 def request_stop(folder: Path) -> RunStatus:
     """Ask a run to finish its step, save and end; returns at once. Raises RunError where it is not at work."""
-    status = run_state(folder)
-    if not status.active:
-        raise RunError(f"{folder}: nothing to stop, it is {status.state}")
+    check_active(folder)
     check_folder(folder)
     (folder / STOP_FILE).touch()
     return run_state(folder)
@@ -39,10 +37,8 @@ def wait_until_over(folder: Path, seconds: float | None = None) -> RunStatus:
 
 def kill(folder: Path) -> RunStatus:
     """End a run's process at once; what it saved last is where `upgan resume` goes on. Returns its state."""
-    status = run_state(folder)
-    if not status.active:
-        raise RunError(f"{folder}: nothing to stop, it is {status.state}")
-    written = json.loads((folder / STATUS_FILE).read_text(encoding="utf-8"))
+    check_active(folder)
+    written = written_status(folder)
     process = Process.from_dict(written.get("process"))
     if process is None or process.alive() is None:
         raise RunError(f"{folder}: its process runs on another machine ({process.host if process else '?'})")
@@ -58,19 +54,8 @@ def kill(folder: Path) -> RunStatus:
 
 
 def _kill(process: Process) -> None:
-    """SIGKILL to this very process: where the system can, the number is pinned before the start time is compared."""
-    if not hasattr(os, "pidfd_open"):
+    """SIGKILL to this very process: psutil knows it by its start from here on, which it compares before the signal."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        known = psutil.Process(process.pid)
         if process.alive():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process.pid, signal.SIGKILL)
-        return
-    try:
-        handle = os.pidfd_open(process.pid)
-    except ProcessLookupError:
-        return
-    try:
-        if process.alive():
-            with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(handle, signal.SIGKILL)
-    finally:
-        os.close(handle)
+            known.kill()

@@ -13,11 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from upgan.runs.files import LOG_FILE, METRICS_FILE, PINNED_FILE
 from upgan.types import FloatArray, IntArray
 
-METRICS_FILE = "metrics.jsonl"
-PINNED_FILE = "pinned.jsonl"
-LOG_FILE = "log.txt"
 #: Keys of a line that say where it belongs; the others are losses and other means of an epoch.
 PLACE_KEYS = ("t", "phase", "epoch", "step", "seconds", "valid")
 #: Where more is better; of rewards and entropies neither more nor less is.
@@ -112,6 +110,11 @@ def tail_log(run: Path, lines: int = 200) -> list[str]:
     return text.splitlines()[-lines:]
 
 
+def last_words(run: Path) -> str:
+    """The last line of the log, for who has to say why a process ended."""
+    return next((line for line in reversed(tail_log(run, 20)) if line.strip()), "it wrote nothing to its log")
+
+
 # Curves --------------------------------------------------------------------------------------------------------------
 
 
@@ -131,12 +134,12 @@ class Curve:
         if not len(self.value):
             return {}
         numbers = self.value
-        found = {"first": numbers[0], "min": numbers.min(), "max": numbers.max(), "last": numbers[-1]}
+        summary = {"first": numbers[0], "min": numbers.min(), "max": numbers.max(), "last": numbers[-1]}
         if self.key.startswith(MORE_IS_BETTER):
-            found["best"] = numbers.max()
+            summary["best"] = numbers.max()
         elif self.key == "valid.mr" or self.key.startswith("loss"):
-            found["best"] = numbers.min()
-        return {name: float(number) for name, number in found.items()}
+            summary["best"] = numbers.min()
+        return {name: float(number) for name, number in summary.items()}
 
 
 def curves(lines: Sequence[dict[str, Any]]) -> dict[str, Curve]:
@@ -147,14 +150,14 @@ def curves(lines: Sequence[dict[str, Any]]) -> dict[str, Curve]:
     step = np.array([line.get("step", place) for place, line in enumerate(lines)], dtype=np.int64)
     nothing: dict[str, Any] = {}
     parts = {"": lines, "valid.": [line.get("valid") or nothing for line in lines]}
-    found = {}
+    by_key = {}
     for prefix, rows in parts.items():
         for key in dict.fromkeys(key for row in rows for key in row):
             if key not in PLACE_KEYS and key != "queries":
                 value = np.array([_number(row.get(key)) for row in rows], dtype=np.float64)
                 kept = np.flatnonzero(~np.isnan(value))
-                found[prefix + key] = Curve(prefix + key, phase[kept], epoch[kept], step[kept], value[kept])
-    return found
+                by_key[prefix + key] = Curve(prefix + key, phase[kept], epoch[kept], step[kept], value[kept])
+    return by_key
 
 
 def _number(value: Any) -> float:

@@ -15,23 +15,24 @@ from pathlib import Path
 from typing import Any
 
 from upgan.config.phases import planned_phases
-from upgan.config.settings import Config, to_toml
+from upgan.config.settings import Config, config_from_dict, read_toml, to_toml
 from upgan.data.dataset import KGDataset, copy_dataset
 from upgan.errors import BusyError, RunError, UpganError
 from upgan.files import write_json, write_text
-from upgan.runs.history import LOG_FILE, METRICS_FILE, PINNED_FILE, tail_log
-from upgan.runs.locks import device_holder, run_lock
-from upgan.runs.status import RESUME_FILE, STATUS_FILE, STOP_FILE, RunStatus, is_run, now, run_state, write_status
-
-#: Names the run whose vectors this one starts from (`upgan train --start`).
-START_FILE = "start.json"
-TENSORBOARD_FOLDER = "tensorboard"
-#: What an earlier training left in the folder of a new one.
-EARLIER_FILES = (
-    *(METRICS_FILE, PINNED_FILE, LOG_FILE, RESUME_FILE),
-    *("metrics.json", "run.json", "card.md"),
-    *("model.safetensors", "generator.safetensors", "squares.safetensors"),
+from upgan.runs.files import (
+    CONFIG_FILE,
+    EARLIER_FILES,
+    LOG_FILE,
+    MANIFEST_FILE,
+    START_FILE,
+    STOP_FILE,
+    TENSORBOARD_FOLDER,
+    is_run,
 )
+from upgan.runs.history import last_words
+from upgan.runs.locks import device_holder, run_lock
+from upgan.runs.status import RunStatus, check_over, now, run_state, write_status, written_status
+
 #: Ends of the names of files and folders that are being written (upgan.files).
 LEFTOVERS = (".tmp", ".building", ".old")
 #: Seconds a new process has to say that it is there.
@@ -52,27 +53,34 @@ def start(
     Raises RunError where the folder is taken (with ``overwrite`` only by a run at work), BusyError where another run
     trains on the device (not with ``force``).
     """
-    _check_free(folder, overwrite)
+    check_free(folder, overwrite=overwrite)
     _check_device(config.device, force)
     with run_lock(folder):
-        _check_free(folder, overwrite)  # somebody may have been quicker
+        check_free(folder, overwrite=overwrite)  # somebody may have been quicker
         create(folder, dataset, config, start_from=start_from)
     return launch(folder, force=force)
 
 
-def _check_free(folder: Path, overwrite: bool) -> None:
-    """Raise RunError where the folder is taken."""
-    if folder.exists() and not (folder.is_dir() and is_empty(folder)):
-        if not overwrite or not folder.is_dir() or not is_run(folder):
-            raise RunError(f"{folder}: not empty; choose another folder")
-        if run_state(folder).active:
-            raise RunError(f"{folder}: a training there is {run_state(folder).state}; stop it first")
+def check_free(folder: Path, *, overwrite: bool = False) -> None:
+    """Raise RunError where a run cannot be made in the folder, or only with ``overwrite``; a run at work stays."""
+    if folder.exists() and not folder.is_dir():
+        raise RunError(f"{folder}: a file is in the way of the run folder; choose another folder")
+    if not folder.exists() or is_empty(folder):
+        return
+    if not is_run(folder):
+        raise RunError(f"{folder}: not empty and not a run folder; choose another folder")
+    status = check_over(folder)
+    if not overwrite:
+        go_on = f"go on with it (upgan resume {folder}), " if status.resumable else ""
+        raise RunError(
+            f"{folder}: holds a run already; {go_on}choose another folder, or replace it (upgan train --overwrite)"
+        )
 
 
 def resume(folder: Path, *, force: bool = False) -> RunStatus:
     """Go on with a run in a process of its own; returns once it has taken over. Errors as ``start``."""
     check_resumable(folder)
-    _check_device(_device_of(folder), force)
+    _check_device(config_from_dict(read_toml(folder / CONFIG_FILE)).device, force)
     return launch(folder, force=force)
 
 
@@ -86,7 +94,7 @@ def create(folder: Path, dataset: KGDataset, config: Config, *, start_from: Path
     about = description(dataset, config, started=start_from is not None)
     write_status(folder, {**about, "state": "pending", "message": "waiting for its process"})
     copy_dataset(dataset, folder / "dataset")
-    write_text(folder / "config.toml", to_toml(config))
+    write_text(folder / CONFIG_FILE, to_toml(config))
     if start_from is not None:
         write_json(folder / START_FILE, {"run": str(start_from.resolve())})
 
@@ -132,7 +140,7 @@ def check_resumable(folder: Path) -> RunStatus:
         raise RunError(f"{folder}: it is {status.state}; see `upgan status {folder}`")
     if status.state == "finished":
         raise RunError(f"{folder}: it is finished, there is nothing to go on with")
-    for name in ("config.toml", "dataset/manifest.json"):
+    for name in (CONFIG_FILE, MANIFEST_FILE):
         if not (folder / name).is_file():
             raise RunError(f"{folder}: {name} is missing, so it cannot go on; train again")
     return status
@@ -140,7 +148,7 @@ def check_resumable(folder: Path) -> RunStatus:
 
 def claim(folder: Path) -> dict[str, Any]:
     """Take a run over in the name of this process, as the first thing it does; returns what its status said before."""
-    before = _written(folder)
+    before = written_status(folder)
     remove_leftovers(folder)
     (folder / STOP_FILE).unlink(missing_ok=True)
     write_status(folder, {**before, "state": "pending", "message": "reading its data"})
@@ -149,7 +157,7 @@ def claim(folder: Path) -> dict[str, Any]:
 
 def give_back(folder: Path, before: dict[str, Any], message: str) -> None:
     """Leave a run that could not be taken up as it was, with the reason; one that never trained has failed."""
-    status = _written(folder)
+    status = written_status(folder)
     if status.get("state") != "pending":  # training began, and wrote its end itself
         return
     state = before.get("state") if before.get("state") in ("stopped", "failed", "interrupted") else "failed"
@@ -171,30 +179,31 @@ def free_folder(root: Path, name: str) -> Path:
 
 
 def launch(folder: Path, *, force: bool = False) -> RunStatus:
-    """Start the process that goes on with a run: own session, no input, output to the log, so that it outlives us."""
-    command = [sys.executable, "-m", "upgan", "resume", str(folder.resolve()), "--quiet"]
-    with (folder / LOG_FILE).open("ab") as log:
-        child = subprocess.Popen(
-            [*command, "--force"] if force else command,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+    """Start the process that goes on with a run, and wait until it has taken over."""
+    child = spawn(folder, force=force)
     deadline = time.monotonic() + HANDOVER
     while time.monotonic() < deadline:
         ended = child.poll()
-        if _written_by(folder) == child.pid:
+        if is_run(folder) and written_status(folder).get("pid") == child.pid:
             return run_state(folder)
         if ended is not None:
             status = run_state(folder)
             if status.active and status.pid != os.getpid():
                 return status  # another process was quicker, and ours saw it: the run is being trained
-            told = next((line for line in reversed(tail_log(folder, 20)) if line.strip()), "it said nothing")
-            write_status(folder, {**_written(folder), "state": "failed", "message": f"could not start: {told}"})
+            message = f"could not start: {last_words(folder)}"
+            write_status(folder, {**written_status(folder), "state": "failed", "message": message})
             return run_state(folder)
         time.sleep(0.02)
     raise RunError(f"{folder}: its process ({child.pid}) did not answer within {HANDOVER:.0f} s; see {LOG_FILE} there")
+
+
+def spawn(folder: Path, *, force: bool, environment: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
+    """`upgan resume` of the folder: own session, no input, output to the log, so that it outlives us."""
+    command = [sys.executable, "-m", "upgan", "resume", str(folder.resolve()), "--quiet", *(["--force"] * force)]
+    with (folder / LOG_FILE).open("ab") as log:
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True
+        )
 
 
 def estimated(dataset: Path, config: Config) -> dict[str, Any]:
@@ -209,8 +218,8 @@ def estimated(dataset: Path, config: Config) -> dict[str, Any]:
         done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
     if done.returncode:
         raise RunError(f"{dataset}: no estimate: {done.stderr.strip() or f'exit code {done.returncode}'}")
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    estimate: dict[str, Any] = json.loads(done.stdout)
+    return estimate
 
 
 def _check_device(device: str, force: bool) -> None:
@@ -222,22 +231,3 @@ def _check_device(device: str, force: bool) -> None:
     holder = device_holder(device)
     if holder is not None:
         raise BusyError(f"device {device} is busy: {holder} is training there; wait, stop it, or use --force")
-
-
-def _device_of(folder: Path) -> str:
-    from upgan.config.settings import config_from_dict, read_toml
-
-    return config_from_dict(read_toml(folder / "config.toml")).device
-
-
-def _written(folder: Path) -> dict[str, Any]:
-    try:
-        value = json.loads((folder / STATUS_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _written_by(folder: Path) -> int | None:
-    pid = _written(folder).get("pid")
-    return pid if isinstance(pid, int) and is_run(folder) else None

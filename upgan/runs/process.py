@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,10 +24,6 @@ class Process:
     start: str
     boot: str
     host: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """As it is written to status.json."""
-        return asdict(self)
 
     @staticmethod
     def from_dict(value: Any) -> Process | None:

@@ -26,9 +26,9 @@ def settings_of(run: Path) -> dict[str, Any]:
 
 def difference(runs: Sequence[Path]) -> list[SettingRow]:
     """The settings in which the runs differ, in the order they are defined in."""
-    found: list[Mapping[str, Any]] = [settings_of(run) for run in runs]
+    settings_of_runs: list[Mapping[str, Any]] = [settings_of(run) for run in runs]
     return [
-        SettingRow(key, meaning, tuple(settings.get(key) for settings in found))
+        SettingRow(key, meaning, tuple(settings.get(key) for settings in settings_of_runs))
         for key, meaning in setting_keys().items()
-        if any(settings.get(key) != found[0].get(key) for settings in found[1:])
+        if any(settings.get(key) != settings_of_runs[0].get(key) for settings in settings_of_runs[1:])
     ]

@@ -8,28 +8,25 @@ import tomllib
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from upgan.errors import RunError, TrainingError
 from upgan.files import write_json
+from upgan.runs.files import CONFIG_FILE, MANIFEST_FILE, RESULT_FILE, RUN_FILES, STATUS_FILE, STOP_FILE, is_run
 from upgan.runs.process import Process, boot_id, this_process
 
 State = Literal["pending", "running", "stopping", "stopped", "finished", "failed", "interrupted"]
 #: States of a run that a process is working on.
 ACTIVE: tuple[State, ...] = ("pending", "running", "stopping")
+#: States of a run that has ended, each as its process wrote it; of them all but "finished" can go on.
+ENDED: tuple[State, ...] = ("stopped", "finished", "failed", "interrupted")
 
-STATUS_FILE = "status.json"
-RESUME_FILE = "resume.safetensors"
-#: Asks the training to finish its step, save and end.
-STOP_FILE = "stop"
 #: Seconds without a heartbeat after which a training on another machine, whose process cannot be seen, counts as gone.
 SILENT = 120.0
-#: What is said of a run whose process ended without saying why.
+#: The message of a run whose process ended without leaving one.
 GONE = (
-    "its process is gone without a word (killed, out of memory, or the machine was restarted); `upgan resume` goes on"
+    "its process ended without a message (killed, out of memory, or the machine was restarted); `upgan resume` goes on"
 )
-#: A folder with any of these is a run, or was meant to be one.
-RUN_FILES = (STATUS_FILE, "config.toml", "run.json", "model.safetensors")
 
 
 @dataclass(frozen=True)
@@ -83,43 +80,51 @@ class RunStatus:
 def run_state(folder: Path) -> RunStatus:
     """The true state of one run folder. Raises RunError where it is none."""
     if not is_run(folder):
-        raise RunError(f"{folder}: no run folder (it has none of {', '.join(RUN_FILES)})")
+        raise RunError(f"{folder}: not a run folder (it has none of {', '.join(RUN_FILES)})")
     try:
         status = _read_json(folder / STATUS_FILE)
         if status is None:
             return _without_status(folder)
         if status.get("state") in ACTIVE and not _alive(status):
-            # Over, or gone without a word? It may have written its end after the first look.
+            # Over, or ended without a message? It may have written its end after the first look.
             status = _read_json(folder / STATUS_FILE) or status
     except ValueError as error:
         return RunStatus(folder, "failed", f"status.json is not readable ({error}); `upgan resume` writes it anew")
     state, message = _true_state(folder, status)
     known: dict[str, Any] = {key: status[key] for key in ("dataset", "model", "preset", "seed") if key in status}
-    if not known:
-        known = _from_config(folder)
     progress = _progress(status, state)
+    written: dict[str, Any] = {key: str(status.get(key) or "") for key in ("device", "phase")}
+    written |= {key: int(status.get(key) or 0) for key in ("epoch", "epochs", "step")}
+    written |= {key: status.get(key) for key in ("best_valid_mrr", "started", "ended", "seconds", "pid")}
     return RunStatus(
         folder=folder,
         state=state,
         message=message,
-        **known,
-        device=str(status.get("device") or ""),
+        **(known or _from_config(folder)),
+        **written,
         phases=tuple(status.get("phases") or ()),
-        phase=str(status.get("phase") or ""),
-        epoch=int(status.get("epoch") or 0),
-        epochs=int(status.get("epochs") or 0),
         progress=progress,
         eta=_eta(status, progress) if state in ACTIVE else None,
-        step=int(status.get("step") or 0),
-        best_valid_mrr=status.get("best_valid_mrr"),
         test_mrr=status.get("test_mrr") if "test_mrr" in status else _test_mrr(folder),
-        started=status.get("started"),
-        ended=status.get("ended"),
-        seconds=status.get("seconds"),
         heartbeat_age=_heartbeat_age(status),
-        pid=status.get("pid"),
         resumable=_resumable(folder, state),
     )
+
+
+def check_over(folder: Path) -> RunStatus:
+    """The state of a run that no process works on. Raises RunError where one does, saying what to do."""
+    status = run_state(folder)
+    if status.active:
+        raise RunError(f"{folder}: it is {status.state}; stop it first (upgan stop {folder})")
+    return status
+
+
+def check_active(folder: Path) -> RunStatus:
+    """The state of a run at work. Raises RunError where no process works on it."""
+    status = run_state(folder)
+    if not status.active:
+        raise RunError(f"{folder}: nothing to stop, it is {status.state}")
+    return status
 
 
 def list_runs(root: Path) -> list[RunStatus]:
@@ -128,20 +133,15 @@ def list_runs(root: Path) -> list[RunStatus]:
         folders = [path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")]
     except OSError:
         return []
-    found = []
+    runs = []
     for folder in folders:
         try:
-            found.append(run_state(folder))
+            runs.append(run_state(folder))
         except (RunError, OSError):
             continue  # no run, or deleted while the list was made
-    found.sort(key=lambda status: status.name)
-    found.sort(key=lambda status: status.started or "", reverse=True)
-    return sorted(found, key=lambda status: not status.active)
-
-
-def is_run(folder: Path) -> bool:
-    """Whether a folder is a run, or was meant to be one."""
-    return any((folder / name).is_file() for name in RUN_FILES)
+    runs.sort(key=lambda status: status.name)
+    runs.sort(key=lambda status: status.started or "", reverse=True)
+    return sorted(runs, key=lambda status: not status.active)
 
 
 def write_status(folder: Path, values: dict[str, Any]) -> None:
@@ -149,8 +149,16 @@ def write_status(folder: Path, values: dict[str, Any]) -> None:
     check_folder(folder)
     heartbeat = {"heartbeat": time.time(), "heartbeat_monotonic": time.monotonic()}
     process = this_process()
-    told = {**values, "pid": process.pid, "process": process.to_dict(), **heartbeat}
-    write_json(folder / STATUS_FILE, told, make_folder=False)
+    content = {**values, "pid": process.pid, "process": asdict(process), **heartbeat}
+    write_json(folder / STATUS_FILE, content, make_folder=False)
+
+
+def written_status(folder: Path) -> dict[str, Any]:
+    """status.json as it is; empty where it is missing or damaged."""
+    try:
+        return _read_json(folder / STATUS_FILE) or {}
+    except (OSError, ValueError):
+        return {}
 
 
 def check_folder(folder: Path) -> None:
@@ -172,10 +180,10 @@ def now() -> str:
 def _true_state(folder: Path, status: dict[str, Any]) -> tuple[State, str]:
     """The state that status.json names, unless its process is gone."""
     stated, message = str(status.get("state", "")), str(status.get("message") or "")
-    if stated in ("stopped", "finished", "failed", "interrupted"):
-        return cast(State, stated), message
+    if stated in ENDED:
+        return stated, message
     if stated not in ACTIVE:
-        return "failed", f"status.json names no state of a run: {stated!r}"
+        return "failed", f"status.json has the state {stated!r}, which no run has"
     if not _alive(status):
         return "interrupted", GONE
     return ("stopping" if (folder / STOP_FILE).exists() else stated), message
@@ -194,24 +202,24 @@ def _without_status(folder: Path) -> RunStatus:
     """A run written by the Python interface without a log: finished once its metrics are there."""
     known = _from_config(folder)
     mrr = _test_mrr(folder)
-    state: State = "finished" if (folder / "metrics.json").is_file() else "interrupted"
+    state: State = "finished" if (folder / RESULT_FILE).is_file() else "interrupted"
     return RunStatus(folder, state, **known, test_mrr=mrr, resumable=_resumable(folder, state))
 
 
 def _from_config(folder: Path) -> dict[str, Any]:
     """Model, preset and seed of config.toml, dataset's name of its manifest; what cannot be read is left out."""
     try:
-        config = tomllib.loads((folder / "config.toml").read_text(encoding="utf-8"))
-        manifest = _read_json(folder / "dataset" / "manifest.json") or {}
+        config = tomllib.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+        manifest = _read_json(folder / MANIFEST_FILE) or {}
     except (OSError, ValueError):
         return {}
-    found = {"dataset": manifest.get("name"), "model": config.get("model_name"), "preset": config.get("preset")}
-    return {**{key: str(value or "") for key, value in found.items()}, "seed": config.get("seed")}
+    names = {"dataset": manifest.get("name"), "model": config.get("model_name"), "preset": config.get("preset")}
+    return {**{key: str(value or "") for key, value in names.items()}, "seed": config.get("seed")}
 
 
 def _test_mrr(folder: Path) -> float | None:
     try:
-        return (_read_json(folder / "metrics.json") or {}).get("mrr")
+        return (_read_json(folder / RESULT_FILE) or {}).get("mrr")
     except (OSError, ValueError):
         return None
 
@@ -220,7 +228,7 @@ def _resumable(folder: Path, state: State) -> bool:
     """A run that is over but not finished, with its settings and data: from its checkpoint, or from the beginning."""
     if state in ACTIVE or state == "finished":
         return False
-    return (folder / "config.toml").is_file() and (folder / "dataset" / "manifest.json").is_file()
+    return all((folder / name).is_file() for name in (CONFIG_FILE, MANIFEST_FILE))
 
 
 def _progress(status: dict[str, Any], state: State) -> float | None:

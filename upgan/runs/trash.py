@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from upgan.errors import RunError, UpganError
-from upgan.runs.status import is_run, run_state
+from upgan.runs.files import is_run
+from upgan.runs.status import run_state
 
 #: Begins with a dot, so that no list of runs shows it.
 TRASH = ".trash"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-from upgan.config.systems import SystemSettings
+from upgan.config.systems.base import SystemSettings
 from upgan.graph.facts import Facts
 from upgan.graph.layered import LayeredGraph
 from upgan.graph.queries import QueryIndex

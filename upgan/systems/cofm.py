@@ -19,7 +19,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from upgan.config.systems import CoFMSettings
+from upgan.config.systems.cofm import CoFMSettings
 from upgan.graph.observed import Seen
 from upgan.systems.joint import Interactions, Pairs, bpr_loss
 from upgan.systems.transe import TransE
@@ -68,3 +68,6 @@ class CoFM(TransE):
         if settings.transfer == "regularised":
             losses["transfer"] = settings.pull * self.transfer_loss(torch.cat([pairs.item, pairs.other]))
         return losses
+
+
+SYSTEM = CoFM

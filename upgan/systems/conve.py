@@ -12,7 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from upgan.config.systems import ConvESettings
+from upgan.config.systems.conve import ConvESettings
 from upgan.graph.observed import Seen
 from upgan.systems.one_to_n import OneToNSystem
 
@@ -42,3 +42,6 @@ class ConvE(OneToNSystem):
         stacked = torch.cat([head.view(shape), relation.view(shape)], dim=2)
         encoded: Tensor = self.projection(self.image(stacked).flatten(1))
         return encoded
+
+
+SYSTEM = ConvE

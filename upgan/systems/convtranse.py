@@ -13,7 +13,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from upgan.config.systems import ConvTransESettings
+from upgan.config.systems.convtranse import ConvTransESettings
 from upgan.graph.observed import Seen
 from upgan.systems.one_to_n import OneToNSystem
 
@@ -39,3 +39,6 @@ class ConvTransE(OneToNSystem):
     def encode(self, head: Tensor, relation: Tensor) -> Tensor:
         encoded: Tensor = self.projection(self.signal(torch.stack([head, relation], dim=1)).flatten(1))
         return encoded
+
+
+SYSTEM = ConvTransE

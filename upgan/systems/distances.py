@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch import Tensor
-
-Norm = Literal["l1", "l2"]
 
 #: Keeps the gradient of a root finite at zero.
 TINY = 1e-12

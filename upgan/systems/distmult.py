@@ -14,7 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from upgan.config.systems import SystemSettings
+from upgan.config.systems.base import SystemSettings
 from upgan.graph.observed import Seen
 from upgan.graph.queries import QueryIndex
 from upgan.objectives.losses import half_squared_norm, mean_cubed_norm, once, one_to_n

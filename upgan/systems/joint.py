@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from upgan.config.systems import TranslationSettings
+from upgan.config.systems.base import TranslationSettings
 from upgan.graph.observed import Seen
 from upgan.graph.queries import QueryIndex
 from upgan.objectives.losses import half_squared_norm, once

@@ -23,7 +23,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from upgan.config.systems import KBGANSettings
+from upgan.config.systems.kbgan import KBGANSettings
 from upgan.graph.observed import Seen
 from upgan.graph.queries import QueryIndex
 from upgan.objectives.losses import generator_loss
@@ -151,3 +151,6 @@ def marginal_loss(positive: Tensor, negative: Tensor, margin: float) -> Tensor:
 def scores_of(model: TransE | DistMult, heads: Tensor, relations: Tensor, candidates: Tensor) -> Tensor:
     """(N,) queries, (N, S) entities -> (N, S) scores."""
     return model.between(model.queries(heads, relations).unsqueeze(1), model.entity[candidates])
+
+
+SYSTEM = KBGAN

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from upgan.config.systems import KGATSettings
+from upgan.config.systems.kgat import KGATSettings
 from upgan.graph.observed import Seen
 from upgan.graph.queries import QueryIndex
 from upgan.graph.sparse import segment_softmax, spmm
@@ -136,3 +136,6 @@ class KGAT(System):
             return losses, total
 
         return self.phase_by_triples(name, settings, index, random, objective)
+
+
+SYSTEM = KGAT

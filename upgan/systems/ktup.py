@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from upgan.config.systems import KTUPSettings
+from upgan.config.systems.ktup import KTUPSettings
 from upgan.graph.observed import Seen
 from upgan.systems.joint import Interactions, Pairs, bpr_loss
 from upgan.systems.transh import TransH, lengths, project
@@ -79,3 +79,6 @@ class KTUP(TransH):
 
 #: Keeps both logarithms of the Gumbel noise finite.
 TINIEST = 1e-6
+
+
+SYSTEM = KTUP

@@ -19,7 +19,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from upgan.config.systems import NBFNetSettings
+from upgan.config.systems.nbfnet import NBFNetSettings
 from upgan.graph.observed import Seen
 from upgan.graph.queries import QueryIndex
 from upgan.graph.sparse import spmm
@@ -106,3 +106,6 @@ def filtered_softmax_loss(scores: Tensor, row: Tensor, answer: Tensor, known_row
     # A query all of whose entities are known has no negatives: finite, so that its gradient is 0 and not NaN.
     negatives = torch.logsumexp(masked.clamp(min=torch.finfo(scores.dtype).min / 2), dim=1)
     return (torch.logaddexp(positive, negatives.index_select(0, row)) - positive).mean()
+
+
+SYSTEM = NBFNet

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from upgan.config.systems import TranslationSettings
+from upgan.config.systems.base import TranslationSettings
 from upgan.graph.queries import QueryIndex
 from upgan.objectives.batches import draw_pool, marked
 from upgan.objectives.sampled import log_sums

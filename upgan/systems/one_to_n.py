@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from upgan.config.systems import OneToNLoss, OneToNSettings
+from upgan.config.systems.base import OneToNLoss, OneToNSettings
 from upgan.graph.observed import Seen
 from upgan.graph.queries import QueryIndex
 from upgan.objectives.losses import half_squared_norm, mean_cubed_norm, once, one_to_n

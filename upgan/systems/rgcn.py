@@ -20,7 +20,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from upgan.config.systems import KGATSettings, RGCNSettings
+from upgan.config.systems.kgat import KGATSettings
+from upgan.config.systems.rgcn import RGCNSettings
 from upgan.graph.observed import Seen
 from upgan.graph.queries import QueryIndex
 from upgan.graph.sparse import spmm
@@ -112,3 +113,6 @@ def pair_penalty(settings: RGCNSettings | KGATSettings, table: Tensor, relation:
         table.index_select(0, batch.answer),
     ]
     return settings.n3 * mean_cubed_norm(factors) + settings.l2 * half_squared_norm(factors) / max(len(batch.row), 1)
+
+
+SYSTEM = RGCN

@@ -15,7 +15,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from upgan.config.systems import RotatESettings
+from upgan.config.systems.rotate import RotatESettings
 from upgan.graph.observed import Seen
 from upgan.systems.base import Answerer
 from upgan.systems.distances import complex_modulus, euclidean, exact_euclidean, moduli, ranked_moduli
@@ -55,3 +55,6 @@ class RotatE(TranslationSystem):
             return lambda heads, relations: -ranked_moduli(self.queries(heads, relations), self.entity)
         table = self.entity.double()
         return lambda heads, relations: -exact_euclidean(self.queries(heads, relations), table)
+
+
+SYSTEM = RotatE

@@ -13,7 +13,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from upgan.config.systems import TransESettings
+from upgan.config.systems.transe import TransESettings
 from upgan.graph.observed import Seen
 from upgan.systems.base import Answerer
 from upgan.systems.distances import TINY, euclidean, exact_euclidean
@@ -57,3 +57,6 @@ class TransE(TranslationSystem):
             return lambda heads, relations: -torch.cdist(self.queries(heads, relations), self.entity, p=1.0)
         table = self.entity.double()
         return lambda heads, relations: -exact_euclidean(self.queries(heads, relations), table)
+
+
+SYSTEM = TransE

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from upgan.config.systems import TransHSettings
+from upgan.config.systems.transh import TransHSettings
 from upgan.graph.observed import Seen
 from upgan.systems.base import Answerer
 from upgan.systems.distances import TINY
@@ -98,3 +98,6 @@ def distances(query: Tensor, normal: Tensor, table: Tensor) -> Tensor:
     squares = torch.addmm(table.square().sum(1), query, table.T, alpha=-2.0) + query.square().sum(1, keepdim=True)
     squares = squares + along * (2.0 * (query * normal).sum(1, keepdim=True) - along)
     return squares.clamp_min(TINY).sqrt()
+
+
+SYSTEM = TransH

@@ -26,15 +26,11 @@ from upgan.data.dataset import KGDataset, copy_dataset, load_dataset
 from upgan.errors import ConfigError, RunError
 from upgan.files import sha256_of_file, write_atomic, write_json, write_text
 from upgan.model.base import Model
+from upgan.runs.files import CONFIG_FILE, MODEL_FILE, SQUARES_FILE
 from upgan.systems.build import build_model
 from upgan.version import __version__
 
 FORMAT_VERSION = 1
-MODEL_FILE = "model.safetensors"
-CONFIG_FILE = "config.toml"
-GENERATOR_FILE = "generator.safetensors"
-#: Adagrad's accumulated squares of a DistMult or ComplEx run: with them another training goes on from its vectors.
-SQUARES_FILE = "squares.safetensors"
 
 
 @dataclass(frozen=True, eq=False)

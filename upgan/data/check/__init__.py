@@ -19,14 +19,13 @@ from upgan.data import formats
 from upgan.data.check import items, scan, text, triples
 from upgan.data.check.alignment import NOT_CHECKED, check_alignment
 from upgan.data.check.catalogue import Catalogue, of_dataset, of_source
-from upgan.data.check.report import CheckReport, Finding, Severity, ordered
+from upgan.data.check.report import CheckReport, Finding, Severity, finding, ordered
 from upgan.data.check.scan import Progress
 from upgan.data.dataset import KGDataset
-from upgan.data.detect import detect_format
-from upgan.data.read.ratings import rated_at_least
-from upgan.data.read.text_stream import STRICT, ReadOptions
-from upgan.data.read.text_tables import read_table
-from upgan.data.read.tsv import LABELS, read_role
+from upgan.data.raw.ratings import rated_at_least
+from upgan.data.raw.roles import LABELS, read_role
+from upgan.data.raw.text_stream import STRICT, ReadOptions
+from upgan.data.raw.text_tables import read_table
 from upgan.errors import ConfigError, DataError
 
 __all__ = ["CheckReport", "Finding", "Progress", "Severity", "check_dataset", "check_source"]
@@ -56,29 +55,28 @@ def check_source(
     """
     _check_limits(min_interactions, examples)
     say = progress or _silent
-    sources = [Path(path) for path in paths]
-    missing = [path for path in sources if not path.exists()]
-    if missing:
-        raise DataError(f"{missing[0]}: no such file or folder")
-    chosen = detect_format(sources) if format == "auto" else format
-    if chosen not in formats.READERS:
-        raise ConfigError(f"unknown format {format!r}; allowed: auto, {', '.join(formats.READERS)}")
-    scans = scan.scan(sources, chosen, options, say)
-    found = scan.findings_of(scans, examples)
+    chosen, sources = formats.chosen_format([Path(path) for path in paths], format, options)
+    if chosen.layout is None:
+        checked = ", ".join(name for name, each in formats.FORMATS.items() if each.layout)
+        raise ConfigError(
+            f"format {chosen.name}: prepare it, then check the dataset; files can be checked of {checked}"
+        )
+    scans = scan.scan(sources, chosen.layout, say)
+    of_lines = scan.findings_of(scans, examples)
     options = replace(options, progress=lambda name, done, total: say(f"reading {name}", done, total))
     names = _names(labels, options)
     try:
-        with scan.mended(sources, scans, options) as readable:
-            source = formats.read_sources(readable, format=chosen, options=options)
+        with scan.mended(sources.named, scans, options) as readable:
+            source = formats.read_sources(readable, format=chosen.name, options=options)
     except DataError as error:
         # Without bad lines the reader's message is all there is to say, and it is the caller's mistake.
         if not any(result.bad for result in scans):
             raise
-        return _unreadable(sources, chosen, found, error)
+        return _unreadable(sources.named, chosen.name, of_lines, error)
     catalogue = of_source(rated_at_least(source, min_rating)[0])
     repeated = any(catalogue.repeated.values())
-    found += triples.repeated(catalogue, scan.repeats(scans, examples, options) if repeated else {})
-    return _report(catalogue, found, names, source.format, sources, min_interactions, examples, seed, say)
+    of_lines += triples.repeated(catalogue, scan.repeats(scans, examples, options) if repeated else {})
+    return _report(catalogue, of_lines, names, source.format, sources.named, min_interactions, examples, seed, say)
 
 
 def check_dataset(
@@ -100,7 +98,7 @@ def check_dataset(
 
 def _report(
     catalogue: Catalogue,
-    found: list[Finding],
+    of_lines: list[Finding],
     names: pd.DataFrame,
     format_name: str,
     paths: Sequence[Path],
@@ -113,7 +111,7 @@ def _report(
     relations = triples.relations_of(catalogue)
     labelled = pd.concat([catalogue.labels["id"], names["id"]])
     findings = [
-        *found,
+        *of_lines,
         *triples.alike_relations(catalogue, relations, examples),
         *triples.held_out(catalogue, relations, examples),
         *triples.shapes(catalogue, examples),
@@ -136,23 +134,14 @@ def _report(
     )
 
 
-def _unreadable(paths: Sequence[Path], format_name: str, found: list[Finding], error: DataError) -> CheckReport:
+def _unreadable(paths: Sequence[Path], format_name: str, of_lines: list[Finding], error: DataError) -> CheckReport:
     """The report where not even the remaining lines make a source."""
-    finding = Finding(
-        "unreadable-source",
-        "error",
-        "the source cannot be read even without its bad lines",
-        1,
-        examples=(str(error),),
-        meaning="The checks of triples, items and alignment could not be made.",
-        advice="Repair the lines listed, then check again.",
-    )
     return CheckReport(
         name=paths[0].resolve().name,
         kind="source",
         format=format_name,
         paths=tuple(str(path) for path in paths),
-        findings=ordered([*found, finding]),
+        findings=ordered([*of_lines, finding("unreadable-source", 1, examples=[str(error)])]),
         alignment=NOT_CHECKED,
         counts={},
     )

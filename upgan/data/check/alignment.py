@@ -82,11 +82,11 @@ def _of_titles(titles: TitleAgreement) -> Finding:
 
 def _of_interactions(signal: Signal) -> Finding:
     flat = [relation for relation in signal.relations if not relation.above_chance]
-    shown = flat if signal.verdict in ("wrong", "cannot tell") else []
+    listed = flat if signal.verdict in ("wrong", "cannot tell") else []
     examples = [
         f"{relation.relation} ({relation.asked}): MRR {relation.mrr:.3f}, shuffled {relation.mrr_shuffled:.3f}, "
         f"difference [{relation.low:.3f}, {relation.high:.3f}]"
-        for relation in shown
+        for relation in listed
     ]
     if signal.verdict in ("wrong", "doubtful"):
         examples += [f"look at: {item} -> {entity}" for item, entity in signal.worst]

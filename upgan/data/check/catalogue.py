@@ -14,7 +14,7 @@ import pandas as pd
 
 from upgan.data.dataset import KGDataset
 from upgan.data.prepare.split import OPEN
-from upgan.data.read.raw import RawSource
+from upgan.data.raw.source import RawSource
 from upgan.types import SPLITS
 
 

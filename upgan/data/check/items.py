@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from upgan.data.check.catalogue import Catalogue
-from upgan.data.check.report import Finding, counted
+from upgan.data.check.report import Finding, finding
 from upgan.data.prepare.filters import bfs_hops, k_core
 from upgan.data.prepare.split import TRAIN
 
@@ -31,44 +31,34 @@ def links(catalogue: Catalogue, limit: int) -> list[Finding]:
     if catalogue.links is not None:
         silent = linked & (chosen == 0)
         findings += [
-            counted(
+            finding(
                 "items-without-entity",
-                "warning",
-                "items with users but without a link to an entity",
                 int(unlinked.sum()),
                 total=int((chosen > 0).sum()),
-                examples=tuple(catalogue.items[unlinked][:limit].tolist()),
-                meaning=_drops(chosen[unlinked].sum(), rows),
-                advice="Add their lines to the links file (item, entity), or give ids that are the entities'.",
+                examples=catalogue.items[unlinked][:limit].tolist(),
+                share=_share(chosen[unlinked].sum(), rows),
             ),
-            counted(
+            finding(
                 "entities-without-interactions",
-                "note",
-                "linked items that no user chose",
                 int(silent.sum()),
                 total=int(linked.sum()),
-                examples=tuple(
+                examples=(
                     f"{item} -> {name}"
                     for item, name in zip(
                         catalogue.items[silent][:limit], catalogue.entities[entity[silent][:limit]], strict=True
                     )
                 ),
-                meaning="They stay in the graph as plain entities.",
-                advice="Nothing to do, unless the ids of the links and of the interactions are spelled differently.",
             ),
             *_disagreeing_links(catalogue, limit),
         ]
-    shown = np.flatnonzero(outside)[:limit]
+    places = np.flatnonzero(outside)[:limit]
     findings.append(
-        counted(
+        finding(
             "items-outside-graph",
-            "warning",
-            "items whose entity stands in no triple",
             int(outside.sum()),
             total=int(linked.sum()),
-            examples=tuple(_item_words(catalogue, int(item)) for item in shown),
-            meaning=_drops(chosen[outside].sum(), rows),
-            advice="Check that links and triples spell ids alike, or take a larger graph.",
+            examples=(_item_words(catalogue, int(item)) for item in places),
+            share=_share(chosen[outside].sum(), rows),
         )
     )
     return findings
@@ -84,23 +74,15 @@ def _disagreeing_links(catalogue: Catalogue, limit: int) -> list[Finding]:
     first = first[first["entity"].duplicated(keep=False)]
     per_entity = first.groupby("entity", sort=False)["item"].agg(["size", " | ".join])
     return [
-        counted(
+        finding(
             "items-with-several-entities",
-            "warning",
-            "items linked to more than one entity",
             len(per_item),
-            examples=tuple(f"{item} -> {names}" for item, names in per_item["join"].head(limit).items()),
-            meaning="The first link in file order counts.",
-            advice="Remove the wrong lines from the links file.",
+            examples=(f"{item} -> {names}" for item, names in per_item["join"].head(limit).items()),
         ),
-        counted(
+        finding(
             "shared-entities",
-            "note",
-            "entities that several items are linked to",
             len(per_entity),
-            examples=tuple(f"{entity} <- {names}" for entity, names in per_entity["join"].head(limit).items()),
-            meaning="Such items become one node, and their users are put together.",
-            advice="Right for editions of one work; otherwise correct the links file.",
+            examples=(f"{entity} <- {names}" for entity, names in per_entity["join"].head(limit).items()),
             details={"items": len(first)},
         ),
     ]
@@ -112,25 +94,23 @@ def core(catalogue: Catalogue, minimum: int, limit: int) -> list[Finding]:
     if not len(users):
         return []
     keep = k_core(users, items, minimum)
-    left = f"the {minimum}-core keeps {_share(keep.sum(), len(keep))} of the interactions"
     findings = []
     for what, numbers, names in (("users", users, catalogue.users), ("items", items, catalogue.items)):
         counts = np.bincount(numbers, minlength=len(names))
         few = (counts > 0) & (counts < minimum)
-        shown = np.flatnonzero(few)[:limit]
+        places = np.flatnonzero(few)[:limit]
         kept = len(np.unique(numbers[keep]))
-        nothing = not keep.any()
         findings.append(
-            counted(
+            finding(
                 f"{what}-below-core",
-                "error" if nothing else "note",
-                f"{what} with fewer than {minimum} interactions",
                 int(few.sum()),
                 total=int((counts > 0).sum()),
-                examples=tuple(f"{names[number]}: {counts[number]}" for number in shown),
-                meaning=f"Dropping them makes others rare; in the end {left} and {kept:,} {what}.",
-                advice="Choose --min-interactions by how much it may cost; 1 keeps all.",
+                examples=(f"{names[number]}: {counts[number]}" for number in places),
                 details={"minimum": minimum, "kept": kept, "interactions_kept": int(keep.sum())},
+                severity=None if keep.any() else "error",
+                minimum=minimum,
+                share=_share(keep.sum(), len(keep)),
+                kept=kept,
             )
         )
     return findings
@@ -150,30 +130,22 @@ def layers(catalogue: Catalogue, limit: int) -> list[Finding]:
     total = int(in_graph.sum())
     many = lost.sum() > MANY_UNREACHABLE * total
     return [
-        counted(
+        finding(
             "layers",
-            "note",
-            "entities by layer, " + ", ".join(f"{layer}: {count:,}" for layer, count in by_layer.items()),
             len(by_layer),
-            meaning="Layer 1 holds the users' items, layer d what is d - 1 triples further.",
-            advice=f"`upgan data prepare` drops the {far.sum():,} entities beyond {MAX_HOPS} hops (--max-hops)."
-            if far.any()
-            else "",
             details={"layers": by_layer, "beyond_max_hops": int(far.sum())},
+            variant="far" if far.any() else "near",
+            layers=", ".join(f"{layer}: {count:,}" for layer, count in by_layer.items()),
+            far=far.sum(),
+            hops=MAX_HOPS,
         ),
-        counted(
+        finding(
             "unreachable-entities",
-            "warning" if many else "note",
-            "entities that no user reaches",
             int(lost.sum()),
             total=total,
-            examples=tuple(catalogue.entities[lost][:limit].tolist()),
-            meaning="Users say nothing about them: p is 0 there.",
-            advice=(
-                "`upgan data prepare` drops them. A large share means that links are missing or the graph is cut up."
-                if catalogue.kind == "source"
-                else "A few are left where held-out triples were an entity's only tie to the items."
-            ),
+            examples=catalogue.entities[lost][:limit].tolist(),
+            severity="warning" if many else None,
+            variant=catalogue.kind,
         ),
     ]
 
@@ -189,18 +161,15 @@ def hubs(catalogue: Catalogue, limit: int) -> list[Finding]:
     hub = (degrees >= max(HUB_SHARE * triples, 10)) & (
         np.log(np.maximum(degrees, 1)) > middle + HUB_DEVIATIONS * spread
     )
-    shown = np.flatnonzero(hub)
-    shown = shown[np.argsort(-degrees[shown], kind="stable")][:limit]
+    places = np.flatnonzero(hub)
+    places = places[np.argsort(-degrees[places], kind="stable")][:limit]
     return [
-        counted(
+        finding(
             "hubs",
-            "note",
-            f"entities in at least {HUB_SHARE:.0%} of all triples, far more than others",
             int(hub.sum()),
             total=int((degrees > 0).sum()),
-            examples=tuple(f"{catalogue.entities[number]}: {degrees[number]:,} triples" for number in shown),
-            meaning="Everything is two hops from everything through them, and guessing them is often right.",
-            advice="Look whether each is a real entity (not 'unknown', a URL or an empty name); leave it out if not.",
+            examples=(f"{catalogue.entities[number]}: {degrees[number]:,} triples" for number in places),
+            share=HUB_SHARE,
         )
     ]
 
@@ -210,18 +179,7 @@ def missing_labels(catalogue: Catalogue, labelled: pd.Series, limit: int) -> lis
     in_graph = np.flatnonzero(catalogue.degrees > 0)
     ids = pd.Series(catalogue.entities[in_graph], dtype=object)
     missing = ids[~ids.isin(labelled)]
-    return [
-        counted(
-            "missing-labels",
-            "note",
-            "entities without a name",
-            len(missing),
-            total=len(ids),
-            examples=tuple(missing.head(limit)),
-            meaning="They are shown by their id.",
-            advice="Give names by --labels FILE (a table of id and label; may repeat).",
-        )
-    ]
+    return [finding("missing-labels", len(missing), total=len(ids), examples=missing.head(limit))]
 
 
 def _item_words(catalogue: Catalogue, item: int) -> str:
@@ -231,7 +189,3 @@ def _item_words(catalogue: Catalogue, item: int) -> str:
 
 def _share(part: int, whole: int) -> str:
     return f"{part / whole:.1%}" if whole else "0%"
-
-
-def _drops(part: int, whole: int) -> str:
-    return f"{_share(part, whole)} of the interactions are theirs; preparation drops them."

@@ -77,10 +77,10 @@ def similarities(chosen: sp.csr_matrix, places: np.ndarray) -> sp.csr_matrix:
         before = cost[first - 1] if first else 0.0
         last = max(first + 1, int(np.searchsorted(cost, before + _PATHS_PER_BLOCK, side="right")))
         some = places[first:last]
-        found = (weighted[some] @ transposed).tocoo()
-        other = found.col != some[found.row]
-        row, column = found.row[other], found.col[other]
-        cosine = found.data[other] / (norm[some[row]] * norm[column])
+        shared = (weighted[some] @ transposed).tocoo()
+        other = shared.col != some[shared.row]
+        row, column = shared.row[other], shared.col[other]
+        cosine = shared.data[other] / (norm[some[row]] * norm[column])
         order = np.lexsort((column, -cosine, row))
         row, column, cosine = row[order], column[order], cosine[order]
         starts = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=len(some)))])
@@ -137,8 +137,8 @@ def _standing(cell: np.ndarray, value: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 def _count_of(wanted: np.ndarray, values: np.ndarray) -> np.ndarray:
     """How often each of ``wanted`` is among ``values``."""
-    found, counts = np.unique(values, return_counts=True)
-    if not len(found):
+    distinct, counts = np.unique(values, return_counts=True)
+    if not len(distinct):
         return np.zeros(len(wanted), dtype=np.int64)
-    place = np.minimum(np.searchsorted(found, wanted), len(found) - 1)
-    return np.where(found[place] == wanted, counts[place], 0)
+    place = np.minimum(np.searchsorted(distinct, wanted), len(distinct) - 1)
+    return np.where(distinct[place] == wanted, counts[place], 0)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import textwrap
+import tomllib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from functools import cache
+from importlib.resources import files
 from typing import Any, Literal
 
 Severity = Literal["error", "warning", "note", "ok"]
@@ -81,8 +84,8 @@ class CheckReport:
     def summary(self) -> str:
         """One line: how many findings of each severity, and what the alignment says."""
         counts = {severity: len(self.of(severity)) for severity in SEVERITIES}
-        found = [f"{count} {severity}{'s' * (severity != 'ok' and count != 1)}" for severity, count in counts.items()]
-        return f"{self.name}: {', '.join(found)}; items and entities: {self.alignment.get('verdict', 'not checked')}"
+        parts = [f"{count} {severity}{'s' * (severity != 'ok' and count != 1)}" for severity, count in counts.items()]
+        return f"{self.name}: {', '.join(parts)}; items and entities: {self.alignment.get('verdict', 'not checked')}"
 
     def to_text(self) -> str:
         """The same as lines for a terminal or a file."""
@@ -97,11 +100,36 @@ class CheckReport:
         return "\n".join([*lines, *_alignment_lines(self.alignment), "", self.summary()])
 
 
-def counted(code: str, severity: Severity, title: str, count: int, **words: Any) -> Finding:
-    """A finding of ``severity`` where ``count`` is above 0; otherwise an "ok" that says nothing further."""
-    if count:
-        return Finding(code, severity, title, count, **words)
-    return Finding(code, "ok", title, 0, total=words.get("total"))
+def finding(
+    code: str,
+    count: int,
+    *,
+    total: int | None = None,
+    examples: Iterable[Any] = (),
+    details: dict[str, Any] | None = None,
+    severity: Severity | None = None,
+    variant: str = "",
+    **figures: Any,
+) -> Finding:
+    """The finding of that code in the words of findings.toml, with ``figures`` put in; an "ok" where ``count`` is 0.
+
+    ``severity``: another one than there. ``variant``: which one of a text with several.
+    """
+    words = _words()[code]
+    title = words["title"].format(**figures)
+    if not count:
+        return Finding(code, "ok", title, 0, total=total)
+    meaning, advice = (
+        (text if isinstance(text, str) else text[variant]).format(**figures)
+        for text in (words["meaning"], words.get("advice", ""))
+    )
+    chosen: Severity = severity or words["severity"]
+    return Finding(code, chosen, title, count, total, tuple(examples), meaning, advice, details or {})
+
+
+@cache
+def _words() -> dict[str, dict[str, Any]]:
+    return tomllib.loads((files(__package__) / "findings.toml").read_text(encoding="utf-8"))
 
 
 def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:

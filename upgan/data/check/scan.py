@@ -7,33 +7,28 @@ lines are blank: blank lines count for nothing, so line numbers stay true and th
 
 from __future__ import annotations
 
-import codecs
 import contextlib
-import gzip
 import tempfile
-import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO, cast
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from upgan.data.check.layouts import Layout, layouts_of
-from upgan.data.check.report import Finding, Severity, counted
-from upgan.data.read.text_stream import GZIP_FREE, GZIP_RATIO, ReadOptions
-from upgan.data.read.text_tables import read_table
-from upgan.errors import DataError
+from upgan.data.check.report import Finding, finding
+from upgan.data.raw.format import Layout, Sources
+from upgan.data.raw.text_stream import EndlessError, ReadOptions, TextStream
+from upgan.data.raw.text_tables import read_table
 
-BLOCK = 1 << 24
+#: A file of this many bytes whose rows have no known form (a dump of a whole graph) is left to its reader.
+LARGE = 1 << 30
 #: A line longer than this is no row of a table; the rest of such a file is not scanned.
 LONGEST_LINE = 1 << 26
 #: Files of this many bytes or more are not read a second time to show where rows repeat.
 _REREAD_LIMIT = 300 << 20
-_BOM = b"\xef\xbb\xbf"
 Progress = Callable[[str, int, int], None]
 
 
@@ -61,62 +56,33 @@ class FileScan:
         return set().union(*self.bad.values()) if self.bad else set()
 
 
-@dataclass(frozen=True)
-class _Kind:
-    code: str
-    title: str
-    meaning: str
-    advice: str
-    severity: Severity = "error"
+#: What a line may be found to be.
+KINDS = ("undecodable-lines", "ragged-lines", "empty-ids", "overlong-lines")
 
 
-_KINDS = (
-    _Kind(
-        "undecodable-lines",
-        "lines that are not UTF-8 text",
-        "Reading stops at the first of them.",
-        "Save the file as UTF-8: `iconv -f LATIN1 -t UTF-8 FILE > NEW` for Western European exports.",
-    ),
-    _Kind(
-        "ragged-lines",
-        "lines with another number of cells than the file's other lines",
-        "Reading stops at the first of them: a separator is missing, or stands inside a name.",
-        "Repair or remove the lines; the other findings are about what is left without them.",
-    ),
-    _Kind(
-        "empty-ids",
-        "lines without one of their ids",
-        "Reading stops at the first of them.",
-        "Fill in the id or remove the line.",
-    ),
-    _Kind(
-        "overlong-lines",
-        f"lines of more than {LONGEST_LINE >> 20} MB",
-        "The rest of such a file was not looked at: it is no table, or lacks line ends.",
-        "Check the file's export.",
-    ),
-)
-
-
-def scan(paths: Sequence[Path], format_name: str, options: ReadOptions, progress: Progress) -> list[FileScan]:
+def scan(sources: Sources, layout_of: Callable[[Path], Layout], progress: Progress) -> list[FileScan]:
     """Look through every text file of a source; DataError only for a file that cannot be read at all."""
-    found = layouts_of(paths, format_name)
-    total = sum(path.stat().st_size for path, _ in found)
+    options = sources.options
+    layouts = [(path, layout_of(path)) for path in sources.files if path.is_file()]
+    files = [(path, layout) for path, layout in layouts if layout.separators or path.stat().st_size < LARGE]
+    total = sum(path.stat().st_size for path, _ in files)
     done = 0
     scans = []
-    for path, layout in found:
+    for path, layout in files:
         result = FileScan(path, layout)
+        before = done
+
+        def read(name: str, count: int, size: int, before: int = before) -> None:
+            progress("reading lines", min(before + count, total), total)
+
+        stream = TextStream(path, replace(options, progress=read), LONGEST_LINE)
         try:
-            with path.open("rb") as stream:
-                for first, block in _blocks(_unpacked(stream), result, options.encoding):
-                    _look(result, first, block)
-                    progress("reading lines", min(done + stream.tell(), total), total)
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise DataError(f"{path}: the gzip data are cut off or damaged ({error}); fetch the file again") from error
-        except OSError as error:
-            raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
-        except UnicodeError as error:
-            raise DataError(f"{path}: not {options.encoding} ({error}); --encoding is that of all files") from error
+            for first, block in stream.whole_lines():
+                _look(result, first, block)
+                result.lines = first - 1 + block.count(b"\n") + (not block.endswith(b"\n"))
+        except EndlessError as error:
+            result.note("overlong-lines", result.lines + 1, str(error).removeprefix(str(path)).lstrip(":, "))
+        result.byte_order_mark = stream.marked
         done += path.stat().st_size
         scans.append(result)
     return scans
@@ -125,54 +91,29 @@ def scan(paths: Sequence[Path], format_name: str, options: ReadOptions, progress
 def findings_of(scans: Sequence[FileScan], limit: int) -> list[Finding]:
     """The bad lines of all files as findings, with file:line examples."""
     findings = []
-    for kind in _KINDS:
-        count = sum(len(scan.bad.get(kind.code, {})) for scan in scans)
-        shown = [
-            f"{scan.path}:{line}: {text}"
-            for scan in scans
-            for line, text in sorted(scan.bad.get(kind.code, {}).items())
-        ]
+    for kind in KINDS:
+        lines = [(scan.path, *line) for scan in scans for line in sorted(scan.bad.get(kind, {}).items())]
         findings.append(
-            counted(
-                kind.code,
-                kind.severity,
-                kind.title,
-                count,
+            finding(
+                kind,
+                len(lines),
                 total=sum(scan.lines for scan in scans),
-                examples=tuple(shown[:limit]),
-                meaning=kind.meaning,
-                advice=kind.advice,
+                examples=(f"{path}:{line}: {text}" for path, line, text in lines[:limit]),
+                megabytes=LONGEST_LINE >> 20,
             )
         )
     marked = [str(scan.path) for scan in scans if scan.byte_order_mark]
-    padded = sum(scan.padded_count for scan in scans)
+    padded = [f"{scan.path}:{line}" for scan in scans for line in scan.padded]
     return [
         *findings,
-        counted(
-            "byte-order-marks",
-            "note",
-            "files that begin with a byte-order mark",
-            len(marked),
-            total=len(scans),
-            examples=tuple(marked[:limit]),
-            meaning="Reading leaves it out; other tools take it for a part of the first id.",
-            advice="Save as UTF-8 without a mark if other tools read the file too.",
-        ),
-        counted(
-            "padded-cells",
-            "note",
-            "lines with white space around a cell",
-            padded,
-            examples=tuple(f"{scan.path}:{line}" for scan in scans for line in scan.padded)[:limit],
-            meaning="Reading trims cells; other tools may not.",
-            advice="Nothing to do here.",
-        ),
+        finding("byte-order-marks", len(marked), total=len(scans), examples=marked[:limit]),
+        finding("padded-cells", sum(scan.padded_count for scan in scans), examples=padded[:limit]),
     ]
 
 
 def repeats(scans: Sequence[FileScan], limit: int, options: ReadOptions) -> dict[str, list[str]]:
     """Where rows stand again, by role: "file:line: ids (as in line n)". Files are read whole, so only if need be."""
-    shown: dict[str, list[str]] = {}
+    examples: dict[str, list[str]] = {}
     for result in scans:
         keys = result.layout.keys
         if keys < 2 or not result.separator or result.path.stat().st_size > _REREAD_LIMIT or result.bad:
@@ -180,12 +121,12 @@ def repeats(scans: Sequence[FileScan], limit: int, options: ReadOptions) -> dict
         table = read_table(result.path, result.separator, options)
         frame = pd.DataFrame({place: cells.to_pandas() for place, cells in enumerate(table.cells[:keys])})
         again = np.flatnonzero(frame.duplicated().to_numpy())[:limit]
-        rows = shown.setdefault(result.layout.role, [])
+        rows = examples.setdefault(result.layout.role, [])
         for row in again.tolist():
             first = int(np.flatnonzero((frame == frame.iloc[row]).all(axis=1).to_numpy())[0])
             ids = "  ".join(frame.iloc[row])
             rows.append(f"{result.path}:{table.lines[row]}: {ids} (as in line {table.lines[first]})")
-    return {role: rows[:limit] for role, rows in shown.items()}
+    return {role: rows[:limit] for role, rows in examples.items()}
 
 
 @contextlib.contextmanager
@@ -207,49 +148,11 @@ def mended(paths: Sequence[Path], scans: Sequence[FileScan], options: ReadOption
                     continue
                 target.parent.mkdir(parents=True, exist_ok=True)
                 if path.resolve() in damaged:
-                    _copy_blanked(path, target, damaged[path.resolve()], options.encoding)
+                    _copy_blanked(path, target, damaged[path.resolve()], options)
                 else:
                     target.symlink_to(path.resolve())
             copies.append(copy)
         yield copies
-
-
-def _unpacked(stream: BinaryIO) -> BinaryIO:
-    """The file, or what is packed in it where it is gzip."""
-    packed = stream.read(2) == b"\x1f\x8b"
-    stream.seek(0)
-    return cast(BinaryIO, gzip.GzipFile(fileobj=stream)) if packed else stream
-
-
-def _blocks(stream: BinaryIO, result: FileScan, encoding: str | None) -> Iterator[tuple[int, bytes]]:
-    """(number of the first line, whole lines in UTF-8) of a file, about BLOCK bytes at a time."""
-    decoder = None if encoding is None else codecs.getincrementaldecoder(encoding)()
-    rest, first, size = b"", 1, 0
-    while True:
-        data = stream.read(BLOCK)
-        over = not data
-        size += len(data)
-        if size > GZIP_FREE and size > GZIP_RATIO * result.path.stat().st_size:
-            result.note("overlong-lines", first, f"the gzip data grow more than {GZIP_RATIO}-fold")
-            return
-        if decoder is not None:
-            data = decoder.decode(data, final=over).encode("utf-8")
-        if first == 1 and not rest and data.startswith(_BOM):
-            result.byte_order_mark = True
-            data = data[len(_BOM) :]
-        block = rest + data
-        cut = len(block) if over else block.rfind(b"\n") + 1
-        if cut:
-            lines = block[:cut]
-            yield first, lines
-            first += lines.count(b"\n")
-            result.lines = first - 1 + (not lines.endswith(b"\n"))
-        rest = block[cut:]
-        if len(rest) > LONGEST_LINE:
-            result.note("overlong-lines", first, f"more than {LONGEST_LINE >> 20} MB without a line end")
-            return
-        if over:
-            return
 
 
 def _look(result: FileScan, first: int, block: bytes) -> None:
@@ -308,10 +211,10 @@ def _usual_form(rows: pa.Array, separators: Sequence[str]) -> tuple[str, int]:
 
 def _widths(rows: pa.Array, separator: str) -> np.ndarray:
     if separator == " ":
-        found = pc.count_substring_regex(pc.utf8_trim_whitespace(rows), r"\s+")
+        separators = pc.count_substring_regex(pc.utf8_trim_whitespace(rows), r"\s+")
     else:
-        found = pc.count_substring(rows, separator)
-    widths: np.ndarray = found.to_numpy(zero_copy_only=False) + 1
+        separators = pc.count_substring(rows, separator)
+    widths: np.ndarray = separators.to_numpy(zero_copy_only=False) + 1
     return widths
 
 
@@ -324,9 +227,9 @@ def _decoded(result: FileScan, first: int, block: bytes, lines: list[bytes]) -> 
             try:
                 line.decode("utf-8")
             except UnicodeDecodeError as error:
-                shown = line.decode("latin-1")
+                line_text = line.decode("latin-1")
                 byte = f"byte 0x{line[error.start]:02x} at {error.start + 1}"
-                result.note("undecodable-lines", number, f"{byte}: {shown[:80]!r}")
+                result.note("undecodable-lines", number, f"{byte}: {line_text[:80]!r}")
         text = block.decode("utf-8", errors="replace")
     if "\0" in text:
         for number, line in enumerate(lines, first):
@@ -335,20 +238,15 @@ def _decoded(result: FileScan, first: int, block: bytes, lines: list[bytes]) -> 
     return text
 
 
-def _copy_blanked(path: Path, target: Path, blank: set[int], encoding: str | None) -> None:
-    """``path`` with the lines of ``blank`` empty, line by line, in UTF-8 or the encoding given; unpacked if packed.
+def _copy_blanked(path: Path, target: Path, blank: set[int], options: ReadOptions) -> None:
+    """``path`` with the lines of ``blank`` empty, in UTF-8 or the encoding given; unpacked if packed.
 
-    Bytes that are not in the encoding stand in blank lines only.
+    Bytes that are no text stand in blank lines only.
     """
-    with path.open("rb") as stream, target.open("w", encoding=encoding or "utf-8", newline="") as out:
-        reader = codecs.getreader(encoding or "utf-8")(_unpacked(stream), "replace")
-        rest, number = "", 1
-        while chunk := reader.read(BLOCK):
-            lines = (rest + chunk).split("\n")
-            rest = lines.pop()
-            out.writelines(("" if n in blank else line) + "\n" for n, line in enumerate(lines, number))
-            number += len(lines)
-        out.write("" if number in blank else rest)
+    with target.open("w", encoding=options.encoding or "utf-8", newline="") as out:
+        for first, block in TextStream(path, replace(options, progress=None), LONGEST_LINE).whole_lines():
+            lines = block.decode("utf-8", "replace").split("\n")
+            out.write("\n".join("" if number in blank else line for number, line in enumerate(lines, first)))
 
 
 def _cut(value: pa.Scalar) -> str:
@@ -356,6 +254,6 @@ def _cut(value: pa.Scalar) -> str:
     return repr(text if len(text) <= 80 else f"{text[:77]}...")
 
 
-def _mask(found: pa.Array) -> np.ndarray:
-    mask: np.ndarray = found.to_numpy(zero_copy_only=False).astype(bool)
+def _mask(values: pa.Array) -> np.ndarray:
+    mask: np.ndarray = values.to_numpy(zero_copy_only=False).astype(bool)
     return mask

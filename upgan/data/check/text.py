@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from urllib.parse import unquote
 
 import numpy as np
@@ -12,25 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from upgan.data.check.catalogue import Catalogue
-from upgan.data.check.report import Finding, Severity, counted
+from upgan.data.check.report import Finding, finding
 
 #: UTF-8 read as Latin-1 or Windows-1252 and saved again: a lead byte shown as a letter, then a continuation byte.
 _MOJIBAKE = r"[ÂÃ][\x{0080}-\x{00BF}ŒœŠšŸŽžƒˆ˜–—‘’‚“”„†‡•…‰‹›€™]|â€|ï»¿|ðŸ"
 _CONTROL = r"[\x{0000}-\x{001F}\x{007F}-\x{009F}\x{200B}\x{FEFF}]"
 _PERCENT = r"%[0-9A-Fa-f]{2}"
 _EDGES = r"^[\s\x{00A0}\x{3000}]|[\s\x{00A0}\x{3000}]$"
-
-
-@dataclass(frozen=True)
-class _Rule:
-    """One property of a text: how to find it and what to say."""
-
-    code: str
-    severity: Severity
-    title: str
-    find: Callable[[pa.Array], np.ndarray]
-    meaning: str
-    advice: str
 
 
 def spelling(catalogue: Catalogue, limit: int) -> list[Finding]:
@@ -43,31 +30,21 @@ def spelling(catalogue: Catalogue, limit: int) -> list[Finding]:
         "label": catalogue.labels["label"].unique(),
     }
     arrays = {what: pa.array(values, type=pa.large_string()) for what, values in texts.items()}
-    findings = [_apply(rule, arrays, limit) for rule in _RULES]
+    findings = [_apply(code, find, arrays, limit) for code, find in _RULES.items()]
     return [*findings, _percent(arrays["entity"], limit), *_collisions(arrays, limit), _addresses(catalogue, limit)]
 
 
-def _apply(rule: _Rule, arrays: dict[str, pa.Array], limit: int) -> Finding:
-    count, examples = 0, []
+def _apply(code: str, find: Callable[[pa.Array], np.ndarray], arrays: dict[str, pa.Array], limit: int) -> Finding:
+    """Look for one property of a text in all ids and labels."""
+    examples: list[str] = []
     by_kind = {}
     for what, values in arrays.items():
-        found = rule.find(values)
-        if found.any():
-            by_kind[what] = int(found.sum())
-            count += by_kind[what]
-            examples += [
-                f"{what} {_shown(text)}" for text in values.filter(pa.array(found)).slice(0, limit).to_pylist()
-            ]
-    return counted(
-        rule.code,
-        rule.severity,
-        rule.title,
-        count,
-        examples=tuple(examples[:limit]),
-        meaning=rule.meaning,
-        advice=rule.advice,
-        details={"by_kind": by_kind},
-    )
+        wrong = find(values)
+        if wrong.any():
+            by_kind[what] = int(wrong.sum())
+            texts = values.filter(pa.array(wrong)).slice(0, limit).to_pylist()
+            examples += [f"{what} {_shown(text)}" for text in texts]
+    return finding(code, sum(by_kind.values()), examples=examples[:limit], details={"by_kind": by_kind})
 
 
 def _matching(pattern: str) -> Callable[[pa.Array], np.ndarray]:
@@ -101,40 +78,13 @@ def _unnormalised(values: pa.Array) -> np.ndarray:
     return _mask(pc.not_equal(pc.utf8_normalize(values, "NFC"), values))
 
 
-_RULES = (
-    _Rule(
-        "mojibake",
-        "warning",
-        "ids or labels in a broken encoding",
-        _broken,
-        "UTF-8 was read as another encoding and saved again (é became Ã©), or characters were lost.",
-        "Export again as UTF-8; the library ftfy repairs what is not lost.",
-    ),
-    _Rule(
-        "control-characters",
-        "warning",
-        "ids or labels with control or invisible characters",
-        _matching(_CONTROL),
-        "A byte-order mark, a zero-width space or a control character makes two ids of what looks like one.",
-        "Remove them from the files.",
-    ),
-    _Rule(
-        "surrounding-whitespace",
-        "warning",
-        "ids or labels that begin or end with white space",
-        _matching(_EDGES),
-        "The same id with and without it are two entities.",
-        "Trim the cells (preparation trims them too) and prepare again.",
-    ),
-    _Rule(
-        "not-normalised",
-        "note",
-        "ids or labels not in Unicode's composed form (NFC)",
-        _unnormalised,
-        "é as one character and as e with an accent look alike and are different ids.",
-        "Normalise all files to NFC where the ids come from several sources.",
-    ),
-)
+#: Code of a finding -> which texts it is about.
+_RULES = {
+    "mojibake": _broken,
+    "control-characters": _matching(_CONTROL),
+    "surrounding-whitespace": _matching(_EDGES),
+    "not-normalised": _unnormalised,
+}
 
 
 def _percent(entities: pa.Array, limit: int) -> Finding:
@@ -145,21 +95,15 @@ def _percent(entities: pa.Array, limit: int) -> Finding:
     both = [
         f"{_shown(text)} and {_shown(plain.iloc[n])}" for n, text in enumerate(encoded.to_pylist()) if twice.iloc[n]
     ]
-    count = len(encoded)
-    return counted(
+    return finding(
         "percent-encoded",
-        "warning" if both else "note",
-        "percent-encoded entity ids",
-        count,
+        len(encoded),
         total=len(entities),
-        examples=tuple([*both, *map(_shown, encoded.slice(0, limit).to_pylist())][:limit]),
-        meaning=(
-            f"{len(both)} of them also stand there decoded, as an entity of its own."
-            if both
-            else "Labels are made from them decoded; the ids stay as they are."
-        ),
-        advice="Bring all files to one spelling before preparing." if both else "",
+        examples=[*both, *map(_shown, encoded.slice(0, limit).to_pylist())][:limit],
         details={"also_decoded": len(both)},
+        severity="warning" if both else None,
+        variant="both" if both else "encoded",
+        both=len(both),
     )
 
 
@@ -178,34 +122,16 @@ def _collisions(arrays: dict[str, pa.Array], limit: int) -> list[Finding]:
             by_kind[what] = len(joined)
             groups += [f"{what}: {names}" for names in joined.head(limit)]
     count = sum(by_kind.values())
-    return [
-        counted(
-            "near-identical-ids",
-            "warning",
-            "groups of ids that differ only by case, white space or Unicode form",
-            count,
-            examples=tuple(groups[:limit]),
-            meaning="Often one thing under two ids, whose triples and users are then torn apart.",
-            advice="Merge those that mean the same before preparing.",
-            details={"by_kind": by_kind},
-        )
-    ]
+    return [finding("near-identical-ids", count, examples=groups[:limit], details={"by_kind": by_kind})]
 
 
 def _addresses(catalogue: Catalogue, limit: int) -> Finding:
     """Web pages among entities named otherwise; where most ids are URIs, a URI is an id."""
     values = pa.array(catalogue.entities, type=pa.large_string())
-    found = _mask(pc.match_substring_regex(values, r"^<?(?:https?|ftp)://"))
-    count = int(found.sum()) if found.sum() * 2 < len(found) else 0
-    return counted(
-        "url-entities",
-        "note",
-        "entities that are web addresses among others that are not",
-        count,
-        total=len(found),
-        examples=tuple(catalogue.entities[found][:limit].tolist()),
-        meaning="Most are links to pages, not things one can ask about.",
-        advice="Leave their triples out if so; --min-triples drops those that stand in few.",
+    is_address = _mask(pc.match_substring_regex(values, r"^<?(?:https?|ftp)://"))
+    count = int(is_address.sum()) if is_address.sum() * 2 < len(is_address) else 0
+    return finding(
+        "url-entities", count, total=len(is_address), examples=catalogue.entities[is_address][:limit].tolist()
     )
 
 
@@ -214,7 +140,7 @@ def _shown(text: str) -> str:
     return text if text.isprintable() and text == text.strip() else repr(text)
 
 
-def _mask(found: pa.Array) -> np.ndarray:
+def _mask(values: pa.Array) -> np.ndarray:
     # A copy: arrow's own memory is read-only.
-    mask: np.ndarray = found.to_numpy(zero_copy_only=False).astype(bool)
+    mask: np.ndarray = values.to_numpy(zero_copy_only=False).astype(bool)
     return mask.copy()

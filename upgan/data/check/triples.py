@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from upgan.data.check.catalogue import Catalogue
-from upgan.data.check.report import Finding, counted
+from upgan.data.check.report import Finding, finding
 from upgan.data.prepare.relations import (
     DUPLICATE_OVERLAP,
     REVERSE_OVERLAP,
@@ -35,27 +35,16 @@ def relations_of(catalogue: Catalogue) -> RelationReport:
 
 def repeated(catalogue: Catalogue, examples: dict[str, list[str]]) -> list[Finding]:
     """Rows that stand there again; ``examples`` by role ("triples", "interactions"), from the scan of the files."""
-    findings = []
-    for role in ("triples", "interactions"):
-        count = catalogue.repeated.get(role, 0)
-        findings.append(
-            counted(
-                f"duplicate-{role}",
-                "note",
-                f"{role} that stand there again",
-                count,
-                examples=tuple(examples.get(role, ())),
-                meaning=f"The same {role[:-1]} in several rows counts once.",
-                advice="Nothing to do: `upgan data prepare` keeps the first. Many of them hint at files joined twice.",
-            )
-        )
-    return findings
+    return [
+        finding(f"duplicate-{role}", catalogue.repeated.get(role, 0), examples=examples.get(role, ()))
+        for role in ("triples", "interactions")
+    ]
 
 
 def alike_relations(catalogue: Catalogue, report: RelationReport, limit: int) -> list[Finding]:
     """Reverse and duplicate pairs, near ones below the rule's thresholds, and symmetric relations."""
     gone = set(report.dropped)
-    found: dict[str, list[RelationPair]] = {
+    alike: dict[str, list[RelationPair]] = {
         "reverse": [pair for pair in report.pairs if pair.kind == "reverse"],
         "duplicate": [pair for pair in report.pairs if pair.kind == "duplicate"],
         "near": [
@@ -66,51 +55,23 @@ def alike_relations(catalogue: Catalogue, report: RelationReport, limit: int) ->
             and gone.isdisjoint((pair.first, pair.second))
         ],
     }
-    prepared = catalogue.kind == "dataset"
-    leak = "A split over both leaks: the answer of a test triple can be read off the other relation's training triple."
-    advice = (
-        "Prepare the dataset again without --keep-reverse; one relation of each pair is then dropped."
-        if prepared
-        else "`upgan data prepare` drops one of each pair (as listed); --keep-reverse keeps both in one split."
-    )
-    meanings = {
-        "reverse": (f"At least {REVERSE_OVERLAP:.0%} of one relation is the other one turned round. {leak}", advice),
-        "duplicate": (f"At least {DUPLICATE_OVERLAP:.0%} of one relation is the other one again. {leak}", advice),
-        "near": (
-            f"From {NEAR_OVERLAP:.0%} of the smaller relation's pairs on, below the rule for dropping one: it stays.",
-            "Leave one out of the triples file if it says nothing of its own.",
-        ),
-    }
+    least = {"reverse": REVERSE_OVERLAP, "duplicate": DUPLICATE_OVERLAP, "near": NEAR_OVERLAP}
     findings = [
-        counted(
+        finding(
             f"{kind}-relations",
-            "note" if kind == "near" else "warning",
-            f"pairs of {'nearly ' if kind == 'near' else ''}{'alike' if kind == 'near' else kind} relations",
             len(pairs),
-            examples=tuple(_pair_words(pair) for pair in pairs[:limit]),
-            meaning=meanings[kind][0],
-            advice=meanings[kind][1],
+            examples=(_pair_words(pair) for pair in pairs[:limit]),
             details={"pairs": [_pair_details(pair) for pair in pairs]},
+            variant=catalogue.kind,
+            share=least[kind],
         )
-        for kind, pairs in found.items()
+        for kind, pairs in alike.items()
     ]
     symmetric = {name: share for name, share in report.symmetric.items() if share >= SYMMETRIC_SHARE}
-    shown = sorted(symmetric.items(), key=lambda entry: -entry[1])
-    findings.append(
-        counted(
-            "symmetric-relations",
-            "note",
-            "symmetric relations",
-            len(symmetric),
-            examples=tuple(
-                f"{name}: {share:.0%} of its triples also stand turned round" for name, share in shown[:limit]
-            ),
-            meaning="(h, r, t) and (t, r, h) say the same; torn apart by a split, training holds the answer.",
-            advice="`upgan data prepare` keeps the two in one split (--symmetric together, the default).",
-            details={"share_mirrored": symmetric},
-        )
-    )
-    return findings
+    strongest = sorted(symmetric.items(), key=lambda entry: -entry[1])[:limit]
+    examples = (f"{name}: {share:.0%} of its triples also stand turned round" for name, share in strongest)
+    details = {"share_mirrored": symmetric}
+    return [*findings, finding("symmetric-relations", len(symmetric), examples=examples, details=details)]
 
 
 def held_out(catalogue: Catalogue, report: RelationReport, limit: int) -> list[Finding]:
@@ -125,18 +86,12 @@ def held_out(catalogue: Catalogue, report: RelationReport, limit: int) -> list[F
     lost = held & (
         np.isin(catalogue.triples[:, [0, 2]], entities).any(axis=1) | np.isin(catalogue.triples[:, 1], relations)
     )
-    unseen = "Nothing can be learned about it, so its test triples measure chance."
-    advice = "`upgan data prepare` drops such triples and counts them; move one triple of each to train to keep them."
     findings = [
-        counted(
+        finding(
             f"{what}-only-in-heldout",
-            "warning",
-            f"{what} that stand in valid or test only",
             len(numbers),
             total=len(names),
-            examples=tuple(names[numbers[:limit]].tolist()),
-            meaning=unseen,
-            advice=advice,
+            examples=names[numbers[:limit]].tolist(),
             details={"triples": int(lost.sum())},
         )
         for what, numbers, names in (
@@ -157,43 +112,22 @@ def _leaks(catalogue: Catalogue, report: RelationReport, held: np.ndarray, limit
     same[held] = _stands_in(rows[held], train)
     for first, second, turned in _equivalents(report, catalogue.relations.tolist()):
         # What training would have to hold for a held-out triple of `first` to be known through `second`.
-        asked = held & (catalogue.triples[:, 1] == first)
+        of_first = held & (catalogue.triples[:, 1] == first)
         form = {"h": "t", "t": "h"} if turned else {}
-        mirrored[asked] |= _stands_in(rows[asked].rename(columns=form)[columns].assign(r=second), train)
+        mirrored[of_first] |= _stands_in(rows[of_first].rename(columns=form)[columns].assign(r=second), train)
     mirrored &= ~same
-    advice = (
-        "Prepare the dataset again: preparation keeps such triples in one split."
-        if catalogue.kind == "dataset"
-        else "Leave the split to `upgan data prepare` (give the triples in one file), or repair the split's files."
-    )
     return [
-        counted(
+        finding(
             code,
-            "error",
-            title,
-            int(found.sum()),
+            int(leaking.sum()),
             total=int(held.sum()),
-            examples=tuple(
+            examples=(
                 f"{SPLITS[catalogue.split[row]]}: {catalogue.words(catalogue.triples[row])}"
-                for row in np.flatnonzero(found)[:limit]
+                for row in np.flatnonzero(leaking)[:limit]
             ),
-            meaning=meaning,
-            advice=advice,
+            variant=catalogue.kind,
         )
-        for code, title, found, meaning in (
-            (
-                "heldout-in-training",
-                "valid or test triples that stand in train too",
-                same,
-                "The model has seen the answer in training; what is measured on these triples is memory.",
-            ),
-            (
-                "heldout-mirrored-in-training",
-                "valid or test triples that train holds through a reverse, duplicate or symmetric relation",
-                mirrored,
-                "The answer can be read off another training triple; results look better than they are.",
-            ),
-        )
+        for code, leaking in (("heldout-in-training", same), ("heldout-mirrored-in-training", mirrored))
     ]
 
 
@@ -211,8 +145,8 @@ def _equivalents(report: RelationReport, relations: list[str]) -> list[tuple[int
 
 def _stands_in(rows: pd.DataFrame, others: pd.DataFrame) -> np.ndarray:
     """Which of ``rows`` (h, r, t) are among ``others``, bool."""
-    found = rows.merge(others.drop_duplicates(), on=["h", "r", "t"], how="left", indicator=True)["_merge"]
-    result: np.ndarray = (found == "both").to_numpy()
+    origin = rows.merge(others.drop_duplicates(), on=["h", "r", "t"], how="left", indicator=True)["_merge"]
+    result: np.ndarray = (origin == "both").to_numpy()
     return result
 
 
@@ -244,28 +178,24 @@ def shapes(catalogue: Catalogue, limit: int) -> list[Finding]:
     tiny = [row for row in rows if row["triples"] < TINY]
     by_kind = pd.Series(kinds).value_counts().to_dict()
     return [
-        counted(
+        finding(
             "relation-cardinalities",
-            "note",
-            "relations by cardinality: " + ", ".join(f"{count} {kind}" for kind, count in sorted(by_kind.items())),
             len(rows),
-            examples=tuple(
+            examples=(
                 f"{row['relation']}: {row['kind']}, {row['tails_per_head']} tails a head, "
                 f"{row['heads_per_tail']} heads a tail, {row['triples']:,} triples"
                 for row in sorted(rows, key=lambda row: -row["triples"])[:limit]
             ),
-            meaning=f"A side is N where a query has more than {ONE:g} answers in the mean.",
             details={"relations": rows},
+            kinds=", ".join(f"{count} {kind}" for kind, count in sorted(by_kind.items())),
+            one=ONE,
         ),
-        counted(
+        finding(
             "tiny-relations",
-            "note",
-            f"relations with fewer than {TINY} triples",
             len(tiny),
             total=len(rows),
-            examples=tuple(f"{row['relation']}: {row['triples']}" for row in tiny[:limit]),
-            meaning="A tenth of that is no more than a few test triples: metrics by relation are noise there.",
-            advice="Leave them out of the triples file, or read their metrics with their counts.",
+            examples=(f"{row['relation']}: {row['triples']}" for row in tiny[:limit]),
+            least=TINY,
         ),
     ]
 

@@ -33,7 +33,7 @@ from upgan.data.dataset import KGDataset
 from upgan.data.demo.catalogue import SEPARATOR, load_books, load_series, source_files
 from upgan.data.demo.simulated_users import simulate_readers
 from upgan.data.prepare.prepare import PrepareSettings, prepare
-from upgan.data.read.raw import RawSource
+from upgan.data.raw.source import RawSource
 from upgan.errors import DataError
 
 #: Arguments of PrepareSettings that keep the cases: the catalogue is clean, so that nothing has to be filtered hard.

@@ -57,9 +57,9 @@ def _fetched(
 ) -> Path:
     recorded = _recorded(kept / "hashes.json")
     wanted = file.hash or recorded.get(file.name) or None
-    shown = progress(file.name) if progress else None
+    bar = progress(file.name) if progress else None
     # The name is the registry's: what a server proposes (Content-Disposition) is never read.
-    downloader = RangedDownloader(kept / f"{file.name}.part", shown, pause)
+    downloader = RangedDownloader(kept / f"{file.name}.part", bar, pause)
     pooch.get_logger().setLevel("ERROR")
     try:
         path = Path(pooch.retrieve(file.at(base_url), wanted, file.name, kept, downloader=downloader))

@@ -92,8 +92,8 @@ class RangedDownloader:
 
     def _validator(self, url: str) -> str:
         try:
-            about = json.loads(self._about.read_text(encoding="utf-8"))
-            return str(about["validator"]) if about["url"] == url else ""
+            record = json.loads(self._about.read_text(encoding="utf-8"))
+            return str(record["validator"]) if record["url"] == url else ""
         except (OSError, ValueError, KeyError, TypeError):
             return ""
 

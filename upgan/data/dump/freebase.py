@@ -17,7 +17,6 @@ whole part: what lies before is decompressed again, not parsed.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -27,13 +26,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from upgan.data.dump.passes import PassProgress, Say, WorkFolder, skip_progress
+from upgan.data.dump.passes import Say, WorkFolder, followed, write_part
 from upgan.data.dump.statements import Statements, split_statements
 from upgan.data.dump.stream import Block, DumpStream, identity_of
 from upgan.errors import DataError
-from upgan.files import write_atomic
 
 NAMESPACE = "<http://rdf.freebase.com/ns/"
 NAME = "type.object.name"
@@ -118,10 +115,10 @@ def read_dump(dump: Path, work: WorkFolder, say: Say, on_part: Callable[[Tally],
     names: list[pa.Table] = []
     since = tally.lines
 
-    def write_part(offset: int) -> None:
+    def record_part(offset: int) -> None:
         for kind, tables in (("facts", facts), ("names", names)):
             if tables:
-                _write_part(folder / f"{kind}-{tally.parts:05d}.parquet", pa.concat_tables(tables))
+                write_part(folder / f"{kind}-{tally.parts:05d}.parquet", tables)
                 tables.clear()
         tally.parts, tally.offset = tally.parts + 1, offset
         work.record(PASS, key, tally.to_state())
@@ -129,24 +126,19 @@ def read_dump(dump: Path, work: WorkFolder, say: Say, on_part: Callable[[Tally],
             on_part(tally)
 
     with DumpStream(dump) as stream:
-        if tally.offset:
-            say(f"{dump.name}: going on behind line {tally.lines:,}; what is before it is only decompressed")
-        progress = PassProgress(f"reading {dump.name}", stream.size, say)
-        skipping = skip_progress(dump.name, tally.offset, say)
-        for block in stream.blocks(tally.offset, tally.lines, skipping):
+        for block in followed(stream, tally.offset, tally.lines, say):
             fact, name = _read_block(block, dump, tally)
             facts.append(fact)
             names.append(name)
-            progress(stream.bytes_read, tally.lines)
             if tally.lines - since >= LINES_PER_PART:
                 since = tally.lines
                 _refuse_malformed(dump, tally)
-                write_part(block.end)
+                record_part(block.end)
         _refuse_malformed(dump, tally)
         if not tally.lines:
             raise DataError(f"{dump} is empty; a Freebase dump has one statement a line")
         tally.finished, tally.sha256 = True, stream.sha256()
-        write_part(tally.offset)
+        record_part(tally.offset)
     counts = tally.counts()
     say(f"{dump.name}: {tally.lines:,} lines, {counts.get(KINDS[FACT], 0):,} facts between topics")
     return tally
@@ -154,16 +146,16 @@ def read_dump(dump: Path, work: WorkFolder, say: Say, on_part: Callable[[Tally],
 
 def _read_block(block: Block, dump: Path, tally: Tally) -> tuple[pa.Table, pa.Table]:
     """Facts and names of a block; everything is counted in ``tally``."""
-    found = split_statements(block.data)
+    statements = split_statements(block.data)
     tally.lines += block.lines
-    tally.blank += found.blank
-    tally.malformed += len(found.malformed)
-    for line, text in found.malformed[: max(EXAMPLES - len(tally.examples), 0)]:
+    tally.blank += statements.blank
+    tally.malformed += len(statements.malformed)
+    for line, text in statements.malformed[: max(EXAMPLES - len(tally.examples), 0)]:
         tally.examples.append(f"{dump.name}, line {block.first_line + line - 1}: {text[:200]!r}")
-    encoded = pc.dictionary_encode(found.predicates)
+    encoded = pc.dictionary_encode(statements.predicates)
     codes = encoded.indices.to_numpy(zero_copy_only=False)
     properties = [_property(value) for value in encoded.dictionary.to_pylist()]
-    kinds = _kinds(found, np.array([kind for _, kind in properties], dtype=np.int64)[codes])
+    kinds = _kinds(statements, np.array([kind for _, kind in properties], dtype=np.int64)[codes])
     table = np.bincount(codes * len(KINDS) + kinds, minlength=len(properties) * len(KINDS)).reshape(-1, len(KINDS))
     for (name, kind), row in zip(properties, table.tolist(), strict=True):
         # The hundreds of thousands of properties that users made, and foreign ones, are counted together.
@@ -171,15 +163,15 @@ def _read_block(block: Block, dump: Path, tally: Tally) -> tuple[pa.Table, pa.Ta
         before = tally.properties.get(name)
         tally.properties[name] = [a + b for a, b in zip(before, row, strict=True)] if before else row
     relation = pa.DictionaryArray.from_arrays(encoded.indices, pa.array([name for name, _ in properties], pa.string()))
-    return _facts(found, relation, kinds == FACT), _names(found, kinds == NAMED)
+    return _facts(statements, relation, kinds == FACT), _names(statements, kinds == NAMED)
 
 
-def _kinds(found: Statements, by_property: np.ndarray) -> np.ndarray:
+def _kinds(statements: Statements, by_property: np.ndarray) -> np.ndarray:
     """The kind of each statement, int64 (N,), from its parts and what its property tells (see ``_property``)."""
     foreign, naming, house = (by_property == kind for kind in (FOREIGN, NAMED, HOUSE))
-    topic, other = _is_topic(found.subjects), _is_topic(found.objects)
-    inside = _starts(found.objects, NAMESPACE.encode())
-    address = _starts(found.objects, b"<")
+    topic, other = _is_topic(statements.subjects), _is_topic(statements.objects)
+    inside = _starts(statements.objects, NAMESPACE.encode())
+    address = _starts(statements.objects, b"<")
     # The first condition that holds decides.
     return np.select(
         [foreign, ~topic, naming & ~address, ~address, ~inside, ~other, house],
@@ -188,30 +180,26 @@ def _kinds(found: Statements, by_property: np.ndarray) -> np.ndarray:
     )
 
 
-def _facts(found: Statements, relation: pa.DictionaryArray, mask: np.ndarray) -> pa.Table:
+def _facts(statements: Statements, relation: pa.DictionaryArray, mask: np.ndarray) -> pa.Table:
     chosen = pa.array(mask)
     start, stop = len(NAMESPACE), -1
     columns = {
-        "head": _text(pc.binary_slice(found.subjects.filter(chosen), start, stop)),
+        "head": _text(pc.binary_slice(statements.subjects.filter(chosen), start, stop)),
         # As plain strings: parquet keeps them as a dictionary, and the parts need not agree about it.
         "relation": relation.filter(chosen).cast(pa.string()),
-        "tail": _text(pc.binary_slice(found.objects.filter(chosen), start, stop)),
+        "tail": _text(pc.binary_slice(statements.objects.filter(chosen), start, stop)),
     }
     return pa.table(columns)
 
 
-def _names(found: Statements, mask: np.ndarray) -> pa.Table:
+def _names(statements: Statements, mask: np.ndarray) -> pa.Table:
     chosen = pa.array(mask)
     parts = pc.extract_regex(
-        _text(found.objects.filter(chosen)), r'^"(?P<name>(?s:.*))"(?:@(?P<language>[A-Za-z0-9-]+))?[^"]*$'
+        _text(statements.objects.filter(chosen)), r'^"(?P<name>(?s:.*))"(?:@(?P<language>[A-Za-z0-9-]+))?[^"]*$'
     )
-    ids = _text(pc.binary_slice(found.subjects.filter(chosen), len(NAMESPACE), -1))
+    ids = _text(pc.binary_slice(statements.subjects.filter(chosen), len(NAMESPACE), -1))
     table = pa.table({"id": ids, "name": parts.field("name"), "language": parts.field("language")})
     return table.filter(pc.is_valid(parts))
-
-
-def _write_part(path: Path, table: pa.Table) -> None:
-    write_atomic(path, lambda temporary: pq.write_table(table, temporary, compression="zstd"))
 
 
 @lru_cache(maxsize=1 << 16)
@@ -249,16 +237,10 @@ def _refuse_malformed(dump: Path, tally: Tally) -> None:
         return
     examples = "; ".join(tally.examples)
     raise DataError(
-        f"{dump} is no Freebase dump, or a damaged one: {tally.malformed:,} of {tally.lines:,} lines are no statement "
+        f"{dump} is not a Freebase dump, or is damaged: {tally.malformed:,} of {tally.lines:,} lines are no statements "
         f"(more than {MALFORMED_SHARE:.0%}). A line is subject, predicate, object and a full stop, between tabs. "
         f"First examples: {examples}"
     )
-
-
-def top_properties(tally: Tally, kind: int, count: int = 20) -> dict[str, int]:
-    """The properties with the most lines of ``kind``."""
-    found = Counter({name: counts[kind] for name, counts in tally.properties.items() if counts[kind]})
-    return dict(found.most_common(count))
 
 
 def manifest_of(tally: Tally) -> dict[str, Any]:

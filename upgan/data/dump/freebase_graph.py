@@ -105,7 +105,7 @@ def names_of(work: WorkFolder, ids: Sequence[str]) -> pd.DataFrame:
     connection = connect(work.path)
     try:
         connection.register("wanted", pa.table({"id": pa.array(sorted(set(ids)), pa.string())}))
-        found = connection.execute(
+        names = connection.execute(
             f"""SELECT id, arg_min(name, (rank, language, name)) AS label FROM (
                     SELECT id, name, coalesce(language, '') AS language, CASE WHEN language = 'en' THEN 0
                         WHEN starts_with(language, 'en') THEN 1 WHEN language IS NULL THEN 2 ELSE 3 END AS rank
@@ -114,7 +114,7 @@ def names_of(work: WorkFolder, ids: Sequence[str]) -> pd.DataFrame:
         ).df()
     finally:
         connection.close()
-    return found.astype(str).assign(label=unescaped(found["label"]))
+    return names.astype(str).assign(label=unescaped(names["label"]))
 
 
 def unescaped(literals: pd.Series) -> pd.Series:

@@ -18,9 +18,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 
+from upgan.data.dump.stream import Block, DumpStream
 from upgan.errors import DataError, UpganError
-from upgan.files import write_json
+from upgan.files import write_atomic, write_json
 
 FORMAT = 1
 #: Seconds between two lines of progress.
@@ -40,7 +43,9 @@ class WorkFolder:
         self.path = path
         self.journal_file = path / "passes.json"
         if path.exists() and (not path.is_dir() or (any(path.iterdir()) and not self.journal_file.is_file())):
-            raise DataError(f"{path} is no work folder (it has no passes.json); --work names an empty or a new folder")
+            raise DataError(
+                f"{path} is not a work folder (it has no passes.json); --work names an empty or a new folder"
+            )
         self._made_here = not path.exists()
         path.mkdir(parents=True, exist_ok=True)
         self._journal: dict[str, Any] = {"format": FORMAT, "passes": {}}
@@ -151,6 +156,23 @@ def skip_progress(what: str, skip: int, say: Say) -> Callable[[int], None]:
     return at
 
 
+def followed(stream: DumpStream, offset: int, lines: int, say: Say) -> Iterator[Block]:
+    """The blocks of a dump behind its first ``lines`` (``offset`` bytes of text), saying how far the pass is."""
+    name = stream.path.name
+    if offset:
+        say(f"{name}: going on behind line {lines:,}; what is before it is only decompressed")
+    progress = PassProgress(f"reading {name}", stream.size, say)
+    for block in stream.blocks(offset, lines, skip_progress(name, offset, say)):
+        yield block
+        progress(stream.bytes_read, block.first_line + block.lines - 1)
+
+
+def write_part(path: Path, tables: list[pa.Table]) -> None:
+    """The tables as one parquet file, whole or not at all."""
+    whole = pa.concat_tables(tables)
+    write_atomic(path, lambda temporary: pq.write_table(whole, temporary, compression="zstd"))
+
+
 def connect(work: Path) -> duckdb.DuckDBPyConnection:
     """A DuckDB connection that keeps to MEMORY and spills to ``work``."""
     connection = duckdb.connect()
@@ -184,10 +206,10 @@ def run_saying(
         try:
             while wait([running], SAY_EVERY).not_done:
                 spent, share = time.monotonic() - began, (_bytes_read() - before) / size if size else 0.0
-                told = f"running for {duration(spent)}"
+                progress = f"running for {duration(spent)}"
                 if 0 < share < 1:
-                    told = f"{share:.1%} of {size_text(size)}, ETA {duration(spent / share * (1 - share))}"
-                say(f"{what}: {told}")
+                    progress = f"{share:.1%} of {size_text(size)}, ETA {duration(spent / share * (1 - share))}"
+                say(f"{what}: {progress}")
         except BaseException:
             connection.interrupt()
             raise

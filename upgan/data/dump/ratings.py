@@ -17,8 +17,8 @@ import pandas as pd
 from upgan.data.dump.passes import Say, quoted, run_saying
 from upgan.data.dump.stream import compression_of, first_lines
 from upgan.data.prepare.window import checked_window
-from upgan.data.read.ratings import LEAST_TIME
-from upgan.data.read.tsv import INTERACTIONS
+from upgan.data.raw.ratings import LEAST_TIME
+from upgan.data.raw.roles import INTERACTIONS
 from upgan.errors import DataError
 
 LFM_COLUMNS = ("user", "artist", "album", "item", "timestamp")
@@ -122,7 +122,7 @@ def read_ratings(
     return _result(connection, file, rated, timed, min_rating, (since, until))
 
 
-#: Seconds since 1970 from a date or a number (of seconds, milli- or microseconds, as upgan.data.read.ratings has it).
+#: Seconds since 1970 from a date or a number (of seconds, milli- or microseconds, as upgan.data.raw.ratings has it).
 _SECONDS = """coalesce(
     CASE WHEN abs(TRY_CAST(timestamp AS DOUBLE)) >= 1e14 THEN TRY_CAST(timestamp AS DOUBLE) / 1e6
          WHEN abs(TRY_CAST(timestamp AS DOUBLE)) >= 1e11 THEN TRY_CAST(timestamp AS DOUBLE) / 1e3
@@ -186,8 +186,8 @@ def _reasons(window: tuple[str | None, str | None], min_rating: float | None) ->
 
 
 def _refuse_value(connection: duckdb.DuckDBPyConnection, file: RatingFile, column: str, count: int) -> None:
-    found = connection.execute(f"SELECT {column}_text FROM kept WHERE why = 'bad {column}'").fetchone()
-    value = str(found[0]) if found else ""
+    row = connection.execute(f"SELECT {column}_text FROM kept WHERE why = 'bad {column}'").fetchone()
+    value = str(row[0]) if row else ""
     place = file.columns.index(column)
     number = "?"
     with file.path.open("rb") as stream:

@@ -130,7 +130,7 @@ class DumpStream:
                     rest += data
                     if len(rest) > LONGEST_LINE:
                         raise DataError(
-                            f"{self.path}, line {line + 1}: longer than {LONGEST_LINE >> 20} MB; this is no dump of "
+                            f"{self.path}, line {line + 1}: longer than {LONGEST_LINE >> 20} MB; this is not a dump of "
                             "one statement a line"
                         )
                     continue

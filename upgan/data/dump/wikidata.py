@@ -16,14 +16,12 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from upgan.data.dump.freebase_graph import unescaped
-from upgan.data.dump.passes import PassProgress, Say, WorkFolder, connect, quoted, skip_progress, work_folder
+from upgan.data.dump.passes import Say, WorkFolder, connect, followed, quoted, work_folder, write_part
 from upgan.data.dump.stream import Block, DumpStream, first_lines, identity_of
-from upgan.data.read.raw import RawSource, SourceFile
+from upgan.data.raw.source import RawSource, SourceFile
 from upgan.errors import DataError
-from upgan.files import write_atomic
 
 PASS = "wikidata"
 ITEM = r"^<http://www\.wikidata\.org/entity/(?P<item>[QLP]\d+)>\s+"
@@ -61,25 +59,22 @@ def read_wikidata(dump: Path, work: WorkFolder, say: Say) -> dict[str, Any]:
         return state
     rows: list[pa.Table] = [_SCHEMA.empty_table()]
 
-    def write_part(lines: int, offset: int) -> None:
-        _write(work.folder_of(PASS) / f"part-{state['parts']:05d}.parquet", rows)
+    def record_part(lines: int, offset: int) -> None:
+        write_part(work.folder_of(PASS) / f"part-{state['parts']:05d}.parquet", rows)
+        rows[:] = [_SCHEMA.empty_table()]
         state.update(parts=state["parts"] + 1, lines=lines, offset=offset)
         work.record(PASS, key, state)
 
     of_block = _json_rows if _is_json(dump) else _statement_rows
     with DumpStream(dump) as stream:
-        if state["offset"]:
-            say(f"{dump.name}: going on behind line {state['lines']:,}; what is before it is only decompressed")
-        progress = PassProgress(f"reading {dump.name}", stream.size, say)
         lines, offset = state["lines"], state["offset"]
-        for block in stream.blocks(offset, lines, skip_progress(dump.name, offset, say)):
+        for block in followed(stream, offset, lines, say):
             rows.append(of_block(block, dump))
             lines, offset = lines + block.lines, block.end
-            progress(stream.bytes_read, lines)
             if sum(map(len, rows)) >= ROWS_PER_PART:
-                write_part(lines, offset)
+                record_part(lines, offset)
         state.update(finished=True, sha256=stream.sha256())
-        write_part(lines, offset)
+        record_part(lines, offset)
     return state
 
 
@@ -100,11 +95,11 @@ def _statement_rows(block: Block, path: Path) -> pa.Table:
     lines = pa.array(block.data.decode("utf-8", errors="replace").split("\n"), pa.string())
     tables = [_SCHEMA.empty_table()]
     for kind, word, pattern in (("topic", "/P646>", FREEBASE_ID), ("label", '"@en', LABEL)):
-        found = pc.extract_regex(lines.filter(pc.match_substring(lines, word)), pattern)
-        found = found.filter(pc.is_valid(found))
-        value = found.field("value")
+        matches = pc.extract_regex(lines.filter(pc.match_substring(lines, word)), pattern)
+        matches = matches.filter(pc.is_valid(matches))
+        value = matches.field("value")
         value = pc.replace_substring(value, "/", ".", max_replacements=1) if kind == "topic" else value
-        tables.append(pa.table([pa.repeat(pa.scalar(kind), len(found)), found.field("item"), value], _SCHEMA))
+        tables.append(pa.table([pa.repeat(pa.scalar(kind), len(matches)), matches.field("item"), value], _SCHEMA))
     return pa.concat_tables(tables)
 
 
@@ -120,7 +115,7 @@ def _json_rows(block: Block, path: Path) -> pa.Table:
             label = (item.get("labels") or {}).get("en", {}).get("value", "")
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise DataError(
-                f"{path}, line {block.first_line + place}: no item of Wikidata's JSON dump ({error}): {line[:80]!r}"
+                f"{path}, line {block.first_line + place}: not an item of Wikidata's JSON dump ({error}): {line[:80]!r}"
             ) from error
         rows += [("topic", item["id"], f"{topic[1]}.{topic[2]}") for topic in topics if topic]
         rows += [("label", item["id"], json.dumps(label, ensure_ascii=False)[1:-1])] if label else []
@@ -138,7 +133,7 @@ def _labels_of(work: WorkFolder, ids: pd.Series) -> pd.DataFrame:
     connection = connect(work.path)
     try:
         connection.register("wanted", pa.table({"id": pa.array(ids.tolist(), pa.string())}))
-        found = connection.execute(
+        labels = connection.execute(
             f"""WITH parts AS (SELECT * FROM read_parquet([{files}])),
                     topics AS (SELECT item, value AS id FROM parts SEMI JOIN wanted ON value = wanted.id
                         WHERE kind = 'topic'),
@@ -149,14 +144,8 @@ def _labels_of(work: WorkFolder, ids: pd.Series) -> pd.DataFrame:
         ).df()
     finally:
         connection.close()
-    return found.astype(str).assign(label=unescaped(found["label"]))
+    return labels.astype(str).assign(label=unescaped(labels["label"]))
 
 
 def _with_labels(source: RawSource, labels: pd.DataFrame, file: SourceFile) -> RawSource:
     return replace(source, labels=pd.concat([source.labels, labels], ignore_index=True), files=(*source.files, file))
-
-
-def _write(path: Path, rows: list[pa.Table]) -> None:
-    table = pa.concat_tables(rows)
-    write_atomic(path, lambda temporary: pq.write_table(table, temporary, compression="zstd"))
-    rows[:] = [_SCHEMA.empty_table()]

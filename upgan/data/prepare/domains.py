@@ -21,9 +21,9 @@ DOMAINS: dict[str, dict[str, Any]] = {
 }
 
 
-def domain_settings(preset: str | None, given: dict[str, Any]) -> dict[str, Any]:
-    """The settings of ``preset`` (None: none) with ``given`` over them; a given None leaves the preset's value."""
+def domain_settings(preset: str | None, options: dict[str, Any]) -> dict[str, Any]:
+    """The settings of ``preset`` (None: none) with ``options`` over them; a given None leaves the preset's value."""
     if preset is not None and preset not in DOMAINS:
         raise ConfigError(f"unknown preset {preset!r}; allowed: {', '.join(DOMAINS)}")
     chosen = dict(DOMAINS[preset]) if preset else {}
-    return {**chosen, **{name: value for name, value in given.items() if value is not None}}
+    return {**chosen, **{name: value for name, value in options.items() if value is not None}}

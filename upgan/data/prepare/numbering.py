@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from upgan.data.prepare.split import OPEN
-from upgan.data.read.raw import RawSource
+from upgan.data.raw.source import RawSource
 from upgan.data.tables import same_as_before, sorted_rows
 from upgan.errors import DataError, shown
 from upgan.types import SPLITS
@@ -107,9 +107,9 @@ def _entities_of(
     notes.append(("links", len(distinct) - len(first), "item linked before: its first link in file order counts"))
     merged = int(first["entity"].duplicated().sum())
     notes.append(("items", merged, "another item is linked to the same entity: they became one node"))
-    found = first.set_index("item")["entity"].astype(object).reindex(items.to_numpy())
-    notes.append(("items", int(found.isna().sum()), "item without a link to an entity"))
-    return first["entity"], found
+    entities = first.set_index("item")["entity"].astype(object).reindex(items.to_numpy())
+    notes.append(("items", int(entities.isna().sum()), "item without a link to an entity"))
+    return first["entity"], entities
 
 
 def _unique_pairs(users: np.ndarray, items: np.ndarray) -> np.ndarray:

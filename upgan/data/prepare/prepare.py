@@ -38,8 +38,8 @@ from upgan.data.prepare.readable import readable_labels, readable_relations
 from upgan.data.prepare.relations import RelationReport, compare_relations, partner_classes
 from upgan.data.prepare.split import OPEN, answers_in_training, draw_split, units_of, unseen_in_training
 from upgan.data.prepare.window import checked_window, within_window
-from upgan.data.read.ratings import rated_at_least
-from upgan.data.read.raw import RawSource
+from upgan.data.raw.ratings import rated_at_least
+from upgan.data.raw.source import RawSource
 from upgan.errors import ConfigError, DataError
 from upgan.types import SPLITS
 
@@ -193,11 +193,11 @@ def _write(
     rows = work.triples
     entities = pd.DataFrame({"id": work.entities[np.unique(rows[:, [0, 2]])]})
     relations = pd.DataFrame({"id": work.relations[np.unique(rows[:, 1])]})
-    given = _looked_up(source.labels, "label", entities["id"])
-    given_relations = _looked_up(source.labels, "label", relations["id"])
-    entities["label"] = given.where(given != "", readable_labels(entities["id"]))
+    entity_labels = _looked_up(source.labels, "label", entities["id"])
+    relation_labels = _looked_up(source.labels, "label", relations["id"])
+    entities["label"] = entity_labels.where(entity_labels != "", readable_labels(entities["id"]))
     entities["kind"] = _looked_up(source.kinds, "kind", entities["id"])
-    relations["label"] = given_relations.where(given_relations != "", readable_relations(relations["id"]))
+    relations["label"] = relation_labels.where(relation_labels != "", readable_relations(relations["id"]))
     manifest = {
         "format": source.format,
         "sources": [asdict(file) for file in source.files],
@@ -206,7 +206,7 @@ def _write(
         "rules": " ".join((__doc__ or "").split("\n\n", 1)[1].split()),
         "dropped": work.dropped,
         **facts,
-        "labels_given": int((given != "").sum() + (given_relations != "").sum()),
+        "labels_given": int((entity_labels != "").sum() + (relation_labels != "").sum()),
         "simulated_users": source.simulated_users,
     }
     return write_dataset(

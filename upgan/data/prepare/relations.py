@@ -138,8 +138,8 @@ def _shared_pairs(triples: np.ndarray, num_relations: int) -> tuple[pd.DataFrame
     def joined(other: pd.DataFrame) -> pd.Series:
         both = frame[frame["key"].isin(other["key"])].merge(other, on="key", suffixes=("", "_other"))
         codes = both["r"].to_numpy() * num_relations + both["r_other"].to_numpy()
-        found, counts = np.unique(codes, return_counts=True)
-        return pd.Series(counts, index=found)
+        pairs, counts = np.unique(codes, return_counts=True)
+        return pd.Series(counts, index=pairs)
 
     # Only pairs that several relations hold can be shared; the others need not enter the join.
     same = joined(frame[frame["key"].duplicated(keep=False)])

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from upgan.data.read.raw import RawSource
+from upgan.data.raw.source import RawSource
 from upgan.errors import ConfigError, DataError
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -27,7 +27,7 @@ def seconds_of(text: str | None, *, end: bool = False) -> float | None:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise ConfigError(
-            f"{text!r} is no ISO 8601 date; write 2005-01-01, or 2005-01-01T12:00:00 for a time (UTC)"
+            f"{text!r} is not an ISO 8601 date; write 2005-01-01, or 2005-01-01T12:00:00 for a time (UTC)"
         ) from None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     if end and _DATE.fullmatch(text):

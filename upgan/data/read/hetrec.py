@@ -9,28 +9,18 @@ UTF-8 is read as Latin-1; ids are digits in either. The manifest says so.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
+from upgan.data.raw.format import Format, Layout, Sources, is_table, table_layout
+from upgan.data.raw.gathered import Gathered, assemble, entity_labels, gather_table
+from upgan.data.raw.roles import INTERACTIONS, LABELS, LINKS, TRIPLES, with_numbers
+from upgan.data.raw.source import RawSource
+from upgan.data.raw.text_stream import NotUtf8Error, ReadOptions
+from upgan.data.raw.text_tables import TextTable, by_plain_name, plain_name, read_table
 from upgan.data.read.ntriples import gather_graph, is_ntriples
-from upgan.data.read.raw import RawSource
-from upgan.data.read.text_stream import STRICT, NotUtf8Error, ReadOptions
-from upgan.data.read.text_tables import EXTENSIONS, TextTable, by_plain_name, read_table, table_suffix
-from upgan.data.read.tsv import (
-    INTERACTIONS,
-    LABELS,
-    LINKS,
-    TRIPLES,
-    Gathered,
-    assemble,
-    entity_labels,
-    gather_table,
-    role_of_stem,
-    with_numbers,
-)
 from upgan.errors import DataError, listed
 
 
@@ -56,18 +46,18 @@ DOMAINS = (
 )
 
 
-def read_hetrec_files(paths: Sequence[Path], name: str, options: ReadOptions = STRICT) -> RawSource:
+def read_hetrec(sources: Sources) -> RawSource:
     """Read a HetRec folder with its graph. Raises DataError where either is missing or malformed."""
-    files = by_plain_name(paths)
-    domain = next((domain for domain in DOMAINS if domain.interactions in files), None)
+    files, options = by_plain_name(sources.files), sources.options
+    domain = _domain(sources)
     if domain is None:
         wanted = ", ".join(domain.interactions for domain in DOMAINS)
         raise DataError(f"no file of interactions ({wanted}); found: {listed(sorted(files))}")
     gathered = Gathered()
-    for path in paths:
+    for path in sources.files:
         if is_ntriples(path):
             gather_graph(gathered, path, options)
-        elif table_suffix(path) in EXTENSIONS and role_of_stem(path):
+        elif is_table(path):
             gather_table(gathered, path, options)
     if not gathered.parts[TRIPLES.name]:
         raise DataError(
@@ -78,7 +68,12 @@ def read_hetrec_files(paths: Sequence[Path], name: str, options: ReadOptions = S
     _gather_interactions(gathered, files[domain.interactions], domain, options)
     if domain.titles in files:
         _gather_titles(gathered, files[domain.titles], domain, options)
-    return assemble(name, "hetrec", gathered)
+    return assemble(sources.name, "hetrec", gathered)
+
+
+def _domain(sources: Sources) -> Domain | None:
+    names = {plain_name(file) for file in sources.files}
+    return next((domain for domain in DOMAINS if domain.interactions in names), None)
 
 
 def _gather_interactions(gathered: Gathered, path: Path, domain: Domain, options: ReadOptions) -> None:
@@ -111,7 +106,32 @@ def _places(table: TextTable, wanted: dict[str, str]) -> dict[str, int]:
     missing = [cell for cell in wanted.values() if header.count(cell) != 1]
     if missing:
         raise DataError(
-            f"{table.path}, line {table.lines[0]}: the header has not exactly one column {', '.join(missing)}; found: "
+            f"{table.path}, line {table.lines[0]}: the header must have one column {', '.join(missing)}; found: "
             f"{listed(table.row(0))}"
         )
     return {column: header.index(cell) for column, cell in wanted.items()}
+
+
+def _recognised(sources: Sources) -> str:
+    domain = _domain(sources)
+    return domain.interactions if domain else ""
+
+
+def _layout(path: Path) -> Layout:
+    if plain_name(path) in {domain.titles for domain in DOMAINS}:
+        return Layout(any_encoding=True)
+    if plain_name(path) in {domain.interactions for domain in DOMAINS}:
+        return Layout(("\t",), "interactions", 2)
+    return table_layout(path)
+
+
+FORMAT = Format(
+    name="hetrec",
+    place=5,
+    needs="user_artists.dat, user_ratedmovies.dat or user_taggedbookmarks.dat; and a graph, triples.tsv, links.tsv",
+    recognised=_recognised,
+    read=read_hetrec,
+    layout=_layout,
+    # An .nt file beside HetRec's interactions is the graph that they lack.
+    includes=("ntriples",),
+)

@@ -17,16 +17,15 @@ import pandas as pd
 
 from upgan.data.dump.freebase import HOUSEKEEPING, Tally, manifest_of, read_dump
 from upgan.data.dump.freebase_graph import Subgraph, names_of, search
-from upgan.data.dump.passes import Say, connect, work_folder
+from upgan.data.dump.passes import connect, work_folder
 from upgan.data.dump.ratings import RatingFile, Ratings, read_ratings, recognise_ratings
 from upgan.data.dump.stream import first_lines, identity_of
 from upgan.data.prepare.filters import k_core
-from upgan.data.prepare.prepare import PrepareSettings
-from upgan.data.read.raw import RawSource, SourceFile
+from upgan.data.raw.format import DumpReading, Format, Sources
+from upgan.data.raw.source import RawSource, SourceFile
 from upgan.errors import DataError
 from upgan.files import sha256_of_file
 
-FORMAT = "kb4rec"
 _DUMP_LINE = re.compile(r"<http://rdf\.freebase\.com/\S+>\s+<\S+>\s+\S.*")
 _TOPIC = re.compile(r"/?([mg])[./]([0-9A-Za-z_\-]+)")
 #: Some releases of the links write the domain before the item's id: movie_25991.
@@ -35,30 +34,6 @@ NEEDS = (
     "links (item and Freebase topic, such as m.0bth54, on each line), ratings (ratings.csv of MovieLens or Amazon, "
     "LFM-1b_LEs.txt) and a Freebase dump (lines of <http://rdf.freebase.com/ns/...>, usually .gz)"
 )
-
-
-@dataclass(frozen=True)
-class DumpReading:
-    """What decides which topics the search starts from, how far it goes and along which properties; where long passes
-    are kept (``work`` None: in a temporary folder, gone afterwards), and who is told how far they are."""
-
-    min_interactions: int = 5
-    min_rating: float | None = None
-    since: str | None = None
-    until: str | None = None
-    max_hops: int = 4
-    #: First parts of the properties that are walked (film, music.artist); empty: all but Freebase's housekeeping.
-    relations: tuple[str, ...] = ()
-    work: Path | None = None
-    say: Say | None = None
-
-    @classmethod
-    def of(
-        cls, settings: PrepareSettings, relations: tuple[str, ...], work: Path | None, say: Say | None
-    ) -> DumpReading:
-        """The part of the settings of preparation that already counts while a dump is read."""
-        shared = ("min_interactions", "min_rating", "since", "until", "max_hops")
-        return cls(**{name: getattr(settings, name) for name in shared}, relations=relations, work=work, say=say)
 
 
 @dataclass(frozen=True)
@@ -74,7 +49,7 @@ def find_files(paths: Sequence[Path]) -> Kb4RecFiles | None:
     Raises DataError where a dump and links are there but no ratings, where two files have one role, or where a file
     that was named has none.
     """
-    found: dict[str, list[Any]] = {"links": [], "ratings": [], "dump": []}
+    by_role: dict[str, list[Any]] = {"links": [], "ratings": [], "dump": []}
     files = {
         file: path.is_dir()
         for path in paths
@@ -88,20 +63,20 @@ def find_files(paths: Sequence[Path]) -> Kb4RecFiles | None:
     for file, in_folder in files.items():
         role, value = _role_of(file, heads[file])
         if role:
-            found[role].append(value)
+            by_role[role].append(value)
         elif not in_folder:
             unknown.append(file)
-    if not found["links"]:
+    if not by_role["links"]:
         return None
     if unknown:
         raise DataError(f"{unknown[0]}: neither links, ratings nor a Freebase dump; needed are {NEEDS}")
-    for role, those in found.items():
+    for role, those in by_role.items():
         names = ", ".join(str(getattr(file, "path", file)) for file in those)
         if len(those) > 1:
             raise DataError(f"{len(those)} files look like {role}: {names}; name the one to read")
         if not those:
-            raise DataError(f"no file of ratings beside {found['dump'][0]}; needed are {NEEDS}")
-    return Kb4RecFiles(found["links"][0], found["ratings"][0], found["dump"][0])
+            raise DataError(f"no file of ratings beside {by_role['dump'][0]}; needed are {NEEDS}")
+    return Kb4RecFiles(by_role["links"][0], by_role["ratings"][0], by_role["dump"][0])
 
 
 def _is_dump(lines: Sequence[str]) -> bool:
@@ -119,9 +94,9 @@ def _role_of(file: Path, lines: Sequence[str]) -> tuple[str, Any]:
     return ("ratings", ratings) if ratings else ("", None)
 
 
-def read_kb4rec(paths: Sequence[Path], name: str, settings: DumpReading | None = None) -> RawSource:
+def read_kb4rec(sources: Sources) -> RawSource:
     """Read the three files. Raises DataError for one that is missing or malformed, naming file, line and value."""
-    settings = settings or DumpReading()
+    paths, settings = sources.named, sources.dump or DumpReading()
     say = settings.say or (lambda message: None)
     files = find_files(paths)
     if files is None:
@@ -152,7 +127,7 @@ def read_kb4rec(paths: Sequence[Path], name: str, settings: DumpReading | None =
         tally = read_dump(files.dump, folder, say)
         graph = search(folder, identity_of(files.dump), seeds.tolist(), settings.relations, settings.max_hops, say)
         names = names_of(folder, pd.unique(pd.concat([graph.triples["head"], graph.triples["tail"]])).tolist())
-    return _assembled(name, files, links, bad_links, ratings, graph, names, tally, settings, len(seeds))
+    return _assembled(sources.name, files, links, bad_links, ratings, graph, names, tally, settings, len(seeds))
 
 
 def read_links(path: Path) -> tuple[pd.DataFrame, list[str]]:
@@ -169,7 +144,7 @@ def read_links(path: Path) -> tuple[pd.DataFrame, list[str]]:
     bad = [f"{path.name}, line {place + 1}: {lines[place][:100]!r}" for place in wrong[wrong].index]
     if len(bad) > max(10, 0.01 * len(lines)):
         raise DataError(
-            f"{path}: {len(bad):,} of {len(lines):,} lines are no link of an item to a Freebase topic (item, tab, "
+            f"{path}: {len(bad):,} of {len(lines):,} lines do not link an item to a Freebase topic (item, tab, "
             f"m.0bth54). First examples: {'; '.join(bad[:5])}"
         )
     parts = parts.dropna()
@@ -222,7 +197,7 @@ def _assembled(
     }
     return RawSource(
         name=name,
-        format=FORMAT,
+        format="kb4rec",
         triples=graph.triples.assign(split=""),
         interactions=ratings.interactions,
         links=links,
@@ -236,3 +211,15 @@ def _assembled(
         dropped={reason: count for reason, count in dropped.items() if count},
         reading=reading,
     )
+
+
+FORMAT = Format(
+    name="kb4rec",
+    place=6,
+    needs=NEEDS,
+    recognised=lambda sources: "a Freebase dump and links into it" if find_files(sources.named) else "",
+    read=read_kb4rec,
+    layout=None,
+    # A dump may be named like N-Triples, and ratings like a plain table.
+    precedence=2,
+)

@@ -11,7 +11,7 @@ read and count alike, because what is split here is the graph, and that comes wi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +19,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from upgan.data.read.id_maps import IdMap
-from upgan.data.read.raw import RawSource, SourceFile
-from upgan.data.read.text_stream import LONGEST_LIST, STRICT, ReadOptions, read_lines
-from upgan.data.read.text_tables import by_plain_name, plain_name, read_table
-from upgan.data.read.tsv import INTERACTIONS, TRIPLES, Gathered, assemble
+from upgan.data.raw.format import Format, Layout, Sources
+from upgan.data.raw.gathered import Gathered, assemble
+from upgan.data.raw.id_maps import IdMap
+from upgan.data.raw.roles import INTERACTIONS, TRIPLES
+from upgan.data.raw.source import RawSource, SourceFile
+from upgan.data.raw.text_stream import LONGEST_LIST, ReadOptions, read_lines
+from upgan.data.raw.text_tables import by_plain_name, plain_name, read_table
 from upgan.errors import DataError, listed, shown
 
 GRAPH = "kg_final.txt"
@@ -33,9 +35,9 @@ _TWO = r"^(?P<original>.+?)[ \t]+(?P<number>[0-9]+)$"
 _THREE = r"^(?P<original>.+?)[ \t]+(?P<number>[0-9]+)[ \t]+(?P<entity>\S+)$"
 
 
-def read_kgat_files(paths: Sequence[Path], name: str, options: ReadOptions = STRICT) -> RawSource:
+def read_kgat(sources: Sources) -> RawSource:
     """Read KGAT's files. Raises DataError for one that is missing or malformed, and for a number a list lacks."""
-    files = by_plain_name(paths)
+    files, options = by_plain_name(sources.files), sources.options
     if GRAPH not in files:
         raise DataError(f"no {GRAPH} (head, relation, tail as numbers); found: {listed(sorted(files))}")
     gathered = Gathered()
@@ -45,7 +47,7 @@ def read_kgat_files(paths: Sequence[Path], name: str, options: ReadOptions = STR
     for file in INTERACTION_FILES:
         if file in files:
             _gather_interactions(gathered, files[file], lists, options)
-    return assemble(name, "kgat", gathered)
+    return assemble(sources.name, "kgat", gathered)
 
 
 def _gather_triples(gathered: Gathered, path: Path, lists: Mapping[str, IdMap], options: ReadOptions) -> None:
@@ -124,3 +126,13 @@ def _decoded(values: pd.Series, ids: IdMap | None, path: Path, lines: np.ndarray
             f"{path}, line {lines[row]}: {shown(values.iloc[row])} is not a number; ids here are whole numbers"
         )
     return values
+
+
+FORMAT = Format(
+    name="kgat",
+    place=4,
+    needs="kg_final.txt, train.txt; for ids instead of numbers user_list.txt, entity_list.txt, relation_list.txt",
+    recognised=lambda sources: GRAPH if any(plain_name(file) == GRAPH for file in sources.files) else "",
+    read=read_kgat,
+    layout=lambda path: Layout((" ",), "triples", 3) if plain_name(path) == GRAPH else Layout(),
+)

@@ -9,7 +9,6 @@ nodes as they stand ("_:b0").
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,9 +17,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from upgan.data.read.raw import RawSource, SourceFile
-from upgan.data.read.text_stream import STRICT, ReadOptions, TextStream
-from upgan.data.read.tsv import LABELS, TRIPLES, Gathered, assemble, gather_table
+from upgan.data.raw.format import Format, Sources, is_table
+from upgan.data.raw.gathered import Gathered, assemble, gather_table
+from upgan.data.raw.roles import LABELS, TRIPLES
+from upgan.data.raw.source import RawSource, SourceFile
+from upgan.data.raw.text_stream import STRICT, ReadOptions, TextStream
 from upgan.errors import DataError, shown
 
 EXTENSIONS = (".nt", ".nt.gz")
@@ -56,21 +57,21 @@ def is_ntriples(path: Path) -> bool:
     return path.name.lower().endswith(EXTENSIONS)
 
 
-def read_ntriples_files(paths: Sequence[Path], name: str, options: ReadOptions = STRICT) -> RawSource:
+def read_ntriples(sources: Sources) -> RawSource:
     """Read a catalogue whose graph is in .nt files; interactions, links and labels are text tables beside them."""
     gathered = Gathered()
-    graphs = [path for path in paths if is_ntriples(path)]
+    graphs = [path for path in sources.files if is_ntriples(path)]
     for path in graphs:
-        gather_graph(gathered, path, options, own_nodes=len(graphs) > 1)
-    for path in paths:
+        gather_graph(gathered, path, sources.options, own_nodes=len(graphs) > 1)
+    for path in sources.files:
         if path not in graphs:
-            gather_table(gathered, path, options)
-    return assemble(name, "ntriples", gathered)
+            gather_table(gathered, path, sources.options)
+    return assemble(sources.name, "ntriples", gathered)
 
 
 def gather_graph(gathered: Gathered, path: Path, options: ReadOptions, own_nodes: bool = False) -> None:
     """Read one .nt file into ``gathered``; labels of tables read before count more."""
-    graph = read_ntriples(path, options, own_nodes)
+    graph = read_graph(path, options, own_nodes)
     gathered.parts[TRIPLES.name].append(graph.triples.assign(split=""))
     gathered.parts[LABELS.name].insert(0, graph.labels)
     gathered.files.append(graph.file)
@@ -78,7 +79,7 @@ def gather_graph(gathered: Gathered, path: Path, options: ReadOptions, own_nodes
         gathered.drop(f"{path.name}: {reason}", count)
 
 
-def read_ntriples(path: Path, options: ReadOptions = STRICT, own_nodes: bool = False) -> Graph:
+def read_graph(path: Path, options: ReadOptions = STRICT, own_nodes: bool = False) -> Graph:
     """Read a graph. Raises DataError naming file, line and text for a line that is no statement.
 
     ``own_nodes``: add the file's name to its blank nodes, whose names mean nothing in another file.
@@ -160,13 +161,13 @@ def _unescaped(terms: pa.Array) -> pd.Series:
     return series.astype(str)
 
 
-def _character(found: re.Match[str]) -> str:
-    code, letter = found.group(1) or found.group(2), found.group(3)
+def _character(escape: re.Match[str]) -> str:
+    code, letter = escape.group(1) or escape.group(2), escape.group(3)
     if code is None:
-        return _LETTERS.get(letter, found.group())
+        return _LETTERS.get(letter, escape.group())
     value = int(code, 16)
     # A surrogate is half a character, and NUL has no place in an id.
-    return found.group() if value == 0 or 0xD800 <= value < 0xE000 or value > 0x10FFFF else chr(value)
+    return escape.group() if value == 0 or 0xD800 <= value < 0xE000 or value > 0x10FFFF else chr(value)
 
 
 def _best_names(names: pd.DataFrame) -> pd.DataFrame:
@@ -185,6 +186,16 @@ def _with_own_nodes(frame: pd.DataFrame, suffix: str) -> pd.DataFrame:
 
 def _no_statement(path: Path, line: int, text: str) -> DataError:
     return DataError(
-        f"{path}, line {line}: {shown(text)} is no N-Triples statement; one is <head> <relation> <tail> . or "
+        f"{path}, line {line}: {shown(text)} is not an N-Triples statement; one is <head> <relation> <tail> . or "
         '<head> <relation> "literal" . (--skip-bad-lines counts such lines instead)'
     )
+
+
+FORMAT = Format(
+    name="ntriples",
+    place=7,
+    needs="NAME.nt or NAME.nt.gz; with users also interactions.tsv and links.tsv",
+    recognised=lambda sources: min((file.name for file in sources.files if is_ntriples(file)), default=""),
+    read=read_ntriples,
+    takes=lambda path: is_table(path) or is_ntriples(path),
+)

@@ -11,20 +11,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from upgan.data.read.raw import RawSource
-from upgan.data.read.text_stream import STRICT, ReadOptions
-from upgan.data.read.text_tables import TextTable, read_table, table_suffix
-from upgan.data.read.tsv import (
-    INTERACTIONS,
-    LABELS,
-    LINKS,
-    TRIPLES,
-    Gathered,
-    Role,
-    assemble,
-    entity_labels,
-    with_numbers,
-)
+from upgan.data.raw.format import Format, Layout, Sources, table_layout
+from upgan.data.raw.gathered import Gathered, assemble, entity_labels
+from upgan.data.raw.roles import INTERACTIONS, LABELS, LINKS, TRIPLES, Role, with_numbers
+from upgan.data.raw.source import RawSource
+from upgan.data.raw.text_tables import TextTable, read_table, table_suffix
 from upgan.errors import DataError, listed, shown
 
 #: Extension -> role, and the file's field for each of the role's columns.
@@ -41,8 +32,9 @@ TYPES = ("token", "token_seq", "float", "float_seq")
 TITLES = ("title", "name", "movie_title", "book_title", "artist_name", "item_name", "item_title")
 
 
-def read_recbole_files(paths: Sequence[Path], name: str, options: ReadOptions = STRICT) -> RawSource:
+def read_recbole(sources: Sources) -> RawSource:
     """Read a catalogue from atomic files; DataError where there is no .kg, two of a kind, or users without links."""
+    paths = sources.files
     by_extension = _by_extension(paths)
     if ".kg" not in by_extension:
         raise DataError(
@@ -57,7 +49,7 @@ def read_recbole_files(paths: Sequence[Path], name: str, options: ReadOptions = 
     titles: pd.DataFrame | None = None
     for extension, path in by_extension.items():
         role, fields = FIELDS[extension]
-        table = read_table(path, "\t", options)
+        table = read_table(path, "\t", sources.options)
         header = _header(table)
         if extension == ".item":
             title = next((field for field in TITLES if header.get(field, (0, ""))[1].startswith("token")), None)
@@ -77,20 +69,20 @@ def read_recbole_files(paths: Sequence[Path], name: str, options: ReadOptions = 
     links = gathered.parts[LINKS.name]
     if titles is not None and links:
         gathered.parts[LABELS.name] = [entity_labels(links[0], titles)]
-    return assemble(name, "recbole", gathered)
+    return assemble(sources.name, "recbole", gathered)
 
 
 def _by_extension(paths: Sequence[Path]) -> dict[str, Path]:
     """The file of each kind, in the order of FIELDS."""
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     for path in paths:
         extension = table_suffix(path)
         if extension not in FIELDS:
             raise DataError(f"{path}: not an atomic file; known extensions: {', '.join(FIELDS)}")
-        if extension in found:
-            raise DataError(f"two {extension} files: {found[extension]} and {path}; give one of them")
-        found[extension] = path
-    return {extension: found[extension] for extension in FIELDS if extension in found}
+        if extension in files:
+            raise DataError(f"two {extension} files: {files[extension]} and {path}; give one of them")
+        files[extension] = path
+    return {extension: files[extension] for extension in FIELDS if extension in files}
 
 
 def _header(table: TextTable) -> dict[str, tuple[int, str]]:
@@ -121,3 +113,26 @@ def _places(table: TextTable, header: dict[str, tuple[int, str]], fields: dict[s
 
 def _names(paths: Sequence[Path]) -> str:
     return listed(path.name for path in paths)
+
+
+def _recognised(sources: Sources) -> str:
+    atomic = [file.name for file in sources.files if table_suffix(file) in (".kg", ".inter", ".link")]
+    return min(atomic, default="")
+
+
+def _layout(path: Path) -> Layout:
+    if table_suffix(path) not in FIELDS:
+        return table_layout(path)
+    role, fields = FIELDS[table_suffix(path)]
+    return Layout(("\t",), role.name, len(fields))
+
+
+FORMAT = Format(
+    name="recbole",
+    place=2,
+    needs="NAME.kg; with users also NAME.inter and NAME.link",
+    recognised=_recognised,
+    read=read_recbole,
+    takes=lambda path: table_suffix(path) in FIELDS,
+    layout=_layout,
+)

@@ -20,20 +20,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from upgan.data.read.id_maps import IdMap
-from upgan.data.read.raw import RawSource
-from upgan.data.read.text_stream import STRICT, ReadOptions
-from upgan.data.read.text_tables import TextTable, by_plain_name, plain_name, read_table
-from upgan.data.read.tsv import (
-    INTERACTIONS,
-    LABELS,
-    LINKS,
-    TRIPLES,
-    Gathered,
-    assemble,
-    entity_labels,
-    unnamed_interactions,
-)
+from upgan.data.raw.format import Format, Layout, Sources
+from upgan.data.raw.gathered import Gathered, assemble, entity_labels
+from upgan.data.raw.id_maps import IdMap
+from upgan.data.raw.roles import INTERACTIONS, LABELS, LINKS, TRIPLES, unnamed_interactions
+from upgan.data.raw.source import RawSource
+from upgan.data.raw.text_stream import ReadOptions
+from upgan.data.raw.text_tables import TextTable, by_plain_name, plain_name, read_table
 from upgan.errors import DataError, listed
 from upgan.types import SPLITS
 
@@ -44,8 +37,9 @@ _SPLIT_FILES = {f"{split}.dat": split for split in SPLITS}
 _ORDERS = {"head, relation, tail": (0, 1, 2), "head, tail, relation": (0, 2, 1)}
 
 
-def read_release_files(paths: Sequence[Path], name: str, options: ReadOptions = STRICT) -> RawSource:
+def read_release(sources: Sources) -> RawSource:
     """Read a release from its files. Raises DataError for a missing or malformed file and for unknown numbers."""
+    paths, options = sources.files, sources.options
     graph, rest = _sides(paths)
     gathered = Gathered()
     _gather_triples(gathered, graph, options)
@@ -58,7 +52,7 @@ def read_release_files(paths: Sequence[Path], name: str, options: ReadOptions = 
                 raise DataError(f"{ratings[0]} holds interactions, but {needed} is missing; {_found(paths)}")
         _gather_links(gathered, rest["i2kg_map.tsv"], options)
         _gather_ratings(gathered, ratings, rest, options)
-    return assemble(name, "release", gathered)
+    return assemble(sources.name, "release", gathered)
 
 
 def _sides(paths: Sequence[Path]) -> tuple[dict[str, Path], dict[str, Path]]:
@@ -182,3 +176,17 @@ def _bare(ids: pd.Series) -> pd.Series:
 
 def _found(paths: Sequence[Path]) -> str:
     return "found: " + listed(sorted(f"{path.parent.name}/{path.name}" for path in paths))
+
+
+def _recognised(sources: Sources) -> str:
+    return ", ".join(MAPS) if {plain_name(file) for file in sources.files} >= set(MAPS) else ""
+
+
+FORMAT = Format(
+    name="release",
+    place=3,
+    needs="kg/e_map.dat, kg/r_map.dat, kg/train.dat; with users rs/ratings.txt, rs/i_map.dat, rs/i2kg_map.tsv",
+    recognised=_recognised,
+    read=read_release,
+    layout=lambda path: Layout(("\t", " "), "triples", 3) if plain_name(path) in _SPLIT_FILES else Layout(),
+)

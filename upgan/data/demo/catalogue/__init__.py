@@ -12,48 +12,10 @@ from importlib.resources import files
 
 import pandas as pd
 
-from upgan.data.read.raw import SourceFile
+from upgan.data.raw.source import SourceFile
 
 #: What stands between several values of one cell.
 SEPARATOR = "|"
-
-#: The only genres a book may have; a controlled list, so that a genre is a fact that many books share.
-GENRES = (
-    "Adventure",
-    "Alternate history",
-    "Children's",
-    "Classic",
-    "Comic fantasy",
-    "Crime",
-    "Cyberpunk",
-    "Dark fantasy",
-    "Detective",
-    "Dystopia",
-    "Epic fantasy",
-    "Fantasy",
-    "Gothic",
-    "Hard science fiction",
-    "Historical fantasy",
-    "Historical fiction",
-    "Historical romance",
-    "Horror",
-    "Legal thriller",
-    "Literary fiction",
-    "Magical realism",
-    "Military science fiction",
-    "Post-apocalyptic",
-    "Romance",
-    "Satire",
-    "Science fiction",
-    "Space opera",
-    "Spy",
-    "Sword and sorcery",
-    "Thriller",
-    "Urban fantasy",
-    "War",
-    "Western",
-    "Young adult",
-)
 
 
 def load_books() -> pd.DataFrame:

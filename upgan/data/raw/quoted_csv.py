@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from upgan.data.read.text_stream import TextStream
+from upgan.data.raw.text_stream import TextStream
 from upgan.errors import DataError
 
 #: Rows that are held as Python lists at a time.

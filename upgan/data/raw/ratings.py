@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from upgan.data.read.raw import RawSource
+from upgan.data.raw.source import RawSource
 from upgan.errors import ConfigError, DataError, shown
 
 #: Times from these on count milliseconds and microseconds since 1970: in seconds they would be past the year 5000.

@@ -50,6 +50,10 @@ class NotUtf8Error(DataError):
     """A file whose encoding was not given holds a byte that UTF-8 does not allow."""
 
 
+class EndlessError(DataError):
+    """A line longer than any row, or gzip data that grow without end."""
+
+
 @dataclass(frozen=True)
 class ReadOptions:
     """How text files are read. Raises ConfigError for an encoding that Python does not know."""
@@ -95,22 +99,29 @@ class TextStream:
         self.encoding = None if encoding is None or codecs.lookup(encoding).name == "utf-8" else encoding
         self.progress = options.progress
         self.longest = longest
+        #: Whether it begins with a byte-order mark of UTF-8, known after the first block.
+        self.marked = False
         self.sha256 = ""
 
     def blocks(self) -> Iterator[LineBlock]:
         """Raises DataError for what is no text (see the module); blank lines are kept, so that numbers are right."""
+        for number, text in self.whole_lines():
+            yield LineBlock(self._lines(text if text.endswith(b"\n") else text + b"\n", number), number)
+
+    def whole_lines(self) -> Iterator[tuple[int, bytes]]:
+        """The 1-based number of a first line and whole lines, in UTF-8 as far as they are text; the last may lack its
+        end. Nothing is judged but what makes the whole file no text."""
         rest, number = b"", 1
         for chunk in self._utf8(self._bytes()):
             rest += chunk
             cut = rest.rfind(b"\n") + 1
-            if cut == 0:
-                self._check_length(len(rest), number)
-                continue
-            yield LineBlock(self._lines(rest[:cut], number), number)
-            number += rest.count(b"\n", 0, cut)
-            rest = rest[cut:]
+            if cut:
+                yield number, rest[:cut]
+                number += rest.count(b"\n", 0, cut)
+                rest = rest[cut:]
+            self._check_length(len(rest), number)
         if rest:
-            yield LineBlock(self._lines(rest + b"\n", number), number)
+            yield number, rest
 
     def _bytes(self) -> Iterator[bytes]:
         """The file's bytes, decompressed; the digest is taken of what lies on disk."""
@@ -142,7 +153,7 @@ class TextStream:
                         self._refuse_other_kinds(block[:512])
                     size += len(block)
                     if size > GZIP_FREE and size > GZIP_RATIO * raw.count:
-                        raise DataError(
+                        raise EndlessError(
                             f"{self.path}: the gzip data grow more than {GZIP_RATIO}-fold ({raw.count} bytes gave "
                             f"{size} so far), as no catalogue does; decompress the file yourself if this is meant"
                         )
@@ -156,16 +167,17 @@ class TextStream:
     def _utf8(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         """The same text in UTF-8, without a byte-order mark."""
         if self.encoding is None:
-            first = True
-            for chunk in chunks:
-                yield chunk.removeprefix(codecs.BOM_UTF8) if first else chunk
-                first = False
+            first = next(chunks, b"")
+            self.marked = first.startswith(codecs.BOM_UTF8)
+            yield first.removeprefix(codecs.BOM_UTF8)
+            yield from chunks
             return
         decoder = codecs.getincrementaldecoder(self.encoding)()
         line = 1
         try:
             for chunk in chunks:
                 text = decoder.decode(chunk)
+                self.marked |= line == 1 and text.startswith("\ufeff")
                 yield text.removeprefix("\ufeff").encode("utf-8") if line == 1 else text.encode("utf-8")
                 line += text.count("\n")
             yield decoder.decode(b"", final=True).encode("utf-8")
@@ -198,7 +210,7 @@ class TextStream:
 
     def _check_length(self, length: int, line: int) -> None:
         if length > self.longest:
-            raise DataError(
+            raise EndlessError(
                 f"{self.path}, line {line}: longer than {self.longest >> 20} MiB; no row is: the file may have other "
                 "line ends (\\r alone) or be no table"
             )
@@ -256,9 +268,9 @@ def read_lines(
 
 def refuse_carriage_returns(path: Path, lines: pa.Array, first: int) -> None:
     """DataError where a line, without its end, holds a carriage return: another file's rows run together in it."""
-    found = pc.match_substring(lines, "\r")
-    if pc.any(found).as_py():
-        line = first + int(np.flatnonzero(found.to_numpy(zero_copy_only=False))[0])
+    inside = pc.match_substring(lines, "\r")
+    if pc.any(inside).as_py():
+        line = first + int(np.flatnonzero(inside.to_numpy(zero_copy_only=False))[0])
         raise DataError(
             f"{path}, line {line}: a carriage return (\\r) inside it; lines end in \\n or \\r\\n, not in \\r alone"
         )

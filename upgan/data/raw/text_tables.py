@@ -15,9 +15,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from upgan.data.read.quoted_csv import has_quotes, quoted_rows, rows_over_lines
-from upgan.data.read.raw import SourceFile
-from upgan.data.read.text_stream import STRICT, LineBlock, ReadOptions, TextStream, refuse_carriage_returns
+from upgan.data.raw.quoted_csv import has_quotes, quoted_rows, rows_over_lines
+from upgan.data.raw.source import SourceFile
+from upgan.data.raw.text_stream import STRICT, LineBlock, ReadOptions, TextStream, refuse_carriage_returns
 from upgan.errors import DataError
 
 #: Extension -> separators that such a file may have, the first of them where none is seen.
@@ -71,12 +71,12 @@ def plain_name(path: Path) -> str:
 
 def by_plain_name(paths: Iterable[Path]) -> dict[str, Path]:
     """Files by that name. Raises DataError where two have the same, one of them packed."""
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     for path in paths:
-        other = found.setdefault(plain_name(path), path)
+        other = files.setdefault(plain_name(path), path)
         if other != path:
             raise DataError(f"{other} and {path} are the same table twice; give one of them")
-    return found
+    return files
 
 
 def table_suffix(path: Path) -> str:
