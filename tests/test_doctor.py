@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from upgan import doctor
+from upgan import doctor, machine
 from upgan.doctor import Finding, Report, diagnose
 
 
@@ -145,3 +147,20 @@ def test_playwrights_own_browser_is_found(tmp_path, monkeypatch):
     chrome.chmod(0o644)
     assert doctor.find_browser() is None
     assert doctor.check_browser().state == "warning"
+
+
+def test_a_containers_limit_counts_as_the_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(machine, "CGROUP", tmp_path / "none")
+    whole = machine.memory()
+    monkeypatch.setattr(machine, "CGROUP", tmp_path)
+    (tmp_path / "memory.current").write_text("300000000\n", encoding="ascii")
+    (tmp_path / "memory.max").write_text("max\n", encoding="ascii")
+    assert machine.memory().total == whole.total
+    (tmp_path / "memory.max").write_text("1000000000\n", encoding="ascii")
+    assert tuple(machine.memory()) == pytest.approx((1.0, min(0.7, whole.available)))
+    assert doctor.check_memory().state == "warning"
+
+
+def test_the_machine_is_looked_at_without_torch():
+    code = "import sys, upgan.machine as m; m.cores(), m.memory(); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

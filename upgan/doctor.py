@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from upgan.errors import UpganError
+from upgan.machine import NO_GPU, cores, gpus, memory
 from upgan.runs.files import is_run
 
 State = Literal["ok", "warning", "missing"]
@@ -83,7 +84,7 @@ def diagnose(checkpoints: Path, port: int = APP_PORT) -> Report:
         (
             check_python(),
             Finding("system", "ok", f"{platform.system()} {platform.release()} {platform.machine()}"),
-            Finding("CPU", "ok", f"{cpu_cores()} cores"),
+            Finding("CPU", "ok", f"{cores()} cores"),
             check_memory(),
             check_disk(Path.cwd()),
             *check_torch(),
@@ -100,38 +101,15 @@ def check_python() -> Finding:
     return Finding("Python", "ok", f"{platform.python_version()} ({sys.executable})")
 
 
-def cpu_cores() -> int:
-    """The cores this process may use, which a container can make fewer than the machine has."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def memory_gb() -> tuple[float, float | None]:
-    """Total memory and, where the system tells it, what is available; a container's limit counts as the total."""
-    total, available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, None
-    meminfo = Path("/proc/meminfo")
-    if meminfo.exists():
-        kilobytes = dict(re.findall(r"^(\w+):\s+(\d+) kB", meminfo.read_text(encoding="ascii"), flags=re.MULTILINE))
-        available = int(kilobytes["MemAvailable"]) * 1024 / 1e9 if "MemAvailable" in kilobytes else None
-    limit, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
-    if limit.exists() and used.exists() and (text := limit.read_text(encoding="ascii").strip()).isdigit():
-        total = min(total, int(text) / 1e9)
-        free = (int(text) - int(used.read_text(encoding="ascii"))) / 1e9
-        available = free if available is None else min(available, free)
-    return total, available
-
-
 def check_memory() -> Finding:
     """Main memory."""
     try:
-        total, available = memory_gb()
-    except (OSError, ValueError, AttributeError) as error:
+        found = memory()
+    except OSError as error:
         return Finding("memory", "warning", f"not known ({error})")
-    value = f"{total:.1f} GB" + ("" if available is None else f", {available:.1f} GB available")
-    if (total if available is None else available) < LOW_MEMORY_GB:
-        return Finding("memory", "warning", value, "close other programs, or train with a smaller dimension")
-    return Finding("memory", "ok", value)
+    if found.available < LOW_MEMORY_GB:
+        return Finding("memory", "warning", str(found), "close other programs, or train with a smaller dimension")
+    return Finding("memory", "ok", str(found))
 
 
 def check_disk(folder: Path) -> Finding:
@@ -153,12 +131,8 @@ def check_torch() -> Iterator[Finding]:
         yield Finding("torch", "missing", f"cannot be imported ({error})", "make env installs it")
         return
     yield Finding("torch", "ok", f"{torch.__version__}, {torch.get_num_threads()} threads")
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if not count:
-        yield Finding("GPU", "ok", "none that torch can use; training and answering run on the CPU")
-    for index in range(count):
-        device = torch.cuda.get_device_properties(index)
-        yield Finding("GPU", "ok", f"cuda:{index} {device.name}, {device.total_memory / 1e9:.0f} GB")
+    for gpu in gpus() or [NO_GPU]:
+        yield Finding("GPU", "ok", gpu)
 
 
 def check_packages() -> Finding:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from typing import Literal
+from typing import get_args
 
 import pytest
 
 from tests.predict.toy import ENTITIES
-from upgan.data.query import Query
+from upgan.data.query import Direction, Query
 from upgan.predict.predictor import Predictor
 
-DIRECTIONS: tuple[Literal["tail", "head"], ...] = ("tail", "head")
 
-
-@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("direction", ["tail", "head"])
 def test_a_query_is_the_same_by_its_ends_and_by_its_direction(direction):
     query = Query.about("b1", "by", direction)
     assert query == (Query("b1", "by", None) if direction == "tail" else Query(None, "by", "b1"))
@@ -25,7 +23,7 @@ def test_a_query_is_the_same_by_its_ends_and_by_its_direction(direction):
 def test_its_numbers_are_those_that_the_scores_are_asked_with(predictor):
     for entity in ENTITIES:
         for relation in predictor.relations:
-            for direction in DIRECTIONS:
+            for direction in get_args(Direction):
                 scores = predictor.score_tails if direction == "tail" else predictor.score_heads
                 query = Query.about(entity, relation, direction)
                 named = scores(*([entity], [relation])[:: 1 if direction == "tail" else -1])[0]

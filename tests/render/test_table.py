@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.render import samples
@@ -54,9 +56,9 @@ def test_a_section_has_the_same_words_in_html_and_text():
 
 @pytest.mark.parametrize("kind", [Shares, Differences])
 def test_rows_in_arrays_are_the_rows(kind):
-    cells = [("a", 0.5, 1.0), ("b", 0.25, -1.0), ("c", 0.25, 0.0)]
-    shares = [UserShare(*row) for row in cells]
-    rows = shares if kind is Shares else [UserDifference(*row, 2.0, row[2] - 2.0) for row in cells]
+    rows: list[Any] = [UserShare("a", 0.5, 1.0), UserShare("b", 0.25, -1.0), UserShare("c", 0.25, 0.0)]
+    if kind is Differences:
+        rows = [UserDifference(row.id, row.weight, row.contribution, 2.0, row.contribution - 2.0) for row in rows]
     columns = kind.of(rows)
     assert columns == rows == list(columns) == [columns[0], *columns[1:]]
     assert kind.of(columns) is columns

@@ -16,7 +16,7 @@ SEARCH = "upgan_widget_search"
 def run_page(page: str, **link: str | list[str]) -> AppTest:
     """A page ("start", "ask", "case", "models") opened at an address."""
     app = AppTest.from_file(str(APP), default_timeout=60)
-    app.switch_page(f"ui/pages/{page}.py")
+    app.switch_page(f"ui/page/{page}.py")
     for name, value in link.items():
         app.query_params[name] = value
     return checked(app)

@@ -48,7 +48,7 @@ class TestReadOnly:
         app = AppTest.from_file(str(APP), default_timeout=60)
         checked(app)
         with pytest.raises(ValueError, match="navigation page"):
-            app.switch_page("ui/pages/train.py")
+            app.switch_page("ui/page/train.py")
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ class TestPassword:
     @pytest.fixture(autouse=True)
     def password(self, checkpoints, monkeypatch) -> None:
         monkeypatch.setenv("UPGAN_PASSWORD", "open sésame")
-        monkeypatch.setattr("ui.gate.ATTEMPTS", access.Attempts())
+        monkeypatch.setattr("ui.components.gate.ATTEMPTS", access.Attempts())
 
     @pytest.mark.parametrize("page", ["start", "ask", "case", "train", "runs", "models", "leaderboard"])
     def test_no_page_says_anything_without_it(self, page):
@@ -104,6 +104,12 @@ class TestPassword:
         assert [field.label for field in app.text_input] == ["Password"]
         assert not app.dataframe
         assert said(app) == "UPGAN explorer"
+
+    def test_streamlit_finds_no_pages_of_its_own_beside_the_app(self):
+        """It would run the script of a folder "pages" without ui/app.py, which asks for the password."""
+        for script in (APP, APP.parent / "ui" / "app.py", APP.parent / "ui" / "serve.py"):
+            assert script.is_file()
+            assert not list((script.parent / "pages").glob("*.py"))
 
     def test_the_right_one_opens_the_page_and_stays_open(self):
         app = run_page("runs")

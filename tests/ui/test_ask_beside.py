@@ -9,6 +9,8 @@ import pytest
 
 import upgan
 from tests.ui.driving import checked, run_page, said
+from ui.panels.contrast import AGAINST
+from ui.panels.whatif import WITHOUT
 from ui.services.questions import Question
 from ui.services.view import View
 from upgan.data.query import Query
@@ -78,5 +80,8 @@ class TestComparing:
         checked(app, app.button(key="upgan_swap").click())
         assert "without" not in app.query_params
         question = Question("demo", Query.about(self.BARGAIN["entity"], "author"), self.BARGAIN["answer"])
-        other = View(question, contrast="author:feist", without=("r1",)).ask(replace(question, answer="author:jordan"))
-        assert (other.contrast, other.without) == (None, ("r1",))
+        view = View(question).put(AGAINST, "author:feist").put(WITHOUT, ("r1",))
+        other = view.ask(replace(question, answer="author:jordan"))
+        assert (other[AGAINST], other[WITHOUT]) == (None, ("r1",))
+        other = view.choose("author:jordan")
+        assert (other[AGAINST], other[WITHOUT]) == ("author:feist", ("r1",)), "the list of candidates is the same"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.render import samples
-from ui.charts import users_chart, users_chart_words
+from ui.charts.bars import users_chart, users_chart_words
 from upgan.explain.explanation import Explanation, UserShare
 
 

@@ -37,7 +37,7 @@ class TestStart:
     def test_one_card_is_a_failure_found_by_ranking(self):
         text = said(run_page("start"))
         assert "Users mislead" in text
-        assert "users push the right answer farthest here: from rank" in text
+        assert "users push the right answer most here: from rank" in text
 
     def test_lists_the_checkpoints_and_why_others_cannot_be_opened(self):
         app = run_page("start")

@@ -17,10 +17,15 @@ import pytest
 import upgan
 from tests.render import samples
 from ui.components.text import plain
+from ui.panels import PARAMETERS, TAB
+from ui.panels.contrast import AGAINST
+from ui.panels.users import ORDER
+from ui.panels.whatif import WITHOUT
 from ui.services import answers, casefiles, examples, questions
+from ui.services import view as views
 from ui.services.questions import Question
 from ui.services.runs import checkpoint_root, list_runs
-from ui.services.view import Settings, View, read_view
+from ui.services.view import View, read_view
 from upgan.data.query import Query
 from upgan.errors import QueryError
 from upgan.render import csv_tables
@@ -165,7 +170,7 @@ def test_unknown_answers_are_refused_in_words(predictor):
 )
 def test_links_with_unknown_parts_say_so(predictor, link, expected):
     first = examples.first_question(predictor, "demo")
-    view, problems = read_view(predictor, "demo", {name: [value] for name, value in link.items()}, first)
+    view, problems = read_view(predictor, "demo", {name: [value] for name, value in link.items()}, first, PARAMETERS)
     query = view.question.query
     assert any(expected in problem for problem in problems), problems
     assert query.entity in predictor.dataset.entity_index
@@ -175,15 +180,19 @@ def test_links_with_unknown_parts_say_so(predictor, link, expected):
 
 def test_links_reopen_what_they_name(predictor):
     question = Question("demo", Query.about("author:feist", "author", "head"), "book:magician")
-    view = View(
-        question,
-        Settings(k=20, known="hide", users=7, weight=0.05, layout="rows", order="contribution", tab="users"),
-        contrast="book:eye",
-        without=("r4", "r5"),
-        node="u:r4",
-    )
+    values: dict[views.Parameter[Any], Any] = {
+        views.K: 20,
+        views.KNOWN: "hide",
+        views.TOP_USERS: 7,
+        views.WEIGHT: 0.05,
+        views.LAYOUT: "rows",
+    }
+    values |= {ORDER: "contribution", TAB: "users", AGAINST: "book:eye", WITHOUT: ("r4", "r5"), views.NODE: "u:r4"}
+    view = View(question)
+    for parameter, value in values.items():
+        view = view.put(parameter, value)
     link = {name: [value] if isinstance(value, str) else value for name, value in view.parameters().items()}
-    assert read_view(predictor, "demo", link, bargain()) == (view, [])
+    assert read_view(predictor, "demo", link, bargain(), PARAMETERS) == (view, [])
 
 
 def test_csv_is_readable_and_starts_no_formula():
@@ -213,7 +222,7 @@ def test_plain_leaves_no_markdown(label):
 def test_services_need_neither_streamlit_nor_torch():
     code = (
         "import sys, ui.services.view, ui.services.answers, ui.services.examples, ui.services.nodes, ui.services.runs, "
-        "ui.charts, upgan.render.csv_tables;"
+        "ui.charts.bars, ui.charts.runs, upgan.render.csv_tables;"
         "bad = {'streamlit', 'torch', 'plotly', 'pyvis'} & set(sys.modules); print(bad); sys.exit(bool(bad))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

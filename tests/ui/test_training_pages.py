@@ -62,7 +62,7 @@ class TestRuns:
         offered = {"pending": "Stop", "running": "Stop", "stopping": "Force", "finished": "Delete"}
         assert offered.get(state, "Resume") in labels(app)
         assert ("Delete" in labels(app)) == (state not in ("pending", "running", "stopping"))
-        assert (state in ("failed", "interrupted")) == ("Its last words" in said(app))
+        assert (state in ("failed", "interrupted")) == ("Last lines of its log" in said(app))
         assert address(app) == {"run": "mine"}
 
     def test_figures_beside_the_curves(self, roots):
@@ -70,7 +70,7 @@ class TestRuns:
         app = run_page("runs", run="mine")
         validation = table(app, 1).set_index("")
         assert validation.loc["MRR"].to_dict() == {"first": 0, "min": 0, "max": 5 / 6, "last": 5 / 6, "best": 5 / 6}
-        assert len(drawn(app)) == 4  # validation, losses before the game, D and G, reward
+        assert len(drawn(app)) == 4  # validation, losses before the adversarial phase, D and G, reward
         assert drawn(app)[0]["alt"].startswith("Validation over the steps of training: MRR from 0 to 0.8333")
 
     def test_the_tables_chosen_row_is_that_of_the_run_wherever_it_stands(self, roots):

@@ -1,1 +1,1 @@
-"""One widget each: what it shows and what it returns; no widget knows another."""
+"""Widgets and messages that pages and panels are made of."""

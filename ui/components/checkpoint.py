@@ -1,68 +1,103 @@
-"""Which checkpoint is asked, how good it is, and why others cannot be asked."""
+"""The checkpoint that is asked, chosen and opened; how good each is, and why others cannot be asked."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import pandas as pd
 import streamlit as st
 
+from ui.components import controls, links
+from ui.components.say import problems_said
+from ui.components.table import number, table, text
 from ui.components.text import plain
 from ui.services.access import training_allowed
-from ui.services.runs import RunEntry
+from ui.services.runs import RunEntry, checkpoint_root, list_runs
 from ui.services.settings import model_words
+from ui.session import cache, state
 from upgan.data.dataset import KGDataset
-from upgan.render.words import clean, user_noun
+from upgan.render.words import clean, shorten, user_noun
 
-_KEY = "upgan_widget_checkpoint"
-_MRR = (
-    "MRR, the mean reciprocal rank, says how high the right answer stands in the list on held-out facts: 1 is always "
-    "first, 0.5 is as good as always second."
+if TYPE_CHECKING:
+    from upgan.predict.predictor import Predictor
+
+MRR = (
+    "MRR, the mean reciprocal rank, says how high the right answer stands in the list on facts held out of training: "
+    "1 is always first, 0.5 is as good as always second."
 )
 _COMMANDS = """upgan data demo --out data/demo
 upgan train data/demo --preset demo --run checkpoints/demo"""
 
 
-def choose(entries: Sequence[RunEntry], chosen: str, on_choose: Callable[[str], None]) -> None:
-    """The checkpoint in use, and behind it the list of all; a choice calls ``on_choose`` before the page runs again."""
+@dataclass(frozen=True)
+class Opened:
+    """The checkpoint in use."""
+
+    name: str
+    predictor: Predictor
+
+
+def open_checkpoint(title: str, parameters: state.Parameters) -> Opened:
+    """Heading, the choice of a checkpoint beside it, and that checkpoint opened; ends the page where none can be.
+
+    ``parameters``: what a link may name beside the question.
+    """
+    entries = list_runs(checkpoint_root())
+    ready = {entry.name: entry for entry in entries if entry.problem is None}
+    if not ready:
+        st.header(title, anchor=False)
+        none_at_all(entries)
+        st.stop()
+    name = _in_use(entries, ready, parameters)
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.header(title, anchor=False, width="content")
+        chip = st.popover(
+            plain(shorten(ready[name].chip(), 32)),
+            icon=":material/database:",
+            help="The checkpoint that answers: a trained model with its data. Click to choose another.",
+        )
+    with chip:
+        _choose(entries, name)
+    predictor = None
+    with problems_said():
+        predictor = cache.predictor(ready[name])
+    with chip:
+        if predictor is not None:
+            _facts(predictor.dataset)
+        broken(entries)
+    if predictor is None:
+        st.stop()
+    return Opened(name, predictor)
+
+
+def _in_use(entries: Sequence[RunEntry], ready: Mapping[str, RunEntry], parameters: state.Parameters) -> str:
+    """The checkpoint that the link or the last choice names, or the first that can be opened, with the reason."""
+    name = state.link_checkpoint(parameters) or next(iter(ready))
+    if name in ready:
+        return name
+    reason = next((entry.problem for entry in entries if entry.name == name), None)
+    why = f"cannot be opened: {clean(reason)}" if reason else "is not here"
+    notice = f"The checkpoint “{shorten(clean(name), 60)}” {why}. Showing another one."
+    name = next(iter(ready))
+    state.choose_checkpoint(name, notice)
+    return name
+
+
+def _choose(entries: Sequence[RunEntry], chosen: str) -> None:
+    """The checkpoint in use, and behind it the list of all."""
     ready = {entry.name: clean(entry.summary()) for entry in entries if entry.problem is None}
-    # The list follows the question (a link may have changed it), not the other way round.
-    st.session_state[_KEY] = chosen
-    st.selectbox(
+    controls.select(
         "Checkpoint",
-        list(ready),
-        format_func=lambda name: ready.get(name, name),
-        key=_KEY,
-        on_change=lambda: on_choose(st.session_state[_KEY]),
-        help=f"A trained model with its data. {_MRR}",
+        ready,
+        chosen,
+        lambda name: state.choose_checkpoint(name or chosen),
+        "upgan_widget_checkpoint",
+        help=f"A trained model with its data. {MRR}",
     )
 
 
-def table(entries: Sequence[RunEntry]) -> None:
-    """Every checkpoint that can be asked, with what it is and its test MRR."""
-    ready = [entry for entry in entries if entry.problem is None]
-    st.dataframe(
-        pd.DataFrame(
-            {
-                "checkpoint": [clean(entry.name) for entry in ready],
-                "mrr": [entry.mrr for entry in ready],
-                "dataset": [clean(entry.dataset) for entry in ready],
-                "model": [model_words(clean(entry.model)) for entry in ready],
-                "preset": [clean(entry.preset) for entry in ready],
-                "state": [clean(entry.state) for entry in ready],
-            }
-        ),
-        hide_index=True,
-        height=min(35 * len(ready) + 38, 300),
-        column_config={
-            "mrr": st.column_config.NumberColumn("test MRR", format="%.3f", help=_MRR),
-            "preset": st.column_config.TextColumn(help="The set of settings that training began from."),
-        },
-        alt="Checkpoints with test MRR, dataset, model, preset and state",
-    )
-
-
-def facts(dataset: KGDataset) -> None:
+def _facts(dataset: KGDataset) -> None:
     """The size of the data behind the checkpoint."""
     users = user_noun(dataset.simulated_users, dataset.num_users)
     st.caption(
@@ -70,22 +105,44 @@ def facts(dataset: KGDataset) -> None:
     )
 
 
+def choice_table(entries: Sequence[RunEntry]) -> None:
+    """Every checkpoint that can be asked, with what it is and its test MRR."""
+    rows = [
+        {
+            "checkpoint": clean(entry.name),
+            "mrr": entry.mrr,
+            "dataset": clean(entry.dataset),
+            "model": model_words(clean(entry.model)),
+            "preset": clean(entry.preset),
+            "state": clean(entry.state),
+        }
+        for entry in entries
+        if entry.problem is None
+    ]
+    columns = {
+        "mrr": number("test MRR", format="%.3f", help=MRR),
+        "preset": text(help="The set of settings that training began from."),
+    }
+    table(rows, "Checkpoints with test MRR, dataset, model, preset and state", columns, highest=300)
+
+
 def broken(entries: Sequence[RunEntry]) -> None:
     """Runs that cannot be opened are said, not hidden."""
     problems = [entry for entry in entries if entry.problem is not None]
     if not problems:
         return
-    one = len(problems) == 1
-    with st.expander(f"{len(problems)} folder{'' if one else 's'} here cannot be opened", icon=":material/warning:"):
+    folders = "folder" if len(problems) == 1 else "folders"
+    with st.expander(f"{len(problems)} {folders} here cannot be opened", icon=":material/warning:"):
         for entry in problems:
             st.markdown(f"**{plain(clean(entry.name))}**: {plain(clean(entry.problem or ''))}")
 
 
-def none_at_all(root: str) -> None:
-    """The first thing to do where there is no checkpoint."""
+def none_at_all(entries: Sequence[RunEntry]) -> None:
+    """The first thing to do where there is no checkpoint that can be asked; and what the folders there lack."""
     st.info("There is no checkpoint to ask yet.", icon=":material/hub:")
     st.markdown("Two commands make one from the embedded book catalogue; the second takes about two minutes:")
     st.code(_COMMANDS, language="bash", wrap_lines=True)
-    st.caption(f"Then reload this page. It looks in {plain(clean(root))}.")
+    st.caption(f"Then reload this page. It looks in {plain(clean(str(checkpoint_root())))}.")
     if training_allowed():
-        st.page_link("ui/pages/train.py", label="Or train one here", icon=":material/model_training:")
+        links.link("train", "Or train one here", "model_training")
+    broken(entries)

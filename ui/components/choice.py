@@ -31,18 +31,18 @@ class Choices:
 
         ``of``: what the choice is about; a choice made of something else does not count as the last.
         """
-        shown = words or {}
-        about = f"upgan_{parameter}_is_of"
+        names = words or {}
+        owner = f"upgan_{parameter}_is_of"
         if of:
-            if st.session_state.get(about, of) != of:
+            if st.session_state.get(owner, of) != of:
                 st.session_state.pop(f"upgan_widget_{parameter}", None)
-            st.session_state[about] = of
+            st.session_state[owner] = of
         key = self._settle(parameter, options)
         st.selectbox(
             label,
             list(options),
             key=key,
-            format_func=lambda name: shown.get(name, clean(name)),
+            format_func=lambda name: names.get(name, clean(name)),
             persist_state="session",
         )
         return _within(st.session_state[key], options)

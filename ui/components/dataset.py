@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pandas as pd
 import streamlit as st
 
-from ui.charts import CONFIG, layers_chart
+from ui.charts.bars import CONFIG, layers_chart
+from ui.components.choice import Choices
+from ui.components.table import number, table
 from ui.components.text import plain
+from ui.services.datasets import DatasetEntry, data_root, list_datasets
+from ui.services.runs import checkpoint_root, list_runs
 from upgan.render.words import clean, shorten, user_noun
 
 if TYPE_CHECKING:
@@ -23,38 +26,49 @@ _ICONS = {
 }
 
 
-def table_one(found: Description) -> None:
+def choose(choices: Choices) -> DatasetEntry | None:
+    """One of the prepared datasets at hand; None where there is none."""
+    entries = {entry.key: entry for entry in list_datasets(data_root(), list_runs(checkpoint_root()))}
+    if not entries:
+        return None
+    words = {key: f"{clean(entry.name)} ({clean(entry.where)})" for key, entry in entries.items()}
+    return entries[choices.one("Dataset", list(entries), "dataset", words=words)]
+
+
+def table_one(description: Description) -> None:
     """The counts of the paper's Table 1."""
-    nouns = user_noun(found.simulated_users)
+    nouns = user_noun(description.simulated_users)
     counts = {
-        nouns: (found.users, "Who chose items."),
-        "items": (found.items, "Entities that users chose."),
-        "interactions": (found.interactions, "Pairs of a user and an item."),
-        "entities": (found.entities, "All things in the graph, items among them."),
-        "relations": (found.relations, "Kinds of facts."),
-        "triples": (found.triples, "Facts: entity, relation, entity; the paper writes triplets."),
+        nouns: (description.users, "Who chose items."),
+        "items": (description.items, "Entities that users chose."),
+        "interactions": (description.interactions, "Pairs of a user and an item."),
+        "entities": (description.entities, "All things in the graph, items among them."),
+        "relations": (description.relations, "Kinds of facts."),
+        "triples": (description.triples, "Facts: entity, relation, entity; the paper writes triplets."),
     }
     with st.container(horizontal=True):
         for name, (count, help) in counts.items():
             st.metric(name, f"{count:,}", help=help)
-    splits = ", ".join(f"{split} {count:,}" for split, count in found.splits.items())
-    said = [f"Triples by split: {splits}."]
-    if found.interaction_sparsity is not None:
-        said.append(f"{found.interaction_sparsity:.2%} of all user–item pairs were not observed.")
-    if found.unseen:
-        said.append(f"{found.unseen:,} held-out triples name something that training does not have.")
-    if found.simulated_users:
-        said.append("The interactions are generated, not observed.")
-    st.caption(plain(" ".join(said)))
+    splits = ", ".join(f"{split} {count:,}" for split, count in description.splits.items())
+    sentences = [f"Triples by split: {splits}."]
+    if description.interaction_sparsity is not None:
+        sentences.append(f"{description.interaction_sparsity:.2%} of all user–item pairs were not observed.")
+    if description.unseen:
+        sentences.append(
+            f"{description.unseen:,} held-out triples contain an entity or relation that no training triple has."
+        )
+    if description.simulated_users:
+        sentences.append("The interactions are generated, not observed.")
+    st.caption(plain(" ".join(sentences)))
 
 
-def layers(found: Description) -> None:
+def layers(description: Description) -> None:
     """How far entities are from the users."""
-    counts = {f"{layer}": count for layer, count in found.layers.items()} | {"never": found.unreachable}
+    counts = {f"{layer}": count for layer, count in description.layers.items()} | {"never": description.unreachable}
     st.markdown(
         "**Nodes by layer**",
         help="A layer is the number of steps to the nearest user: 0 are the users, 1 the items they chose, and so on. "
-        "What users say reaches an entity only through the layers below it.",
+        "Information from users reaches an entity only through the layers before it.",
     )
     st.plotly_chart(
         layers_chart(counts),
@@ -64,51 +78,44 @@ def layers(found: Description) -> None:
     )
 
 
-def relations(found: Description) -> None:
-    """The relations with their size and shape."""
-    frame = pd.DataFrame(
+def relations(description: Description) -> None:
+    """The relations with their size and shape, the largest first."""
+    rows = [
         {
-            "relation": [clean(row.label) or clean(row.id) for row in found.relation_table],
-            "triples": [row.triples for row in found.relation_table],
-            "train": [row.train for row in found.relation_table],
-            "valid": [row.valid for row in found.relation_table],
-            "test": [row.test for row in found.relation_table],
-            "tails per head": [row.tails_per_head for row in found.relation_table],
-            "heads per tail": [row.heads_per_tail for row in found.relation_table],
+            "relation": clean(row.label) or clean(row.id),
+            "triples": row.triples,
+            "train": row.train,
+            "valid": row.valid,
+            "test": row.test,
+            "tails per head": row.tails_per_head,
+            "heads per tail": row.heads_per_tail,
         }
-    )
-    st.dataframe(
-        frame.sort_values("triples", ascending=False),
-        hide_index=True,
-        height=min(35 * len(frame) + 38, 420),
-        column_config={
-            **{
-                name: st.column_config.NumberColumn(format="localized")
-                for name in ("triples", "train", "valid", "test")
-            },
-            "tails per head": st.column_config.NumberColumn(
-                format="%.2f", help="How many answers “A — relation — ?” has on average."
-            ),
-            "heads per tail": st.column_config.NumberColumn(
-                format="%.2f", help="How many answers “? — relation — A” has on average."
-            ),
+        for row in sorted(description.relation_table, key=lambda row: -row.triples)
+    ]
+    table(
+        rows,
+        "Relations with their triples by split, tails per head and heads per tail",
+        {
+            **{name: number(format="localized") for name in ("triples", "train", "valid", "test")},
+            "tails per head": number(format="%.2f", help="How many answers “A — relation — ?” has on average."),
+            "heads per tail": number(format="%.2f", help="How many answers “? — relation — A” has on average."),
         },
-        alt="Relations with their triples by split, tails per head and heads per tail",
+        highest=420,
     )
 
 
-def report(found: CheckReport) -> None:
+def report(check: CheckReport) -> None:
     """What a check found, worst first."""
-    counts = {severity: len(found.of(severity)) for severity in ("error", "warning", "note", "ok")}
+    counts = {severity: len(check.of(severity)) for severity in ("error", "warning", "note", "ok")}
     line = " · ".join(f"{count} {severity}{'s' if count != 1 and severity != 'ok' else ''}"
                       for severity, count in counts.items())  # fmt: skip
     st.markdown(f"**Check**: {line}")
     with st.container(gap="xsmall"):
-        for finding in (*found.of("error"), *found.of("warning"), *found.of("note")):
+        for finding in (*check.of("error"), *check.of("warning"), *check.of("note")):
             _finding(finding)
-        if found.of("ok"):
+        if check.of("ok"):
             with st.expander(f"{counts['ok']} checks found nothing", icon=_ICONS["ok"]):
-                for finding in found.of("ok"):
+                for finding in check.of("ok"):
                     st.markdown(plain(clean(finding.title)))
 
 

@@ -30,19 +30,19 @@ def choose(index: SearchIndex, dataset: KGDataset, on_choose: Callable[[str], No
         live="300ms",
         key=_TEXT,
         placeholder="Type part of a name: a book, an author, a series …",
-        help="Finds every entity whose name holds what you type, in any spelling of accents, and where few do, names "
-        "that nearly do. Several words may stand in any order. An id or its beginning works too. With the keyboard: "
-        "Tab goes to the matches, Enter takes one.",
+        help="Finds every entity whose name contains what you type, with or without accents; where few do, also "
+        "similar names. Words may stand in any order. An id or its beginning works too. Keyboard: Tab moves to the "
+        "matches, Enter takes one.",
     )
     if not text or not text.strip():
         return
     # No name is longer; a limit of the field itself would show a counter.
-    found = index.suggest(text[:200])
-    exact = [dataset.entities[number] for number in found.exact]
-    similar = [dataset.entities[number] for number in found.similar[: _OFFERED - min(_OFFERED, len(exact))]]
+    suggestions = index.suggest(text[:200])
+    exact = [dataset.entities[number] for number in suggestions.exact]
+    similar = [dataset.entities[number] for number in suggestions.similar[: _OFFERED - min(_OFFERED, len(exact))]]
     if not exact:
-        said = f"No name holds “{plain(shorten(clean(text), 60))}”."
-        st.caption(f"{said} Similar names:" if similar else f"{said} Try fewer letters.")
+        nothing = f"No name contains “{plain(shorten(clean(text), 60))}”."
+        st.caption(f"{nothing} Similar names:" if similar else f"{nothing} Try fewer letters.")
     if exact or similar:
         many = len(exact) + len(similar) > 5
         with st.container(height=220 if many else "content", border=True, gap="xxsmall"):
@@ -51,7 +51,7 @@ def choose(index: SearchIndex, dataset: KGDataset, on_choose: Callable[[str], No
                 st.caption("Similar names:")
             _offer(similar, dataset, on_choose)
             if len(exact) > _OFFERED:
-                st.caption("More names hold this: type another letter.")
+                st.caption("More names match: type another letter.")
 
 
 def _offer(matches: Sequence[str], dataset: KGDataset, on_choose: Callable[[str], None]) -> None:

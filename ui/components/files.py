@@ -1,10 +1,9 @@
-"""An explanation as files to take away, and as a link; each file is made only when it is asked for."""
+"""Files to take away, each made only when it is asked for; an explanation's name users as the switch above says."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -15,60 +14,62 @@ from upgan.render.figure.build import Drawing
 if TYPE_CHECKING:
     from upgan.case.schema import CaseFile
 
-_REAL_IDS = "upgan_widget_real_ids"
-#: What a button says, the file's name, its type, and the format of ``upgan.render.export``; None: the case file.
-_FILES: tuple[tuple[str, str, str, str | None], ...] = (
-    ("Page (HTML)", "upgan-case.html", "text/html", "html"),
-    ("Figure (PNG)", "upgan-figure.png", "image/png", "png"),
-    ("Figure (SVG)", "upgan-figure.svg", "image/svg+xml", "svg"),
-    ("Users (CSV)", "upgan-users.csv", "text/csv", "users.csv"),
-    ("Paths (CSV)", "upgan-paths.csv", "text/csv", "paths.csv"),
-    ("Case file (JSON)", "upgan-case.json", "application/json", None),
+_TYPES = {
+    "html": "text/html",
+    "png": "image/png",
+    "svg": "image/svg+xml",
+    "csv": "text/csv",
+    "json": "application/json",
+}
+#: What a button says, the file's name, and the format of ``upgan.render.export``.
+_FILES = (
+    ("Page (HTML)", "upgan-case.html", "html"),
+    ("Figure (PNG)", "upgan-figure.png", "png"),
+    ("Figure (SVG)", "upgan-figure.svg", "svg"),
+    ("Users (CSV)", "upgan-users.csv", "users.csv"),
+    ("Paths (CSV)", "upgan-paths.csv", "paths.csv"),
 )
+#: A file's name, and what makes its content.
+File = tuple[str, Callable[[], str | bytes]]
 
 
-def real_ids() -> bool:
-    """Whether the files shall name users by their ids: off until asked for."""
-    return st.toggle(
-        "Real user ids in the files",
-        key=_REAL_IDS,
-        persist_state="session",
-        help="Off: the files name users U1, U2, … in the order of this explanation, so that nobody is recognised.",
-    )
-
-
-def downloads(made: Callable[[], CaseFile], drawing: Drawing) -> None:
-    """The buttons; each makes its file from the case, which holds all that the page shows.
-
-    ``drawing``: how the page draws the figure. The JSON is what the case study page opens again.
-    """
-
-    def maker(format: str | None) -> Callable[[], str | bytes]:
-        if format is None:
-            return lambda: text_of(made())
-        return lambda: _rendered(made(), format, drawing)
-
+def downloads(files: Mapping[str, File]) -> None:
+    """A button for each file, by what it says."""
     with st.container(horizontal=True):
-        for label, name, mime, format in _FILES:
+        for label, (name, make) in files.items():
             st.download_button(
                 label,
-                maker(format),
+                make,
                 file_name=name,
-                mime=mime,
+                mime=_TYPES[name.rpartition(".")[2]],
                 key=f"upgan_download_{name}",
                 icon=":material/download:",
                 on_click="ignore",
             )
 
 
-def _rendered(case: CaseFile, format: str, drawing: Drawing) -> bytes:
-    return rendered(case.explanation, case.relation_labels, format, case.results, drawing)
+def real_ids() -> bool:
+    """Whether the files shall name users by their ids: off until asked for."""
+    return st.toggle(
+        "Real user ids in the files",
+        key="upgan_widget_real_ids",
+        persist_state="session",
+        help="Off: the files name users U1, U2, … in the order of this explanation, so that nobody can be recognised.",
+    )
 
 
-def link(parameters: Mapping[str, str | list[str]], page: str) -> None:
-    """The address that reopens this view, ready to be copied."""
-    base = (st.context.url or "").split("?")[0].rstrip("/")
-    if not base.endswith(f"/{page}"):
-        base = f"{base}/{page}"
-    st.caption("Link to this view (the button copies it)")
-    st.code(f"{base}?{urlencode(parameters, doseq=True)}", language=None, wrap_lines=True)
+def of_case(make: Callable[[], CaseFile], drawing: Drawing) -> None:
+    """The buttons of a case, which holds all that the page shows. The JSON is what the case study page opens again.
+
+    ``drawing``: how the page draws the figure.
+    """
+
+    def maker(format: str) -> Callable[[], bytes]:
+        def made() -> bytes:
+            case = make()
+            return rendered(case.explanation, case.relation_labels, format, case.results, drawing)
+
+        return made
+
+    files: dict[str, File] = {label: (name, maker(format)) for label, name, format in _FILES}
+    downloads(files | {"Case file (JSON)": ("upgan-case.json", lambda: text_of(make()))})

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from ui.components import controls
+from ui.components.answered import Answered
+from ui.components.reason import theme
 from ui.components.text import plain
-from ui.services.nodes import NodeFacts
-from upgan.render.words import shorten
+from ui.services import questions
+from ui.services.nodes import node_facts
+from ui.services.questions import Question
+from ui.services.view import NODE, TOP_USERS, View, known_node
+from ui.session import cache, state
+from upgan.render.words import question, shorten
+
+if TYPE_CHECKING:
+    from upgan.predict.predictor import Predictor
 
 _KEY = "upgan_graph"
-_NODE = "upgan_widget_node"
 _HERE = Path(__file__).parent
 _FRAME = st.components.v2.component(
     "upgan_graph",
@@ -23,64 +32,69 @@ _FRAME = st.components.v2.component(
 )
 
 
-def show(document: str, height: int, alt: str, node: str | None, on_node: Callable[[str], None]) -> None:
-    """The figure's document in a frame of its own; a click on a node calls ``on_node`` with its id."""
+def show(answered: Answered) -> None:
+    """The figure in a frame of its own, and the list of its nodes; a click or a choice there looks at a node."""
+    predictor, view = answered.predictor, answered.view
+    drawn = cache.graph(predictor, answered.query, answered.answer, view[TOP_USERS], view.drawing, theme())
 
-    def take() -> None:
-        chosen = getattr(st.session_state.get(_KEY), "node", None)
-        if isinstance(chosen, str):
-            on_node(chosen)
+    def look(node: object) -> None:
+        if node is None or (isinstance(node, str) and known_node(predictor.dataset, node)):
+            state.put(NODE, node)
 
-    digest = hashlib.sha256(document.encode("utf-8", "replace")).hexdigest()
     _FRAME(
         key=_KEY,
-        data={"document": document, "digest": digest, "height": height, "alt": alt, "node": node},
-        on_node_change=take,
+        data={
+            "document": drawn.document,
+            "digest": hashlib.sha256(drawn.document.encode("utf-8", "replace")).hexdigest(),
+            "height": drawn.height,
+            "alt": f"Graph: {question(answered.explanation)}",
+            "node": view[NODE],
+        },
+        on_node_change=lambda: look(getattr(st.session_state.get(_KEY), "node", "")),
     )
-
-
-def node_list(names: Mapping[str, str], node: str | None, on_node: Callable[[str | None], None]) -> None:
-    """The figure's nodes as a list; a choice calls ``on_node``."""
-    st.session_state[_NODE] = node if node in names else None
-
-    def take() -> None:
-        chosen = st.session_state[_NODE]
-        on_node(chosen if chosen in names else None)
-
-    st.selectbox(
+    controls.select(
         "Look at a node",
-        list(names),
-        format_func=lambda name: names.get(name, name),
-        key=_NODE,
-        on_change=take,
+        drawn.nodes,
+        view[NODE],
+        look,
+        "upgan_widget_node",
         placeholder="Look at a node: click it in the graph, or choose it here",
         label_visibility="collapsed",
     )
 
 
-def node_panel(found: NodeFacts, on_ask: Callable[[str], None], on_close: Callable[[], None]) -> None:
-    """What the dataset says about the node; each neighbour, and the node itself, can be asked about."""
+def node_panel(predictor: Predictor, view: View) -> None:
+    """What the dataset says about the chosen node; each neighbour, and the node itself, can be asked about."""
+    node = view[NODE]
+    if node is None:
+        return
+    facts = node_facts(predictor, node)
+
+    def ask(entity: str) -> None:
+        current = view.question
+        state.ask(Question(current.checkpoint, questions.about(predictor, entity, current.query)))
+
     with st.container(border=True, key="upgan_node", gap="small"):
-        st.markdown(f"**{plain(found.title)}**  \n{plain(found.summary)}")
+        st.markdown(f"**{plain(facts.title)}**  \n{plain(facts.summary)}")
         with st.container(horizontal=True, gap="small"):
-            if found.entity is not None:
+            if facts.entity is not None:
                 st.button(
                     "Ask about this",
                     key="upgan_node_ask",
                     icon=":material/help:",
-                    on_click=on_ask,
-                    args=(found.entity,),
+                    on_click=ask,
+                    args=(facts.entity,),
                 )
-            st.button("Close", key="upgan_node_close", icon=":material/close:", on_click=on_close)
+            st.button("Close", key="upgan_node_close", icon=":material/close:", on_click=state.put, args=(NODE, None))
         with st.container(key="upgan_node_facts", gap="xxsmall"):
-            for number, fact in enumerate(found.facts):
+            for number, fact in enumerate(facts.facts):
                 st.button(
                     plain(fact.text),
                     key=f"upgan_node_fact_{number}",
                     type="tertiary",
                     help=f"Ask about {plain(shorten(fact.name, 80))}.",
-                    on_click=on_ask,
+                    on_click=ask,
                     args=(fact.neighbour,),
                 )
-        if found.more:
-            st.caption(f"{found.more:,} more")
+        if facts.more:
+            st.caption(f"{facts.more:,} more")

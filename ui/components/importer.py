@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from ui.components import links
 from ui.components.text import plain
 from ui.services.datasets import MOST_MEGABYTES, PLAIN
 
@@ -25,8 +26,8 @@ class Order:
 def ask_for_files() -> dict[str, bytes]:
     """The files sent: name -> content."""
     st.markdown(
-        "Send the facts of a knowledge graph and what users chose, and a check says what it makes of them before "
-        "anything is written. Files stay on the machine that runs this app."
+        "Upload the facts of a knowledge graph and what users chose. The files are checked first; nothing is written "
+        "until you say so. They stay on the machine that runs this app."
     )
     sent = st.file_uploader(
         "Files",
@@ -72,7 +73,7 @@ def ask_how(on_order: Callable[[Order], None]) -> None:
         name = st.text_input("Name of the dataset", value="mine", help="1 to 40 of a-z, 0-9, - and _.")
         interactions = st.number_input(
             "Fewest interactions of a user and of an item", 1, 1000, 5,
-            help="The k of the k-core: who has fewer is left out, again and again until all have enough.",
+            help="Users and items with fewer are left out, repeatedly, until all that remain have enough (a k-core).",
         )  # fmt: skip
         triples = st.number_input(
             "Fewest triples of an entity", 1, 1000, 3, help="Entities that stand in fewer facts are left out."
@@ -85,11 +86,11 @@ def done(name: str, on_undo: Callable[[], None]) -> None:
     """The dataset is there; the way to use it, and to be rid of it again."""
     st.success(f"The dataset “{plain(name)}” is ready: see it under Datasets.", icon=":material/check_circle:")
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.page_link("ui/pages/train.py", label="Train on it", icon=":material/model_training:")
+        links.link("train", "Train on it", "model_training")
         st.button(
             "Undo: remove the dataset",
             key="upgan_import_undo",
             icon=":material/undo:",
             on_click=on_undo,
-            help="The files sent stay here until another page is opened, so that it can be prepared anew.",
+            help="The uploaded files stay until you leave this page, so that you can prepare them again.",
         )

@@ -33,8 +33,8 @@ _CHART = st.components.v2.component(
 def _library_component() -> Callable[..., Any]:
     """The library as a module that is evaluated once a page; 4.8 MB, so that only pages with such charts read it."""
     source = (resources.files("plotly") / "package_data" / "plotly.min.js").read_text(encoding="utf-8")
-    told = "dispatchEvent(new Event('upgan-plotly'));\nexport default () => {};\n"
-    js = f"if (!globalThis.Plotly) {{\n{source}\n}}\n{told}"
+    ready = "dispatchEvent(new Event('upgan-plotly'));\nexport default () => {};\n"
+    js = f"if (!globalThis.Plotly) {{\n{source}\n}}\n{ready}"
     return st.components.v2.component("upgan_plotly", html="<span hidden>\n</span>", js=js)
 
 
@@ -45,12 +45,12 @@ def library() -> None:
 
 def show(figure: Figure, key: str, config: dict[str, Any], alt: str) -> None:
     """The figure, ``figure.layout.height`` high. ``layout.uirevision`` says how long zoom and hidden lines stay."""
-    told = str(figure.to_json())
+    content = str(figure.to_json())
     _CHART(
         key=key,
         data={
-            "figure": told,
-            "digest": hashlib.sha256(told.encode("utf-8", "replace")).hexdigest(),
+            "figure": content,
+            "digest": hashlib.sha256(content.encode("utf-8", "replace")).hexdigest(),
             "height": figure.layout.height,
             "config": {"responsive": True, **config},
             "alt": alt,

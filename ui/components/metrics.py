@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import pandas as pd
 import streamlit as st
 
-from ui.charts import CONFIG, changes_chart, groups_chart
+from ui.charts.bars import CONFIG, changes_chart, groups_chart
+from ui.components.table import number, table
 from ui.components.text import plain
 from ui.services.evaluation import Compared, Group, clear, groups_words
 from upgan.render.words import clean, shorten
@@ -17,7 +17,7 @@ HELP = {
     "hits@1": "Share of questions whose right answer is ranked first.",
     "hits@3": "Share of questions whose right answer is among the first three.",
     "hits@10": "Share of questions whose right answer is among the first ten.",
-    "mr": "Mean rank of the right answer; a few hopeless questions can dominate it.",
+    "mr": "Mean rank of the right answer; a few badly ranked answers can dominate it.",
     "queries": "Questions asked: each held-out fact is asked for its tail and for its head.",
 }
 PROTOCOL = (
@@ -32,16 +32,15 @@ def tiles(metrics: dict[str, object]) -> None:
         for name, help in HELP.items():
             value = metrics.get(name)
             if isinstance(value, int | float):
-                shown = f"{value:,.0f}" if name == "queries" else f"{value:,.1f}" if name == "mr" else f"{value:.3f}"
-                st.metric({"mrr": "MRR", "mr": "mean rank", "queries": "questions"}.get(name, name), shown, help=help)
+                number = f"{value:,.0f}" if name == "queries" else f"{value:,.1f}" if name == "mr" else f"{value:.3f}"
+                st.metric({"mrr": "MRR", "mr": "mean rank", "queries": "questions"}.get(name, name), number, help=help)
     st.caption(PROTOCOL)
 
 
 def breakdown(groups: Sequence[Group], title: str) -> None:
     """MRR of each group as a chart, everything as a table."""
     st.plotly_chart(groups_chart(groups), key="upgan_groups_chart", config=CONFIG, alt=groups_words(groups))
-    frame = pd.DataFrame([{title: clean(group.name)} | _columns(group.metrics) for group in groups])
-    _table(frame, f"Metrics by {title}")
+    _table([{title: clean(group.name)} | _columns(group.metrics) for group in groups], f"Metrics by {title}")
 
 
 def comparison(rows: Sequence[Compared], skipped: Sequence[str]) -> None:
@@ -54,11 +53,13 @@ def comparison(rows: Sequence[Compared], skipped: Sequence[str]) -> None:
             config=CONFIG,
             alt=f"Difference of MRR to {rows[0].name} with 95% intervals: {words}",
         )
-    frame = pd.DataFrame([{"checkpoint": clean(row.name)} | _columns(row.metrics) | _change(row) for row in rows])
-    _table(frame, "Metrics of the compared checkpoints")
+    _table(
+        [{"checkpoint": clean(row.name)} | _columns(row.metrics) | _change(row) for row in rows],
+        "Metrics of the compared checkpoints",
+    )
     st.caption(
         f"Differences are to {plain(shorten(clean(rows[0].name), 40))}, with 95% intervals from a paired bootstrap "
-        "over the test facts: an interval that holds 0 does not tell the two apart."
+        "over the test facts: where the interval contains 0, there is no clear difference."
     )
     if skipped:
         st.info(f"Trained on other data, so not comparable: {plain(', '.join(map(clean, skipped)))}")
@@ -67,26 +68,20 @@ def comparison(rows: Sequence[Compared], skipped: Sequence[str]) -> None:
 def _change(row: Compared) -> dict[str, object]:
     if row.mrr is None or row.hits10 is None:
         return {"Δ MRR": "baseline", "Δ hits@10": "", "MRR is": ""}
-    told = {name: f"{change.value:+.4f} [{change.low:+.4f}, {change.high:+.4f}]".replace("-", "−")
+    changes = {name: f"{change.value:+.4f} [{change.low:+.4f}, {change.high:+.4f}]".replace("-", "−")
             for name, change in (("Δ MRR", row.mrr), ("Δ hits@10", row.hits10))}  # fmt: skip
-    return {**told, "MRR is": clear(row.mrr)}
+    return {**changes, "MRR is": clear(row.mrr)}
 
 
 def _columns(metrics: dict[str, object]) -> dict[str, object]:
     return {name: metrics.get(name) for name in ("queries", "mrr", "hits@1", "hits@3", "hits@10", "mr")}
 
 
-def _table(frame: pd.DataFrame, alt: str) -> None:
-    number = st.column_config.NumberColumn
-    st.dataframe(
-        frame,
-        hide_index=True,
-        height=min(35 * len(frame) + 38, 420),
-        column_config={
-            "queries": number("questions", format="localized", help=HELP["queries"]),
-            "mrr": number("MRR", format="%.3f", help=HELP["mrr"]),
-            "mr": number("mean rank", format="%.1f", help=HELP["mr"]),
-            **{f"hits@{k}": number(f"hits@{k}", format="%.3f", help=HELP[f"hits@{k}"]) for k in (1, 3, 10)},
-        },
-        alt=alt,
-    )
+def _table(rows: Sequence[dict[str, object]], alt: str) -> None:
+    columns = {
+        "queries": number("questions", format="localized", help=HELP["queries"]),
+        "mrr": number("MRR", format="%.3f", help=HELP["mrr"]),
+        "mr": number("mean rank", format="%.1f", help=HELP["mr"]),
+        **{f"hits@{k}": number(f"hits@{k}", format="%.3f", help=HELP[f"hits@{k}"]) for k in (1, 3, 10)},
+    }
+    table(rows, alt, columns, highest=420)

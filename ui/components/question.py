@@ -2,48 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from ui.components import controls
 from ui.components.text import plain
-from upgan.data.query import Direction
+from ui.services import questions
+from ui.services.questions import Question
+from ui.session import state
+from upgan.data.query import Direction, Query
 from upgan.render.words import shorten
 
-_KEY = "upgan_widget_question"
+if TYPE_CHECKING:
+    from upgan.predict.predictor import Predictor
+
 _ALL = "upgan_widget_all"
 
 
-def everything() -> bool:
-    """Whether relations that this kind of entity never has are offered too (the switch stands below the list)."""
-    return bool(st.session_state.get(_ALL, False))
+def choose(predictor: Predictor, question: Question, answer: str | None) -> None:
+    """The sentences with a gap, what is missing in words below; the button beside them asks from the other end."""
+    dataset, query, other = predictor.dataset, question.query, questions.swapped(question, answer)
+    # The switch for all relations stands below the list, under Options.
+    choices = questions.choices(predictor, query, everything=bool(st.session_state.get(_ALL, False)))
+    short = {key: shorten(words, 200) for key, words in choices.items()}
 
-
-def choose(
-    choices: Mapping[tuple[str, Direction], str],
-    chosen: tuple[str, Direction],
-    meaning: str,
-    other: str,
-    on_choose: Callable[[tuple[str, Direction]], None],
-    on_swap: Callable[[], None],
-) -> None:
-    """The sentences with a gap, ``meaning`` in words below; the button beside them asks ``other``, from the other end.
-
-    A choice calls ``on_choose``.
-    """
-    st.session_state[_KEY] = chosen
-
-    def take() -> None:
-        if st.session_state[_KEY] in choices:
-            on_choose(st.session_state[_KEY])
+    def take(chosen: tuple[str, Direction] | None) -> None:
+        if chosen is not None:
+            state.ask(Question(question.checkpoint, Query.about(query.entity, *chosen)))
 
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        st.selectbox(
+        controls.select(
             "Question",
-            list(choices),
-            format_func=lambda key: shorten(choices.get(key, str(key)), 200),
-            key=_KEY,
-            on_change=take,
+            short,
+            (query.relation, query.direction),
+            take,
+            "upgan_widget_question",
             help="The “?” is the missing end of a fact: “A — author — ?” asks who A's author is, “? — author — A” asks "
             "what A is the author of.",
         )
@@ -51,28 +45,25 @@ def choose(
             "Swap",
             key="upgan_swap",
             icon=":material/swap_horiz:",
-            help=f"Ask the other way round: {plain(shorten(other, 160))}",
-            on_click=on_swap,
+            help=f"Ask the other way round: {plain(shorten(questions.question_text(dataset, other.query), 160))}",
+            on_click=state.ask,
+            args=(other,),
         )
-    st.caption(plain(shorten(meaning, 160)))
+    st.caption(plain(shorten(questions.direction_words(dataset, query), 160)))
 
 
-def switch_everything() -> None:
-    """Offer every relation, sensible or not."""
+def options(predictor: Predictor, checkpoint: str) -> None:
+    """Every relation, sensible or not; and one click to a fact that the model has not seen."""
     st.toggle(
         "All relations",
         key=_ALL,
         persist_state="session",
         help="Off: only relations that things of this kind have in the training data.",
     )
-
-
-def random(on_random: Callable[[], None]) -> None:
-    """One click to a fact that the model has not seen."""
     st.button(
         "Random question",
         key="upgan_random",
         icon=":material/shuffle:",
         help="A fact that was held out of training: does the model find it?",
-        on_click=on_random,
+        on_click=lambda: state.ask(questions.random_question(predictor, checkpoint)),
     )

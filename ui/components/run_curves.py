@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-import pandas as pd
 import streamlit as st
 
+from ui.charts.runs import CONFIG, comparison_chart, lines_chart, rank_chart
 from ui.components import live_chart
-from ui.run_charts import CONFIG, comparison_chart, lines_chart, rank_chart
+from ui.components.table import number, table
 from ui.services.following import Chart, Looks, value_words
 from upgan.render.words import clean, rank_text, shorten
 from upgan.runs.history import Curve
@@ -16,15 +16,15 @@ from upgan.runs.history import Curve
 _FIGURES = ("first", "min", "max", "last", "best")
 
 
-def charts(found: Sequence[Chart], starts: Sequence[tuple[str, int]], run: str) -> None:
+def charts(groups: Sequence[Chart], starts: Sequence[tuple[str, int]], run: str) -> None:
     """One chart beside its figures after the other."""
-    if not found:
-        st.info("Nothing is written down yet: the first point comes with the first evaluation.", icon=":material/info:")
-    for chart in found:
+    if not groups:
+        st.info("Nothing is recorded yet: the first point appears with the first evaluation.", icon=":material/info:")
+    for chart in groups:
         st.markdown(f"**{chart.title}**", help=chart.meaning)
         # One point is no curve: its figures say it all.
-        drawn = len({int(step) for line in chart.lines for step in line.curve.step}) > 1
-        left, right = st.columns([3, 2], gap="medium") if drawn else (None, st.container())
+        curved = len({int(step) for line in chart.lines for step in line.curve.step}) > 1
+        left, right = st.columns([3, 2], gap="medium") if curved else (None, st.container())
         if left is not None:
             with left:
                 live_chart.show(lines_chart(chart, starts, run), f"upgan_run_chart_{chart.key}", CONFIG, words(chart))
@@ -39,67 +39,60 @@ def charts(found: Sequence[Chart], starts: Sequence[tuple[str, int]], run: str) 
 
 def words(chart: Chart) -> str:
     """A chart in a sentence, for who cannot see it."""
-    told = [f"{line.name} from {line.curve.value[0]:.4g} to {line.curve.value[-1]:.4g}"
+    lines = [f"{line.name} from {line.curve.value[0]:.4g} to {line.curve.value[-1]:.4g}"
             for line in chart.lines if len(line.curve.value)]  # fmt: skip
-    return f"{chart.title} over the steps of training: {'; '.join(told)}."
+    return f"{chart.title} over the steps of training: {'; '.join(lines)}."
 
 
 def pinned(looks: Looks, run: str, name_of: Callable[[str], str]) -> None:
     """The followed question: rank over time, then who and what mattered at the last evaluations."""
     first, best, last = (rank_text(rank) for rank in (looks.rank[0], min(looks.rank), looks.rank[-1]))
-    told = f"Rank of the pinned answer: first {first}, best {best}, last {last}."
-    live_chart.show(rank_chart(looks, run), "upgan_run_chart_pinned", CONFIG, told)
+    words = f"Rank of the pinned answer: first {first}, best {best}, last {last}."
+    live_chart.show(rank_chart(looks, run), "upgan_run_chart_pinned", CONFIG, words)
     st.caption(f"Filtered rank: first {first}, best {best}, last {last}.")
     for title, rows, empty in (
-        ("Heaviest users, with their weights", looks.users, "No users speak in what was trained so far."),
+        ("Heaviest users, with their weights", looks.users, "No phase that was trained so far uses users."),
         ("Hardest negatives of the generator, with its probabilities", looks.negatives,
-         "The generator plays in the adversarial phase only."),
+         "The generator is trained in the adversarial phase only."),
     ):  # fmt: skip
         st.markdown(f"**{title}**")
         if not rows:
             st.caption(empty)
             continue
         places = max(len(named) for _, named in rows)
-        frame = pd.DataFrame([
+        listed = [
             {"evaluation": when} | {
                 str(place + 1): f"{shorten(name_of(named[place][0]), 32)} ({named[place][1]:.3g})"
                 if place < len(named) else "" for place in range(places)
             } for when, named in rows
-        ])  # fmt: skip
-        st.dataframe(frame, hide_index=True, height=min(35 * len(frame) + 38, 220), alt=f"{title}, latest first")
+        ]  # fmt: skip
+        table(listed, f"{title}, latest first", highest=220)
 
 
 def comparison(curves: Mapping[str, Mapping[str, Curve]]) -> None:
     """The same value of several runs over each other."""
-    keys = list(dict.fromkeys(key for found in curves.values() for key in found))
+    keys = list(dict.fromkeys(key for of_run in curves.values() for key in of_run))
     keys.sort(key=lambda key: key != "valid.mrr")
     if not keys:
-        st.info("None of these runs has written anything down yet.", icon=":material/info:")
+        st.info("None of these runs has recorded anything yet.", icon=":material/info:")
         return
     key = st.selectbox("Value", keys, key="upgan_compare_value", format_func=value_words, persist_state="session")
-    chosen = {name: found[key] for name, found in curves.items() if key in found and len(found[key].value)}
-    told = f"{value_words(str(key))} of {', '.join(clean(name) for name in chosen)} over the steps of training"
-    live_chart.show(comparison_chart(chosen, str(key)), "upgan_run_chart_compare", CONFIG, told)
+    chosen = {name: of_run[key] for name, of_run in curves.items() if key in of_run and len(of_run[key].value)}
+    words = f"{value_words(str(key))} of {', '.join(clean(name) for name in chosen)} over the steps of training"
+    live_chart.show(comparison_chart(chosen, str(key)), "upgan_run_chart_compare", CONFIG, words)
     named = {clean(name): curve for name, curve in chosen.items()}
     _figures("run", named, "First, least, greatest, last and best value of each run", "upgan_compare_figures")
 
 
 def _figures(of: str, curves: Mapping[str, Curve], alt: str, key: str) -> None:
     """First, least, greatest, last and best of each curve, all with as many digits."""
-    shown = [name for name in _FIGURES if any(curve.summary.get(name) is not None for curve in curves.values())]
-    frame = pd.DataFrame([{of: name} | {figure: curve.summary.get(figure) for figure in shown}
-                          for name, curve in curves.items()])  # fmt: skip
-    small = all(
-        abs(value) < 10
-        for curve in curves.values()
-        for value in (curve.summary.get("min"), curve.summary.get("max"))
-        if value is not None
-    )
-    st.dataframe(
-        frame,
-        hide_index=True,
-        key=key,
+    figures = [name for name in _FIGURES if any(curve.summary.get(name) is not None for curve in curves.values())]
+    ends = [curve.summary.get(end) for curve in curves.values() for end in ("min", "max")]
+    small = all(abs(value) < 10 for value in ends if value is not None)
+    table(
+        [{of: name} | {figure: curve.summary.get(figure) for figure in figures} for name, curve in curves.items()],
+        alt,
+        {name: number(format="%.4f" if small else "%.4g") for name in figures},
         placeholder="",
-        column_config={name: st.column_config.NumberColumn(format="%.4f" if small else "%.4g") for name in shown},
-        alt=alt,
+        key=key,
     )

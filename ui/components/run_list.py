@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import pandas as pd
 import streamlit as st
 
+from ui.components.table import number, table, text
 from ui.components.text import plain
 from ui.services.following import phase_words
 from ui.services.trainings import duration, headline
@@ -46,7 +46,7 @@ def rows(runs: Sequence[RunStatus]) -> list[dict[str, object]]:
     ]
 
 
-def table(runs: Sequence[RunStatus], chosen: str, on_choose: Callable[[str], None]) -> None:
+def choose(runs: Sequence[RunStatus], chosen: str, on_choose: Callable[[str], None]) -> None:
     """All runs, those at work first; a click on a row calls ``on_choose`` with its run's name.
 
     Streamlit keeps a choice by its row's number: the row of ``chosen`` is set wherever it moved to.
@@ -63,29 +63,27 @@ def table(runs: Sequence[RunStatus], chosen: str, on_choose: Callable[[str], Non
             if row < len(shown):
                 on_choose(shown[row])
 
-    number = st.column_config.NumberColumn
-    frame = pd.DataFrame(rows(runs))
+    listed = rows(runs)
     # Where no run trains, some columns have nothing to say.
-    empty = {name: None for name in ("phase", "heartbeat", "device") if not frame[name].any()}
-    st.dataframe(
-        frame,
-        hide_index=True,
-        placeholder="",
-        height=min(35 * len(runs) + 38, 260),
-        key=_TABLE,
-        on_select=take,
-        selection_mode="single-row-required",
-        column_config={
+    empty = {name: None for name in ("phase", "heartbeat", "device") if not any(row[name] for row in listed)}
+    table(
+        listed,
+        "Runs with state, phase, progress, best validation MRR, age of the heartbeat and device",
+        {
             "progress": st.column_config.ProgressColumn("phase done", format="percent", min_value=0, max_value=1),
             "best validation MRR": number(
                 format="%.4f", help="MRR on validation facts, of the phase in progress or the last one."
             ),
             "test MRR": number(format="%.4f", help="MRR, the mean reciprocal rank: 1 is always first."),
-            "heartbeat": st.column_config.TextColumn(help="When its process last said that it lives."),
-            "started": st.column_config.TextColumn(help="In universal time."),
+            "heartbeat": text(help="How long ago its process last reported."),
+            "started": text(help="In universal time."),
             **empty,
         },
-        alt="Runs with state, phase, progress, best validation MRR, age of the heartbeat and device",
+        highest=260,
+        placeholder="",
+        key=_TABLE,
+        on_select=take,
+        selection_mode="single-row-required",
     )
 
 
@@ -101,11 +99,11 @@ def status(run: RunStatus) -> None:
     if run.phases:
         here = run.phases.index(run.phase) if run.phase in run.phases else -1
         over = len(run.phases) if run.state == "finished" else here
-        told = [
+        steps = [
             f"✓ {phase_words(phase)}" if number < over else f"**● {phase_words(phase)}**" if number == over else
             f":gray[○ {phase_words(phase)}]" for number, phase in enumerate(run.phases)
         ]  # fmt: skip
-        st.markdown("  →  ".join(told))
+        st.markdown("  →  ".join(steps))
     if run.active and run.progress is not None:
         left = f", at most {duration(run.eta)} left" if run.eta is not None else ""
         st.progress(run.progress, text=f"{phase_words(run.phase)}: {run.progress:.0%}{left}")
@@ -122,5 +120,5 @@ def status(run: RunStatus) -> None:
             if value:
                 st.metric(name, value)
     if run.message and run.state in ("failed", "interrupted", "stopped"):
-        shown = st.error if run.state == "failed" else st.warning
-        shown(plain(clean(run.message)), icon=":material/error:" if run.state == "failed" else ":material/info:")
+        message = st.error if run.state == "failed" else st.warning
+        message(plain(clean(run.message)), icon=":material/error:" if run.state == "failed" else ":material/info:")

@@ -71,8 +71,8 @@ def _ask(base: str, setting: Setting, default: Any) -> None:
 
 def _explain(setting: Setting, default: Any) -> None:
     """Meaning, bounds and default in small letters."""
-    told = "on" if default is True else "off" if default is False else default
-    usual = number(default) if isinstance(default, int | float) and not isinstance(default, bool) else str(told)
+    switch = "on" if default is True else "off" if default is False else default
+    usual = number(default) if isinstance(default, int | float) and not isinstance(default, bool) else str(switch)
     # A choice shows its options itself.
     bounds = "" if setting.kind == "choice" or not setting.bounds else f" {setting.bounds.capitalize()}."
     st.caption(plain(f"{setting.meaning.rstrip('.')}.{bounds} Preset: {usual}."))

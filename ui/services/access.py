@@ -28,7 +28,7 @@ def training_allowed() -> bool:
 def require_training() -> None:
     """Raise RunError where the app is read-only: what a page hides, a service refuses too."""
     if not training_allowed():
-        raise RunError("this app is read-only (--no-training): runs are not started, stopped or deleted here")
+        raise RunError("this app is read-only (--no-training): runs cannot be started, stopped or deleted here")
 
 
 def password_needed() -> bool:
@@ -41,9 +41,9 @@ def ticket() -> str:
     return _digest(os.environ.get(PASSWORD_VARIABLE, "")).hex()
 
 
-def valid_ticket(shown: object) -> bool:
+def valid_ticket(kept: object) -> bool:
     """Whether a session's ticket is that of the password."""
-    return isinstance(shown, str) and hmac.compare_digest(shown, ticket())
+    return isinstance(kept, str) and hmac.compare_digest(kept, ticket())
 
 
 class Sessions:
@@ -68,7 +68,7 @@ class Sessions:
             return session in self._ids
 
 
-#: Those of this process: what the pages know, the server is to know too (ui.guarded).
+#: Those of this process: what the pages know, the server is to know too (ui.serve).
 SESSIONS = Sessions()
 
 

@@ -36,6 +36,11 @@ def candidates(predictor: Predictor, query: Query, k: int, *, hide_known: bool) 
         count = min(len(predictor.entities), count * 2)
 
 
+def first_of(listed: Candidates) -> str | None:
+    """The id of the best candidate; None where all are hidden."""
+    return listed.rows[0]["id"] if listed.rows else None
+
+
 def with_answer(listed: Candidates, explanation: Explanation | None) -> Candidates:
     """The list with the explained answer at its place where it is not among the best."""
     if explanation is None or any(row["id"] == explanation.answer.id for row in listed.rows):

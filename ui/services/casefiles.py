@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from upgan.errors import CaseError
 
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from upgan.case.reproduction import Reproduction
     from upgan.case.schema import CaseFile
     from upgan.explain.explanation import Explanation
-    from upgan.explain.results import Contrast, FlipSet, WhatIf
     from upgan.predict.predictor import Predictor
 
 #: Megabytes of a case file that the app takes from a browser.
@@ -48,21 +47,11 @@ def open_uploaded(content: bytes) -> CaseFile:
         return _read(path)
 
 
-def case_of(
-    explanation: Explanation,
-    predictor: Predictor,
-    *,
-    contrast: Contrast | None = None,
-    what_if: WhatIf | None = None,
-    smallest_set: FlipSet | None = None,
-    real_ids: bool,
-) -> CaseFile:
-    """The case of an explanation that the predictor gave, with what was asked beside it."""
+def case_of(explanation: Explanation, predictor: Predictor, *, real_ids: bool, **beside: Any) -> CaseFile:
+    """The case of an explanation that the predictor gave, with what was asked beside it, as `make_case` takes it."""
     from upgan.case.documents import make_case
 
-    return make_case(
-        explanation, predictor, contrast=contrast, what_if=what_if, smallest_set=smallest_set, real_ids=real_ids
-    )
+    return make_case(explanation, predictor, real_ids=real_ids, **beside)
 
 
 def pseudonymous(case: CaseFile) -> CaseFile:

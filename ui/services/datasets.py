@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import gzip
 import io
-import json
 import os
 import re
 import shutil
@@ -16,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ui.services.runs import RunEntry, checkpoint_root
+from ui.services.runs import RunEntry, checkpoint_root, read_small
 from upgan.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -33,6 +32,8 @@ MOST_UNPACKED_MEGABYTES = 2_000
 PLAIN = ("tsv", "csv", "txt", "dat", "inter", "kg", "link", "item", "user", "nt")
 #: Each of them, and each compressed.
 ENDINGS = (*PLAIN, *(f"{ending}.gz" for ending in PLAIN))
+#: Hears (what is checked, how much of it is done, of how much).
+Progress = Callable[[str, int, int], None]
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _FILE_NAME = re.compile(r"[\w][\w .+-]{0,99}")
 
@@ -62,25 +63,29 @@ def list_datasets(root: Path, runs: Sequence[RunEntry]) -> list[DatasetEntry]:
         folders = []
     places = [(path, f"data: {path.name}") for path in folders]
     places += [(run.path / "dataset", f"in checkpoint {run.name}") for run in runs if run.problem is None]
-    found: dict[str, DatasetEntry] = {}
+    entries: dict[str, DatasetEntry] = {}
     for path, where in places:
         manifest = _manifest(path)
         fingerprint = str(manifest.get("fingerprint", ""))
-        if fingerprint and fingerprint not in found:
+        if fingerprint and fingerprint not in entries:
             name = str(manifest.get("name") or path.name)
-            found[fingerprint] = DatasetEntry(fingerprint[:16], name, path, fingerprint, where)
-    return list(found.values())
+            entries[fingerprint] = DatasetEntry(fingerprint[:16], name, path, fingerprint, where)
+    return list(entries.values())
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
     try:
-        value = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        return read_small(folder / "manifest.json")
     except (OSError, ValueError):
         return {}
-    return value if isinstance(value, dict) else {}
 
 
-def check_prepared(dataset: KGDataset, progress: Callable[[str, int, int], None]) -> CheckReport:
+def fingerprint(folder: Path) -> str:
+    """That of a prepared dataset; empty where it cannot be read."""
+    return str(_manifest(folder).get("fingerprint", ""))
+
+
+def check_prepared(dataset: KGDataset, progress: Progress) -> CheckReport:
     """What is wrong or suspicious in a prepared dataset."""
     from upgan.data.check import check_dataset
 
@@ -112,7 +117,7 @@ class Upload:
         for name, content in files.items():
             (self.path / name).write_bytes(content)
 
-    def check(self, progress: Callable[[str, int, int], None]) -> CheckReport:
+    def check(self, progress: Progress) -> CheckReport:
         """What is wrong or suspicious in the files. Raises DataError where they are no source at all."""
         from upgan.data.check import check_source
 

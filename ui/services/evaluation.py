@@ -56,8 +56,8 @@ def breakdown(predictor: Predictor, ranking: Ranking, by: Breakdown) -> list[Gro
     """The ranking's metrics in groups, the largest groups first where they have no order of their own."""
     from upgan.evaluation.groups import group_metrics
 
-    found = group_metrics(ranking, predictor.dataset, predictor.graph, by)
-    groups = [Group(_group_name(predictor, name, by), metrics.to_dict()) for name, metrics in found.items()]
+    by_name = group_metrics(ranking, predictor.dataset, predictor.graph, by)
+    groups = [Group(_group_name(predictor, name, by), metrics.to_dict()) for name, metrics in by_name.items()]
     return sorted(groups, key=lambda group: -group.metrics["queries"]) if by == "relation" else groups
 
 
@@ -88,17 +88,17 @@ def comparison(rankings: Mapping[str, Ranking]) -> list[Compared]:
 
 def clear(change: Change) -> str:
     """What an interval says, in a word."""
-    return "better" if change.low > 0 else "worse" if change.high < 0 else "not told apart"
+    return "better" if change.low > 0 else "worse" if change.high < 0 else "no clear difference"
 
 
 def groups_words(groups: Sequence[Group]) -> str:
     """A breakdown in a sentence, for who cannot see its chart."""
-    told = [group for group in groups if group.metrics["mrr"] is not None]
-    if not told:
+    ranked = [group for group in groups if group.metrics["mrr"] is not None]
+    if not ranked:
         return "No group has a query."
-    best, worst = (pick(told, key=lambda group: group.metrics["mrr"]) for pick in (max, min))
+    best, worst = (pick(ranked, key=lambda group: group.metrics["mrr"]) for pick in (max, min))
     return (
-        f"MRR of {len(told)} groups, highest {best.name} with {best.metrics['mrr']:.3f}, "
+        f"MRR of {len(ranked)} groups, highest {best.name} with {best.metrics['mrr']:.3f}, "
         f"lowest {worst.name} with {worst.metrics['mrr']:.3f}."
     )
 

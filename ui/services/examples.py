@@ -33,7 +33,7 @@ class Example:
 
 
 #: Of the paper's cases, in their order.
-_TITLES = ("The graph knows little, readers know more", "The popular answer is a trap")
+_TITLES = ("The graph knows little, users know more", "The popular answer is a trap")
 #: Scores of all test queries, with and without users, that take a second or two.
 _MOST_SCORES = 5_000_000
 
@@ -41,11 +41,11 @@ _MOST_SCORES = 5_000_000
 def paper_cases(predictor: Predictor, checkpoint: str) -> list[Example]:
     """The cases of section 5.6 that this dataset holds with the triple that links their ends."""
     cases = []
-    for found, title in zip(find_cases(predictor.dataset), _TITLES, strict=False):
-        if found.how == "linked":
-            question = Question(checkpoint, found.questions[0], found.answer)
+    for case, title in zip(find_cases(predictor.dataset), _TITLES, strict=False):
+        if case.how == "linked":
+            question = Question(checkpoint, case.questions[0], case.answer)
             text = questions.question_text(predictor.dataset, question.query)
-            cases.append(Example(title, question, text, found.case.why, found.rival))
+            cases.append(Example(title, question, text, case.case.why, case.rival))
     return cases
 
 
@@ -67,9 +67,9 @@ def mined_cases(predictor: Predictor, checkpoint: str) -> list[Example]:
         for case in cases:
             question = Question(checkpoint, case.query, case.answer)
             why = (
-                f"Of {mined.queries:,} held-out questions users {verb} the right answer farthest here: from rank "
-                f"{rank_text(case.rank_without_users)} to {rank_text(case.rank)}. In all, they move "
-                f"{mined.moved_up:,} up and {mined.moved_down:,} down."
+                f"Among {mined.queries:,} held-out questions, users {verb} the right answer most here: from rank "
+                f"{rank_text(case.rank_without_users)} to {rank_text(case.rank)}. In all, they "
+                f"move {mined.moved_up:,} answers up and {mined.moved_down:,} down."
             )
             examples.append(Example(title, question, questions.question_text(predictor.dataset, case.query), why))
     return examples

@@ -50,16 +50,16 @@ class Followed:
 
 def _joined(before: Mapping[str, Curve], after: Mapping[str, Curve]) -> dict[str, Curve]:
     """Curves that go on."""
-    found = dict(before)
+    curves = dict(before)
     for key, curve in after.items():
-        old = found.get(key)
+        old = curves.get(key)
         if old is None:
-            found[key] = curve
+            curves[key] = curve
             continue
         parts = {name: np.concatenate([getattr(old, name), getattr(curve, name)])
                  for name in ("phase", "epoch", "step", "value")}  # fmt: skip
-        found[key] = Curve(key, **parts)
-    return found
+        curves[key] = Curve(key, **parts)
+    return curves
 
 
 # Which curves belong together ----------------------------------------------------------------------------------------
@@ -96,7 +96,7 @@ _OTHER_NAMES = {
     "generator": "loss of the generator (KBGAN)",
     "recommendation": "loss of recommendation",
     "transfer": "distance between items and their entities",
-    "orthogonal": "relations that leave their planes",
+    "orthogonal": "loss of orthogonality (relations and their planes)",
     "bpr": "loss of recommendation (BPR)",
 }
 
@@ -116,28 +116,28 @@ def charts(curves: Mapping[str, Curve]) -> list[Chart]:
         for key, curve in curves.items()
         if key not in known and not key.startswith("valid.")
     ]
-    told = (
+    every = (
         Chart("valid", "Validation", "Filtered MRR and Hits on facts held out of training; higher is better.",
               tuple(valid)),
-        Chart("losses", "Losses before the game", "Means of each epoch, of the initialisation and of pre-training; "
-              "the two are measured differently.", tuple(before)),
-        Chart("game", "Losses of D and G", "Means of each epoch while they play against each other. D's is that on "
-              "facts and that on G's negatives together.", tuple(game)),
-        Chart("generator", "Generator", "The reward G gets from D for its negatives, and how undecided it is among "
-              "them: an entropy near 0 means that it offers always the same ones.", tuple(generator)),
-        Chart("others", "Others", "Everything else that was written down.", tuple(others)),
+        Chart("losses", "Losses before the adversarial phase", "Mean of each epoch of the initialisation and of "
+              "pre-training; the two are different losses, so do not compare their heights.", tuple(before)),
+        Chart("game", "Losses of D and G", "Mean of each epoch of the adversarial phase. D's loss is the sum of its "
+              "losses on facts and on G's negatives.", tuple(game)),
+        Chart("generator", "Generator", "The reward that G gets from D for its negatives, and the entropy of G's "
+              "choice: near 0, G always offers the same negatives.", tuple(generator)),
+        Chart("others", "Others", "Everything else that the training recorded.", tuple(others)),
     )  # fmt: skip
-    return [chart for chart in told if any(len(line.curve.value) for line in chart.lines)]
+    return [chart for chart in every if any(len(line.curve.value) for line in chart.lines)]
 
 
 def by_phase(curve: Curve) -> dict[str, Curve]:
     """One curve's parts, phase by phase in the order of training."""
-    found = {}
+    parts_of = {}
     for phase in dict.fromkeys(curve.phase.tolist()):
         here = np.flatnonzero(curve.phase == phase)
         parts = {name: getattr(curve, name)[here] for name in ("phase", "epoch", "step", "value")}
-        found[phase] = replace(curve, **parts)
-    return found
+        parts_of[phase] = replace(curve, **parts)
+    return parts_of
 
 
 def phase_starts(curves: Mapping[str, Curve]) -> list[tuple[str, int]]:
@@ -182,8 +182,8 @@ class Looks:
 
 def looks(pinned: Sequence[Mapping[str, Any]]) -> Looks:
     """What pinned.jsonl tells; lines without a rank are left out."""
-    told = [line for line in pinned if isinstance(line.get("rank"), int | float)]
-    last = told[::-1][:_LOOKS]
+    ranked = [line for line in pinned if isinstance(line.get("rank"), int | float)]
+    last = ranked[::-1][:_LOOKS]
 
     def rows(what: str, size: str) -> tuple[tuple[str, tuple[tuple[str, float], ...]], ...]:
         return tuple(
@@ -193,9 +193,9 @@ def looks(pinned: Sequence[Mapping[str, Any]]) -> Looks:
         )  # fmt: skip
 
     return Looks(
-        tuple(int(line.get("step", place)) for place, line in enumerate(told)),
-        tuple(str(line.get("phase", "")) for line in told),
-        tuple(float(line["rank"]) for line in told),
+        tuple(int(line.get("step", place)) for place, line in enumerate(ranked)),
+        tuple(str(line.get("phase", "")) for line in ranked),
+        tuple(float(line["rank"]) for line in ranked),
         rows("users", "weight"),
         rows("negatives", "probability"),
     )
@@ -235,10 +235,10 @@ def table_csv(rows: Sequence[Mapping[str, Any]], first: Sequence[str] = ()) -> s
 
 def settings_csv(runs: Mapping[str, Path]) -> str:
     """Every setting of the runs, a column each. Runs whose settings cannot be read are left out."""
-    found = {}
+    settings = {}
     for name, folder in runs.items():
         with contextlib.suppress(UpganError):
-            found[name] = settings_of(folder)
-    rows = [{"setting": key, "meaning": meaning} | {name: told.get(key) for name, told in found.items()}
+            settings[name] = settings_of(folder)
+    rows = [{"setting": key, "meaning": meaning} | {name: values.get(key) for name, values in settings.items()}
             for key, meaning in setting_keys().items()]  # fmt: skip
-    return table_csv(rows, ("setting", *found, "meaning"))
+    return table_csv(rows, ("setting", *settings, "meaning"))

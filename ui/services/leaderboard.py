@@ -60,13 +60,13 @@ def results_roots() -> list[Path]:
 
 def list_boards(roots: Sequence[Path]) -> list[Board]:
     """Every table and figure there is, those of the first root first; each key once."""
-    found: dict[str, Board] = {}
+    boards: dict[str, Board] = {}
     for root in roots:
         for path in _files(root, _DEPTH):
             key = path.relative_to(root).with_suffix("").as_posix()
-            if key not in found:
-                found[key] = _read(key, path)
-    return list(found.values())
+            if key not in boards:
+                boards[key] = _read(key, path)
+    return list(boards.values())
 
 
 def _files(folder: Path, depth: int) -> Iterator[Path]:
@@ -95,7 +95,7 @@ def _read(key: str, path: Path) -> Board:
             board.words(),
             to_csv(document),
             table_rows(document, NO_PAPER),
-            told(document),
+            made_how(document),
             fitted(document),
             failures(document),
             searched(document),
@@ -160,15 +160,15 @@ def _metrics(row: Row) -> dict[str, str]:
 
 def _grouped(row: Row, document: Document, paper: str) -> dict[str, str]:
     groups, theirs = row["groups"].get(document["by"] or "", {}), row["paper"].get(paper, {})
-    shown = _system(row)
+    texts = _system(row)
     for name in group_names(document):
-        shown[name] = hits3_cell(groups.get(name))
+        texts[name] = hits3_cell(groups.get(name))
         if name in theirs:
-            shown[f"paper {name}"] = percent(theirs[name])
-    return shown
+            texts[f"paper {name}"] = percent(theirs[name])
+    return texts
 
 
-def told(document: Document) -> str:
+def made_how(document: Document) -> str:
     """How it was made, in a sentence."""
     seeds = ", ".join(str(seed) for seed in document["seeds"])
     limit = f", at most {document['budget_seconds']:g} s a run" if document["budget_seconds"] else ""

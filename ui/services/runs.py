@@ -63,7 +63,7 @@ def list_runs(root: Path) -> list[RunEntry]:
 def run_metrics(run: Path) -> dict[str, Any]:
     """The final metrics of a run as it wrote them; empty where there are none."""
     try:
-        return _json(run / "metrics.json", optional=True)
+        return read_small(run / "metrics.json", optional=True)
     except (OSError, ValueError):
         return {}
 
@@ -84,7 +84,7 @@ def _entry(path: Path) -> RunEntry:
 
 
 def _read(path: Path) -> RunEntry:
-    status = _json(path / "status.json", optional=True)
+    status = read_small(path / "status.json", optional=True)
     state = str(status.get("state", ""))
     training = f" (training is {state})" if state else ""
     for name in ("config.toml", "model.safetensors", "run.json", "dataset/manifest.json"):
@@ -94,9 +94,9 @@ def _read(path: Path) -> RunEntry:
         config = tomllib.loads((path / "config.toml").read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"config.toml is not readable: {error}") from None
-    _json(path / "run.json")
-    manifest = _json(path / "dataset" / "manifest.json")
-    mrr = _json(path / "metrics.json", optional=True).get("mrr")
+    read_small(path / "run.json")
+    manifest = read_small(path / "dataset" / "manifest.json")
+    mrr = read_small(path / "metrics.json", optional=True).get("mrr")
     stamp = []
     for name in ("config.toml", "model.safetensors", "run.json", "dataset/manifest.json"):
         stat = (path / name).stat()
@@ -114,7 +114,8 @@ def _read(path: Path) -> RunEntry:
     )
 
 
-def _json(path: Path, *, optional: bool = False) -> dict[str, Any]:
+def read_small(path: Path, *, optional: bool = False) -> dict[str, Any]:
+    """A small JSON object, empty where an ``optional`` file is not there; OSError or ValueError names the file."""
     if optional and not path.is_file():
         return {}
     if path.stat().st_size > _SMALL:

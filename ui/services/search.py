@@ -71,15 +71,15 @@ class SearchIndex:
 
         Several words must all occur, in any order. An entity id typed in full comes first, ids that begin so last.
         """
-        found: dict[int, None] = {}
+        numbers: dict[int, None] = {}
         typed = " ".join(text.split())
         if typed in self._number_of_id:
-            found[self._number_of_id[typed]] = None
+            numbers[self._number_of_id[typed]] = None
         for line in self._lines(normalised(text), typed.casefold()):
-            if len(found) >= most:
+            if len(numbers) >= most:
                 break
-            found[self._order[line]] = None
-        return list(found)
+            numbers[self._order[line]] = None
+        return list(numbers)
 
     def similar(self, text: str, most: int = MOST) -> list[int]:
         """Entity numbers of names whose words, or their beginnings, differ from those typed by a slip or two each."""
@@ -164,18 +164,18 @@ class _Vocabulary:
         A slip is a letter too much, too few, wrong, or changed with its neighbour. 255: more than are allowed.
         """
         allowed = 0 if len(word) < _NO_SLIP else 1 if len(word) <= _ONE_SLIP else 2
-        found = np.full(len(self._words), _NEVER)
+        fewest = np.full(len(self._words), _NEVER)
         if allowed:
-            self._compare(word, len(word), allowed, slice(0, len(self._words)), found)
+            self._compare(word, len(word), allowed, slice(0, len(self._words)), fewest)
             # Someone still typing has written a beginning: one letter longer or shorter where the slip is one of those.
             # Only for words that begin alike: it would cost three times as much otherwise.
             alike = slice(bisect_left(self._words, word[0]), bisect_right(self._words, word[0] + _LAST))
-            self._compare(word, len(word) - 1, allowed, alike, found)
-            self._compare(word, len(word) + 1, allowed, alike, found)
-        found[bisect_left(self._words, word) : bisect_right(self._words, word + _LAST)] = 0
+            self._compare(word, len(word) - 1, allowed, alike, fewest)
+            self._compare(word, len(word) + 1, allowed, alike, fewest)
+        fewest[bisect_left(self._words, word) : bisect_right(self._words, word + _LAST)] = 0
         slips = np.full(self._count, _NEVER)
         for number in range(allowed, -1, -1):
-            slips[self._lines_of(np.flatnonzero(found == number))] = number
+            slips[self._lines_of(np.flatnonzero(fewest == number))] = number
         return slips
 
     def _compare(self, word: str, length: int, allowed: int, where: slice, found: npt.NDArray[np.uint8]) -> None:

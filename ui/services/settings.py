@@ -22,10 +22,11 @@ from upgan.errors import ConfigError
 Kind = Literal["choice", "switch", "whole", "real", "text"]
 #: What each preset is for; the first is what a newcomer wants.
 PURPOSES = {
-    "demo": "The paper's form, smaller: trains within minutes on one core, to see how everything works.",
-    "quality": "The best form known here, for the answers you want to use: ComplEx vectors, co-interaction paths, "
+    "demo": "The paper's model, smaller: trains within minutes on one core, to see how everything works.",
+    "quality": "The best settings known so far, for answers you want to use: ComplEx vectors, co-interaction paths, "
     "evidence of users' other items.",
-    "paper": "The printed form with the settings of section 5.2.3, for comparison with the published figures.",
+    "paper": "The model as the paper prints it, with the settings of its section 5.2.3, to compare with the published "
+    "figures.",
 }
 #: Asked for beside the preset, not among the other settings.
 ASKED_FIRST = ("model_name", "preset", "seed", "device")
@@ -133,11 +134,11 @@ def chosen_config(preset: str, values: Mapping[str, Any]) -> Config:
 
 def problems(error: ConfigError) -> dict[str, str]:
     """Key -> what is wrong with that setting; under "" what concerns several."""
-    found: dict[str, list[str]] = {}
+    by_key: dict[str, list[str]] = {}
     for line in str(error).splitlines():
         named = re.match(r"setting ([a-z0-9_.]+) = ", line)
-        found.setdefault(named[1] if named else "", []).append(line)
-    return {key: " ".join(lines) for key, lines in found.items()}
+        by_key.setdefault(named[1] if named else "", []).append(line)
+    return {key: " ".join(lines) for key, lines in by_key.items()}
 
 
 def changes(config: Config) -> dict[str, tuple[Any, Any]]:

@@ -5,10 +5,8 @@ All of it is upgan.runs'; here it is kept within the folder of runs, and refused
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -182,17 +180,3 @@ def headline(run: RunStatus) -> str:
     if run.test_mrr is not None:
         parts.append(f"test MRR {run.test_mrr:.4f}")
     return " · ".join(parts)
-
-
-def fingerprint(run: Path) -> str:
-    """Of the run's copy of its data; empty where it cannot be read."""
-    try:
-        return str(json.loads((run / "dataset" / "manifest.json").read_text(encoding="utf-8"))["fingerprint"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
-
-
-def known(names: Sequence[str], runs: Sequence[RunStatus]) -> list[str]:
-    """Those of ``names`` that are runs."""
-    there = {run.name for run in runs}
-    return [name for name in names if name in there]

@@ -1,4 +1,4 @@
-"""Everything that an address names: question, candidate, contrast, users left out, settings; read and checked, by ids.
+"""Everything that an address names: question, candidate, and what the page and its panels show; read and checked.
 
 A link comes from anywhere. What it names is looked up, never trusted; what is unknown is said and left out.
 """
@@ -6,8 +6,8 @@ A link comes from anywhere. What it names is looked up, never trusted; what is u
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_args
 
 from ui.services import questions
 from ui.services.questions import Question
@@ -17,159 +17,199 @@ from upgan.render.figure.spec import Arrangement
 from upgan.render.words import clean, shorten
 
 if TYPE_CHECKING:
+    from upgan.data.dataset import KGDataset
     from upgan.predict.predictor import Predictor
-
-Known = Literal["mark", "show", "hide"]
-Order = Literal["weight", "contribution"]
-Tab = Literal["paths", "users", "evidence", "contrast", "whatif", "files"]
 
 #: An address bar: each name with all its values.
 Link = Mapping[str, Sequence[str]]
 #: An id that is not known -> names that resemble it.
 Near = Callable[[str], Sequence[str]]
-#: A link with more than these is nobody's.
+#: How long a value stays: for this answer, this list of candidates, this question, or always.
+Lasts = Literal["answer", "list", "question", "always"]
+#: A link that leaves out more users than this is nobody's.
 _MOST_LEFT_OUT = 200
-_YES = "yes"
+_Value = TypeVar("_Value")
+
+
+# Parameters ---------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Settings:
-    """How a view is shown. Each has bounds; a link that leaves them is corrected and told so."""
+class Parameter(Generic[_Value]):
+    """One value of a view, under its name in the address; only what is not as usual stands there."""
 
-    k: int = 10
-    known: Known = "mark"
-    users: int = 5
-    weight: float = 0.0
-    layout: Arrangement = "auto"
-    order: Order = "weight"
-    tab: Tab = "paths"
+    name: str
+    usual: _Value = field(compare=False)
+    lasts: Lasts = field(compare=False, default="always")
 
-    def parameters(self) -> dict[str, str]:
-        """For the address bar: only what is not as usual."""
-        usual = Settings()
-        changed = {each.name: getattr(self, each.name) for each in fields(self)}
-        return {name: f"{value:g}" if isinstance(value, float) else str(value)
-                for name, value in changed.items() if value != getattr(usual, name)}  # fmt: skip
+    def read(self, texts: Sequence[str], dataset: KGDataset) -> tuple[_Value, str]:
+        """The value that a link names, and what is wrong with it: the usual value then; empty where nothing is."""
+        raise NotImplementedError
 
-    @property
-    def drawing(self) -> Drawing:
-        """How the figure is drawn, on the page and in every file."""
-        return Drawing(self.weight, self.layout)
+    def write(self, value: _Value) -> str | list[str]:
+        """The value as the address has it."""
+        return str(value)
 
 
-#: Smallest and largest value of each setting that is a number.
-FEWEST_CANDIDATES, MOST_CANDIDATES = 5, 50
-FEWEST_USERS, MOST_USERS = 1, 20
-LEAST_WEIGHT, LARGEST_WEIGHT = 0.0, 0.5
-BOUNDS: dict[str, tuple[float, float]] = {
-    "k": (FEWEST_CANDIDATES, MOST_CANDIDATES),
-    "users": (FEWEST_USERS, MOST_USERS),
-    "weight": (LEAST_WEIGHT, LARGEST_WEIGHT),
-}
-#: The words of each setting that is not a number.
-CHOICES: dict[str, tuple[str, ...]] = {
-    "known": get_args(Known), "layout": get_args(Arrangement), "order": get_args(Order), "tab": get_args(Tab)
-}  # fmt: skip
-#: All names that the address of a view may hold.
-PARAMETERS = (*questions.PARTS, "contrast", "without", "fewest", "node", *(each.name for each in fields(Settings)))
+@dataclass(frozen=True)
+class Number(Parameter[_Value]):
+    """A whole or a real number (as ``usual`` is one) between two bounds."""
+
+    low: float = field(compare=False, default=0)
+    high: float = field(compare=False, default=0)
+    step: float = field(compare=False, default=1)
+
+    def read(self, texts: Sequence[str], dataset: KGDataset) -> tuple[_Value, str]:
+        try:
+            number = float(texts[-1])
+        except ValueError:
+            number = float("nan")
+        if self.low <= number <= self.high:
+            return self.of(number), ""
+        return self.usual, f"{_named(self.name, texts[-1])} is not a number from {self.low:g} to {self.high:g}."
+
+    def of(self, number: float) -> _Value:
+        """A number as a value, moved within the bounds."""
+        within = min(self.high, max(self.low, number))
+        return int(within) if isinstance(self.usual, int) else within  # type: ignore[return-value]
+
+    def write(self, value: _Value) -> str:
+        return f"{value:g}"
+
+
+@dataclass(frozen=True)
+class Choice(Parameter[_Value]):
+    """One of several words; each with what it is called on the page."""
+
+    words: Mapping[_Value, str] = field(compare=False, default_factory=dict)
+
+    def read(self, texts: Sequence[str], dataset: KGDataset) -> tuple[_Value, str]:
+        for word in self.words:
+            if word == texts[-1]:
+                return word, ""
+        return self.usual, f"{_named(self.name, texts[-1])} is none of {', '.join(map(str, self.words))}."
+
+
+@dataclass(frozen=True)
+class Named(Parameter[str | None]):
+    """Something of the dataset by its id."""
+
+    usual: str | None = field(compare=False, default=None)
+    #: Whether the dataset holds it.
+    known: Callable[[KGDataset, str], bool] = field(compare=False, kw_only=True)
+
+    def read(self, texts: Sequence[str], dataset: KGDataset) -> tuple[str | None, str]:
+        known = self.known(dataset, texts[-1])
+        return (texts[-1], "") if known else (None, _unknown(self.name, texts[-1]))
+
+
+@dataclass(frozen=True)
+class Users(Parameter[tuple[str, ...]]):
+    """Users by their ids."""
+
+    usual: tuple[str, ...] = field(compare=False, default=())
+    #: What a message calls one of them.
+    called: str = field(compare=False, default="user")
+
+    def read(self, texts: Sequence[str], dataset: KGDataset) -> tuple[tuple[str, ...], str]:
+        named = list(dict.fromkeys(texts[:_MOST_LEFT_OUT]))
+        unknown = next((_unknown(self.called, user) for user in named if user not in dataset.user_index), "")
+        return tuple(user for user in named if user in dataset.user_index), unknown
+
+    def write(self, value: tuple[str, ...]) -> list[str]:
+        return list(value)
+
+
+def known_entity(dataset: KGDataset, entity: str) -> bool:
+    """Whether the dataset has this entity."""
+    return entity in dataset.entity_index
+
+
+def known_node(dataset: KGDataset, node: str) -> bool:
+    """Whether a figure could name this node: "e:…" an entity, "u:…" a user."""
+    kind, name = node[:2], node[2:]
+    return (kind == "e:" and name in dataset.entity_index) or (kind == "u:" and name in dataset.user_index)
+
+
+K = Number("k", 10, low=5, high=50, step=5)
+KNOWN = Choice[Literal["mark", "show", "hide"]](
+    "known", "mark", words={"mark": "marked", "show": "shown unmarked", "hide": "hidden"}
+)
+TOP_USERS = Number("users", 5, low=1, high=20)
+WEIGHT = Number("weight", 0.0, low=0.0, high=0.5, step=0.01)
+LAYOUT = Choice[Arrangement](
+    "layout", "auto", words={"auto": "automatic", "columns": "left to right", "rows": "top to bottom"}
+)
+NODE = Named("node", lasts="answer", known=known_node)
+#: What every view has, whatever panels there are.
+OWN: tuple[Parameter[Any], ...] = (K, KNOWN, TOP_USERS, WEIGHT, LAYOUT, NODE)
+
+
+# A view -------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class View:
-    """What one session looks at."""
+    """What one session looks at. ``view[K]`` is the value of a parameter."""
 
     question: Question
-    settings: Settings = field(default_factory=Settings)
-    #: A second candidate to compare the answer with.
-    contrast: str | None = None
-    #: Users of the target that the what-if leaves out.
-    without: tuple[str, ...] = ()
-    #: Whether the fewest users that change the answer's place were asked for.
-    fewest: bool = False
-    #: A node of the figure whose facts are shown, as the figure names it ("e:…" or "u:…").
-    node: str | None = None
+    #: What is not as usual.
+    values: Mapping[Parameter[Any], Any] = field(default_factory=dict)
+
+    def __getitem__(self, parameter: Parameter[_Value]) -> _Value:
+        value: _Value = self.values.get(parameter, parameter.usual)
+        return value
+
+    def put(self, parameter: Parameter[_Value], value: _Value) -> View:
+        """The view with another value for one parameter."""
+        values = {**self.values, parameter: value}
+        return replace(self, values={key: one for key, one in values.items() if one != key.usual})
+
+    @property
+    def drawing(self) -> Drawing:
+        """How the figure is drawn, on the page and in every file."""
+        return Drawing(self[WEIGHT], self[LAYOUT])
 
     def parameters(self) -> dict[str, str | list[str]]:
         """For the address bar."""
-        named: dict[str, str | list[str]] = dict(self.question.parameters())
-        if self.contrast is not None:
-            named["contrast"] = self.contrast
-        if self.without:
-            named["without"] = list(self.without)
-        if self.fewest:
-            named["fewest"] = _YES
-        if self.node is not None:
-            named["node"] = self.node
-        return named | dict(self.settings.parameters())
+        return {**self.question.parameters(), **{key.name: key.write(value) for key, value in self.values.items()}}
 
     def ask(self, question: Question) -> View:
-        """Another question: what belonged to the old one is gone, the settings stay."""
+        """Another question: what belonged to the old one is gone, what always lasts stays."""
         same = (question.checkpoint, question.query) == (self.question.checkpoint, self.question.query)
-        return View(question, self.settings, without=self.without if same else ())
+        return View(question, self._lasting("always", "question") if same else self._lasting("always"))
+
+    def choose(self, answer: str) -> View:
+        """Another answer from the same list of candidates."""
+        return View(replace(self.question, answer=answer), self._lasting("always", "question", "list"))
+
+    def _lasting(self, *lasts: Lasts) -> dict[Parameter[Any], Any]:
+        return {key: value for key, value in self.values.items() if key.lasts in lasts}
+
+
+# Reading a link -----------------------------------------------------------------------------------------------------
 
 
 def read_view(
-    predictor: Predictor, checkpoint: str, link: Link, first: Question, near: Near | None = None
+    predictor: Predictor,
+    checkpoint: str,
+    link: Link,
+    first: Question,
+    parameters: Sequence[Parameter[Any]] = OWN,
+    near: Near | None = None,
 ) -> tuple[View, list[str]]:
     """The view that a link names, and what in it this dataset does not know (said, not guessed).
 
     ``near`` gives names that an unknown entity's id resembles.
     """
     question, problems = read_question(predictor, checkpoint, link, first, near)
-    settings, wrong = read_settings(link)
-    problems += wrong
-    dataset = predictor.dataset
-    contrast, node = _one(link, "contrast"), _one(link, "node")
-    if contrast is not None and contrast not in dataset.entity_index:
-        problems.append(_unknown("contrast", contrast))
-        contrast = None
-    users = list(link.get("without", ()))[:_MOST_LEFT_OUT]
-    strangers = [user for user in users if user not in dataset.user_index]
-    problems += [_unknown("left-out user", user) for user in strangers[:1]]
-    if node is not None and not known_node(predictor, node):
-        problems.append(_unknown("node", node))
-        node = None
-    fewest = _one(link, "fewest")
-    if fewest not in (None, _YES):
-        problems.append(f"The link's fewest “{shorten(clean(fewest), 60)}” is not “{_YES}”.")
-    left_out = tuple(dict.fromkeys(user for user in users if user in dataset.user_index))
-    return View(question, settings, contrast, left_out, fewest == _YES, node), problems
-
-
-def known_node(predictor: Predictor, node: str) -> bool:
-    """Whether a figure could name this node."""
-    dataset = predictor.dataset
-    return node.removeprefix("e:") in dataset.entity_index if node.startswith("e:") else (
-        node.startswith("u:") and node.removeprefix("u:") in dataset.user_index
-    )  # fmt: skip
-
-
-def read_settings(link: Link) -> tuple[Settings, list[str]]:
-    """The settings that a link names, each within its bounds."""
-    values: dict[str, Any] = {}
-    problems = []
-    for name, usual in ((each.name, each.default) for each in fields(Settings)):
-        text = _one(link, name)
-        if text is None:
-            continue
-        if name in CHOICES:
-            words = ", ".join(CHOICES[name])
-            if text in CHOICES[name]:
-                values[name] = text
-            else:
-                problems.append(f"The link's {name} “{shorten(clean(text), 60)}” is none of {words}.")
-            continue
-        low, high = BOUNDS[name]
-        try:
-            number = float(text)
-            inside = low <= number <= high
-        except ValueError:
-            inside = False
-        if inside:
-            values[name] = int(number) if isinstance(usual, int) else number
-        else:
-            problems.append(f"The link's {name} “{shorten(clean(text), 60)}” is not a number from {low:g} to {high:g}.")
-    return Settings(**values), problems
+    view = View(question)
+    for parameter in parameters:
+        if link.get(parameter.name):
+            value, problem = parameter.read(link[parameter.name], predictor.dataset)
+            view = view.put(parameter, value)
+            problems += [problem] if problem else []
+    return view, problems
 
 
 def read_question(
@@ -189,7 +229,7 @@ def read_question(
     answer = known("answer", dataset.entity_index)
     direction = _one(link, "direction") or "tail"
     if direction not in get_args(Direction):
-        problems.append(f"The link's direction “{shorten(clean(direction), 60)}” is neither “tail” nor “head”.")
+        problems.append(f"{_named('direction', direction)} is neither “tail” nor “head”.")
         direction = "tail"
     if entity is None:
         if "relation" in link and "entity" not in link:
@@ -209,5 +249,9 @@ def _one(link: Link, name: str) -> str | None:
     return values[-1] if values else None
 
 
-def _unknown(name: str, value: str) -> str:
-    return f"The link's {name} “{shorten(clean(value), 60)}” is not in this dataset."
+def _named(name: str, text: str) -> str:
+    return f"The link's {name} “{shorten(clean(text), 60)}”"
+
+
+def _unknown(name: str, text: str) -> str:
+    return f"{_named(name, text)} is not in this dataset."

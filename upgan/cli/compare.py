@@ -43,14 +43,12 @@ def compare(
     table: Annotated[Path | None, typer.Option("--csv", help="Write the figures, as fractions, to this file.")] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown tables.")] = False,
 ) -> None:
-    """Compare systems: metrics, and differences with 95% intervals.
+    """Compare systems: metrics, and differences from the first one with 95% intervals.
 
-    Each is compared with the first one.
-
-    Runs whose settings differ only in the seed are one system: its mean and its standard deviation over the seeds are
-    shown. Intervals come from a paired bootstrap over triples, a triple's two queries drawn together; of several seeds
-    the mean of each triple is resampled, so that an interval is over triples and not over trainings. With --by hops
-    the hops are those of the first run's graph, for all systems alike.
+    Runs whose settings differ in the seed alone, or in where and how long they train, are one system: its mean and its
+    standard deviation over the seeds are shown. Intervals come from a paired bootstrap over triples, a triple's two
+    queries drawn together; of several seeds the mean of each triple is resampled, so that an interval is over triples
+    and not over trainings. With --by hops the hops are those of the first run's graph, for all systems alike.
     """
     check_choice("--split", split, ("test", "valid"))
     if json and markdown:

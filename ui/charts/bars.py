@@ -1,4 +1,4 @@
-"""Numbers -> plotly figures: users and what each does to a score, groups of a ranking, runs against each other."""
+"""Numbers -> plotly bars: users and what each does to a score, groups of a ranking, runs against each other."""
 
 from __future__ import annotations
 
@@ -37,56 +37,48 @@ def users_chart(explanation: Explanation, users: Sequence[UserShare], order: Ord
     from plotly.subplots import make_subplots
 
     shares = sorted(users, key=lambda share: -_size(share, order))
-    shown, rest = shares[:_MOST], shares[_MOST:]
-    names = [_name(share.id) for share in shown]
-    weights = [share.weight for share in shown]
-    parts = [share.contribution for share in shown]
+    heaviest, rest = shares[:_MOST], shares[_MOST:]
+    names = [_name(share.id) for share in heaviest]
+    weights = [share.weight for share in heaviest]
+    parts = [share.contribution for share in heaviest]
     if rest:
         names.append(f"{len(rest):,} more")
         weights.append(sum(share.weight for share in rest))
         parts.append(sum(share.contribution for share in rest))
-    # Positions instead of names on the axis: two ids that look alike must not fall into one bar.
     rows = list(range(len(names)))
     figure = make_subplots(
         rows=1, cols=2, shared_yaxes=True, horizontal_spacing=0.04, subplot_titles=("weight", "part of the score")
     )
     common: dict[str, Any] = {"y": rows, "orientation": "h", "textposition": "auto", "cliponaxis": False}
-    figure.add_trace(
-        go.Bar(
-            x=weights,
-            text=[coefficient(value) for value in weights],
-            marker={"color": NODE_STYLES["user"].fill, "line": {"color": "#8a8000", "width": 1}},
-            textfont={"color": "#1f2328"},
-            customdata=names,
-            hovertemplate="%{customdata}<br>weight %{x:.4f}<extra></extra>",
-            **common,
-        ),
-        row=1,
-        col=1,
+    weight_bars = go.Bar(
+        x=weights,
+        text=[coefficient(value) for value in weights],
+        marker={"color": NODE_STYLES["user"].fill, "line": {"color": "#8a8000", "width": 1}},
+        textfont={"color": "#1f2328"},
+        customdata=names,
+        hovertemplate="%{customdata}<br>weight %{x:.4f}<extra></extra>",
+        **common,
     )
-    figure.add_trace(
-        go.Bar(
-            x=parts,
-            text=[signed(value) for value in parts],
-            marker={"color": [_UP if value >= 0 else _DOWN for value in parts]},
-            customdata=names,
-            hovertemplate="%{customdata}<br>part of the score %{x:+.4f}<extra></extra>",
-            **common,
-        ),
-        row=1,
-        col=2,
+    part_bars = go.Bar(
+        x=parts,
+        text=[signed(value) for value in parts],
+        marker={"color": [_UP if value >= 0 else _DOWN for value in parts]},
+        customdata=names,
+        hovertemplate="%{customdata}<br>part of the score %{x:+.4f}<extra></extra>",
+        **common,
     )
+    for column, bars in enumerate((weight_bars, part_bars), 1):
+        figure.add_trace(bars, row=1, col=column)
     figure.update_yaxes(autorange="reversed", tickvals=rows, ticktext=names, row=1, col=1)
     figure.update_xaxes(zeroline=True, zerolinewidth=1, fixedrange=True, nticks=5)
     figure.update_yaxes(fixedrange=True)
-    figure.update_layout(
+    return figure.update_layout(
         height=95 + 26 * len(names),
         margin={"l": 8, "r": 8, "t": 34, "b": 24},
         showlegend=False,
         bargap=0.25,
         uirevision=explanation.run_fingerprint,
     )
-    return figure
 
 
 def users_chart_words(explanation: Explanation, users: Sequence[UserShare]) -> str:
@@ -110,96 +102,93 @@ def _name(user: str) -> str:
 
 def differences_chart(users: Sequence[UserDifference], answer: str, against: str) -> Figure:
     """For the users who tell two candidates apart most: what each adds to the one score minus to the other."""
-    import plotly.graph_objects as go
-
-    shown = users[:_MOST]
-    rows = list(range(len(shown)))
-    values = [user.difference for user in shown]
-    figure = go.Figure(
-        go.Bar(
-            x=values,
-            y=rows,
-            orientation="h",
-            text=[signed(value) for value in values],
-            textposition="auto",
-            marker={"color": [_UP if value >= 0 else _DOWN for value in values]},
-            customdata=[_name(user.id) for user in shown],
-            hovertemplate="%{customdata}<br>%{x:+.4f}<extra></extra>",
-        )
+    largest = users[:_MOST]
+    values = [user.difference for user in largest]
+    figure = _bars(
+        [user.id for user in largest],
+        values,
+        [signed(value) for value in values],
+        "%{customdata}<br>%{x:+.4f}",
+        [_UP if value >= 0 else _DOWN for value in values],
     )
-    figure.update_yaxes(
-        autorange="reversed", tickvals=rows, ticktext=[_name(user.id) for user in shown], fixedrange=True
-    )
-    figure.update_xaxes(title=f"← for {_name(against)} · for {_name(answer)} →", zeroline=True, fixedrange=True)
-    figure.update_layout(
-        height=100 + 26 * len(rows), margin={"l": 8, "r": 8, "t": 10, "b": 44}, showlegend=False, uirevision="contrast"
-    )
-    return figure
+    figure.update_xaxes(title=f"← for {_name(against)} · for {_name(answer)} →", zeroline=True)
+    return figure.update_layout(uirevision="contrast")
 
 
 def groups_chart(groups: Sequence[Group]) -> Figure:
     """One bar of MRR for each group, how many questions it has at its end."""
+    drawn = groups[:_MOST_GROUPS]
+    values = [group.metrics["mrr"] or 0.0 for group in drawn]
+    figure = _bars(
+        [group.name for group in drawn],
+        values,
+        [f"{value:.3f} ({group.metrics['queries']:,})" for value, group in zip(values, drawn, strict=True)],
+        "%{customdata}<br>MRR %{x:.4f}",
+        _UP,
+    )
+    figure.update_xaxes(range=[0, 1], title="MRR (in brackets: questions)")
+    return figure.update_layout(uirevision="groups")
+
+
+def _bars(
+    names: Sequence[str], values: Sequence[float], texts: Sequence[str], hover: str, color: str | Sequence[str]
+) -> Figure:
+    """Bars from left to right, the first on top."""
     import plotly.graph_objects as go
 
-    shown = groups[:_MOST_GROUPS]
-    rows = list(range(len(shown)))
     figure = go.Figure(
         go.Bar(
-            x=[group.metrics["mrr"] or 0.0 for group in shown],
-            y=rows,
+            x=values,
+            y=list(range(len(names))),
             orientation="h",
-            marker={"color": NODE_STYLES["entity"].fill},
-            text=[f"{group.metrics['mrr'] or 0:.3f} ({group.metrics['queries']:,})" for group in shown],
+            text=texts,
             textposition="auto",
-            customdata=[_name(group.name) for group in shown],
-            hovertemplate="%{customdata}<br>MRR %{x:.4f}<extra></extra>",
+            marker={"color": color},
+            customdata=[_name(name) for name in names],
+            hovertemplate=f"{hover}<extra></extra>",
         )
     )
+    return _named_rows(figure, names, height=100 + 26 * len(names))
+
+
+def _named_rows(figure: Figure, names: Sequence[str], height: int) -> Figure:
+    """Names at the rows 0, 1, … of a figure, which nobody can zoom into."""
+    # Positions instead of names on the axis: two ids that look alike must not fall into one bar.
+    places = list(range(len(names)))
     figure.update_yaxes(
-        autorange="reversed", tickvals=rows, ticktext=[_name(group.name) for group in shown], fixedrange=True
+        autorange="reversed", tickvals=places, ticktext=[_name(name) for name in names], fixedrange=True
     )
-    figure.update_xaxes(range=[0, 1], fixedrange=True, title="MRR (in brackets: questions)")
-    figure.update_layout(
-        height=90 + 28 * len(rows), margin={"l": 8, "r": 8, "t": 10, "b": 40}, showlegend=False, uirevision="groups"
-    )
-    return figure
+    figure.update_xaxes(fixedrange=True)
+    return figure.update_layout(height=height, margin={"l": 8, "r": 8, "t": 10, "b": 44}, showlegend=False)
 
 
 def changes_chart(rows: Sequence[Compared]) -> Figure:
     """Difference of MRR to the first run, as points with their intervals."""
     import plotly.graph_objects as go
 
-    told = [(row.name, row.mrr) for row in rows if row.mrr is not None]
-    places = list(range(len(told)))
+    others = [(row.name, row.mrr) for row in rows if row.mrr is not None]
+    names = [name for name, _ in others]
     figure = go.Figure(
         go.Scatter(
-            x=[change.value for _, change in told],
-            y=places,
+            x=[change.value for _, change in others],
+            y=list(range(len(others))),
             mode="markers",
-            marker={"size": 11, "color": NODE_STYLES["entity"].fill},
+            marker={"size": 11, "color": _UP},
             error_x={
                 "type": "data",
                 "symmetric": False,
-                "array": [change.high - change.value for _, change in told],
-                "arrayminus": [change.value - change.low for _, change in told],
+                "array": [change.high - change.value for _, change in others],
+                "arrayminus": [change.value - change.low for _, change in others],
             },
-            customdata=[_name(name) for name, _ in told],
+            customdata=[_name(name) for name in names],
             hovertemplate="%{customdata}<br>%{x:+.4f}<extra></extra>",
         )
     )
+    _named_rows(figure, names, height=130 + 34 * len(others))
     figure.add_vline(x=0, line_dash="dot", line_color="#8c959f")
-    figure.update_yaxes(
-        autorange="reversed",
-        tickvals=places,
-        ticktext=[_name(name) for name, _ in told],
-        range=[len(told) - 0.5, -0.5],
-        fixedrange=True,
-    )
-    figure.update_xaxes(title=f"MRR minus that of {_name(rows[0].name)}", fixedrange=True)
-    figure.update_layout(
-        height=130 + 34 * len(told), margin={"l": 8, "r": 8, "t": 30, "b": 44}, showlegend=False, uirevision="changes"
-    )
-    return figure
+    figure.update_yaxes(range=[len(others) - 0.5, -0.5])
+    figure.update_xaxes(title=f"MRR minus that of {_name(rows[0].name)}")
+    return figure.update_layout(margin_t=30, uirevision="changes")
 
 
 def layers_chart(layers: Mapping[str, int]) -> Figure:
@@ -210,7 +199,7 @@ def layers_chart(layers: Mapping[str, int]) -> Figure:
         go.Bar(
             x=list(layers),
             y=list(layers.values()),
-            marker={"color": NODE_STYLES["entity"].fill},
+            marker={"color": _UP},
             text=[f"{count:,}" for count in layers.values()],
             textposition="outside",
             textangle=0,

@@ -5,17 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psutil
 import streamlit as st
 
-from ui import cache, state
-from ui.components import live_chart, pinned_form, settings_form
+from ui.components import dataset, links, live_chart, pinned_form, say, settings_form
 from ui.components.choice import Choices
 from ui.components.text import plain
-from ui.services import datasets, estimates, following, pinning, trainings
+from ui.services import estimates, following, pinning, trainings
 from ui.services import settings as wanted
 from ui.services.access import training_allowed
-from ui.services.runs import checkpoint_root, list_runs
+from ui.services.runs import checkpoint_root
+from ui.session import cache, state
+from ui.session.registry import Page
+from upgan import machine
 from upgan.errors import BusyError, ConfigError, UpganError
 from upgan.render.words import clean
 
@@ -24,26 +25,23 @@ if TYPE_CHECKING:
     from upgan.config.settings import Config
     from upgan.data.dataset import KGDataset
 
+PAGE = Page("Train", ":material/model_training:", 30, trains=True)
 DEVICES = {"auto": "GPU, else CPU", "cpu": "CPU", "cuda": "GPU"}
 _BUSY, _ANYWAY = "upgan_train_busy", "upgan_train_anyway"
 
 
 def choose_data(choices: Choices) -> tuple[DatasetEntry, KGDataset]:
     """The dataset to train on; ends the page where there is none that can be read."""
-    ready = [entry for entry in list_runs(checkpoint_root()) if entry.problem is None]
-    entries = {entry.key: entry for entry in datasets.list_datasets(datasets.data_root(), ready)}
-    if not entries:
+    entry = dataset.choose(choices)
+    if entry is None:
         st.info("There is no dataset to train on yet.", icon=":material/database:")
         st.code("upgan data demo --out data/demo", language="bash")
-        st.page_link("ui/pages/models.py", label="Import your own files", icon=":material/upload:",
-                     query_params={"part": "import"})  # fmt: skip
+        links.link("models", "Import your own files", "upload", {"part": "import"})
         st.stop()
-    words = {key: f"{clean(entry.name)} ({clean(entry.where)})" for key, entry in entries.items()}
-    entry = entries[choices.one("Dataset", list(entries), "dataset", words=words)]
-    try:
+    data = None
+    with say.problems_said():
         data = cache.dataset(str(entry.path), entry.fingerprint)
-    except UpganError as error:
-        st.error(plain(clean(str(error))), icon=":material/error:")
+    if data is None:
         st.stop()
     st.caption(
         f"{data.num_entities:,} entities · {data.num_relations:,} relations · {data.num_users:,} users · "
@@ -70,7 +68,7 @@ def choose_form(choices: Choices) -> tuple[str, dict[str, Any]]:
     return preset, {"model_name": model, "device": device, "seed": int(seed)}
 
 
-def settle(preset: str, first: dict[str, Any], asked: pinning.Pinned | None, data: KGDataset) -> Config | None:
+def settle(preset: str, first: dict[str, Any], pinned: pinning.Pinned | None, data: KGDataset) -> Config | None:
     """All settings, from every form, as a configuration; None where something is wrong, which is said."""
     usual = wanted.defaults(preset, first["model_name"])
     base = f"{preset}_{first['model_name']}"
@@ -85,19 +83,19 @@ def settle(preset: str, first: dict[str, Any], asked: pinning.Pinned | None, dat
     changed = wanted.changes(config) if config is not None else {}
     if changed or problems:
         with st.container(horizontal=True, vertical_alignment="center"):
-            told = ", ".join(f"{key} {old} → {new}" for key, (old, new) in changed.items())
-            st.caption(f"Changed from the preset: {plain(told)}" if told else "Changed from the preset.")
+            changes = ", ".join(f"{key} {old} → {new}" for key, (old, new) in changed.items())
+            st.caption(f"Changed from the preset: {plain(changes)}" if changes else "Changed from the preset.")
             st.button("Back to the preset", key="upgan_train_reset", type="tertiary", icon=":material/undo:",
                       on_click=settings_form.reset, args=(base, first["model_name"]))  # fmt: skip
     for key, problem in problems.items():
         where = "" if not key else "More settings, "
-        st.error(where + plain(clean(problem)), icon=":material/error:")
-    if config is None or asked is None:
+        say.error(where + problem)
+    if config is None or pinned is None:
         return config
     try:
-        named = pinning.by_ids(data, asked)
+        named = pinning.by_ids(data, pinned)
     except UpganError as error:
-        st.error("The question to follow: " + plain(clean(str(error))), icon=":material/error:")
+        say.error(f"The question to follow: {error}")
         return None
     return wanted.chosen_config(preset, values | named.settings())
 
@@ -110,16 +108,16 @@ def estimate(entry: DatasetEntry, config: Config) -> None:
         "Estimate time, memory and disk" if known is None else "Estimate again",
         key="upgan_estimate",
         icon=":material/timer:",
-        help="Rehearses a few steps of every phase on this machine, in a process of its own; takes some seconds.",
+        help="Runs a few steps of every phase on this machine and measures them; takes some seconds.",
     ):
         cache.rehearse(key, entry.path, config)
         known = cache.rehearsal(key)
     if known is not None:
         busy = known.running
-        st.fragment(told_estimate, run_every=1.0 if busy else None)(key, busy)
+        st.fragment(show_estimate, run_every=1.0 if busy else None)(key, busy)
 
 
-def told_estimate(key: str, was_running: bool) -> None:
+def show_estimate(key: str, was_running: bool) -> None:
     """The estimate, or how long it has been at work; a fragment that ends its own refreshing."""
     known = cache.rehearsal(key)
     if known is None:
@@ -127,19 +125,19 @@ def told_estimate(key: str, was_running: bool) -> None:
     try:
         cost = known.result()
     except UpganError as error:
-        st.error(plain(clean(str(error))), icon=":material/error:")
+        say.error(error)
         return
     if cost is None:
-        st.info(f"Rehearsing, for {known.seconds:.0f} s now …", icon=":material/hourglass_top:")
+        st.info(f"Measuring, {known.seconds:.0f} s so far …", icon=":material/hourglass_top:")
         return
     if was_running:
         st.rerun()  # without the timer
     duration, size = trainings.duration, trainings.size
     with st.container(horizontal=True):
         st.metric("time", f"{duration(cost.least)} – {duration(cost.most)}",
-                  help="At least, if every phase gives up as soon as it may; at most, if every phase uses all its "
-                  "epochs.")  # fmt: skip
-        st.metric("memory", f"≈ {size(cost.memory_mb)}", help="Counted from the sizes of what is held; ±30%.")
+                  help="The shorter time if every phase stops as early as it may, the longer one if every phase uses "
+                  "all its epochs.")  # fmt: skip
+        st.metric("memory", f"≈ {size(cost.memory_mb)}", help="Computed from the sizes of tables and weights; ±30%.")
         st.metric("disk", f"≈ {size(cost.disk_mb)}", help="While it trains; a finished run keeps less.")
     phases = "; ".join(f"{following.phase_words(name)} {duration(low)} – {duration(high)}"
                        for name, (low, high) in cost.phases.items())  # fmt: skip
@@ -148,7 +146,7 @@ def told_estimate(key: str, was_running: bool) -> None:
         "many epochs each phase needs is not known beforehand, hence the range."
     )
     short = []
-    if cost.memory_mb > (free := psutil.virtual_memory().available / 1e6):
+    if cost.memory_mb > (free := machine.memory().available * 1e3):
         short.append(f"only {size(free)} of memory are free")
     if cost.disk_mb > (room := trainings.free_space(checkpoint_root())):
         short.append(f"only {size(room)} of disk are free")
@@ -159,9 +157,9 @@ def told_estimate(key: str, was_running: bool) -> None:
 def name_of_run(data: KGDataset, config: Config) -> str:
     """What the new run shall be called."""
     usual = trainings.usual_name(data.name, config)
-    given = st.text_input("Name of the run", key="upgan_train_name", placeholder=usual, persist_state="session",
+    typed = st.text_input("Name of the run", key="upgan_train_name", placeholder=usual, persist_state="session",
                           help="The name of its folder; empty: the one shown.")  # fmt: skip
-    return (given or "").strip() or usual
+    return (typed or "").strip() or usual
 
 
 def begin(name: str, data: KGDataset, config: Config, *, force: bool) -> None:
@@ -173,19 +171,17 @@ def begin(name: str, data: KGDataset, config: Config, *, force: bool) -> None:
         st.session_state[_BUSY] = str(error)
         return
     except UpganError as error:
-        st.error(plain(clean(str(error))), icon=":material/error:")
+        say.error(error)
         return
-    st.switch_page("ui/pages/runs.py", query_params={"run": name})
+    st.switch_page(links.script("runs"), query_params={"run": name})
 
 
 def start(entry: DatasetEntry, data: KGDataset, config: Config) -> None:
     """Name, command, and the button."""
     name = name_of_run(data, config)
     folder: Path | None = None
-    try:
+    with say.problems_said():
         folder = trainings.new_folder(name)
-    except ConfigError as error:
-        st.error(plain(clean(str(error))), icon=":material/error:")
     if folder is not None:
         st.caption("The same from a terminal:")
         st.code(wanted.command_line(entry.path.resolve(), folder.resolve(), config), language="bash", wrap_lines=True)
@@ -214,12 +210,12 @@ def main() -> None:
     with left:
         entry, data = choose_data(choices)
         preset, first = choose_form(choices)
-        asked = pinned_form.ask(data)
-        config = settle(preset, first, asked, data)
+        pinned = pinned_form.ask(data)
+        config = settle(preset, first, pinned, data)
     with right:
         st.subheader("Before it starts", anchor=False)
         if config is None:
-            st.info("Something above must be put right first; nothing can be started.", icon=":material/info:")
+            st.info("Correct what is marked as wrong first; then the training can be started.", icon=":material/info:")
         else:
             estimate(entry, config)
             start(entry, data, config)
@@ -227,4 +223,5 @@ def main() -> None:
     state.write_address({"dataset": entry.key, "preset": preset, "model": first["model_name"]})
 
 
-main()
+if __name__ == "__main__":
+    main()

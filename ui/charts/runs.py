@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from ui.charts import CONFIG as _CONFIG
+from ui.charts.bars import CONFIG as _CONFIG
 from ui.services.following import Chart, Line, Looks, phase_words
 from upgan.render.words import clean, shorten
 from upgan.runs.history import Curve, thinned

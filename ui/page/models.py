@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from ui import cache, state
-from ui.components import checkpoint, dataset, importer, metrics
+from ui.components import checkpoint, dataset, importer, metrics, say
 from ui.components.choice import Choices
 from ui.components.text import plain
 from ui.services import datasets, evaluation
 from ui.services.runs import RunEntry, card_text, checkpoint_root, list_runs, run_metrics
+from ui.session import cache, state
+from ui.session.registry import Page
 from upgan.errors import UpganError
 from upgan.render.words import clean
 
 if TYPE_CHECKING:
+    from upgan.data.check import CheckReport
     from upgan.evaluation.evaluator import Ranking
     from upgan.predict.predictor import Predictor
 
+PAGE = Page("Models & data", ":material/table:", 50)
 PARTS = {"models": "Models", "compare": "Compare", "data": "Datasets", "import": "Import"}
 _REPORT = "upgan_check_report"
 _UPLOAD = "upgan_upload"
@@ -29,19 +32,18 @@ _OUTCOME = "upgan_upload_outcome"
 
 def models(choices: Choices, ready: Mapping[str, RunEntry]) -> dict[str, str]:
     """One checkpoint: metrics, breakdown, card. Returns what the address shall name."""
-    checkpoint.table(list(ready.values()))
+    checkpoint.choice_table(list(ready.values()))
     name = choices.one("Checkpoint", list(ready), "run")
     entry = ready[name]
     metrics.tiles(run_metrics(entry.path))
-    by = choices.one("Break down by", list(evaluation.BREAKDOWNS), "by", words={
-        key: words for key, (words, _) in evaluation.BREAKDOWNS.items()
-    })  # fmt: skip
+    titles = {key: title for key, (title, _) in evaluation.BREAKDOWNS.items()}
+    by = choices.one("Break down by", list(titles), "by", words=titles)
     title, meaning = evaluation.BREAKDOWNS[by]
     st.caption(meaning)
     opened = open_run(entry)
-    found = {} if opened is None else ranked({name: opened})
-    if opened is not None and name in found:
-        metrics.breakdown(evaluation.breakdown(opened, found[name], by), title)
+    rankings = {} if opened is None else ranked({name: opened})
+    if opened is not None and name in rankings:
+        metrics.breakdown(evaluation.breakdown(opened, rankings[name], by), title)
     card = card_text(entry.path)
     if card:
         with st.expander("Model card", icon=":material/description:"):
@@ -66,36 +68,32 @@ def compare(choices: Choices, ready: Mapping[str, RunEntry]) -> dict[str, str | 
     rankings = ranked({name: opened[name] for name in same})
     # Without the baseline there is nothing to compare the others with.
     if same and set(same[:1]) <= set(rankings):
-        with st.spinner("Drawing test facts again and again for the intervals …"):
+        with st.spinner("Computing the intervals (bootstrap over the test facts) …"):
             metrics.comparison(evaluation.comparison(rankings), skipped)
     return {"compare": chosen}
 
 
-def data(choices: Choices, ready: Mapping[str, RunEntry]) -> dict[str, str]:
+def data(choices: Choices) -> dict[str, str]:
     """One dataset: Table 1, layers, relations, and its check when asked for."""
-    entries = {entry.key: entry for entry in datasets.list_datasets(datasets.data_root(), list(ready.values()))}
-    if not entries:
+    entry = dataset.choose(choices)
+    if entry is None:
         st.info("There is no dataset yet. Import your own files, or run `upgan data demo --out data/demo`.")
         return {}
-    words = {key: f"{clean(entry.name)} ({clean(entry.where)})" for key, entry in entries.items()}
-    entry = entries[choices.one("Dataset", list(entries), "dataset", words=words)]
-    try:
-        found = cache.description(str(entry.path), entry.fingerprint)
-    except UpganError as error:
-        st.error(plain(clean(str(error))), icon=":material/error:")
+    description = None
+    with say.problems_said():
+        description = cache.description(str(entry.path), entry.fingerprint)
+    if description is None:
         return {"dataset": entry.key}
-    dataset.table_one(found)
+    dataset.table_one(description)
     if st.button("Check this dataset", icon=":material/fact_check:", help="Looks for what is wrong or suspicious."):
-        with st.status("Checking …", expanded=False) as said:
-            opened = cache.dataset(str(entry.path), entry.fingerprint)
-            result = datasets.check_prepared(opened, lambda what, done, of: said.update(label=step(what, done, of)))
-            said.update(label="Checked.")
+        opened = cache.dataset(str(entry.path), entry.fingerprint)
+        result = with_progress(lambda progress: datasets.check_prepared(opened, progress))
         st.session_state[_REPORT] = (entry.key, result)
     key, result = st.session_state.get(_REPORT, ("", None))
     if key == entry.key:
         dataset.report(result)
-    dataset.layers(found)
-    dataset.relations(found)
+    dataset.layers(description)
+    dataset.relations(description)
     return {"dataset": entry.key}
 
 
@@ -114,7 +112,7 @@ def own() -> dict[str, str]:
     if isinstance(outcome, Path):
         importer.done(outcome.name, lambda: undo(outcome))
     elif outcome is not None:
-        st.error(plain(clean(outcome)), icon=":material/error:")
+        say.error(outcome)
     return {}
 
 
@@ -123,10 +121,7 @@ def check_upload(files: Mapping[str, bytes]) -> None:
     forget_upload()
     try:
         upload = datasets.Upload(files)
-        with st.status("Checking …", expanded=False) as said:
-            result = upload.check(lambda what, done, of: said.update(label=step(what, done, of)))
-            said.update(label="Checked.")
-        st.session_state[_UPLOAD] = (dict(files), upload, result)
+        st.session_state[_UPLOAD] = (dict(files), upload, with_progress(upload.check))
     except UpganError as error:
         st.session_state[_OUTCOME] = str(error)
 
@@ -161,20 +156,18 @@ def undo(prepared: Path) -> None:
 
 def open_run(entry: RunEntry) -> Predictor | None:
     """The run opened, or the reason why not."""
-    try:
+    with say.problems_said():
         return cache.predictor(entry)
-    except UpganError as error:
-        st.error(plain(clean(str(error))), icon=":material/error:")
-        return None
+    return None
 
 
 def ranked(opened: Mapping[str, Predictor]) -> dict[str, Ranking]:
     """The test part ranked by each run: at once where that is quick, otherwise when asked for, with progress."""
-    found: dict[str, Ranking | None] = {name: cache.known_ranking(run) for name, run in opened.items()}
+    rankings: dict[str, Ranking | None] = {name: cache.known_ranking(run) for name, run in opened.items()}
     for name, run in opened.items():
         if not len(run.dataset.test):
             st.info(f"{plain(clean(name))}: its dataset has no test part to rank.", icon=":material/info:")
-    left = [name for name, run in opened.items() if found[name] is None and len(run.dataset.test)]
+    left = [name for name, run in opened.items() if rankings[name] is None and len(run.dataset.test)]
     if sum(evaluation.scores_needed(opened[name]) for name in left) > evaluation.QUICK:
         place, what = st.empty(), clean(left[0]) if len(left) == 1 else f"{len(left)} checkpoints"
         if not place.button(f"Rank the test part with {plain(what)}", icon=":material/leaderboard:", key="upgan_rank"):
@@ -182,25 +175,33 @@ def ranked(opened: Mapping[str, Predictor]) -> dict[str, Ranking]:
         else:
             place.empty()
     for name in left:
-        found[name] = rank(opened[name], clean(name))
-    return {name: ranking for name, ranking in found.items() if ranking is not None}
+        rankings[name] = rank(opened[name], clean(name))
+    return {name: ranking for name, ranking in rankings.items() if ranking is not None}
 
 
 def rank(opened: Predictor, name: str) -> Ranking:
     """The test part ranked by one run, with progress."""
     bar = st.progress(0.0)
 
-    def told(done: int, of: int) -> None:
+    def progress(done: int, of: int) -> None:
         bar.progress(done / max(of, 1), text=f"Ranking the test part of {plain(name)} …")
 
-    ranking = cache.ranking(opened, told)
+    ranking = cache.ranking(opened, progress)
     bar.empty()
     return ranking
 
 
-def step(what: str, done: int, of: int) -> str:
-    """A line of progress."""
-    return f"Checking: {clean(what)}" + (f", {done:,} of {of:,}" if of > 1 else "") + " …"
+def with_progress(check: Callable[[datasets.Progress], CheckReport]) -> CheckReport:
+    """What a check finds, a line that says how far it is meanwhile."""
+    with st.status("Checking …", expanded=False) as line:
+
+        def progress(what: str, done: int, of: int) -> None:
+            count = f", {done:,} of {of:,}" if of > 1 else ""
+            line.update(label=f"Checking: {clean(what)}{count} …")
+
+        report = check(progress)
+        line.update(label="Checked.")
+    return report
 
 
 def main() -> None:
@@ -211,20 +212,18 @@ def main() -> None:
     choices = Choices(state.fresh_address())
     part = choices.bar("Part", PARTS, "part")
     named: Mapping[str, str | list[str]]
-    if part in ("models", "compare") and not ready:
-        checkpoint.none_at_all(str(checkpoint_root()))
-        named = {}
-    elif part == "models":
-        named = models(choices, ready)
-    elif part == "compare":
-        named = compare(choices, ready)
-    elif part == "data":
-        named = data(choices, ready)
-    else:
+    if part == "data":
+        named = data(choices)
+    elif part == "import":
         named = own()
-    if part in ("models", "compare"):
+    elif not ready:
+        checkpoint.none_at_all(entries)
+        named = {}
+    else:
+        named = models(choices, ready) if part == "models" else compare(choices, ready)
         checkpoint.broken(entries)
     state.write_address({"part": part} | dict(named))
 
 
-main()
+if __name__ == "__main__":
+    main()

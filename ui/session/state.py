@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import streamlit as st
 
-from ui.services import examples
+from ui.services import examples, questions
 from ui.services.questions import Question
-from ui.services.view import PARAMETERS, Near, Settings, View, read_view
+from ui.services.view import NODE, Near, Parameter, View, read_view
 
 if TYPE_CHECKING:
     from upgan.predict.predictor import Predictor
 
+Parameters = Sequence[Parameter[Any]]
+_Value = TypeVar("_Value")
 _VIEW = "upgan_view"
 _WRITTEN = "upgan_written"
 _ADDRESS = "upgan_address"
@@ -24,13 +25,19 @@ _CHECKPOINT = "upgan_checkpoint"
 _TURN = "upgan_turn"
 
 
-def link_checkpoint() -> str | None:
+def named_in_address(parameters: Parameters) -> dict[str, list[str]]:
+    """What the address bar says of a view: name -> all its values."""
+    names = (*questions.PARTS, *(parameter.name for parameter in parameters))
+    return {name: st.query_params.get_all(name) for name in names if name in st.query_params}
+
+
+def link_checkpoint(parameters: Parameters) -> str | None:
     """Take up the address bar where someone else wrote it (a first visit, a pasted link, the back button).
 
     Returns the checkpoint in use by name; whether it exists is the page's to check. An address that names nothing is
     that of a page just turned to: what was looked at stays.
     """
-    link = {name: st.query_params.get_all(name) for name in PARAMETERS if name in st.query_params}
+    link = named_in_address(parameters)
     if link and link != st.session_state.get(_WRITTEN):
         # Kept until ``view`` has read it: this run may be cut short, by an error or by the next click.
         st.session_state[_PENDING] = link
@@ -49,21 +56,24 @@ def choose_checkpoint(name: str, notice: str | None = None) -> None:
         st.session_state.pop(key, None)
 
 
-def view(opened: Predictor, name: str, near: Near | None = None) -> View:
+def view(opened: Predictor, name: str, parameters: Parameters, near: Near | None = None) -> View:
     """The session's view: a new link's where there is one, otherwise the one before, otherwise the first question.
 
-    ``near`` gives names that resemble an unknown id.
+    It is written to the address bar. ``near`` gives names that resemble an unknown id.
     """
     stored: View | None = st.session_state.get(_VIEW)
     link: dict[str, list[str]] | None = st.session_state.pop(_PENDING, None)
-    if stored is not None and stored.question.checkpoint == name and link is not None and set(link) == {"checkpoint"}:
+    same = stored is not None and stored.question.checkpoint == name
+    if same and link is not None and set(link) == {"checkpoint"}:
         link = None
-    if link is not None or stored is None or stored.question.checkpoint != name:
-        stored, problems = read_view(opened, name, link or {}, examples.first_question(opened, name), near)
+    if stored is None or not same or link is not None:
+        stored, problems = read_view(opened, name, link or {}, examples.first_question(opened, name), parameters, near)
         if link is not None:
             st.session_state[_NOTICES] = problems
         st.session_state[_VIEW] = stored
         _next_turn()
+    write_address(stored.parameters())
+    st.session_state[_WRITTEN] = named_in_address(parameters)
     return stored
 
 
@@ -76,25 +86,21 @@ def ask(new: Question) -> None:
     _next_turn()
 
 
-def change(**changes: Any) -> None:
-    """Other values for fields of the view, by name; the question stays."""
-    stored: View | None = st.session_state.get(_VIEW)
-    if stored is not None:
-        st.session_state[_VIEW] = replace(stored, **changes)
-        st.session_state[_NOTICES] = []
+def put(parameter: Parameter[_Value], value: _Value) -> None:
+    """Another value for one parameter of the view; the question stays."""
+    _change(lambda stored: stored.put(parameter, value))
 
 
 def choose_answer(answer: str) -> None:
     """Explain another candidate of the same question (chosen in the table, which therefore stays as it is)."""
+    _change(lambda stored: stored.choose(answer))
+
+
+def _change(other: Callable[[View], View]) -> None:
     stored: View | None = st.session_state.get(_VIEW)
     if stored is not None:
-        change(question=replace(stored.question, answer=answer), node=None, fewest=False)
-
-
-def set_up(**changes: Any) -> None:
-    """Other settings, by name."""
-    stored: View | None = st.session_state.get(_VIEW)
-    change(settings=replace(stored.settings if stored else Settings(), **changes))
+        st.session_state[_VIEW] = other(stored)
+        st.session_state[_NOTICES] = []
 
 
 def turn() -> int:
@@ -115,13 +121,8 @@ def node_wanted() -> bool:
     """Whether the view names a node, told before the view itself is read: the page needs a column for it."""
     stored: View | None = st.session_state.get(_VIEW)
     if stored is None or fresh_address():
-        return "node" in st.query_params
-    return stored.node is not None
-
-
-def write_link(current: View) -> None:
-    """Make the address bar name what is shown."""
-    write_address(current.parameters())
+        return NODE.name in st.query_params
+    return stored[NODE] is not None
 
 
 def write_address(parameters: Mapping[str, str | list[str]]) -> None:
@@ -130,7 +131,6 @@ def write_address(parameters: Mapping[str, str | list[str]]) -> None:
     if {name: st.query_params.get_all(name) for name in st.query_params} != listed:
         st.query_params.from_dict(dict(parameters))
     st.session_state[_ADDRESS] = listed
-    st.session_state[_WRITTEN] = {name: values for name, values in listed.items() if name in PARAMETERS}
 
 
 def fresh_address() -> bool:

@@ -6,18 +6,19 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pandas as pd
 import streamlit as st
 
-from ui import cache, state
-from ui.components import live_chart, run_curves, run_list
+from ui.components import files, links, live_chart, run_curves, run_list, say
 from ui.components.choice import Choices
+from ui.components.table import table
 from ui.components.text import plain
-from ui.services import following, pinning, trainings
+from ui.services import datasets, following, pinning, trainings
 from ui.services.access import training_allowed
 from ui.services.questions import label_of, question_text
 from ui.services.runs import checkpoint_root, list_runs
 from ui.services.trainings import Overview
+from ui.session import cache, state
+from ui.session.registry import Page
 from upgan.errors import BusyError, UpganError
 from upgan.render.words import clean
 from upgan.runs.history import tail_log
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from upgan.data.dataset import KGDataset
     from upgan.runs.status import RunStatus
 
+PAGE = Page("Runs", ":material/monitoring:", 40)
 #: Seconds between looks while something trains, and at a run that has written nothing yet.
 EVERY, SOON = 2.0, 0.5
 #: Lines of the log's end; what a run that broke said last.
@@ -58,7 +60,7 @@ def delete(name: str) -> None:
     act(move, f"{name} is deleted: {trainings.kept(name)}.")
 
 
-def said() -> None:
+def last_outcome() -> None:
     """What came of the last action, and its undoing."""
     kind, text = st.session_state.pop(_SAID, ("", ""))
     if kind == "problem":
@@ -84,7 +86,7 @@ def actions(run: RunStatus) -> None:
         st.button("Refresh", key="upgan_refresh", icon=":material/refresh:")
         if run.active:
             st.toggle("Live", key=_LIVE, persist_state="session",
-                      help="Off: the view holds still until Refresh.")  # fmt: skip
+                      help="Off: nothing on the page changes until you press Refresh.")  # fmt: skip
         if not training_allowed():
             return
         if run.state in ("pending", "running"):
@@ -106,50 +108,50 @@ def actions(run: RunStatus) -> None:
                       help="Moves it to the trash; it can be brought back.")  # fmt: skip
 
 
-def overview(shown: Overview, chosen: str) -> None:
+def overview(before: Overview, chosen: str) -> None:
     """The list; a fragment, which asks for the whole page where other runs are at work, or another one is chosen."""
     now = trainings.overview()
     names = [run.name for run in now.runs]
-    if not names or now.active != shown.active or Choices(False).settled(names, "run") != chosen:
+    if not names or now.active != before.active or Choices(False).settled(names, "run") != chosen:
         st.rerun()
-    run_list.table(now.runs, chosen, lambda name: Choices.choose("run", name))
+    run_list.choose(now.runs, chosen, lambda name: Choices.choose("run", name))
 
 
-def live(name: str, shown: str, empty: bool) -> None:
+def live(name: str, state_before: str, empty: bool) -> None:
     """One run's state, curves and log; a fragment, which asks for the whole page where the run changed its state.
 
     ``empty``: it had written nothing when the page was drawn, which is therefore looked at more often.
     """
-    try:
+    run = None
+    with say.problems_said(as_info=True):
         run = trainings.state_of(name)
-    except UpganError as error:
-        st.info(plain(clean(str(error))), icon=":material/info:")
+    if run is None:
         return
-    if run.state != shown:
+    if run.state != state_before:
         st.rerun()
     curves, pinned = cache.followed(run.folder).update()
     if empty and curves:
         st.rerun()
     run_list.status(run)
     if run.state in ("failed", "interrupted"):
-        st.markdown("**Its last words**")
+        st.markdown("**Last lines of its log**")
         st.code("\n".join(tail_log(run.folder, LAST_LINES)) or "none", language=None, wrap_lines=True, height=220)
     run_curves.charts(following.charts(curves), following.phase_starts(curves), name)
     looks = following.looks(pinned)
     if looks.rank:
         pinned_query(run, looks)
-    with st.expander("The log's end", icon=":material/subject:"):
+    with st.expander("End of the log", icon=":material/subject:"):
         st.code("\n".join(tail_log(run.folder, LOG_LINES)) or "Nothing yet.", language=None, height=300)
 
 
 def pinned_query(run: RunStatus, looks: following.Looks) -> None:
     """The followed question, by labels where the data can be read."""
     data = data_of(run.folder)
-    asked = pinning.pinned_of(run.folder, data)
+    pinned = pinning.pinned_of(run.folder, data)
     st.subheader("The question it follows", anchor=False)
-    if asked is not None and data is not None and asked.query.entity in data.entity_index:
-        text = question_text(data, asked.query)
-        st.markdown(f"**{plain(text)}**, answer: {plain(label_of(data, asked.answer))}")
+    if pinned is not None and data is not None and pinned.query.entity in data.entity_index:
+        text = question_text(data, pinned.query)
+        st.markdown(f"**{plain(text)}**, answer: {plain(label_of(data, pinned.answer))}")
 
     def name_of(entity: str) -> str:
         return label_of(data, entity) if data is not None and entity in data.entity_index else clean(entity)
@@ -159,7 +161,7 @@ def pinned_query(run: RunStatus, looks: following.Looks) -> None:
 
 def data_of(run: Path) -> KGDataset | None:
     """The run's own copy of its data; None where it cannot be read (yet)."""
-    fingerprint = trainings.fingerprint(run)
+    fingerprint = datasets.fingerprint(run / "dataset")
     if not fingerprint:
         return None
     try:
@@ -172,52 +174,41 @@ def ask_this(run: RunStatus) -> None:
     """The way to the page that asks this run, with the followed question where there is one."""
     entry = next((entry for entry in list_runs(checkpoint_root()) if entry.name == run.name), None)
     if entry is None or entry.problem is not None:
-        st.caption("It can be asked once its weights are saved: at the end of pre-training, or of the training.")
+        st.caption("This run can be asked as soon as it has saved weights: after pre-training, or when it is finished.")
         return
-    asked = pinning.pinned_of(run.folder, data_of(run.folder))
-    link: Mapping[str, str] = {"checkpoint": run.name} if asked is None else asked.parameters(run.name)
-    st.page_link("ui/pages/ask.py", label="Ask this checkpoint", icon=":material/arrow_forward:", query_params=link)
+    pinned = pinning.pinned_of(run.folder, data_of(run.folder))
+    link: links.Query = {"checkpoint": run.name} if pinned is None else pinned.parameters(run.name)
+    links.link("ask", "Ask this checkpoint", "arrow_forward", link)
 
 
-def tables(chosen: Mapping[str, Path], found: Overview) -> None:
+def tables(chosen: Mapping[str, Path], all_runs: Overview) -> None:
     """Everything as CSV, made when it is asked for."""
-    files: dict[str, tuple[str, Callable[[], str]]] = {
+    files.downloads({
         "Curves (CSV)": ("upgan-curves.csv", lambda: following.metrics_csv(chosen)),
         "Followed question (CSV)": ("upgan-pinned.csv", lambda: following.pinned_csv(chosen)),
-        "All runs (CSV)": ("upgan-runs.csv", lambda: following.table_csv([run.to_dict() for run in found.runs])),
+        "All runs (CSV)": ("upgan-runs.csv", lambda: following.table_csv([run.to_dict() for run in all_runs.runs])),
         "Settings (CSV)": ("upgan-settings.csv", lambda: following.settings_csv(chosen)),
-    }
-    with st.container(horizontal=True):
-        for label, (name, made) in files.items():
-            st.download_button(label, made, file_name=name, mime="text/csv", key=f"upgan_csv_{name}",
-                               icon=":material/download:", on_click="ignore")  # fmt: skip
+    })  # fmt: skip
 
 
 def beside(chosen: Mapping[str, Path], every: float | None) -> None:
     """Several runs: curves over each other, and the settings in which they differ."""
-    st.subheader("Beside each other", anchor=False)
+    st.subheader("Comparison", anchor=False)
 
     def drawn() -> None:
         run_curves.comparison({name: cache.followed(folder).update()[0] for name, folder in chosen.items()})
 
     st.fragment(drawn, run_every=every, key="upgan_beside")()
     st.markdown("**Settings in which they differ**")
-    try:
-        rows = difference(list(chosen.values()))
-    except UpganError as error:
-        st.error(plain(clean(str(error))), icon=":material/error:")
-        return
-    if not rows:
-        st.caption("None: they have the same settings.")
-        return
-    st.dataframe(
-        pd.DataFrame([
+    with say.problems_said():
+        rows = [
             {"setting": row.key} | dict(zip(chosen, map(str, row.values), strict=True)) | {"meaning": row.meaning}
-            for row in rows
-        ]),
-        hide_index=True,
-        alt="Settings in which the chosen runs differ",
-    )  # fmt: skip
+            for row in difference(list(chosen.values()))
+        ]
+        if rows:
+            table(rows, "Settings in which the chosen runs differ")
+        else:
+            st.caption("None: they have the same settings.")
 
 
 def trashed() -> None:
@@ -235,25 +226,25 @@ def trashed() -> None:
 def main() -> None:
     """The page."""
     st.header("Runs", anchor=False)
-    said()
-    found = trainings.overview()
-    if not found.runs:
+    last_outcome()
+    runs = trainings.overview()
+    if not runs.runs:
         st.info("There are no runs yet.", icon=":material/monitoring:")
         if training_allowed():
-            st.page_link("ui/pages/train.py", label="Train one", icon=":material/model_training:")
+            links.link("train", "Train one", "model_training")
         trashed()
         return
     choices = Choices(state.fresh_address())
-    names = [run.name for run in found.runs]
+    names = [run.name for run in runs.runs]
     chosen_run = choices.settled(names, "run")
-    st.fragment(overview, run_every=EVERY if found.active else None, key="upgan_overview")(found, chosen_run)
+    st.fragment(overview, run_every=EVERY if runs.active else None, key="upgan_overview")(runs, chosen_run)
     left, right = st.columns(2, gap="medium")
     with left:
         name = choices.one("Run", names, "run")
     with right:
-        others = choices.several("Set beside it", names, "beside", help="Their curves over each other, and the "
-                                 "settings in which they differ.")  # fmt: skip
-    run = next(run for run in found.runs if run.name == name)
+        others = choices.several("Compare with", names, "beside", help="Draws the curves of all chosen "
+                                 "runs together, and lists the settings in which they differ.")  # fmt: skip
+    run = next(run for run in runs.runs if run.name == name)
     st.session_state.setdefault(_LIVE, True)
     actions(run)
     live_chart.library()  # below the table: the browser reads megabytes of script here
@@ -264,10 +255,11 @@ def main() -> None:
     ask_this(run)
     chosen = {each: checkpoint_root() / each for each in dict.fromkeys([name, *others])}
     if len(chosen) > 1:
-        beside(chosen, every if any(each in found.active for each in chosen) else None)
-    tables(chosen, found)
+        beside(chosen, every if any(each in runs.active for each in chosen) else None)
+    tables(chosen, runs)
     trashed()
     state.write_address({"run": name} | ({"beside": others} if others else {}))
 
 
-main()
+if __name__ == "__main__":
+    main()

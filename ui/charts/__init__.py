@@ -1,0 +1,1 @@
+"""Numbers -> plotly figures, without Streamlit. plotly itself is imported when a figure is drawn."""

@@ -1,0 +1,37 @@
+"""Messages: what went wrong, or why something cannot be shown, as text that nothing reads as Markdown."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+
+import streamlit as st
+
+from ui.components.text import plain
+from upgan.errors import UpganError
+from upgan.render.words import clean
+
+
+def error(text: object) -> None:
+    """Something that went wrong."""
+    st.error(plain(clean(str(text))), icon=":material/error:")
+
+
+def info(text: object) -> None:
+    """Something that is so, and no fault."""
+    st.info(plain(clean(str(text))), icon=":material/info:")
+
+
+@contextlib.contextmanager
+def problems_said(*, as_info: bool = False) -> Iterator[None]:
+    """Say an UpganError of what is done inside, and go on after it; ``as_info``: it is no fault, only a reason."""
+    try:
+        yield
+    except UpganError as problem:
+        (info if as_info else error)(problem)
+
+
+def notices(texts: Sequence[str]) -> None:
+    """What was wrong with a link."""
+    if texts:
+        st.warning("  \n".join(map(plain, texts)), icon=":material/link_off:")

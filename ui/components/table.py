@@ -1,0 +1,25 @@
+"""Tables: rows that may be sorted and copied, as high as they need to be, described for who cannot see them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+number, text = st.column_config.NumberColumn, st.column_config.TextColumn
+_ROW, _HEAD = 35, 38
+
+
+def table(
+    rows: pd.DataFrame | Sequence[Mapping[str, object]],
+    alt: str,
+    columns: Mapping[str, Any] | None = None,
+    highest: int = 388,
+    **more: Any,
+) -> None:
+    """Rows as a table of at most ``highest`` pixels. A column that is None in ``columns`` is not shown."""
+    frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(list(rows))
+    height = min(_ROW * len(frame) + _HEAD, highest)
+    st.dataframe(frame, hide_index=True, height=height, column_config=dict(columns or {}), alt=alt, **more)

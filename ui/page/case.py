@@ -1,0 +1,160 @@
+"""Case study: one explanation frozen as a figure with its caption, from the view in use or from a case file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from ui.components import controls, files, links, reason, say
+from ui.components.answered import case as case_of
+from ui.components.answered import explained, look
+from ui.components.checkpoint import Opened, open_checkpoint
+from ui.components.text import plain
+from ui.panels import PANELS, PARAMETERS
+from ui.services import casefiles
+from ui.session import state
+from ui.session.registry import Page
+from upgan.render.figure.build import Drawing, figures
+from upgan.render.figure.svg import svg
+from upgan.render.words import clean, shorten
+
+if TYPE_CHECKING:
+    from upgan.case.schema import CaseFile
+    from upgan.explain.explanation import Explanation
+    from upgan.render.figure.spec import FigureSpec
+
+PAGE = Page("Case study", ":material/article:", 20)
+#: Pixels: letters of the figure as large as those around it.
+_WIDEST = 1100.0
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A file by its name; ``content`` where it came from the browser, otherwise it lies beside the run."""
+
+    name: str
+    content: bytes | None = None
+
+
+def choose(listed: Sequence[str], named: str | None) -> Chosen | None:
+    """A case file from the browser or from beside the checkpoint; ``named`` is what the address asks for."""
+    with st.popover("Open a case file", icon=":material/folder_open:"):
+        sent = st.file_uploader(
+            "From your computer",
+            type="json",
+            key="upgan_widget_case_upload",
+            max_upload_size=casefiles.MOST_MEGABYTES,
+            help="A file saved under “Files”, or by `upgan explain … --case FILE`. It is only read, never run; its "
+            "numbers are computed again by the checkpoint in use.",
+        )
+        if listed:
+            names = {name: clean(name) for name in listed}
+            key = "upgan_widget_case_listed"
+            controls.select("Beside this checkpoint", names, named, to_address, key, placeholder="None opened")
+        else:
+            st.caption("No case file lies beside this checkpoint (in its folder “cases”).")
+    if sent is not None:
+        return Chosen(sent.name, sent.getvalue())
+    return Chosen(named) if named is not None else None
+
+
+def to_address(name: str | None) -> None:
+    """Let the address name a file beside the checkpoint, or none (a callback)."""
+    if name is None:
+        st.query_params.pop("file", None)
+    else:
+        st.query_params["file"] = name
+
+
+def current(opened: Opened) -> None:
+    """The answer looked at on the page before, frozen."""
+    view, ranked = look(opened, PARAMETERS, hide_known=False)
+    say.notices(state.notices())
+    answered = explained(opened, view, ranked, PANELS)
+    if answered is None:
+        return
+    show(answered.explanation, answered.labels, view.drawing)
+    if any(panel.results(answered) for panel in PANELS.values()):
+        shown_beside(case_of(answered, real_ids=True))
+    real = files.real_ids()
+    files.of_case(lambda: case_of(answered, real_ids=real), view.drawing)
+    links.copyable(view.parameters(), "case")
+
+
+def from_file(opened: Opened, chosen: Chosen) -> None:
+    """A case file as it was written, and whether this checkpoint still gives its numbers."""
+    state.write_address({"checkpoint": opened.name} | ({} if chosen.content is not None else {"file": chosen.name}))
+    case = None
+    with say.problems_said():
+        if chosen.content is None:
+            case = casefiles.open_listed(opened.predictor.run_path, chosen.name)
+        else:
+            case = casefiles.open_uploaded(chosen.content)
+    if case is None:
+        return
+    heading(case, chosen.name)
+    with st.spinner("Computing it again …"):
+        outcome = casefiles.reproduced(case, opened.predictor)
+    if outcome.verdict == "reproduced":
+        st.success(plain(clean(outcome.message)), icon=":material/check_circle:")
+    else:
+        st.warning(plain(clean(outcome.message)), icon=":material/difference:")
+    show(case.explanation, case.relation_labels, Drawing())
+    shown_beside(case)
+    real = case.pseudonyms or files.real_ids()
+    files.of_case(lambda: case if real else casefiles.pseudonymous(case), Drawing())
+
+
+def heading(case: CaseFile, name: str) -> None:
+    """Where the file is from."""
+    users = " Users go by pseudonyms." if case.pseudonyms else ""
+    st.caption(
+        plain(
+            f"{shorten(clean(name), 60)}: written {clean(case.written)} from run {shorten(clean(case.run.name), 40)} "
+            f"({clean(case.run.model)}) on {shorten(clean(case.dataset.name), 40)}.{users}"
+        )
+    )
+
+
+def show(explanation: Explanation, labels: Mapping[str, str], drawing: Drawing) -> None:
+    """Caption, proof, and the frozen figure: an SVG document shown as a picture, in which nothing can run."""
+    reason.heading(explanation)
+    spec, narrow = figures(explanation, drawing, labels)
+    if narrow is None:
+        picture(spec)
+    else:
+        # Which of the two is seen only the browser knows (ui/components/style.css).
+        for name, form in (("wide", spec), ("narrow", narrow)):
+            with st.container(key=f"upgan_figure_{name}"):
+                picture(form)
+    reason.proof_lines(explanation)
+
+
+def picture(spec: FigureSpec) -> None:
+    """One form of the figure."""
+    st.image(svg(spec, reason.theme()), width=round(min(_WIDEST, spec.width)), alt=plain(spec.description))
+
+
+def shown_beside(case: CaseFile) -> None:
+    """What the file holds beside the explanation, in words; the page (HTML) has its tables."""
+    for panel in PANELS.values():
+        for line in panel.words(case):
+            st.markdown(line)
+
+
+def main() -> None:
+    """The page."""
+    named = st.query_params.get("file")
+    opened = open_checkpoint("Case study", PARAMETERS)
+    chosen = choose(casefiles.list_cases(opened.predictor.run_path), named)
+    if chosen is None:
+        current(opened)
+    else:
+        from_file(opened, chosen)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,16 @@
+"""The answer as files to take away, and as a link."""
+
+from __future__ import annotations
+
+from ui.components import files, links
+from ui.components.answered import Answered, Panel, case
+
+
+def draw(answered: Answered) -> None:
+    """What the files hold is what the page shows."""
+    real = files.real_ids()
+    files.of_case(lambda: case(answered, real_ids=real), answered.view.drawing)
+    links.copyable(answered.view.parameters(), "ask")
+
+
+PANEL = Panel("Files", 60, draw)

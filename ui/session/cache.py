@@ -1,0 +1,219 @@
+"""The app's only caches. Keys are what decides the content: the run's files and fingerprints, never a name alone."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+import streamlit as st
+
+from ui.services import answers, examples, questions
+from ui.services.answers import Candidates
+from ui.services.estimates import Rehearsal
+from ui.services.examples import Example
+from ui.services.following import Followed
+from ui.services.runs import RunEntry
+from ui.services.search import SearchIndex
+from upgan.data.query import Query
+from upgan.explain.explanation import Explanation
+from upgan.render.figure.build import Drawing, figures
+from upgan.render.figure.graph_html import frame_height, graph_html
+from upgan.render.figure.styles import Theme
+
+if TYPE_CHECKING:
+    from upgan.config.settings import Config
+    from upgan.data.dataset import KGDataset
+    from upgan.data.describe import Description
+    from upgan.evaluation.evaluator import Ranking
+    from upgan.predict.predictor import Predictor
+
+_Given = ParamSpec("_Given")
+_Made = TypeVar("_Made")
+
+
+# A checkpoint -------------------------------------------------------------------------------------------------------
+
+
+@st.cache_resource(
+    max_entries=2,
+    show_spinner="Opening the checkpoint …",
+    hash_funcs={RunEntry: lambda entry: (str(entry.path), entry.stamp)},
+)
+def predictor(entry: RunEntry) -> Predictor:
+    """The opened run; at most two stay in memory. Raises UpganError where it cannot be opened."""
+    # torch comes in here, not when the page's script is read: the first paint need not wait for it.
+    import upgan
+
+    _warm_up()
+    opened = upgan.load(entry.path)
+    _set_aside()
+    return opened
+
+
+def _set_aside() -> None:
+    """Tell the garbage collector that what is loaded by now stays.
+
+    Streamlit collects garbage after every run of a page. torch and the datasets are hundreds of thousands of objects
+    that live as long as the app: looked through each time, they cost more than all the rest of a choice together.
+    """
+    gc.unfreeze()  # a checkpoint that was let go since the last time is garbage now
+    gc.collect()
+    gc.freeze()
+
+
+@st.cache_resource(show_spinner=False)
+def _warm_up() -> None:
+    """Import what the drawings need (over half a second) beside the import of torch, once."""
+    threading.Thread(target=_import_drawing, name="upgan-warm-up", daemon=True).start()
+
+
+def _import_drawing() -> None:
+    with contextlib.suppress(ImportError):  # the drawing itself will say what is missing
+        import pyvis.network  # noqa: F401
+
+
+# What it answers ----------------------------------------------------------------------------------------------------
+
+
+def kept(
+    spinner: str | bool = False, most: int = 32
+) -> Callable[[Callable[Concatenate[Predictor, _Given], _Made]], Callable[Concatenate[Predictor, _Given], _Made]]:
+    """Decorator: keep what a function of a checkpoint gives, the last ``most`` of them.
+
+    The key is the fingerprints of the run and of its data, and all other arguments.
+    """
+
+    def keep(
+        make: Callable[Concatenate[Predictor, _Given], _Made],
+    ) -> Callable[Concatenate[Predictor, _Given], _Made]:
+        def remembered(key: tuple[str, str, tuple[Any, ...], dict[str, Any]], _opened: Predictor) -> _Made:
+            return make(_opened, *key[2], **key[3])
+
+        # Streamlit tells caches apart by the module and the name of what they keep.
+        remembered.__module__, remembered.__qualname__ = make.__module__, make.__qualname__
+        cached = st.cache_resource(max_entries=most, show_spinner=spinner)(remembered)
+
+        def call(opened: Predictor, /, *given: _Given.args, **named: _Given.kwargs) -> _Made:
+            return cached((opened.fingerprint, opened.dataset.fingerprint, given, named), opened)
+
+        return call
+
+    return keep
+
+
+@kept(most=2)
+def search_index(opened: Predictor) -> SearchIndex:
+    """Names of the dataset's entities, ready for the live search."""
+    return questions.search_index(opened.dataset)
+
+
+@kept("Looking for examples among the held-out facts …", most=8)
+def cards(opened: Predictor, checkpoint: str) -> list[Example]:
+    """Questions for a first visit."""
+    return examples.cards(opened, checkpoint)
+
+
+@kept(most=64)
+def candidates(opened: Predictor, query: Query, k: int, *, hide_known: bool) -> Candidates:
+    """Ranked candidates of a question."""
+    return answers.candidates(opened, query, k, hide_known=hide_known)
+
+
+@kept("Tracing the users' paths …", most=64)
+def explanation(opened: Predictor, query: Query, answer: str, top_users: int) -> Explanation:
+    """Why an answer stands where it does. Raises QueryError where the run cannot say."""
+    return answers.explain(opened, query, answer, top_users)
+
+
+@dataclass(frozen=True)
+class DrawnGraph:
+    """The figure as a document, the height of its frame, and its nodes: id -> name."""
+
+    document: str
+    height: int
+    nodes: dict[str, str]
+
+
+@kept()
+def graph(opened: Predictor, query: Query, answer: str, top_users: int, drawing: Drawing, theme: Theme) -> DrawnGraph:
+    """The interactive figure of an explanation."""
+    explained = explanation(opened, query, answer, top_users)
+    spec, narrow = figures(explained, drawing, questions.relation_labels(opened.dataset))
+    # What the narrow figure has no room for can be chosen all the same.
+    names = {node.id: " ".join(node.title.split("\n")[:1]) for node in spec.nodes if node.role != "more"}
+    return DrawnGraph(graph_html(spec, theme, narrow=narrow), frame_height(spec), names)
+
+
+class _Slot:
+    """A place for one ranking, filled by the first who needs it."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.ranking: Ranking | None = None
+
+
+@kept(most=16)
+def _slot(opened: Predictor) -> _Slot:
+    return _Slot()
+
+
+def known_ranking(opened: Predictor) -> Ranking | None:
+    """The ranking of the run's test part where it was made already."""
+    return _slot(opened).ranking
+
+
+def ranking(opened: Predictor, progress: Callable[[int, int], None]) -> Ranking:
+    """Filtered ranks of the run's test part, made once; ``progress`` hears (questions done, of all)."""
+    slot = _slot(opened)
+    with slot.lock:
+        if slot.ranking is None:
+            slot.ranking = opened.rank("test", progress)
+        return slot.ranking
+
+
+# Datasets and runs --------------------------------------------------------------------------------------------------
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading the dataset …")
+def dataset(path: str, fingerprint: str) -> KGDataset:
+    """A prepared dataset; at most four stay in memory."""
+    from upgan.data.dataset import load_dataset
+
+    return load_dataset(path)
+
+
+@st.cache_resource(max_entries=16, show_spinner="Counting …")
+def description(path: str, fingerprint: str) -> Description:
+    """What a prepared dataset holds."""
+    from upgan.data.describe import describe
+
+    return describe(dataset(path, fingerprint))
+
+
+@st.cache_resource(max_entries=16, show_spinner=False, hash_funcs={type(Path()): str})
+def followed(run: Path) -> Followed:
+    """What a run wrote while it trained, one reader for all sessions; those not looked at for long are let go."""
+    return Followed(run)
+
+
+@st.cache_resource(show_spinner=False)
+def _rehearsals() -> dict[str, Rehearsal]:
+    return {}
+
+
+def rehearsal(key: str) -> Rehearsal | None:
+    """The estimate of that key, where one was asked for."""
+    return _rehearsals().get(key)
+
+
+def rehearse(key: str, dataset: Path, config: Config) -> None:
+    """Begin an estimate; the last few are kept, and one that is there is made again."""
+    made = _rehearsals()
+    for old in [key, *list(made)[:-8]]:
+        made.pop(old, None)
+    made[key] = Rehearsal(dataset, config)
