@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from upgan.cli.mine import mine_cases
-from upgan.cli.output import JsonFlag, note, print_json, refuse_folder
+from upgan.cli.options import JsonFlag, RunFolder
+from upgan.cli.output import note, print_json, refuse_folder
 from upgan.cli.results import (
     AddInteraction,
     Against,
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from upgan.explain.results import Results
     from upgan.predict.predictor import Predictor
 
-Run = Annotated[Path, typer.Argument(help="A run folder.", show_default=False)]
 Head = Annotated[str | None, typer.Option("--head", help="Known head (id or label): ask for the tail.")]
 Tail = Annotated[str | None, typer.Option("--tail", help="Known tail (id or label): ask for the head.")]
 Relation = Annotated[str, typer.Option("--relation", help="Relation id or label.", show_default=False)]
@@ -63,21 +63,18 @@ Mine = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the main application."""
-    app.command()(predict)
-    app.command()(explain)
-
-
 def predict(
-    run: Run,
+    run: RunFolder,
     relation: Relation,
     head: Head = None,
     tail: Tail = None,
     k: Annotated[int, typer.Option("-k", min=1, help="How many candidates.")] = 10,
     json: JsonFlag = False,
 ) -> None:
-    """Ranked candidates for <head, relation, ?> or <?, relation, tail>."""
+    """Rank the candidates for a missing head or tail.
+
+    <head, relation, ?> where --head is given, <?, relation, tail> where --tail is.
+    """
     from upgan.predict.predictor import load
     from upgan.render.text_tables import candidates_table
 
@@ -91,7 +88,7 @@ def predict(
 
 
 def explain(
-    run: Run,
+    run: RunFolder,
     relation: Annotated[str | None, typer.Option("--relation", help="Relation id or label.")] = None,
     answer: Annotated[str | None, typer.Option("--answer", help="The answer to explain (id or label).")] = None,
     head: Head = None,
@@ -119,7 +116,9 @@ def explain(
     split: Annotated[str | None, typer.Option("--split", help="With --mine: test or valid.  [default: test]")] = None,
     json: JsonFlag = False,
 ) -> None:
-    """Why the model ranks the answer where it does: users, paths, evidence, exact contributions.
+    """Say why an answer has its rank: users, paths, evidence.
+
+    The contributions of the users are exact.
 
     What is passed on (html, svg, png, csv, case file) names users U1, U2, …, simulated ones too; table and json, which
     answer on this machine, name them by their ids. Other files and folders written say so on stderr.

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from upgan.cli.output import JsonFlag, print_json
+from upgan.cli.options import RUNS, JsonFlag
+from upgan.cli.output import print_json
 from upgan.errors import CaseError, QueryError
 
 if TYPE_CHECKING:
@@ -28,11 +29,14 @@ def open_case(
         Path | None,
         typer.Option("--run", help="The run to compute with; default the one in --checkpoints with its fingerprint."),
     ] = None,
-    checkpoints: Annotated[Path, typer.Option(help="Where to look for the run.")] = Path("checkpoints"),
+    checkpoints: Annotated[Path, typer.Option(help="Where to look for the run.")] = RUNS,
     check: Annotated[bool, typer.Option("--check", help="Exit with 1 unless the case is reproduced.")] = False,
     json: JsonFlag = False,
 ) -> None:
-    """Compute a case again: says "reproduced", or by how much each group of numbers differs."""
+    """Compute a case file again and compare.
+
+    Says "reproduced", or by how much each group of numbers differs.
+    """
     from upgan.case import read_case, reproduce
     from upgan.predict.predictor import load
     from upgan.render.words import clean

@@ -98,11 +98,6 @@ Split = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to `upgan data`."""
-    app.command()(prepare)
-
-
 def prepare(
     source: Source,
     out: Out,
@@ -125,7 +120,10 @@ def prepare(
     split: Split = None,
     seed: Seed = 0,
 ) -> None:
-    """Raw files to a prepared dataset: link, filter, split, and report what was dropped and why."""
+    """Make a prepared dataset of raw files.
+
+    Link, filter, split, and report what was dropped and why.
+    """
     from upgan.data.dataset import check_replaceable
     from upgan.data.prepare.domains import domain_settings
     from upgan.data.prepare.prepare import PrepareSettings
@@ -165,7 +163,7 @@ class _Files(NamedTuple):
 
 def _read(files: _Files, settings: PrepareSettings, relations: str, wikidata: Path | None, work: Path) -> RawSource:
     """The raw source; finished passes over dumps are kept in ``work``."""
-    from upgan.cli.progress import reading_progress
+    from upgan.cli.progress import counts
     from upgan.data.formats import read_sources
     from upgan.data.prepare.window import refuse_window_without_times
     from upgan.data.raw.format import DumpReading
@@ -175,7 +173,7 @@ def _read(files: _Files, settings: PrepareSettings, relations: str, wikidata: Pa
         name: getattr(settings, name) for name in ("min_interactions", "min_rating", "since", "until", "max_hops")
     }
     dump = DumpReading(**shared, relations=tuple(relations.replace(",", " ").split()), work=work, say=note)
-    options = ReadOptions(files.encoding, files.skip_bad_lines, reading_progress())
+    options = ReadOptions(files.encoding, files.skip_bad_lines, counts("reading {} (MiB)", 1 << 20))
     note("reading " + ", ".join(map(str, files.source)))
     raw = read_sources(files.source, format=files.format, labels=files.labels, options=options, dump=dump)
     if settings.since or settings.until:

@@ -85,13 +85,13 @@ class CountProgress:
         print(f"{self._what}: {done} of {total}, ETA {left:.0f} s", file=sys.stderr, flush=True)
 
 
-def reading_progress() -> Callable[[str, int, int], None]:
-    """For readers of files: (name, bytes read, size); each file has its own count, in MiB."""
-    files: dict[str, CountProgress] = {}
+def counts(what: str = "{}", unit: int = 1) -> Callable[[str, int, int], None]:
+    """Calls with (name, done, total): each name has its own count, called ``what`` and in ``unit``."""
+    counters: dict[str, CountProgress] = {}
 
-    def show(name: str, done: int, size: int) -> None:
-        counter = files.setdefault(name, CountProgress(f"reading {name} (MiB)"))
-        if done >> 20:
-            counter(done >> 20, size >> 20)
+    def show(name: str, done: int, total: int) -> None:
+        counter = counters.setdefault(name, CountProgress(what.format(name)))
+        if done // unit:
+            counter(done // unit, total // unit)
 
     return show

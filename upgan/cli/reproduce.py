@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from upgan.cli.output import JsonFlag, note, print_json
-from upgan.cli.runs import RUNS
+from upgan.cli.options import RUNS, JsonFlag
+from upgan.cli.output import note, print_json
 from upgan.errors import ConfigError, TrainingError
 from upgan.reproduce.document import TARGET_NAMES
 
@@ -63,11 +63,6 @@ Runs = Annotated[
     list[Path] | None,
     typer.Option("--run", help="fig4: a finished run of this dataset; may repeat, the first is drawn."),
 ]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command to the main application."""
-    app.command()(reproduce)
 
 
 def reproduce(
@@ -134,7 +129,7 @@ def parse_seeds(text: str) -> list[int]:
     """Whole numbers, each once; ConfigError otherwise."""
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isdecimal() for part in parts) or len({int(part) for part in parts}) < len(parts):
-        raise ConfigError(f"--seeds {text!r}: whole numbers, each once, with commas between them are expected (0,1,2)")
+        raise ConfigError(f"--seeds {text!r}: write different whole numbers with commas, such as 0,1,2")
     return [int(part) for part in parts]
 
 
@@ -142,7 +137,7 @@ def parse_names(text: str) -> tuple[str, ...]:
     """Names, each once; ConfigError otherwise."""
     parts = [part.strip() for part in text.split(",")]
     if not all(parts) or len(set(parts)) < len(parts):
-        raise ConfigError(f"--systems {text!r}: names, each once, with commas between them are expected (transe,upgan)")
+        raise ConfigError(f"--systems {text!r}: write different names with commas, such as transe,upgan")
     return tuple(parts)
 
 
@@ -150,7 +145,7 @@ def _refuse(target: str, options: dict[str, Any]) -> None:
     for name, value in options.items():
         if value:
             allowed = "--run, --preset, --seeds and --checkpoints are" if target == "fig4" else "it is fig4's"
-            raise ConfigError(f"{name} is not an option of {target}; {allowed}")
+            raise ConfigError(f"{name} does not apply to {target}; {allowed}")
 
 
 def _command() -> str:
@@ -164,7 +159,7 @@ def _effort(trials: int | None, budget: str | None, limit: float, *, dry_run: bo
 
     if trials is None:
         if budget is not None:
-            raise ConfigError("--search-budget: is for --search N, the number of trials")
+            raise ConfigError("--search-budget: needs --search N, the number of trials")
         return None
     if dry_run:
         raise ConfigError("--dry-run: which runs there will be depends on what --search finds; leave one of them out")
