@@ -28,10 +28,7 @@ def write_atomic(path: Path, write: Callable[[Path], None], *, durable: bool = F
     temporary = Path(name)
     try:
         write(temporary)
-        # mkstemp makes the file private; a result is as readable as any other file its user writes.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
+        _allow(temporary, 0o666)
         if durable:
             _force_to_disk(temporary)
         temporary.replace(path)
@@ -40,6 +37,13 @@ def write_atomic(path: Path, write: Callable[[Path], None], *, durable: bool = F
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _allow(path: Path, mode: int) -> None:
+    """tempfile makes files and folders private; a result is as readable as any other that its user writes."""
+    umask = os.umask(0)
+    os.umask(umask)
+    path.chmod(mode & ~umask)
 
 
 def _force_to_disk(path: Path) -> None:
@@ -79,9 +83,7 @@ def folder_written_whole(path: Path) -> Iterator[Path]:
     building = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".building", dir=path.parent))
     try:
         yield building
-        umask = os.umask(0)
-        os.umask(umask)
-        building.chmod(0o777 & ~umask)
+        _allow(building, 0o777)
         if path.exists():
             previous = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".old", dir=path.parent))
             path.replace(previous / path.name)

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from upgan.cli.mine import mine_cases
 from upgan.cli.options import JsonFlag, RunFolder
-from upgan.cli.output import note, print_json, refuse_folder
+from upgan.cli.output import check_choice, note, print_json, refuse_file, refuse_folder
 from upgan.cli.results import (
     AddInteraction,
     Against,
@@ -127,6 +126,8 @@ def explain(
         raise ConfigError("--pseudonyms and --real-ids: choose one of them")
     changes = changes_of(remove_user, remove_interaction, remove_fact, add_interaction)
     if mine:
+        from upgan.cli.mine import mine_cases
+
         options = {
             "--relation": relation, "--answer": answer, "--head": head, "--tail": tail, "--format": format,
             "--case": case, "--export": export, "--contrast": contrast, "--smallest-set": smallest_set or None,
@@ -179,8 +180,7 @@ def _check_written(wanted: Wanted, output: Output) -> None:
         )
     refuse_folder("--out", output.out)
     refuse_folder("--case", output.case)
-    if output.export is not None and output.export.exists() and not output.export.is_dir():
-        raise ConfigError(f"--export {output.export}: a file is in the way of the folder; choose another name")
+    refuse_file("--export", output.export)
     if output.out is None and output.format == "png" and sys.stdout.isatty():
         raise ConfigError("--format png: name a file with --out, a terminal shows no picture")
 
@@ -195,8 +195,8 @@ def _refuse(options: Mapping[str, object], why: str) -> None:
 def _format(name: str | None, json: bool) -> str:
     from upgan.render.export import FORMATS
 
-    if name is not None and name not in FORMATS:
-        raise ConfigError(f"--format {name!r}: choose one of {', '.join(FORMATS)}")
+    if name is not None:
+        check_choice("--format", name, FORMATS)
     if json and name not in (None, "json"):
         raise ConfigError(f"--json and --format {name}: choose one of them")
     return "json" if json else name or "table"

@@ -10,6 +10,7 @@ import typer
 
 from upgan.cli.options import JsonFlag
 from upgan.cli.output import print_json
+from upgan.cli.prepare import Encoding, Format, MinRating
 
 if TYPE_CHECKING:
     from upgan.data.check import CheckReport
@@ -21,17 +22,12 @@ def check(
     source: Annotated[
         list[Path], typer.Argument(help="Folders or files of raw data, or one prepared dataset.", show_default=False)
     ],
-    format: Annotated[str, typer.Option("--format", help="As for prepare.")] = "auto",
+    format: Format = "auto",
     labels: Annotated[
         list[Path] | None, typer.Option("--labels", help="TSV of entity id and name; items' titles are set against it.")
     ] = None,
-    encoding: Annotated[
-        str | None, typer.Option(help="Encoding of the raw files. [default: utf-8]", show_default=False)
-    ] = None,
-    min_rating: Annotated[
-        float | None,
-        typer.Option(help="Leave lower ratings out. [default: every rating counts]", show_default=False),
-    ] = None,
+    encoding: Encoding = None,
+    min_rating: MinRating = None,
     min_interactions: Annotated[int, typer.Option(min=1, help="The k of the k-core.")] = 5,
     examples: Annotated[int, typer.Option(min=0, help="Most examples shown for a finding.")] = 5,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the shuffled links.")] = 0,

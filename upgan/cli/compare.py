@@ -51,7 +51,7 @@ def compare(
         raise ConfigError("--json and --markdown: choose one of them")
     refuse_folder("--csv", table)
     _check_distinct(runs)
-    from upgan.cli.comparison import print_tables, to_csv, to_markdown
+    from upgan.cli.comparison import to_csv, to_markdown, to_text
     from upgan.evaluation.groups import GROUPINGS
 
     if by is not None:
@@ -84,10 +84,8 @@ def compare(
         write_text(table, to_csv(document))
     if json:
         print_json(document)
-    elif markdown:
-        typer.echo(to_markdown(document))
     else:
-        print_tables(document)
+        typer.echo(to_markdown(document) if markdown else to_text(document))
 
 
 # Runs to systems -----------------------------------------------------------------------------------------------------
@@ -123,18 +121,14 @@ def _ranked(predictors: Sequence[Predictor], split: str) -> list[System]:
     """The systems that the runs are of, in the order they were named; no seed twice in one system."""
     from upgan.cli.progress import CountProgress
 
-    members: dict[str, list[Predictor]] = {}
+    members: dict[str, dict[int, Predictor]] = {}
     for name, predictor in zip(_names([predictor.config for predictor in predictors]), predictors, strict=True):
-        members.setdefault(name, []).append(predictor)
-    for name, of_system in members.items():
-        named: dict[int, Predictor] = {}
-        for predictor in of_system:
-            other = named.setdefault(predictor.config.seed, predictor)
-            if other is not predictor:
-                raise RunError(
-                    f"{other.run_path} and {predictor.run_path} are both seed {predictor.config.seed} of {name}: "
-                    "leave one out; the same seed twice adds nothing"
-                )
+        other = members.setdefault(name, {}).setdefault(predictor.config.seed, predictor)
+        if other is not predictor:
+            raise RunError(
+                f"{other.run_path} and {predictor.run_path} are both seed {predictor.config.seed} of {name}: "
+                "leave one out; the same seed twice adds nothing"
+            )
 
     def ranking(predictor: Predictor) -> Ranking:
         return predictor.rank(split, CountProgress(f"ranking {split} with {predictor.run_path}"))  # type: ignore[arg-type]
@@ -142,10 +136,10 @@ def _ranked(predictors: Sequence[Predictor], split: str) -> list[System]:
     return [
         System(
             name,
-            {predictor.config.seed: predictor.run_path for predictor in of_system},
-            {predictor.config.seed: ranking(predictor) for predictor in of_system},
+            {seed: predictor.run_path for seed, predictor in by_seed.items()},
+            {seed: ranking(predictor) for seed, predictor in by_seed.items()},
         )
-        for name, of_system in members.items()
+        for name, by_seed in members.items()
     ]
 
 

@@ -27,6 +27,12 @@ def check_choice(option: str, value: str, allowed: Iterable[str]) -> None:
         raise ConfigError(f"{option} {value!r}: choose one of {', '.join(allowed)}")
 
 
+def refuse_file(option: str, path: Path | None) -> None:
+    """ConfigError where a file has the name of a folder that is to be written to."""
+    if path is not None and path.exists() and not path.is_dir():
+        raise ConfigError(f"{option} {path}: a file is in the way of the folder; choose another name")
+
+
 def refuse_folder(option: str, path: Path | None) -> None:
     """ConfigError where a file is to be written to a folder's name: said before the work, not after it."""
     if path is not None and path.is_dir():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,7 @@ from upgan.errors import ConfigError
 if TYPE_CHECKING:
     from upgan.data.prepare.prepare import PrepareSettings
     from upgan.data.raw.source import RawSource
+    from upgan.data.raw.text_stream import ReadOptions
 
 Out = Annotated[Path, typer.Option("--out", help="Folder for the prepared dataset.", show_default=False)]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of the split (and of the simulated readers).")]
@@ -124,10 +125,12 @@ def prepare(
 
     Link, filter, split, and report what was dropped and why.
     """
+    from upgan.cli.progress import counts
     from upgan.data.dataset import check_replaceable
     from upgan.data.prepare.domains import domain_settings
     from upgan.data.prepare.prepare import PrepareSettings
     from upgan.data.prepare.prepare import prepare as prepare_source
+    from upgan.data.raw.text_stream import ReadOptions
 
     options = {
         "min_interactions": min_interactions,
@@ -145,37 +148,34 @@ def prepare(
     settings = PrepareSettings(**domain_settings(preset, options))
     # Reading may take hours: what would stand in the way of the result is said before.
     check_replaceable(out)
-    files = _Files(source, format, labels or [], encoding, skip_bad_lines)
-    raw = _read(files, settings, relations or "", wikidata, work or out.with_name(f"{out.name}.work"))
+    reading = ReadOptions(encoding, skip_bad_lines, counts("reading {} (MiB)", 1 << 20))
+    dumps = work or out.with_name(f"{out.name}.work")
+    raw = _read(source, format, labels or [], settings, reading, relations or "", wikidata, dumps)
     dataset = prepare_source(raw, out, settings, progress=note)
     note(f"wrote {dataset} to {out}; manifest.json there says what was dropped and why")
 
 
-class _Files(NamedTuple):
-    """What to read, and how."""
-
-    source: list[Path]
-    format: str
-    labels: list[Path]
-    encoding: str | None
-    skip_bad_lines: bool
-
-
-def _read(files: _Files, settings: PrepareSettings, relations: str, wikidata: Path | None, work: Path) -> RawSource:
+def _read(
+    source: list[Path],
+    format: str,
+    labels: list[Path],
+    settings: PrepareSettings,
+    reading: ReadOptions,
+    relations: str,
+    wikidata: Path | None,
+    work: Path,
+) -> RawSource:
     """The raw source; finished passes over dumps are kept in ``work``."""
-    from upgan.cli.progress import counts
     from upgan.data.formats import read_sources
     from upgan.data.prepare.window import refuse_window_without_times
     from upgan.data.raw.format import DumpReading
-    from upgan.data.raw.text_stream import ReadOptions
 
     shared = {
         name: getattr(settings, name) for name in ("min_interactions", "min_rating", "since", "until", "max_hops")
     }
     dump = DumpReading(**shared, relations=tuple(relations.replace(",", " ").split()), work=work, say=note)
-    options = ReadOptions(files.encoding, files.skip_bad_lines, counts("reading {} (MiB)", 1 << 20))
-    note("reading " + ", ".join(map(str, files.source)))
-    raw = read_sources(files.source, format=files.format, labels=files.labels, options=options, dump=dump)
+    note("reading " + ", ".join(map(str, source)))
+    raw = read_sources(source, format=format, labels=labels, options=reading, dump=dump)
     if settings.since or settings.until:
         refuse_window_without_times(raw)
     if wikidata:

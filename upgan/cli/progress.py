@@ -30,6 +30,7 @@ class TrainingProgress:
             TimeRemainingColumn(),
             TextColumn("{task.fields[latest]}"),
             console=Console(stderr=True),
+            disable=not self._terminal,
         )
         self._tasks: dict[str, TaskID] = {}
         self._latest = ""
@@ -37,13 +38,11 @@ class TrainingProgress:
         self._began: dict[str, float] = {}
 
     def __enter__(self) -> TrainingProgress:
-        if self._terminal:
-            self._progress.start()
+        self._progress.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._terminal:
-            self._progress.stop()
+        self._progress.stop()
 
     def show(self, phase: str, epoch: int, epochs: int, share: float, metrics: Metrics | None) -> None:
         """One event of RunLog."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from upgan.cli.options import RUNS, JsonFlag
-from upgan.cli.output import note, print_json
+from upgan.cli.output import note, print_json, refuse_file
 from upgan.errors import ConfigError, TrainingError
 from upgan.reproduce.document import TARGET_NAMES
 
@@ -94,8 +94,7 @@ def reproduce(
     """
     if target not in PAPER:
         raise ConfigError(f"{target!r} is not one of the paper's tables and figures; choose from {', '.join(PAPER)}")
-    if out.exists() and not out.is_dir():
-        raise ConfigError(f"--out {out}: a file is in the way of the folder; choose another name")
+    refuse_file("--out", out)
     numbers = None if seeds is None else parse_seeds(seeds)
     if target == "fig4":
         options = {"--budget": budget, "--systems": systems, "--set": assignments, "--search": search}

@@ -173,17 +173,15 @@ def evaluate(
     if json:
         print_json(result)
     else:
-        _print_metrics(result, split)
+        typer.echo(f"{split}, filtered\n\n{_metrics_table(result)}")
 
 
-def _print_metrics(result: dict[str, Any], split: str) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
+def _metrics_table(result: dict[str, Any]) -> str:
+    from upgan.render.table import Table
 
-    heads = [head.replace("H@", "Hits@") for head in HEADS.values()]
-    table = Table("group", "queries", *heads, title=f"{split}, filtered")
-    for name, row in {"all": result, **result.get("groups", {})}.items():
-        shares = (number(row[key], ".4f") for key in SHARES)
-        table.add_row(escape(str(name)), str(row["queries"]), number(row["mr"], ".1f"), *shares)
-    Console().print(table)
+    heads = ("group", "queries", *(head.replace("H@", "Hits@") for head in HEADS.values()))
+    rows = [
+        (name, str(row["queries"]), number(row["mr"], ".1f"), *(number(row[key], ".4f") for key in SHARES))
+        for name, row in {"all": result, **result.get("groups", {})}.items()
+    ]
+    return Table(heads, rows, frozenset(range(1, len(heads)))).text()

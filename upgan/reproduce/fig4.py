@@ -16,7 +16,7 @@ from upgan.files import write_text
 from upgan.predict.predictor import Predictor
 from upgan.render.words import sentence
 from upgan.reproduce.paper_cases import PAPER_CASES, FoundCase, find_cases
-from upgan.reproduce.reached_users import Readers, weight_and_part
+from upgan.reproduce.reached_users import Readers
 
 #: The paper draws five users, "selected users for illustration".
 TOP_USERS = 5
@@ -37,8 +37,8 @@ class Candidate:
     readers: int
     all_readers: int
     #: Of those readers, summed over the target's users: their share of p_h, and of this candidate's score.
-    weight: float
-    contribution: float
+    readers_weight: float
+    readers_contribution: float
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def _answered(found: FoundCase, query: Query, predictor: Predictor, readers: Rea
         explanation = predictor.explain(**query.names, answer=entity, top_users=TOP_USERS)
         everyone = readers.of(entity)
         who = related & everyone
-        weight, part = weight_and_part(explanation, who)
+        shares = [share for share in explanation.users if share.id in who]
         return Candidate(
             id=entity,
             label=explanation.answer.label,
@@ -150,8 +150,8 @@ def _answered(found: FoundCase, query: Query, predictor: Predictor, readers: Rea
             place_without_users=without[entity],
             readers=len(who),
             all_readers=len(everyone),
-            weight=weight,
-            contribution=part,
+            readers_weight=sum(share.weight for share in shares),
+            readers_contribution=sum(share.contribution for share in shares),
         )
 
     answer = candidate(found.answer)

@@ -11,28 +11,31 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
+from upgan.config.presets import SEARCH
 from upgan.config.settings import flat_settings
-from upgan.config.systems import MODEL_NAMES
+from upgan.config.systems import MODEL_NAMES, REGISTERED
 from upgan.errors import ConfigError
 from upgan.reproduce.document import SearchDocument, Searched
 from upgan.reproduce.execute import Executor, Outcome
 from upgan.reproduce.plan import Effort, PlannedRun, Request, settings_of, systems_of
-from upgan.reproduce.spaces import distributions, settings_of_trial, space_of
 
 #: Trials before the estimator takes over from even draws.
 STARTUP = 5
 OVER = (TrialState.COMPLETE, TrialState.FAIL)
+#: Significant digits that a drawn number keeps: more would only make settings hard to read.
+DIGITS = 3
 
 
 @dataclass(frozen=True)
@@ -198,6 +201,36 @@ class Search:
             "final": None if final is None else {"default_valid_mrr": final[0], "valid_mrr": final[1]},
             "settings": settings_of_trial(best.params) if changed and best is not None else {},
         }
+
+
+# What may be changed --------------------------------------------------------------------------------------------------
+
+
+def space_of(system: str, preset: str, fixed: Sequence[str] = ()) -> dict[str, Mapping[str, Sequence[Any]]]:
+    """Setting -> how it is drawn, as the system registers it; ``fixed`` settings, which the user chose, are left out.
+
+    ``preset`` matters for UPGAN alone. A preset without a space has nothing to search: the result is empty.
+    """
+    space = SEARCH.get(preset, {}) if system == "upgan" else REGISTERED[system].search
+    return {key: drawn for key, drawn in space.items() if key not in fixed}
+
+
+def distributions(space: Mapping[str, Mapping[str, Sequence[Any]]]) -> dict[str, BaseDistribution]:
+    """The same for optuna."""
+    drawn: dict[str, BaseDistribution] = {}
+    for key, how in space.items():
+        ((kind, values),) = how.items()
+        choice = kind == "choice"
+        drawn[key] = CategoricalDistribution(values) if choice else FloatDistribution(*values, log=kind == "log")
+    return drawn
+
+
+def settings_of_trial(params: Mapping[str, Any]) -> dict[str, Any]:
+    """A trial's parameters as settings, numbers rounded."""
+    return {
+        key: float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
+        for key, value in sorted(params.items())
+    }
 
 
 def _planned(request: Request, system: str, changed: Mapping[str, Any]) -> PlannedRun:
