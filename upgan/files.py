@@ -98,8 +98,5 @@ def folder_written_whole(path: Path) -> Iterator[Path]:
 
 def sha256_of_file(path: Path) -> str:
     """Hex SHA-256 of a file's bytes, read in blocks so that size does not matter."""
-    digest = hashlib.sha256()
     with path.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from upgan.cli.options import JsonFlag, RunFolder
-from upgan.cli.output import check_choice, note, print_json, refuse_file, refuse_folder
+from upgan.cli.output import check_choice, note, print_result, refuse_file, refuse_folder
 from upgan.cli.results import (
     AddInteraction,
     Against,
@@ -80,10 +80,7 @@ def predict(
     predictor = load(run)
     query = predictor.query(head=head, relation=relation, tail=tail)
     candidates = predictor.predict(**query.names, k=k)
-    if json:
-        print_json({"query": query.to_dict(), "candidates": candidates})
-    else:
-        typer.echo(candidates_table(candidates))
+    print_result(json, {"query": query.to_dict(), "candidates": candidates}, candidates_table(candidates))
 
 
 def explain(

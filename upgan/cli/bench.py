@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from upgan.cli.options import JsonFlag
-from upgan.cli.output import note, print_json, refuse_folder
+from upgan.cli.output import note, print_result, refuse_folder
 from upgan.errors import ConfigError
 
 
@@ -101,7 +101,4 @@ def _write(document: dict[str, Any], name: str, out: Path | None, *, json: bool)
 
     if out is not None:
         write_json(out, document)
-    if json:
-        print_json(document)
-    else:
-        typer.echo(template("upgan.bench", name).render(document, orders=ORDERS).strip())
+    print_result(json, document, template("upgan.bench", name).render(document, orders=ORDERS).strip())

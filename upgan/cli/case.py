@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from upgan.cli.options import RUNS, JsonFlag
-from upgan.cli.output import print_json
+from upgan.cli.output import print_result
 from upgan.errors import CaseError, QueryError
 
 if TYPE_CHECKING:
@@ -46,11 +46,8 @@ def open_case(
     outcome = reproduce(case, predictor)
     if outcome.verdict == "unknown":
         raise QueryError(f"{file}: {outcome.message}")
-    if json:
-        print_json({"case": str(file), "run": str(predictor.run_path), **outcome.to_dict()})
-    else:
-        typer.echo(f"{clean(case.question)}\n{outcome.message}")
-        typer.echo("\n" + _differences(outcome))
+    text = f"{clean(case.question)}\n{outcome.message}\n\n{_differences(outcome)}"
+    print_result(json, {"case": str(file), "run": str(predictor.run_path), **outcome.to_dict()}, text)
     if check and outcome.verdict != "reproduced":
         raise typer.Exit(1)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from upgan.cli.options import By, JsonFlag, Split
-from upgan.cli.output import check_choice, note, print_json, refuse_folder
+from upgan.cli.output import check_choice, note, print_result, refuse_folder
 from upgan.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
@@ -82,10 +82,7 @@ def compare(
         from upgan.files import write_text
 
         write_text(table, to_csv(document))
-    if json:
-        print_json(document)
-    else:
-        typer.echo(to_markdown(document) if markdown else to_text(document))
+    print_result(json, document, to_markdown(document) if markdown else to_text(document))
 
 
 # Runs to systems -----------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import typer
 
 from upgan.cli.check import check
 from upgan.cli.options import Dataset, JsonFlag
-from upgan.cli.output import note, print_json
+from upgan.cli.output import note, print_result
 from upgan.cli.prepare import Out, Seed, prepare
 from upgan.errors import ConfigError
 
@@ -42,10 +42,7 @@ def describe(dataset: Dataset, json: JsonFlag = False) -> None:
     from upgan.data.describe import describe as describe_dataset
 
     description = describe_dataset(load_dataset(dataset))
-    if json:
-        print_json(description.to_dict())
-    else:
-        typer.echo(description.to_text())
+    print_result(json, description.to_dict(), description.to_text())
 
 
 @app.command()

@@ -8,15 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import typer
-
-from upgan.cli.output import note, print_json
+from upgan.cli.output import note, print_result
 from upgan.cli.runs import train
 from upgan.data.dataset import KGDataset
 from upgan.errors import RunError, UpganError
 from upgan.predict.predictor import Predictor, load
-from upgan.reproduce.fig4 import Candidate, CaseResult, answer_cases, found_cases, write_files
-from upgan.reproduce.fig4_page import fig4_page
+from upgan.reproduce.fig4 import Candidate, CaseResult, answer_case, fig4_page, found_cases, write_files
 from upgan.runs.files import RESULT_FILE
 from upgan.runs.launch import free_folder
 from upgan.training.checkpoint import dataset_fingerprint, load_config
@@ -91,14 +88,13 @@ def reproduce_fig4(dataset: KGDataset, out: Path, runs: Runs, command: str, *, j
     """Find the cases, answer them, write the page with its files, and print it."""
     cases = found_cases(dataset)  # before any training
     predictors = runs.predictors()
-    results = answer_cases(cases, predictors)
+    results = [answer_case(case, predictors) for case in cases]
     page = fig4_page(results, predictors, command)
     files = write_files(results, predictors[0], out, page)
     note(f"wrote {len(files)} files to {out}")
-    if json:
-        print_json({"target": "fig4", "page": str(files[0]), "cases": [_summary(result) for result in results]})
-    else:
-        typer.echo(page)
+    print_result(
+        json, {"target": "fig4", "page": str(files[0]), "cases": [_summary(result) for result in results]}, page
+    )
 
 
 def _summary(result: CaseResult) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from upgan.cli.options import RUNS, Force, JsonFlag, RunFolder
-from upgan.cli.output import note, print_json
+from upgan.cli.output import note, print_json, print_result
 from upgan.errors import TrainingError
 from upgan.evaluation.cells import number
 
@@ -59,10 +59,7 @@ def stop(
     state = control.kill(run) if force else control.request_stop(run)
     if wait:
         state = control.wait_until_over(run)
-    if json:
-        print_json(state.to_dict())
-    else:
-        typer.echo(_line(state))
+    print_result(json, state.to_dict(), _line(state))
 
 
 def status(
@@ -83,20 +80,15 @@ def status(
             note(f"no runs in {root}; `upgan train DATASET` makes one")
         return
     one = run_state(run)
-    if json:
-        print_json(one.to_dict())
-    else:
-        typer.echo(_line(one))
-        details = {
-            "phases": " → ".join(f"[{name}]" if name == one.phase else name for name in one.phases),
-            "heartbeat": "" if one.heartbeat_age is None or not one.active else f"{one.heartbeat_age:.1f} s ago",
-            "trained": "" if one.seconds is None else f"{one.seconds:.0f} s, {one.step} steps",
-            "process": str(one.pid) if one.active else "",
-            "resumable": f"upgan resume {run}" if one.resumable else "",
-        }
-        for name, text in details.items():
-            if text:
-                typer.echo(f"  {name:<10} {text}")
+    details = {
+        "phases": " → ".join(f"[{name}]" if name == one.phase else name for name in one.phases),
+        "heartbeat": "" if one.heartbeat_age is None or not one.active else f"{one.heartbeat_age:.1f} s ago",
+        "trained": "" if one.seconds is None else f"{one.seconds:.0f} s, {one.step} steps",
+        "process": str(one.pid) if one.active else "",
+        "resumable": f"upgan resume {run}" if one.resumable else "",
+    }
+    lines = [_line(one), *(f"  {name:<10} {text}" for name, text in details.items() if text)]
+    print_result(json, one.to_dict(), "\n".join(lines))
 
 
 def _line(status: RunStatus) -> str:

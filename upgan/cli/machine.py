@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from upgan.cli.options import RUNS, JsonFlag
-from upgan.cli.output import note, print_json
+from upgan.cli.output import note, print_result
 from upgan.errors import RunError
 from upgan.runs import demo as demo_checkpoint
 
@@ -128,7 +128,4 @@ def doctor(
     from upgan.doctor import diagnose
 
     report = diagnose(checkpoints)
-    if json:
-        print_json(report.to_dict())
-    else:
-        typer.echo(report.to_text())
+    print_result(json, report.to_dict(), report.to_text())

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import typer
-
 from upgan.case import make_case, write_case
-from upgan.cli.output import check_choice, note, print_json, refuse_file
+from upgan.cli.output import check_choice, note, print_result, refuse_file
 from upgan.cli.progress import CountProgress
 from upgan.evaluation.cells import number
 from upgan.predict.mining import Mined, MinedCase, mine
@@ -29,10 +27,7 @@ def mine_cases(run: Path, split: str, n: int, out: Path | None, *, real_ids: boo
     mined = mine(predictor, split, n, CountProgress(f"ranking {split} with and without users"))  # type: ignore[arg-type]
     if out is not None:
         _write_cases(mined, predictor, out, real_ids=real_ids, top_users=top_users)
-    if json:
-        print_json({"run": str(run), "run_fingerprint": predictor.fingerprint, **mined.to_dict()})
-    else:
-        typer.echo(_text(mined))
+    print_result(json, {"run": str(run), "run_fingerprint": predictor.fingerprint, **mined.to_dict()}, _text(mined))
 
 
 def _write_cases(mined: Mined, predictor: Predictor, out: Path, *, real_ids: bool, top_users: int) -> None:

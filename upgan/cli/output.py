@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable
+from json import dumps
 from pathlib import Path
 from typing import Any
+
+import typer
 
 from upgan.errors import ConfigError
 
 
 def print_json(value: Any) -> None:
     """One JSON document, UTF-8, keys in the order given."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    sys.stdout.write(dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def print_result(json: bool, document: Any, text: str) -> None:
+    """A command's result: for a program where --json is given, else for a person."""
+    if json:
+        print_json(document)
+    else:
+        typer.echo(text)
 
 
 def note(text: str) -> None:

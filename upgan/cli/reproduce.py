@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from upgan.cli.options import RUNS, JsonFlag
-from upgan.cli.output import note, print_json, refuse_file
+from upgan.cli.output import note, print_result, refuse_file
 from upgan.errors import ConfigError, TrainingError
 from upgan.reproduce.document import TARGET_NAMES
 
@@ -170,11 +170,9 @@ def _list_runs(request: Request, executor: Executor, *, json: bool) -> None:
     from upgan.reproduce.plan import plan
 
     rows = executor.states(plan(request))
-    if json:
-        print_json({"target": request.target, "runs": rows})
-    else:
-        impossible = "{row} s{seed}: {problem}".format_map
-        typer.echo("\n".join(f"{row['state']:<10} {row['run'] or impossible(row)}" for row in rows))
+    impossible = "{row} s{seed}: {problem}".format_map
+    text = "\n".join(f"{row['state']:<10} {row['run'] or impossible(row)}" for row in rows)
+    print_result(json, {"target": request.target, "runs": rows}, text)
 
 
 def _reproduce_runs(request: Request, executor: Executor, out: Path, effort: Effort | None, *, json: bool) -> None:
@@ -187,9 +185,6 @@ def _reproduce_runs(request: Request, executor: Executor, out: Path, effort: Eff
         raise ConfigError(f"--out {out}: no folder can be made there ({error.strerror}); choose another") from None
     document, page = produce(request, executor, out, _command(), effort)
     note(f"wrote {request.target}.md, .csv, .json and .html to {out}")
-    if json:
-        print_json(document)
-    else:
-        typer.echo(page)
+    print_result(json, document, page)
     if not any(row["mean"] for row in document["rows"]):
         raise TrainingError(f"{request.target}: every run failed; the reasons are in {out / request.target}.md")

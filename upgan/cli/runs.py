@@ -21,7 +21,7 @@ from upgan.cli.options import (
     SettingsFile,
     Split,
 )
-from upgan.cli.output import check_choice, note, print_json, refuse_folder
+from upgan.cli.output import check_choice, note, print_result, refuse_folder
 from upgan.errors import ConfigError, TrainingError
 from upgan.evaluation.cells import HEADS, SHARES, number
 
@@ -103,13 +103,13 @@ def estimate_cost(
     overrides = {key: value for key, value in chosen.items() if value is not None}
     settings = make_config(preset, file=config, assignments=assignments or [], overrides=overrides)
     whole = estimate(load_dataset(dataset), settings)
-    if json:
-        print_json(whole.to_dict())
-        return
-    for name, cost in whole.phases.items():
-        typer.echo(f"{name:<20} {cost.least:8.0f} to {cost.most:8.0f} s  ({cost.epoch:.1f} s an epoch)")
-    typer.echo(f"{'in all':<20} {whole.seconds[0]:8.0f} to {whole.seconds[1]:8.0f} s")
-    typer.echo(f"memory {whole.memory_mb:.0f} MB, disk {whole.disk_mb:.0f} MB")
+    lines = [
+        f"{name:<20} {cost.least:8.0f} to {cost.most:8.0f} s  ({cost.epoch:.1f} s an epoch)"
+        for name, cost in whole.phases.items()
+    ]
+    lines.append(f"{'in all':<20} {whole.seconds[0]:8.0f} to {whole.seconds[1]:8.0f} s")
+    lines.append(f"memory {whole.memory_mb:.0f} MB, disk {whole.disk_mb:.0f} MB")
+    print_result(json, whole.to_dict(), "\n".join(lines))
 
 
 def _run_folder(named: Path | None, name: str, overwrite: bool) -> Path:
@@ -170,10 +170,7 @@ def evaluate(
 
         table = ranks_table(ranking, predictor.dataset)
         write_atomic(ranks, lambda path: table.to_parquet(path, index=False))
-    if json:
-        print_json(result)
-    else:
-        typer.echo(f"{split}, filtered\n\n{_metrics_table(result)}")
+    print_result(json, result, f"{split}, filtered\n\n{_metrics_table(result)}")
 
 
 def _metrics_table(result: dict[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,8 @@ from upgan.explain.explanation import Explanation
 from upgan.explain.results import CandidateRow, Contrast
 from upgan.files import write_text
 from upgan.predict.predictor import Predictor
-from upgan.render.words import sentence
+from upgan.render.templates import template
+from upgan.render.words import sentence, user_noun
 from upgan.reproduce.paper_cases import PAPER_CASES, FoundCase, find_cases
 from upgan.reproduce.reached_users import Readers
 
@@ -89,9 +90,17 @@ def found_cases(dataset: KGDataset) -> list[FoundCase]:
     return found
 
 
-def answer_cases(found: list[FoundCase], predictors: list[Predictor]) -> list[CaseResult]:
-    """Ask every case of the first run, and its first question of the others too."""
-    return [_answer_case(case, predictors) for case in found]
+def fig4_page(results: Sequence[CaseResult], predictors: Sequence[Predictor], command: str) -> str:
+    """What the paper reports beside what a run answers, in numbers and then in words; ``command`` made it."""
+    there = {result.found.case.key for result in results}
+    page = template("upgan.reproduce", "fig4.md.j2").render(
+        main=predictors[0],
+        results=results,
+        missing=[case.key for case in PAPER_CASES if case.key not in there],
+        noun=user_noun(predictors[0].dataset.simulated_users),
+        command=command,
+    )
+    return page.strip() + "\n"
 
 
 def write_files(results: list[CaseResult], predictor: Predictor, out: Path, page: str) -> list[Path]:
@@ -112,7 +121,8 @@ def _contrast(result: CaseResult, predictor: Predictor) -> Contrast | None:
     return predictor.contrast(**query.names, answer=found.answer, against=found.rival)
 
 
-def _answer_case(found: FoundCase, predictors: list[Predictor]) -> CaseResult:
+def answer_case(found: FoundCase, predictors: Sequence[Predictor]) -> CaseResult:
+    """Ask a case of the first run, and its first question of the others too."""
     main = predictors[0]
     readers = Readers(main)
     related = readers.of(found.entity)
