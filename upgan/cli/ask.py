@@ -36,21 +36,17 @@ if TYPE_CHECKING:
     from upgan.explain.results import Results
     from upgan.predict.predictor import Predictor
 
-Head = Annotated[str | None, typer.Option("--head", help="Known head (id or label): ask for the tail.")]
-Tail = Annotated[str | None, typer.Option("--tail", help="Known tail (id or label): ask for the head.")]
-Relation = Annotated[str, typer.Option("--relation", help="Relation id or label.", show_default=False)]
+Head = Annotated[str | None, typer.Option(help="Known head (id or label): ask for the tail.")]
+Tail = Annotated[str | None, typer.Option(help="Known tail (id or label): ask for the head.")]
+Relation = Annotated[str, typer.Option(help="Relation id or label.")]
 
 
 Format = Annotated[
-    str | None, typer.Option("--format", help="table (default), json, html, svg, png, users.csv, paths.csv or caption.")
+    str | None, typer.Option(help="table (default), json, html, svg, png, users.csv, paths.csv or caption.")
 ]
-Out = Annotated[
-    Path | None, typer.Option("--out", help="Write to this file instead of stdout (with --mine: a folder).")
-]
-Case = Annotated[Path | None, typer.Option("--case", help="Write a case file, for `upgan case open`.")]
-Export = Annotated[
-    Path | None, typer.Option("--export", help="Write case file, page, figures, tables and caption here.")
-]
+Out = Annotated[Path | None, typer.Option(help="Write to this file instead of stdout (with --mine: a folder).")]
+Case = Annotated[Path | None, typer.Option(help="Write a case file, for `upgan case open`.")]
+Export = Annotated[Path | None, typer.Option(help="Write case file, page, figures, tables and caption here.")]
 Pseudonyms = Annotated[
     bool, typer.Option("--pseudonyms", help="Name users U1, U2, … in json and table too, as exports always do.")
 ]
@@ -85,8 +81,8 @@ def predict(
 
 def explain(
     run: RunFolder,
-    relation: Annotated[str | None, typer.Option("--relation", help="Relation id or label.")] = None,
-    answer: Annotated[str | None, typer.Option("--answer", help="The answer to explain (id or label).")] = None,
+    relation: Annotated[str | None, typer.Option(help="Relation id or label.")] = None,
+    answer: Annotated[str | None, typer.Option(help="The answer to explain (id or label).")] = None,
     head: Head = None,
     tail: Tail = None,
     top_users: Annotated[int, typer.Option(min=0, help="Users whose paths are shown.")] = 5,
@@ -109,7 +105,7 @@ def explain(
     real_ids: RealIds = False,
     mine: Mine = False,
     n: Annotated[int | None, typer.Option("-n", min=1, help="With --mine: how many each way.  [default: 10]")] = None,
-    split: Annotated[str | None, typer.Option("--split", help="With --mine: test or valid.  [default: test]")] = None,
+    split: Annotated[str | None, typer.Option(help="With --mine: test or valid.  [default: test]")] = None,
     json: JsonFlag = False,
 ) -> None:
     """Say why an answer has its rank: users, paths, evidence.

@@ -24,10 +24,10 @@ def _group() -> None:
 
 @app.command("open")
 def open_case(
-    file: Annotated[Path, typer.Argument(help="A case file (upgan explain ... --case FILE).", show_default=False)],
+    file: Annotated[Path, typer.Argument(help="A case file (upgan explain ... --case FILE).")],
     run: Annotated[
         Path | None,
-        typer.Option("--run", help="The run to compute with; default the one in --checkpoints with its fingerprint."),
+        typer.Option(help="The run to compute with; default the one in --checkpoints with its fingerprint."),
     ] = None,
     checkpoints: Annotated[Path, typer.Option(help="Where to look for the run.")] = RUNS,
     check: Annotated[bool, typer.Option("--check", help="Exit with 1 unless the case is reproduced.")] = False,

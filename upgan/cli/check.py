@@ -19,18 +19,16 @@ _STYLES = {"ERROR": "bold red", "WARNING": "yellow", "NOTE": "cyan", "->": "gree
 
 
 def check(
-    source: Annotated[
-        list[Path], typer.Argument(help="Folders or files of raw data, or one prepared dataset.", show_default=False)
-    ],
+    source: Annotated[list[Path], typer.Argument(help="Folders or files of raw data, or one prepared dataset.")],
     format: Format = "auto",
     labels: Annotated[
-        list[Path] | None, typer.Option("--labels", help="TSV of entity id and name; items' titles are set against it.")
+        list[Path] | None, typer.Option(help="TSV of entity id and name; items' titles are set against it.")
     ] = None,
     encoding: Encoding = None,
     min_rating: MinRating = None,
     min_interactions: Annotated[int, typer.Option(min=1, help="The k of the k-core.")] = 5,
     examples: Annotated[int, typer.Option(min=0, help="Most examples shown for a finding.")] = 5,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the shuffled links.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the shuffled links.")] = 0,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 where an error was found.")] = False,
     json: JsonFlag = False,
 ) -> None:

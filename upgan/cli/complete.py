@@ -19,9 +19,9 @@ FORMATS = (".csv", ".json", ".parquet")
 
 def complete(
     run: RunFolder,
-    out: Annotated[Path, typer.Option("--out", help="File to write: .csv, .json or .parquet.")],
-    relation: Annotated[str | None, typer.Option("--relation", help="Only this relation (id or label).")] = None,
-    top: Annotated[int, typer.Option("--top", min=1, help="How many triples.")] = 100,
+    out: Annotated[Path, typer.Option(help="File to write: .csv, .json or .parquet.")],
+    relation: Annotated[str | None, typer.Option(help="Only this relation (id or label).")] = None,
+    top: Annotated[int, typer.Option(min=1, help="How many triples.")] = 100,
     anywhere: Annotated[
         bool, typer.Option("--anywhere", help="Also entities of a kind never seen at that end of the relation.")
     ] = False,

@@ -47,14 +47,14 @@ def describe(dataset: Dataset, json: JsonFlag = False) -> None:
 
 @app.command()
 def synth(
-    like: Annotated[str, typer.Option("--like", help="Whose Table 1 size: movie, music or book.", show_default=False)],
+    like: Annotated[str, typer.Option(help="Whose Table 1 size: movie, music or book.")],
     out: Out,
-    scale: Annotated[float, typer.Option("--scale", help="Times the size of Table 1, from 0.01 to 20.")] = 1.0,
+    scale: Annotated[float, typer.Option(help="Times the size of Table 1, from 0.01 to 20.")] = 1.0,
     raw: Annotated[
         bool,
         typer.Option("--raw", help="Write raw text tables for `upgan data prepare` instead of a prepared dataset."),
     ] = False,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of everything that is drawn.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of everything that is drawn.")] = 0,
 ) -> None:
     """Generate a dataset of the size of the paper's datasets.
 
@@ -78,8 +78,8 @@ def synth(
 
 @app.command()
 def download(
-    name: Annotated[str | None, typer.Argument(help="movie, music or book.", show_default=False)] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Folder for the files; data/raw/NAME if not given.")] = None,
+    name: Annotated[str | None, typer.Argument(help="movie, music or book.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the files; data/raw/NAME if not given.")] = None,
     accept_licence: Annotated[bool, typer.Option("--accept-licence", help="Accept the licence that is shown.")] = False,
     listing: Annotated[bool, typer.Option("--list", help="List the sources and do nothing.")] = False,
     base_url: Annotated[

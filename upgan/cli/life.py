@@ -63,7 +63,7 @@ def stop(
 
 
 def status(
-    run: Annotated[Path | None, typer.Argument(help="A run folder; without one, all runs.", show_default=False)] = None,
+    run: Annotated[Path | None, typer.Argument(help="A run folder; without one, all runs.")] = None,
     root: Annotated[Path, typer.Option(help="The folder of all runs.")] = RUNS,
     json: JsonFlag = False,
 ) -> None:

@@ -12,8 +12,8 @@ from upgan.config.systems import MODELS
 #: Where runs are made and looked for.
 RUNS = Path("checkpoints")
 
-RunFolder = Annotated[Path, typer.Argument(help="A run folder.", show_default=False)]
-Dataset = Annotated[Path, typer.Argument(help="A prepared dataset.", show_default=False)]
+RunFolder = Annotated[Path, typer.Argument(help="A run folder.")]
+Dataset = Annotated[Path, typer.Argument(help="A prepared dataset.")]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")]
 Split = Annotated[str, typer.Option(help="test or valid.")]
 By = Annotated[str | None, typer.Option(help="Break down by relation, sparsity, hops or side.")]

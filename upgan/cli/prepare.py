@@ -16,56 +16,35 @@ if TYPE_CHECKING:
     from upgan.data.raw.source import RawSource
     from upgan.data.raw.text_stream import ReadOptions
 
-Out = Annotated[Path, typer.Option("--out", help="Folder for the prepared dataset.", show_default=False)]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of the split (and of the simulated readers).")]
-Source = Annotated[list[Path], typer.Argument(help="Folders or files of raw data.", show_default=False)]
-Format = Annotated[
-    str,
-    typer.Option("--format", help=f"auto, {', '.join(format_names()[:-1])} or {format_names()[-1]}."),
-]
+Out = Annotated[Path, typer.Option(help="Folder for the prepared dataset.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of the split (and of the simulated readers).")]
+Source = Annotated[list[Path], typer.Argument(help="Folders or files of raw data.")]
+Format = Annotated[str, typer.Option(help=f"auto, {', '.join(format_names()[:-1])} or {format_names()[-1]}.")]
 Preset = Annotated[
     str | None,
     typer.Option(
-        help="The paper's preparation of a domain: movie, music or book; options given beside it override it.",
-        show_default=False,
+        help="The paper's preparation of a domain: movie, music or book; options given beside it override it."
     ),
 ]
-MinInteractions = Annotated[
-    int | None,
-    typer.Option(help="k-core: users and items with fewer go. [default: 5]", show_default=False),
-]
+MinInteractions = Annotated[int | None, typer.Option(help="k-core: users and items with fewer go. [default: 5]")]
 MinRating = Annotated[
-    float | None,
-    typer.Option(help="Interactions rated lower are dropped. [default: every rating counts]", show_default=False),
+    float | None, typer.Option(help="Interactions rated lower are dropped. [default: every rating counts]")
 ]
 Since = Annotated[
     str | None,
-    typer.Option(
-        "--from",
-        help="Interactions before this date are dropped; those without a timestamp stay.",
-        show_default=False,
-    ),
+    typer.Option("--from", help="Interactions before this date are dropped; those without a timestamp stay."),
 ]
-Until = Annotated[
-    str | None,
-    typer.Option("--until", help="Interactions after this date (inclusive, UTC) are dropped.", show_default=False),
-]
-MinTriples = Annotated[
-    int | None, typer.Option(help="Entities in fewer triples are dropped. [default: 3]", show_default=False)
-]
+Until = Annotated[str | None, typer.Option(help="Interactions after this date (inclusive, UTC) are dropped.")]
+MinTriples = Annotated[int | None, typer.Option(help="Entities in fewer triples are dropped. [default: 3]")]
 MaxHops = Annotated[
-    int | None,
-    typer.Option(help="Entities farther than this from every item are dropped. [default: 4]", show_default=False),
+    int | None, typer.Option(help="Entities farther than this from every item are dropped. [default: 4]")
 ]
 KeepReverse = Annotated[bool, typer.Option("--keep-reverse", help="Keep relations that reverse or repeat another.")]
 Symmetric = Annotated[
     str, typer.Option(help="together: (h, r, t) and (t, r, h) share a split; random: drawn one by one.")
 ]
-Labels = Annotated[list[Path] | None, typer.Option("--labels", help="TSV of id and label; may repeat.")]
-Encoding = Annotated[
-    str | None,
-    typer.Option(help="Encoding of the raw files, such as latin-1. [default: utf-8]", show_default=False),
-]
+Labels = Annotated[list[Path] | None, typer.Option(help="TSV of id and label; may repeat.")]
+Encoding = Annotated[str | None, typer.Option(help="Encoding of the raw files, such as latin-1. [default: utf-8]")]
 SkipBadLines = Annotated[
     bool, typer.Option("--skip-bad-lines", help="Leave out and count lines that do not fit their format.")
 ]
@@ -73,30 +52,19 @@ Relations = Annotated[
     str | None,
     typer.Option(
         help="Freebase dump: walk and keep only properties of these domains, such as film,people. "
-        "[default: all but housekeeping]",
-        rich_help_panel="Large dumps",
-        show_default=False,
+        "[default: all but housekeeping]"
     ),
 ]
 Wikidata = Annotated[
     Path | None,
     typer.Option(
-        help="Wikidata dump (truthy .nt or JSON, .gz or .bz2): labels of Freebase topics without a name, by P646.",
-        rich_help_panel="Large dumps",
-        show_default=False,
+        help="Wikidata dump (truthy .nt or JSON, .gz or .bz2): labels of Freebase topics without a name, by P646."
     ),
 ]
 Work = Annotated[
-    Path | None,
-    typer.Option(
-        help="Folder where finished passes over dumps are kept. [default: OUT.work]",
-        rich_help_panel="Large dumps",
-        show_default=False,
-    ),
+    Path | None, typer.Option(help="Folder where finished passes over dumps are kept. [default: OUT.work]")
 ]
-Split = Annotated[
-    str | None, typer.Option(help="Shares of train, valid and test. [default: 0.8,0.1,0.1]", show_default=False)
-]
+Split = Annotated[str | None, typer.Option(help="Shares of train, valid and test. [default: 0.8,0.1,0.1]")]
 
 
 def prepare(

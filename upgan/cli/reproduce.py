@@ -23,15 +23,10 @@ PAPER = (*TARGET_NAMES, "fig4")
 
 
 # The options, apart from the function so that it stays readable.
-Target = Annotated[str, typer.Argument(help=f"What of the paper: {', '.join(PAPER)}.", show_default=False)]
-Data = Annotated[Path, typer.Option("--data", help="A prepared dataset.", show_default=False)]
-Out = Annotated[
-    Path, typer.Option("--out", help="Folder for the page and its files; several may share it.", show_default=False)
-]
-Seeds = Annotated[
-    str | None,
-    typer.Option(help="Such as 0,1,2, a run each.  [default: 0; fig4: any run there is]", show_default=False),
-]
+Target = Annotated[str, typer.Argument(help=f"What of the paper: {', '.join(PAPER)}.")]
+Data = Annotated[Path, typer.Option(help="A prepared dataset.")]
+Out = Annotated[Path, typer.Option(help="Folder for the page and its files; several may share it.")]
+Seeds = Annotated[str | None, typer.Option(help="Such as 0,1,2, a run each.  [default: 0; fig4: any run there is]")]
 Budget = Annotated[str | None, typer.Option(help="Time limit of each run: 600, 90s, 10m or 1.5h.  [default: none]")]
 Systems = Annotated[
     str | None, typer.Option(help="Such as transe,upgan.  [default: those the paper shows; table3: and three more]")
@@ -60,8 +55,7 @@ DryRun = Annotated[
     bool, typer.Option("--dry-run", help="List the runs, and which of them are there; train and write nothing.")
 ]
 Runs = Annotated[
-    list[Path] | None,
-    typer.Option("--run", help="fig4: a finished run of this dataset; may repeat, the first is drawn."),
+    list[Path] | None, typer.Option(help="fig4: a finished run of this dataset; may repeat, the first is drawn.")
 ]
 
 

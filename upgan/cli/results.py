@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 Against = Annotated[str | None, typer.Option("--contrast", help="Why the answer and not this one (id or label).")]
 BaselineName = Annotated[
-    str, typer.Option("--baseline", help="What contributions are counted from: none (p = 0) or mean (the mean user).")
+    str, typer.Option(help="What contributions are counted from: none (p = 0) or mean (the mean user).")
 ]
 SortName = Annotated[
-    str, typer.Option("--sort", help="Which users come first: weight, or contribution (the larger, the earlier).")
+    str, typer.Option(help="Which users come first: weight, or contribution (the larger, the earlier).")
 ]
 PathsPerUser = Annotated[int, typer.Option("--paths", min=0, help="Heaviest paths listed for each shown user.")]
 EvidencePerUser = Annotated[int, typer.Option("--evidence", min=0, help="Ways of evidence listed for each shown user.")]

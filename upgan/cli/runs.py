@@ -29,7 +29,7 @@ from upgan.evaluation.cells import HEADS, SHARES, number
 def train(
     dataset: Dataset,
     run: Annotated[
-        Path | None, typer.Option("--run", help="Run folder; default checkpoints/DATASET-MODEL-PRESET-sSEED.")
+        Path | None, typer.Option(help="Run folder; default checkpoints/DATASET-MODEL-PRESET-sSEED.")
     ] = None,
     model: Model = "upgan",
     preset: Preset = None,
@@ -38,8 +38,7 @@ def train(
     seed: Annotated[int | None, typer.Option(help="Seed of every random draw; 0 unless the settings name one.")] = None,
     device: Device = None,
     start: Annotated[
-        Path | None,
-        typer.Option("--start", help="A finished run of --model complex or distmult to go on from (upgan only)."),
+        Path | None, typer.Option(help="A finished run of --model complex or distmult to go on from (upgan only).")
     ] = None,
     pin_head: Annotated[str | None, typer.Option(help="Follow <head, relation, ?> through training.")] = None,
     pin_tail: Annotated[str | None, typer.Option(help="Follow <?, relation, tail> through training.")] = None,
@@ -142,9 +141,7 @@ def evaluate(
     run: RunFolder,
     split: Split = "test",
     by: By = None,
-    ranks: Annotated[
-        Path | None, typer.Option("--ranks", help="Write every query's rank to this parquet file.")
-    ] = None,
+    ranks: Annotated[Path | None, typer.Option(help="Write every query's rank to this parquet file.")] = None,
     json: JsonFlag = False,
 ) -> None:
     """Rank the test queries and print MRR and Hits@k.

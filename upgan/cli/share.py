@@ -14,7 +14,7 @@ from upgan.errors import RunError
 
 def export(
     run: RunFolder,
-    out: Annotated[Path, typer.Argument(metavar="FILE.zip", help="The archive to write.", show_default=False)],
+    out: Annotated[Path, typer.Argument(metavar="FILE.zip", help="The archive to write.")],
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file where there is one.")] = False,
 ) -> None:
     """Write a run, with its dataset and checksums, to one file."""
@@ -30,7 +30,7 @@ def export(
 
 
 def import_(
-    archive: Annotated[Path, typer.Argument(metavar="FILE.zip", help="What upgan export wrote.", show_default=False)],
+    archive: Annotated[Path, typer.Argument(metavar="FILE.zip", help="What upgan export wrote.")],
     to: Annotated[Path | None, typer.Option(help="The run folder to make; default checkpoints/NAME.")] = None,
 ) -> None:
     """Check an archive and unpack it as a run.

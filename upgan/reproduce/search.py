@@ -220,8 +220,11 @@ def distributions(space: Mapping[str, Mapping[str, Sequence[Any]]]) -> dict[str,
     drawn: dict[str, BaseDistribution] = {}
     for key, how in space.items():
         ((kind, values),) = how.items()
-        choice = kind == "choice"
-        drawn[key] = CategoricalDistribution(values) if choice else FloatDistribution(*values, log=kind == "log")
+        if kind == "choice":
+            drawn[key] = CategoricalDistribution(values)
+        else:
+            low, high = values
+            drawn[key] = FloatDistribution(low, high, log=kind == "log")
     return drawn
 
 
