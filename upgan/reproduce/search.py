@@ -13,7 +13,7 @@ import shutil
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,15 +36,6 @@ STARTUP = 5
 OVER = (TrialState.COMPLETE, TrialState.FAIL)
 #: Significant digits that a drawn number keeps: more would only make settings hard to read.
 DIGITS = 3
-
-
-@dataclass(frozen=True)
-class _Tried:
-    """One trial to be trained: which study it belongs to, and what it trains."""
-
-    system: str
-    number: int
-    planned: PlannedRun
 
 
 class Search:
@@ -79,8 +70,9 @@ class Search:
             eta = f"; ETA {spent / (done - done_before) * (wanted - done) / 60:.1f} min" if done > done_before else ""
             self.tell(f"search: {done} of {wanted} trials{eta}")
             tried = [each for system in pending if (each := self._next(system)) is not None]
-            for each, outcome in zip(tried, self.executor.run([each.planned for each in tried]), strict=True):
-                self._report(each, outcome)
+            outcomes = self.executor.run([planned for _, planned in tried])
+            for (number, _), outcome in zip(tried, outcomes, strict=True):
+                self._report(number, outcome)
         return self._document(self._confirm())
 
     # Studies ---------------------------------------------------------------------------------------------------------
@@ -107,8 +99,8 @@ class Search:
     def _over(self) -> int:
         return sum(len(self._done(system)) for system in self.studies)
 
-    def _next(self, system: str) -> _Tried | None:
-        """The trial that a killed search was at, or a new one; None where there is nothing to train for it."""
+    def _next(self, system: str) -> tuple[int, PlannedRun] | None:
+        """Number and run of the trial that a killed search was at, or of a new one; None where nothing is to train."""
         study, wanted = self.studies[system], distributions(self.spaces[system])
         begun = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
         if begun and begun[0].params.keys() == wanted.keys():
@@ -127,24 +119,25 @@ class Search:
             study.tell(number, same.value, skip_if_finished=True)
             return None
         try:
-            return _Tried(system, number, _planned(self.request, system, settings_of_trial(params)))
+            return number, _planned(self.request, system, settings_of_trial(params))
         except ConfigError as error:  # settings that do not go with each other
             self.tell(f"{system}, trial {number}: {error}")
             study.tell(number, state=TrialState.FAIL, skip_if_finished=True)
             return None
 
-    def _report(self, tried: _Tried, outcome: Outcome) -> None:
-        """Hand the validation MRR to the study; of the runs only the best one's folder is kept."""
-        study = self.studies[tried.system]
+    def _report(self, number: int, outcome: Outcome) -> None:
+        """Hand a trial's validation MRR to its study; of the runs only the best one's folder is kept."""
+        system = outcome.planned.system
+        study = self.studies[system]
         if outcome.finished is None:
-            study.tell(tried.number, state=TrialState.FAIL, skip_if_finished=True)
+            study.tell(number, state=TrialState.FAIL, skip_if_finished=True)
             return
-        study.tell(tried.number, outcome.finished.metrics["valid"]["mrr"], skip_if_finished=True)
-        best = self._best(tried.system)
-        for trial in self._done(tried.system):
+        study.tell(number, outcome.finished.metrics["valid"]["mrr"], skip_if_finished=True)
+        best = self._best(system)
+        for trial in self._done(system):
             if best is not None and trial.params != best.params:
                 with suppress(ConfigError):  # settings that no run was made with
-                    planned = _planned(self.request, tried.system, settings_of_trial(trial.params))
+                    planned = _planned(self.request, system, settings_of_trial(trial.params))
                     shutil.rmtree(self.executor.folder(planned), ignore_errors=True)
 
     # What was found --------------------------------------------------------------------------------------------------
