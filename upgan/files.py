@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 
-def write_atomic(path: Path, write: Callable[[Path], None], *, durable: bool = False, make_folder: bool = True) -> None:
+def write_atomic(
+    path: Path, write: Callable[[Path], object], *, durable: bool = False, make_folder: bool = True
+) -> None:
     """Let ``write`` fill a temporary file beside ``path``, then rename it over ``path`` in one step.
 
     A reader sees the old file or the new one, never a part. On any error the temporary file is removed and ``path``
@@ -56,11 +58,7 @@ def _force_to_disk(path: Path) -> None:
 
 def write_bytes(path: Path, content: bytes, *, make_folder: bool = True) -> None:
     """Write bytes atomically."""
-
-    def write(temporary: Path) -> None:
-        temporary.write_bytes(content)
-
-    write_atomic(path, write, make_folder=make_folder)
+    write_atomic(path, lambda temporary: temporary.write_bytes(content), make_folder=make_folder)
 
 
 def write_text(path: Path, text: str, *, make_folder: bool = True) -> None:
