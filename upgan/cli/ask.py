@@ -110,10 +110,8 @@ def explain(
 ) -> None:
     """Say why an answer has its rank: users, paths, evidence.
 
-    The contributions of the users are exact.
-
-    What is passed on (html, svg, png, csv, case file) names users U1, U2, …, simulated ones too; table and json, which
-    answer on this machine, name them by their ids. Other files and folders written say so on stderr.
+    Contributions are exact. What is passed on (html, svg, png, csv, case file) names users U1, U2, …, simulated ones
+    too; table and json, which answer here, name them by their ids. Other files and folders written say so on stderr.
     """
     if pseudonyms and real_ids:
         raise ConfigError("--pseudonyms and --real-ids: choose one of them")
