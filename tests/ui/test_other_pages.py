@@ -313,7 +313,7 @@ def test_the_case_page_tells_what_a_file_holds_beside_the_answer(own_checkpoints
     case = casefiles.case_of(
         explanation,
         predictor,
-        contrast=answers.contrast(predictor, query, explanation.answer.id, "author:feist"),
+        contrast=predictor.contrast(**query.names, answer=explanation.answer.id, against="author:feist"),
         real_ids=False,
     )
     (own_checkpoints / "demo" / "cases").mkdir(exist_ok=True)

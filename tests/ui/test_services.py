@@ -28,6 +28,7 @@ from ui.services.runs import checkpoint_root, list_runs
 from ui.services.view import View, read_view
 from upgan.data.query import Query
 from upgan.errors import QueryError
+from upgan.explain.results import Changes
 from upgan.render import csv_tables
 
 
@@ -244,8 +245,10 @@ def test_case_files_hold_what_was_asked_beside_the_answer(predictor):
     case = casefiles.case_of(
         explanation,
         predictor,
-        contrast=answers.contrast(predictor, BARGAIN, explanation.answer.id, other),
-        what_if=answers.what_if(predictor, BARGAIN, explanation.answer.id, left_out),
+        contrast=predictor.contrast(**BARGAIN.names, answer=explanation.answer.id, against=other),
+        what_if=predictor.what_if(
+            **BARGAIN.names, answer=explanation.answer.id, changes=Changes(remove_users=left_out)
+        ),
         real_ids=True,
     )
     opened = casefiles.open_uploaded(casefiles.text_of(case).encode())
