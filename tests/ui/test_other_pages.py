@@ -15,6 +15,7 @@ from tests.data.sources import FORMATS
 from tests.ui.driving import address, checked, run_page, said, table
 from tests.ui.made import make_run
 from ui.services import answers, casefiles, datasets
+from upgan.data.prepare.prepare import PrepareSettings
 from upgan.data.query import Query
 
 BARGAIN = {"entity": "book:part-of-the-bargain", "relation": "author", "direction": "tail"}
@@ -267,7 +268,7 @@ class TestImport:
         for name, sent in (("plain", files), ("packed", packed)):
             upload = datasets.Upload(sent)
             assert upload.check(lambda *_: None).findings
-            made.append(upgan.load_dataset(upload.prepare(name, min_interactions=1, min_triples=1)))
+            made.append(upgan.load_dataset(upload.prepare(name, PrepareSettings(min_interactions=1, min_triples=1))))
         assert made[0].num_users == made[1].num_users == 2
         for part in ("train", "valid", "test", "interactions"):
             assert (getattr(made[0], part) == getattr(made[1], part)).all(), part

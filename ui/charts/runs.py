@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from ui.charts.bars import CONFIG as _CONFIG
-from ui.services.following import Chart, Line, Looks, phase_words
+from ui.services.following import Chart, Line, phase_words
 from upgan.render.words import clean, shorten
 from upgan.runs.history import Curve, thinned
 
@@ -62,23 +62,24 @@ def comparison_chart(curves: Mapping[str, Curve], what: str) -> Figure:
     return figure
 
 
-def rank_chart(looks: Looks, run: str) -> Figure:
+def rank_chart(looks: Sequence[Mapping[str, Any]], run: str) -> Figure:
     """The pinned answer's rank over the steps; 1 is at the top, and the distances are those of ratios."""
     import plotly.graph_objects as go
 
+    ranks = [float(line["rank"]) for line in looks]
     figure = _empty("step (mini-batch)", f"{run} pinned")
     figure.add_trace(
         go.Scatter(
-            x=list(looks.step),
-            y=list(looks.rank),
+            x=[int(line.get("step", place)) for place, line in enumerate(looks)],
+            y=ranks,
             mode="lines+markers",
             name="rank",
             line={"color": _COLORS[0], "width": 2},
-            customdata=[phase_words(phase) for phase in looks.phase],
+            customdata=[phase_words(str(line.get("phase", ""))) for line in looks],
             hovertemplate="%{customdata}, step %{x:,}<br>rank %{y:,}<extra></extra>",
         )
     )
-    worst = max(looks.rank, default=1.0)
+    worst = max(ranks, default=1.0)
     ticks = [tick for tick in (1, 2, 5, 10, 20, 50, 100, 500, 1000, 10000, 100000) if tick <= max(worst, 2)]
     figure.update_yaxes(type="log", autorange="reversed", title="rank", tickvals=ticks)
     figure.update_layout(showlegend=False, height=260)

@@ -14,8 +14,8 @@ from ui.components.table import number, table, text
 from ui.components.text import plain
 from ui.services.access import training_allowed
 from ui.services.runs import RunEntry, checkpoint_root, list_runs
-from ui.services.settings import model_words
 from ui.session import cache, state
+from upgan.config.systems import MODEL_NAMES
 from upgan.data.dataset import KGDataset
 from upgan.render.words import clean, shorten, user_noun
 
@@ -112,7 +112,7 @@ def choice_table(entries: Sequence[RunEntry]) -> None:
             "checkpoint": clean(entry.name),
             "mrr": entry.mrr,
             "dataset": clean(entry.dataset),
-            "model": model_words(clean(entry.model)),
+            "model": MODEL_NAMES.get(entry.model, clean(entry.model)),
             "preset": clean(entry.preset),
             "state": clean(entry.state),
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mimetypes
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -14,13 +15,6 @@ from upgan.render.figure.build import Drawing
 if TYPE_CHECKING:
     from upgan.case.schema import CaseFile
 
-_TYPES = {
-    "html": "text/html",
-    "png": "image/png",
-    "svg": "image/svg+xml",
-    "csv": "text/csv",
-    "json": "application/json",
-}
 #: What a button says, the file's name, and the format of ``upgan.render.export``.
 _FILES = (
     ("Page (HTML)", "upgan-case.html", "html"),
@@ -41,7 +35,7 @@ def downloads(files: Mapping[str, File]) -> None:
                 label,
                 make,
                 file_name=name,
-                mime=_TYPES[name.rpartition(".")[2]],
+                mime=mimetypes.guess_type(name)[0],
                 key=f"upgan_download_{name}",
                 icon=":material/download:",
                 on_click="ignore",

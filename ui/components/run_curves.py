@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from ui.charts.runs import CONFIG, comparison_chart, lines_chart, rank_chart
 from ui.components import live_chart
 from ui.components.table import number, table
-from ui.services.following import Chart, Looks, value_words
+from ui.services.following import Chart, named_at_looks, value_words
 from upgan.render.words import clean, rank_text, shorten
 from upgan.runs.history import Curve
 
@@ -44,29 +46,24 @@ def words(chart: Chart) -> str:
     return f"{chart.title} over the steps of training: {'; '.join(lines)}."
 
 
-def pinned(looks: Looks, run: str, name_of: Callable[[str], str]) -> None:
+def pinned(looks: Sequence[Mapping[str, Any]], run: str, name_of: Callable[[str], str]) -> None:
     """The followed question: rank over time, then who and what mattered at the last evaluations."""
-    first, best, last = (rank_text(rank) for rank in (looks.rank[0], min(looks.rank), looks.rank[-1]))
+    ranks = [float(line["rank"]) for line in looks]
+    first, best, last = map(rank_text, (ranks[0], min(ranks), ranks[-1]))
     words = f"Rank of the pinned answer: first {first}, best {best}, last {last}."
     live_chart.show(rank_chart(looks, run), "upgan_run_chart_pinned", CONFIG, words)
     st.caption(f"Filtered rank: first {first}, best {best}, last {last}.")
-    for title, rows, empty in (
-        ("Heaviest users, with their weights", looks.users, "No phase that was trained so far uses users."),
-        ("Hardest negatives of the generator, with its probabilities", looks.negatives,
+    for title, what, size, empty in (
+        ("Heaviest users, with their weights", "users", "weight", "No phase that was trained so far uses users."),
+        ("Hardest negatives of the generator, with its probabilities", "negatives", "probability",
          "The generator is trained in the adversarial phase only."),
     ):  # fmt: skip
         st.markdown(f"**{title}**")
-        if not rows:
+        rows = named_at_looks(looks, what, size, lambda entity: shorten(name_of(entity), 32))
+        if rows:
+            table(pd.DataFrame(rows).fillna(""), f"{title}, latest first", highest=220)
+        else:
             st.caption(empty)
-            continue
-        places = max(len(named) for _, named in rows)
-        listed = [
-            {"evaluation": when} | {
-                str(place + 1): f"{shorten(name_of(named[place][0]), 32)} ({named[place][1]:.3g})"
-                if place < len(named) else "" for place in range(places)
-            } for when, named in rows
-        ]  # fmt: skip
-        table(listed, f"{title}, latest first", highest=220)
 
 
 def comparison(curves: Mapping[str, Mapping[str, Curve]]) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from upgan.render.words import clean
 
 if TYPE_CHECKING:
     from upgan.data.check import CheckReport
+    from upgan.data.prepare.prepare import PrepareSettings
     from upgan.evaluation.evaluator import Ranking
     from upgan.predict.predictor import Predictor
 
@@ -69,7 +71,7 @@ def compare(choices: Choices, ready: Mapping[str, RunEntry]) -> dict[str, str | 
     # Without the baseline there is nothing to compare the others with.
     if same and set(same[:1]) <= set(rankings):
         with st.spinner("Computing the intervals (bootstrap over the test facts) …"):
-            metrics.comparison(evaluation.comparison(rankings), skipped)
+            metrics.comparison(rankings, skipped)
     return {"compare": chosen}
 
 
@@ -107,23 +109,31 @@ def own() -> dict[str, str]:
     stored = st.session_state.get(_UPLOAD)
     if stored is not None:
         dataset.report(stored[2])
-        importer.ask_how(lambda order: prepare(stored[1], order))
-    outcome = st.session_state.get(_OUTCOME)
-    if isinstance(outcome, Path):
-        importer.done(outcome.name, lambda: undo(outcome))
-    elif outcome is not None:
-        say.error(outcome)
+        importer.ask_how(lambda name, settings: prepare(stored[1], name, settings))
+    result = st.session_state.get(_OUTCOME)
+    if isinstance(result, Path):
+        importer.done(result.name, lambda: undo(result))
+    elif result is not None:
+        say.error(result)
     return {}
+
+
+@contextlib.contextmanager
+def outcome() -> Iterator[None]:
+    """An error of what is done inside is the outcome, in place of the one before."""
+    st.session_state.pop(_OUTCOME, None)
+    try:
+        yield
+    except UpganError as error:
+        st.session_state[_OUTCOME] = str(error)
 
 
 def check_upload(files: Mapping[str, bytes]) -> None:
     """Put the files into a folder and check them; what is wrong with them as files is the outcome."""
     forget_upload()
-    try:
+    with outcome():
         upload = datasets.Upload(files)
         st.session_state[_UPLOAD] = (dict(files), upload, with_progress(upload.check))
-    except UpganError as error:
-        st.session_state[_OUTCOME] = str(error)
 
 
 def forget_upload() -> None:
@@ -134,24 +144,16 @@ def forget_upload() -> None:
     st.session_state.pop(_OUTCOME, None)
 
 
-def prepare(upload: datasets.Upload, order: importer.Order) -> None:
+def prepare(upload: datasets.Upload, name: str, settings: PrepareSettings) -> None:
     """Make the dataset; what came of it is the outcome."""
-    try:
-        with st.spinner("Preparing …"):
-            st.session_state[_OUTCOME] = upload.prepare(
-                order.name, min_interactions=order.min_interactions, min_triples=order.min_triples
-            )
-    except UpganError as error:
-        st.session_state[_OUTCOME] = str(error)
+    with outcome(), st.spinner("Preparing …"):
+        st.session_state[_OUTCOME] = upload.prepare(name, settings)
 
 
 def undo(prepared: Path) -> None:
     """Remove what was prepared (a callback: before the page runs); a reason why not is the outcome."""
-    st.session_state.pop(_OUTCOME, None)
-    try:
+    with outcome():
         datasets.remove(prepared)
-    except UpganError as error:
-        st.session_state[_OUTCOME] = str(error)
 
 
 def open_run(entry: RunEntry) -> Predictor | None:

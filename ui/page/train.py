@@ -17,6 +17,8 @@ from ui.services.runs import checkpoint_root
 from ui.session import cache, state
 from ui.session.registry import Page
 from upgan import machine
+from upgan.config.settings import make_config
+from upgan.config.systems import MODEL_NAMES, MODELS
 from upgan.errors import BusyError, ConfigError, UpganError
 from upgan.render.words import clean
 
@@ -56,8 +58,7 @@ def choose_form(choices: Choices) -> tuple[str, dict[str, Any]]:
     st.caption(wanted.PURPOSES[preset])
     columns = st.columns(3)
     with columns[0]:
-        models = wanted.models()
-        model = choices.one("Model", list(models), "model", words=models)
+        model = choices.one("Model", MODELS, "model", words=MODEL_NAMES)
     with columns[1]:
         device = choices.one("Device", list(DEVICES), "device", words=DEVICES)
     with columns[2]:
@@ -75,7 +76,7 @@ def settle(preset: str, first: dict[str, Any], pinned: pinning.Pinned | None, da
     values = settings_form.values(base, usual) | first
     config, problems = None, {}
     try:
-        config = wanted.chosen_config(preset, values)
+        config = make_config(preset, overrides=values)
     except ConfigError as error:
         problems = wanted.problems(error)
     with st.expander("More settings", icon=":material/tune:", expanded=bool(problems)):
@@ -97,7 +98,7 @@ def settle(preset: str, first: dict[str, Any], pinned: pinning.Pinned | None, da
     except UpganError as error:
         say.error(f"The question to follow: {error}")
         return None
-    return wanted.chosen_config(preset, values | named.settings())
+    return make_config(preset, overrides=values | named.settings())
 
 
 def estimate(entry: DatasetEntry, config: Config) -> None:

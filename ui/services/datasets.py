@@ -21,6 +21,7 @@ from upgan.errors import ConfigError, DataError
 if TYPE_CHECKING:
     from upgan.data.check import CheckReport
     from upgan.data.dataset import KGDataset
+    from upgan.data.prepare.prepare import PrepareSettings
 
 #: Environment variable that names the folder of prepared datasets.
 ROOT_VARIABLE = "UPGAN_DATA"
@@ -124,13 +125,12 @@ class Upload:
         with self._as_named():
             return check_source([self.path], progress=progress)
 
-    def prepare(self, name: str, *, min_interactions: int, min_triples: int) -> Path:
+    def prepare(self, name: str, settings: PrepareSettings) -> Path:
         """Make a dataset of the files, in the data folder under ``name``; nothing stays of one that fails."""
         from upgan.data.formats import read_sources
-        from upgan.data.prepare.prepare import PrepareSettings, prepare
+        from upgan.data.prepare.prepare import prepare
 
         out = new_folder(name)
-        settings = PrepareSettings(min_interactions=min_interactions, min_triples=min_triples)
         with self._as_named():
             prepare(replace(read_sources([self.path]), name=name), out, settings)
         return out

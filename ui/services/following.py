@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -168,37 +168,21 @@ def value_words(key: str) -> str:
 # The pinned query ----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Looks:
-    """The pinned query through training: its rank at each look, and who and what mattered at the last ones."""
-
-    step: tuple[int, ...]
-    phase: tuple[str, ...]
-    rank: tuple[float, ...]
-    #: One row for each of the last looks, the latest first: "phase epoch", then user ids with their weights.
-    users: tuple[tuple[str, tuple[tuple[str, float], ...]], ...]
-    negatives: tuple[tuple[str, tuple[tuple[str, float], ...]], ...]
+def looks(pinned: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The lines of pinned.jsonl that have a rank, oldest first."""
+    return [line for line in pinned if isinstance(line.get("rank"), int | float)]
 
 
-def looks(pinned: Sequence[Mapping[str, Any]]) -> Looks:
-    """What pinned.jsonl tells; lines without a rank are left out."""
-    ranked = [line for line in pinned if isinstance(line.get("rank"), int | float)]
-    last = ranked[::-1][:_LOOKS]
-
-    def rows(what: str, size: str) -> tuple[tuple[str, tuple[tuple[str, float], ...]], ...]:
-        return tuple(
-            (f"{phase_words(str(line.get('phase', '')))} {line.get('epoch', '')}",
-             tuple((str(each["id"]), float(each[size])) for each in line.get(what) or ()))
-            for line in last if line.get(what)
-        )  # fmt: skip
-
-    return Looks(
-        tuple(int(line.get("step", place)) for place, line in enumerate(ranked)),
-        tuple(str(line.get("phase", "")) for line in ranked),
-        tuple(float(line["rank"]) for line in ranked),
-        rows("users", "weight"),
-        rows("negatives", "probability"),
-    )
+def named_at_looks(
+    looks: Sequence[Mapping[str, Any]], what: str, size: str, name_of: Callable[[str], str]
+) -> list[dict[str, str]]:
+    """A row for each of the last looks, the latest first: when, then its ``what``, each with its ``size``."""
+    return [
+        {"evaluation": f"{phase_words(str(line.get('phase', '')))} {line.get('epoch', '')}"}
+        | {str(place): f"{name_of(str(each['id']))} ({each[size]:.3g})" for place, each in enumerate(line[what], 1)}
+        for line in looks[::-1][:_LOOKS]
+        if line.get(what)
+    ]
 
 
 # Tables to take away -------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import math
 import re
 import shlex
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from upgan.config.settings import Config, applies, flat_settings, make_config
-from upgan.config.systems import MODEL_NAMES, MODELS
+from upgan.config.systems import MODEL_NAMES
 from upgan.errors import ConfigError
 
 Kind = Literal["choice", "switch", "whole", "real", "text"]
@@ -75,16 +75,6 @@ class Setting:
         return ", ".join(part for part in (low, high) if part)
 
 
-def models() -> dict[str, str]:
-    """Every model that can be trained -> its name for people."""
-    return {model: model_words(model) for model in MODELS}
-
-
-def model_words(model: str) -> str:
-    """A model's name for people; one that this version does not know goes by its key."""
-    return MODEL_NAMES.get(model, model)
-
-
 def section_title(section: str) -> str:
     """What the settings of a section are about."""
     return SECTIONS.get(section) or MODEL_NAMES.get(section, section)
@@ -125,11 +115,6 @@ def _setting(key: str, field: FieldInfo) -> Setting:
 def defaults(preset: str, model: str) -> dict[str, Any]:
     """Key -> value of every setting as a preset has it."""
     return flat_settings(make_config(preset, overrides={"model_name": model}))
-
-
-def chosen_config(preset: str, values: Mapping[str, Any]) -> Config:
-    """The configuration of a form, ``values`` by key; ConfigError lists every problem, one a line."""
-    return make_config(preset, overrides=values)
 
 
 def problems(error: ConfigError) -> dict[str, str]:

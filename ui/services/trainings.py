@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,21 +30,14 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _UNITS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"))
 
 
-@dataclass(frozen=True)
-class Overview:
-    """All runs, those at work first."""
-
-    runs: tuple[RunStatus, ...]
-
-    @property
-    def active(self) -> tuple[str, ...]:
-        """Names of the runs that a process works on."""
-        return tuple(run.name for run in self.runs if run.active)
+def overview() -> list[RunStatus]:
+    """Every run of the app's folder, those at work first."""
+    return list_runs(checkpoint_root())
 
 
-def overview() -> Overview:
-    """Every run of the app's folder."""
-    return Overview(tuple(list_runs(checkpoint_root())))
+def active(runs: Sequence[RunStatus]) -> list[str]:
+    """Names of the runs that a process works on."""
+    return [run.name for run in runs if run.active]
 
 
 def state_of(name: str) -> RunStatus:
