@@ -15,6 +15,7 @@ from tests.data.sources import FORMATS
 from tests.ui.driving import address, checked, run_page, said, table
 from tests.ui.made import make_run
 from ui.services import answers, casefiles, datasets
+from upgan.case.documents import case_json, make_case
 from upgan.data.prepare.prepare import PrepareSettings
 from upgan.data.query import Query
 
@@ -76,7 +77,7 @@ def own_checkpoints(made_runs, tmp_path, monkeypatch) -> Path:
 def case_text(made_runs) -> str:
     predictor = upgan.load(made_runs / "demo")
     explanation = predictor.explain(head=BARGAIN["entity"], relation="author", answer="author:linda-lael-miller")
-    return casefiles.text_of(casefiles.case_of(explanation, predictor, real_ids=False))
+    return case_json(make_case(explanation, predictor, real_ids=False))
 
 
 class TestCaseStudy:
@@ -133,7 +134,7 @@ class TestCaseStudy:
         assert "/tmp" not in str(refused.value)
 
     def test_an_uploaded_case_is_the_same(self, case_text):
-        assert casefiles.text_of(casefiles.open_uploaded(case_text.encode())) == case_text
+        assert case_json(casefiles.open_uploaded(case_text.encode())) == case_text
 
 
 @pytest.mark.usefixtures("checkpoints")
@@ -311,12 +312,12 @@ def test_the_case_page_tells_what_a_file_holds_beside_the_answer(own_checkpoints
     predictor = upgan.load(made_runs / "demo")
     query = Query.about(BARGAIN["entity"], "author")
     explanation = answers.explain(predictor, query, "author:linda-lael-miller", 5)
-    case = casefiles.case_of(
+    case = make_case(
         explanation,
         predictor,
         contrast=predictor.contrast(**query.names, answer=explanation.answer.id, against="author:feist"),
         real_ids=False,
     )
     (own_checkpoints / "demo" / "cases").mkdir(exist_ok=True)
-    (own_checkpoints / "demo" / "cases" / "two.json").write_text(casefiles.text_of(case))
+    (own_checkpoints / "demo" / "cases" / "two.json").write_text(case_json(case))
     assert "**Why not another?**" in said(run_page("case", file="two.json"))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import mimetypes
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from ui.services.casefiles import text_of
 from upgan.render.export import rendered
 from upgan.render.figure.build import Drawing
 
@@ -58,12 +58,11 @@ def of_case(make: Callable[[], CaseFile], drawing: Drawing) -> None:
     ``drawing``: how the page draws the figure.
     """
 
-    def maker(format: str) -> Callable[[], bytes]:
-        def made() -> bytes:
-            case = make()
-            return rendered(case.explanation, case.relation_labels, format, case.results, drawing)
+    from upgan.case.documents import case_json
 
-        return made
+    def made(format: str) -> bytes:
+        case = make()
+        return rendered(case.explanation, case.relation_labels, format, case.results, drawing)
 
-    files: dict[str, File] = {label: (name, maker(format)) for label, name, format in _FILES}
-    downloads(files | {"Case file (JSON)": ("upgan-case.json", lambda: text_of(make()))})
+    files: dict[str, File] = {label: (name, partial(made, format)) for label, name, format in _FILES}
+    downloads(files | {"Case file (JSON)": ("upgan-case.json", lambda: case_json(make()))})

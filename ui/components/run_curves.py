@@ -25,7 +25,7 @@ def charts(groups: Sequence[Chart], starts: Sequence[tuple[str, int]], run: str)
     for chart in groups:
         st.markdown(f"**{chart.title}**", help=chart.meaning)
         # One point is no curve: its figures say it all.
-        curved = len({int(step) for line in chart.lines for step in line.curve.step}) > 1
+        curved = len({int(step) for curve in chart.lines.values() for step in curve.step}) > 1
         left, right = st.columns([3, 2], gap="medium") if curved else (None, st.container())
         if left is not None:
             with left:
@@ -33,7 +33,7 @@ def charts(groups: Sequence[Chart], starts: Sequence[tuple[str, int]], run: str)
         with right:
             _figures(
                 "",
-                {line.name: line.curve for line in chart.lines},
+                chart.lines,
                 f"{chart.title}: first, least, greatest, last and best value of each line",
                 f"upgan_run_figures_{chart.key}",
             )
@@ -41,8 +41,8 @@ def charts(groups: Sequence[Chart], starts: Sequence[tuple[str, int]], run: str)
 
 def words(chart: Chart) -> str:
     """A chart in a sentence, for who cannot see it."""
-    lines = [f"{line.name} from {line.curve.value[0]:.4g} to {line.curve.value[-1]:.4g}"
-            for line in chart.lines if len(line.curve.value)]  # fmt: skip
+    lines = [f"{name} from {curve.value[0]:.4g} to {curve.value[-1]:.4g}"
+            for name, curve in chart.lines.items() if len(curve.value)]  # fmt: skip
     return f"{chart.title} over the steps of training: {'; '.join(lines)}."
 
 

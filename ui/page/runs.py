@@ -20,6 +20,7 @@ from ui.session import cache, state
 from ui.session.registry import Page
 from upgan.errors import BusyError, UpganError
 from upgan.render.words import clean
+from upgan.runs import trash
 from upgan.runs.history import tail_log
 from upgan.runs.settings import difference
 
@@ -56,7 +57,7 @@ def delete(name: str) -> None:
     def move() -> None:
         st.session_state[_DELETED] = trainings.delete(name)
 
-    act(move, f"{name} is deleted: {trainings.kept(name)}.")
+    act(move, f"{name} is deleted: {trash.promise(checkpoint_root(), name)}.")
 
 
 def last_outcome() -> None:
@@ -121,9 +122,7 @@ def live(name: str, state_before: str, empty: bool) -> None:
 
     ``empty``: it had written nothing when the page was drawn, which is therefore looked at more often.
     """
-    run = None
-    with say.problems_said(as_info=True):
-        run = trainings.state_of(name)
+    run = say.attempt(lambda: trainings.state_of(name), as_info=True)
     if run is None:
         return
     if run.state != state_before:
@@ -212,7 +211,7 @@ def beside(chosen: Mapping[str, Path], every: float | None) -> None:
 
 def trashed() -> None:
     """Deleted runs, each with its way back."""
-    if not training_allowed() or not (gone := trainings.deleted()):
+    if not training_allowed() or not (gone := trash.deleted_runs(checkpoint_root())):
         return
     with st.expander(f"Deleted runs ({len(gone)})", icon=":material/delete:"):
         for number, each in enumerate(gone[:50]):

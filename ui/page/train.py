@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -40,9 +39,7 @@ def choose_data(choices: Choices) -> tuple[DatasetEntry, KGDataset]:
         st.code("upgan data demo --out data/demo", language="bash")
         links.link("models", "Import your own files", "upload", {"part": "import"})
         st.stop()
-    data = None
-    with say.problems_said():
-        data = cache.dataset(str(entry.path), entry.fingerprint)
+    data = say.attempt(lambda: cache.dataset(str(entry.path), entry.fingerprint))
     if data is None:
         st.stop()
     st.caption(
@@ -180,9 +177,7 @@ def begin(name: str, data: KGDataset, config: Config, *, force: bool) -> None:
 def start(entry: DatasetEntry, data: KGDataset, config: Config) -> None:
     """Name, command, and the button."""
     name = name_of_run(data, config)
-    folder: Path | None = None
-    with say.problems_said():
-        folder = trainings.new_folder(name)
+    folder = say.attempt(lambda: trainings.new_folder(name))
     if folder is not None:
         st.caption("The same from a terminal:")
         st.code(wanted.command_line(entry.path.resolve(), folder.resolve(), config), language="bash", wrap_lines=True)

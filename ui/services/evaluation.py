@@ -24,6 +24,8 @@ BREAKDOWNS: dict[Breakdown, tuple[str, str]] = {
     "hops": ("hops", "How many steps the right answer is from the nearest user: 1 are the items users chose."),
     "side": ("side", "Which end is missing: tail asks ⟨A, relation, ?⟩, head asks ⟨?, relation, A⟩."),
 }
+#: Groups that are not called as upgan.evaluation.groups has them.
+_GROUP_NAMES = {"A": "A (rarest)", "E": "E (most frequent)", ">=3": "3 or more"}
 #: Names of groups, each with its metrics; two relations may have one name.
 Groups = Sequence[tuple[str, Mapping[str, Any]]]
 #: Ranking that scores no more than this is done without being asked for: it takes a second or two.
@@ -45,11 +47,7 @@ def breakdown(predictor: Predictor, ranking: Ranking, by: Breakdown) -> Groups:
 
 
 def _group_name(predictor: Predictor, name: str, by: Breakdown) -> str:
-    if by == "relation":
-        return questions.relation_label(predictor.dataset, name)
-    if by == "sparsity":
-        return {"A": "A (rarest)", "E": "E (most frequent)"}.get(name, name)
-    return {">=3": "3 or more"}.get(name, name) if by == "hops" else name
+    return questions.relation_label(predictor.dataset, name) if by == "relation" else _GROUP_NAMES.get(name, name)
 
 
 def differences(rankings: Mapping[str, Ranking]) -> dict[str, Difference]:

@@ -66,21 +66,14 @@ def _joined(before: Mapping[str, Curve], after: Mapping[str, Curve]) -> dict[str
 
 
 @dataclass(frozen=True)
-class Line:
-    """One line of a chart: what it is called and its curve."""
-
-    name: str
-    curve: Curve
-
-
-@dataclass(frozen=True)
 class Chart:
     """Lines that are drawn together."""
 
     key: str
     title: str
     meaning: str
-    lines: tuple[Line, ...]
+    #: Name of a line -> its curve.
+    lines: Mapping[str, Curve]
 
 
 _LOSS_NAMES = {
@@ -103,31 +96,32 @@ _OTHER_NAMES = {
 
 def charts(curves: Mapping[str, Curve]) -> list[Chart]:
     """Validation, losses, and what the generator does, as far as there is anything of them."""
-    valid = [Line(_valid_name(key), curves[key]) for key in ("valid.mrr", "valid.hits@1", "valid.hits@3",
-             "valid.hits@10") if key in curves]  # fmt: skip
-    before = [] if "loss" not in curves else [
-        Line(phase_words(phase), part) for phase, part in by_phase(curves["loss"]).items()
-    ]  # fmt: skip
-    game = [Line(words, curves[key]) for key, words in _LOSS_NAMES.items() if key in curves]
-    generator = [Line(words, curves[key]) for key, words in _GENERATOR_NAMES.items() if key in curves]
+    valid = {_valid_name(key): curves[key] for key in ("valid.mrr", "valid.hits@1", "valid.hits@3", "valid.hits@10")
+             if key in curves}  # fmt: skip
+    losses = by_phase(curves["loss"]) if "loss" in curves else {}
+    before = {phase_words(phase): part for phase, part in losses.items()}
+    game, generator = (
+        {words: curves[key] for key, words in names.items() if key in curves}
+        for names in (_LOSS_NAMES, _GENERATOR_NAMES)
+    )
     known = {"loss", *_LOSS_NAMES, *_GENERATOR_NAMES}
-    others = [
-        Line(_OTHER_NAMES.get(key, key), curve)
+    others = {
+        _OTHER_NAMES.get(key, key): curve
         for key, curve in curves.items()
         if key not in known and not key.startswith("valid.")
-    ]
+    }
     every = (
         Chart("valid", "Validation", "Filtered MRR and Hits on facts held out of training; higher is better.",
-              tuple(valid)),
+              valid),
         Chart("losses", "Losses before the adversarial phase", "Mean of each epoch of the initialisation and of "
-              "pre-training; the two are different losses, so do not compare their heights.", tuple(before)),
+              "pre-training; the two are different losses, so do not compare their heights.", before),
         Chart("game", "Losses of D and G", "Mean of each epoch of the adversarial phase. D's loss is the sum of its "
-              "losses on facts and on G's negatives.", tuple(game)),
+              "losses on facts and on G's negatives.", game),
         Chart("generator", "Generator", "The reward that G gets from D for its negatives, and the entropy of G's "
-              "choice: near 0, G always offers the same negatives.", tuple(generator)),
-        Chart("others", "Others", "Everything else that the training recorded.", tuple(others)),
+              "choice: near 0, G always offers the same negatives.", generator),
+        Chart("others", "Others", "Everything else that the training recorded.", others),
     )  # fmt: skip
-    return [chart for chart in every if any(len(line.curve.value) for line in chart.lines)]
+    return [chart for chart in every if any(len(curve.value) for curve in chart.lines.values())]
 
 
 def by_phase(curve: Curve) -> dict[str, Curve]:

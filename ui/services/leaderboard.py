@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from ui.services.runs import checkpoint_root
+from ui.services.runs import checkpoint_root, read_small
 from upgan.evaluation.cells import HEADS, interval, percent
 from upgan.reproduce.document import FORMAT_VERSION, TARGET_NAMES, Document, Row
 from upgan.reproduce.paper import PAPER_METRICS, domain_of
@@ -31,7 +30,7 @@ ROOT_VARIABLE = "UPGAN_RESULTS"
 _NOTHING = cast(Document, {})
 #: In place of a dataset of the paper's: none of its figures is shown.
 NO_PAPER = "none"
-_SMALL = 20_000_000
+_LARGEST = 20_000_000
 #: Folders below a root that are looked into: results/NAME/TARGET.json, results/A/B/TARGET.json.
 _DEPTH = 2
 
@@ -83,10 +82,8 @@ def _files(folder: Path, depth: int) -> Iterator[Path]:
 
 def _read(key: str, path: Path) -> Board:
     try:
-        if path.stat().st_size > _SMALL:
-            raise ValueError("larger than such a file can be")
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(content, dict) or content.get("format_version") != FORMAT_VERSION:
+        content = read_small(path, largest=_LARGEST)
+        if content.get("format_version") != FORMAT_VERSION:
             raise ValueError(f"not of format version {FORMAT_VERSION}")
         document = cast(Document, content)
         board = Board(key, path, None, document)

@@ -118,20 +118,10 @@ def delete(name: str) -> Deleted:
     return trash.delete(folder_of(name))
 
 
-def kept(name: str) -> str:
-    """How long a deleted run is kept, where, and the command that brings it back."""
-    return trash.promise(checkpoint_root(), name)
-
-
-def deleted() -> list[Deleted]:
-    """What can be brought back, the latest first."""
-    return trash.deleted_runs(checkpoint_root())
-
-
 def restore(gone: Deleted) -> Path:
     """Bring a deleted run back. Raises RunError where its name is taken by now."""
     require_training()
-    if gone.path.resolve() not in [each.path.resolve() for each in deleted()]:
+    if gone.path.resolve() not in [each.path.resolve() for each in trash.deleted_runs(checkpoint_root())]:
         raise RunError(f"{gone.name}: it is not in the trash any more")
     return trash.restore(gone.path)
 

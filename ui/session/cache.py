@@ -127,31 +127,24 @@ def graph(opened: Predictor, query: Query, answer: str, top_users: int, drawing:
     return DrawnGraph(graph_html(spec, theme, narrow=narrow), frame_height(spec), names)
 
 
-class _Slot:
-    """A place for one ranking, filled by the first who needs it."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.ranking: Ranking | None = None
-
-
 @kept(most=16)
-def _slot(opened: Predictor) -> _Slot:
-    return _Slot()
+def _slot(opened: Predictor) -> tuple[threading.Lock, list[Ranking]]:
+    """A place for one ranking, filled by the first who needs it."""
+    return threading.Lock(), []
 
 
 def known_ranking(opened: Predictor) -> Ranking | None:
     """The ranking of the run's test part where it was made already."""
-    return _slot(opened).ranking
+    return next(iter(_slot(opened)[1]), None)
 
 
 def ranking(opened: Predictor, progress: Callable[[int, int], None]) -> Ranking:
     """Filtered ranks of the run's test part, made once; ``progress`` hears (questions done, of all)."""
-    slot = _slot(opened)
-    with slot.lock:
-        if slot.ranking is None:
-            slot.ranking = opened.rank("test", progress)
-        return slot.ranking
+    lock, made = _slot(opened)
+    with lock:
+        if not made:
+            made.append(opened.rank("test", progress))
+        return made[0]
 
 
 # Datasets and runs --------------------------------------------------------------------------------------------------
