@@ -20,6 +20,8 @@ from upgan.runs.settings import settings_of
 
 #: Columns of the metrics table that say where a line belongs, in their order.
 _PLACE = ("run", "t", "phase", "epoch", "step", "seconds")
+#: What a curve has for each of its points.
+_ARRAYS = ("phase", "epoch", "step", "value")
 #: Rows of the pinned query's tables.
 _LOOKS = 12
 
@@ -50,16 +52,12 @@ class Followed:
 
 def _joined(before: Mapping[str, Curve], after: Mapping[str, Curve]) -> dict[str, Curve]:
     """Curves that go on."""
-    curves = dict(before)
+    longer = {}
     for key, curve in after.items():
-        old = curves.get(key)
-        if old is None:
-            curves[key] = curve
-            continue
-        parts = {name: np.concatenate([getattr(old, name), getattr(curve, name)])
-                 for name in ("phase", "epoch", "step", "value")}  # fmt: skip
-        curves[key] = Curve(key, **parts)
-    return curves
+        if old := before.get(key):
+            ends = {part: np.concatenate([getattr(old, part), getattr(curve, part)]) for part in _ARRAYS}
+            longer[key] = Curve(key, **ends)
+    return {**before, **after, **longer}
 
 
 # Which curves belong together ----------------------------------------------------------------------------------------
@@ -129,8 +127,7 @@ def by_phase(curve: Curve) -> dict[str, Curve]:
     parts_of = {}
     for phase in dict.fromkeys(curve.phase.tolist()):
         here = np.flatnonzero(curve.phase == phase)
-        parts = {name: getattr(curve, name)[here] for name in ("phase", "epoch", "step", "value")}
-        parts_of[phase] = replace(curve, **parts)
+        parts_of[phase] = replace(curve, **{part: getattr(curve, part)[here] for part in _ARRAYS})
     return parts_of
 
 

@@ -61,23 +61,21 @@ def list_boards(roots: Sequence[Path]) -> list[Board]:
     """Every table and figure there is, those of the first root first; each key once."""
     boards: dict[str, Board] = {}
     for root in roots:
-        for path in _files(root, _DEPTH):
+        for path in _files(root):
             key = path.relative_to(root).with_suffix("").as_posix()
             if key not in boards:
                 boards[key] = _read(key, path)
     return list(boards.values())
 
 
-def _files(folder: Path, depth: int) -> Iterator[Path]:
-    """TARGET.json in the folder, then in those below it, by name; links are not followed."""
-    try:
-        inside = sorted(folder.iterdir())
-    except OSError:
-        return
-    yield from (path for path in inside if path.suffix == ".json" and path.stem in TARGET_NAMES and path.is_file())
-    for path in inside if depth else ():
-        if path.is_dir() and not path.is_symlink() and not path.name.startswith("."):
-            yield from _files(path, depth - 1)
+def _files(root: Path) -> Iterator[Path]:
+    """TARGET.json in the folder, then in those below it, by name; links to folders are not followed."""
+    for folder, inside, names in os.walk(root):
+        here = Path(folder)
+        deep = len(here.relative_to(root).parts) >= _DEPTH
+        inside[:] = [] if deep else sorted(name for name in inside if not name.startswith("."))
+        files = (here / f"{target}.json" for target in sorted(TARGET_NAMES) if f"{target}.json" in names)
+        yield from (path for path in files if path.is_file())
 
 
 def _read(key: str, path: Path) -> Board:
