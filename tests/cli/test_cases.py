@@ -197,7 +197,7 @@ def test_mine_prints_the_honest_pair_first():
     result = here("explain", DEMO, "--mine", "-n", "1", "--split", "valid")
     assert result.returncode == 0, result.stderr
     assert "helped most, and where they hurt most" in result.stdout.split("Moved up most")[0]
-    refused(here("explain", DEMO, "--mine", "--split", "train"), "train", "test or valid")
+    refused(here("explain", DEMO, "--mine", "--split", "train"), "train", "test, valid")
 
 
 # Fig. 4 --------------------------------------------------------------------------------------------------------------
