@@ -18,7 +18,7 @@ from tests.render import samples
 from tests.render.parsed import Document
 from upgan.explain.explanation import UserShare
 from upgan.render.figure.build import figure
-from upgan.render.figure.graph_html import frame_height, graph_height, graph_html, network_edges
+from upgan.render.figure.graph_html import frame_height, graph_height, graph_html, network_of
 from upgan.render.figure.svg import svg
 from upgan.render.page import page
 from upgan.render.text_tables import candidates_table, explanation_table
@@ -70,7 +70,7 @@ def test_no_event_handlers_and_no_markup_from_labels(document):
 def test_every_edge_of_the_figure_reaches_the_browser(name):
     spec = figure(CASES[name])
     data = Document(graph_html(spec)).json("network-data")
-    assert len(data["edges"]) == len(spec.edges) == len(network_edges(spec))
+    assert len(data["edges"]) == len(spec.edges) == len(network_of(spec).edges)
     assert [node["id"] for node in data["nodes"]] == [node.id for node in spec.nodes]
     assert [(node["x"], node["y"]) for node in data["nodes"]] == [(node.x, node.y) for node in spec.nodes]
     assert data["options"]["physics"]["enabled"] is False

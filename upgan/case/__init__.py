@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from upgan.case.bundle import write_bundle
-from upgan.case.documents import case_json, make_case, read_case, write_case
+from upgan.case.documents import case_json, make_case, read_case, write_bundle, write_case
 from upgan.case.reproduction import Reproduction, reproduce
 from upgan.case.schema import CaseFile
 

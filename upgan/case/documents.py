@@ -15,8 +15,9 @@ from upgan.case.schema import FORMAT, VERSION, CaseDataset, CaseFile, CaseRun, f
 from upgan.errors import CaseError
 from upgan.explain.explanation import Explanation
 from upgan.explain.results import Contrast, FlipSet, WhatIf
-from upgan.files import write_text
+from upgan.files import write_bytes, write_text
 from upgan.predict.predictor import Predictor
+from upgan.render.export import FILES, rendered
 from upgan.render.figure.build import figure
 from upgan.render.pseudonyms import pseudonyms_of, renamed
 from upgan.render.words import caption, question
@@ -79,6 +80,19 @@ def case_json(case: CaseFile) -> str:
 def write_case(path: Path, case: CaseFile) -> None:
     """Write the case to a file, whole or not at all."""
     write_text(path, case_json(case))
+
+
+def write_bundle(folder: Path, case: CaseFile) -> list[Path]:
+    """Write a case with its page, figure, tables and caption into ``folder``, made if need be; other files there stay.
+
+    All are made before the first is written: an error leaves no half of them behind. Returns the paths.
+    """
+    files = {"case.json": case_json(case).encode()}
+    for name, format in FILES.items():
+        files[name] = rendered(case.explanation, case.relation_labels, format, case.results)
+    for name, content in files.items():
+        write_bytes(folder / name, content)
+    return [folder / name for name in files]
 
 
 def read_case(path: Path) -> CaseFile:

@@ -119,37 +119,32 @@ def _judged(
     count = sum(group.compared for group in differences)
     summary = "; ".join(f"{group.name} {_by(group)}" for group in off)
     summary = f"they differ: {summary}" if off else f"all {count:,} values agree within {tolerance:g}"
+    verdict: Verdict = "differs" if off else "reproduced"
+    message = f"reproduced: the same run, and {summary}"
     if case.dataset.fingerprint != predictor.dataset.fingerprint:
         here, there = predictor.dataset, case.dataset
-        return Reproduction(
-            "other dataset",
+        verdict = "other dataset"
+        message = (
             f"another dataset (the file: {_name(there.name)}, {_print(there.fingerprint)}; this run: "
-            f"{_name(here.name)}, {_print(here.fingerprint)}), compared all the same: {summary}",
-            differences,
-            tolerance,
+            f"{_name(here.name)}, {_print(here.fingerprint)}), compared all the same: {summary}"
         )
-    if case.run.fingerprint != predictor.fingerprint:
-        return Reproduction(
-            "other run",
+    elif case.run.fingerprint != predictor.fingerprint:
+        verdict = "other run"
+        message = (
             f"another run of the same dataset (the file: {_name(case.run.name)}, {_print(case.run.fingerprint)}; this "
-            f"one: {_print(predictor.fingerprint)}), compared all the same: {summary}",
-            differences,
-            tolerance,
+            f"one: {_print(predictor.fingerprint)}), compared all the same: {summary}"
         )
-    if not off:
-        return Reproduction("reproduced", f"reproduced: the same run, and {summary}", differences, tolerance)
-    return Reproduction(
-        "differs",
-        f"not reproduced: the same run, but {summary}. Another machine changes scores by rounding only and may "
-        "swap equal ranks; a larger difference means that the file does not hold this run's numbers.",
-        differences,
-        tolerance,
-    )
+    elif off:
+        message = (
+            f"not reproduced: the same run, but {summary}. Another machine changes scores by rounding only and may "
+            "swap equal ranks; a larger difference means that the file does not hold this run's numbers."
+        )
+    return Reproduction(verdict, message, differences, tolerance)
 
 
 def _by(group: Difference) -> str:
-    parts = [f"by up to {group.largest:.3g}"] if group.largest > 0 else []
-    return ", ".join([*parts, *([group.unmatched] if group.unmatched else [])])
+    largest = f"by up to {group.largest:.3g}" if group.largest > 0 else ""
+    return ", ".join(filter(None, [largest, group.unmatched]))
 
 
 def _name(text: str | None) -> str:
@@ -167,42 +162,34 @@ def compare(case: CaseFile, again: Explanation, predictor: Predictor) -> tuple[D
     """Every group of the case against a fresh explanation, its users named as the case names them."""
     filed = case.explanation
     by_order = case.pseudonyms
+    both = filed, again
+    data, run, config = predictor.dataset, case.run, predictor.config
+    filed_labels = {*case.relation_labels.items(), ("model", run.model), ("preset", run.preset)}
+    labels = zip(data.relations, data.relation_labels, strict=True)
     return (
-        _numbers("score", _scores(filed), _scores(again)),
-        _numbers("ranks", _ranks(filed), _ranks(again)),
+        _numbers("score", both, "score", "score_without_users", "baseline_score"),
+        _numbers("ranks", both, "rank", "filtered_rank", "rank_without_users", "filtered_rank_without_users"),
         *_shares("", filed.users, again.users, by_order),
         *_shares("answer's ", filed.answer_users, again.answer_users, by_order),
-        _numbers("sums", [filed.residual, filed.effective_users], [again.residual, again.effective_users]),
+        _numbers("sums", both, "residual", "effective_users"),
         _chains("paths", _every_path(filed), _every_path(again), by_order),
         _chains(
             "evidence", (*filed.evidence, *filed.answer_evidence), (*again.evidence, *again.answer_evidence), by_order
         ),
         _sets("known facts", _facts(filed, by_order), _facts(again, by_order)),
         _sets("names", _names(filed), _names(again)),
-        _sets("labels", _file_labels(case), _run_labels(predictor)),
+        _sets("labels", filed_labels, {*labels, ("model", config.model_name), ("preset", config.preset)}),
         *_drawn(case),
     )
-
-
-def _scores(explanation: Explanation) -> list[float]:
-    return [explanation.score, explanation.score_without_users, explanation.baseline_score]
 
 
 def _every_path(explanation: Explanation) -> list[UserPath]:
     return [*explanation.paths, *explanation.answer_paths, *explanation.heaviest_paths]
 
 
-def _ranks(explanation: Explanation) -> list[float]:
-    return [
-        explanation.rank,
-        explanation.filtered_rank,
-        explanation.rank_without_users,
-        explanation.filtered_rank_without_users,
-    ]
-
-
-def _numbers(name: str, filed: Sequence[float], again: Sequence[float]) -> Difference:
-    return Difference(name, len(filed), float(np.abs(np.subtract(filed, again)).max(initial=0.0)))
+def _numbers(name: str, both: tuple[Explanation, Explanation], *fields: str) -> Difference:
+    filed, again = ([getattr(explanation, field) for field in fields] for explanation in both)
+    return Difference(name, len(fields), float(np.abs(np.subtract(filed, again)).max(initial=0.0)))
 
 
 def _shares(
@@ -290,26 +277,14 @@ def _names(explanation: Explanation) -> Iterable[Any]:
     yield explanation.relation_label, explanation.inverse, explanation.known, explanation.simulated_users
 
 
-def _file_labels(case: CaseFile) -> Iterable[tuple[str, str]]:
-    return {*case.relation_labels.items(), ("model", case.run.model), ("preset", case.run.preset)}
-
-
-def _run_labels(predictor: Predictor) -> Iterable[tuple[str, str]]:
-    data, config = predictor.dataset, predictor.config
-    labels = zip(data.relations, data.relation_labels, strict=True)
-    return {*labels, ("model", config.model_name), ("preset", config.preset)}
-
-
 def _sets(name: str, filed: Iterable[Any], again: Iterable[Any]) -> Difference:
     ours, theirs = set(filed), set(again)
     return Difference(name, len(ours), 0.0, _alone(len(ours - theirs), len(theirs - ours), "entries"))
 
 
 def _alone(missing: int, extra: int, what: str) -> str:
-    parts = [f"{missing:,} {what} only in the file"] * bool(missing) + [f"{extra:,} {what} only in the run"] * bool(
-        extra
-    )
-    return ", ".join(parts)
+    sides = ((missing, "file"), (extra, "run"))
+    return ", ".join(f"{count:,} {what} only in the {side}" for count, side in sides if count)
 
 
 def _drawn(case: CaseFile) -> Iterable[Difference]:

@@ -144,7 +144,13 @@ class Answering:
         """Weights and contributions one by one, where this kind of model has them."""
         with self._lock:
             if self._explainer is None:
-                self._explainer = self._make_explainer()
+                seen = SeenGraph(self.dataset, self.graph, self.triples, self.interactions)
+                make = EXPLAINERS.get(self.model.users_in)
+                if make is None:
+                    name = MODEL_NAMES[self.config.model_name]
+                    self._explainer = SilentExplainer(seen, self.model, self.scorer, name)
+                else:
+                    self._explainer = make(seen, self.precise(), self.facts)
             return self._explainer
 
     def influence(self, target: int, relation: int, answer: int) -> Influence:
@@ -154,10 +160,3 @@ class Answering:
     def layer(self, entity: int) -> int:
         """d_n; -1 where no user reaches the entity."""
         return int(self.graph.distance[entity])
-
-    def _make_explainer(self) -> Explainer:
-        seen = SeenGraph(self.dataset, self.graph, self.triples, self.interactions)
-        make = EXPLAINERS.get(self.model.users_in)
-        if make is None:
-            return SilentExplainer(seen, self.model, self.scorer, MODEL_NAMES[self.config.model_name])
-        return make(seen, self.precise(), self.facts)

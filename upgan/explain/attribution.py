@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from upgan.graph.adjacency import edges_of
-from upgan.graph.layered import LayeredGraph
+from upgan.graph.layered import LayerEdges, LayeredGraph
 from upgan.graph.sparse import spans
 from upgan.model.discriminator import Discriminator
 from upgan.model.product import adjoint
@@ -47,20 +47,21 @@ class PathStep:
 
 def backward_steps(graph: LayeredGraph, alphas: list[Tensor]) -> list[LayerSteps]:
     """Stage 2's edges with their attention (Eq. 4)."""
-    return [_steps(graph, level, alpha.numpy().astype(np.float64)) for level, alpha in enumerate(alphas)]
+    pairs = zip(graph.edges, alphas, strict=True)
+    return [steps_of(edges, alpha.numpy().astype(np.float64)) for edges, alpha in pairs]
 
 
 def forward_steps(graph: LayeredGraph) -> list[LayerSteps]:
     """Stage 1's edges, from the far node back to the near one, with 1/|F_near| (Eq. 2)."""
     steps = []
-    for level, edges in enumerate(graph.edges):
+    for edges in graph.edges:
         size = edges.forward.row_start.diff().numpy()
-        steps.append(_steps(graph, level, 1.0 / size[edges.backward.column.numpy()]))
+        steps.append(steps_of(edges, 1.0 / size[edges.backward.column.numpy()]))
     return steps
 
 
-def _steps(graph: LayeredGraph, level: int, value: FloatArray) -> LayerSteps:
-    edges = graph.edges[level]
+def steps_of(edges: LayerEdges, value: FloatArray) -> LayerSteps:
+    """The edges of stage 2, with a value for each."""
     kinds = np.asarray(edges.backward_types, dtype=np.int64)
     return LayerSteps(
         start=edges.backward.row_start.numpy(),

@@ -48,6 +48,10 @@ class SideUsers:
     def nobody() -> SideUsers:
         return SideUsers(np.empty(0, dtype=np.int64), np.empty(0), np.empty(0))
 
+    def shares(self, names: npt.NDArray[np.object_]) -> Shares:
+        """The same with ids, of which ``names`` has all."""
+        return Shares(names[self.users], self.weight, self.part)
+
     def sorted(self, sort: Sort | None = "weight") -> SideUsers:
         """Heaviest first, equal weights by the size of their part, or the other way round; then by number.
 
@@ -76,11 +80,11 @@ class Influence:
 
     @property
     def users(self) -> Shares:
-        return self._shares(self.target)
+        return self.target.shares(self.names)
 
     @property
     def answer_users(self) -> Shares:
-        return self._shares(self.answer)
+        return self.answer.shares(self.names)
 
     @property
     def order(self) -> IntArray:
@@ -102,20 +106,16 @@ class Influence:
         squares = float(np.square(self.target.weight).sum())
         return 1.0 / squares if squares else 0.0
 
-    def _shares(self, side: SideUsers) -> Shares:
-        return Shares(self.names[side.users], side.weight, side.part)
-
 
 @dataclass(frozen=True)
 class PathCounts:
-    """How many users and paths an explanation shows, and which users come first."""
+    """How many users and paths an explanation shows."""
 
     top_users: int
-    sort: Sort = "weight"
-    paths_per_user: int = 2
-    evidence_per_user: int = 1
+    paths_per_user: int
+    evidence_per_user: int
     #: How many of the heaviest paths over all users.
-    top_paths: int = 0
+    top_paths: int
 
 
 @dataclass(frozen=True)
@@ -143,15 +143,29 @@ class SeenGraph(NamedTuple):
     interactions: IntArray
 
 
-class GraphReader:
-    """A dataset's graph as an explanation speaks of it; read only."""
+class Explainer(ABC):
+    """Who is behind a score of one model on one graph, and along which paths; nobody, where it cannot tell users apart.
 
-    def __init__(self, seen: SeenGraph) -> None:
+    Read-only and thread-safe. ``model``: in float64; full neighbourhoods, nothing sampled.
+    """
+
+    def __init__(self, seen: SeenGraph, model: Model, facts: Facts | None = None) -> None:
+        """``facts`` of the triples, where they are there already."""
         self.dataset, self.graph = seen.dataset, seen.graph
         # Column by column: what is looked up is one column, which is then searched in place.
         self.triples = np.asfortranarray(seen.triples)
         self.interactions = np.asfortranarray(seen.interactions)
         self._distance = seen.graph.distance.numpy()
+        self.model = model
+        self.has_users = model.has_users and len(self.interactions) > 0
+        self._facts = facts
+
+    # The graph as an explanation speaks of it -----------------------------------------------------------------------
+
+    @cached_property
+    def facts(self) -> Facts:
+        """The triples as evidence reads them."""
+        return self._facts or Facts.build(self.triples, self.dataset.num_entities, self.dataset.num_relations)
 
     @cached_property
     def user_names(self) -> npt.NDArray[np.object_]:
@@ -253,24 +267,7 @@ class GraphReader:
             return INTERACTED
         return self.dataset.relations[kind % relations] + (INVERSE_MARK if kind >= relations else "")
 
-
-class Explainer(GraphReader, ABC):
-    """Who is behind a score of one model on one graph, and along which paths; nobody, where it cannot tell users apart.
-
-    Read-only and thread-safe. ``model``: in float64; full neighbourhoods, nothing sampled.
-    """
-
-    def __init__(self, seen: SeenGraph, model: Model, facts: Facts | None = None) -> None:
-        """``facts`` of the triples, where they are there already."""
-        super().__init__(seen)
-        self.model = model
-        self.has_users = model.has_users and len(self.interactions) > 0
-        self._facts = facts
-
-    @cached_property
-    def facts(self) -> Facts:
-        """The triples as evidence reads them."""
-        return self._facts or Facts.build(self.triples, self.dataset.num_entities, self.dataset.num_relations)
+    # Who is behind a score, and along which paths -------------------------------------------------------------------
 
     @abstractmethod
     def influence(

@@ -22,6 +22,7 @@ from torch import Tensor
 from upgan.explain.base import PATHS_PER_USER, Explainer, Influence, Side, SideUsers
 from upgan.explain.explanation import Baseline, EvidencePath, Node, Sort, UserPath
 from upgan.graph.cointeraction import CoInteraction, ItemPaths, Row
+from upgan.graph.queries import QueryIndex
 from upgan.model.bilinear import BilinearDiscriminator
 from upgan.model.evidence import CHANNELS
 from upgan.model.product import compose
@@ -103,31 +104,23 @@ class CoInteractionExplainer(Explainer):
     def _channels(self, side: Side, head: int, relation: int, answer: int, others: IntArray) -> dict[str, BoolArray]:
         """Evidence channels of a side -> which of the paths to ``others`` count there."""
         if side == "target":
-            having = self._answers(answer, self.inverse_kind(relation))  # j with (j, r, answer) known
+            having = _answers(
+                self.facts.by_relation, answer, self.inverse_kind(relation)
+            )  # j with (j, r, answer) known
             return {
                 "target": np.isin(others, having),
                 "direct": others == answer,
-                "target_linked": np.isin(others, self._neighbours(answer)),
+                "target_linked": np.isin(others, _answers(self.facts.linked, answer, 0)),
             }
         return {
-            "answer": np.isin(others, self._answers(head, relation)),
-            "answer_linked": np.isin(others, self._neighbours(head)),
+            "answer": np.isin(others, _answers(self.facts.by_relation, head, relation)),
+            "answer_linked": np.isin(others, _answers(self.facts.linked, head, 0)),
         }
 
     def _evidence_value(self, relation: int, channel: str, total: float) -> float:
         """gamma log(1 + f / epsilon) of one channel."""
         value = torch.tensor(total, dtype=torch.float64)
         return float(self.model.fusion.gamma[relation, CHANNELS.index(channel)] * self.model.fusion.transformed(value))
-
-    def _answers(self, entity: int, relation: int) -> IntArray:
-        """Known training answers of <entity, relation, ?>."""
-        index = self.facts.by_relation
-        return index.answers_of(index.rows(torch.tensor([entity]), torch.tensor([relation])))[1].numpy()
-
-    def _neighbours(self, entity: int) -> IntArray:
-        """Entities that a training triple joins with this one."""
-        index = self.facts.linked
-        return index.answers_of(index.rows(torch.tensor([entity]), torch.tensor([0])))[1].numpy()
 
     # Scores ----------------------------------------------------------------------------------------------------------
 
@@ -208,7 +201,7 @@ class CoInteractionExplainer(Explainer):
         item, end = (target, answer) if side == "target" else (answer, target)
         kind = self.inverse_kind(relation) if side == "target" else relation
         common = self.co.common_paths(item)
-        linked = np.isin(common.other, self._answers(end, kind))
+        linked = np.isin(common.other, _answers(self.facts.by_relation, end, kind))
         direct = (common.other == end) if side == "target" else np.zeros(len(common.other), dtype=bool)
         end_node, result = self.named(end, target, answer), []
         for user in users.tolist():
@@ -228,3 +221,8 @@ class CoInteractionExplainer(Explainer):
 
     def _user(self, user: int, target: int, answer: int) -> Node:
         return self.named(user + self.dataset.num_entities, target, answer)
+
+
+def _answers(index: QueryIndex, entity: int, relation: int) -> IntArray:
+    """Known answers of <entity, relation, ?>."""
+    return index.answers_of(index.rows(torch.tensor([entity]), torch.tensor([relation])))[1].numpy()

@@ -12,7 +12,7 @@ from upgan.explain.answering import Answering
 from upgan.explain.base import Explainer, SideUsers
 from upgan.explain.explanation import Baseline
 from upgan.explain.results import Contrast, Popularities, Popularity
-from upgan.explain.shares import Differences, Shares
+from upgan.explain.shares import Differences
 from upgan.types import IntArray
 
 
@@ -39,8 +39,8 @@ def contrast(
         users=Differences(
             explainer.user_names[here.users[order]], here.weight[order], here.part[order], there.part[order], gap[order]
         ),
-        answer_users=_heaviest_first(explainer, ours.answer),
-        against_users=_heaviest_first(explainer, theirs.answer),
+        answer_users=ours.answer.sorted().shares(ours.names),
+        against_users=theirs.answer.sorted().shares(theirs.names),
         popularity=Popularities(popularity(explainer, answer, here), popularity(explainer, against, there)),
         limits=explainer.limits(),
         against_label=rival.label,
@@ -68,8 +68,3 @@ def _among(users: IntArray, chosen: IntArray) -> np.ndarray:
     table = np.zeros(1 + max(int(users.max(initial=0)), int(chosen.max(initial=0))), dtype=bool)
     table[chosen] = True
     return table[users]
-
-
-def _heaviest_first(explainer: Explainer, side: SideUsers) -> Shares:
-    side = side.sorted()
-    return Shares(explainer.user_names[side.users], side.weight, side.part)

@@ -143,13 +143,12 @@ class LayeredExplainer(Explainer):
 
     def _user_paths(self, walked: list[PathStep], target: int, answer: int) -> tuple[UserPath, ...]:
         """Complete partial paths in words, heaviest first."""
-        layer, result = len(walked) - 1, []
+        result = []
         for index in np.argsort(-walked[-1].weight, kind="stable").tolist():
-            nodes, edges, kinds = self._walk(walked, index, self._backward, layer)
+            nodes, alphas, kinds = self._walk(walked, index, self._backward)
             named = tuple(self.named(node, target, answer) for node in reversed(nodes))
-            alphas = tuple(reversed([float(self._backward[layer - 1 - at].value[e]) for at, e in enumerate(edges)]))
             relations = tuple(self.relation_name(self.inverse_kind(kind)) for kind in reversed(kinds))
-            result.append(UserPath(named, relations, alphas, float(walked[-1].weight[index])))
+            result.append(UserPath(named, relations, tuple(reversed(alphas)), float(walked[-1].weight[index])))
         return tuple(result)
 
     def evidence(
@@ -169,10 +168,9 @@ class LayeredExplainer(Explainer):
         place_of = np.array([turn[user] for user in last.node.tolist()], dtype=np.int64)
         result = []
         for index in np.lexsort((-last.weight, place_of)).tolist():
-            nodes, edges, kinds = self._walk(walked, index, self._forward, layer)
-            coefficients = tuple(float(self._forward[layer - 1 - at].value[e]) for at, e in enumerate(edges))
+            nodes, coefficients, kinds = self._walk(walked, index, self._forward)
             named = tuple(self.named(node, target, answer) for node in nodes)
-            result.append(EvidencePath(named, tuple(map(self.relation_name, kinds)), coefficients))
+            result.append(EvidencePath(named, tuple(map(self.relation_name, kinds)), tuple(coefficients)))
         return tuple(result)
 
     def _position(self, entity: int) -> int:
@@ -180,10 +178,11 @@ class LayeredExplainer(Explainer):
         return int(np.searchsorted(self._layers[self.layer(entity)], entity))
 
     def _walk(
-        self, walked: list[PathStep], index: int, steps: list[LayerSteps], layer: int
-    ) -> tuple[list[int], list[int], list[int]]:
-        """Partial path -> node numbers (top layer first), edges and relation types as seen from the far end."""
+        self, walked: list[PathStep], index: int, steps: list[LayerSteps]
+    ) -> tuple[list[int], list[float], list[int]]:
+        """Partial path -> node numbers (top layer first), its edges' values and types as seen from the far end."""
         positions, edges = trace(walked, index)
-        nodes = [int(self._layers[layer - depth][position]) for depth, position in enumerate(positions)]
-        kinds = [int(steps[layer - 1 - depth].kind[edge]) for depth, edge in enumerate(edges)]
-        return nodes, edges, kinds
+        layers = range(len(walked) - 1, -1, -1)
+        nodes = [int(self._layers[layer][position]) for layer, position in zip(layers, positions, strict=True)]
+        passed = [(steps[layer], edge) for layer, edge in zip(layers[1:], edges, strict=True)]
+        return nodes, [float(s.value[edge]) for s, edge in passed], [int(s.kind[edge]) for s, edge in passed]

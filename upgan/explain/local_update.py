@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from upgan.explain.attribution import LayerSteps, Preference, distinct, user_weights
+from upgan.explain.attribution import Preference, distinct, steps_of, user_weights
 from upgan.explain.layered import LayeredExplainer
 from upgan.graph.adjacency import Adjacency, ChangedEdges, Edges
 from upgan.graph.layered import UNREACHABLE, LayerEdges, layer_edges
@@ -183,9 +183,7 @@ class LocalChange:
                 edges.backward, model.propagation.attention_logits(edges, semantic[level + 1], state)
             )
             state = spmm(edges.backward, alpha, state)
-            kinds = np.asarray(edges.backward_types, dtype=np.int64)[edges.backward_type.numpy()]
-            start, column = edges.backward.row_start.numpy(), edges.backward.column.numpy()
-            steps.append(LayerSteps(start, column, kinds, alpha.numpy()))
+            steps.append(steps_of(edges, alpha.numpy()))
         users, weights = user_weights(steps, layer, 0)
         profiles = semantic[0][torch.from_numpy(users)]
         return Preference(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Annotated, Generic, Self, TypeVar, overload
 
 import numpy as np
@@ -48,24 +48,6 @@ class _Columns(Sequence[_Row], Generic[_Row]):
         self.ids = ids
         self.numbers = numbers
 
-    @classmethod
-    def of(cls, rows: Sequence[_Row]) -> Self:
-        """Rows that stand one by one, as arrays."""
-        if isinstance(rows, cls):
-            return rows
-        ids = np.empty(len(rows), dtype=object)
-        ids[:] = [row.id for row in rows]
-        names = [field.name for field in fields(cls.row)][1:]
-        return cls(ids, *(np.array([getattr(row, name) for row in rows], dtype=np.float64) for name in names))
-
-    @property
-    def weights(self) -> FloatArray:
-        return self.numbers[0]
-
-    @property
-    def contributions(self) -> FloatArray:
-        return self.numbers[1]
-
     def renamed(self, names: Mapping[str, str]) -> Self:
         """The same numbers under other ids."""
         ids = np.empty(len(self), dtype=object)
@@ -108,10 +90,6 @@ class Differences(_Columns[UserDifference]):
     """Users with their contributions to two candidates."""
 
     row = UserDifference
-
-    @property
-    def contributions_against(self) -> FloatArray:
-        return self.numbers[2]
 
 
 #: How a field holds them: any sequence, read from and written to JSON as a list.

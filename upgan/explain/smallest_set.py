@@ -13,9 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from upgan.explain.answering import Answering
-from upgan.explain.contrast import contrast
 from upgan.explain.results import FlipSet, Standing
-from upgan.explain.shares import Differences, Shares
 from upgan.explain.what_if import standing_without
 from upgan.types import IntArray
 
@@ -94,21 +92,14 @@ def _order(answering: Answering, target: int, relation: int, answer: int, rival:
     """Users of the question, those first that help the answer most against ``rival``."""
     if rival is None:
         return np.empty(0, dtype=np.int64)
-    result = contrast(answering, target, relation, answer, rival, "none")
+    explainer = answering.explainer()
+    ours = explainer.influence(target, relation, answer, sort=None)
+    theirs = explainer.influence(target, relation, rival, sort=None)
     total = np.zeros(answering.dataset.num_users)
     there = np.zeros(answering.dataset.num_users, dtype=bool)
-    index = answering.dataset.user_index
-    users = Differences.of(result.users)
-    own, rivals = Shares.of(result.answer_users), Shares.of(result.against_users)
-    for ids, parts in (
-        (users.ids, users.contributions),
-        (own.ids, own.contributions),
-        (rivals.ids, -rivals.contributions),
-        (users.ids, -users.contributions_against),
-    ):
-        numbers = np.array([index[user] for user in ids], dtype=np.int64)
-        total[numbers] += parts
-        there[numbers] = True
+    for side, sign in ((ours.target, 1), (ours.answer, 1), (theirs.answer, -1), (theirs.target, -1)):
+        total[side.users] += sign * side.part
+        there[side.users] = True
     chosen = np.flatnonzero(there)
     order: IntArray = chosen[np.lexsort((chosen, -total[chosen]))]
     return order

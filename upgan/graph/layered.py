@@ -7,7 +7,6 @@ are edges. Edges within a layer are used by neither stage, and nodes no user rea
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +18,7 @@ from upgan.errors import DataError
 from upgan.graph.cointeraction import CoInteraction
 from upgan.graph.device import OnDevice
 from upgan.graph.sparse import EdgeMatrix
-from upgan.types import IntArray
+from upgan.types import BoolArray, IntArray
 
 #: d_n of a node that no user reaches.
 UNREACHABLE = -1
@@ -74,11 +73,6 @@ class LayeredGraph(OnDevice):
     whole: LayerEdges | None = None
 
     @property
-    def num_types(self) -> int:
-        """Relation types with a matrix of their own: R relations, their inverses, the interaction, its inverse."""
-        return 2 * self.num_relations + 2
-
-    @property
     def num_reachable(self) -> int:
         """Entities with a path to a user."""
         return sum(len(layer) for layer in self.layers[1:])
@@ -122,10 +116,16 @@ def build_graph(
     for layer in layers:
         place[layer] = np.arange(len(layer))
 
-    edges = [_edges_between(ends, distance, place, level, layers) for level in range(depth if walked else 0)]
+    edges = []
+    at_left, at_right = distance[ends.left], distance[ends.right]
+    for level in range(depth if walked else 0):
+        outward = (at_left == level) & (at_right == level + 1)
+        inward = (at_right == level) & (at_left == level + 1)
+        edges.append(_edges_of(ends, outward, inward, place, (len(layers[level]), len(layers[level + 1]))))
     reachable = np.concatenate([*layers[1:], np.empty(0, dtype=np.int64)])
     state_row = np.full(num_entities, len(reachable), dtype=np.int64)
     state_row[reachable] = np.arange(len(reachable))
+    nodes, every = np.arange(num_entities + num_users), np.ones(len(ends.left), dtype=bool)
     return LayeredGraph(
         num_entities=num_entities,
         num_users=num_users,
@@ -136,7 +136,7 @@ def build_graph(
         edges=tuple(edges),
         state_row=torch.from_numpy(state_row),
         cointeraction=cointeraction,
-        whole=_whole_edges(ends, num_entities + num_users) if whole else None,
+        whole=_edges_of(ends, every, every, nodes, (len(nodes), len(nodes))) if whole else None,
     )
 
 
@@ -178,31 +178,18 @@ def ends_of(triples: IntArray, interactions: IntArray, num_entities: int, num_re
     )
 
 
-def _edges_between(
-    ends: Ends, distance: IntArray, place: IntArray, level: int, layers: Sequence[IntArray]
-) -> LayerEdges:
-    """The edges that join layers ``level`` and ``level`` + 1, whichever way their triple points."""
-    outward = (distance[ends.left] == level) & (distance[ends.right] == level + 1)
-    inward = (distance[ends.right] == level) & (distance[ends.left] == level + 1)
+def _edges_of(ends: Ends, outward: BoolArray, inward: BoolArray, place: IntArray, sizes: tuple[int, int]) -> LayerEdges:
+    """The edges whose left end is the near one (``outward``), then those whose right end is (``inward``).
+
+    ``place``: (E + U,) where each node stands among the near or the far nodes, of which there are ``sizes``.
+    """
     return layer_edges(
         near=place[np.concatenate([ends.left[outward], ends.right[inward]])],
         far=place[np.concatenate([ends.right[outward], ends.left[inward]])],
         forward_type=np.concatenate([ends.seen_left[outward], ends.seen_right[inward]]),
         backward_type=np.concatenate([ends.seen_right[outward], ends.seen_left[inward]]),
         triple=np.concatenate([ends.triple[outward], ends.triple[inward]]),
-        sizes=(len(layers[level]), len(layers[level + 1])),
-    )
-
-
-def _whole_edges(ends: Ends, num_nodes: int) -> LayerEdges:
-    """All edges in both directions, over node numbers instead of places in layers."""
-    return layer_edges(
-        near=np.concatenate([ends.left, ends.right]),
-        far=np.concatenate([ends.right, ends.left]),
-        forward_type=np.concatenate([ends.seen_left, ends.seen_right]),
-        backward_type=np.concatenate([ends.seen_right, ends.seen_left]),
-        triple=np.concatenate([ends.triple, ends.triple]),
-        sizes=(num_nodes, num_nodes),
+        sizes=sizes,
     )
 
 

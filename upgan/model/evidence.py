@@ -40,7 +40,8 @@ class Evidence:
 
 def gather_evidence(common: ItemWeights, facts: Facts, heads: Tensor, relations: Tensor) -> Evidence:
     """(B,) queries -> their evidence, by segment operations on whole blocks."""
-    row, item, weight = _row_entries(common, heads)
+    row, place = spans(common.pattern.row_start, heads)
+    item, weight = common.pattern.column.index_select(0, place), common.weight.index_select(0, place)
     linked = torch.zeros_like(relations)
     parts = (
         _through_target(facts.by_relation, row, item, weight, relations),
@@ -73,21 +74,9 @@ def _through_target(index: QueryIndex, row: Tensor, item: Tensor, weight: Tensor
 def _through_answer(common: ItemWeights, index: QueryIndex, heads: Tensor, relations: Tensor) -> Paths:
     """h - fact - j - user - t: the items whose rows hold a known answer."""
     row, known = index.answers_of(index.rows(heads, relations))
-    back, candidate, weight = _column_entries(common, known)
-    return row.index_select(0, back), candidate, weight
-
-
-def _row_entries(common: ItemWeights, items: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """(B,) items -> position in B, neighbour j and c_ij of all entries of their rows."""
-    position, place = spans(common.pattern.row_start, items)
-    return position, common.pattern.column.index_select(0, place), common.weight.index_select(0, place)
-
-
-def _column_entries(common: ItemWeights, items: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """(B,) items -> position in B, i and c_ij of all entries of their columns j."""
-    position, place = spans(common.pattern.column_start, items)
-    entry = common.pattern.transposed_order.index_select(0, place)
-    return position, common.pattern.transposed_row.index_select(0, place), common.weight.index_select(0, entry)
+    back, place = spans(common.pattern.column_start, known)  # the column of j: t and c_tj
+    weight = common.weight.index_select(0, common.pattern.transposed_order.index_select(0, place))
+    return row.index_select(0, back), common.pattern.transposed_row.index_select(0, place), weight
 
 
 class EvidenceFusion(nn.Module):

@@ -11,7 +11,6 @@ at an end of a relation where no training triple has one of their kind (of thems
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,6 +54,12 @@ class Suggestions:
     def taken(self, places: Tensor | slice) -> Suggestions:
         return Suggestions(*(value[places] for value in vars(self).values()))
 
+    def triples(self, num_relations: int) -> tuple[Tensor, Tensor, Tensor]:
+        """(N,) head, relation (0 .. R-1) and tail of what is suggested, whichever end is asked for."""
+        ends = torch.stack([self.head, self.answer])
+        head, tail = torch.where(self.relation >= num_relations, ends.flip(0), ends)
+        return head, self.relation % num_relations, tail
+
 
 def complete(
     predictor: Predictor,
@@ -74,12 +79,14 @@ def complete(
     data = predictor.dataset
     relations = range(data.num_relations) if relation is None else [resolve_relation(data, relation)]
     ends = _ends(data, anywhere=anywhere)
-    numbers = [*relations, *(number + data.num_relations for number in relations)]
-    queries = torch.from_numpy(np.concatenate([_queries(ends, number) for number in numbers]))
-    suggestions = Suggestions.none()
-    for block, done in _blocks(queries, data.num_entities):
+    numbers = np.array([*relations, *(number + data.num_relations for number in relations)], dtype=np.int64)
+    place, known = np.nonzero(ends[numbers])
+    queries = torch.from_numpy(np.stack([known, numbers[place]], axis=1))
+    suggestions, done = Suggestions.none(), 0
+    for block in queries.split(_block_size(data)) if len(queries) else ():
         # Twice as many as asked for: a triple can come from both of its ends.
         suggestions = suggestions.best_with(_of_block(predictor, block, ends, 2 * top), 2 * top)
+        done += len(block)
         if progress is not None:
             progress(done, len(queries))
     return _table(predictor, _distinct(suggestions, data).taken(slice(top)))
@@ -100,17 +107,9 @@ def _ends(data: KGDataset, *, anywhere: bool) -> BoolArray:
     return seen[:, kind]
 
 
-def _queries(ends: BoolArray, relation: int) -> IntArray:
-    """(Q, 2) known entity and relation of every query of one relation in one direction."""
-    known = np.flatnonzero(ends[relation])
-    return np.stack([known, np.full(len(known), relation, dtype=np.int64)], axis=1)
-
-
-def _blocks(queries: Tensor, num_entities: int) -> Iterator[tuple[Tensor, int]]:
-    """(Q, 2) queries in blocks whose scores fit the memory bound, and how many are done after each."""
-    size = max(1, SCORES_PER_BLOCK // max(num_entities, 1))
-    for start in range(0, len(queries), size):
-        yield queries[start : start + size], min(start + size, len(queries))
+def _block_size(data: KGDataset) -> int:
+    """How many queries' scores fit the memory bound."""
+    return max(1, SCORES_PER_BLOCK // max(data.num_entities, 1))
 
 
 def _of_block(predictor: Predictor, block: Tensor, ends: BoolArray, count: int) -> Suggestions:
@@ -131,10 +130,8 @@ def _of_block(predictor: Predictor, block: Tensor, ends: BoolArray, count: int) 
 
 def _distinct(suggestions: Suggestions, data: KGDataset) -> Suggestions:
     """Each triple once, with the larger share: it stands first."""
-    backwards = suggestions.relation >= data.num_relations
-    head = torch.where(backwards, suggestions.answer, suggestions.head)
-    tail = torch.where(backwards, suggestions.head, suggestions.answer)
-    keys = (head * data.num_relations + suggestions.relation % data.num_relations) * data.num_entities + tail
+    head, relation, tail = suggestions.triples(data.num_relations)
+    keys = (head * data.num_relations + relation) * data.num_entities + tail
     _, first = np.unique(keys.numpy(), return_index=True)
     return suggestions.taken(torch.from_numpy(np.sort(first)))
 
@@ -142,10 +139,7 @@ def _distinct(suggestions: Suggestions, data: KGDataset) -> Suggestions:
 def _table(predictor: Predictor, suggestions: Suggestions) -> pd.DataFrame:
     """Names, and what each candidate is in its query with and without users."""
     data, count = predictor.dataset, len(suggestions.head)
-    backwards = (suggestions.relation >= data.num_relations).numpy()
-    head = np.where(backwards, suggestions.answer.numpy(), suggestions.head.numpy())
-    tail = np.where(backwards, suggestions.head.numpy(), suggestions.answer.numpy())
-    relation = (suggestions.relation % data.num_relations).numpy()
+    head, relation, tail = (numbers.numpy() for numbers in suggestions.triples(data.num_relations))
     ids, labels = np.asarray(data.entities, dtype=object), np.asarray(data.entity_labels, dtype=object)
     score, rank, _ = _in_query(predictor, suggestions, users=True)
     _, rank_without, log_without = _in_query(predictor, suggestions, users=False)
@@ -158,7 +152,7 @@ def _table(predictor: Predictor, suggestions: Suggestions) -> pd.DataFrame:
         "tail": ids[tail],
         "tail_label": labels[tail],
         "share": suggestions.log_share.exp().numpy(),
-        "asked": np.where(backwards, "head", "tail"),
+        "asked": np.where(suggestions.relation.numpy() >= data.num_relations, "head", "tail"),
         "rank": rank,
         "score": score,
         "share_without_users": np.exp(log_without),
@@ -170,17 +164,13 @@ def _table(predictor: Predictor, suggestions: Suggestions) -> pd.DataFrame:
 def _in_query(predictor: Predictor, best: Suggestions, *, users: bool) -> tuple[FloatArray, IntArray, FloatArray]:
     """(N,) score, rank among the unknown entities and log share of each candidate in its own query."""
     parts = []
-    for places in torch.arange(len(best.head)).split(max(1, SCORES_PER_BLOCK // max(len(predictor.entities), 1))):
-        heads, relations, answer = (
-            best.head[places],
-            best.relation[places],
-            best.answer[places].unsqueeze(1),
-        )
+    for places in torch.arange(len(best.head)).split(_block_size(predictor.dataset)):
+        heads, relations, answer = best.head[places], best.relation[places], best.answer[places].unsqueeze(1)
         scores = predictor.score_queries(heads, relations, users=users).double()
         log_share = torch.log_softmax(scores, dim=1).gather(1, answer)
         own = scores.gather(1, answer)
         scores[predictor.known_answers(heads, relations)] = -torch.inf
         rank = 1 + (scores > own).sum(1, keepdim=True)
         parts.append(torch.cat([own, rank.double(), log_share], dim=1))
-    score, rank, log_share = (torch.cat(parts) if parts else torch.empty(0, 3)).numpy().T
+    score, rank, log_share = torch.cat(parts).numpy().T
     return score, rank.astype(np.int64), log_share

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -99,13 +98,20 @@ class Predictor:
 
     def score_tails(self, heads: Sequence[str], relations: Sequence[str]) -> Tensor:
         """(B,) ids each -> (B, E) scores (logits) of every entity as the tail."""
-        self._same_length(heads, relations)
-        return self.score_queries(self._numbers(heads), self._relation_numbers(relations, inverse=False))
+        return self._scores_of(heads, relations, 0)
 
     def score_heads(self, relations: Sequence[str], tails: Sequence[str]) -> Tensor:
         """(B,) ids each -> (B, E) scores of every entity as the head."""
-        self._same_length(relations, tails)
-        return self.score_queries(self._numbers(tails), self._relation_numbers(relations, inverse=True))
+        return self._scores_of(tails, relations, self.dataset.num_relations)
+
+    def _scores_of(self, entities: Sequence[str], relations: Sequence[str], offset: int) -> Tensor:
+        if len(entities) != len(relations):
+            raise QueryError(
+                f"{len(entities)} entities and {len(relations)} relations given: one relation for each entity is needed"
+            )
+        known = torch.tensor([resolve_entity(self.dataset, name) for name in entities], dtype=torch.long)
+        numbers = torch.tensor([resolve_relation(self.dataset, name) for name in relations], dtype=torch.long)
+        return self.score_queries(known, numbers + offset)
 
     def score_queries(self, heads: Tensor, relations: Tensor, *, users: bool = True) -> Tensor:
         """(B,) numbers of known entities and relations (0 .. 2R-1, from R on the head is asked for) -> (B, E)."""
@@ -169,29 +175,27 @@ class Predictor:
         ``baseline``: what contributions are counted from, p = 0 or the mean user. ``sort``: which users come first;
         of the first ``top_users`` paths and evidence are shown. ``top_paths``: heaviest paths over all users.
         """
-        counts = dict[str, Any](top_users=top_users, paths_per_user=paths_per_user, evidence_per_user=evidence_per_user)
-        _check_counts({**counts, "top_paths": top_paths})
+        counts = PathCounts(top_users, paths_per_user, evidence_per_user, top_paths)
+        for name, count in vars(counts).items():
+            if count < 0:
+                raise QueryError(f"{name} = {count}: 0 or more")
         _check_one_of("baseline", baseline, BASELINES)
         _check_one_of("sort", sort, SORTS)
         query, target, number, chosen = self._asked(head, relation, tail, answer)
         explainer = self.explainer()
         influence = explainer.influence(target, number, chosen, baseline=baseline, sort=sort)
-        selection = PathCounts(top_users, sort, paths_per_user, evidence_per_user, top_paths)
-        paths = explainer.selected(target, number, chosen, influence, selection)
+        paths = explainer.selected(target, number, chosen, influence, counts)
         scored = self._answering.scored(target, number)
-        standing = scored.standing(chosen)
+        standing = vars(scored.standing(chosen))
+        # The explainer's scores are float64, those of the ranking are not.
+        scores = {"score": influence.score, "score_without_users": influence.score_without_users}
         return Explanation(
             query=query,
             target=explainer.node(target, "target"),
             answer=explainer.node(chosen, "answer"),
             relation_label=self.dataset.relation_labels[number % self.dataset.num_relations],
             inverse=query.inverse,
-            score=influence.score,
-            rank=standing.rank,
-            filtered_rank=standing.filtered_rank,
-            score_without_users=influence.score_without_users,
-            rank_without_users=standing.rank_without_users,
-            filtered_rank_without_users=standing.filtered_rank_without_users,
+            **standing | scores,
             known=scored.known.get(chosen),
             users=influence.users,
             answer_users=influence.answer_users,
@@ -202,8 +206,10 @@ class Predictor:
             baseline=baseline,
             score_baseline=influence.score_baseline,
             limits=explainer.limits(),
-            **counts,
+            top_users=top_users,
             sort=sort,
+            paths_per_user=paths_per_user,
+            evidence_per_user=evidence_per_user,
             run_fingerprint=self.fingerprint,
             dataset_fingerprint=self.dataset.fingerprint,
             simulated_users=self.dataset.simulated_users,
@@ -281,23 +287,6 @@ class Predictor:
             raise QueryError("name the answer to explain")
         query = self.query(head=head, relation=relation, tail=tail)
         return (query, *query.numbers(self.dataset), resolve_entity(self.dataset, answer))
-
-    def _numbers(self, names: Sequence[str]) -> Tensor:
-        return torch.tensor([resolve_entity(self.dataset, name) for name in names], dtype=torch.long)
-
-    def _relation_numbers(self, names: Sequence[str], *, inverse: bool) -> Tensor:
-        offset = self.dataset.num_relations if inverse else 0
-        return torch.tensor([resolve_relation(self.dataset, name) + offset for name in names], dtype=torch.long)
-
-    def _same_length(self, left: Sequence[str], right: Sequence[str]) -> None:
-        if len(left) != len(right):
-            raise QueryError(f"{len(left)} and {len(right)} names given: one relation for each entity is needed")
-
-
-def _check_counts(counts: Mapping[str, int]) -> None:
-    for name, count in counts.items():
-        if count < 0:
-            raise QueryError(f"{name} = {count}: 0 or more")
 
 
 def _check_one_of(name: str, value: str, allowed: Sequence[str]) -> None:

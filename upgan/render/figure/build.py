@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from upgan.explain.explanation import Explanation, Node, UserShare
-from upgan.render.figure import placing
 from upgan.render.figure.edges import edges_of
+from upgan.render.figure.layout import framed, placed, routed
 from upgan.render.figure.selection import Selection, select
 from upgan.render.figure.spec import Arrangement, FigureEdge, FigureNode, FigureSpec, Layout, figure_id
 from upgan.render.figure.styles import FigureRole, edge_words, role_words
@@ -51,7 +51,6 @@ def figure(
     *,
     relation_labels: Mapping[str, str] | None = None,
     max_nodes: int = 150,
-    max_per_column: int | None = None,
     min_weight: float = 0.0,
     layout: Layout = "columns",
 ) -> FigureSpec:
@@ -59,13 +58,13 @@ def figure(
 
     Users lighter than ``min_weight`` are not drawn. ``layout`` "rows" is for a narrow window: fewer nodes abreast.
     """
-    most = max_per_column or (12 if layout == "columns" else _MOST_ABREAST)
+    most = 12 if layout == "columns" else _MOST_ABREAST
     chosen = select(explanation, max_nodes=max_nodes, max_per_column=most, min_weight=min_weight)
     edges = edges_of(explanation, chosen, relation_labels, narrow=layout == "rows")
     nodes = _nodes(explanation, chosen, narrow=layout == "rows")
-    nodes = placing.placed(nodes, edges, chosen, layout)
-    edges = placing.routed(nodes, edges)
-    width, height, nodes = placing.framed(nodes, edges)
+    nodes = placed(nodes, edges, chosen, layout)
+    edges = routed(nodes, edges)
+    width, height, nodes = framed(nodes, edges)
     shown_roles = {node.role for node in nodes}
     shown_kinds = {edge.kind for edge in edges}
     return FigureSpec(
@@ -178,13 +177,9 @@ def _note(explanation: Explanation, chosen: Selection) -> str:
     elif explanation.answer_users:
         notes.append(f"The answer's own {user_noun(explanation.simulated_users)} are listed in the tables.")
     if chosen.left_out_paths:
-        notes.append(_left_out(explanation, chosen))
+        every = (explanation.paths, explanation.evidence, explanation.answer_paths, explanation.answer_evidence)
+        notes.append(
+            f"The figure leaves out {chosen.left_out_paths:,} of the lighter paths; the table lists all "
+            f"{sum(map(len, every)):,}."
+        )
     return " ".join(notes)
-
-
-def _left_out(explanation: Explanation, chosen: Selection) -> str:
-    every = (explanation.paths, explanation.evidence, explanation.answer_paths, explanation.answer_evidence)
-    return (
-        f"The figure leaves out {chosen.left_out_paths:,} of the lighter paths; the table lists all "
-        f"{sum(map(len, every)):,}."
-    )

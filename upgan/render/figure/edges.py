@@ -18,60 +18,51 @@ def edges_of(
     explanation: Explanation, chosen: Selection, labels: Mapping[str, str] | None, *, narrow: bool = False
 ) -> list[FigureEdge]:
     """The prediction, then paths, evidence and known facts; what several paths share is drawn once."""
+    walked: list[tuple[UserPath | EvidencePath, tuple[float, ...], EdgeKind]] = []
+    walked += [(path, path.alphas, "path") for path in chosen.paths]
+    walked += [(path, path.coefficients, "evidence") for path in chosen.evidence]
     edges: dict[tuple[str, str, str, EdgeKind], FigureEdge] = {}
     used: set[tuple[frozenset[str], str]] = set()
-    for path in chosen.paths:
-        _chain(path, path.alphas, "path", labels, edges, used)
-    for evidence in chosen.evidence:
-        _chain(evidence, evidence.coefficients, "evidence", labels, edges, used)
-    for edge in chosen.context:
-        _context(edge, labels, edges, used)
+    for path, numbers, kind in walked:
+        for source, target, relation, number in zip(path.nodes, path.nodes[1:], path.relations, numbers, strict=False):
+            ends = (figure_id(source), figure_id(target))
+            used.add((frozenset(ends), relation.removesuffix(INVERSE_MARK)))
+            edges[(*ends, relation, kind)] = _step(source, relation, target, number, kind, labels)
+    for known in chosen.context:
+        edge = _context(known, labels)
+        if (frozenset((edge.source, edge.target)), known.relation.removesuffix(INVERSE_MARK)) not in used:
+            edges[(edge.source, edge.target, known.relation, edge.kind)] = edge
     # A self-loop has no room in columns; a candidate that is the target itself is said in words instead.
     return [edge for edge in (_prediction(explanation, narrow=narrow), *edges.values()) if edge.source != edge.target]
 
 
-def _chain(
-    path: UserPath | EvidencePath,
-    numbers: tuple[float, ...],
-    kind: EdgeKind,
-    labels: Mapping[str, str] | None,
-    edges: dict[tuple[str, str, str, EdgeKind], FigureEdge],
-    used: set[tuple[frozenset[str], str]],
-) -> None:
-    """Add the edges of one path; an edge that several paths share has one number and is drawn once."""
-    for source, target, relation, number in zip(path.nodes, path.nodes[1:], path.relations, numbers, strict=False):
-        ends = (figure_id(source), figure_id(target))
-        used.add((frozenset(ends), relation.removesuffix(INVERSE_MARK)))
-        name = "" if "user" in (source.role, target.role) else _relation_text(relation, labels)
-        meaning = (
-            f"attention α = {number:.4f}: the share of what reaches “{clean(target.label)}” that comes this way"
-            if kind == "path"
-            else f"coefficient {number:.4f}: one part of all that “{clean(target.label)}” collects"
-        )
-        edges[(*ends, relation, kind)] = FigureEdge(
-            *ends,
-            kind=kind,
-            number=number,
-            text=f"{name} {coefficient(number)}".strip(),
-            title=f"{_fact(source, relation, target, labels)}\n{meaning}",
-            width=1.2 + 4.5 * max(0.0, min(1.0, number)) if kind == "path" else 1.4,
-        )
-
-
-def _context(
-    edge: ContextEdge,
-    labels: Mapping[str, str] | None,
-    edges: dict[tuple[str, str, str, EdgeKind], FigureEdge],
-    used: set[tuple[frozenset[str], str]],
-) -> None:
-    ends = (figure_id(edge.source), figure_id(edge.target))
-    if (frozenset(ends), edge.relation.removesuffix(INVERSE_MARK)) in used:
-        return
-    is_user = "user" in (edge.source.role, edge.target.role)
-    kind: EdgeKind = "interaction" if is_user else "fact"
-    edges[(*ends, edge.relation, kind)] = FigureEdge(
-        *ends,
+def _step(
+    source: Node, relation: str, target: Node, number: float, kind: EdgeKind, labels: Mapping[str, str] | None
+) -> FigureEdge:
+    """An edge of a path, or of evidence."""
+    name = "" if "user" in (source.role, target.role) else _relation_text(relation, labels)
+    meaning = (
+        f"attention α = {number:.4f}: the share of what reaches “{clean(target.label)}” that comes this way"
+        if kind == "path"
+        else f"coefficient {number:.4f}: one part of all that “{clean(target.label)}” collects"
+    )
+    return FigureEdge(
+        figure_id(source),
+        figure_id(target),
         kind=kind,
+        number=number,
+        text=f"{name} {coefficient(number)}".strip(),
+        title=f"{_fact(source, relation, target, labels)}\n{meaning}",
+        width=1.2 + 4.5 * max(0.0, min(1.0, number)) if kind == "path" else 1.4,
+    )
+
+
+def _context(edge: ContextEdge, labels: Mapping[str, str] | None) -> FigureEdge:
+    is_user = "user" in (edge.source.role, edge.target.role)
+    return FigureEdge(
+        figure_id(edge.source),
+        figure_id(edge.target),
+        kind="interaction" if is_user else "fact",
         number=None,
         text="" if is_user else _relation_text(edge.relation, labels),
         title=f"{_fact(edge.source, edge.relation, edge.target, labels)}\nknown; no number of this prediction",

@@ -74,7 +74,7 @@ def graph_html(
 
     ``narrow``: the same figure in rows, drawn instead where the document opens in a window too narrow for the other.
     """
-    network = _network(spec, theme)
+    network = network_of(spec, theme)
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True)
     environment.filters.update(csp_hash=_csp_hash, isolated=isolated)
     environment.globals.update(
@@ -95,12 +95,8 @@ def graph_html(
     return str(network.generate_html())
 
 
-def network_edges(spec: FigureSpec, theme: Theme = "light") -> list[dict[str, Any]]:
-    """The edges as pyvis hands them to the browser; parallel ones must all be there."""
-    return list(_network(spec, theme).edges)
-
-
-def _network(spec: FigureSpec, theme: Theme) -> Network:
+def network_of(spec: FigureSpec, theme: Theme = "light") -> Network:
+    """The figure as pyvis hands it to the browser: nodes and edges, parallel ones too."""
     # pyvis imports IPython at its top: half a second that only a caller who draws should pay.
     from pyvis.network import Network
 
@@ -201,7 +197,7 @@ def _settings(spec: FigureSpec, theme: Theme) -> dict[str, Any]:
 
 def _narrow(spec: FigureSpec, theme: Theme) -> dict[str, Any]:
     """What the script needs to draw this figure in the other's place."""
-    network = _network(spec, theme)
+    network = network_of(spec, theme)
     settings = _settings(spec, theme) | {"smallest": _SMALLEST_NARROW}
     return {"nodes": network.nodes, "edges": network.edges, "settings": settings, "below": NARROW}
 

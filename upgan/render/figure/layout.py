@@ -1,15 +1,18 @@
 """Where things go: fixed columns from target to answer, rows without overlap, edge labels in free spots.
 
-Plain geometry on ids and boxes. The prediction runs along the top like a bridge from target to answer; what carries it
-hangs below: target | entities of the paths | users | entities of the evidence | answer.
+The prediction runs along the top like a bridge from target to answer; what carries it hangs below: target | entities of
+the paths | users | entities of the evidence | answer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
 from math import atan2, cos, hypot, pi, sin
 
+from upgan.render.figure.selection import Selection
+from upgan.render.figure.spec import FigureEdge, FigureNode, Layout, figure_id
 from upgan.render.figure.styles import EDGE_FONT_SIZE, FONT_SIZE, LINE_HEIGHT, NODE_SIZE
 
 BRIDGE_GAP = 78.0
@@ -73,10 +76,7 @@ def column_positions(count: int) -> list[float]:
     # Six columns and more would not fit a screen at a readable size with the wider gaps.
     end, inner = (205.0, 178.0) if count <= 5 else (186.0, 160.0)
     gaps = [2 * end] if count == 2 else [end, *[inner] * (count - 3), end]
-    positions = [0.0]
-    for gap in gaps[: max(0, count - 1)]:
-        positions.append(positions[-1] + gap)
-    return positions
+    return list(accumulate(gaps[: max(0, count - 1)], initial=0.0))
 
 
 def order_columns(
@@ -103,12 +103,8 @@ def order_columns(
 
 def row_heights(lines_of: Sequence[int]) -> list[float]:
     """Centres of stacked nodes whose labels have that many lines, from 0 downward."""
-    centres: list[float] = []
-    y = 0.0
-    for lines in lines_of:
-        centres.append(y)
-        y += 2 * NODE_SIZE + 4 + LINE_HEIGHT * lines + 16
-    return centres
+    steps = [2 * NODE_SIZE + 4 + LINE_HEIGHT * lines + 16 for lines in lines_of]
+    return list(accumulate(steps, initial=0.0))[: len(steps)]
 
 
 def node_width(lines: Sequence[str]) -> float:
@@ -118,12 +114,8 @@ def node_width(lines: Sequence[str]) -> float:
 
 def row_places(widths: Sequence[float]) -> list[float]:
     """Centres of nodes of these widths beside each other, from 0 to the right."""
-    centres: list[float] = []
-    x = 0.0
-    for index, width in enumerate(widths):
-        x += (widths[index - 1] + width) / 2 + 14 if index else 0.0
-        centres.append(x)
-    return centres
+    steps = [(left + right) / 2 + 14 for left, right in pairwise(widths)]
+    return list(accumulate(steps, initial=0.0))[: len(widths)]
 
 
 def text_box(middle: Point, text: str) -> Box:
@@ -155,3 +147,113 @@ def choose_spot(start: Point, end: Point, bend: float, text: str, taken: Sequenc
 
     best = min(_LABEL_SPOTS, key=cost)
     return best, box_at(best)
+
+
+# The figure ---------------------------------------------------------------------------------------------------------
+
+
+def placed(
+    nodes: list[FigureNode], edges: list[FigureEdge], chosen: Selection, way: Layout = "columns"
+) -> list[FigureNode]:
+    """Every node at its place: columns from left to right, or the same as rows from top to bottom."""
+    by_id = {node.id: node for node in nodes}
+    neighbours: dict[str, list[str]] = {}
+    for edge in edges:
+        neighbours.setdefault(edge.source, []).append(edge.target)
+        neighbours.setdefault(edge.target, []).append(edge.source)
+    columns = [[figure_id(node) for node in column] for column in chosen.columns]
+    columns = order_columns(columns, neighbours, chosen.user_column)
+    for index in chosen.hidden:
+        columns[index].append(f"more:{index}")
+    groups = [[by_id[node] for node in column] for column in columns]
+    return _in_rows(groups) if way == "rows" else _in_columns(groups)
+
+
+def _in_columns(columns: list[list[FigureNode]]) -> list[FigureNode]:
+    """Target and answer on the bridge, the other columns stacked below and centred on the tallest."""
+    rows = [row_heights([len(node.lines) for node in column]) for column in columns]
+    tallest = max((heights[-1] for heights in rows[1:-1] if heights), default=0.0)
+    rows = [_spread(heights, tallest) for heights in rows]
+    placed = []
+    last = len(columns) - 1
+    positions = column_positions(len(columns))
+    for index, (column, heights) in enumerate(zip(columns, rows, strict=True)):
+        on_bridge = index in (0, last)
+        top = 0.0 if on_bridge else BRIDGE_GAP + (tallest - (heights[-1] if heights else 0.0)) / 2
+        placed += [replace(node, x=positions[index], y=top + y) for node, y in zip(column, heights, strict=True)]
+    return placed
+
+
+def _in_rows(rows: list[list[FigureNode]]) -> list[FigureNode]:
+    """Target above and answer below, the bridge between them on the left; the other rows to the right of it."""
+    last = len(rows) - 1
+    places = [row_places([node_width(node.lines) for node in row]) for row in rows]
+    widest = max((place[-1] for place in places[1:-1] if place), default=0.0)
+    placed, y = [], 0.0
+    for index, (row, place) in enumerate(zip(rows, places, strict=True)):
+        left = 0.0 if index in (0, last) else BRIDGE_WIDTH + (widest - (place[-1] if place else 0.0)) / 2
+        placed += [replace(node, x=left + x, y=y, last=index == last) for node, x in zip(row, place, strict=True)]
+        y += ROW_GAP + LINE_HEIGHT * max((len(node.lines) for node in row), default=0)
+    return placed
+
+
+def _spread(heights: list[float], tallest: float) -> list[float]:
+    """Rows of a short column moved apart, so that edges to the nodes of a long one keep clear of its labels."""
+    if len(heights) < 2:
+        return heights
+    factor = max(1.0, min(1.7, tallest / heights[-1]))
+    return [height * factor for height in heights]
+
+
+def routed(nodes: list[FigureNode], edges: list[FigureEdge]) -> list[FigureEdge]:
+    """Bends for parallel and long edges, then a free spot for every number."""
+    at = {node.id: (node.x, node.y) for node in nodes}
+    boxes = {node.id: node_box(node.x, node.y, node.lines, node.text_above) for node in nodes}
+    pairs: dict[frozenset[str], list[int]] = {}
+    for index, edge in enumerate(edges):
+        pairs.setdefault(frozenset((edge.source, edge.target)), []).append(index)
+    ways = list(edges)
+    for pair, members in pairs.items():
+        if len(members) == 1:
+            edge = edges[members[0]]
+            texts = [box for node, box in boxes.items() if node not in pair]
+            shapes = [node_box(*at[node], ()) for node in boxes if node not in pair]
+            straight_on = edge.kind == "prediction"
+            bend = 0.0 if straight_on else choose_bend(at[edge.source], at[edge.target], shapes, texts)
+            ways[members[0]] = replace(edge, bend=bend)
+            continue
+        straight = any(edges[index].kind == "prediction" for index in members) or len(members) % 2 == 1
+        for order, index in enumerate(members):
+            step = order if straight else order + 1
+            size = 0.16 * ((step + 1) // 2) * (1 if step % 2 else -1)
+            # One side of the pair must be the same side whichever way each edge points.
+            flip = -1 if edges[index].source > edges[index].target else 1
+            ways[index] = replace(edges[index], bend=size * flip)
+    taken = list(boxes.values())
+    for index in sorted(range(len(ways)), key=lambda i: ways[i].kind not in ("prediction", "path")):
+        edge = ways[index]
+        if not edge.text:
+            continue
+        spot, box = choose_spot(at[edge.source], at[edge.target], edge.bend, edge.text, taken)
+        taken.append(box)
+        ways[index] = replace(edge, text_at=spot)
+    return ways
+
+
+def framed(nodes: list[FigureNode], edges: list[FigureEdge]) -> tuple[float, float, list[FigureNode]]:
+    """Shift everything so that the drawing starts at a margin, and say how large it is."""
+    at = {node.id: (node.x, node.y) for node in nodes}
+    boxes = [node_box(node.x, node.y, node.lines, node.text_above) for node in nodes]
+    boxes += [
+        text_box(point_on(at[edge.source], at[edge.target], edge.bend, edge.text_at), edge.text)
+        for edge in edges
+        if edge.text
+    ]
+    for edge in edges:
+        curve = [point_on(at[edge.source], at[edge.target], edge.bend, step / 10) for step in range(11)]
+        boxes += [Box(*point, *point) for point in curve]
+    left, top = min(box.left for box in boxes), min(box.top for box in boxes)
+    right, bottom = max(box.right for box in boxes), max(box.bottom for box in boxes)
+    margin = 18.0
+    moved = [replace(node, x=round(node.x - left + margin, 1), y=round(node.y - top + margin, 1)) for node in nodes]
+    return round(right - left + 2 * margin, 1), round(bottom - top + 2 * margin, 1), moved

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
@@ -63,9 +64,7 @@ def _side(explanation: Explanation) -> _Side:
 class _Columns:
     """Columns that fill up: a path is accepted whole or not at all."""
 
-    def __init__(self, explanation: Explanation, users_at: int, last: int, max_nodes: int, max_per_column: int) -> None:
-        self.users_at = users_at
-        self.last = last
+    def __init__(self, explanation: Explanation, last: int, max_nodes: int, max_per_column: int) -> None:
         self._max_nodes = max_nodes
         self._max_per_column = max_per_column
         self.of: dict[tuple[bool, str], int] = {_key(explanation.target): 0, _key(explanation.answer): last}
@@ -77,9 +76,8 @@ class _Columns:
     def accept(self, nodes: Sequence[Node], columns: Sequence[int]) -> bool:
         """Place the new ones among ``nodes``, unless one of them no longer fits."""
         new = [(node, column) for node, column in zip(nodes, columns, strict=True) if _key(node) not in self.of]
-        sizes = [sum(other == column for other in self.of.values()) for _, column in new]
-        in_step = [sum(column == other for _, other in new[:index]) for index, (_, column) in enumerate(new)]
-        full = any(size + extra >= self._max_per_column for size, extra in zip(sizes, in_step, strict=True))
+        sizes = Counter([*self.of.values(), *(column for _, column in new)])
+        full = any(sizes[column] > self._max_per_column for _, column in new)
         if full or len(self.of) + len(new) > self._max_nodes:
             for node, column in new:
                 self.refused.setdefault(_key(node), column)
@@ -98,7 +96,7 @@ def select(explanation: Explanation, *, max_nodes: int, max_per_column: int, min
     """Heaviest first, until a column or the whole figure is full; no user lighter than ``min_weight``."""
     side = _side(explanation)
     light = {user.id for user in side.users if user.weight < min_weight}
-    columns = _Columns(explanation, side.users_at, side.last, max_nodes - 4, max_per_column)
+    columns = _Columns(explanation, side.last, max_nodes - 4, max_per_column)
     paths = [
         path
         for path in _by_user_in_turn(side.paths)
@@ -107,7 +105,7 @@ def select(explanation: Explanation, *, max_nodes: int, max_per_column: int, min
     # Evidence only for users that are drawn: that of others would hang in the air.
     evidence = [
         path
-        for path in _heaviest_evidence(side.evidence)
+        for path in sorted(side.evidence, key=lambda path: -prod(path.coefficients))
         if columns.has(path.nodes[-1]) and columns.accept(path.nodes, side.evidence_columns(path))
     ]
     context = _context(explanation, side, columns)
@@ -116,17 +114,13 @@ def select(explanation: Explanation, *, max_nodes: int, max_per_column: int, min
 
 def _by_user_in_turn(paths: tuple[UserPath, ...]) -> list[UserPath]:
     """The heaviest path of every user, then every second heaviest, …: no user is crowded out by another's paths."""
-    turn: dict[str, int] = {}
-    keyed: list[tuple[int, int, UserPath]] = []
+    turn: Counter[str] = Counter()
+    keyed: list[tuple[int, UserPath]] = []
     for path in sorted(paths, key=lambda path: -path.weight):
         user = path.nodes[0].id
-        keyed.append((turn.get(user, 0), len(keyed), path))
-        turn[user] = turn.get(user, 0) + 1
-    return [path for _, _, path in sorted(keyed, key=lambda item: item[:2])]
-
-
-def _heaviest_evidence(evidence: tuple[EvidencePath, ...]) -> list[EvidencePath]:
-    return sorted(evidence, key=lambda path: -prod(path.coefficients))
+        keyed.append((turn[user], path))
+        turn[user] += 1
+    return [path for _, path in sorted(keyed, key=lambda item: item[0])]
 
 
 def _context(explanation: Explanation, side: _Side, columns: _Columns) -> list[ContextEdge]:
@@ -157,21 +151,16 @@ def _pack(
     filled: list[list[Node]] = [[] for _ in used]
     for key, column in columns.of.items():
         filled[place[column]].append(columns.nodes[key])
-    user_column = None
-    if any(node.role == "user" for column in filled for node in column):
-        user_column = next(i for i, column in enumerate(filled) if any(node.role == "user" for node in column))
-        filled[user_column].sort(key=lambda node: -weight.get(node.id, 0.0))
-    hidden: dict[int, int] = {}
-    for key, column in columns.refused.items():
-        if key not in columns.of and column in place and place[column] != user_column:
-            hidden[place[column]] = hidden.get(place[column], 0) + 1
+    user_column = next((i for i, nodes in enumerate(filled) if any(node.role == "user" for node in nodes)), None)
+    refused = [place[column] for key, column in columns.refused.items() if key not in columns.of and column in place]
+    hidden = Counter(column for column in refused if column != user_column)
+    drawn: set[str] = set()
     if user_column is not None:
+        filled[user_column].sort(key=lambda node: -weight.get(node.id, 0.0))
         drawn = {node.id for node in filled[user_column]}
-        others = sum(user.id not in drawn for user in side.users)
-        if others:
+        if others := sum(user.id not in drawn for user in side.users):
             hidden[user_column] = others
-    shown_users = {node.id for node in filled[user_column]} if user_column is not None else set()
-    relevant = sum(path.nodes[-1].id in shown_users for path in side.evidence)
+    relevant = sum(path.nodes[-1].id in drawn for path in side.evidence)
     return Selection(
         columns=tuple(tuple(column) for column in filled),
         user_column=user_column,

@@ -31,8 +31,8 @@ _SAMPLE = 34
 
 def svg(spec: FigureSpec, theme: Theme = "light") -> str:
     """The figure as one SVG document, legend included."""
-    rows = _legend_rows(spec)
-    height = spec.height + _LEGEND_ROW * (len(rows) + (1 if spec.note else 0)) + 10
+    legend, legend_rows = _legend(spec, theme)
+    height = spec.height + _LEGEND_ROW * (legend_rows + (1 if spec.note else 0)) + 10
     root = ET.Element(
         "svg",
         {
@@ -61,7 +61,10 @@ def svg(spec: FigureSpec, theme: Theme = "light") -> str:
             ground = {"x": f"{x - half:.1f}", "y": f"{y - 7:.1f}", "width": f"{2 * half:.1f}", "height": "14"}
             ET.SubElement(root, "rect", {**ground, "fill": palette.surface})
             _text(root, edge.text, x, y + EDGE_FONT_SIZE * 0.35, EDGE_FONT_SIZE, color, palette.surface, "bold")
-    _legend(root, spec, rows, theme)
+    root.extend(legend)
+    if spec.note:
+        y = spec.height + 6 + _LEGEND_ROW * legend_rows
+        _text(root, spec.note, 18, y + 4, 12, palette.faint, palette.surface, "normal", "start")
     return ET.tostring(root, encoding="unicode")
 
 
@@ -195,38 +198,22 @@ def _line_sample(kind: EdgeKind, x: float, y: float, theme: Theme) -> ET.Element
     return ET.Element("path", attributes)
 
 
-def _legend_rows(spec: FigureSpec) -> list[list[tuple[float, str, str, str]]]:
-    """Entries (x, "role"/"kind", name, words) broken into rows of the figure's width."""
-    rows: list[list[tuple[float, str, str, str]]] = [[]]
-    x = 18.0
-    entries = [("role", role, words) for role, words in spec.roles] + [
-        ("kind", kind, words) for kind, words in spec.kinds
-    ]
-    for sort, name, words in entries:
-        width = (26 if sort == "role" else _SAMPLE + 8) + layout.text_width(words, 12) + 22
-        if rows[-1] and x + width > spec.width:
-            rows.append([])
-            x = 18.0
-        rows[-1].append((x, sort, name, words))
+def _legend(spec: FigureSpec, theme: Theme) -> tuple[ET.Element, int]:
+    """What each shape and line stands for, in rows of the figure's width, and how many rows these are."""
+    legend, palette = ET.Element("g"), PALETTES[theme]
+    x, y, rows = 18.0, spec.height + 6, 1
+    entries: list[tuple[FigureRole | None, EdgeKind | None, str]] = [(role, None, words) for role, words in spec.roles]
+    entries += [(None, kind, words) for kind, words in spec.kinds]
+    for role, kind, words in entries:
+        width = (26 if role else _SAMPLE + 8) + layout.text_width(words, 12) + 22
+        if x > 18.0 and x + width > spec.width:
+            x, y, rows = 18.0, y + _LEGEND_ROW, rows + 1
+        if role:
+            symbol = ET.SubElement(legend, "g", {"transform": f"translate({x + 8:g} {y:g}) scale(0.5)"})
+            symbol.append(_shape(role, 0, 0, theme))
+        elif kind:
+            legend.append(_line_sample(kind, x, y, theme))
+        start = x + (22 if role else _SAMPLE + 6)
+        _text(legend, words, start, y + 4, 12, palette.faint, palette.surface, "normal", "start")
         x += width
-    return rows
-
-
-def _legend(root: ET.Element, spec: FigureSpec, rows: list[list[tuple[float, str, str, str]]], theme: Theme) -> None:
-    palette = PALETTES[theme]
-    roles, kinds = dict(spec.roles), dict(spec.kinds)
-    y = spec.height + 6
-    for row in rows:
-        for x, sort, name, words in row:
-            for role in roles:
-                if sort == "role" and role == name:
-                    group = ET.SubElement(root, "g", {"transform": f"translate({x + 8:g} {y:g}) scale(0.5)"})
-                    group.append(_shape(role, 0, 0, theme))
-                    _text(root, words, x + 22, y + 4, 12, palette.faint, palette.surface, "normal", "start")
-            for kind in kinds:
-                if sort == "kind" and kind == name:
-                    root.append(_line_sample(kind, x, y, theme))
-                    _text(root, words, x + _SAMPLE + 6, y + 4, 12, palette.faint, palette.surface, "normal", "start")
-        y += _LEGEND_ROW
-    if spec.note:
-        _text(root, spec.note, 18, y + 4, 12, palette.faint, palette.surface, "normal", "start")
+    return legend, rows
