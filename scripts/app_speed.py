@@ -111,7 +111,7 @@ def on_server(run: Path, queries: int, seed: int) -> bool:
     chance = random.Random(seed)
     predictor = upgan.load(run)
     started = time.perf_counter()
-    index = questions.search_index(predictor.dataset)
+    index = questions.search_index(predictor)
     print(f"{len(predictor.entities):,} entities; search index in {time.perf_counter() - started:.2f} s")
     typed = [text for _ in range(queries) for text in keystrokes(predictor, chance)]
     search = [timed(lambda text=text: index.suggest(text)) for text in typed]  # type: ignore[misc]

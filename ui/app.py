@@ -6,11 +6,10 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui.components import gate
+from ui.components import gate, links
 from ui.services.access import training_allowed
 from ui.session.registry import Page, discovered
 
-PAGES = Path(__file__).with_name("page")
 # As text, not as an icon's name: the browser would fetch the icon from the internet.
 ICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">'
@@ -30,7 +29,7 @@ def main() -> None:
     admitted = gate.admitted()
     chosen = st.navigation(
         [
-            st.Page(PAGES / f"{name}.py", title=page.title, icon=page.icon, default=name == first)
+            st.Page(links.script(name), title=page.title, icon=page.icon, default=name == first)
             for name, page in pages.items()
             if training_allowed() or not page.trains
         ],

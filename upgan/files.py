@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 
-def write_atomic(path: Path, write: Callable[[Path], None], *, durable: bool = False, make_folder: bool = True) -> None:
+def write_atomic(
+    path: Path, write: Callable[[Path], object], *, durable: bool = False, make_folder: bool = True
+) -> None:
     """Let ``write`` fill a temporary file beside ``path``, then rename it over ``path`` in one step.
 
     A reader sees the old file or the new one, never a part. On any error the temporary file is removed and ``path``
@@ -28,10 +30,7 @@ def write_atomic(path: Path, write: Callable[[Path], None], *, durable: bool = F
     temporary = Path(name)
     try:
         write(temporary)
-        # mkstemp makes the file private; a result is as readable as any other file its user writes.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
+        _allow(temporary, 0o666)
         if durable:
             _force_to_disk(temporary)
         temporary.replace(path)
@@ -40,6 +39,13 @@ def write_atomic(path: Path, write: Callable[[Path], None], *, durable: bool = F
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _allow(path: Path, mode: int) -> None:
+    """tempfile makes files and folders private; a result is as readable as any other that its user writes."""
+    umask = os.umask(0)
+    os.umask(umask)
+    path.chmod(mode & ~umask)
 
 
 def _force_to_disk(path: Path) -> None:
@@ -52,11 +58,7 @@ def _force_to_disk(path: Path) -> None:
 
 def write_bytes(path: Path, content: bytes, *, make_folder: bool = True) -> None:
     """Write bytes atomically."""
-
-    def write(temporary: Path) -> None:
-        temporary.write_bytes(content)
-
-    write_atomic(path, write, make_folder=make_folder)
+    write_atomic(path, lambda temporary: temporary.write_bytes(content), make_folder=make_folder)
 
 
 def write_text(path: Path, text: str, *, make_folder: bool = True) -> None:
@@ -79,9 +81,7 @@ def folder_written_whole(path: Path) -> Iterator[Path]:
     building = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".building", dir=path.parent))
     try:
         yield building
-        umask = os.umask(0)
-        os.umask(umask)
-        building.chmod(0o777 & ~umask)
+        _allow(building, 0o777)
         if path.exists():
             previous = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".old", dir=path.parent))
             path.replace(previous / path.name)
@@ -96,8 +96,5 @@ def folder_written_whole(path: Path) -> Iterator[Path]:
 
 def sha256_of_file(path: Path) -> str:
     """Hex SHA-256 of a file's bytes, read in blocks so that size does not matter."""
-    digest = hashlib.sha256()
     with path.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(stream, "sha256").hexdigest()

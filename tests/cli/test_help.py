@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -51,6 +53,26 @@ def test_every_command_and_option_says_what_it_is_for(path: tuple[str, ...]):
     assert command.help
     silent = [parameter.name for parameter in command.params if not getattr(parameter, "help", None)]
     assert silent == [], f"upgan {words(path)}: give these a help text: {silent}"
+
+
+def test_lists_of_commands_show_whole_short_sentences():
+    for path, group in COMMANDS.items():
+        text = here(*path, "--help").stdout
+        for name, command in getattr(group, "commands", {}).items():
+            first = command.help.split(".\n")[0].split(". ")[0].rstrip(".")
+            assert len(first) <= 62, f"upgan {words((*path, name))}: {first}"
+            assert first in " ".join(text.split())
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["train", "--help"], ["predict", "--hlep"]])
+def test_the_command_line_starts_without_what_computes(arguments: list[str]):
+    program = (
+        "import sys; from upgan.cli.main import run; run(sys.argv[1:]); "
+        "heavy = {'numpy', 'pandas', 'pyarrow', 'scipy', 'torch', 'plotly', 'duckdb', 'optuna'} & set(sys.modules); "
+        "sys.exit(f'loaded: {sorted(heavy)}' if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_version_is_said_as_a_module_and_in_python():

@@ -80,7 +80,7 @@ def test_a_name_that_is_not_there_is_answered_by_those_that_are(folder: Path) ->
 def test_what_cannot_be_deleted(folder: Path) -> None:
     written(folder / "checkpoints" / "busy")
     refused(upgan("delete", "checkpoints/busy", cwd=folder), "it is running", "upgan stop")
-    refused(upgan("delete", "checkpoints/none", cwd=folder), "checkpoints/none: no run folder")
+    refused(upgan("delete", "checkpoints/none", cwd=folder), "checkpoints/none: not a run folder")
     assert (folder / "checkpoints" / "busy").is_dir()
 
 

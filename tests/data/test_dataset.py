@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from upgan.data.dataset import KGDataset, build_dataset, copy_dataset, counts_of, load_dataset, write_dataset
+from upgan.data.dataset import KGDataset, build_dataset, copy_dataset, counts_of, load_dataset
 from upgan.errors import DataError
 
 FILES = ["entities.parquet", "interactions.parquet", "manifest.json", "relations.parquet", "triples.parquet"]
@@ -112,9 +112,9 @@ def test_a_dataset_without_users_goes_to_disk_and_back(toy_frames, tmp_path):
 
 
 def test_write_dataset_keeps_the_manifest_it_is_given(toy_frames, tmp_path):
-    dataset = write_dataset(
-        tmp_path / "d", name="n", manifest={"simulated_users": True, "counts": {"users": -1}, "note": "x"}, **toy_frames
-    )
+    manifest = {"simulated_users": True, "counts": {"users": -1}, "note": "x"}
+    copy_dataset(build_dataset(name="n", manifest=manifest, **toy_frames), tmp_path / "d")
+    dataset = load_dataset(tmp_path / "d")
     assert dataset.simulated_users
     assert dataset.manifest["note"] == "x"
     assert dataset.manifest["counts"]["users"] == 5

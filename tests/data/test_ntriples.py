@@ -7,7 +7,9 @@ from pathlib import Path
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from upgan.data.read.ntriples import read_graph
+from upgan.data.raw.gathered import Gathered
+from upgan.data.raw.text_stream import STRICT
+from upgan.data.read.ntriples import gather_graph
 
 LABEL = "http://www.w3.org/2000/01/rdf-schema#label"
 #: Letters of any script, and what has a meaning in the format; no control characters, and white space only in literals.
@@ -79,10 +81,12 @@ def test_statements_come_back(tmp_path: Path, document):
     text, edges, labels, literals = document
     path = tmp_path / "graph.nt"
     path.write_bytes(text.encode("utf-8"))
-    graph = read_graph(path)
-    assert [tuple(row) for row in graph.triples.to_numpy().tolist()] == edges
-    assert graph.dropped.get("statements about a literal", 0) == literals
-    found = graph.labels.set_index("id")["label"].to_dict()
+    gathered = Gathered()
+    gather_graph(gathered, path, STRICT)
+    (triples,), (names,), (file,) = gathered.parts["triples"], gathered.parts["labels"], gathered.files
+    assert triples[["head", "relation", "tail"]].to_numpy().tolist() == [list(edge) for edge in edges]
+    assert gathered.dropped.get("graph.nt: statements about a literal", 0) == literals
+    found = names.set_index("id")["label"].to_dict()
     # A label in German alone is a label too, but one in English or without a language comes first.
     assert {key: found[key] for key in labels} == labels
-    assert graph.file.rows == len(edges) + literals
+    assert file.rows == len(edges) + literals

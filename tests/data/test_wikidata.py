@@ -127,7 +127,7 @@ def test_a_pass_that_was_cut_off_goes_on_behind_its_last_part(tmp_path, monkeypa
     [
         (gzip.compress(STATEMENTS.encode())[:-12], ["ends in the middle"]),
         (b"id,label\n1,x\n", ["line 1", "id,label", "N-Triples"]),
-        (b'[\n{"id": "Q1", "claims": {"P646": [1]}},\n]\n', ["line 2", "no item"]),
+        (b'[\n{"id": "Q1", "claims": {"P646": [1]}},\n]\n', ["line 2", "not an item"]),
         (None, ["no such file"]),
     ],
 )

@@ -222,12 +222,12 @@ def test_the_papers_own_formats_go_all_the_way(name, trainings, tmp_path):
     ("more", "said"),
     [
         (["--seeds=0,x"], "--seeds '0,x'"),
-        (["--seeds=1,1"], "each once"),
+        (["--seeds=1,1"], "different whole numbers"),
         (["--seeds="], "--seeds"),
         (["--seeds=0,99999999999"], "seed = 99999999999"),
         (["--budget=soon"], "10m or 1.5h"),
         (["--systems=upgan,nope"], "'nope' is not a system"),
-        (["--systems=upgan,upgan"], "each once"),
+        (["--systems=upgan,upgan"], "different names"),
         (["--set=transe.speed=1"], "whole name"),
         (["--preset=fast"], "choose one of"),
         (["--search-budget=5s"], "--search N"),
@@ -235,7 +235,7 @@ def test_the_papers_own_formats_go_all_the_way(name, trainings, tmp_path):
         (["--search=0"], "--search"),
         (["--search=2", "--dry-run"], "--dry-run"),
         (["--jobs=0"], "--jobs"),
-        (["--run=x"], "--run is not an option of table3"),
+        (["--run=x"], "--run does not apply to table3"),
     ],
 )
 def test_a_wrong_argument_is_refused_and_nothing_is_written(more, said, toy_folder, tmp_path):
@@ -247,7 +247,7 @@ def test_an_unknown_target_and_options_of_another_are_refused(toy_folder, tmp_pa
     refused(here(*command(toy_folder, tmp_path, "upgan", target="table9")), "table9", "table3", "fig4")
     fig4 = ["reproduce", "fig4", "--data", toy_folder, "--out", tmp_path / "out"]
     for option in ("--budget=5m", "--jobs=2", "--threads=2", "--no-resume"):
-        refused(here(*fig4, option), f"{option.split('=')[0]} is not an option of fig4; --run, ")
+        refused(here(*fig4, option), f"{option.split('=')[0]} does not apply to fig4; --run, ")
     (tmp_path / "file").write_text("")
     refused(here("reproduce", "table3", "--data", toy_folder, "--out", tmp_path / "file"), "a file is in the way")
     below = command(toy_folder, tmp_path / "file", "upgan")

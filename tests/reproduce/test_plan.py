@@ -9,7 +9,7 @@ from upgan.config.settings import Config, applies, flat_settings
 from upgan.config.systems import MODEL_NAMES, MODELS
 from upgan.errors import ConfigError
 from upgan.reproduce.plan import COMPARED, TARGETS, PlannedRun, Request, parse_budget, plan, settings_of
-from upgan.reproduce.spaces import distributions, settings_of_trial, space_of
+from upgan.reproduce.search import distributions, settings_of_trial, space_of
 
 #: Systems times variations, by hand.
 RUNS = {

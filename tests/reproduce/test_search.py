@@ -13,8 +13,7 @@ from upgan.errors import ConfigError
 from upgan.reproduce.execute import Executor, Outcome
 from upgan.reproduce.plan import Effort, Request, settings_of
 from upgan.reproduce.reuse import FinishedRun
-from upgan.reproduce.search import Search, best_settings
-from upgan.reproduce.spaces import space_of
+from upgan.reproduce.search import Search, best_settings, space_of
 
 ASKED = Request("table3", systems=("distmult", "transe"), seeds=(3,))
 

@@ -15,6 +15,8 @@ from tests.data.sources import FORMATS
 from tests.ui.driving import address, checked, run_page, said, table
 from tests.ui.made import make_run
 from ui.services import answers, casefiles, datasets
+from upgan.case.documents import case_json, make_case
+from upgan.data.prepare.prepare import PrepareSettings
 from upgan.data.query import Query
 
 BARGAIN = {"entity": "book:part-of-the-bargain", "relation": "author", "direction": "tail"}
@@ -75,7 +77,7 @@ def own_checkpoints(made_runs, tmp_path, monkeypatch) -> Path:
 def case_text(made_runs) -> str:
     predictor = upgan.load(made_runs / "demo")
     explanation = predictor.explain(head=BARGAIN["entity"], relation="author", answer="author:linda-lael-miller")
-    return casefiles.text_of(casefiles.case_of(explanation, predictor, real_ids=False))
+    return case_json(make_case(explanation, predictor, real_ids=False))
 
 
 class TestCaseStudy:
@@ -132,7 +134,7 @@ class TestCaseStudy:
         assert "/tmp" not in str(refused.value)
 
     def test_an_uploaded_case_is_the_same(self, case_text):
-        assert casefiles.text_of(casefiles.open_uploaded(case_text.encode())) == case_text
+        assert case_json(casefiles.open_uploaded(case_text.encode())) == case_text
 
 
 @pytest.mark.usefixtures("checkpoints")
@@ -267,7 +269,7 @@ class TestImport:
         for name, sent in (("plain", files), ("packed", packed)):
             upload = datasets.Upload(sent)
             assert upload.check(lambda *_: None).findings
-            made.append(upgan.load_dataset(upload.prepare(name, min_interactions=1, min_triples=1)))
+            made.append(upgan.load_dataset(upload.prepare(name, PrepareSettings(min_interactions=1, min_triples=1))))
         assert made[0].num_users == made[1].num_users == 2
         for part in ("train", "valid", "test", "interactions"):
             assert (getattr(made[0], part) == getattr(made[1], part)).all(), part
@@ -310,12 +312,12 @@ def test_the_case_page_tells_what_a_file_holds_beside_the_answer(own_checkpoints
     predictor = upgan.load(made_runs / "demo")
     query = Query.about(BARGAIN["entity"], "author")
     explanation = answers.explain(predictor, query, "author:linda-lael-miller", 5)
-    case = casefiles.case_of(
+    case = make_case(
         explanation,
         predictor,
-        contrast=answers.contrast(predictor, query, explanation.answer.id, "author:feist"),
+        contrast=predictor.contrast(**query.names, answer=explanation.answer.id, against="author:feist"),
         real_ids=False,
     )
     (own_checkpoints / "demo" / "cases").mkdir(exist_ok=True)
-    (own_checkpoints / "demo" / "cases" / "two.json").write_text(casefiles.text_of(case))
+    (own_checkpoints / "demo" / "cases" / "two.json").write_text(case_json(case))
     assert "**Why not another?**" in said(run_page("case", file="two.json"))

@@ -26,8 +26,11 @@ from ui.services import view as views
 from ui.services.questions import Question
 from ui.services.runs import checkpoint_root, list_runs
 from ui.services.view import View, read_view
+from upgan.case.documents import case_json, make_case
+from upgan.case.reproduction import reproduce
 from upgan.data.query import Query
 from upgan.errors import QueryError
+from upgan.explain.results import Changes
 from upgan.render import csv_tables
 
 
@@ -241,16 +244,18 @@ def test_case_files_hold_what_was_asked_beside_the_answer(predictor):
     explanation = answers.explain(predictor, BARGAIN, "author:linda-lael-miller", 5)
     left_out = (explanation.users[0].id,)
     other = "author:feist"
-    case = casefiles.case_of(
+    case = make_case(
         explanation,
         predictor,
-        contrast=answers.contrast(predictor, BARGAIN, explanation.answer.id, other),
-        what_if=answers.what_if(predictor, BARGAIN, explanation.answer.id, left_out),
+        contrast=predictor.contrast(**BARGAIN.names, answer=explanation.answer.id, against=other),
+        what_if=predictor.what_if(
+            **BARGAIN.names, answer=explanation.answer.id, changes=Changes(remove_users=left_out)
+        ),
         real_ids=True,
     )
-    opened = casefiles.open_uploaded(casefiles.text_of(case).encode())
+    opened = casefiles.open_uploaded(case_json(case).encode())
     assert opened.results == case.results
     assert opened.smallest_set is None
     assert opened.what_if is not None
     assert opened.what_if.changes.remove_users == left_out
-    assert casefiles.reproduced(opened, predictor).verdict == "reproduced"
+    assert reproduce(opened, predictor).verdict == "reproduced"

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any, Literal
 
-from ui.services.evaluation import Compared, Group
+from ui.services.evaluation import Groups
 from upgan.explain.explanation import Explanation, UserShare
 from upgan.render.figure.styles import EDGE_STYLES, NODE_STYLES
 from upgan.render.words import clean, coefficient, shorten, signed, user_noun
@@ -14,6 +14,7 @@ from upgan.render.words import clean, coefficient, shorten, signed, user_noun
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
+    from upgan.evaluation.compare import Difference
     from upgan.explain.shares import UserDifference
 
 Order = Literal["weight", "contribution"]
@@ -115,14 +116,14 @@ def differences_chart(users: Sequence[UserDifference], answer: str, against: str
     return figure.update_layout(uirevision="contrast")
 
 
-def groups_chart(groups: Sequence[Group]) -> Figure:
+def groups_chart(groups: Groups) -> Figure:
     """One bar of MRR for each group, how many questions it has at its end."""
     drawn = groups[:_MOST_GROUPS]
-    values = [group.metrics["mrr"] or 0.0 for group in drawn]
+    values = [metrics["mrr"] or 0.0 for _, metrics in drawn]
     figure = _bars(
-        [group.name for group in drawn],
+        [name for name, _ in drawn],
         values,
-        [f"{value:.3f} ({group.metrics['queries']:,})" for value, group in zip(values, drawn, strict=True)],
+        [f"{value:.3f} ({metrics['queries']:,})" for value, (_, metrics) in zip(values, drawn, strict=True)],
         "%{customdata}<br>MRR %{x:.4f}",
         _UP,
     )
@@ -162,32 +163,31 @@ def _named_rows(figure: Figure, names: Sequence[str], height: int) -> Figure:
     return figure.update_layout(height=height, margin={"l": 8, "r": 8, "t": 10, "b": 44}, showlegend=False)
 
 
-def changes_chart(rows: Sequence[Compared]) -> Figure:
-    """Difference of MRR to the first run, as points with their intervals."""
+def changes_chart(baseline: str, differences: Mapping[str, Difference]) -> Figure:
+    """Difference of MRR to the baseline, as points with their intervals."""
     import plotly.graph_objects as go
 
-    others = [(row.name, row.mrr) for row in rows if row.mrr is not None]
-    names = [name for name, _ in others]
+    names, changes = list(differences), [difference.mrr for difference in differences.values()]
     figure = go.Figure(
         go.Scatter(
-            x=[change.value for _, change in others],
-            y=list(range(len(others))),
+            x=[change.value for change in changes],
+            y=list(range(len(names))),
             mode="markers",
             marker={"size": 11, "color": _UP},
             error_x={
                 "type": "data",
                 "symmetric": False,
-                "array": [change.high - change.value for _, change in others],
-                "arrayminus": [change.value - change.low for _, change in others],
+                "array": [change.high - change.value for change in changes],
+                "arrayminus": [change.value - change.low for change in changes],
             },
             customdata=[_name(name) for name in names],
             hovertemplate="%{customdata}<br>%{x:+.4f}<extra></extra>",
         )
     )
-    _named_rows(figure, names, height=130 + 34 * len(others))
+    _named_rows(figure, names, height=130 + 34 * len(names))
     figure.add_vline(x=0, line_dash="dot", line_color="#8c959f")
-    figure.update_yaxes(range=[len(others) - 0.5, -0.5])
-    figure.update_xaxes(title=f"MRR minus that of {_name(rows[0].name)}")
+    figure.update_yaxes(range=[len(names) - 0.5, -0.5])
+    figure.update_xaxes(title=f"MRR minus that of {_name(baseline)}")
     return figure.update_layout(margin_t=30, uirevision="changes")
 
 

@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from ui.charts.bars import CONFIG as _CONFIG
-from ui.services.following import Chart, Line, Looks, phase_words
+from ui.services.following import Chart, phase_words
 from upgan.render.words import clean, shorten
 from upgan.runs.history import Curve, thinned
 
@@ -31,9 +31,9 @@ CONFIG: dict[str, Any] = {
 
 def lines_chart(chart: Chart, starts: Sequence[tuple[str, int]], run: str) -> Figure:
     """The lines of one chart over the steps of training, where each phase began marked."""
-    figure = _empty("step (mini-batch)", f"{run} {chart.key}")
-    _add(figure, chart.lines)
-    drawn = [int(step) for line in chart.lines if len(line.curve.step) for step in line.curve.step[[0, -1]]]
+    figure = _empty(f"{run} {chart.key}")
+    _add(figure, list(chart.lines.items()))
+    drawn = [int(step) for curve in chart.lines.values() if len(curve.step) for step in curve.step[[0, -1]]]
     low, high = min(drawn, default=0), max(drawn, default=0)
     starts = [(phase, step) for phase, step in starts if low <= step <= high]
     apart = (high - low) / 10
@@ -56,47 +56,48 @@ def lines_chart(chart: Chart, starts: Sequence[tuple[str, int]], run: str) -> Fi
 
 def comparison_chart(curves: Mapping[str, Curve], what: str) -> Figure:
     """The same value of several runs, by name, over each other."""
-    figure = _empty("step (mini-batch)", "compare " + what)
-    _add(figure, [Line(shorten(clean(name), 30), curve) for name, curve in curves.items()])
+    figure = _empty("compare " + what)
+    _add(figure, [(shorten(clean(name), 30), curve) for name, curve in curves.items()])
     figure.update_layout(height=340)
     return figure
 
 
-def rank_chart(looks: Looks, run: str) -> Figure:
+def rank_chart(looks: Sequence[Mapping[str, Any]], run: str) -> Figure:
     """The pinned answer's rank over the steps; 1 is at the top, and the distances are those of ratios."""
     import plotly.graph_objects as go
 
-    figure = _empty("step (mini-batch)", f"{run} pinned")
+    ranks = [float(line["rank"]) for line in looks]
+    figure = _empty(f"{run} pinned")
     figure.add_trace(
         go.Scatter(
-            x=list(looks.step),
-            y=list(looks.rank),
+            x=[int(line.get("step", place)) for place, line in enumerate(looks)],
+            y=ranks,
             mode="lines+markers",
             name="rank",
             line={"color": _COLORS[0], "width": 2},
-            customdata=[phase_words(phase) for phase in looks.phase],
+            customdata=[phase_words(str(line.get("phase", ""))) for line in looks],
             hovertemplate="%{customdata}, step %{x:,}<br>rank %{y:,}<extra></extra>",
         )
     )
-    worst = max(looks.rank, default=1.0)
+    worst = max(ranks, default=1.0)
     ticks = [tick for tick in (1, 2, 5, 10, 20, 50, 100, 500, 1000, 10000, 100000) if tick <= max(worst, 2)]
     figure.update_yaxes(type="log", autorange="reversed", title="rank", tickvals=ticks)
     figure.update_layout(showlegend=False, height=260)
     return figure
 
 
-def _add(figure: Figure, lines: Sequence[Line]) -> None:
+def _add(figure: Figure, lines: Sequence[tuple[str, Curve]]) -> None:
     import plotly.graph_objects as go
 
-    for number, line in enumerate(lines):
-        curve = thinned(line.curve, MOST_POINTS)
+    for number, (name, whole) in enumerate(lines):
+        curve = thinned(whole, MOST_POINTS)
         few = len(curve.value) <= 30
         figure.add_trace(
             go.Scatter(
                 x=curve.step,
                 y=curve.value,
                 mode="lines+markers" if few else "lines",
-                name=escape(line.name),
+                name=escape(name),
                 line={
                     "color": _COLORS[number % len(_COLORS)],
                     "dash": _DASHES[number // 2 % len(_DASHES)] if len(lines) > 2 else _DASHES[number % 2],
@@ -104,17 +105,17 @@ def _add(figure: Figure, lines: Sequence[Line]) -> None:
                 },
                 customdata=[f"{phase_words(phase)} epoch {epoch:,}" for phase, epoch in
                             zip(curve.phase.tolist(), curve.epoch.tolist(), strict=True)],
-                hovertemplate=f"{escape(line.name)} %{{y:.4g}}<br>%{{customdata}}, step %{{x:,}}<extra></extra>",
+                hovertemplate=f"{escape(name)} %{{y:.4g}}<br>%{{customdata}}, step %{{x:,}}<extra></extra>",
             )
         )  # fmt: skip
 
 
-def _empty(over: str, revision: str) -> Figure:
+def _empty(revision: str) -> Figure:
     """``revision`` names what is drawn: as long as it stays, so do the zoom and the lines that were hidden."""
     import plotly.graph_objects as go
 
     figure = go.Figure(layout={"template": "none"})  # colours are the page's: live_chart.js
-    figure.update_xaxes(title=over)
+    figure.update_xaxes(title="step (mini-batch)")
     figure.update_layout(
         height=_HEIGHT,
         margin={"l": 8, "r": 8, "t": 24, "b": 8},

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ui.components import say
-from ui.components.checkpoint import Opened
-from ui.services import answers, casefiles, questions
+from ui.services import answers, questions
 from ui.services.answers import Candidates
-from ui.services.view import KNOWN, OWN, TOP_USERS, K, Parameter, View
+from ui.services.view import KNOWN, TOP_USERS, K, Parameter, View
 from ui.session import cache, state
 from upgan.data.query import Query
 from upgan.errors import UpganError
@@ -72,33 +71,28 @@ class Panel:
     words: Callable[[CaseFile], Iterable[str]] = lambda _: ()
 
 
-def parameters_of(panels: Panels) -> tuple[Parameter[Any], ...]:
-    """All that a link may name beside the question."""
-    return (*OWN, *(parameter for panel in panels.values() for parameter in panel.parameters))
-
-
-def look(opened: Opened, parameters: state.Parameters, *, hide_known: bool | None = None) -> tuple[View, Candidates]:
+def look(
+    predictor: Predictor, parameters: state.Parameters, *, hide_known: bool | None = None
+) -> tuple[View, Candidates]:
     """The view in use, written to the address, and its candidates; ``hide_known`` instead of what the view says."""
-    predictor = opened.predictor
-    view = state.view(predictor, opened.name, parameters, lambda typed: nearest(predictor, typed))
+
+    def near(typed: str) -> list[str]:
+        return questions.nearest(cache.search_index(predictor), predictor.dataset, typed)
+
+    view = state.view(predictor, predictor.run_path.name, parameters, near)
     hidden = view[KNOWN] == "hide" if hide_known is None else hide_known
     return view, cache.candidates(predictor, view.question.query, view[K], hide_known=hidden)
 
 
-def explained(opened: Opened, view: View, ranked: Candidates, panels: Panels) -> Answered | None:
+def explained(predictor: Predictor, view: View, ranked: Candidates, panels: Panels) -> Answered | None:
     """The view's answer, the first candidate where it names none, explained; otherwise why not is said."""
     answer = view.question.answer or answers.first_of(ranked)
     if answer is not None:
         with say.problems_said(as_info=True):
-            explanation = cache.explanation(opened.predictor, view.question.query, answer, view[TOP_USERS])
+            explanation = cache.explanation(predictor, view.question.query, answer, view[TOP_USERS])
             candidates = answers.with_answer(ranked, explanation)
-            return Answered(opened.predictor, view, candidates, explanation, panels)
+            return Answered(predictor, view, candidates, explanation, panels)
     return None
-
-
-def nearest(opened: Predictor, typed: str) -> list[str]:
-    """Names that an unknown id resembles."""
-    return questions.nearest(cache.search_index(opened), opened.dataset, typed)
 
 
 def case(answered: Answered, *, real_ids: bool) -> CaseFile:
@@ -106,9 +100,11 @@ def case(answered: Answered, *, real_ids: bool) -> CaseFile:
 
     A panel that tells why this run cannot say has nothing in the case either.
     """
-    beside: dict[str, object] = {}
+    from upgan.case.documents import make_case
+
+    beside: dict[str, Any] = {}
     for panel in answered.panels.values():
         for name, result in panel.results(answered).items():
             with contextlib.suppress(UpganError):
                 beside[name] = result()
-    return casefiles.case_of(answered.explanation, answered.predictor, real_ids=real_ids, **beside)
+    return make_case(answered.explanation, answered.predictor, real_ids=real_ids, **beside)

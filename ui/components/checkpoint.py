@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from ui.components import controls, links
-from ui.components.say import problems_said
+from ui.components.say import attempt
 from ui.components.table import number, table, text
 from ui.components.text import plain
 from ui.services.access import training_allowed
 from ui.services.runs import RunEntry, checkpoint_root, list_runs
-from ui.services.settings import model_words
 from ui.session import cache, state
+from upgan.config.systems import MODEL_NAMES
 from upgan.data.dataset import KGDataset
 from upgan.render.words import clean, shorten, user_noun
 
@@ -30,15 +29,7 @@ _COMMANDS = """upgan data demo --out data/demo
 upgan train data/demo --preset demo --run checkpoints/demo"""
 
 
-@dataclass(frozen=True)
-class Opened:
-    """The checkpoint in use."""
-
-    name: str
-    predictor: Predictor
-
-
-def open_checkpoint(title: str, parameters: state.Parameters) -> Opened:
+def open_checkpoint(title: str, parameters: state.Parameters) -> Predictor:
     """Heading, the choice of a checkpoint beside it, and that checkpoint opened; ends the page where none can be.
 
     ``parameters``: what a link may name beside the question.
@@ -59,16 +50,14 @@ def open_checkpoint(title: str, parameters: state.Parameters) -> Opened:
         )
     with chip:
         _choose(entries, name)
-    predictor = None
-    with problems_said():
-        predictor = cache.predictor(ready[name])
+    predictor = attempt(lambda: cache.predictor(ready[name]))
     with chip:
         if predictor is not None:
             _facts(predictor.dataset)
         broken(entries)
     if predictor is None:
         st.stop()
-    return Opened(name, predictor)
+    return predictor
 
 
 def _in_use(entries: Sequence[RunEntry], ready: Mapping[str, RunEntry], parameters: state.Parameters) -> str:
@@ -112,7 +101,7 @@ def choice_table(entries: Sequence[RunEntry]) -> None:
             "checkpoint": clean(entry.name),
             "mrr": entry.mrr,
             "dataset": clean(entry.dataset),
-            "model": model_words(clean(entry.model)),
+            "model": MODEL_NAMES.get(entry.model, clean(entry.model)),
             "preset": clean(entry.preset),
             "state": clean(entry.state),
         }

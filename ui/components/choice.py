@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import streamlit as st
 
@@ -31,21 +31,12 @@ class Choices:
 
         ``of``: what the choice is about; a choice made of something else does not count as the last.
         """
-        names = words or {}
         owner = f"upgan_{parameter}_is_of"
         if of:
             if st.session_state.get(owner, of) != of:
                 st.session_state.pop(f"upgan_widget_{parameter}", None)
             st.session_state[owner] = of
-        key = self._settle(parameter, options)
-        st.selectbox(
-            label,
-            list(options),
-            key=key,
-            format_func=lambda name: names.get(name, clean(name)),
-            persist_state="session",
-        )
-        return _within(st.session_state[key], options)
+        return self._chosen(st.selectbox, label, options, parameter, words or {})
 
     def settled(self, options: Sequence[_Key], parameter: str) -> _Key:
         """What ``one`` will say, for what is drawn above it."""
@@ -53,17 +44,8 @@ class Choices:
 
     def bar(self, label: str, options: Mapping[_Key, str], parameter: str) -> _Key:
         """The same as buttons beside each other, one always pressed."""
-        key = self._settle(parameter, list(options))
-        st.segmented_control(
-            label,
-            list(options),
-            key=key,
-            required=True,
-            format_func=lambda name: options.get(name, name),
-            label_visibility="collapsed",
-            persist_state="session",
-        )
-        return _within(st.session_state[key], list(options))
+        more = {"required": True, "label_visibility": "collapsed"}
+        return self._chosen(st.segmented_control, label, list(options), parameter, options, **more)
 
     def several(self, label: str, options: Sequence[_Key], parameter: str, help: str) -> list[_Key]:
         """Any of ``options``, in the order they were chosen."""
@@ -78,6 +60,26 @@ class Choices:
     def choose(parameter: str, value: str) -> None:
         """Choose in the list's stead (a callback: before the page runs)."""
         st.session_state[f"upgan_widget_{parameter}"] = value
+
+    def _chosen(
+        self,
+        widget: Callable[..., object],
+        label: str,
+        options: Sequence[_Key],
+        parameter: str,
+        words: Mapping[_Key, str],
+        **more: Any,
+    ) -> _Key:
+        key = self._settle(parameter, options)
+        widget(
+            label,
+            list(options),
+            key=key,
+            format_func=lambda name: words.get(name, clean(name)),
+            persist_state="session",
+            **more,
+        )
+        return _within(st.session_state[key], options)
 
     def _settle(self, parameter: str, options: Sequence[_Key]) -> str:
         """The widget's key, its value within the options."""

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
+import mimetypes
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from ui.services.casefiles import text_of
 from upgan.render.export import rendered
 from upgan.render.figure.build import Drawing
 
 if TYPE_CHECKING:
     from upgan.case.schema import CaseFile
 
-_TYPES = {
-    "html": "text/html",
-    "png": "image/png",
-    "svg": "image/svg+xml",
-    "csv": "text/csv",
-    "json": "application/json",
-}
 #: What a button says, the file's name, and the format of ``upgan.render.export``.
 _FILES = (
     ("Page (HTML)", "upgan-case.html", "html"),
@@ -41,7 +35,7 @@ def downloads(files: Mapping[str, File]) -> None:
                 label,
                 make,
                 file_name=name,
-                mime=_TYPES[name.rpartition(".")[2]],
+                mime=mimetypes.guess_type(name)[0],
                 key=f"upgan_download_{name}",
                 icon=":material/download:",
                 on_click="ignore",
@@ -64,12 +58,11 @@ def of_case(make: Callable[[], CaseFile], drawing: Drawing) -> None:
     ``drawing``: how the page draws the figure.
     """
 
-    def maker(format: str) -> Callable[[], bytes]:
-        def made() -> bytes:
-            case = make()
-            return rendered(case.explanation, case.relation_labels, format, case.results, drawing)
+    from upgan.case.documents import case_json
 
-        return made
+    def made(format: str) -> bytes:
+        case = make()
+        return rendered(case.explanation, case.relation_labels, format, case.results, drawing)
 
-    files: dict[str, File] = {label: (name, maker(format)) for label, name, format in _FILES}
-    downloads(files | {"Case file (JSON)": ("upgan-case.json", lambda: text_of(make()))})
+    files: dict[str, File] = {label: (name, partial(made, format)) for label, name, format in _FILES}
+    downloads(files | {"Case file (JSON)": ("upgan-case.json", lambda: case_json(make()))})

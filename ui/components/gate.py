@@ -5,9 +5,8 @@ from __future__ import annotations
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from ui.components.text import plain
+from ui.components.say import problems_said
 from ui.services.access import ATTEMPTS, SESSIONS, password_needed, ticket, valid_ticket
-from upgan.errors import RunError
 
 _TICKET = "upgan_ticket"
 
@@ -32,10 +31,8 @@ def ask() -> None:
         sent = st.form_submit_button("Open", icon=":material/lock_open:")
     if not sent:
         return
-    try:
+    with problems_said():
         if ATTEMPTS.admit(password, st.context.ip_address or ""):
             st.session_state[_TICKET] = ticket()
             st.rerun()
         st.error("That is not the password.", icon=":material/error:")
-    except RunError as error:
-        st.error(plain(str(error)), icon=":material/error:")

@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import streamlit as st
 
 from ui.components import links
 from ui.components.text import plain
 from ui.services.datasets import MOST_MEGABYTES, PLAIN
+from upgan.data.prepare.prepare import PrepareSettings
 
 _FILES = "upgan_widget_import_files"
-
-
-@dataclass(frozen=True)
-class Order:
-    """What shall become of the files."""
-
-    name: str
-    min_interactions: int
-    min_triples: int
 
 
 def ask_for_files() -> dict[str, bytes]:
@@ -67,7 +58,7 @@ def _layouts() -> None:
         st.caption("N-Triples go with an interactions.tsv; the labels in them become names.")
 
 
-def ask_how(on_order: Callable[[Order], None]) -> None:
+def ask_how(on_order: Callable[[str, PrepareSettings], None]) -> None:
     """Name and limits; sending the form calls ``on_order``."""
     with st.form("upgan_import", border=True):
         name = st.text_input("Name of the dataset", value="mine", help="1 to 40 of a-z, 0-9, - and _.")
@@ -79,7 +70,7 @@ def ask_how(on_order: Callable[[Order], None]) -> None:
             "Fewest triples of an entity", 1, 1000, 3, help="Entities that stand in fewer facts are left out."
         )
         if st.form_submit_button("Prepare the dataset", icon=":material/play_arrow:"):
-            on_order(Order(name, int(interactions), int(triples)))
+            on_order(name, PrepareSettings(min_interactions=int(interactions), min_triples=int(triples)))
 
 
 def done(name: str, on_undo: Callable[[], None]) -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from ui.charts.bars import CONFIG, changes_chart, groups_chart
 from ui.components.table import number, table
 from ui.components.text import plain
-from ui.services.evaluation import Compared, Group, clear, groups_words
+from ui.services.evaluation import Groups, clear, differences, groups_words
 from upgan.render.words import clean, shorten
+
+if TYPE_CHECKING:
+    from upgan.evaluation.compare import Difference
+    from upgan.evaluation.evaluator import Ranking
 
 HELP = {
     "mrr": "Mean reciprocal rank: 1 / rank of the right answer, averaged. 1 is always first, 0.5 like always second.",
@@ -37,43 +42,47 @@ def tiles(metrics: dict[str, object]) -> None:
     st.caption(PROTOCOL)
 
 
-def breakdown(groups: Sequence[Group], title: str) -> None:
+def breakdown(groups: Groups, title: str) -> None:
     """MRR of each group as a chart, everything as a table."""
     st.plotly_chart(groups_chart(groups), key="upgan_groups_chart", config=CONFIG, alt=groups_words(groups))
-    _table([{title: clean(group.name)} | _columns(group.metrics) for group in groups], f"Metrics by {title}")
+    _table([{title: clean(name)} | _columns(metrics) for name, metrics in groups], f"Metrics by {title}")
 
 
-def comparison(rows: Sequence[Compared], skipped: Sequence[str]) -> None:
+def comparison(rankings: Mapping[str, Ranking], skipped: Sequence[str]) -> None:
     """Runs beside the first of them, with intervals."""
-    if len(rows) > 1:
-        words = "; ".join(f"{row.name} {clear(row.mrr)}" for row in rows if row.mrr is not None)
+    baseline, changes = next(iter(rankings)), differences(rankings)
+    if changes:
+        words = "; ".join(f"{name} {clear(change.mrr)}" for name, change in changes.items())
         st.plotly_chart(
-            changes_chart(rows),
+            changes_chart(baseline, changes),
             key="upgan_changes_chart",
             config=CONFIG,
-            alt=f"Difference of MRR to {rows[0].name} with 95% intervals: {words}",
+            alt=f"Difference of MRR to {baseline} with 95% intervals: {words}",
         )
     _table(
-        [{"checkpoint": clean(row.name)} | _columns(row.metrics) | _change(row) for row in rows],
+        [
+            {"checkpoint": clean(name)} | _columns(ranking.metrics.to_dict()) | _change(changes.get(name))
+            for name, ranking in rankings.items()
+        ],
         "Metrics of the compared checkpoints",
     )
     st.caption(
-        f"Differences are to {plain(shorten(clean(rows[0].name), 40))}, with 95% intervals from a paired bootstrap "
+        f"Differences are to {plain(shorten(clean(baseline), 40))}, with 95% intervals from a paired bootstrap "
         "over the test facts: where the interval contains 0, there is no clear difference."
     )
     if skipped:
         st.info(f"Trained on other data, so not comparable: {plain(', '.join(map(clean, skipped)))}")
 
 
-def _change(row: Compared) -> dict[str, object]:
-    if row.mrr is None or row.hits10 is None:
+def _change(difference: Difference | None) -> dict[str, object]:
+    if difference is None:
         return {"Δ MRR": "baseline", "Δ hits@10": "", "MRR is": ""}
     changes = {name: f"{change.value:+.4f} [{change.low:+.4f}, {change.high:+.4f}]".replace("-", "−")
-            for name, change in (("Δ MRR", row.mrr), ("Δ hits@10", row.hits10))}  # fmt: skip
-    return {**changes, "MRR is": clear(row.mrr)}
+            for name, change in (("Δ MRR", difference.mrr), ("Δ hits@10", difference.hits10))}  # fmt: skip
+    return {**changes, "MRR is": clear(difference.mrr)}
 
 
-def _columns(metrics: dict[str, object]) -> dict[str, object]:
+def _columns(metrics: Mapping[str, object]) -> dict[str, object]:
     return {name: metrics.get(name) for name in ("queries", "mrr", "hits@1", "hits@3", "hits@10", "mr")}
 
 

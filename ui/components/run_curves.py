@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from ui.charts.runs import CONFIG, comparison_chart, lines_chart, rank_chart
 from ui.components import live_chart
 from ui.components.table import number, table
-from ui.services.following import Chart, Looks, value_words
+from ui.services.following import Chart, named_at_looks, value_words
 from upgan.render.words import clean, rank_text, shorten
 from upgan.runs.history import Curve
 
@@ -23,7 +25,7 @@ def charts(groups: Sequence[Chart], starts: Sequence[tuple[str, int]], run: str)
     for chart in groups:
         st.markdown(f"**{chart.title}**", help=chart.meaning)
         # One point is no curve: its figures say it all.
-        curved = len({int(step) for line in chart.lines for step in line.curve.step}) > 1
+        curved = len({int(step) for curve in chart.lines.values() for step in curve.step}) > 1
         left, right = st.columns([3, 2], gap="medium") if curved else (None, st.container())
         if left is not None:
             with left:
@@ -31,7 +33,7 @@ def charts(groups: Sequence[Chart], starts: Sequence[tuple[str, int]], run: str)
         with right:
             _figures(
                 "",
-                {line.name: line.curve for line in chart.lines},
+                chart.lines,
                 f"{chart.title}: first, least, greatest, last and best value of each line",
                 f"upgan_run_figures_{chart.key}",
             )
@@ -39,34 +41,29 @@ def charts(groups: Sequence[Chart], starts: Sequence[tuple[str, int]], run: str)
 
 def words(chart: Chart) -> str:
     """A chart in a sentence, for who cannot see it."""
-    lines = [f"{line.name} from {line.curve.value[0]:.4g} to {line.curve.value[-1]:.4g}"
-            for line in chart.lines if len(line.curve.value)]  # fmt: skip
+    lines = [f"{name} from {curve.value[0]:.4g} to {curve.value[-1]:.4g}"
+            for name, curve in chart.lines.items() if len(curve.value)]  # fmt: skip
     return f"{chart.title} over the steps of training: {'; '.join(lines)}."
 
 
-def pinned(looks: Looks, run: str, name_of: Callable[[str], str]) -> None:
+def pinned(looks: Sequence[Mapping[str, Any]], run: str, name_of: Callable[[str], str]) -> None:
     """The followed question: rank over time, then who and what mattered at the last evaluations."""
-    first, best, last = (rank_text(rank) for rank in (looks.rank[0], min(looks.rank), looks.rank[-1]))
+    ranks = [float(line["rank"]) for line in looks]
+    first, best, last = map(rank_text, (ranks[0], min(ranks), ranks[-1]))
     words = f"Rank of the pinned answer: first {first}, best {best}, last {last}."
     live_chart.show(rank_chart(looks, run), "upgan_run_chart_pinned", CONFIG, words)
     st.caption(f"Filtered rank: first {first}, best {best}, last {last}.")
-    for title, rows, empty in (
-        ("Heaviest users, with their weights", looks.users, "No phase that was trained so far uses users."),
-        ("Hardest negatives of the generator, with its probabilities", looks.negatives,
+    for title, what, size, empty in (
+        ("Heaviest users, with their weights", "users", "weight", "No phase that was trained so far uses users."),
+        ("Hardest negatives of the generator, with its probabilities", "negatives", "probability",
          "The generator is trained in the adversarial phase only."),
     ):  # fmt: skip
         st.markdown(f"**{title}**")
-        if not rows:
+        rows = named_at_looks(looks, what, size, lambda entity: shorten(name_of(entity), 32))
+        if rows:
+            table(pd.DataFrame(rows).fillna(""), f"{title}, latest first", highest=220)
+        else:
             st.caption(empty)
-            continue
-        places = max(len(named) for _, named in rows)
-        listed = [
-            {"evaluation": when} | {
-                str(place + 1): f"{shorten(name_of(named[place][0]), 32)} ({named[place][1]:.3g})"
-                if place < len(named) else "" for place in range(places)
-            } for when, named in rows
-        ]  # fmt: skip
-        table(listed, f"{title}, latest first", highest=220)
 
 
 def comparison(curves: Mapping[str, Mapping[str, Curve]]) -> None:

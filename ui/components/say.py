@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 import streamlit as st
 
 from ui.components.text import plain
 from upgan.errors import UpganError
 from upgan.render.words import clean
+
+_Made = TypeVar("_Made")
 
 
 def error(text: object) -> None:
@@ -29,6 +32,13 @@ def problems_said(*, as_info: bool = False) -> Iterator[None]:
         yield
     except UpganError as problem:
         (info if as_info else error)(problem)
+
+
+def attempt(make: Callable[[], _Made], *, as_info: bool = False) -> _Made | None:
+    """What ``make`` gives; None where it raises an UpganError, which is said."""
+    with problems_said(as_info=as_info):
+        return make()
+    return None
 
 
 def notices(texts: Sequence[str]) -> None:

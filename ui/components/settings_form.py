@@ -58,15 +58,13 @@ def _ask(base: str, setting: Setting, default: Any) -> None:
         st.toggle(setting.name, key=key, persist_state="session")
     elif setting.kind == "text":
         st.text_input(setting.name, key=key, persist_state="session")
-    elif setting.kind == "whole":
-        least, most = (None if bound is None else int(bound) for bound in (setting.least, setting.most))
-        st.number_input(setting.name, least, most, step=1, key=key, persist_state="session")
     else:
-        low, high = (None if bound is None else float(bound) for bound in (setting.least, setting.most))
-        st.number_input(
-            setting.name, low, high, step=_step(default), format="%g", key=key,
-            persist_state="session",
-        )  # fmt: skip
+        of = int if setting.kind == "whole" else float
+        least, most = (
+            None if bound is None else of(bound) for bound in (setting.limit("ge", "gt"), setting.limit("le", "lt"))
+        )
+        step, form = (1, None) if of is int else (_step(default), "%g")
+        st.number_input(setting.name, least, most, step=step, format=form, key=key, persist_state="session")
 
 
 def _explain(setting: Setting, default: Any) -> None:

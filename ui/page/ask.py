@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import streamlit as st
 
 from ui.components import candidates, entity_picker, graph, question, reason, say
 from ui.components.answered import Answered, explained, look
-from ui.components.checkpoint import Opened, open_checkpoint
+from ui.components.checkpoint import open_checkpoint
 from ui.panels import PANELS, PARAMETERS, TAB
 from ui.services import answers, questions
 from ui.services.questions import Question
@@ -14,18 +16,21 @@ from ui.services.view import View
 from ui.session import cache, state
 from ui.session.registry import Page
 
+if TYPE_CHECKING:
+    from upgan.predict.predictor import Predictor
+
 PAGE = Page("Ask & explain", ":material/hub:", 10)
 _TABS = "upgan_tabs"
 
 
-def ask(opened: Opened, view: View, shown: answers.Candidates, answered: Answered | None) -> None:
+def ask(predictor: Predictor, view: View, shown: answers.Candidates, answered: Answered | None) -> None:
     """The left column: search, question, candidates, options."""
-    predictor, query = opened.predictor, view.question.query
+    query, checkpoint = view.question.query, view.question.checkpoint
     answer = view.question.answer or answers.first_of(shown)
     entity_picker.choose(
         cache.search_index(predictor),
         predictor.dataset,
-        lambda entity: state.ask(Question(opened.name, questions.about(predictor, entity, query))),
+        lambda entity: state.ask(Question(checkpoint, questions.about(predictor, entity, query))),
     )
     question.choose(predictor, view.question, answer)
     if questions.unlike_training(predictor, query):
@@ -37,7 +42,7 @@ def ask(opened: Opened, view: View, shown: answers.Candidates, answered: Answere
     with st.expander("Options", icon=":material/tune:"):
         candidates.options(view)
         reason.options(view, simulated=predictor.dataset.simulated_users)
-        question.options(predictor, opened.name)
+        question.options(predictor, checkpoint)
 
 
 def details(answered: Answered) -> None:
@@ -61,18 +66,18 @@ def main() -> None:
     else:
         left, right, *beside = st.columns([6, 9], gap="medium")
     with left:
-        opened = open_checkpoint("Ask the graph", PARAMETERS)
-    view, ranked = look(opened, PARAMETERS)
+        predictor = open_checkpoint("Ask the graph", PARAMETERS)
+    view, ranked = look(predictor, PARAMETERS)
     with right:
-        answered = explained(opened, view, ranked, PANELS)
+        answered = explained(predictor, view, ranked, PANELS)
     with left:
-        ask(opened, view, ranked if answered is None else answered.candidates, answered)
+        ask(predictor, view, ranked if answered is None else answered.candidates, answered)
     with right:
         if answered is not None:
             reason.heading(answered.explanation)
             graph.show(answered)
         with beside[0] if beside else right:
-            graph.node_panel(opened.predictor, view)
+            graph.node_panel(predictor, view)
     if answered is not None:
         details(answered)
         reason.proof_lines(answered.explanation)

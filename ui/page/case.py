@@ -11,7 +11,7 @@ import streamlit as st
 from ui.components import controls, files, links, reason, say
 from ui.components.answered import case as case_of
 from ui.components.answered import explained, look
-from ui.components.checkpoint import Opened, open_checkpoint
+from ui.components.checkpoint import open_checkpoint
 from ui.components.text import plain
 from ui.panels import PANELS, PARAMETERS
 from ui.services import casefiles
@@ -24,6 +24,7 @@ from upgan.render.words import clean, shorten
 if TYPE_CHECKING:
     from upgan.case.schema import CaseFile
     from upgan.explain.explanation import Explanation
+    from upgan.predict.predictor import Predictor
     from upgan.render.figure.spec import FigureSpec
 
 PAGE = Page("Case study", ":material/article:", 20)
@@ -69,11 +70,11 @@ def to_address(name: str | None) -> None:
         st.query_params["file"] = name
 
 
-def current(opened: Opened) -> None:
+def current(predictor: Predictor) -> None:
     """The answer looked at on the page before, frozen."""
-    view, ranked = look(opened, PARAMETERS, hide_known=False)
+    view, ranked = look(predictor, PARAMETERS, hide_known=False)
     say.notices(state.notices())
-    answered = explained(opened, view, ranked, PANELS)
+    answered = explained(predictor, view, ranked, PANELS)
     if answered is None:
         return
     show(answered.explanation, answered.labels, view.drawing)
@@ -84,20 +85,26 @@ def current(opened: Opened) -> None:
     links.copyable(view.parameters(), "case")
 
 
-def from_file(opened: Opened, chosen: Chosen) -> None:
+def from_file(predictor: Predictor, chosen: Chosen) -> None:
     """A case file as it was written, and whether this checkpoint still gives its numbers."""
-    state.write_address({"checkpoint": opened.name} | ({} if chosen.content is not None else {"file": chosen.name}))
-    case = None
-    with say.problems_said():
-        if chosen.content is None:
-            case = casefiles.open_listed(opened.predictor.run_path, chosen.name)
-        else:
-            case = casefiles.open_uploaded(chosen.content)
+    state.write_address(
+        {"checkpoint": predictor.run_path.name} | ({} if chosen.content is not None else {"file": chosen.name})
+    )
+    case = say.attempt(
+        lambda: (
+            casefiles.open_listed(predictor.run_path, chosen.name)
+            if chosen.content is None
+            else casefiles.open_uploaded(chosen.content)
+        )
+    )
     if case is None:
         return
+    from upgan.case.documents import pseudonymous
+    from upgan.case.reproduction import reproduce
+
     heading(case, chosen.name)
     with st.spinner("Computing it again …"):
-        outcome = casefiles.reproduced(case, opened.predictor)
+        outcome = reproduce(case, predictor)
     if outcome.verdict == "reproduced":
         st.success(plain(clean(outcome.message)), icon=":material/check_circle:")
     else:
@@ -105,7 +112,7 @@ def from_file(opened: Opened, chosen: Chosen) -> None:
     show(case.explanation, case.relation_labels, Drawing())
     shown_beside(case)
     real = case.pseudonyms or files.real_ids()
-    files.of_case(lambda: case if real else casefiles.pseudonymous(case), Drawing())
+    files.of_case(lambda: case if real else pseudonymous(case), Drawing())
 
 
 def heading(case: CaseFile, name: str) -> None:
@@ -148,12 +155,12 @@ def shown_beside(case: CaseFile) -> None:
 def main() -> None:
     """The page."""
     named = st.query_params.get("file")
-    opened = open_checkpoint("Case study", PARAMETERS)
-    chosen = choose(casefiles.list_cases(opened.predictor.run_path), named)
+    predictor = open_checkpoint("Case study", PARAMETERS)
+    chosen = choose(casefiles.list_cases(predictor.run_path), named)
     if chosen is None:
-        current(opened)
+        current(predictor)
     else:
-        from_file(opened, chosen)
+        from_file(predictor, chosen)
 
 
 if __name__ == "__main__":

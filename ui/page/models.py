@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +14,7 @@ from ui.components import checkpoint, dataset, importer, metrics, say
 from ui.components.choice import Choices
 from ui.components.text import plain
 from ui.services import datasets, evaluation
-from ui.services.runs import RunEntry, card_text, checkpoint_root, list_runs, run_metrics
+from ui.services.runs import RunEntry, card_text, checkpoint_root, list_runs, written
 from ui.session import cache, state
 from ui.session.registry import Page
 from upgan.errors import UpganError
@@ -20,6 +22,7 @@ from upgan.render.words import clean
 
 if TYPE_CHECKING:
     from upgan.data.check import CheckReport
+    from upgan.data.prepare.prepare import PrepareSettings
     from upgan.evaluation.evaluator import Ranking
     from upgan.predict.predictor import Predictor
 
@@ -35,12 +38,12 @@ def models(choices: Choices, ready: Mapping[str, RunEntry]) -> dict[str, str]:
     checkpoint.choice_table(list(ready.values()))
     name = choices.one("Checkpoint", list(ready), "run")
     entry = ready[name]
-    metrics.tiles(run_metrics(entry.path))
+    metrics.tiles(written(entry.path / "metrics.json"))
     titles = {key: title for key, (title, _) in evaluation.BREAKDOWNS.items()}
     by = choices.one("Break down by", list(titles), "by", words=titles)
     title, meaning = evaluation.BREAKDOWNS[by]
     st.caption(meaning)
-    opened = open_run(entry)
+    opened = say.attempt(lambda: cache.predictor(entry))
     rankings = {} if opened is None else ranked({name: opened})
     if opened is not None and name in rankings:
         metrics.breakdown(evaluation.breakdown(opened, rankings[name], by), title)
@@ -63,31 +66,32 @@ def compare(choices: Choices, ready: Mapping[str, RunEntry]) -> dict[str, str | 
     if len(chosen) < 2:
         st.info("Choose two or more.", icon=":material/info:")
         return {"compare": chosen}
-    opened = {name: run for name in chosen if (run := open_run(ready[name])) is not None}
+    attempts = {name: say.attempt(partial(cache.predictor, ready[name])) for name in chosen}
+    opened = {name: run for name, run in attempts.items() if run is not None}
     same, skipped = evaluation.comparable({name: run.dataset.fingerprint for name, run in opened.items()})
     rankings = ranked({name: opened[name] for name in same})
     # Without the baseline there is nothing to compare the others with.
     if same and set(same[:1]) <= set(rankings):
         with st.spinner("Computing the intervals (bootstrap over the test facts) …"):
-            metrics.comparison(evaluation.comparison(rankings), skipped)
+            metrics.comparison(rankings, skipped)
     return {"compare": chosen}
 
 
 def data(choices: Choices) -> dict[str, str]:
     """One dataset: Table 1, layers, relations, and its check when asked for."""
+    from upgan.data.check import check_dataset
+
     entry = dataset.choose(choices)
     if entry is None:
         st.info("There is no dataset yet. Import your own files, or run `upgan data demo --out data/demo`.")
         return {}
-    description = None
-    with say.problems_said():
-        description = cache.description(str(entry.path), entry.fingerprint)
+    description = say.attempt(lambda: cache.description(str(entry.path), entry.fingerprint))
     if description is None:
         return {"dataset": entry.key}
     dataset.table_one(description)
     if st.button("Check this dataset", icon=":material/fact_check:", help="Looks for what is wrong or suspicious."):
         opened = cache.dataset(str(entry.path), entry.fingerprint)
-        result = with_progress(lambda progress: datasets.check_prepared(opened, progress))
+        result = with_progress(lambda progress: check_dataset(opened, progress=progress))
         st.session_state[_REPORT] = (entry.key, result)
     key, result = st.session_state.get(_REPORT, ("", None))
     if key == entry.key:
@@ -107,23 +111,31 @@ def own() -> dict[str, str]:
     stored = st.session_state.get(_UPLOAD)
     if stored is not None:
         dataset.report(stored[2])
-        importer.ask_how(lambda order: prepare(stored[1], order))
-    outcome = st.session_state.get(_OUTCOME)
-    if isinstance(outcome, Path):
-        importer.done(outcome.name, lambda: undo(outcome))
-    elif outcome is not None:
-        say.error(outcome)
+        importer.ask_how(lambda name, settings: prepare(stored[1], name, settings))
+    result = st.session_state.get(_OUTCOME)
+    if isinstance(result, Path):
+        importer.done(result.name, lambda: undo(result))
+    elif result is not None:
+        say.error(result)
     return {}
+
+
+@contextlib.contextmanager
+def outcome() -> Iterator[None]:
+    """An error of what is done inside is the outcome, in place of the one before."""
+    st.session_state.pop(_OUTCOME, None)
+    try:
+        yield
+    except UpganError as error:
+        st.session_state[_OUTCOME] = str(error)
 
 
 def check_upload(files: Mapping[str, bytes]) -> None:
     """Put the files into a folder and check them; what is wrong with them as files is the outcome."""
     forget_upload()
-    try:
+    with outcome():
         upload = datasets.Upload(files)
         st.session_state[_UPLOAD] = (dict(files), upload, with_progress(upload.check))
-    except UpganError as error:
-        st.session_state[_OUTCOME] = str(error)
 
 
 def forget_upload() -> None:
@@ -134,31 +146,16 @@ def forget_upload() -> None:
     st.session_state.pop(_OUTCOME, None)
 
 
-def prepare(upload: datasets.Upload, order: importer.Order) -> None:
+def prepare(upload: datasets.Upload, name: str, settings: PrepareSettings) -> None:
     """Make the dataset; what came of it is the outcome."""
-    try:
-        with st.spinner("Preparing …"):
-            st.session_state[_OUTCOME] = upload.prepare(
-                order.name, min_interactions=order.min_interactions, min_triples=order.min_triples
-            )
-    except UpganError as error:
-        st.session_state[_OUTCOME] = str(error)
+    with outcome(), st.spinner("Preparing …"):
+        st.session_state[_OUTCOME] = upload.prepare(name, settings)
 
 
 def undo(prepared: Path) -> None:
     """Remove what was prepared (a callback: before the page runs); a reason why not is the outcome."""
-    st.session_state.pop(_OUTCOME, None)
-    try:
+    with outcome():
         datasets.remove(prepared)
-    except UpganError as error:
-        st.session_state[_OUTCOME] = str(error)
-
-
-def open_run(entry: RunEntry) -> Predictor | None:
-    """The run opened, or the reason why not."""
-    with say.problems_said():
-        return cache.predictor(entry)
-    return None
 
 
 def ranked(opened: Mapping[str, Predictor]) -> dict[str, Ranking]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -16,11 +16,11 @@ from ui.services import datasets, following, pinning, trainings
 from ui.services.access import training_allowed
 from ui.services.questions import label_of, question_text
 from ui.services.runs import checkpoint_root, list_runs
-from ui.services.trainings import Overview
 from ui.session import cache, state
 from ui.session.registry import Page
 from upgan.errors import BusyError, UpganError
 from upgan.render.words import clean
+from upgan.runs import trash
 from upgan.runs.history import tail_log
 from upgan.runs.settings import difference
 
@@ -57,7 +57,7 @@ def delete(name: str) -> None:
     def move() -> None:
         st.session_state[_DELETED] = trainings.delete(name)
 
-    act(move, f"{name} is deleted: {trainings.kept(name)}.")
+    act(move, f"{name} is deleted: {trash.promise(checkpoint_root(), name)}.")
 
 
 def last_outcome() -> None:
@@ -108,13 +108,13 @@ def actions(run: RunStatus) -> None:
                       help="Moves it to the trash; it can be brought back.")  # fmt: skip
 
 
-def overview(before: Overview, chosen: str) -> None:
+def overview(before: Sequence[RunStatus], chosen: str) -> None:
     """The list; a fragment, which asks for the whole page where other runs are at work, or another one is chosen."""
     now = trainings.overview()
-    names = [run.name for run in now.runs]
-    if not names or now.active != before.active or Choices(False).settled(names, "run") != chosen:
+    names = [run.name for run in now]
+    if not names or trainings.active(now) != trainings.active(before) or Choices(False).settled(names, "run") != chosen:
         st.rerun()
-    run_list.choose(now.runs, chosen, lambda name: Choices.choose("run", name))
+    run_list.choose(now, chosen, lambda name: Choices.choose("run", name))
 
 
 def live(name: str, state_before: str, empty: bool) -> None:
@@ -122,9 +122,7 @@ def live(name: str, state_before: str, empty: bool) -> None:
 
     ``empty``: it had written nothing when the page was drawn, which is therefore looked at more often.
     """
-    run = None
-    with say.problems_said(as_info=True):
-        run = trainings.state_of(name)
+    run = say.attempt(lambda: trainings.state_of(name), as_info=True)
     if run is None:
         return
     if run.state != state_before:
@@ -138,13 +136,13 @@ def live(name: str, state_before: str, empty: bool) -> None:
         st.code("\n".join(tail_log(run.folder, LAST_LINES)) or "none", language=None, wrap_lines=True, height=220)
     run_curves.charts(following.charts(curves), following.phase_starts(curves), name)
     looks = following.looks(pinned)
-    if looks.rank:
+    if looks:
         pinned_query(run, looks)
     with st.expander("End of the log", icon=":material/subject:"):
         st.code("\n".join(tail_log(run.folder, LOG_LINES)) or "Nothing yet.", language=None, height=300)
 
 
-def pinned_query(run: RunStatus, looks: following.Looks) -> None:
+def pinned_query(run: RunStatus, looks: Sequence[Mapping[str, Any]]) -> None:
     """The followed question, by labels where the data can be read."""
     data = data_of(run.folder)
     pinned = pinning.pinned_of(run.folder, data)
@@ -181,12 +179,12 @@ def ask_this(run: RunStatus) -> None:
     links.link("ask", "Ask this checkpoint", "arrow_forward", link)
 
 
-def tables(chosen: Mapping[str, Path], all_runs: Overview) -> None:
+def tables(chosen: Mapping[str, Path], all_runs: Sequence[RunStatus]) -> None:
     """Everything as CSV, made when it is asked for."""
     files.downloads({
         "Curves (CSV)": ("upgan-curves.csv", lambda: following.metrics_csv(chosen)),
         "Followed question (CSV)": ("upgan-pinned.csv", lambda: following.pinned_csv(chosen)),
-        "All runs (CSV)": ("upgan-runs.csv", lambda: following.table_csv([run.to_dict() for run in all_runs.runs])),
+        "All runs (CSV)": ("upgan-runs.csv", lambda: following.table_csv([run.to_dict() for run in all_runs])),
         "Settings (CSV)": ("upgan-settings.csv", lambda: following.settings_csv(chosen)),
     })  # fmt: skip
 
@@ -213,7 +211,7 @@ def beside(chosen: Mapping[str, Path], every: float | None) -> None:
 
 def trashed() -> None:
     """Deleted runs, each with its way back."""
-    if not training_allowed() or not (gone := trainings.deleted()):
+    if not training_allowed() or not (gone := trash.deleted_runs(checkpoint_root())):
         return
     with st.expander(f"Deleted runs ({len(gone)})", icon=":material/delete:"):
         for number, each in enumerate(gone[:50]):
@@ -228,23 +226,24 @@ def main() -> None:
     st.header("Runs", anchor=False)
     last_outcome()
     runs = trainings.overview()
-    if not runs.runs:
+    if not runs:
         st.info("There are no runs yet.", icon=":material/monitoring:")
         if training_allowed():
             links.link("train", "Train one", "model_training")
         trashed()
         return
     choices = Choices(state.fresh_address())
-    names = [run.name for run in runs.runs]
+    names = [run.name for run in runs]
+    at_work = trainings.active(runs)
     chosen_run = choices.settled(names, "run")
-    st.fragment(overview, run_every=EVERY if runs.active else None, key="upgan_overview")(runs, chosen_run)
+    st.fragment(overview, run_every=EVERY if at_work else None, key="upgan_overview")(runs, chosen_run)
     left, right = st.columns(2, gap="medium")
     with left:
         name = choices.one("Run", names, "run")
     with right:
         others = choices.several("Compare with", names, "beside", help="Draws the curves of all chosen "
                                  "runs together, and lists the settings in which they differ.")  # fmt: skip
-    run = next(run for run in runs.runs if run.name == name)
+    run = next(run for run in runs if run.name == name)
     st.session_state.setdefault(_LIVE, True)
     actions(run)
     live_chart.library()  # below the table: the browser reads megabytes of script here
@@ -255,7 +254,7 @@ def main() -> None:
     ask_this(run)
     chosen = {each: checkpoint_root() / each for each in dict.fromkeys([name, *others])}
     if len(chosen) > 1:
-        beside(chosen, every if any(each in runs.active for each in chosen) else None)
+        beside(chosen, every if any(each in at_work for each in chosen) else None)
     tables(chosen, runs)
     trashed()
     state.write_address({"run": name} | ({"beside": others} if others else {}))

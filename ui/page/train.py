@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -17,6 +16,8 @@ from ui.services.runs import checkpoint_root
 from ui.session import cache, state
 from ui.session.registry import Page
 from upgan import machine
+from upgan.config.settings import make_config
+from upgan.config.systems import MODEL_NAMES, MODELS
 from upgan.errors import BusyError, ConfigError, UpganError
 from upgan.render.words import clean
 
@@ -38,9 +39,7 @@ def choose_data(choices: Choices) -> tuple[DatasetEntry, KGDataset]:
         st.code("upgan data demo --out data/demo", language="bash")
         links.link("models", "Import your own files", "upload", {"part": "import"})
         st.stop()
-    data = None
-    with say.problems_said():
-        data = cache.dataset(str(entry.path), entry.fingerprint)
+    data = say.attempt(lambda: cache.dataset(str(entry.path), entry.fingerprint))
     if data is None:
         st.stop()
     st.caption(
@@ -56,8 +55,7 @@ def choose_form(choices: Choices) -> tuple[str, dict[str, Any]]:
     st.caption(wanted.PURPOSES[preset])
     columns = st.columns(3)
     with columns[0]:
-        models = wanted.models()
-        model = choices.one("Model", list(models), "model", words=models)
+        model = choices.one("Model", MODELS, "model", words=MODEL_NAMES)
     with columns[1]:
         device = choices.one("Device", list(DEVICES), "device", words=DEVICES)
     with columns[2]:
@@ -75,7 +73,7 @@ def settle(preset: str, first: dict[str, Any], pinned: pinning.Pinned | None, da
     values = settings_form.values(base, usual) | first
     config, problems = None, {}
     try:
-        config = wanted.chosen_config(preset, values)
+        config = make_config(preset, overrides=values)
     except ConfigError as error:
         problems = wanted.problems(error)
     with st.expander("More settings", icon=":material/tune:", expanded=bool(problems)):
@@ -97,7 +95,7 @@ def settle(preset: str, first: dict[str, Any], pinned: pinning.Pinned | None, da
     except UpganError as error:
         say.error(f"The question to follow: {error}")
         return None
-    return wanted.chosen_config(preset, values | named.settings())
+    return make_config(preset, overrides=values | named.settings())
 
 
 def estimate(entry: DatasetEntry, config: Config) -> None:
@@ -179,9 +177,7 @@ def begin(name: str, data: KGDataset, config: Config, *, force: bool) -> None:
 def start(entry: DatasetEntry, data: KGDataset, config: Config) -> None:
     """Name, command, and the button."""
     name = name_of_run(data, config)
-    folder: Path | None = None
-    with say.problems_said():
-        folder = trainings.new_folder(name)
+    folder = say.attempt(lambda: trainings.new_folder(name))
     if folder is not None:
         st.caption("The same from a terminal:")
         st.code(wanted.command_line(entry.path.resolve(), folder.resolve(), config), language="bash", wrap_lines=True)

@@ -13,7 +13,7 @@ from ui.components import controls, say
 from ui.components.answered import Answered, Panel
 from ui.components.table import number, table, text
 from ui.components.text import plain
-from ui.services import answers, questions
+from ui.services import questions
 from ui.services.view import Named, known_entity
 from ui.session import state
 from ui.session.cache import kept
@@ -34,7 +34,7 @@ _MOST_ROWS = 500
 @kept("Comparing …")
 def compared(predictor: Predictor, query: Query, answer: str, against: str) -> Contrast:
     """Why one candidate and not another. Raises QueryError where the run cannot say."""
-    return answers.contrast(predictor, query, answer, against)
+    return predictor.contrast(**query.names, answer=answer, against=against)
 
 
 def draw(answered: Answered) -> None:

@@ -11,10 +11,10 @@ from ui.components import say
 from ui.components.answered import Answered, Panel
 from ui.components.table import number, table, text
 from ui.components.text import plain
-from ui.services import answers
 from ui.services.view import Choice, Users
 from ui.session import state
 from ui.session.cache import kept
+from upgan.explain.results import Changes
 from upgan.render.results_sections import changes_words
 from upgan.render.words import MINUS, clean, coefficient, rank_text, score_text, shorten, signed, user_noun
 
@@ -33,13 +33,13 @@ FEWEST = Choice[Literal["no", "yes"]]("fewest", "no", "answer", words={"no": "",
 @kept("Asking again without them …")
 def asked_again(predictor: Predictor, query: Query, answer: str, without: tuple[str, ...]) -> WhatIf:
     """The question without some users. Raises QueryError where the run cannot say."""
-    return answers.what_if(predictor, query, answer, without)
+    return predictor.what_if(**query.names, answer=answer, changes=Changes(remove_users=without))
 
 
 @kept("Looking for the smallest set …")
 def smallest_set(predictor: Predictor, query: Query, answer: str) -> FlipSet:
     """The users without whom the answer loses its place. Raises QueryError where the run cannot say."""
-    return answers.smallest_set(predictor, query, answer)
+    return predictor.smallest_set(**query.names, answer=answer)
 
 
 def draw(answered: Answered) -> None:

@@ -11,7 +11,7 @@ from upgan.explain.explanation import Explanation
 from upgan.render.words import clean, shorten
 
 if TYPE_CHECKING:
-    from upgan.explain.results import CandidateRow, Contrast, FlipSet, WhatIf
+    from upgan.explain.results import CandidateRow
     from upgan.predict.predictor import Predictor
 
 
@@ -63,23 +63,6 @@ def explain(predictor: Predictor, query: Query, answer: str, top_users: int) -> 
     if answer not in predictor.dataset.entity_index:
         raise QueryError(f"the dataset has no entity {shorten(clean(answer), 60)!r}")
     return predictor.explain(**query.names, answer=answer, top_users=top_users)
-
-
-def contrast(predictor: Predictor, query: Query, answer: str, against: str) -> Contrast:
-    """Why ``answer`` and not ``against``; QueryError where the run cannot say."""
-    return predictor.contrast(**query.names, answer=answer, against=against)
-
-
-def what_if(predictor: Predictor, query: Query, answer: str, without: tuple[str, ...]) -> WhatIf:
-    """The question asked again without some users; QueryError where the run cannot."""
-    from upgan.explain.results import Changes
-
-    return predictor.what_if(**query.names, answer=answer, changes=Changes(remove_users=without))
-
-
-def smallest_set(predictor: Predictor, query: Query, answer: str) -> FlipSet:
-    """The users without whom the answer loses its place; QueryError where the run cannot say."""
-    return predictor.smallest_set(**query.names, answer=answer)
 
 
 def ignores_users(explanation: Explanation) -> bool:

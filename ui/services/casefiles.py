@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from upgan.errors import CaseError
 
 if TYPE_CHECKING:
-    from upgan.case.reproduction import Reproduction
     from upgan.case.schema import CaseFile
-    from upgan.explain.explanation import Explanation
-    from upgan.predict.predictor import Predictor
 
 #: Megabytes of a case file that the app takes from a browser.
 MOST_MEGABYTES = 20
@@ -24,7 +21,8 @@ def list_cases(run: Path) -> list[str]:
     """Names of the case files that lie beside a run, in its folder ``cases``; links out of it are no case files."""
     folder = run / _FOLDER
     try:
-        files = [path for path in folder.glob("*.json") if path.is_file() and _inside(path, folder)]
+        inside = [path for path in folder.glob("*.json") if path.resolve().parent == folder.resolve()]
+        files = [path for path in inside if path.is_file()]
     except OSError:
         return []
     return sorted(path.name for path in files)[:_MOST_LISTED]
@@ -45,38 +43,6 @@ def open_uploaded(content: bytes) -> CaseFile:
         path = Path(folder) / "case.json"
         path.write_bytes(content)
         return _read(path)
-
-
-def case_of(explanation: Explanation, predictor: Predictor, *, real_ids: bool, **beside: Any) -> CaseFile:
-    """The case of an explanation that the predictor gave, with what was asked beside it, as `make_case` takes it."""
-    from upgan.case.documents import make_case
-
-    return make_case(explanation, predictor, real_ids=real_ids, **beside)
-
-
-def pseudonymous(case: CaseFile) -> CaseFile:
-    """The case with its users under pseudonyms."""
-    from upgan.case.documents import pseudonymous
-
-    return pseudonymous(case)
-
-
-def text_of(case: CaseFile) -> str:
-    """The file that holds the case."""
-    from upgan.case.documents import case_json
-
-    return case_json(case)
-
-
-def reproduced(case: CaseFile, predictor: Predictor) -> Reproduction:
-    """The case computed again by a run, compared with the file."""
-    from upgan.case.reproduction import reproduce
-
-    return reproduce(case, predictor)
-
-
-def _inside(path: Path, folder: Path) -> bool:
-    return path.resolve().parent == folder.resolve()
 
 
 def _read(path: Path) -> CaseFile:

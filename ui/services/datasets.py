@@ -13,14 +13,14 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ui.services.runs import RunEntry, checkpoint_root, read_small
+from ui.services.runs import RunEntry, checkpoint_root, folders, written
 from upgan.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from upgan.data.check import CheckReport
-    from upgan.data.dataset import KGDataset
+    from upgan.data.prepare.prepare import PrepareSettings
 
 #: Environment variable that names the folder of prepared datasets.
 ROOT_VARIABLE = "UPGAN_DATA"
@@ -57,15 +57,11 @@ def data_root() -> Path:
 
 def list_datasets(root: Path, runs: Sequence[RunEntry]) -> list[DatasetEntry]:
     """Datasets under ``root``, then those that only a run holds; each fingerprint once."""
-    try:
-        folders = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
-    except OSError:
-        folders = []
-    places = [(path, f"data: {path.name}") for path in folders]
+    places = [(path, f"data: {path.name}") for path in folders(root)]
     places += [(run.path / "dataset", f"in checkpoint {run.name}") for run in runs if run.problem is None]
     entries: dict[str, DatasetEntry] = {}
     for path, where in places:
-        manifest = _manifest(path)
+        manifest = written(path / "manifest.json")
         fingerprint = str(manifest.get("fingerprint", ""))
         if fingerprint and fingerprint not in entries:
             name = str(manifest.get("name") or path.name)
@@ -73,23 +69,9 @@ def list_datasets(root: Path, runs: Sequence[RunEntry]) -> list[DatasetEntry]:
     return list(entries.values())
 
 
-def _manifest(folder: Path) -> dict[str, Any]:
-    try:
-        return read_small(folder / "manifest.json")
-    except (OSError, ValueError):
-        return {}
-
-
 def fingerprint(folder: Path) -> str:
     """That of a prepared dataset; empty where it cannot be read."""
-    return str(_manifest(folder).get("fingerprint", ""))
-
-
-def check_prepared(dataset: KGDataset, progress: Progress) -> CheckReport:
-    """What is wrong or suspicious in a prepared dataset."""
-    from upgan.data.check import check_dataset
-
-    return check_dataset(dataset, progress=progress)
+    return str(written(folder / "manifest.json").get("fingerprint", ""))
 
 
 class Upload:
@@ -124,13 +106,12 @@ class Upload:
         with self._as_named():
             return check_source([self.path], progress=progress)
 
-    def prepare(self, name: str, *, min_interactions: int, min_triples: int) -> Path:
+    def prepare(self, name: str, settings: PrepareSettings) -> Path:
         """Make a dataset of the files, in the data folder under ``name``; nothing stays of one that fails."""
         from upgan.data.formats import read_sources
-        from upgan.data.prepare.prepare import PrepareSettings, prepare
+        from upgan.data.prepare.prepare import prepare
 
         out = new_folder(name)
-        settings = PrepareSettings(min_interactions=min_interactions, min_triples=min_triples)
         with self._as_named():
             prepare(replace(read_sources([self.path]), name=name), out, settings)
         return out
@@ -166,7 +147,7 @@ def _refuse_large_inside(files: Mapping[str, bytes]) -> None:
 
 def remove(prepared: Path) -> None:
     """Undo a preparation: its folder goes. ConfigError where there is no prepared dataset any more."""
-    if prepared.parent != data_root() or prepared.is_symlink() or not _manifest(prepared):
+    if prepared.parent != data_root() or prepared.is_symlink() or not written(prepared / "manifest.json"):
         raise ConfigError(f"{prepared.name!r}: there is no such dataset any more")
     shutil.rmtree(prepared)
 

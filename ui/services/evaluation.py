@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from ui.services import questions
 
 if TYPE_CHECKING:
-    from upgan.evaluation.compare import Change
+    from upgan.evaluation.compare import Change, Difference
     from upgan.evaluation.evaluator import Ranking
     from upgan.predict.predictor import Predictor
 
@@ -25,26 +24,12 @@ BREAKDOWNS: dict[Breakdown, tuple[str, str]] = {
     "hops": ("hops", "How many steps the right answer is from the nearest user: 1 are the items users chose."),
     "side": ("side", "Which end is missing: tail asks ⟨A, relation, ?⟩, head asks ⟨?, relation, A⟩."),
 }
+#: Groups that are not called as upgan.evaluation.groups has them.
+_GROUP_NAMES = {"A": "A (rarest)", "E": "E (most frequent)", ">=3": "3 or more"}
+#: Names of groups, each with its metrics; two relations may have one name.
+Groups = Sequence[tuple[str, Mapping[str, Any]]]
 #: Ranking that scores no more than this is done without being asked for: it takes a second or two.
 QUICK = 20_000_000
-
-
-@dataclass(frozen=True)
-class Group:
-    """One group of a breakdown with its metrics."""
-
-    name: str
-    metrics: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Compared:
-    """A run beside the baseline; the changes are None for the baseline itself."""
-
-    name: str
-    metrics: dict[str, Any]
-    mrr: Change | None
-    hits10: Change | None
 
 
 def scores_needed(predictor: Predictor) -> int:
@@ -52,38 +37,28 @@ def scores_needed(predictor: Predictor) -> int:
     return 2 * len(predictor.dataset.test) * len(predictor.entities)
 
 
-def breakdown(predictor: Predictor, ranking: Ranking, by: Breakdown) -> list[Group]:
-    """The ranking's metrics in groups, the largest groups first where they have no order of their own."""
+def breakdown(predictor: Predictor, ranking: Ranking, by: Breakdown) -> Groups:
+    """The ranking's metrics by group, the largest groups first where they have no order of their own."""
     from upgan.evaluation.groups import group_metrics
 
     by_name = group_metrics(ranking, predictor.dataset, predictor.graph, by)
-    groups = [Group(_group_name(predictor, name, by), metrics.to_dict()) for name, metrics in by_name.items()]
-    return sorted(groups, key=lambda group: -group.metrics["queries"]) if by == "relation" else groups
+    groups = [(_group_name(predictor, name, by), metrics.to_dict()) for name, metrics in by_name.items()]
+    return sorted(groups, key=lambda group: -group[1]["queries"]) if by == "relation" else groups
 
 
 def _group_name(predictor: Predictor, name: str, by: Breakdown) -> str:
-    if by == "relation":
-        return questions.relation_label(predictor.dataset, name)
-    if by == "sparsity":
-        return {"A": "A (rarest)", "E": "E (most frequent)"}.get(name, name)
-    return {">=3": "3 or more"}.get(name, name) if by == "hops" else name
+    return questions.relation_label(predictor.dataset, name) if by == "relation" else _GROUP_NAMES.get(name, name)
 
 
-def comparison(rankings: Mapping[str, Ranking]) -> list[Compared]:
-    """Runs on the same test triples: the first is the baseline, with paired-bootstrap intervals for the others.
+def differences(rankings: Mapping[str, Ranking]) -> dict[str, Difference]:
+    """Runs on the same test triples against the first, with paired-bootstrap intervals.
 
     Raises DataError where the rankings are of different triples.
     """
     from upgan.evaluation.compare import compare_systems
 
-    (first, baseline), *others = rankings.items()
-    differences = compare_systems([baseline], [[ranking] for _, ranking in others])
-    rows = [Compared(first, baseline.metrics.to_dict(), None, None)]
-    rows += [
-        Compared(name, ranking.metrics.to_dict(), difference.mrr, difference.hits10)
-        for (name, ranking), difference in zip(others, differences, strict=True)
-    ]
-    return rows
+    baseline, *others = rankings.values()
+    return dict(zip(list(rankings)[1:], compare_systems([baseline], [[other] for other in others]), strict=True))
 
 
 def clear(change: Change) -> str:
@@ -91,16 +66,13 @@ def clear(change: Change) -> str:
     return "better" if change.low > 0 else "worse" if change.high < 0 else "no clear difference"
 
 
-def groups_words(groups: Sequence[Group]) -> str:
+def groups_words(groups: Groups) -> str:
     """A breakdown in a sentence, for who cannot see its chart."""
-    ranked = [group for group in groups if group.metrics["mrr"] is not None]
+    ranked = [(metrics["mrr"], name) for name, metrics in groups if metrics["mrr"] is not None]
     if not ranked:
         return "No group has a query."
-    best, worst = (pick(ranked, key=lambda group: group.metrics["mrr"]) for pick in (max, min))
-    return (
-        f"MRR of {len(ranked)} groups, highest {best.name} with {best.metrics['mrr']:.3f}, "
-        f"lowest {worst.name} with {worst.metrics['mrr']:.3f}."
-    )
+    (high, best), (low, worst) = (pick(ranked, key=lambda group: group[0]) for pick in (max, min))
+    return f"MRR of {len(ranked)} groups, highest {best} with {high:.3f}, lowest {worst} with {low:.3f}."
 
 
 def comparable(fingerprints: Mapping[str, str]) -> tuple[list[str], list[str]]:

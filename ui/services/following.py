@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ from upgan.runs.settings import settings_of
 
 #: Columns of the metrics table that say where a line belongs, in their order.
 _PLACE = ("run", "t", "phase", "epoch", "step", "seconds")
+#: What a curve has for each of its points.
+_ARRAYS = ("phase", "epoch", "step", "value")
 #: Rows of the pinned query's tables.
 _LOOKS = 12
 
@@ -50,27 +52,15 @@ class Followed:
 
 def _joined(before: Mapping[str, Curve], after: Mapping[str, Curve]) -> dict[str, Curve]:
     """Curves that go on."""
-    curves = dict(before)
+    longer = {}
     for key, curve in after.items():
-        old = curves.get(key)
-        if old is None:
-            curves[key] = curve
-            continue
-        parts = {name: np.concatenate([getattr(old, name), getattr(curve, name)])
-                 for name in ("phase", "epoch", "step", "value")}  # fmt: skip
-        curves[key] = Curve(key, **parts)
-    return curves
+        if old := before.get(key):
+            ends = {part: np.concatenate([getattr(old, part), getattr(curve, part)]) for part in _ARRAYS}
+            longer[key] = Curve(key, **ends)
+    return {**before, **after, **longer}
 
 
 # Which curves belong together ----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Line:
-    """One line of a chart: what it is called and its curve."""
-
-    name: str
-    curve: Curve
 
 
 @dataclass(frozen=True)
@@ -80,7 +70,8 @@ class Chart:
     key: str
     title: str
     meaning: str
-    lines: tuple[Line, ...]
+    #: Name of a line -> its curve.
+    lines: Mapping[str, Curve]
 
 
 _LOSS_NAMES = {
@@ -103,31 +94,32 @@ _OTHER_NAMES = {
 
 def charts(curves: Mapping[str, Curve]) -> list[Chart]:
     """Validation, losses, and what the generator does, as far as there is anything of them."""
-    valid = [Line(_valid_name(key), curves[key]) for key in ("valid.mrr", "valid.hits@1", "valid.hits@3",
-             "valid.hits@10") if key in curves]  # fmt: skip
-    before = [] if "loss" not in curves else [
-        Line(phase_words(phase), part) for phase, part in by_phase(curves["loss"]).items()
-    ]  # fmt: skip
-    game = [Line(words, curves[key]) for key, words in _LOSS_NAMES.items() if key in curves]
-    generator = [Line(words, curves[key]) for key, words in _GENERATOR_NAMES.items() if key in curves]
+    valid = {_valid_name(key): curves[key] for key in ("valid.mrr", "valid.hits@1", "valid.hits@3", "valid.hits@10")
+             if key in curves}  # fmt: skip
+    losses = by_phase(curves["loss"]) if "loss" in curves else {}
+    before = {phase_words(phase): part for phase, part in losses.items()}
+    game, generator = (
+        {words: curves[key] for key, words in names.items() if key in curves}
+        for names in (_LOSS_NAMES, _GENERATOR_NAMES)
+    )
     known = {"loss", *_LOSS_NAMES, *_GENERATOR_NAMES}
-    others = [
-        Line(_OTHER_NAMES.get(key, key), curve)
+    others = {
+        _OTHER_NAMES.get(key, key): curve
         for key, curve in curves.items()
         if key not in known and not key.startswith("valid.")
-    ]
+    }
     every = (
         Chart("valid", "Validation", "Filtered MRR and Hits on facts held out of training; higher is better.",
-              tuple(valid)),
+              valid),
         Chart("losses", "Losses before the adversarial phase", "Mean of each epoch of the initialisation and of "
-              "pre-training; the two are different losses, so do not compare their heights.", tuple(before)),
+              "pre-training; the two are different losses, so do not compare their heights.", before),
         Chart("game", "Losses of D and G", "Mean of each epoch of the adversarial phase. D's loss is the sum of its "
-              "losses on facts and on G's negatives.", tuple(game)),
+              "losses on facts and on G's negatives.", game),
         Chart("generator", "Generator", "The reward that G gets from D for its negatives, and the entropy of G's "
-              "choice: near 0, G always offers the same negatives.", tuple(generator)),
-        Chart("others", "Others", "Everything else that the training recorded.", tuple(others)),
+              "choice: near 0, G always offers the same negatives.", generator),
+        Chart("others", "Others", "Everything else that the training recorded.", others),
     )  # fmt: skip
-    return [chart for chart in every if any(len(line.curve.value) for line in chart.lines)]
+    return [chart for chart in every if any(len(curve.value) for curve in chart.lines.values())]
 
 
 def by_phase(curve: Curve) -> dict[str, Curve]:
@@ -135,8 +127,7 @@ def by_phase(curve: Curve) -> dict[str, Curve]:
     parts_of = {}
     for phase in dict.fromkeys(curve.phase.tolist()):
         here = np.flatnonzero(curve.phase == phase)
-        parts = {name: getattr(curve, name)[here] for name in ("phase", "epoch", "step", "value")}
-        parts_of[phase] = replace(curve, **parts)
+        parts_of[phase] = replace(curve, **{part: getattr(curve, part)[here] for part in _ARRAYS})
     return parts_of
 
 
@@ -168,37 +159,21 @@ def value_words(key: str) -> str:
 # The pinned query ----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Looks:
-    """The pinned query through training: its rank at each look, and who and what mattered at the last ones."""
-
-    step: tuple[int, ...]
-    phase: tuple[str, ...]
-    rank: tuple[float, ...]
-    #: One row for each of the last looks, the latest first: "phase epoch", then user ids with their weights.
-    users: tuple[tuple[str, tuple[tuple[str, float], ...]], ...]
-    negatives: tuple[tuple[str, tuple[tuple[str, float], ...]], ...]
+def looks(pinned: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The lines of pinned.jsonl that have a rank, oldest first."""
+    return [line for line in pinned if isinstance(line.get("rank"), int | float)]
 
 
-def looks(pinned: Sequence[Mapping[str, Any]]) -> Looks:
-    """What pinned.jsonl tells; lines without a rank are left out."""
-    ranked = [line for line in pinned if isinstance(line.get("rank"), int | float)]
-    last = ranked[::-1][:_LOOKS]
-
-    def rows(what: str, size: str) -> tuple[tuple[str, tuple[tuple[str, float], ...]], ...]:
-        return tuple(
-            (f"{phase_words(str(line.get('phase', '')))} {line.get('epoch', '')}",
-             tuple((str(each["id"]), float(each[size])) for each in line.get(what) or ()))
-            for line in last if line.get(what)
-        )  # fmt: skip
-
-    return Looks(
-        tuple(int(line.get("step", place)) for place, line in enumerate(ranked)),
-        tuple(str(line.get("phase", "")) for line in ranked),
-        tuple(float(line["rank"]) for line in ranked),
-        rows("users", "weight"),
-        rows("negatives", "probability"),
-    )
+def named_at_looks(
+    looks: Sequence[Mapping[str, Any]], what: str, size: str, name_of: Callable[[str], str]
+) -> list[dict[str, str]]:
+    """A row for each of the last looks, the latest first: when, then its ``what``, each with its ``size``."""
+    return [
+        {"evaluation": f"{phase_words(str(line.get('phase', '')))} {line.get('epoch', '')}"}
+        | {str(place): f"{name_of(str(each['id']))} ({each[size]:.3g})" for place, each in enumerate(line[what], 1)}
+        for line in looks[::-1][:_LOOKS]
+        if line.get(what)
+    ]
 
 
 # Tables to take away -------------------------------------------------------------------------------------------------

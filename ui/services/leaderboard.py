@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from ui.services.runs import checkpoint_root
+from ui.services.runs import checkpoint_root, read_small
 from upgan.evaluation.cells import HEADS, interval, percent
 from upgan.reproduce.document import FORMAT_VERSION, TARGET_NAMES, Document, Row
 from upgan.reproduce.paper import PAPER_METRICS, domain_of
@@ -31,7 +30,7 @@ ROOT_VARIABLE = "UPGAN_RESULTS"
 _NOTHING = cast(Document, {})
 #: In place of a dataset of the paper's: none of its figures is shown.
 NO_PAPER = "none"
-_SMALL = 20_000_000
+_LARGEST = 20_000_000
 #: Folders below a root that are looked into: results/NAME/TARGET.json, results/A/B/TARGET.json.
 _DEPTH = 2
 
@@ -62,31 +61,27 @@ def list_boards(roots: Sequence[Path]) -> list[Board]:
     """Every table and figure there is, those of the first root first; each key once."""
     boards: dict[str, Board] = {}
     for root in roots:
-        for path in _files(root, _DEPTH):
+        for path in _files(root):
             key = path.relative_to(root).with_suffix("").as_posix()
             if key not in boards:
                 boards[key] = _read(key, path)
     return list(boards.values())
 
 
-def _files(folder: Path, depth: int) -> Iterator[Path]:
-    """TARGET.json in the folder, then in those below it, by name; links are not followed."""
-    try:
-        inside = sorted(folder.iterdir())
-    except OSError:
-        return
-    yield from (path for path in inside if path.suffix == ".json" and path.stem in TARGET_NAMES and path.is_file())
-    for path in inside if depth else ():
-        if path.is_dir() and not path.is_symlink() and not path.name.startswith("."):
-            yield from _files(path, depth - 1)
+def _files(root: Path) -> Iterator[Path]:
+    """TARGET.json in the folder, then in those below it, by name; links to folders are not followed."""
+    for folder, inside, names in os.walk(root):
+        here = Path(folder)
+        deep = len(here.relative_to(root).parts) >= _DEPTH
+        inside[:] = [] if deep else sorted(name for name in inside if not name.startswith("."))
+        files = (here / f"{target}.json" for target in sorted(TARGET_NAMES) if f"{target}.json" in names)
+        yield from (path for path in files if path.is_file())
 
 
 def _read(key: str, path: Path) -> Board:
     try:
-        if path.stat().st_size > _SMALL:
-            raise ValueError("larger than such a file can be")
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(content, dict) or content.get("format_version") != FORMAT_VERSION:
+        content = read_small(path, largest=_LARGEST)
+        if content.get("format_version") != FORMAT_VERSION:
             raise ValueError(f"not of format version {FORMAT_VERSION}")
         document = cast(Document, content)
         board = Board(key, path, None, document)

@@ -157,8 +157,9 @@ def nearest(index: SearchIndex, dataset: KGDataset, typed: str, most: int = 3) -
     return []
 
 
-def search_index(dataset: KGDataset) -> SearchIndex:
+def search_index(predictor: Predictor) -> SearchIndex:
     """All entities by name, the most connected first."""
+    dataset = predictor.dataset
     counts = np.bincount(dataset.train[:, [0, 2]].ravel(), minlength=dataset.num_entities)
     counts += np.bincount(dataset.interactions[:, 1], minlength=dataset.num_entities)
     return SearchIndex(dataset.entities, dataset.entity_labels, counts.tolist())

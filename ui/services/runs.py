@@ -50,20 +50,24 @@ def checkpoint_root() -> Path:
     return beside if beside.is_dir() else Path.cwd() / "checkpoints"
 
 
-def list_runs(root: Path) -> list[RunEntry]:
-    """Every folder that looks like a run, usable ones first, "demo" before the others."""
+def folders(root: Path) -> list[Path]:
+    """Folders directly below ``root``, by name; hidden ones are left out."""
     try:
-        folders = [path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")]
+        return sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
     except OSError:
         return []
-    entries = [_entry(path) for path in folders]
+
+
+def list_runs(root: Path) -> list[RunEntry]:
+    """Every folder that looks like a run, usable ones first, "demo" before the others."""
+    entries = [_entry(path) for path in folders(root)]
     return sorted(entries, key=lambda entry: (entry.problem is not None, entry.name != "demo", entry.name))
 
 
-def run_metrics(run: Path) -> dict[str, Any]:
-    """The final metrics of a run as it wrote them; empty where there are none."""
+def written(path: Path) -> dict[str, Any]:
+    """What a run or dataset wrote in a small file; empty where that is missing or damaged."""
     try:
-        return read_small(run / "metrics.json", optional=True)
+        return read_small(path)
     except (OSError, ValueError):
         return {}
 
@@ -87,9 +91,12 @@ def _read(path: Path) -> RunEntry:
     status = read_small(path / "status.json", optional=True)
     state = str(status.get("state", ""))
     training = f" (training is {state})" if state else ""
+    stamp = []
     for name in ("config.toml", "model.safetensors", "run.json", "dataset/manifest.json"):
         if not (path / name).is_file():
             raise ValueError(f"{name} is missing{training}")
+        stat = (path / name).stat()
+        stamp.append((stat.st_mtime_ns, stat.st_size))
     try:
         config = tomllib.loads((path / "config.toml").read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
@@ -97,10 +104,6 @@ def _read(path: Path) -> RunEntry:
     read_small(path / "run.json")
     manifest = read_small(path / "dataset" / "manifest.json")
     mrr = read_small(path / "metrics.json", optional=True).get("mrr")
-    stamp = []
-    for name in ("config.toml", "model.safetensors", "run.json", "dataset/manifest.json"):
-        stat = (path / name).stat()
-        stamp.append((stat.st_mtime_ns, stat.st_size))
     return RunEntry(
         name=path.name,
         path=path,
@@ -114,11 +117,11 @@ def _read(path: Path) -> RunEntry:
     )
 
 
-def read_small(path: Path, *, optional: bool = False) -> dict[str, Any]:
+def read_small(path: Path, *, optional: bool = False, largest: int = _SMALL) -> dict[str, Any]:
     """A small JSON object, empty where an ``optional`` file is not there; OSError or ValueError names the file."""
     if optional and not path.is_file():
         return {}
-    if path.stat().st_size > _SMALL:
+    if path.stat().st_size > largest:
         raise ValueError(f"{path.name} is larger than such a file can be")
     try:
         value = json.loads(path.read_text(encoding="utf-8"))

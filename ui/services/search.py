@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
@@ -25,10 +26,10 @@ FEW = 5
 _NO_SLIP, _ONE_SLIP = 3, 5
 #: More words than a name has only cost time.
 _WORDS = 12
-#: Beginnings of at most this many letters are kept: a few megabytes for each length.
-_LONGEST_KEPT = 12
 #: Sorts behind every letter.
 _LAST = "\U0010ffff"
+#: In place of a number of slips: too many.
+_NEVER = np.uint8(255)
 
 
 @dataclass(frozen=True)
@@ -129,34 +130,14 @@ class _Lines:
             position = self._text.find(pattern, end)
 
 
-#: In place of a number of slips: too many.
-_NEVER = np.uint8(255)
-
-
-#: Texts, and the places where each starts.
-_Beginnings = tuple[list[str], list[int]]
-
-
-def _cut(words: Sequence[str], length: int) -> _Beginnings:
-    """The different beginnings of sorted ``words``, and the place of the first word of each, then their number."""
-    cut = [word[:length] for word in words]
-    starts = [place for place, text in enumerate(cut) if place == 0 or text != cut[place - 1]]
-    return [cut[place] for place in starts], [*starts, len(cut)]
-
-
 class _Vocabulary:
     """The words of all lines, and in which lines each stands."""
 
     def __init__(self, lines: Sequence[str]) -> None:
-        lines_of: dict[str, list[int]] = {}
-        for number, line in enumerate(lines):
-            for word in dict.fromkeys(line.split()):
-                lines_of.setdefault(word, []).append(number)
-        self._words = sorted(lines_of)
-        self._lines = np.fromiter((line for word in self._words for line in lines_of[word]), dtype=np.int64)
-        self._starts = np.cumsum([0, *(len(lines_of[word]) for word in self._words)])
-        self._count = len(lines)
-        self._cut = {length: _cut(self._words, length) for length in range(_NO_SLIP - 1, _LONGEST_KEPT + 1)}
+        words = pd.Series(lines, dtype=object).str.split().explode().dropna()
+        self._line, self._count = words.index.to_numpy(), len(lines)
+        self._word, vocabulary = pd.factorize(words, sort=True)
+        self._words: list[str] = vocabulary.tolist()
 
     def slips(self, word: str) -> npt.NDArray[np.uint8]:
         """(lines,) the fewest slips that turn ``word`` into a word of the line or the beginning of one.
@@ -174,29 +155,12 @@ class _Vocabulary:
             self._compare(word, len(word) + 1, allowed, alike, fewest)
         fewest[bisect_left(self._words, word) : bisect_right(self._words, word + _LAST)] = 0
         slips = np.full(self._count, _NEVER)
-        for number in range(allowed, -1, -1):
-            slips[self._lines_of(np.flatnonzero(fewest == number))] = number
+        near = np.flatnonzero(fewest[self._word] != _NEVER)
+        np.minimum.at(slips, self._line[near], fewest[self._word[near]])
         return slips
 
-    def _compare(self, word: str, length: int, allowed: int, where: slice, found: npt.NDArray[np.uint8]) -> None:
-        """Lower ``found`` to the slips between ``word`` and the first ``length`` letters of the words at ``where``."""
-        cut, starts = self._beginnings(length)
-        low, high = bisect_left(starts, where.start), bisect_left(starts, where.stop)
-        near = process.extract(word, cut[low:high], scorer=OSA.distance, score_cutoff=allowed, limit=None)
-        for _, distance, place in near:
-            own = slice(starts[low + place], starts[low + place + 1])
-            found[own] = np.minimum(found[own], distance)
-
-    def _beginnings(self, length: int) -> _Beginnings:
-        """The different beginnings of that many letters, and where the words of each start; the last start is the end.
-
-        Those of usual lengths are made at the start: to cut all words costs as much as to compare them.
-        """
-        return self._cut.get(length) or _cut(self._words, length)
-
-    def _lines_of(self, words: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """The lines of several words, one after the other."""
-        sizes = self._starts[words + 1] - self._starts[words]
-        inside = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        lines: npt.NDArray[np.int64] = self._lines[np.repeat(self._starts[words], sizes) + inside]
-        return lines
+    def _compare(self, word: str, length: int, allowed: int, where: slice, fewest: npt.NDArray[np.uint8]) -> None:
+        """Lower ``fewest`` to the slips between ``word`` and the first ``length`` letters of the words at ``where``."""
+        cut = [other[:length] for other in self._words[where]]
+        for _, distance, place in process.extract(word, cut, scorer=OSA.distance, score_cutoff=allowed, limit=None):
+            fewest[where.start + place] = min(fewest[where.start + place], distance)

@@ -7,19 +7,20 @@ import math
 import re
 import shlex
 import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from upgan.config.settings import Config, applies, flat_settings, make_config
-from upgan.config.systems import MODEL_NAMES, MODELS
+from upgan.config.settings import Config, applies, flat_settings, make_config, setting_fields
+from upgan.config.systems import MODEL_NAMES
 from upgan.errors import ConfigError
 
 Kind = Literal["choice", "switch", "whole", "real", "text"]
+#: What pydantic calls a bound -> how a form says it.
+_BOUNDS = {"gt": "more than", "ge": "at least", "lt": "less than", "le": "at most"}
 #: What each preset is for; the first is what a newcomer wants.
 PURPOSES = {
     "demo": "The paper's model, smaller: trains within minutes on one core, to see how everything works.",
@@ -44,16 +45,14 @@ SECTIONS = {
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting: its dotted key, what it means, what is allowed. Bounds are inclusive unless ``open_below``."""
+    """One setting: its dotted key, what it means, what is allowed."""
 
     key: str
     meaning: str
     kind: Kind
     options: tuple[str, ...] = ()
-    least: float | None = None
-    most: float | None = None
-    open_below: bool = False
-    open_above: bool = False
+    #: The bounds' names in ``_BOUNDS`` -> their values.
+    limits: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def section(self) -> str:
@@ -70,19 +69,12 @@ class Setting:
         """What is allowed, in words; empty where anything is."""
         if self.kind == "choice":
             return " or ".join(self.options)
-        low = "" if self.least is None else f"{'more than' if self.open_below else 'at least'} {number(self.least)}"
-        high = "" if self.most is None else f"{'less than' if self.open_above else 'at most'} {number(self.most)}"
-        return ", ".join(part for part in (low, high) if part)
+        limits = ((words, self.limits.get(name)) for name, words in _BOUNDS.items())
+        return ", ".join(f"{words} {number(limit)}" for words, limit in limits if limit is not None)
 
-
-def models() -> dict[str, str]:
-    """Every model that can be trained -> its name for people."""
-    return {model: model_words(model) for model in MODELS}
-
-
-def model_words(model: str) -> str:
-    """A model's name for people; one that this version does not know goes by its key."""
-    return MODEL_NAMES.get(model, model)
+    def limit(self, *names: str) -> float | None:
+        """The bound of one of these names."""
+        return next((self.limits[name] for name in names if name in self.limits), None)
 
 
 def section_title(section: str) -> str:
@@ -92,44 +84,27 @@ def section_title(section: str) -> str:
 
 def settings(model: str) -> list[Setting]:
     """Every setting that the model has, in the order in which upgan.config.settings defines them."""
-    return [setting for setting in _walk(Config, "") if applies(setting.key, model)]
+    return [_setting(key, info) for key, info in setting_fields(Config) if applies(key, model)]
 
 
-def _walk(section: type[BaseModel], prefix: str) -> Iterator[Setting]:
-    for name, field in section.model_fields.items():
-        kind = field.annotation
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            yield from _walk(kind, f"{prefix}{name}.")
-        else:
-            yield _setting(prefix + name, field)
-
-
-def _setting(key: str, field: FieldInfo) -> Setting:
+def _setting(key: str, info: FieldInfo) -> Setting:
     limits: dict[str, float] = {}
-    for bound in field.metadata:
-        limits |= {name: getattr(bound, name) for name in ("gt", "ge", "lt", "le") if hasattr(bound, name)}
+    for bound in info.metadata:
+        limits |= {name: getattr(bound, name) for name in _BOUNDS if hasattr(bound, name)}
     kinds: dict[Any, Kind] = {bool: "switch", int: "whole", float: "real", str: "text"}
-    choice = get_origin(field.annotation) is Literal
+    choice = get_origin(info.annotation) is Literal
     return Setting(
         key,
-        field.description or "",
-        "choice" if choice else kinds[field.annotation],
-        options=tuple(map(str, get_args(field.annotation))) if choice else (),
-        least=limits.get("ge", limits.get("gt")),
-        most=limits.get("le", limits.get("lt")),
-        open_below="gt" in limits,
-        open_above="lt" in limits,
+        info.description or "",
+        "choice" if choice else kinds[info.annotation],
+        options=tuple(map(str, get_args(info.annotation))) if choice else (),
+        limits=limits,
     )
 
 
 def defaults(preset: str, model: str) -> dict[str, Any]:
     """Key -> value of every setting as a preset has it."""
     return flat_settings(make_config(preset, overrides={"model_name": model}))
-
-
-def chosen_config(preset: str, values: Mapping[str, Any]) -> Config:
-    """The configuration of a form, ``values`` by key; ConfigError lists every problem, one a line."""
-    return make_config(preset, overrides=values)
 
 
 def problems(error: ConfigError) -> dict[str, str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,21 +30,14 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _UNITS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"))
 
 
-@dataclass(frozen=True)
-class Overview:
-    """All runs, those at work first."""
-
-    runs: tuple[RunStatus, ...]
-
-    @property
-    def active(self) -> tuple[str, ...]:
-        """Names of the runs that a process works on."""
-        return tuple(run.name for run in self.runs if run.active)
+def overview() -> list[RunStatus]:
+    """Every run of the app's folder, those at work first."""
+    return list_runs(checkpoint_root())
 
 
-def overview() -> Overview:
-    """Every run of the app's folder."""
-    return Overview(tuple(list_runs(checkpoint_root())))
+def active(runs: Sequence[RunStatus]) -> list[str]:
+    """Names of the runs that a process works on."""
+    return [run.name for run in runs if run.active]
 
 
 def state_of(name: str) -> RunStatus:
@@ -125,20 +118,10 @@ def delete(name: str) -> Deleted:
     return trash.delete(folder_of(name))
 
 
-def kept(name: str) -> str:
-    """How long a deleted run is kept, where, and the command that brings it back."""
-    return trash.promise(checkpoint_root(), name)
-
-
-def deleted() -> list[Deleted]:
-    """What can be brought back, the latest first."""
-    return trash.deleted_runs(checkpoint_root())
-
-
 def restore(gone: Deleted) -> Path:
     """Bring a deleted run back. Raises RunError where its name is taken by now."""
     require_training()
-    if gone.path.resolve() not in [each.path.resolve() for each in deleted()]:
+    if gone.path.resolve() not in [each.path.resolve() for each in trash.deleted_runs(checkpoint_root())]:
         raise RunError(f"{gone.name}: it is not in the trash any more")
     return trash.restore(gone.path)
 

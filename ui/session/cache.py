@@ -13,14 +13,10 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 import streamlit as st
 
 from ui.services import answers, examples, questions
-from ui.services.answers import Candidates
 from ui.services.estimates import Rehearsal
-from ui.services.examples import Example
 from ui.services.following import Followed
 from ui.services.runs import RunEntry
-from ui.services.search import SearchIndex
 from upgan.data.query import Query
-from upgan.explain.explanation import Explanation
 from upgan.render.figure.build import Drawing, figures
 from upgan.render.figure.graph_html import frame_height, graph_html
 from upgan.render.figure.styles import Theme
@@ -106,28 +102,10 @@ def kept(
     return keep
 
 
-@kept(most=2)
-def search_index(opened: Predictor) -> SearchIndex:
-    """Names of the dataset's entities, ready for the live search."""
-    return questions.search_index(opened.dataset)
-
-
-@kept("Looking for examples among the held-out facts …", most=8)
-def cards(opened: Predictor, checkpoint: str) -> list[Example]:
-    """Questions for a first visit."""
-    return examples.cards(opened, checkpoint)
-
-
-@kept(most=64)
-def candidates(opened: Predictor, query: Query, k: int, *, hide_known: bool) -> Candidates:
-    """Ranked candidates of a question."""
-    return answers.candidates(opened, query, k, hide_known=hide_known)
-
-
-@kept("Tracing the users' paths …", most=64)
-def explanation(opened: Predictor, query: Query, answer: str, top_users: int) -> Explanation:
-    """Why an answer stands where it does. Raises QueryError where the run cannot say."""
-    return answers.explain(opened, query, answer, top_users)
+search_index = kept(most=2)(questions.search_index)
+cards = kept("Looking for examples among the held-out facts …", most=8)(examples.cards)
+candidates = kept(most=64)(answers.candidates)
+explanation = kept("Tracing the users' paths …", most=64)(answers.explain)
 
 
 @dataclass(frozen=True)
@@ -149,31 +127,24 @@ def graph(opened: Predictor, query: Query, answer: str, top_users: int, drawing:
     return DrawnGraph(graph_html(spec, theme, narrow=narrow), frame_height(spec), names)
 
 
-class _Slot:
-    """A place for one ranking, filled by the first who needs it."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.ranking: Ranking | None = None
-
-
 @kept(most=16)
-def _slot(opened: Predictor) -> _Slot:
-    return _Slot()
+def _slot(opened: Predictor) -> tuple[threading.Lock, list[Ranking]]:
+    """A place for one ranking, filled by the first who needs it."""
+    return threading.Lock(), []
 
 
 def known_ranking(opened: Predictor) -> Ranking | None:
     """The ranking of the run's test part where it was made already."""
-    return _slot(opened).ranking
+    return next(iter(_slot(opened)[1]), None)
 
 
 def ranking(opened: Predictor, progress: Callable[[int, int], None]) -> Ranking:
     """Filtered ranks of the run's test part, made once; ``progress`` hears (questions done, of all)."""
-    slot = _slot(opened)
-    with slot.lock:
-        if slot.ranking is None:
-            slot.ranking = opened.rank("test", progress)
-        return slot.ranking
+    lock, made = _slot(opened)
+    with lock:
+        if not made:
+            made.append(opened.rank("test", progress))
+        return made[0]
 
 
 # Datasets and runs --------------------------------------------------------------------------------------------------

@@ -16,6 +16,10 @@ import torch
 from upgan.machine import hardware
 
 Work = Callable[[], object]
+#: CPU seconds of one step, pass, question ...
+Piece = Callable[[], float]
+#: A piece is called again until it took so many seconds within a round, so that its time can be read.
+SHORTEST = 0.02
 
 
 @dataclass(frozen=True)
@@ -77,17 +81,17 @@ def cpu_seconds(work: Work, times: int = 1) -> float:
     return (time.process_time() - began) / times
 
 
-def in_turn(works: Sequence[Work], repeat: int, shortest: float = 0.02) -> list[Spent]:
-    """Run the pieces of work one after another, ``repeat`` times round; a first round is not counted.
-
-    A piece shorter than ``shortest`` seconds is called several times within a round, so that its time can be read.
-    """
-    calls = [min(1000, max(1, round(shortest / max(cpu_seconds(work), 1e-6)))) for work in works]
-    pieces = [partial(cpu_seconds, work, number) for work, number in zip(works, calls, strict=True)]
-    return in_rounds(pieces, repeat)
+def repeated(work: Work, most: int = 1000, shortest: float = SHORTEST) -> Piece:
+    """The mean of as many calls, up to ``most``, as take ``shortest`` seconds together, found by a first one."""
+    return partial(cpu_seconds, work, min(most, max(1, round(shortest / max(cpu_seconds(work), 1e-6)))))
 
 
-def in_rounds(pieces: Sequence[Callable[[], float]], repeat: int) -> list[Spent]:
+def in_turn(works: Sequence[Work], repeat: int, shortest: float = SHORTEST) -> list[Spent]:
+    """Run the pieces of work one after another, ``repeat`` times round; a first round is not counted."""
+    return in_rounds([repeated(work, shortest=shortest) for work in works], repeat)
+
+
+def in_rounds(pieces: Sequence[Piece], repeat: int) -> list[Spent]:
     """The seconds that each piece says, one after another, ``repeat`` times round."""
     times: list[list[float]] = [[] for _ in pieces]
     for _ in range(repeat):

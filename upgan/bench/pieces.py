@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from upgan.bench.measure import Work, cpu_seconds
+from upgan.bench.measure import SHORTEST, Piece, Work, repeated
 from upgan.bench.random_data import RELATIONS, random_dataset
 from upgan.bench.search import top_k
 from upgan.bench.workload import EnoughError, Workload
@@ -24,10 +24,8 @@ from upgan.model.propagation import Propagation
 from upgan.training.loop import Reporter
 
 Size = Mapping[str, int]
-#: CPU seconds of one step, pass, question ...
-Piece = Callable[[], float]
-#: A piece is repeated until it took so long, so that its time can be read.
-SHORTEST, MOST_CALLS = 0.02, 200
+#: Calls or steps of a piece within a round, at most.
+MOST_CALLS = 200
 #: Candidates of the pool: the paper's 5,000 would hide the growth of everything else.
 POOL = 1_000
 #: Queries and answers of a search in a large table.
@@ -45,26 +43,20 @@ class Maker:
     def make(self, what: str, size: Size) -> Piece:
         """The piece ``what``, by the name that `upgan bench --only` has for it, at these sizes."""
         if what in PLAIN:
-            return repeated(PLAIN[what](size, self.seed))
+            return repeated(PLAIN[what](size, self.seed), MOST_CALLS)
         if what == "preparation":
             dataset, config = random_dataset(size, self.seed), self._workload(size).config
-            return repeated(lambda: prepare_training(dataset, config))
+            return repeated(lambda: prepare_training(dataset, config), MOST_CALLS)
         if what in ("query", "explanation"):
             self._made += 1
             folder = self.folder / str(self._made)
-            return repeated(self._workload(size).questions(folder, explain=what == "explanation"))
+            return repeated(self._workload(size).questions(folder, explain=what == "explanation"), MOST_CALLS)
         return partial(step_seconds, self._workload(size), what)
 
     def _workload(self, size: Size) -> Workload:
         batch = [f"{section}.batch={size['batch']}" for section in ("initialisation", "pretrain", "adversarial")]
         sizes = [f"model.dim={size['K']}", f"adversarial.n_c={POOL}", *batch]
         return Workload.of(random_dataset(size, self.seed), "paper", torch.get_num_threads(), self.seed, sizes)
-
-
-def repeated(work: Work) -> Piece:
-    """The mean of as many calls as take ``SHORTEST`` together, found by a first one."""
-    calls = min(MOST_CALLS, max(1, round(SHORTEST / max(cpu_seconds(work), 1e-6))))
-    return lambda: cpu_seconds(work, calls)
 
 
 class StepClock(Reporter):

@@ -7,21 +7,20 @@ index gives up against that.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from upgan.errors import QueryError
+from upgan.evaluation.evaluator import Progress
 
 #: Scores held at once: 16 MB in float32, whatever the number of candidates.
 SCORES_PER_BLOCK = 4_000_000
 #: Numbers of a table in half precision that are widened at once: 4 MB, which stay in the processor's cache. Blocks of
 #: 100 MB take four times as long, and then half precision costs more than it saves.
 WIDENED = 1_000_000
-
-Progress = Callable[[int, int], None]
 
 
 class Best(NamedTuple):

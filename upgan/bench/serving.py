@@ -11,6 +11,7 @@ from torch import Tensor
 
 from upgan.bench.measure import cpu_seconds, in_turn
 from upgan.bench.search import Rounding, block_rows, recall, top_k
+from upgan.evaluation.evaluator import Progress
 from upgan.experiment.train import peak_memory_mb
 
 WIDTH = 100
@@ -26,8 +27,6 @@ MOST_LISTS = 1024
 #: Candidates of the index that are scored again with their own vectors.
 RESCORED = 100
 ADDED_AT_ONCE = 100_000
-
-Progress = Callable[[int, int], None]
 
 
 def made_up(candidates: int, seed: int, form: str) -> tuple[Tensor, Tensor]:

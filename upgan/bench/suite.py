@@ -56,15 +56,11 @@ def training_rows(table: Tensor) -> int:
     return max(1, SCORES_PER_BLOCK // max(len(table), 1))
 
 
-def candidates_of(table: Tensor, drawn: int) -> Tensor:
-    """What a 1-N step multiplies its queries with: the table of all entities, or so many of its rows."""
-    return table[:drawn] if drawn else table
-
-
 def initialisation(bench: Bench) -> Measurement:
     work, size = bench.workload, bench.workload.config.initialisation.batch
     queries, steps = min(size, len(work.prepared.train)), -(-len(work.prepared.train) // size)
-    table = candidates_of(work.start.entity, work.config.initialisation.candidates)
+    # A step multiplies its queries with the table of all entities, or so many of its rows.
+    table = work.start.entity[: work.config.initialisation.candidates or None]
     floor = (f"{PRODUCT} x 3", lambda: bare_product(queries, table, 3, training_rows(table)))
     return bench.line("initialisation (1-N)", "step", work.initialisation_step, floor, steps=steps)
 
@@ -74,7 +70,7 @@ def pretrain(bench: Bench) -> Measurement:
     queries = len(sampler.batch(sampler.order()[: sampler.size]).heads)
     # The bilinear score's table is twice as wide as its entities' vectors.
     table = work.model.entity if work.scorer.table is None else work.scorer.table
-    table = candidates_of(table, work.config.pretrain.candidates)
+    table = table[: work.config.pretrain.candidates or None]
     floor = (f"{PRODUCT} x 3", lambda: bare_product(queries, table, 3, training_rows(table)))
     return bench.line("pre-training (1-N)", "step", work.pretrain_step, floor, steps=len(sampler))
 

@@ -39,16 +39,11 @@ class EnoughError(Exception):
     """Ends a phase once its first steps are done."""
 
 
-class FirstSteps(Reporter):
-    """A reporter that ends the phase after so many steps."""
-
-    def __init__(self, steps: int) -> None:
-        self._left = steps
+class FirstStep(Reporter):
+    """A reporter that ends the phase after a step."""
 
     def step(self, phase: str, epoch: int, done: int, total: int) -> None:
-        self._left -= 1
-        if self._left <= 0:
-            raise EnoughError
+        raise EnoughError
 
 
 def open_dataset(name: str, seed: int) -> KGDataset:
@@ -120,10 +115,10 @@ class Workload:
     # Steps of each phase, by the phase's own code --------------------------------------------------------------------
 
     def initialisation_step(self) -> None:
-        self.run_steps("initialisation", FirstSteps(1))
+        self.run_steps("initialisation", FirstStep())
 
     def pretrain_step(self) -> None:
-        self.run_steps("pretrain", FirstSteps(1))
+        self.run_steps("pretrain", FirstStep())
 
     def adversarial_step(self) -> Mapping[str, Tensor]:
         sampler = self.adversarial_sampler

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from upgan.cli.mine import mine_cases
-from upgan.cli.output import JsonFlag, note, print_json, refuse_folder
+from upgan.cli.options import JsonFlag, RunFolder
+from upgan.cli.output import check_choice, note, print_result, refuse_file, refuse_folder
 from upgan.cli.results import (
     AddInteraction,
     Against,
@@ -36,22 +36,17 @@ if TYPE_CHECKING:
     from upgan.explain.results import Results
     from upgan.predict.predictor import Predictor
 
-Run = Annotated[Path, typer.Argument(help="A run folder.", show_default=False)]
-Head = Annotated[str | None, typer.Option("--head", help="Known head (id or label): ask for the tail.")]
-Tail = Annotated[str | None, typer.Option("--tail", help="Known tail (id or label): ask for the head.")]
-Relation = Annotated[str, typer.Option("--relation", help="Relation id or label.", show_default=False)]
+Head = Annotated[str | None, typer.Option(help="Known head (id or label): ask for the tail.")]
+Tail = Annotated[str | None, typer.Option(help="Known tail (id or label): ask for the head.")]
+Relation = Annotated[str, typer.Option(help="Relation id or label.")]
 
 
 Format = Annotated[
-    str | None, typer.Option("--format", help="table (default), json, html, svg, png, users.csv, paths.csv or caption.")
+    str | None, typer.Option(help="table (default), json, html, svg, png, users.csv, paths.csv or caption.")
 ]
-Out = Annotated[
-    Path | None, typer.Option("--out", help="Write to this file instead of stdout (with --mine: a folder).")
-]
-Case = Annotated[Path | None, typer.Option("--case", help="Write a case file, for `upgan case open`.")]
-Export = Annotated[
-    Path | None, typer.Option("--export", help="Write case file, page, figures, tables and caption here.")
-]
+Out = Annotated[Path | None, typer.Option(help="Write to this file instead of stdout (with --mine: a folder).")]
+Case = Annotated[Path | None, typer.Option(help="Write a case file, for `upgan case open`.")]
+Export = Annotated[Path | None, typer.Option(help="Write case file, page, figures, tables and caption here.")]
 Pseudonyms = Annotated[
     bool, typer.Option("--pseudonyms", help="Name users U1, U2, … in json and table too, as exports always do.")
 ]
@@ -63,37 +58,31 @@ Mine = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the main application."""
-    app.command()(predict)
-    app.command()(explain)
-
-
 def predict(
-    run: Run,
+    run: RunFolder,
     relation: Relation,
     head: Head = None,
     tail: Tail = None,
     k: Annotated[int, typer.Option("-k", min=1, help="How many candidates.")] = 10,
     json: JsonFlag = False,
 ) -> None:
-    """Ranked candidates for <head, relation, ?> or <?, relation, tail>."""
+    """Rank the candidates for a missing head or tail.
+
+    <head, relation, ?> where --head is given, <?, relation, tail> where --tail is.
+    """
     from upgan.predict.predictor import load
     from upgan.render.text_tables import candidates_table
 
     predictor = load(run)
     query = predictor.query(head=head, relation=relation, tail=tail)
     candidates = predictor.predict(**query.names, k=k)
-    if json:
-        print_json({"query": query.to_dict(), "candidates": candidates})
-    else:
-        typer.echo(candidates_table(candidates))
+    print_result(json, {"query": query.to_dict(), "candidates": candidates}, candidates_table(candidates))
 
 
 def explain(
-    run: Run,
-    relation: Annotated[str | None, typer.Option("--relation", help="Relation id or label.")] = None,
-    answer: Annotated[str | None, typer.Option("--answer", help="The answer to explain (id or label).")] = None,
+    run: RunFolder,
+    relation: Annotated[str | None, typer.Option(help="Relation id or label.")] = None,
+    answer: Annotated[str | None, typer.Option(help="The answer to explain (id or label).")] = None,
     head: Head = None,
     tail: Tail = None,
     top_users: Annotated[int, typer.Option(min=0, help="Users whose paths are shown.")] = 5,
@@ -116,18 +105,20 @@ def explain(
     real_ids: RealIds = False,
     mine: Mine = False,
     n: Annotated[int | None, typer.Option("-n", min=1, help="With --mine: how many each way.  [default: 10]")] = None,
-    split: Annotated[str | None, typer.Option("--split", help="With --mine: test or valid.  [default: test]")] = None,
+    split: Annotated[str | None, typer.Option(help="With --mine: test or valid.  [default: test]")] = None,
     json: JsonFlag = False,
 ) -> None:
-    """Why the model ranks the answer where it does: users, paths, evidence, exact contributions.
+    """Say why an answer has its rank: users, paths, evidence.
 
-    What is passed on (html, svg, png, csv, case file) names users U1, U2, …, simulated ones too; table and json, which
-    answer on this machine, name them by their ids. Other files and folders written say so on stderr.
+    Contributions are exact. What is passed on (html, svg, png, csv, case file) names users U1, U2, …, simulated ones
+    too; table and json, which answer here, name them by their ids. Other files and folders written say so on stderr.
     """
     if pseudonyms and real_ids:
         raise ConfigError("--pseudonyms and --real-ids: choose one of them")
     changes = changes_of(remove_user, remove_interaction, remove_fact, add_interaction)
     if mine:
+        from upgan.cli.mine import mine_cases
+
         options = {
             "--relation": relation, "--answer": answer, "--head": head, "--tail": tail, "--format": format,
             "--case": case, "--export": export, "--contrast": contrast, "--smallest-set": smallest_set or None,
@@ -180,8 +171,7 @@ def _check_written(wanted: Wanted, output: Output) -> None:
         )
     refuse_folder("--out", output.out)
     refuse_folder("--case", output.case)
-    if output.export is not None and output.export.exists() and not output.export.is_dir():
-        raise ConfigError(f"--export {output.export}: a file is in the way of the folder; choose another name")
+    refuse_file("--export", output.export)
     if output.out is None and output.format == "png" and sys.stdout.isatty():
         raise ConfigError("--format png: name a file with --out, a terminal shows no picture")
 
@@ -196,8 +186,8 @@ def _refuse(options: Mapping[str, object], why: str) -> None:
 def _format(name: str | None, json: bool) -> str:
     from upgan.render.export import FORMATS
 
-    if name is not None and name not in FORMATS:
-        raise ConfigError(f"--format {name!r}: choose one of {', '.join(FORMATS)}")
+    if name is not None:
+        check_choice("--format", name, FORMATS)
     if json and name not in (None, "json"):
         raise ConfigError(f"--json and --format {name}: choose one of them")
     return "json" if json else name or "table"

@@ -7,14 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from upgan.cli.output import JsonFlag, note, print_json, refuse_folder
-from upgan.cli.progress import CountProgress
+from upgan.cli.options import JsonFlag
+from upgan.cli.output import note, print_result, refuse_folder
 from upgan.errors import ConfigError
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command to the main application."""
-    app.command()(bench)
 
 
 def bench(
@@ -54,6 +49,7 @@ def bench(
     Each is set beside a reference that is run in turn with it. The weights are random: speed does not depend on them.
     """
     from upgan.bench.suite import chosen_names, run_bench
+    from upgan.cli.progress import CountProgress
 
     _check_together(growth, page, [*(data or []), *(assignments or []), *([] if preset == "paper" else [preset])])
     refuse_folder("--out", out)
@@ -88,6 +84,7 @@ def _growth(only: list[str], repeat: int, threads: int, seed: int, page: Path | 
 
     from upgan.bench.growth import growth
     from upgan.bench.growth_page import write_page
+    from upgan.cli.progress import CountProgress
 
     torch.set_num_threads(threads)
     document = growth(repeat, seed, only, progress=CountProgress("curves"))
@@ -104,7 +101,4 @@ def _write(document: dict[str, Any], name: str, out: Path | None, *, json: bool)
 
     if out is not None:
         write_json(out, document)
-    if json:
-        print_json(document)
-    else:
-        typer.echo(template("upgan.bench", name).render(document, orders=ORDERS).strip())
+    print_result(json, document, template("upgan.bench", name).render(document, orders=ORDERS).strip())

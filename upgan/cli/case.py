@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from upgan.cli.output import JsonFlag, print_json
+from upgan.cli.options import RUNS, JsonFlag
+from upgan.cli.output import print_result
 from upgan.errors import CaseError, QueryError
 
 if TYPE_CHECKING:
@@ -23,16 +24,19 @@ def _group() -> None:
 
 @app.command("open")
 def open_case(
-    file: Annotated[Path, typer.Argument(help="A case file (upgan explain ... --case FILE).", show_default=False)],
+    file: Annotated[Path, typer.Argument(help="A case file (upgan explain ... --case FILE).")],
     run: Annotated[
         Path | None,
-        typer.Option("--run", help="The run to compute with; default the one in --checkpoints with its fingerprint."),
+        typer.Option(help="The run to compute with; default the one in --checkpoints with its fingerprint."),
     ] = None,
-    checkpoints: Annotated[Path, typer.Option(help="Where to look for the run.")] = Path("checkpoints"),
+    checkpoints: Annotated[Path, typer.Option(help="Where to look for the run.")] = RUNS,
     check: Annotated[bool, typer.Option("--check", help="Exit with 1 unless the case is reproduced.")] = False,
     json: JsonFlag = False,
 ) -> None:
-    """Compute a case again: says "reproduced", or by how much each group of numbers differs."""
+    """Compute a case file again and compare.
+
+    Says "reproduced", or by how much each group of numbers differs.
+    """
     from upgan.case import read_case, reproduce
     from upgan.predict.predictor import load
     from upgan.render.words import clean
@@ -42,11 +46,8 @@ def open_case(
     outcome = reproduce(case, predictor)
     if outcome.verdict == "unknown":
         raise QueryError(f"{file}: {outcome.message}")
-    if json:
-        print_json({"case": str(file), "run": str(predictor.run_path), **outcome.to_dict()})
-    else:
-        typer.echo(f"{clean(case.question)}\n{outcome.message}")
-        typer.echo("\n" + _differences(outcome))
+    text = f"{clean(case.question)}\n{outcome.message}\n\n{_differences(outcome)}"
+    print_result(json, {"case": str(file), "run": str(predictor.run_path), **outcome.to_dict()}, text)
     if check and outcome.verdict != "reproduced":
         raise typer.Exit(1)
 

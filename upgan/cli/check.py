@@ -1,59 +1,54 @@
-"""`upgan data check`: the body of the command."""
+"""`upgan data check`: what is wrong with raw files or a prepared dataset."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
+from upgan.cli.options import JsonFlag
 from upgan.cli.output import print_json
-from upgan.cli.progress import CountProgress
-from upgan.data.check import CheckReport, check_dataset, check_source
-from upgan.data.dataset import load_dataset
-from upgan.data.raw.text_stream import ReadOptions
+from upgan.cli.prepare import Encoding, Format, MinRating
+
+if TYPE_CHECKING:
+    from upgan.data.check import CheckReport
 
 _STYLES = {"ERROR": "bold red", "WARNING": "yellow", "NOTE": "cyan", "->": "green"}
 
 
-class StageProgress:
-    """One CountProgress for each stage of a check."""
-
-    def __init__(self) -> None:
-        self._stages: dict[str, CountProgress] = {}
-
-    def __call__(self, what: str, done: int, total: int) -> None:
-        if what not in self._stages:
-            self._stages[what] = CountProgress(what)
-        if done:
-            self._stages[what](done, total)
-
-
-def run_check(
-    source: Sequence[Path],
-    format: str,
-    labels: Sequence[Path],
-    encoding: str | None,
-    min_rating: float | None,
-    limits: dict[str, int],
-    *,
-    strict: bool,
-    json: bool,
+def check(
+    source: Annotated[list[Path], typer.Argument(help="Folders or files of raw data, or one prepared dataset.")],
+    format: Format = "auto",
+    labels: Annotated[
+        list[Path] | None, typer.Option(help="TSV of entity id and name; items' titles are set against it.")
+    ] = None,
+    encoding: Encoding = None,
+    min_rating: MinRating = None,
+    min_interactions: Annotated[int, typer.Option(min=1, help="The k of the k-core.")] = 5,
+    examples: Annotated[int, typer.Option(min=0, help="Most examples shown for a finding.")] = 5,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the shuffled links.")] = 0,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 where an error was found.")] = False,
+    json: JsonFlag = False,
 ) -> None:
-    """Check, print, and exit with 1 under ``strict`` where an error was found.
+    """Report what is wrong or suspicious in data.
 
-    ``limits``: min_interactions, examples and seed of check_source and check_dataset.
+    Whether items and entities fit together too. Writes nothing, and exits with 0 whatever was found, unless --strict.
     """
-    progress = StageProgress()
+    from upgan.cli.progress import counts
+    from upgan.data.check import check_dataset, check_source
+    from upgan.data.dataset import load_dataset
+    from upgan.data.raw.text_stream import ReadOptions
+
+    progress, named = counts(), labels or []
+    limits = {"min_interactions": min_interactions, "examples": examples, "seed": seed}
     if len(source) == 1 and format == "auto" and (source[0] / "manifest.json").is_file():
-        report = check_dataset(load_dataset(source[0]), labels, progress=progress, **limits)
+        report = check_dataset(load_dataset(source[0]), named, progress=progress, **limits)
     else:
         options = ReadOptions(encoding)
         report = check_source(
-            source, format, labels, options=options, min_rating=min_rating, progress=progress, **limits
+            source, format, named, options=options, min_rating=min_rating, progress=progress, **limits
         )
     if json:
         print_json(report.to_dict())
@@ -68,6 +63,9 @@ def _print(report: CheckReport) -> None:
     if not sys.stdout.isatty():
         typer.echo(report.to_text())
         return
+    from rich.console import Console
+    from rich.text import Text
+
     console = Console()
     for line in report.to_text().split("\n"):
         style = _STYLES.get(line.split(" ", 1)[0]) or _STYLES.get(line.strip()[:2], "")

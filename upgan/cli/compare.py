@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from upgan.cli.output import JsonFlag, check_choice, note, print_json, refuse_folder
-from upgan.config.settings import Config, make_config, system_settings
+from upgan.cli.options import By, JsonFlag, Split
+from upgan.cli.output import check_choice, note, print_result, refuse_folder
 from upgan.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
+    from upgan.config.settings import Config
     from upgan.evaluation.compare import Mask
     from upgan.evaluation.evaluator import Ranking
     from upgan.predict.predictor import Predictor
@@ -28,22 +29,17 @@ class System:
     rankings: dict[int, Ranking]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to the main application."""
-    app.command()(compare)
-
-
 def compare(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="Run folders; the first's system is the baseline.")],
-    split: Annotated[str, typer.Option(help="test or valid.")] = "test",
-    by: Annotated[str | None, typer.Option(help="Break down by relation, sparsity, hops or side.")] = None,
+    split: Split = "test",
+    by: By = None,
     resamples: Annotated[int, typer.Option(min=1, help="Resamples of the bootstrap.")] = 10_000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap's draws.")] = 0,
     json: JsonFlag = False,
     table: Annotated[Path | None, typer.Option("--csv", help="Write the figures, as fractions, to this file.")] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown tables.")] = False,
 ) -> None:
-    """Compare systems: metrics, and differences from the first one with 95% intervals.
+    """Set systems side by side, differences with 95% intervals.
 
     Runs whose settings differ in the seed alone, or in where and how long they train, are one system: its mean and its
     standard deviation over the seeds are shown. Intervals come from a paired bootstrap over triples, a triple's two
@@ -55,7 +51,7 @@ def compare(
         raise ConfigError("--json and --markdown: choose one of them")
     refuse_folder("--csv", table)
     _check_distinct(runs)
-    from upgan.cli.comparison import print_tables, to_csv, to_markdown
+    from upgan.cli.comparison import to_csv, to_markdown, to_text
     from upgan.evaluation.groups import GROUPINGS
 
     if by is not None:
@@ -86,12 +82,7 @@ def compare(
         from upgan.files import write_text
 
         write_text(table, to_csv(document))
-    if json:
-        print_json(document)
-    elif markdown:
-        typer.echo(to_markdown(document))
-    else:
-        print_tables(document)
+    print_result(json, document, to_markdown(document) if markdown else to_text(document))
 
 
 # Runs to systems -----------------------------------------------------------------------------------------------------
@@ -127,18 +118,14 @@ def _ranked(predictors: Sequence[Predictor], split: str) -> list[System]:
     """The systems that the runs are of, in the order they were named; no seed twice in one system."""
     from upgan.cli.progress import CountProgress
 
-    members: dict[str, list[Predictor]] = {}
+    members: dict[str, dict[int, Predictor]] = {}
     for name, predictor in zip(_names([predictor.config for predictor in predictors]), predictors, strict=True):
-        members.setdefault(name, []).append(predictor)
-    for name, of_system in members.items():
-        named: dict[int, Predictor] = {}
-        for predictor in of_system:
-            other = named.setdefault(predictor.config.seed, predictor)
-            if other is not predictor:
-                raise RunError(
-                    f"{other.run_path} and {predictor.run_path} are both seed {predictor.config.seed} of {name}: "
-                    "name one of them, a repeated seed adds nothing"
-                )
+        other = members.setdefault(name, {}).setdefault(predictor.config.seed, predictor)
+        if other is not predictor:
+            raise RunError(
+                f"{other.run_path} and {predictor.run_path} are both seed {predictor.config.seed} of {name}: "
+                "leave one out; the same seed twice adds nothing"
+            )
 
     def ranking(predictor: Predictor) -> Ranking:
         return predictor.rank(split, CountProgress(f"ranking {split} with {predictor.run_path}"))  # type: ignore[arg-type]
@@ -146,10 +133,10 @@ def _ranked(predictors: Sequence[Predictor], split: str) -> list[System]:
     return [
         System(
             name,
-            {predictor.config.seed: predictor.run_path for predictor in of_system},
-            {predictor.config.seed: ranking(predictor) for predictor in of_system},
+            {seed: predictor.run_path for seed, predictor in by_seed.items()},
+            {seed: ranking(predictor) for seed, predictor in by_seed.items()},
         )
-        for name, of_system in members.items()
+        for name, by_seed in members.items()
     ]
 
 
@@ -158,6 +145,8 @@ def _names(configs: Sequence[Config]) -> list[str]:
 
     Runs with the same settings have the same name, whichever preset the later ones started from.
     """
+    from upgan.config.settings import system_settings
+
     settings = [system_settings(config) for config in configs]
     shared = {key for key, value in settings[0].items() if all(other.get(key) == value for other in settings)}
     names: list[str] = []
@@ -173,6 +162,8 @@ def _names(configs: Sequence[Config]) -> list[str]:
 
 def _usual_settings(config: Config) -> dict[str, Any]:
     """What the model has with the run's preset alone; nothing for a preset of another version."""
+    from upgan.config.settings import make_config, system_settings
+
     try:
         return system_settings(make_config(config.preset, overrides={"model_name": config.model_name}))
     except ConfigError:

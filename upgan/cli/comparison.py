@@ -2,61 +2,37 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from upgan.evaluation.cells import SHARES, UNKNOWN, csv_text, interval, metric_cells, metric_heads, percent
+from upgan.render.table import Section, Table, Words
 from upgan.render.words import clean
 
-#: Columns of texts: aligned to the left, the figures to the right.
+#: Columns of texts, which stand left; the figures stand right.
 TEXTS = frozenset({"system", "group"})
 #: Metrics that have a deviation and a difference.
 TESTED = ("mrr", "hits@10")
 
 
-@dataclass(frozen=True)
-class Block:
-    """A titled table of texts, and what its reader has to know."""
-
-    title: str
-    header: list[str]
-    rows: list[list[str]]
-    note: str = ""
-
-
-def print_tables(document: Mapping[str, Any]) -> None:
-    """To stdout; where that is no terminal, as wide as the tables are."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    # Off a terminal rich assumes 80 columns and would fold the names.
-    console = Console(width=None if sys.stdout.isatty() else 1000, markup=False, highlight=False)
-    for place, block in enumerate(_blocks(document)):
-        table = Table()
-        for name in block.header:
-            table.add_column(name, justify="left" if name in TEXTS else "right")
-        for row in block.rows:
-            # As Text: a name in square brackets is a name, not a style.
-            table.add_row(*(Text(cell) for cell in row))
-        if place:
-            console.print()
-        console.print(block.title)
-        console.print(table)
-        if block.note:
-            console.print(block.note)
+def to_text(document: Mapping[str, Any]) -> str:
+    """Titles, aligned tables and notes, for a terminal."""
+    return "\n\n".join(section.text() for section in _sections(document))
 
 
 def to_markdown(document: Mapping[str, Any]) -> str:
     """Titles, pipe tables and notes, to be pasted into a text."""
     parts = []
-    for block in _blocks(document):
-        rules = [":---" if name in TEXTS else "---:" for name in block.header]
-        rows = [[cell.replace("|", "\\|") for cell in row] for row in (block.header, rules, *block.rows)]
-        parts += [block.title, "\n".join(f"| {' | '.join(row)} |" for row in rows), block.note]
-    return "\n\n".join(part for part in parts if part)
+    for section in _sections(document):
+        parts.append(section.title)
+        parts += [_pipes(part) if isinstance(part, Table) else part.words for part in section.parts]
+    return "\n\n".join(parts)
+
+
+def _pipes(table: Table) -> str:
+    rules = ["---:" if place in table.right else ":---" for place in range(len(table.head))]
+    rows = [[cell.replace("|", "\\|") for cell in row] for row in (table.head, rules, *table.rows)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def to_csv(document: Mapping[str, Any]) -> str:
@@ -77,26 +53,22 @@ def to_csv(document: Mapping[str, Any]) -> str:
     return csv_text(rows, list(rows[0]))
 
 
-def _blocks(document: Mapping[str, Any]) -> list[Block]:
+def _sections(document: Mapping[str, Any]) -> list[Section]:
     systems = document["systems"]
     several = any(len(system["seeds"]) > 1 for system in systems)
-    blocks = [
-        Block(
-            f"{document['split']} of {clean(document['dataset']['name'])}, filtered; percent, but MR"
-            + ("; mean ± standard deviation over the seeds" if several else ""),
-            ["system", "seeds", *metric_heads()],
-            [[entry["name"], ", ".join(map(str, entry["seeds"])), *_with_deviations(entry)] for entry in systems],
+    title = f"{document['split']} of {clean(document['dataset']['name'])}, filtered; percent, but MR"
+    rows = [[entry["name"], ", ".join(map(str, entry["seeds"])), *_with_deviations(entry)] for entry in systems]
+    sections = [
+        Section(
+            title + ("; mean ± standard deviation over the seeds" if several else ""),
+            [_table(["system", "seeds", *metric_heads()], rows)],
         )
     ]
     if len(systems) > 1:
-        blocks.append(
-            Block(
-                f"minus {document['baseline']}: percentage points [95% interval]",
-                ["system", "ΔMRR", "relative", "ΔH@10", "seeds with ΔMRR > 0"],
-                [[entry["name"], *_difference_cells(entry["difference"])] for entry in systems[1:]],
-                _method(document, several),
-            )
-        )
+        header = ["system", "ΔMRR", "relative", "ΔH@10", "seeds with ΔMRR > 0"]
+        rows = [[entry["name"], *_difference_cells(entry["difference"])] for entry in systems[1:]]
+        title = f"minus {document['baseline']}: percentage points [95% interval]"
+        sections.append(Section(title, [_table(header, rows), Words(_method(document, several))]))
     if "groups" in document:
         rows = [
             [
@@ -108,8 +80,13 @@ def _blocks(document: Mapping[str, Any]) -> list[Block]:
             for entry in group["systems"]
         ]
         header = ["group", "queries", "triples", "system", "MRR", "ΔMRR"]
-        blocks.append(Block("groups of queries; each interval over the triples that have a query there", header, rows))
-    return blocks
+        title = "groups of queries; each interval over the triples that have a query there"
+        sections.append(Section(title, [_table(header, rows)]))
+    return sections
+
+
+def _table(header: list[str], rows: list[list[str]]) -> Table:
+    return Table(header, rows, frozenset(place for place, name in enumerate(header) if name not in TEXTS))
 
 
 def _method(document: Mapping[str, Any], several: bool) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from upgan.cli.options import RunFolder
 from upgan.cli.output import note, refuse_folder
 from upgan.errors import ConfigError
 
@@ -16,21 +17,19 @@ if TYPE_CHECKING:
 FORMATS = (".csv", ".json", ".parquet")
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to the main application."""
-    app.command()(complete)
-
-
 def complete(
-    run: Annotated[Path, typer.Argument(help="A run folder.", show_default=False)],
-    out: Annotated[Path, typer.Option("--out", help="File to write: .csv, .json or .parquet.")],
-    relation: Annotated[str | None, typer.Option("--relation", help="Only this relation (id or label).")] = None,
-    top: Annotated[int, typer.Option("--top", min=1, help="How many triples.")] = 100,
+    run: RunFolder,
+    out: Annotated[Path, typer.Option(help="File to write: .csv, .json or .parquet.")],
+    relation: Annotated[str | None, typer.Option(help="Only this relation (id or label).")] = None,
+    top: Annotated[int, typer.Option(min=1, help="How many triples.")] = 100,
     anywhere: Annotated[
         bool, typer.Option("--anywhere", help="Also entities of a kind never seen at that end of the relation.")
     ] = False,
 ) -> None:
-    """The most plausible triples that the graph does not hold, best first, with the share of each in its query."""
+    """List the most plausible triples that the graph lacks.
+
+    Best first, with the share of each in its query.
+    """
     if out.suffix.lower() not in FORMATS:
         raise ConfigError(f"--out {out}: the file's name must end in {', '.join(FORMATS)}")
     refuse_folder("--out", out)

@@ -7,83 +7,59 @@ from typing import Annotated
 
 import typer
 
-from upgan.cli import prepare
-from upgan.cli.output import JsonFlag, note, print_json
-from upgan.cli.prepare import Out, Seed
+from upgan.cli.check import check
+from upgan.cli.options import Dataset, JsonFlag
+from upgan.cli.output import note, print_result
+from upgan.cli.prepare import Out, Seed, prepare
 from upgan.errors import ConfigError
 
 app = typer.Typer(help="Prepare and describe datasets.", no_args_is_help=True, rich_markup_mode=None)
-prepare.register(app)
+app.command()(prepare)
 
 
 @app.command()
 def demo(out: Out, seed: Seed = 0) -> None:
-    """Write the embedded book catalogue, with simulated readers, as a prepared dataset."""
+    """Make a prepared dataset of the embedded book catalogue.
+
+    Its readers are simulated.
+    """
     from upgan.data.demo.demo import write_demo
 
     dataset = write_demo(out, seed=seed)
     note(f"wrote {dataset} to {out} (its readers are simulated)")
 
 
-@app.command()
-def check(
-    source: Annotated[
-        list[Path], typer.Argument(help="Folders or files of raw data, or one prepared dataset.", show_default=False)
-    ],
-    format: Annotated[str, typer.Option("--format", help="As for prepare.")] = "auto",
-    labels: Annotated[
-        list[Path] | None, typer.Option("--labels", help="TSV of entity id and name; items' titles are set against it.")
-    ] = None,
-    encoding: Annotated[
-        str | None, typer.Option(help="Encoding of the raw files. [default: utf-8]", show_default=False)
-    ] = None,
-    min_rating: Annotated[
-        float | None,
-        typer.Option(help="Leave lower ratings out. [default: every rating counts]", show_default=False),
-    ] = None,
-    min_interactions: Annotated[int, typer.Option(min=1, help="The k of the k-core.")] = 5,
-    examples: Annotated[int, typer.Option(min=0, help="Most examples shown for a finding.")] = 5,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the shuffled links.")] = 0,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 where an error was found.")] = False,
-    json: JsonFlag = False,
-) -> None:
-    """Report what is wrong or suspicious, and whether items and entities fit together; writes nothing.
+app.command()(check)
 
-    Exits with 0 whatever was found, unless --strict.
+
+@app.command()
+def describe(dataset: Dataset, json: JsonFlag = False) -> None:
+    """Count what a dataset holds, as the paper's Table 1 does.
+
+    Layers, degrees and relations too.
     """
-    from upgan.cli.check import run_check
-
-    limits = {"min_interactions": min_interactions, "examples": examples, "seed": seed}
-    run_check(source, format, labels or [], encoding, min_rating, limits, strict=strict, json=json)
-
-
-@app.command()
-def describe(
-    dataset: Annotated[Path, typer.Argument(help="A prepared dataset.", show_default=False)], json: JsonFlag = False
-) -> None:
-    """The counts of the paper's Table 1, layers, degrees and relations."""
     from upgan.data.dataset import load_dataset
     from upgan.data.describe import describe as describe_dataset
 
     description = describe_dataset(load_dataset(dataset))
-    if json:
-        print_json(description.to_dict())
-    else:
-        typer.echo(description.to_text())
+    print_result(json, description.to_dict(), description.to_text())
 
 
 @app.command()
 def synth(
-    like: Annotated[str, typer.Option("--like", help="Whose Table 1 size: movie, music or book.", show_default=False)],
+    like: Annotated[str, typer.Option(help="Whose Table 1 size: movie, music or book.")],
     out: Out,
-    scale: Annotated[float, typer.Option("--scale", help="Times the size of Table 1, from 0.01 to 20.")] = 1.0,
+    scale: Annotated[float, typer.Option(help="Times the size of Table 1, from 0.01 to 20.")] = 1.0,
     raw: Annotated[
         bool,
         typer.Option("--raw", help="Write raw text tables for `upgan data prepare` instead of a prepared dataset."),
     ] = False,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of everything that is drawn.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of everything that is drawn.")] = 0,
 ) -> None:
-    """Generate a dataset of the paper's Table 1 size, with planted taste: for scale tests, not for results."""
+    """Generate a dataset of the size of the paper's datasets.
+
+    Taste is planted in it: it is for tests of scale, not for results.
+    """
     from upgan.cli.progress import CountProgress
     from upgan.data.dataset import check_replaceable, copy_dataset
     from upgan.data.synth.generate import generate
@@ -102,8 +78,8 @@ def synth(
 
 @app.command()
 def download(
-    name: Annotated[str | None, typer.Argument(help="movie, music or book.", show_default=False)] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Folder for the files; data/raw/NAME if not given.")] = None,
+    name: Annotated[str | None, typer.Argument(help="movie, music or book.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the files; data/raw/NAME if not given.")] = None,
     accept_licence: Annotated[bool, typer.Option("--accept-licence", help="Accept the licence that is shown.")] = False,
     listing: Annotated[bool, typer.Option("--list", help="List the sources and do nothing.")] = False,
     base_url: Annotated[
@@ -113,7 +89,10 @@ def download(
         ),
     ] = None,
 ) -> None:
-    """Fetch the public files of a real dataset; interrupted downloads go on where they stopped."""
+    """Download the public files of a real dataset.
+
+    An interrupted download goes on where it stopped.
+    """
     from upgan.cli.progress import CountProgress
     from upgan.data.download.fetch import fetch_source
     from upgan.data.download.sources import all_sources, find_source

@@ -4,36 +4,33 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import typer
-
-from upgan.cli.output import note, print_json
+from upgan.cli.output import note, print_result
+from upgan.cli.runs import train
+from upgan.data.dataset import KGDataset
 from upgan.errors import RunError, UpganError
+from upgan.predict.predictor import Predictor, load
+from upgan.reproduce.fig4 import Candidate, CaseResult, answer_case, fig4_page, found_cases, write_files
+from upgan.runs.files import RESULT_FILE
+from upgan.runs.launch import free_folder
+from upgan.training.checkpoint import dataset_fingerprint, load_config
 
-if TYPE_CHECKING:
-    from upgan.data.dataset import KGDataset
-    from upgan.predict.predictor import Predictor
-    from upgan.reproduce.fig4 import CaseResult
 
-
+@dataclass(frozen=True)
 class Runs:
     """Where a reproduction gets its runs from: named, found by dataset, preset and seed, or trained now."""
 
-    def __init__(
-        self, dataset: KGDataset, named: list[Path], preset: str | None, seeds: list[int] | None, checkpoints: Path
-    ) -> None:
-        self.dataset = dataset
-        self.named = named
-        self.preset = preset
-        self.seeds = seeds
-        self.checkpoints = checkpoints
+    dataset: KGDataset
+    named: list[Path]
+    preset: str | None
+    seeds: list[int] | None
+    checkpoints: Path
 
     def predictors(self) -> list[Predictor]:
         """One for each run, opened."""
-        from upgan.predict.predictor import load
-
         if not self.named:
             seeds: list[int | None] = [None] if self.seeds is None else [*self.seeds]
             return [load(self._found(seed) or self._trained(seed or 0)) for seed in seeds]
@@ -50,15 +47,13 @@ class Runs:
     def _found(self, seed: int | None) -> Path | None:
         """The newest finished run that fits; None where there is none."""
         fitting = [folder for folder in self.checkpoints.glob("*/") if self._fits(folder, seed)]
-        newest = max(fitting, key=lambda folder: (folder / "metrics.json").stat().st_mtime, default=None)
+        newest = max(fitting, key=lambda folder: (folder / RESULT_FILE).stat().st_mtime, default=None)
         if newest is not None:
             note(f"using {newest}")
         return newest
 
     def _fits(self, folder: Path, seed: int | None) -> bool:
         """A finished run of this dataset with users to explain by, no control that saw only a part or a shuffle."""
-        from upgan.training.checkpoint import dataset_fingerprint, load_config
-
         try:
             config = load_config(folder)
             of = dataset_fingerprint(folder)
@@ -67,7 +62,7 @@ class Runs:
         seen = config.graph
         whole = seen.interactions == "real" and seen.triple_share == seen.interaction_share == 1
         return (
-            (folder / "metrics.json").is_file()
+            (folder / RESULT_FILE).is_file()
             and of == self.dataset.fingerprint
             and config.model_name == "upgan"
             and config.model.use_users
@@ -79,9 +74,6 @@ class Runs:
 
     def _trained(self, seed: int) -> Path:
         """A new run in the first free folder of the usual name."""
-        from upgan.cli.runs import train
-        from upgan.runs.launch import free_folder
-
         preset = self.preset or "quality"
         folder = free_folder(self.checkpoints, f"{self.dataset.name}-upgan-{preset}-s{seed}")
         note(f"no finished run of this dataset in {self.checkpoints} to use: training preset {preset}, seed {seed}")
@@ -94,46 +86,32 @@ class Runs:
 
 def reproduce_fig4(dataset: KGDataset, out: Path, runs: Runs, command: str, *, json: bool) -> None:
     """Find the cases, answer them, write the page with its files, and print it."""
-    from upgan.reproduce.fig4 import answer_cases, found_cases, write_files
-    from upgan.reproduce.fig4_page import fig4_page
-
     cases = found_cases(dataset)  # before any training
     predictors = runs.predictors()
-    results = answer_cases(cases, predictors)
+    results = [answer_case(case, predictors) for case in cases]
     page = fig4_page(results, predictors, command)
     files = write_files(results, predictors[0], out, page)
     note(f"wrote {len(files)} files to {out}")
-    if json:
-        print_json({"target": "fig4", "page": str(files[0]), "cases": [_summary(result) for result in results]})
-    else:
-        typer.echo(page)
+    print_result(
+        json, {"target": "fig4", "page": str(files[0]), "cases": [_summary(result) for result in results]}, page
+    )
 
 
 def _summary(result: CaseResult) -> dict[str, Any]:
     answered = result.answered[0]
-    candidates = {"answer": answered.answer, "rival": answered.rival}
     return {
         "case": result.found.case.key,
         "how": result.found.how,
         "question": answered.question,
         "related_users": result.related,
         "first": answered.first,
-        **{
-            name: None
-            if one is None
-            else {
-                "id": one.id,
-                "label": one.label,
-                "place": one.place,
-                "place_without_users": one.place_without_users,
-                "readers": one.readers,
-                "all_readers": one.all_readers,
-                "readers_weight": one.weight,
-                "readers_contribution": one.contribution,
-                "score": one.explanation.score,
-                "filtered_rank": one.explanation.filtered_rank,
-                "filtered_rank_without_users": one.explanation.filtered_rank_without_users,
-            }
-            for name, one in candidates.items()
-        },
+        "answer": _candidate(answered.answer),
+        "rival": None if answered.rival is None else _candidate(answered.rival),
     }
+
+
+def _candidate(one: Candidate) -> dict[str, Any]:
+    """Its fields, with the ranks and the score of its explanation in place of that."""
+    ranks = ("score", "filtered_rank", "filtered_rank_without_users")
+    fields = {name: value for name, value in vars(one).items() if name != "explanation"}
+    return fields | {name: getattr(one.explanation, name) for name in ranks}

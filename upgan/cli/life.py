@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from upgan.cli.output import JsonFlag, note, print_json
+from upgan.cli.options import RUNS, Force, JsonFlag, RunFolder
+from upgan.cli.output import note, print_json, print_result
 from upgan.errors import TrainingError
 from upgan.evaluation.cells import number
-from upgan.runs.status import RunStatus
 
-RunArgument = Annotated[Path, typer.Argument(help="A run folder.", show_default=False)]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands to the main application."""
-    app.command()(resume)
-    app.command()(stop)
-    app.command()(status)
+if TYPE_CHECKING:
+    from upgan.runs.status import RunStatus
 
 
 def resume(
-    run: RunArgument,
+    run: RunFolder,
     detach: Annotated[bool, typer.Option("--detach", help="Go on in a process of its own and return at once.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Train although another run trains on the device.")] = False,
+    force: Force = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
 ) -> None:
-    """Go on with a run that was stopped, interrupted or failed; the end is that of an uninterrupted run."""
+    """Go on with a run that was stopped, interrupted or failed.
+
+    The end is that of an uninterrupted run.
+    """
     if detach:
         from upgan.runs import launch
 
@@ -46,28 +43,28 @@ def resume(
 
 
 def stop(
-    run: RunArgument,
+    run: RunFolder,
     force: Annotated[
         bool, typer.Option("--force", help="End its process at once; it goes on from its last save.")
     ] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Return only when it has ended.")] = False,
     json: JsonFlag = False,
 ) -> None:
-    """Let a run finish its step, save and end; `upgan resume` goes on."""
+    """Ask a run to save and end.
+
+    It finishes its step first; `upgan resume` goes on.
+    """
     from upgan.runs import control
 
     state = control.kill(run) if force else control.request_stop(run)
     if wait:
         state = control.wait_until_over(run)
-    if json:
-        print_json(state.to_dict())
-    else:
-        typer.echo(_line(state))
+    print_result(json, state.to_dict(), _line(state))
 
 
 def status(
-    run: Annotated[Path | None, typer.Argument(help="A run folder; without one, all runs.", show_default=False)] = None,
-    root: Annotated[Path, typer.Option(help="The folder of all runs.")] = Path("checkpoints"),
+    run: Annotated[Path | None, typer.Argument(help="A run folder; without one, all runs.")] = None,
+    root: Annotated[Path, typer.Option(help="The folder of all runs.")] = RUNS,
     json: JsonFlag = False,
 ) -> None:
     """What a run, or every run, is doing now."""
@@ -83,20 +80,15 @@ def status(
             note(f"no runs in {root}; `upgan train DATASET` makes one")
         return
     one = run_state(run)
-    if json:
-        print_json(one.to_dict())
-    else:
-        typer.echo(_line(one))
-        details = {
-            "phases": " → ".join(f"[{name}]" if name == one.phase else name for name in one.phases),
-            "heartbeat": "" if one.heartbeat_age is None or not one.active else f"{one.heartbeat_age:.1f} s ago",
-            "trained": "" if one.seconds is None else f"{one.seconds:.0f} s, {one.step} steps",
-            "process": str(one.pid) if one.active else "",
-            "resumable": f"upgan resume {run}" if one.resumable else "",
-        }
-        for name, text in details.items():
-            if text:
-                typer.echo(f"  {name:<10} {text}")
+    details = {
+        "phases": " → ".join(f"[{name}]" if name == one.phase else name for name in one.phases),
+        "heartbeat": "" if one.heartbeat_age is None or not one.active else f"{one.heartbeat_age:.1f} s ago",
+        "trained": "" if one.seconds is None else f"{one.seconds:.0f} s, {one.step} steps",
+        "process": str(one.pid) if one.active else "",
+        "resumable": f"upgan resume {run}" if one.resumable else "",
+    }
+    lines = [_line(one), *(f"  {name:<10} {text}" for name, text in details.items() if text)]
+    print_result(json, one.to_dict(), "\n".join(lines))
 
 
 def _line(status: RunStatus) -> str:

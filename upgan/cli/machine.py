@@ -15,7 +15,8 @@ from typing import Annotated
 
 import typer
 
-from upgan.cli.output import JsonFlag, note, print_json
+from upgan.cli.options import RUNS, JsonFlag
+from upgan.cli.output import note, print_result
 from upgan.errors import RunError
 from upgan.runs import demo as demo_checkpoint
 
@@ -23,18 +24,9 @@ from upgan.runs import demo as demo_checkpoint
 UI = Path(__file__).resolve().parents[2] / "ui"
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the main application."""
-    app.command("app")(open_app)
-    app.command("demo")(demo)
-    app.command()(doctor)
-
-
 def open_app(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the app.")] = 8501,
-    checkpoints: Annotated[Path, typer.Option(envvar="UPGAN_CHECKPOINTS", help="Folder with the run folders.")] = Path(
-        "checkpoints"
-    ),
+    checkpoints: Annotated[Path, typer.Option(envvar="UPGAN_CHECKPOINTS", help="Folder with the run folders.")] = RUNS,
     data: Annotated[
         Path, typer.Option(envvar="UPGAN_DATA", help="Folder of prepared datasets; those made in the app go there.")
     ] = Path("data"),
@@ -113,7 +105,7 @@ def _offer_demo(checkpoints: Path) -> None:
 
 
 def demo(
-    out: Annotated[Path, typer.Option(help="The run folder to make.")] = Path("checkpoints") / demo_checkpoint.NAME,
+    out: Annotated[Path, typer.Option(help="The run folder to make.")] = RUNS / demo_checkpoint.NAME,
 ) -> None:
     """Make a run folder with the demo checkpoint.
 
@@ -129,14 +121,11 @@ def _has_display() -> bool:
 
 
 def doctor(
-    checkpoints: Annotated[Path, typer.Option(help="Folder with the run folders.")] = Path("checkpoints"),
+    checkpoints: Annotated[Path, typer.Option(help="Folder with the run folders.")] = RUNS,
     json: JsonFlag = False,
 ) -> None:
     """Say what this machine has and what is missing."""
     from upgan.doctor import diagnose
 
     report = diagnose(checkpoints)
-    if json:
-        print_json(report.to_dict())
-    else:
-        typer.echo(report.to_text())
+    print_result(json, report.to_dict(), report.to_text())

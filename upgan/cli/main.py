@@ -9,8 +9,9 @@ import errno
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType
+from typing import Any
 
 import typer
 
@@ -28,16 +29,31 @@ app = typer.Typer(
 )
 app.add_typer(data.app, name="data")
 app.add_typer(case.app, name="case")
-runs.register(app)
-life.register(app)
-share.register(app)
-trash.register(app)
-compare.register(app)
-ask.register(app)
-complete.register(app)
-machine.register(app)
-reproduce.register(app)
-bench.register(app)
+app.add_typer(trash.app, name="trash")
+#: Every other command, in the order of the help. Their modules import what computes only when they run: the command
+#: line answers `--help` and a press of Tab without numpy, pandas and torch.
+COMMANDS: dict[str, Callable[..., Any]] = {
+    "train": runs.train,
+    "estimate": runs.estimate_cost,
+    "evaluate": runs.evaluate,
+    "resume": life.resume,
+    "stop": life.stop,
+    "status": life.status,
+    "export": share.export,
+    "import": share.import_,
+    "delete": trash.delete,
+    "compare": compare.compare,
+    "predict": ask.predict,
+    "explain": ask.explain,
+    "complete": complete.complete,
+    "app": machine.open_app,
+    "demo": machine.demo,
+    "doctor": machine.doctor,
+    "reproduce": reproduce.reproduce,
+    "bench": bench.bench,
+}
+for _name, _command in COMMANDS.items():
+    app.command(_name)(_command)
 
 
 def _print_version(wanted: bool) -> None:

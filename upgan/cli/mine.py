@@ -4,47 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import typer
-
-from upgan.cli.output import note, print_json
-from upgan.errors import ConfigError
-
-if TYPE_CHECKING:
-    from upgan.predict.mining import Mined, MinedCase
-    from upgan.predict.predictor import Predictor
+from upgan.case import make_case, write_case
+from upgan.cli.output import check_choice, note, print_result, refuse_file
+from upgan.cli.progress import CountProgress
+from upgan.evaluation.cells import number
+from upgan.predict.mining import Mined, MinedCase, mine
+from upgan.predict.predictor import Predictor, load
+from upgan.render.table import Table
+from upgan.render.words import MINUS, clean, rank_text, sentence, shorten
 
 _LABEL_WIDTH = 48
 
 
 def mine_cases(run: Path, split: str, n: int, out: Path | None, *, real_ids: bool, top_users: int, json: bool) -> None:
     """List the cases, and write a case file of each into ``out`` where it is given."""
-    if split not in ("test", "valid"):
-        raise ConfigError(f"--split {split!r}: choose test or valid")
-    if out is not None and out.exists() and not out.is_dir():
-        raise ConfigError(f"--out {out}: a file is in the way of the folder; choose another name")
-    from upgan.cli.progress import CountProgress
-    from upgan.predict.mining import mine
-    from upgan.predict.predictor import load
-
+    check_choice("--split", split, ("test", "valid"))
+    refuse_file("--out", out)
     predictor = load(run)
     if out is not None:
         predictor.explainer()  # a run that has no user weights says so before the ranking
     mined = mine(predictor, split, n, CountProgress(f"ranking {split} with and without users"))  # type: ignore[arg-type]
     if out is not None:
         _write_cases(mined, predictor, out, real_ids=real_ids, top_users=top_users)
-    if json:
-        print_json({"run": str(run), "run_fingerprint": predictor.fingerprint, **mined.to_dict()})
-    else:
-        typer.echo(_text(mined))
+    print_result(json, {"run": str(run), "run_fingerprint": predictor.fingerprint, **mined.to_dict()}, _text(mined))
 
 
 def _write_cases(mined: Mined, predictor: Predictor, out: Path, *, real_ids: bool, top_users: int) -> None:
     """up-1.json, down-1.json, up-2.json, …: every listed case, the pairs together."""
-    from upgan.case import make_case, write_case
-    from upgan.cli.progress import CountProgress
-
     listed = [(name, place, case) for name in ("up", "down") for place, case in enumerate(getattr(mined, name), 1)]
     progress = CountProgress("writing cases")
     for done, (name, place, case) in enumerate(listed, start=1):
@@ -57,8 +44,8 @@ def _write_cases(mined: Mined, predictor: Predictor, out: Path, *, real_ids: boo
 def _text(mined: Mined) -> str:
     blocks = [
         f"{mined.queries:,} queries of {mined.split}, both directions: users moved the right answer up in "
-        f"{mined.moved_up:,}, down in {mined.moved_down:,}; MRR {_mrr(mined.mrr)} with users, "
-        f"{_mrr(mined.mrr_without_users)} without"
+        f"{mined.moved_up:,}, down in {mined.moved_down:,}; MRR {number(mined.mrr, '.4f')} with users, "
+        f"{number(mined.mrr_without_users, '.4f')} without"
     ]
     if mined.up and mined.down:
         blocks.append("The pair: where users helped most, and where they hurt most\n" + _pair(mined))
@@ -68,8 +55,6 @@ def _text(mined: Mined) -> str:
 
 
 def _pair(mined: Mined) -> str:
-    from upgan.render.words import clean, rank_text
-
     return "\n".join(
         f"  {_question(case)}: “{clean(case.answer_label)}” at rank {rank_text(case.rank)}, without users "
         f"{rank_text(case.rank_without_users)}"
@@ -78,9 +63,6 @@ def _pair(mined: Mined) -> str:
 
 
 def _table(cases: Sequence[MinedCase]) -> str:
-    from upgan.render.table import Table
-    from upgan.render.words import MINUS, clean, rank_text, shorten
-
     rows = [
         (
             f"{case.reciprocal_rank_difference:+.4f}".replace("-", MINUS),
@@ -96,10 +78,4 @@ def _table(cases: Sequence[MinedCase]) -> str:
 
 
 def _question(case: MinedCase) -> str:
-    from upgan.render.words import sentence
-
     return sentence(case.entity_label, case.relation_label, inverse=case.query.inverse)
-
-
-def _mrr(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4f}"

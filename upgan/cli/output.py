@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable
+from json import dumps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from upgan.errors import ConfigError
 
-JsonFlag = Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")]
-
 
 def print_json(value: Any) -> None:
     """One JSON document, UTF-8, keys in the order given."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    sys.stdout.write(dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def print_result(json: bool, document: Any, text: str) -> None:
+    """A command's result: for a program where --json is given, else for a person."""
+    if json:
+        print_json(document)
+    else:
+        typer.echo(text)
 
 
 def note(text: str) -> None:
@@ -29,6 +35,12 @@ def check_choice(option: str, value: str, allowed: Iterable[str]) -> None:
     """ConfigError where the value is none of those that the option takes."""
     if value not in allowed:
         raise ConfigError(f"{option} {value!r}: choose one of {', '.join(allowed)}")
+
+
+def refuse_file(option: str, path: Path | None) -> None:
+    """ConfigError where a file has the name of a folder that is to be written to."""
+    if path is not None and path.exists() and not path.is_dir():
+        raise ConfigError(f"{option} {path}: a file is in the way of the folder; choose another name")
 
 
 def refuse_folder(option: str, path: Path | None) -> None:

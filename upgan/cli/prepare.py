@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,57 +14,37 @@ from upgan.errors import ConfigError
 if TYPE_CHECKING:
     from upgan.data.prepare.prepare import PrepareSettings
     from upgan.data.raw.source import RawSource
+    from upgan.data.raw.text_stream import ReadOptions
 
-Out = Annotated[Path, typer.Option("--out", help="Folder for the prepared dataset.", show_default=False)]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of the split (and of the simulated readers).")]
-Source = Annotated[list[Path], typer.Argument(help="Folders or files of raw data.", show_default=False)]
-Format = Annotated[
-    str,
-    typer.Option("--format", help=f"auto, {', '.join(format_names()[:-1])} or {format_names()[-1]}."),
-]
+Out = Annotated[Path, typer.Option(help="Folder for the prepared dataset.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of the split (and of the simulated readers).")]
+Source = Annotated[list[Path], typer.Argument(help="Folders or files of raw data.")]
+Format = Annotated[str, typer.Option(help=f"auto, {', '.join(format_names()[:-1])} or {format_names()[-1]}.")]
 Preset = Annotated[
     str | None,
     typer.Option(
-        help="The paper's preparation of a domain: movie, music or book; options given beside it override it.",
-        show_default=False,
+        help="The paper's preparation of a domain: movie, music or book; options given beside it override it."
     ),
 ]
-MinInteractions = Annotated[
-    int | None,
-    typer.Option(help="k-core: users and items with fewer go. [default: 5]", show_default=False),
-]
+MinInteractions = Annotated[int | None, typer.Option(help="k-core: users and items with fewer go. [default: 5]")]
 MinRating = Annotated[
-    float | None,
-    typer.Option(help="Interactions rated lower are dropped. [default: every rating counts]", show_default=False),
+    float | None, typer.Option(help="Interactions rated lower are dropped. [default: every rating counts]")
 ]
 Since = Annotated[
     str | None,
-    typer.Option(
-        "--from",
-        help="Interactions before this date are dropped; those without a timestamp stay.",
-        show_default=False,
-    ),
+    typer.Option("--from", help="Interactions before this date are dropped; those without a timestamp stay."),
 ]
-Until = Annotated[
-    str | None,
-    typer.Option("--until", help="Interactions after this date (inclusive, UTC) are dropped.", show_default=False),
-]
-MinTriples = Annotated[
-    int | None, typer.Option(help="Entities in fewer triples are dropped. [default: 3]", show_default=False)
-]
+Until = Annotated[str | None, typer.Option(help="Interactions after this date (inclusive, UTC) are dropped.")]
+MinTriples = Annotated[int | None, typer.Option(help="Entities in fewer triples are dropped. [default: 3]")]
 MaxHops = Annotated[
-    int | None,
-    typer.Option(help="Entities farther than this from every item are dropped. [default: 4]", show_default=False),
+    int | None, typer.Option(help="Entities farther than this from every item are dropped. [default: 4]")
 ]
 KeepReverse = Annotated[bool, typer.Option("--keep-reverse", help="Keep relations that reverse or repeat another.")]
 Symmetric = Annotated[
     str, typer.Option(help="together: (h, r, t) and (t, r, h) share a split; random: drawn one by one.")
 ]
-Labels = Annotated[list[Path] | None, typer.Option("--labels", help="TSV of id and label; may repeat.")]
-Encoding = Annotated[
-    str | None,
-    typer.Option(help="Encoding of the raw files, such as latin-1. [default: utf-8]", show_default=False),
-]
+Labels = Annotated[list[Path] | None, typer.Option(help="TSV of id and label; may repeat.")]
+Encoding = Annotated[str | None, typer.Option(help="Encoding of the raw files, such as latin-1. [default: utf-8]")]
 SkipBadLines = Annotated[
     bool, typer.Option("--skip-bad-lines", help="Leave out and count lines that do not fit their format.")
 ]
@@ -72,35 +52,19 @@ Relations = Annotated[
     str | None,
     typer.Option(
         help="Freebase dump: walk and keep only properties of these domains, such as film,people. "
-        "[default: all but housekeeping]",
-        rich_help_panel="Large dumps",
-        show_default=False,
+        "[default: all but housekeeping]"
     ),
 ]
 Wikidata = Annotated[
     Path | None,
     typer.Option(
-        help="Wikidata dump (truthy .nt or JSON, .gz or .bz2): labels of Freebase topics without a name, by P646.",
-        rich_help_panel="Large dumps",
-        show_default=False,
+        help="Wikidata dump (truthy .nt or JSON, .gz or .bz2): labels of Freebase topics without a name, by P646."
     ),
 ]
 Work = Annotated[
-    Path | None,
-    typer.Option(
-        help="Folder where finished passes over dumps are kept. [default: OUT.work]",
-        rich_help_panel="Large dumps",
-        show_default=False,
-    ),
+    Path | None, typer.Option(help="Folder where finished passes over dumps are kept. [default: OUT.work]")
 ]
-Split = Annotated[
-    str | None, typer.Option(help="Shares of train, valid and test. [default: 0.8,0.1,0.1]", show_default=False)
-]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command to `upgan data`."""
-    app.command()(prepare)
+Split = Annotated[str | None, typer.Option(help="Shares of train, valid and test. [default: 0.8,0.1,0.1]")]
 
 
 def prepare(
@@ -125,11 +89,16 @@ def prepare(
     split: Split = None,
     seed: Seed = 0,
 ) -> None:
-    """Raw files to a prepared dataset: link, filter, split, and report what was dropped and why."""
+    """Make a prepared dataset of raw files.
+
+    Link, filter, split, and report what was dropped and why.
+    """
+    from upgan.cli.progress import counts
     from upgan.data.dataset import check_replaceable
     from upgan.data.prepare.domains import domain_settings
     from upgan.data.prepare.prepare import PrepareSettings
     from upgan.data.prepare.prepare import prepare as prepare_source
+    from upgan.data.raw.text_stream import ReadOptions
 
     options = {
         "min_interactions": min_interactions,
@@ -147,37 +116,34 @@ def prepare(
     settings = PrepareSettings(**domain_settings(preset, options))
     # Reading may take hours: what would stand in the way of the result is said before.
     check_replaceable(out)
-    files = _Files(source, format, labels or [], encoding, skip_bad_lines)
-    raw = _read(files, settings, relations or "", wikidata, work or out.with_name(f"{out.name}.work"))
+    reading = ReadOptions(encoding, skip_bad_lines, counts("reading {} (MiB)", 1 << 20))
+    dumps = work or out.with_name(f"{out.name}.work")
+    raw = _read(source, format, labels or [], settings, reading, relations or "", wikidata, dumps)
     dataset = prepare_source(raw, out, settings, progress=note)
     note(f"wrote {dataset} to {out}; manifest.json there says what was dropped and why")
 
 
-class _Files(NamedTuple):
-    """What to read, and how."""
-
-    source: list[Path]
-    format: str
-    labels: list[Path]
-    encoding: str | None
-    skip_bad_lines: bool
-
-
-def _read(files: _Files, settings: PrepareSettings, relations: str, wikidata: Path | None, work: Path) -> RawSource:
+def _read(
+    source: list[Path],
+    format: str,
+    labels: list[Path],
+    settings: PrepareSettings,
+    reading: ReadOptions,
+    relations: str,
+    wikidata: Path | None,
+    work: Path,
+) -> RawSource:
     """The raw source; finished passes over dumps are kept in ``work``."""
-    from upgan.cli.progress import reading_progress
     from upgan.data.formats import read_sources
     from upgan.data.prepare.window import refuse_window_without_times
     from upgan.data.raw.format import DumpReading
-    from upgan.data.raw.text_stream import ReadOptions
 
     shared = {
         name: getattr(settings, name) for name in ("min_interactions", "min_rating", "since", "until", "max_hops")
     }
     dump = DumpReading(**shared, relations=tuple(relations.replace(",", " ").split()), work=work, say=note)
-    options = ReadOptions(files.encoding, files.skip_bad_lines, reading_progress())
-    note("reading " + ", ".join(map(str, files.source)))
-    raw = read_sources(files.source, format=files.format, labels=files.labels, options=options, dump=dump)
+    note("reading " + ", ".join(map(str, source)))
+    raw = read_sources(source, format=format, labels=labels, options=reading, dump=dump)
     if settings.since or settings.until:
         refuse_window_without_times(raw)
     if wikidata:

@@ -30,6 +30,7 @@ class TrainingProgress:
             TimeRemainingColumn(),
             TextColumn("{task.fields[latest]}"),
             console=Console(stderr=True),
+            disable=not self._terminal,
         )
         self._tasks: dict[str, TaskID] = {}
         self._latest = ""
@@ -37,13 +38,11 @@ class TrainingProgress:
         self._began: dict[str, float] = {}
 
     def __enter__(self) -> TrainingProgress:
-        if self._terminal:
-            self._progress.start()
+        self._progress.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._terminal:
-            self._progress.stop()
+        self._progress.stop()
 
     def show(self, phase: str, epoch: int, epochs: int, share: float, metrics: Metrics | None) -> None:
         """One event of RunLog."""
@@ -85,13 +84,13 @@ class CountProgress:
         print(f"{self._what}: {done} of {total}, ETA {left:.0f} s", file=sys.stderr, flush=True)
 
 
-def reading_progress() -> Callable[[str, int, int], None]:
-    """For readers of files: (name, bytes read, size); each file has its own count, in MiB."""
-    files: dict[str, CountProgress] = {}
+def counts(what: str = "{}", unit: int = 1) -> Callable[[str, int, int], None]:
+    """Calls with (name, done, total): each name has its own count, called ``what`` and in ``unit``."""
+    counters: dict[str, CountProgress] = {}
 
-    def show(name: str, done: int, size: int) -> None:
-        counter = files.setdefault(name, CountProgress(f"reading {name} (MiB)"))
-        if done >> 20:
-            counter(done >> 20, size >> 20)
+    def show(name: str, done: int, total: int) -> None:
+        counter = counters.setdefault(name, CountProgress(what.format(name)))
+        if done // unit:
+            counter(done // unit, total // unit)
 
     return show

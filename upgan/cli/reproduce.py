@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from upgan.cli.output import JsonFlag, note, print_json
-from upgan.cli.runs import RUNS
+from upgan.cli.options import RUNS, JsonFlag
+from upgan.cli.output import note, print_result, refuse_file
 from upgan.errors import ConfigError, TrainingError
 from upgan.reproduce.document import TARGET_NAMES
 
@@ -23,15 +23,10 @@ PAPER = (*TARGET_NAMES, "fig4")
 
 
 # The options, apart from the function so that it stays readable.
-Target = Annotated[str, typer.Argument(help=f"What of the paper: {', '.join(PAPER)}.", show_default=False)]
-Data = Annotated[Path, typer.Option("--data", help="A prepared dataset.", show_default=False)]
-Out = Annotated[
-    Path, typer.Option("--out", help="Folder for the page and its files; several may share it.", show_default=False)
-]
-Seeds = Annotated[
-    str | None,
-    typer.Option(help="Such as 0,1,2, a run each.  [default: 0; fig4: any run there is]", show_default=False),
-]
+Target = Annotated[str, typer.Argument(help=f"What of the paper: {', '.join(PAPER)}.")]
+Data = Annotated[Path, typer.Option(help="A prepared dataset.")]
+Out = Annotated[Path, typer.Option(help="Folder for the page and its files; several may share it.")]
+Seeds = Annotated[str | None, typer.Option(help="Such as 0,1,2, a run each.  [default: 0; fig4: any run there is]")]
 Budget = Annotated[str | None, typer.Option(help="Time limit of each run: 600, 90s, 10m or 1.5h.  [default: none]")]
 Systems = Annotated[
     str | None, typer.Option(help="Such as transe,upgan.  [default: those the paper shows; table3: and three more]")
@@ -60,14 +55,8 @@ DryRun = Annotated[
     bool, typer.Option("--dry-run", help="List the runs, and which of them are there; train and write nothing.")
 ]
 Runs = Annotated[
-    list[Path] | None,
-    typer.Option("--run", help="fig4: a finished run of this dataset; may repeat, the first is drawn."),
+    list[Path] | None, typer.Option(help="fig4: a finished run of this dataset; may repeat, the first is drawn.")
 ]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command to the main application."""
-    app.command()(reproduce)
 
 
 def reproduce(
@@ -99,8 +88,7 @@ def reproduce(
     """
     if target not in PAPER:
         raise ConfigError(f"{target!r} is not one of the paper's tables and figures; choose from {', '.join(PAPER)}")
-    if out.exists() and not out.is_dir():
-        raise ConfigError(f"--out {out}: a file is in the way of the folder; choose another name")
+    refuse_file("--out", out)
     numbers = None if seeds is None else parse_seeds(seeds)
     if target == "fig4":
         options = {"--budget": budget, "--systems": systems, "--set": assignments, "--search": search}
@@ -134,7 +122,7 @@ def parse_seeds(text: str) -> list[int]:
     """Whole numbers, each once; ConfigError otherwise."""
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isdecimal() for part in parts) or len({int(part) for part in parts}) < len(parts):
-        raise ConfigError(f"--seeds {text!r}: whole numbers, each once, with commas between them are expected (0,1,2)")
+        raise ConfigError(f"--seeds {text!r}: write different whole numbers with commas, such as 0,1,2")
     return [int(part) for part in parts]
 
 
@@ -142,7 +130,7 @@ def parse_names(text: str) -> tuple[str, ...]:
     """Names, each once; ConfigError otherwise."""
     parts = [part.strip() for part in text.split(",")]
     if not all(parts) or len(set(parts)) < len(parts):
-        raise ConfigError(f"--systems {text!r}: names, each once, with commas between them are expected (transe,upgan)")
+        raise ConfigError(f"--systems {text!r}: write different names with commas, such as transe,upgan")
     return tuple(parts)
 
 
@@ -150,7 +138,7 @@ def _refuse(target: str, options: dict[str, Any]) -> None:
     for name, value in options.items():
         if value:
             allowed = "--run, --preset, --seeds and --checkpoints are" if target == "fig4" else "it is fig4's"
-            raise ConfigError(f"{name} is not an option of {target}; {allowed}")
+            raise ConfigError(f"{name} does not apply to {target}; {allowed}")
 
 
 def _command() -> str:
@@ -164,7 +152,7 @@ def _effort(trials: int | None, budget: str | None, limit: float, *, dry_run: bo
 
     if trials is None:
         if budget is not None:
-            raise ConfigError("--search-budget: is for --search N, the number of trials")
+            raise ConfigError("--search-budget: needs --search N, the number of trials")
         return None
     if dry_run:
         raise ConfigError("--dry-run: which runs there will be depends on what --search finds; leave one of them out")
@@ -176,11 +164,9 @@ def _list_runs(request: Request, executor: Executor, *, json: bool) -> None:
     from upgan.reproduce.plan import plan
 
     rows = executor.states(plan(request))
-    if json:
-        print_json({"target": request.target, "runs": rows})
-    else:
-        impossible = "{row} s{seed}: {problem}".format_map
-        typer.echo("\n".join(f"{row['state']:<10} {row['run'] or impossible(row)}" for row in rows))
+    impossible = "{row} s{seed}: {problem}".format_map
+    text = "\n".join(f"{row['state']:<10} {row['run'] or impossible(row)}" for row in rows)
+    print_result(json, {"target": request.target, "runs": rows}, text)
 
 
 def _reproduce_runs(request: Request, executor: Executor, out: Path, effort: Effort | None, *, json: bool) -> None:
@@ -193,9 +179,6 @@ def _reproduce_runs(request: Request, executor: Executor, out: Path, effort: Eff
         raise ConfigError(f"--out {out}: no folder can be made there ({error.strerror}); choose another") from None
     document, page = produce(request, executor, out, _command(), effort)
     note(f"wrote {request.target}.md, .csv, .json and .html to {out}")
-    if json:
-        print_json(document)
-    else:
-        typer.echo(page)
+    print_result(json, document, page)
     if not any(row["mean"] for row in document["rows"]):
         raise TrainingError(f"{request.target}: every run failed; the reasons are in {out / request.target}.md")

@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from upgan.errors import ConfigError
-from upgan.explain.results import Changes, Results
 
 if TYPE_CHECKING:
     from upgan.data.query import Query
     from upgan.explain.explanation import Explanation
+    from upgan.explain.results import Changes, Results
     from upgan.predict.predictor import Predictor
 
 Against = Annotated[str | None, typer.Option("--contrast", help="Why the answer and not this one (id or label).")]
 BaselineName = Annotated[
-    str, typer.Option("--baseline", help="What contributions are counted from: none (p = 0) or mean (the mean user).")
+    str, typer.Option(help="What contributions are counted from: none (p = 0) or mean (the mean user).")
 ]
 SortName = Annotated[
-    str, typer.Option("--sort", help="Which users come first: weight, or contribution (the larger, the earlier).")
+    str, typer.Option(help="Which users come first: weight, or contribution (the larger, the earlier).")
 ]
 PathsPerUser = Annotated[int, typer.Option("--paths", min=0, help="Heaviest paths listed for each shown user.")]
 EvidencePerUser = Annotated[int, typer.Option("--evidence", min=0, help="Ways of evidence listed for each shown user.")]
@@ -72,6 +72,8 @@ def changes_of(
     users: list[str] | None, interactions: list[str] | None, facts: list[str] | None, added: list[str] | None
 ) -> Changes:
     """The changes that the options name. Raises ConfigError where one has not the values it needs."""
+    from upgan.explain.results import Changes
+
     return Changes(
         tuple(users or ()),
         tuple((user, item) for user, item in _values("--remove-interaction", interactions, "USER,ITEM")),
@@ -96,6 +98,8 @@ def explained(
     predictor: Predictor, query: Query, answer: str, counts: Mapping[str, Any], wanted: Wanted
 ) -> tuple[Explanation, Results]:
     """The explanation, and what was asked beside it."""
+    from upgan.explain.results import Results
+
     # The predictor checks the values: the choices are its own to name.
     baseline, sort = cast(Any, wanted.baseline), cast(Any, wanted.sort)
     question: Any = {**query.names, "answer": answer}

@@ -7,43 +7,38 @@ from typing import Annotated, Any
 
 import typer
 
-from upgan.cli.output import JsonFlag, check_choice, note, print_json, refuse_folder
-from upgan.cli.training import train_new
-from upgan.config.systems import MODELS
+from upgan.cli.options import (
+    RUNS,
+    Assignments,
+    By,
+    Dataset,
+    Device,
+    Force,
+    JsonFlag,
+    Model,
+    Preset,
+    RunFolder,
+    SettingsFile,
+    Split,
+)
+from upgan.cli.output import check_choice, note, print_result, refuse_folder
 from upgan.errors import ConfigError, TrainingError
 from upgan.evaluation.cells import HEADS, SHARES, number
-from upgan.runs.launch import check_free, free_folder
-
-RUNS = Path("checkpoints")
-MODEL_HELP = f"{', '.join(MODELS[:-1])} or {MODELS[-1]}."
-PRESET_HELP = (
-    "quality, paper or demo; default the settings file's, else paper (for --model distmult or complex: quality)."
-)
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands to the main application."""
-    app.command()(train)
-    app.command(name="estimate")(estimate_cost)
-    app.command()(evaluate)
 
 
 def train(
-    dataset: Annotated[Path, typer.Argument(help="A prepared dataset.", show_default=False)],
+    dataset: Dataset,
     run: Annotated[
-        Path | None, typer.Option("--run", help="Run folder; default checkpoints/DATASET-MODEL-PRESET-sSEED.")
+        Path | None, typer.Option(help="Run folder; default checkpoints/DATASET-MODEL-PRESET-sSEED.")
     ] = None,
-    model: Annotated[str, typer.Option(help=MODEL_HELP)] = "upgan",
-    preset: Annotated[str | None, typer.Option(help=PRESET_HELP)] = None,
-    config: Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")] = None,
-    assignments: Annotated[
-        list[str] | None, typer.Option("--set", help="key=value, for example --set model.dim=64; may repeat.")
-    ] = None,
+    model: Model = "upgan",
+    preset: Preset = None,
+    config: SettingsFile = None,
+    assignments: Assignments = None,
     seed: Annotated[int | None, typer.Option(help="Seed of every random draw; 0 unless the settings name one.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
+    device: Device = None,
     start: Annotated[
-        Path | None,
-        typer.Option("--start", help="A finished run of --model complex or distmult to go on from (upgan only)."),
+        Path | None, typer.Option(help="A finished run of --model complex or distmult to go on from (upgan only).")
     ] = None,
     pin_head: Annotated[str | None, typer.Option(help="Follow <head, relation, ?> through training.")] = None,
     pin_tail: Annotated[str | None, typer.Option(help="Follow <?, relation, tail> through training.")] = None,
@@ -52,13 +47,14 @@ def train(
     detach: Annotated[
         bool, typer.Option("--detach", help="Train in a process of its own and return at once; see `upgan status`.")
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Train although another run trains on the device.")] = False,
+    force: Force = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run already in the folder.")] = False,
 ) -> None:
     """Train, evaluate on test, and leave a self-contained run folder.
 
     Ctrl-C finishes the step and saves; `upgan resume` goes on.
     """
+    from upgan.cli.training import train_new
     from upgan.config.settings import make_config
     from upgan.data.dataset import load_dataset
 
@@ -86,15 +82,18 @@ def train(
 
 
 def estimate_cost(
-    dataset: Annotated[Path, typer.Argument(help="A prepared dataset.", show_default=False)],
-    model: Annotated[str, typer.Option(help=MODEL_HELP)] = "upgan",
-    preset: Annotated[str | None, typer.Option(help=PRESET_HELP)] = None,
-    config: Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")] = None,
-    assignments: Annotated[list[str] | None, typer.Option("--set", help="key=value; may repeat.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
+    dataset: Dataset,
+    model: Model = "upgan",
+    preset: Preset = None,
+    config: SettingsFile = None,
+    assignments: Assignments = None,
+    device: Device = None,
     json: JsonFlag = False,
 ) -> None:
-    """What a training will cost: time by a short rehearsal on this machine, memory and disk."""
+    """Tell what a training would cost: time, memory and disk.
+
+    The time is that of a short rehearsal on this machine.
+    """
     from upgan.config.settings import make_config
     from upgan.data.dataset import load_dataset
     from upgan.experiment.estimate import estimate
@@ -103,17 +102,19 @@ def estimate_cost(
     overrides = {key: value for key, value in chosen.items() if value is not None}
     settings = make_config(preset, file=config, assignments=assignments or [], overrides=overrides)
     whole = estimate(load_dataset(dataset), settings)
-    if json:
-        print_json(whole.to_dict())
-        return
-    for name, cost in whole.phases.items():
-        typer.echo(f"{name:<20} {cost.least:8.0f} to {cost.most:8.0f} s  ({cost.epoch:.1f} s an epoch)")
-    typer.echo(f"{'in all':<20} {whole.seconds[0]:8.0f} to {whole.seconds[1]:8.0f} s")
-    typer.echo(f"memory {whole.memory_mb:.0f} MB, disk {whole.disk_mb:.0f} MB")
+    lines = [
+        f"{name:<20} {cost.least:8.0f} to {cost.most:8.0f} s  ({cost.epoch:.1f} s an epoch)"
+        for name, cost in whole.phases.items()
+    ]
+    lines.append(f"{'in all':<20} {whole.seconds[0]:8.0f} to {whole.seconds[1]:8.0f} s")
+    lines.append(f"memory {whole.memory_mb:.0f} MB, disk {whole.disk_mb:.0f} MB")
+    print_result(json, whole.to_dict(), "\n".join(lines))
 
 
 def _run_folder(named: Path | None, name: str, overwrite: bool) -> Path:
     """The folder asked for, or the first free one of the default's names."""
+    from upgan.runs.launch import check_free, free_folder
+
     if named is None and not overwrite:
         return free_folder(RUNS, name)
     folder = named or RUNS / name
@@ -137,15 +138,16 @@ def _detach(folder: Path, data: Any, settings: Any, start: Path | None, *, force
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="A run folder.", show_default=False)],
-    split: Annotated[str, typer.Option(help="test or valid.")] = "test",
-    by: Annotated[str | None, typer.Option(help="Break down by relation, sparsity, hops or side.")] = None,
-    ranks: Annotated[
-        Path | None, typer.Option("--ranks", help="Write every query's rank to this parquet file.")
-    ] = None,
+    run: RunFolder,
+    split: Split = "test",
+    by: By = None,
+    ranks: Annotated[Path | None, typer.Option(help="Write every query's rank to this parquet file.")] = None,
     json: JsonFlag = False,
 ) -> None:
-    """Filtered ranking over all entities, both directions pooled, ties at their mean rank."""
+    """Rank the test queries and print MRR and Hits@k.
+
+    Filtered ranking over all entities, both directions pooled, ties at their mean rank.
+    """
     check_choice("--split", split, ("test", "valid"))
     refuse_folder("--ranks", ranks)
     from upgan.cli.progress import CountProgress
@@ -165,19 +167,15 @@ def evaluate(
 
         table = ranks_table(ranking, predictor.dataset)
         write_atomic(ranks, lambda path: table.to_parquet(path, index=False))
-    if json:
-        print_json(result)
-    else:
-        _print_metrics(result, split)
+    print_result(json, result, f"{split}, filtered\n\n{_metrics_table(result)}")
 
 
-def _print_metrics(result: dict[str, Any], split: str) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
+def _metrics_table(result: dict[str, Any]) -> str:
+    from upgan.render.table import Table
 
-    table = Table("group", "queries", *HEADS.values(), title=f"{split}, filtered")
-    for name, row in {"all": result, **result.get("groups", {})}.items():
-        shares = (number(row[key], ".4f") for key in SHARES)
-        table.add_row(escape(str(name)), str(row["queries"]), number(row["mr"], ".1f"), *shares)
-    Console().print(table)
+    heads = ("group", "queries", *(head.replace("H@", "Hits@") for head in HEADS.values()))
+    rows = [
+        (name, str(row["queries"]), number(row["mr"], ".1f"), *(number(row[key], ".4f") for key in SHARES))
+        for name, row in {"all": result, **result.get("groups", {})}.items()
+    ]
+    return Table(heads, rows, frozenset(range(1, len(heads)))).text()

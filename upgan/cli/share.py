@@ -7,23 +7,19 @@ from typing import Annotated
 
 import typer
 
+from upgan.cli.options import RUNS, RunFolder
 from upgan.cli.output import note
 from upgan.errors import RunError
-from upgan.runs.archive import export_run, import_run
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands to the main application."""
-    app.command(name="export")(export)
-    app.command(name="import")(import_)
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="A run folder.", show_default=False)],
-    out: Annotated[Path, typer.Argument(metavar="FILE.zip", help="The archive to write.", show_default=False)],
+    run: RunFolder,
+    out: Annotated[Path, typer.Argument(metavar="FILE.zip", help="The archive to write.")],
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file where there is one.")] = False,
 ) -> None:
     """Write a run, with its dataset and checksums, to one file."""
+    from upgan.runs.archive import export_run
+
     if out.exists() and not overwrite:
         raise RunError(f"{out}: exists already; choose another name, or add --overwrite")
     export_run(run, out)
@@ -34,11 +30,15 @@ def export(
 
 
 def import_(
-    archive: Annotated[Path, typer.Argument(metavar="FILE.zip", help="What upgan export wrote.", show_default=False)],
+    archive: Annotated[Path, typer.Argument(metavar="FILE.zip", help="What upgan export wrote.")],
     to: Annotated[Path | None, typer.Option(help="The run folder to make; default checkpoints/NAME.")] = None,
 ) -> None:
-    """Check an archive and unpack it as a run; nothing in it is executed."""
+    """Check an archive and unpack it as a run.
+
+    Nothing in it is executed.
+    """
+    from upgan.runs.archive import import_run
     from upgan.training.checkpoint import load_run
 
-    folder = import_run(archive, to, Path("checkpoints"), check=load_run)
+    folder = import_run(archive, to, RUNS, check=load_run)
     typer.echo(str(folder))

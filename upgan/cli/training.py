@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from upgan.cli.output import note
+from upgan.cli.progress import TrainingProgress
+from upgan.config.settings import Config
+from upgan.data.dataset import KGDataset, load_dataset
 from upgan.errors import Stopped, UpganError
+from upgan.experiment.log import RunLog
+from upgan.experiment.resume import Checkpointer, has_state, load_state
+from upgan.experiment.train import Prepared, Start, load_start, prepare_training, resolve_device, train
 from upgan.runs.files import STOP_FILE
+from upgan.runs.launch import check_resumable, claim, create, description, give_back, start_of_run
 from upgan.runs.locks import device_lock, run_lock
 from upgan.runs.status import check_folder
-
-if TYPE_CHECKING:
-    from upgan.config.settings import Config
-    from upgan.data.dataset import KGDataset
-    from upgan.experiment.train import Prepared, Start
-    from upgan.training.state import TrainingState
+from upgan.training.checkpoint import load_config
+from upgan.training.memory import out_of_memory
+from upgan.training.state import Keeper, TrainingState
+from upgan.training.workers import TeamKeeper, leads, take_place, team_of
 
 
 class StopRequest:
@@ -59,11 +65,6 @@ def train_new(
     data: KGDataset, settings: Config, folder: Path, start: Path | None, *, force: bool, quiet: bool = False
 ) -> dict[str, Any]:
     """Make the run folder and train; nothing is written where the data, the settings or the start are no good."""
-    from upgan.experiment.train import load_start, prepare_training, resolve_device
-    from upgan.runs.launch import create, description
-    from upgan.training.state import TrainingState
-    from upgan.training.workers import leads, take_place
-
     take_place(settings.model_name)
     device = resolve_device(settings.device)
     if not leads():
@@ -81,10 +82,6 @@ def train_new(
 
 def train_on(folder: Path, *, force: bool, quiet: bool = False) -> dict[str, Any]:
     """Go on with a run, from its checkpoint or, where none was saved yet, from the beginning."""
-    from upgan.runs.launch import check_resumable, claim, give_back
-    from upgan.training.checkpoint import load_config
-    from upgan.training.workers import leads, take_place
-
     if not leads():
         settings = load_config(folder)
         take_place(settings.model_name)
@@ -94,8 +91,6 @@ def train_on(folder: Path, *, force: bool, quiet: bool = False) -> dict[str, Any
         take_place(load_config(folder).model_name)
         before = claim(folder)
         try:
-            from upgan.experiment.train import resolve_device
-
             settings = load_config(folder)
             with device_lock(resolve_device(settings.device).type, folder, force=force):
                 arguments = _taken_up(folder, settings)
@@ -110,12 +105,6 @@ def train_on(folder: Path, *, force: bool, quiet: bool = False) -> dict[str, Any
 
 def _taken_up(folder: Path, settings: Config) -> tuple[Prepared, Config, Path, TrainingState, Start | None]:
     """Everything a run was trained with, read back from its folder."""
-    from upgan.data.dataset import load_dataset
-    from upgan.experiment.resume import has_state, load_state
-    from upgan.experiment.train import load_start, prepare_training
-    from upgan.runs.launch import start_of_run
-    from upgan.training.state import TrainingState
-
     data = load_dataset(folder / "dataset")
     prepared = prepare_training(data, settings)
     if has_state(folder):
@@ -135,13 +124,6 @@ def _train(
     *,
     quiet: bool,
 ) -> dict[str, Any]:
-    from upgan.cli.progress import TrainingProgress
-    from upgan.experiment.log import RunLog
-    from upgan.experiment.resume import Checkpointer
-    from upgan.experiment.train import train
-    from upgan.training.memory import out_of_memory
-    from upgan.training.workers import TeamKeeper, team_of
-
     stop = StopRequest(folder)
     with TrainingProgress(quiet=quiet) as progress, stop.listening():
         log = RunLog(folder, progress.show, state=state, details={**details, "device": prepared.device.type})
@@ -170,12 +152,6 @@ def _follow(
     prepared: Prepared, settings: Config, folder: Path, state: TrainingState, start_from: Start | None
 ) -> dict[str, Any]:
     """Train beside the first worker, which alone writes, prints and decides."""
-    import dataclasses
-
-    from upgan.experiment.train import train
-    from upgan.training.state import Keeper
-    from upgan.training.workers import TeamKeeper, team_of
-
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # the first worker handles it and tells the others when to stop
     prepared = dataclasses.replace(prepared, pinned=None)

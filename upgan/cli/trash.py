@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from upgan.cli.output import JsonFlag, note, print_json
+from upgan.cli.options import RUNS, JsonFlag, RunFolder
+from upgan.cli.output import note, print_json
 from upgan.errors import ConfigError
 from upgan.runs import trash
 
@@ -20,16 +21,9 @@ app = typer.Typer(
 RootOption = Annotated[
     Path, typer.Option("--checkpoints", envvar="UPGAN_CHECKPOINTS", help="Folder with the run folders.")
 ]
-ROOT = Path("checkpoints")
 
 
-def register(main: typer.Typer) -> None:
-    """Add the commands to the main application."""
-    main.command()(delete)
-    main.add_typer(app, name="trash")
-
-
-def delete(run: Annotated[Path, typer.Argument(help="A run folder.", show_default=False)]) -> None:
+def delete(run: RunFolder) -> None:
     """Move a run to the trash.
 
     It is kept there for 30 days; `upgan trash restore NAME` brings it back.
@@ -39,7 +33,7 @@ def delete(run: Annotated[Path, typer.Argument(help="A run folder.", show_defaul
 
 
 @app.command("list")
-def list_(root: RootOption = ROOT, json: JsonFlag = False) -> None:
+def list_(root: RootOption = RUNS, json: JsonFlag = False) -> None:
     """List the deleted runs, the latest first.
 
     Each is shown with the day until which it is kept, and its id. Those past their 30 days are removed.
@@ -61,7 +55,7 @@ def list_(root: RootOption = ROOT, json: JsonFlag = False) -> None:
 @app.command()
 def restore(
     name: Annotated[str, typer.Argument(help="Name of a deleted run, or its id in `upgan trash list`.")],
-    root: RootOption = ROOT,
+    root: RootOption = RUNS,
 ) -> None:
     """Bring a deleted run back under its name. A run that has this name by now is not replaced."""
     typer.echo(str(trash.restore(trash.find_deleted(root, name).path)))
@@ -69,7 +63,7 @@ def restore(
 
 @app.command()
 def empty(
-    root: RootOption = ROOT,
+    root: RootOption = RUNS,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
     json: JsonFlag = False,
 ) -> None:

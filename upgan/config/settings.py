@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeVar
 
 import tomli_w
 from pydantic import BaseModel, Field, ValidationError, create_model, model_validator
+from pydantic.fields import FieldInfo
 
 from upgan.config.presets import PRESETS
 from upgan.config.section import NEUTRAL, Section
@@ -49,6 +50,7 @@ __all__ = [
     "keys_in",
     "make_config",
     "read_toml",
+    "setting_fields",
     "setting_keys",
     "system_settings",
     "to_toml",
@@ -245,16 +247,17 @@ def system_settings(config: Config) -> dict[str, Any]:
 
 def setting_keys() -> dict[str, str]:
     """Dotted key -> its description, in the order they are defined."""
-    return dict(_walk(Config, ""))
+    return {key: field.description or "" for key, field in setting_fields(Config)}
 
 
-def _walk(section: type[BaseModel], prefix: str) -> Iterator[tuple[str, str]]:
+def setting_fields(section: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
+    """(dotted key, its field) of a section's settings and of those in the sections inside it."""
     for name, field in section.model_fields.items():
         kind = field.annotation
         if isinstance(kind, type) and issubclass(kind, BaseModel):
-            yield from _walk(kind, f"{prefix}{name}.")
+            yield from setting_fields(kind, f"{prefix}{name}.")
         else:
-            yield prefix + name, field.description or ""
+            yield prefix + name, field
 
 
 def _full_key(key: str, model: str) -> str:

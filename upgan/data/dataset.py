@@ -103,10 +103,10 @@ class KGDataset:
 def build_dataset(
     *,
     name: str,
-    triples: pd.DataFrame,
-    interactions: pd.DataFrame | None = None,
-    entities: pd.DataFrame | None = None,
-    relations: pd.DataFrame | None = None,
+    triples: tables.Table,
+    interactions: tables.Table | None = None,
+    entities: tables.Table | None = None,
+    relations: tables.Table | None = None,
     manifest: Mapping[str, Any] | None = None,
     path: Path | None = None,
 ) -> KGDataset:
@@ -198,59 +198,23 @@ def load_dataset(path: Path | str) -> KGDataset:
     return dataset
 
 
-def write_dataset(
-    out: Path,
-    *,
-    name: str,
-    triples: pd.DataFrame,
-    interactions: pd.DataFrame,
-    entities: pd.DataFrame,
-    relations: pd.DataFrame,
-    manifest: Mapping[str, Any],
-) -> KGDataset:
-    """Check the tables (see ``build_dataset``) and write them with their manifest, whole or not at all.
+def copy_dataset(dataset: KGDataset, out: Path) -> None:
+    """Write ``dataset`` as a prepared folder, whole or not at all; the same content gives the same bytes.
 
     ``format_version``, ``name``, ``counts`` and ``fingerprint`` of the manifest are set here. ``out`` may be absent,
-    empty or a prepared dataset, which is replaced; anything else is a DataError.
-    """
-    dataset = build_dataset(
-        name=name,
-        triples=triples,
-        interactions=interactions,
-        entities=entities,
-        relations=relations,
-        manifest=manifest,
-    )
-    copy_dataset(dataset, out)
-    return load_dataset(out)
-
-
-def copy_dataset(dataset: KGDataset, out: Path) -> None:
-    """Write ``dataset`` as a prepared folder; the same content gives the same bytes.
-
-    Written from memory, so the copy is what was loaded even if the folder it came from has changed since.
+    empty or a prepared dataset, which is replaced; anything else is a DataError. Written from memory, so the copy is
+    what was loaded even if the folder it came from has changed since.
     """
     check_replaceable(out)
     rows = np.concatenate([dataset.triples(split) for split in SPLITS])
-    pairs = dataset.interactions
     lengths = [len(dataset.triples(split)) for split in SPLITS]
-    triples = {
-        "head": Coded(rows[:, 0], dataset.entities),
-        "relation": Coded(rows[:, 1], dataset.relations),
-        "tail": Coded(rows[:, 2], dataset.entities),
-        "split": Coded(np.repeat(np.arange(len(SPLITS)), lengths), SPLITS),
-    }
-    interactions = {"user": Coded(pairs[:, 0], dataset.users), "item": Coded(pairs[:, 1], dataset.entities)}
-    all_entities, all_relations = np.arange(dataset.num_entities), np.arange(dataset.num_relations)
-    entities = {
-        "id": Coded(all_entities, dataset.entities),
-        "label": Coded(all_entities, dataset.entity_labels),
-        "kind": Coded(all_entities, dataset.entity_kinds),
-    }
-    relations = {
-        "id": Coded(all_relations, dataset.relations),
-        "label": Coded(all_relations, dataset.relation_labels),
-    }
+    splits = Coded(np.repeat(np.arange(len(SPLITS)), lengths), SPLITS)
+    triples = tables.triple_columns(rows, dataset.entities, dataset.relations) | {"split": splits}
+    interactions = tables.pair_columns(dataset.interactions, dataset.users, dataset.entities)
+    entities = tables.plain_columns(
+        {"id": dataset.entities, "label": dataset.entity_labels, "kind": dataset.entity_kinds}
+    )
+    relations = tables.plain_columns({"id": dataset.relations, "label": dataset.relation_labels})
     fixed = {"format_version": FORMAT_VERSION, "name": dataset.name}
     manifest = {**fixed, **dataset.manifest, **fixed, "counts": counts_of(dataset), "fingerprint": dataset.fingerprint}
     with folder_written_whole(out) as folder:

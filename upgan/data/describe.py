@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import pandas as pd
 
 from upgan.data.dataset import KGDataset
 from upgan.data.prepare.filters import bfs_hops, entity_degrees
+from upgan.data.prepare.split import unseen_in_training
 from upgan.data.sparsity import GROUPS, answer_frequencies, frequency_groups
 from upgan.types import SPLITS
 
@@ -115,6 +116,7 @@ class Description:
 def describe(dataset: KGDataset) -> Description:
     """Count what ``dataset`` holds."""
     triples = np.concatenate([dataset.triples(split) for split in SPLITS])
+    codes = np.repeat(range(len(SPLITS)), [len(dataset.triples(split)) for split in SPLITS])
     hops = bfs_hops(dataset.train[:, 0], dataset.train[:, 2], dataset.num_entities, dataset.items)
     reached = np.bincount(hops[hops >= 0])
     layers = {0: dataset.num_users} if dataset.num_users else {}
@@ -143,7 +145,7 @@ def describe(dataset: KGDataset) -> Description:
         interaction_sparsity=1 - len(dataset.interactions) / pairs if pairs else None,
         triple_sparsity=1 - len(triples) / combinations,
         sparsity_groups=_sparsity_groups(dataset),
-        unseen=_unseen(dataset),
+        unseen=int(unseen_in_training(triples, codes).sum()),
         relation_table=_relation_table(dataset, triples),
     )
 
@@ -171,31 +173,19 @@ def _sparsity_groups(dataset: KGDataset) -> tuple[FrequencyGroup, ...]:
     )
 
 
-def _unseen(dataset: KGDataset) -> int:
-    rest = np.concatenate([dataset.valid, dataset.test])
-    known = np.isin(rest[:, [0, 2]], dataset.train[:, [0, 2]]).all(axis=1) & np.isin(rest[:, 1], dataset.train[:, 1])
-    return int((~known).sum())
+def cardinalities(triples: np.ndarray) -> pd.DataFrame:
+    """By number of the relations that occur: triples, tails_per_head, heads_per_tail (means)."""
+    grouped = pd.DataFrame(triples, columns=["h", "r", "t"]).groupby("r")
+    table = grouped.agg(triples=("h", "size"), heads=("h", "nunique"), tails=("t", "nunique"))
+    size, heads, tails = (table.pop(name) for name in ("triples", "heads", "tails"))
+    return table.assign(triples=size, tails_per_head=size / heads, heads_per_tail=size / tails)
 
 
 def _relation_table(dataset: KGDataset, triples: np.ndarray) -> tuple[RelationSummary, ...]:
     """One row per relation, in the order of the dataset; a relation without triples has averages of 0."""
-    grouped = pd.DataFrame(triples, columns=["h", "r", "t"]).groupby("r")
-    distinct = grouped.agg(heads=("h", "nunique"), tails=("t", "nunique"), size=("h", "size"))
-    distinct = distinct.reindex(range(dataset.num_relations), fill_value=0)
-    size, heads, tails = (distinct[name].to_numpy() for name in ("size", "heads", "tails"))
-    by_split = {
-        split: np.bincount(dataset.triples(split)[:, 1], minlength=dataset.num_relations).tolist() for split in SPLITS
-    }
-    return tuple(
-        RelationSummary(
-            id=dataset.relations[r],
-            label=dataset.relation_labels[r],
-            triples=int(size[r]),
-            train=by_split["train"][r],
-            valid=by_split["valid"][r],
-            test=by_split["test"][r],
-            tails_per_head=float(size[r] / max(heads[r], 1)),
-            heads_per_tail=float(size[r] / max(tails[r], 1)),
-        )
-        for r in range(dataset.num_relations)
-    )
+    count = dataset.num_relations
+    table = cardinalities(triples).reindex(range(count), fill_value=0)
+    by_split = {split: np.bincount(dataset.triples(split)[:, 1], minlength=count) for split in SPLITS}
+    table = table.assign(id=dataset.relations, label=dataset.relation_labels, **by_split)
+    columns = [each.name for each in fields(RelationSummary)]
+    return tuple(RelationSummary(*row) for row in table[columns].itertuples(index=False, name=None))

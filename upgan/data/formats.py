@@ -7,8 +7,6 @@ from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
-import pandas as pd
-
 from upgan.data.raw.format import DumpReading, Format, Sources
 from upgan.data.raw.roles import LABELS, read_role
 from upgan.data.raw.source import RawSource
@@ -51,7 +49,9 @@ def read_sources(
             f"no triples file in {listed(sources.named)} (found: {names}); a graph needs one: {chosen.needs}"
         )
     for path in labels:
-        source = _with_labels(source, Path(path), options)
+        table = read_table(Path(path), options=options)
+        frame = read_role(table, LABELS).astype(str)
+        source = source.with_labels(frame, table.file(len(frame)))
     return source
 
 
@@ -107,13 +107,3 @@ def detect_format(paths: Sequence[Path]) -> str:
     needs = "".join(f"\n  {format.name}: {format.needs}" for format in FORMATS.values())
     names = listed(file.name for file in sources.files)
     raise DataError(f"no known format in {listed(paths)} (found: {names}). Each format needs:{needs}")
-
-
-def _with_labels(source: RawSource, path: Path, options: ReadOptions) -> RawSource:
-    table = read_table(path, options=options)
-    frame = read_role(table, LABELS).astype(str)
-    return replace(
-        source,
-        labels=pd.concat([source.labels, frame], ignore_index=True),
-        files=(*source.files, table.file(len(frame))),
-    )

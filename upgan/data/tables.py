@@ -31,6 +31,8 @@ COLUMNS = {
 ROW_GROUP = 1 << 20
 #: Columns that build_dataset fills in where a caller's frame has none, and whose cells may be empty.
 OPTIONAL = frozenset({"label", "kind"})
+#: Strings in a list or an object array.
+Names = Sequence[str] | np.ndarray
 _AGAIN = "prepare the dataset again with `upgan data prepare SOURCE... --out DIR`"
 
 
@@ -39,7 +41,7 @@ class Coded:
     """A column of strings as places (N,) in a list of values: ten million cells need not be ten million objects."""
 
     codes: np.ndarray
-    values: Sequence[str] | np.ndarray
+    values: Names
 
     @classmethod
     def of(cls, column: pd.Series) -> Coded:
@@ -71,6 +73,29 @@ class Coded:
         return pa.chunked_array([values.take(pa.array(self.codes[at : at + ROW_GROUP])) for at in starts], pa.string())
 
 
+#: A table in memory: a frame, or columns that are places in lists already.
+Table = pd.DataFrame | Mapping[str, Coded]
+
+
+def triple_columns(rows: np.ndarray, entities: Names, relations: Names) -> dict[str, Coded]:
+    """Triples (N, 3) as columns, their numbers being places in ``entities`` and ``relations``."""
+    return {
+        "head": Coded(rows[:, 0], entities),
+        "relation": Coded(rows[:, 1], relations),
+        "tail": Coded(rows[:, 2], entities),
+    }
+
+
+def pair_columns(pairs: np.ndarray, users: Names, items: Names) -> dict[str, Coded]:
+    """Interactions (M, 2) as columns, their numbers being places in ``users`` and ``items``."""
+    return {"user": Coded(pairs[:, 0], users), "item": Coded(pairs[:, 1], items)}
+
+
+def plain_columns(columns: Mapping[str, Sequence[str]]) -> dict[str, Coded]:
+    """Columns given as their cells."""
+    return {name: Coded(np.arange(len(cells)), cells) for name, cells in columns.items()}
+
+
 def read_table(folder: Path, key: str) -> pd.DataFrame:
     """One table of a prepared dataset, its columns categories of strings.
 
@@ -90,7 +115,6 @@ def read_table(folder: Path, key: str) -> pd.DataFrame:
             f"{path} lacks the column(s) {', '.join(missing)}; found: {', '.join(table.column_names) or 'none'}; "
             f"needed: {', '.join(COLUMNS[key])}"
         )
-    columns = {}
     for column in COLUMNS[key]:
         values = table.column(column)
         plain = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
@@ -98,23 +122,8 @@ def read_table(folder: Path, key: str) -> pd.DataFrame:
         textual = pa.types.is_string(plain) or pa.types.is_large_string(plain) or pa.types.is_null(plain)
         if len(values) and not textual:
             raise DataError(f"{path}: column {column} holds {values.type}; ids and labels are strings")
-        columns[column] = _categories(values)
-    return pd.DataFrame(columns, columns=list(COLUMNS[key]))
-
-
-def _categories(column: pa.ChunkedArray) -> pd.Categorical:
-    """A text column as categories, each value once, whatever the pieces of the file it came in."""
-    if not pa.types.is_dictionary(column.type):
-        column = column.cast(pa.large_string()).dictionary_encode()
-    whole = column.unify_dictionaries().combine_chunks()
-    if isinstance(whole, pa.ChunkedArray):
-        whole = (
-            pa.concat_arrays(whole.chunks) if whole.num_chunks else pa.array([], pa.dictionary(pa.int32(), pa.string()))
-        )
-    codes = whole.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    return pd.Categorical.from_codes(
-        codes, categories=pd.Index(whole.dictionary.to_numpy(zero_copy_only=False), dtype=object)
-    )
+    frame: pd.DataFrame = table.select(COLUMNS[key]).to_pandas(strings_to_categorical=True, ignore_metadata=True)
+    return frame
 
 
 def write_table(folder: Path, key: str, columns: Mapping[str, Coded]) -> None:
@@ -124,23 +133,27 @@ def write_table(folder: Path, key: str, columns: Mapping[str, Coded]) -> None:
     pq.write_table(table, folder / f"{key}.parquet", compression="zstd", version="2.6", row_group_size=ROW_GROUP)
 
 
-def checked_columns(key: str, table: pd.DataFrame) -> dict[str, Coded]:
+def checked_columns(key: str, table: Table) -> dict[str, Coded]:
     """The columns of ``table``; optional ones that are absent are not in the result.
 
     Raises DataError for a missing column, and for an empty or null id with its row.
     """
-    missing = [column for column in COLUMNS[key] if column not in table.columns and column not in OPTIONAL]
+    missing = [column for column in COLUMNS[key] if column not in table and column not in OPTIONAL]
     if missing:
-        names = ", ".join(map(str, table.columns)) or "none"
+        names = ", ".join(map(str, table)) or "none"
         raise DataError(f"table {key} lacks the column(s) {', '.join(missing)}; found: {names}")
     columns: dict[str, Coded] = {}
-    for column in (name for name in COLUMNS[key] if name in table.columns):
-        try:
-            coded = Coded.of(table[column])
-        except (ValueError, TypeError):
-            raise DataError(
-                f"table {key}: column {column} holds {table[column].dtype}; ids and labels are strings"
-            ) from None
+    for column in (name for name in COLUMNS[key] if name in table):
+        cells = table[column]
+        if isinstance(cells, Coded):
+            coded = cells
+        else:
+            try:
+                coded = Coded.of(cells)
+            except (ValueError, TypeError):
+                raise DataError(
+                    f"table {key}: column {column} holds {cells.dtype}; ids and labels are strings"
+                ) from None
         empty = coded.rows_where(np.asarray(coded.values, dtype=object) == "")
         if len(empty) and column not in OPTIONAL:
             raise DataError(f"table {key}, row {empty[0] + 1}: column {column} is empty; every row needs a value")
@@ -253,6 +266,13 @@ def same_as_before(rows: np.ndarray) -> np.ndarray:
     same = np.zeros(len(rows), dtype=bool)
     same[1:] = (rows[1:] == rows[:-1]).all(axis=1)
     return same
+
+
+def distinct_rows(rows: np.ndarray) -> np.ndarray:
+    """Non-negative ``rows`` (N, C), each once and sorted."""
+    rows = sorted_rows(rows)
+    distinct: np.ndarray = rows[~same_as_before(rows)]
+    return distinct
 
 
 def _repeated_rows(rows: np.ndarray) -> np.ndarray:

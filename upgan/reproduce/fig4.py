@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +14,10 @@ from upgan.explain.explanation import Explanation
 from upgan.explain.results import CandidateRow, Contrast
 from upgan.files import write_text
 from upgan.predict.predictor import Predictor
-from upgan.render.words import sentence
+from upgan.render.templates import template
+from upgan.render.words import sentence, user_noun
 from upgan.reproduce.paper_cases import PAPER_CASES, FoundCase, find_cases
-from upgan.reproduce.reached_users import Readers, weight_and_part
+from upgan.reproduce.reached_users import Readers
 
 #: The paper draws five users, "selected users for illustration".
 TOP_USERS = 5
@@ -37,8 +38,8 @@ class Candidate:
     readers: int
     all_readers: int
     #: Of those readers, summed over the target's users: their share of p_h, and of this candidate's score.
-    weight: float
-    contribution: float
+    readers_weight: float
+    readers_contribution: float
 
 
 @dataclass(frozen=True)
@@ -89,9 +90,17 @@ def found_cases(dataset: KGDataset) -> list[FoundCase]:
     return found
 
 
-def answer_cases(found: list[FoundCase], predictors: list[Predictor]) -> list[CaseResult]:
-    """Ask every case of the first run, and its first question of the others too."""
-    return [_answer_case(case, predictors) for case in found]
+def fig4_page(results: Sequence[CaseResult], predictors: Sequence[Predictor], command: str) -> str:
+    """What the paper reports beside what a run answers, in numbers and then in words; ``command`` made it."""
+    there = {result.found.case.key for result in results}
+    page = template("upgan.reproduce", "fig4.md.j2").render(
+        main=predictors[0],
+        results=results,
+        missing=[case.key for case in PAPER_CASES if case.key not in there],
+        noun=user_noun(predictors[0].dataset.simulated_users),
+        command=command,
+    )
+    return page.strip() + "\n"
 
 
 def write_files(results: list[CaseResult], predictor: Predictor, out: Path, page: str) -> list[Path]:
@@ -112,7 +121,8 @@ def _contrast(result: CaseResult, predictor: Predictor) -> Contrast | None:
     return predictor.contrast(**query.names, answer=found.answer, against=found.rival)
 
 
-def _answer_case(found: FoundCase, predictors: list[Predictor]) -> CaseResult:
+def answer_case(found: FoundCase, predictors: Sequence[Predictor]) -> CaseResult:
+    """Ask a case of the first run, and its first question of the others too."""
     main = predictors[0]
     readers = Readers(main)
     related = readers.of(found.entity)
@@ -141,7 +151,7 @@ def _answered(found: FoundCase, query: Query, predictor: Predictor, readers: Rea
         explanation = predictor.explain(**query.names, answer=entity, top_users=TOP_USERS)
         everyone = readers.of(entity)
         who = related & everyone
-        weight, part = weight_and_part(explanation, who)
+        shares = [share for share in explanation.users if share.id in who]
         return Candidate(
             id=entity,
             label=explanation.answer.label,
@@ -150,8 +160,8 @@ def _answered(found: FoundCase, query: Query, predictor: Predictor, readers: Rea
             place_without_users=without[entity],
             readers=len(who),
             all_readers=len(everyone),
-            weight=weight,
-            contribution=part,
+            readers_weight=sum(share.weight for share in shares),
+            readers_contribution=sum(share.contribution for share in shares),
         )
 
     answer = candidate(found.answer)

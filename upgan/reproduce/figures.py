@@ -8,7 +8,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from upgan.reproduce.document import Document, Row, Values
+from upgan.reproduce.document import Document, Row, Statistics
 from upgan.reproduce.paper import PAPER_DATASETS
 from upgan.reproduce.tables import group_names
 
@@ -42,8 +42,7 @@ def figure(document: Document) -> go.Figure:
 def _bars(drawn: go.Figure, document: Document) -> None:
     rows = [row for row in document["rows"] if row["mean"]]
     labels = [escape(row["label"]) for row in rows]
-    drawn.add_bar(x=labels, y=[_percent(row["mean"], "mrr") for row in rows], name="here", marker_color=COLOURS[0],
-                  error_y=_errors([row["std"] for row in rows], "mrr"))  # fmt: skip
+    drawn.add_bar(x=labels, **_series("here", rows, "mrr", 0))
     for name in PAPER_DATASETS:
         values = [_percent(row["paper"].get(name), "mrr") for row in rows]
         if any(value is not None for value in values):
@@ -56,11 +55,7 @@ def _groups(drawn: go.Figure, document: Document) -> None:
     for place, row in enumerate(document["rows"]):
         groups = row["groups"].get(document["by"] or "", {})
         known = [name for name in names if name in groups]
-        drawn.add_bar(
-            x=known, y=[_percent(groups[name]["mean"], "hits@3") for name in known], name=escape(row["label"]),
-            marker_color=COLOURS[place % len(COLOURS)],
-            error_y=_errors([groups[name]["std"] for name in known], "hits@3"),
-        )  # fmt: skip
+        drawn.add_bar(x=known, **_series(row["label"], [groups[name] for name in known], "hits@3", place))
     drawn.update_yaxes(title="Hits@3 in percent")
     drawn.update_xaxes(title="group", type="category")
 
@@ -71,23 +66,26 @@ def _lines(drawn: go.Figure, document: Document) -> None:
         if row["mean"]:
             by_system.setdefault(row["label"], []).append(row)
     for place, (label, rows) in enumerate(by_system.items()):
-        drawn.add_scatter(
-            x=[row["x"] for row in rows], y=[_percent(row["mean"], "hits@3") for row in rows], name=escape(label),
-            mode="lines+markers", marker_color=COLOURS[place % len(COLOURS)],
-            error_y=_errors([row["std"] for row in rows], "hits@3"),
-        )  # fmt: skip
+        drawn.add_scatter(x=[row["x"] for row in rows], mode="lines+markers", **_series(label, rows, "hits@3", place))
     drawn.update_yaxes(title="Hits@3 in percent")
     values = sorted({row["x"] for row in document["rows"] if row["x"] is not None})
     drawn.update_xaxes(title=document["axis_title"], tickvals=values, ticktext=[f"{value:g}" for value in values])
 
 
+def _series(label: str, each: Sequence[Statistics], metric: str, place: int) -> dict[str, Any]:
+    """What bars and lines of a system have in common: means, deviations, its name and its colour.
+
+    No error bars at all where nothing has a deviation: a bar of no length would claim that it is 0.
+    """
+    deviations = [_percent(of["std"], metric) for of in each]
+    return {
+        "y": [_percent(of["mean"], metric) for of in each],
+        "error_y": {"type": "data", "array": deviations} if any(of["std"] for of in each) else None,
+        "name": escape(label),
+        "marker_color": COLOURS[place % len(COLOURS)],
+    }
+
+
 def _percent(values: Mapping[str, float | None] | None, metric: str) -> float | None:
     value = (values or {}).get(metric)
     return None if value is None else 100 * value
-
-
-def _errors(deviations: Sequence[Values | None], metric: str) -> dict[str, Any] | None:
-    """Error bars; none at all where no row has a deviation: a bar of no length would claim that it is 0."""
-    if not any(deviations):
-        return None
-    return {"type": "data", "array": [_percent(std, metric) for std in deviations]}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 import time
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ from upgan.data.dataset import KGDataset
 from upgan.errors import UpganError
 from upgan.evaluation.compare import compare_rankings
 from upgan.evaluation.evaluator import Ranking
-from upgan.files import write_bytes
+from upgan.files import write_atomic
 from upgan.predict.predictor import load
 from upgan.reproduce.document import FORMAT_VERSION, Document, Row, Run, Statistics, Values
 from upgan.reproduce.execute import Outcome, Tell
@@ -121,25 +120,21 @@ def _run(outcome: Outcome, rankings: dict[int, Ranking] | None, dataset: KGDatas
     }
 
 
-def ranking_of(run: Path, dataset: KGDataset, cache: Path | None) -> Ranking:
+def ranking_of(run: Path, dataset: KGDataset, cache: Path) -> Ranking:
     """Test ranks of a run of the dataset, from the folder of ranks where they are there, and kept there."""
-    if cache is None:
-        return load(run).rank("test")
     kept = cache / f"{run_fingerprint(run)}.npy"
     if kept.is_file():
         ranks = np.load(kept, allow_pickle=False)
         if ranks.shape == (2 * len(dataset.test),):
             return Ranking(dataset.test, ranks)  # the same content is in the same order, whoever wrote it
     ranking = load(run).rank("test")
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    write_bytes(kept, _npy(ranking.ranks))
+
+    def write(path: Path) -> None:
+        with path.open("wb") as stream:  # to a path numpy would add its own suffix
+            np.save(stream, ranking.ranks, allow_pickle=False)
+
+    write_atomic(kept, write)
     return ranking
-
-
-def _npy(values: np.ndarray) -> bytes:
-    stream = io.BytesIO()
-    np.save(stream, values, allow_pickle=False)
-    return stream.getvalue()
 
 
 def _over_seeds(each: Sequence[Values]) -> Statistics:

@@ -17,6 +17,8 @@ from upgan.data.query import Direction, Query
 
 #: How a case was found, the closest to the paper first.
 How = Literal["linked", "asked", "stand-in"]
+#: Columns of the entity that is named and of the one that is asked for, and how that is called.
+SIDES: tuple[tuple[int, int, Direction], ...] = ((0, 2, "tail"), (2, 0, "head"))
 
 
 @dataclass(frozen=True)
@@ -108,10 +110,9 @@ def find_cases(dataset: KGDataset, cases: tuple[PaperCase, ...] = PAPER_CASES) -
 
 def _link(dataset: KGDataset, entity: int, answer: int) -> tuple[Query, str] | None:
     """The relation between two entities in any split, which end the answer stands at, and the split."""
-    sides: tuple[tuple[int, int, Direction], ...] = ((0, 2, "tail"), (2, 0, "head"))
     for split in ("test", "valid", "train"):
         triples = dataset.triples(split)
-        for ask, other, direction in sides:
+        for ask, other, direction in SIDES:
             rows = np.flatnonzero((triples[:, ask] == entity) & (triples[:, other] == answer))
             if len(rows):
                 relation = dataset.relations[int(triples[rows[0], 1])]
@@ -130,8 +131,7 @@ def _plausible(dataset: KGDataset, entity: int, answer: int, worst: int) -> list
     # Without kinds an entity's neighbours in meaning are those that stand where it stands.
     alike = kinds == kinds[entity] if kinds[entity] else _same_place(dataset, entity)
     ranked: list[tuple[int, int, Query]] = []
-    sides: tuple[tuple[int, int, Direction], ...] = ((0, 2, "tail"), (2, 0, "head"))
-    for ask, other, direction in sides:
+    for ask, other, direction in SIDES:
         for number in range(dataset.num_relations):
             rows = train[train[:, 1] == number]
             fits_answer = bool((rows[:, other] == answer).any())

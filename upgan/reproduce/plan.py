@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 
 from upgan.config.presets import PRESETS
@@ -158,24 +159,21 @@ def plan(request: Request, best: Mapping[str, Mapping[str, Any]] | None = None) 
     for text in request.assignments:
         if not any(_concerns(text, system) for system in systems):
             raise ConfigError(f"--set {text!r}: none of {', '.join(systems)} has this setting")
-    for seed in request.seeds:
-        for system in systems:
-            settings_of(request, system, seed, settings.get(system, {}))  # refused now, not as a row
+    for seed, system in product(request.seeds, systems):
+        settings_of(request, system, seed, settings.get(system, {}))  # refused now, not as a row
     runs = []
-    for seed in request.seeds:
-        for system in systems:
-            for variant, changed in target.variants.items():
-                for x in target.values or (None,):
-                    varied = {**settings.get(system, {}), **changed, **({} if x is None else {target.axis: x})}
-                    row = f"{system}-{variant}" if variant else system
-                    label = VARIANT_LABELS.get(variant) or MODEL_NAMES[system]
-                    config, problem = None, ""
-                    try:
-                        config = settings_of(request, system, seed, varied)
-                    except ConfigError as error:
-                        problem = str(error)
-                    name = row if x is None else f"{row}-{target.axis.split('.')[-1]}{x:g}"
-                    runs.append(PlannedRun(name, system, label, x, seed, config, problem))
+    for seed, system, variant, x in product(request.seeds, systems, target.variants, target.values or (None,)):
+        place = {} if x is None else {target.axis: x}
+        varied = {**settings.get(system, {}), **target.variants[variant], **place}
+        row = f"{system}-{variant}" if variant else system
+        label = VARIANT_LABELS.get(variant) or MODEL_NAMES[system]
+        config, problem = None, ""
+        try:
+            config = settings_of(request, system, seed, varied)
+        except ConfigError as error:
+            problem = str(error)
+        name = row if x is None else f"{row}-{target.axis.split('.')[-1]}{x:g}"
+        runs.append(PlannedRun(name, system, label, x, seed, config, problem))
     return runs
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from upgan.explain.explanation import Explanation
 from upgan.graph.layered import UNREACHABLE
 from upgan.graph.observed import seen_interactions, seen_triples
 from upgan.predict.predictor import Predictor
@@ -35,9 +34,3 @@ class Readers:
         """Ids of the users who read an item below the entity."""
         rows = np.isin(self._interactions[:, 1], self.items(entity))
         return {self._dataset.users[user] for user in np.unique(self._interactions[rows, 0]).tolist()}
-
-
-def weight_and_part(explanation: Explanation, users: set[str]) -> tuple[float, float]:
-    """Summed weight and contribution that ``users`` have among the target's users."""
-    shares = [share for share in explanation.users if share.id in users]
-    return sum(share.weight for share in shares), sum(share.contribution for share in shares)

@@ -11,37 +11,31 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
+from upgan.config.presets import SEARCH
 from upgan.config.settings import flat_settings
-from upgan.config.systems import MODEL_NAMES
+from upgan.config.systems import MODEL_NAMES, REGISTERED
 from upgan.errors import ConfigError
 from upgan.reproduce.document import SearchDocument, Searched
 from upgan.reproduce.execute import Executor, Outcome
 from upgan.reproduce.plan import Effort, PlannedRun, Request, settings_of, systems_of
-from upgan.reproduce.spaces import distributions, settings_of_trial, space_of
 
 #: Trials before the estimator takes over from even draws.
 STARTUP = 5
 OVER = (TrialState.COMPLETE, TrialState.FAIL)
-
-
-@dataclass(frozen=True)
-class _Tried:
-    """One trial to be trained: which study it belongs to, and what it trains."""
-
-    system: str
-    number: int
-    planned: PlannedRun
+#: Significant digits that a drawn number keeps: more would only make settings hard to read.
+DIGITS = 3
 
 
 class Search:
@@ -76,8 +70,9 @@ class Search:
             eta = f"; ETA {spent / (done - done_before) * (wanted - done) / 60:.1f} min" if done > done_before else ""
             self.tell(f"search: {done} of {wanted} trials{eta}")
             tried = [each for system in pending if (each := self._next(system)) is not None]
-            for each, outcome in zip(tried, self.executor.run([each.planned for each in tried]), strict=True):
-                self._report(each, outcome)
+            outcomes = self.executor.run([planned for _, planned in tried])
+            for (number, _), outcome in zip(tried, outcomes, strict=True):
+                self._report(number, outcome)
         return self._document(self._confirm())
 
     # Studies ---------------------------------------------------------------------------------------------------------
@@ -104,8 +99,8 @@ class Search:
     def _over(self) -> int:
         return sum(len(self._done(system)) for system in self.studies)
 
-    def _next(self, system: str) -> _Tried | None:
-        """The trial that a killed search was at, or a new one; None where there is nothing to train for it."""
+    def _next(self, system: str) -> tuple[int, PlannedRun] | None:
+        """Number and run of the trial that a killed search was at, or of a new one; None where nothing is to train."""
         study, wanted = self.studies[system], distributions(self.spaces[system])
         begun = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
         if begun and begun[0].params.keys() == wanted.keys():
@@ -124,24 +119,25 @@ class Search:
             study.tell(number, same.value, skip_if_finished=True)
             return None
         try:
-            return _Tried(system, number, _planned(self.request, system, settings_of_trial(params)))
+            return number, _planned(self.request, system, settings_of_trial(params))
         except ConfigError as error:  # settings that do not go with each other
             self.tell(f"{system}, trial {number}: {error}")
             study.tell(number, state=TrialState.FAIL, skip_if_finished=True)
             return None
 
-    def _report(self, tried: _Tried, outcome: Outcome) -> None:
-        """Hand the validation MRR to the study; of the runs only the best one's folder is kept."""
-        study = self.studies[tried.system]
+    def _report(self, number: int, outcome: Outcome) -> None:
+        """Hand a trial's validation MRR to its study; of the runs only the best one's folder is kept."""
+        system = outcome.planned.system
+        study = self.studies[system]
         if outcome.finished is None:
-            study.tell(tried.number, state=TrialState.FAIL, skip_if_finished=True)
+            study.tell(number, state=TrialState.FAIL, skip_if_finished=True)
             return
-        study.tell(tried.number, outcome.finished.metrics["valid"]["mrr"], skip_if_finished=True)
-        best = self._best(tried.system)
-        for trial in self._done(tried.system):
+        study.tell(number, outcome.finished.metrics["valid"]["mrr"], skip_if_finished=True)
+        best = self._best(system)
+        for trial in self._done(system):
             if best is not None and trial.params != best.params:
                 with suppress(ConfigError):  # settings that no run was made with
-                    planned = _planned(self.request, tried.system, settings_of_trial(trial.params))
+                    planned = _planned(self.request, system, settings_of_trial(trial.params))
                     shutil.rmtree(self.executor.folder(planned), ignore_errors=True)
 
     # What was found --------------------------------------------------------------------------------------------------
@@ -198,6 +194,39 @@ class Search:
             "final": None if final is None else {"default_valid_mrr": final[0], "valid_mrr": final[1]},
             "settings": settings_of_trial(best.params) if changed and best is not None else {},
         }
+
+
+# What may be changed --------------------------------------------------------------------------------------------------
+
+
+def space_of(system: str, preset: str, fixed: Sequence[str] = ()) -> dict[str, Mapping[str, Sequence[Any]]]:
+    """Setting -> how it is drawn, as the system registers it; ``fixed`` settings, which the user chose, are left out.
+
+    ``preset`` matters for UPGAN alone. A preset without a space has nothing to search: the result is empty.
+    """
+    space = SEARCH.get(preset, {}) if system == "upgan" else REGISTERED[system].search
+    return {key: drawn for key, drawn in space.items() if key not in fixed}
+
+
+def distributions(space: Mapping[str, Mapping[str, Sequence[Any]]]) -> dict[str, BaseDistribution]:
+    """The same for optuna."""
+    drawn: dict[str, BaseDistribution] = {}
+    for key, how in space.items():
+        ((kind, values),) = how.items()
+        if kind == "choice":
+            drawn[key] = CategoricalDistribution(values)
+        else:
+            low, high = values
+            drawn[key] = FloatDistribution(low, high, log=kind == "log")
+    return drawn
+
+
+def settings_of_trial(params: Mapping[str, Any]) -> dict[str, Any]:
+    """A trial's parameters as settings, numbers rounded."""
+    return {
+        key: float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
+        for key, value in sorted(params.items())
+    }
 
 
 def _planned(request: Request, system: str, changed: Mapping[str, Any]) -> PlannedRun:

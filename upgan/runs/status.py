@@ -105,7 +105,7 @@ def run_state(folder: Path) -> RunStatus:
         phases=tuple(status.get("phases") or ()),
         progress=progress,
         eta=_eta(status, progress) if state in ACTIVE else None,
-        test_mrr=status.get("test_mrr") if "test_mrr" in status else _test_mrr(folder),
+        test_mrr=status["test_mrr"] if "test_mrr" in status else _sound_json(folder / RESULT_FILE).get("mrr"),
         heartbeat_age=_heartbeat_age(status),
         resumable=_resumable(folder, state),
     )
@@ -155,10 +155,7 @@ def write_status(folder: Path, values: dict[str, Any]) -> None:
 
 def written_status(folder: Path) -> dict[str, Any]:
     """status.json as it is; empty where it is missing or damaged."""
-    try:
-        return _read_json(folder / STATUS_FILE) or {}
-    except (OSError, ValueError):
-        return {}
+    return _sound_json(folder / STATUS_FILE)
 
 
 def check_folder(folder: Path) -> None:
@@ -201,7 +198,7 @@ def _alive(status: dict[str, Any]) -> bool:
 def _without_status(folder: Path) -> RunStatus:
     """A run written by the Python interface without a log: finished once its metrics are there."""
     known = _from_config(folder)
-    mrr = _test_mrr(folder)
+    mrr = _sound_json(folder / RESULT_FILE).get("mrr")
     state: State = "finished" if (folder / RESULT_FILE).is_file() else "interrupted"
     return RunStatus(folder, state, **known, test_mrr=mrr, resumable=_resumable(folder, state))
 
@@ -215,13 +212,6 @@ def _from_config(folder: Path) -> dict[str, Any]:
         return {}
     names = {"dataset": manifest.get("name"), "model": config.get("model_name"), "preset": config.get("preset")}
     return {**{key: str(value or "") for key, value in names.items()}, "seed": config.get("seed")}
-
-
-def _test_mrr(folder: Path) -> float | None:
-    try:
-        return (_read_json(folder / RESULT_FILE) or {}).get("mrr")
-    except (OSError, ValueError):
-        return None
 
 
 def _resumable(folder: Path, state: State) -> bool:
@@ -257,6 +247,14 @@ def _heartbeat_age(status: dict[str, Any]) -> float | None:
     if isinstance(status.get("heartbeat"), int | float):
         return max(0.0, time.time() - float(status["heartbeat"]))
     return None
+
+
+def _sound_json(path: Path) -> dict[str, Any]:
+    """A JSON object; empty where the file is missing or damaged."""
+    try:
+        return _read_json(path) or {}
+    except (OSError, ValueError):
+        return {}
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:

@@ -18,7 +18,7 @@ from typing import Any
 
 from upgan.errors import RunError, UpganError
 from upgan.runs.files import is_run
-from upgan.runs.status import run_state
+from upgan.runs.status import check_over
 
 #: Begins with a dot, so that no list of runs shows it.
 TRASH = ".trash"
@@ -75,9 +75,7 @@ def delete(folder: Path) -> Deleted:
 
     Deleted runs of the same root that are past their 30 days are removed.
     """
-    status = run_state(folder)
-    if status.active:
-        raise RunError(f"{folder}: it is {status.state}; stop it first (upgan stop {folder})")
+    check_over(folder)
     folder = folder.resolve()
     remove_expired(folder.parent)
     when = datetime.now(UTC).replace(microsecond=0)

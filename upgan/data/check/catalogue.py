@@ -13,8 +13,10 @@ import numpy as np
 import pandas as pd
 
 from upgan.data.dataset import KGDataset
+from upgan.data.prepare.numbering import preset_codes
 from upgan.data.prepare.split import OPEN
 from upgan.data.raw.source import RawSource
+from upgan.data.tables import distinct_rows
 from upgan.types import SPLITS
 
 
@@ -85,10 +87,10 @@ def of_source(source: RawSource) -> Catalogue:
     heads, tails, linked_codes = np.split(codes, [len(triples), 2 * len(triples)])
     entity_of_item = np.full(len(items), -1, dtype=np.int64)
     entity_of_item[item_codes if first is None else item_codes[len(interactions) :]] = linked_codes
-    split = _split_codes(triples)
+    split = preset_codes(triples)
     rows = _unique_rows(np.stack([heads, relation_codes, tails, split], axis=1).astype(np.int64))
     pairs = np.stack([user_codes, item_codes[: len(interactions)]], axis=1).astype(np.int64)
-    unique = unique_pairs(pairs)
+    unique = distinct_rows(pairs)
     return Catalogue(
         name=source.name,
         kind="source",
@@ -141,25 +143,9 @@ def _unique_rows(rows: np.ndarray) -> np.ndarray:
     return once
 
 
-def unique_pairs(pairs: np.ndarray) -> np.ndarray:
-    """Distinct rows (M, 2), sorted; one sort of one number per row instead of one of rows."""
-    if not len(pairs):
-        return pairs
-    span = int(pairs[:, 1].max()) + 1
-    keys = np.unique(pairs[:, 0] * span + pairs[:, 1])
-    return np.stack([keys // span, keys % span], axis=1)
-
-
 def _dropped(source: RawSource, role: str) -> int:
     """Repeated rows that the reader has left out already."""
     return source.dropped.get(f"{role}: the same row again", 0)
-
-
-def _split_codes(triples: pd.DataFrame) -> np.ndarray:
-    if "split" not in triples:
-        return np.full(len(triples), OPEN, dtype=np.int64)
-    named = {"": OPEN, **{str(split): code for code, split in enumerate(SPLITS)}}
-    return triples["split"].map(named).fillna(OPEN).to_numpy(dtype=np.int64)
 
 
 def _titles(source: RawSource, items: pd.Index[str]) -> pd.DataFrame:

@@ -18,7 +18,8 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from upgan.data.check.catalogue import Catalogue, unique_pairs
+from upgan.data.check.catalogue import Catalogue
+from upgan.data.tables import distinct_rows
 
 POWER = 3
 NEIGHBOURS = 30
@@ -47,7 +48,7 @@ def facts_of(catalogue: Catalogue, leave_out: set[str]) -> Facts:
     """Nodes and attributes; relations of ``leave_out`` (duplicates, reverses) say nothing twice."""
     entity = catalogue.entity_of_item[catalogue.interactions[:, 1]]
     usable = (entity >= 0) & (catalogue.degrees > 0)[entity]
-    pairs = unique_pairs(np.stack([entity[usable], catalogue.interactions[usable, 0]], axis=1))
+    pairs = distinct_rows(np.stack([entity[usable], catalogue.interactions[usable, 0]], axis=1))
     nodes, rows = np.unique(pairs[:, 0], return_inverse=True)
     chosen = sp.csr_matrix((np.ones(len(rows)), (rows, pairs[:, 1])), shape=(len(nodes), len(catalogue.users)))
     kept = catalogue.facts[~np.isin(catalogue.relations[catalogue.facts[:, 1]], sorted(leave_out))]

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from upgan.data.check.report import Finding, finding
 from upgan.data.raw.format import Layout, Sources
-from upgan.data.raw.text_stream import EndlessError, ReadOptions, TextStream
+from upgan.data.raw.text_stream import EndlessError, ReadOptions, TextStream, as_mask
 from upgan.data.raw.text_tables import read_table
 
 #: A file of this many bytes whose rows have no known form (a dump of a whole graph) is left to its reader.
@@ -166,7 +166,7 @@ def _look(result: FileScan, first: int, block: bytes) -> None:
     rows = pc.utf8_rtrim(pa.array(text.split("\n"), type=pa.large_string()), "\r")
     numbers = np.arange(first, first + len(rows))
     bad = result.bad.get("undecodable-lines", {})
-    fine = _mask(pc.not_equal(pc.utf8_trim_whitespace(rows), "")) & ~np.isin(numbers, list(bad))
+    fine = as_mask(pc.not_equal(pc.utf8_trim_whitespace(rows), "")) & ~np.isin(numbers, list(bad))
     # Cells of quoted CSV may hold the separator or a line end: a count of separators says nothing there.
     if "," in result.layout.separators and '"' in text:
         return
@@ -191,9 +191,9 @@ def _look_at_cells(result: FileScan, rows: pa.Array, numbers: np.ndarray) -> Non
     mark = "\\|" if separator == "|" else separator
     for column in range(min(result.layout.keys, result.width)):
         pattern = rf"^(?:[^{mark}]*{mark}){{{column}}}[ ]*(?:{mark}|$)"
-        for place in np.flatnonzero(_mask(pc.match_substring_regex(even, pattern))).tolist():
+        for place in np.flatnonzero(as_mask(pc.match_substring_regex(even, pattern))).tolist():
             result.note("empty-ids", int(kept[place]), f"column {column + 1} is empty: {_cut(even[place])}")
-    padded = _mask(pc.match_substring_regex(even, rf"(?:^|{mark})[ ]|[ ](?:{mark}|$)"))
+    padded = as_mask(pc.match_substring_regex(even, rf"(?:^|{mark})[ ]|[ ](?:{mark}|$)"))
     result.padded_count += int(padded.sum())
     result.padded += kept[padded][: max(0, 100 - len(result.padded))].tolist()
 
@@ -252,8 +252,3 @@ def _copy_blanked(path: Path, target: Path, blank: set[int], options: ReadOption
 def _cut(value: pa.Scalar) -> str:
     text = value.as_py()
     return repr(text if len(text) <= 80 else f"{text[:77]}...")
-
-
-def _mask(values: pa.Array) -> np.ndarray:
-    mask: np.ndarray = values.to_numpy(zero_copy_only=False).astype(bool)
-    return mask

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from upgan.data.check.catalogue import Catalogue
 from upgan.data.check.report import Finding, finding
+from upgan.data.raw.text_stream import as_mask
 
 #: UTF-8 read as Latin-1 or Windows-1252 and saved again: a lead byte shown as a letter, then a continuation byte.
 _MOJIBAKE = r"[ÂÃ][\x{0080}-\x{00BF}ŒœŠšŸŽžƒˆ˜–—‘’‚“”„†‡•…‰‹›€™]|â€|ï»¿|ðŸ"
@@ -49,18 +50,18 @@ def _apply(code: str, find: Callable[[pa.Array], np.ndarray], arrays: dict[str, 
 
 def _matching(pattern: str) -> Callable[[pa.Array], np.ndarray]:
     def find(values: pa.Array) -> np.ndarray:
-        return _mask(pc.match_substring_regex(values, pattern))
+        return as_mask(pc.match_substring_regex(values, pattern))
 
     return find
 
 
 def _broken(values: pa.Array) -> np.ndarray:
     """Mojibake: looks like it, and read back the other way it is proper UTF-8; or a character that was lost."""
-    suspects = _mask(pc.match_substring_regex(values, _MOJIBAKE))
+    suspects = as_mask(pc.match_substring_regex(values, _MOJIBAKE))
     places = np.flatnonzero(suspects)
     repaired = [_repairable(text) for text in values.take(pa.array(places)).to_pylist()]
     suspects[places] = np.array(repaired, dtype=bool)
-    lost = _mask(pc.match_substring(values, "\N{REPLACEMENT CHARACTER}"))
+    lost = as_mask(pc.match_substring(values, "\N{REPLACEMENT CHARACTER}"))
     return np.asarray(suspects | lost)
 
 
@@ -75,7 +76,7 @@ def _repairable(text: str) -> bool:
 
 
 def _unnormalised(values: pa.Array) -> np.ndarray:
-    return _mask(pc.not_equal(pc.utf8_normalize(values, "NFC"), values))
+    return as_mask(pc.not_equal(pc.utf8_normalize(values, "NFC"), values))
 
 
 #: Code of a finding -> which texts it is about.
@@ -128,7 +129,7 @@ def _collisions(arrays: dict[str, pa.Array], limit: int) -> list[Finding]:
 def _addresses(catalogue: Catalogue, limit: int) -> Finding:
     """Web pages among entities named otherwise; where most ids are URIs, a URI is an id."""
     values = pa.array(catalogue.entities, type=pa.large_string())
-    is_address = _mask(pc.match_substring_regex(values, r"^<?(?:https?|ftp)://"))
+    is_address = as_mask(pc.match_substring_regex(values, r"^<?(?:https?|ftp)://"))
     count = int(is_address.sum()) if is_address.sum() * 2 < len(is_address) else 0
     return finding(
         "url-entities", count, total=len(is_address), examples=catalogue.entities[is_address][:limit].tolist()
@@ -138,9 +139,3 @@ def _addresses(catalogue: Catalogue, limit: int) -> Finding:
 def _shown(text: str) -> str:
     """Invisible characters made visible."""
     return text if text.isprintable() and text == text.strip() else repr(text)
-
-
-def _mask(values: pa.Array) -> np.ndarray:
-    # A copy: arrow's own memory is read-only.
-    mask: np.ndarray = values.to_numpy(zero_copy_only=False).astype(bool)
-    return mask.copy()

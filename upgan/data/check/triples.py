@@ -7,6 +7,7 @@ import pandas as pd
 
 from upgan.data.check.catalogue import Catalogue
 from upgan.data.check.report import Finding, finding
+from upgan.data.describe import cardinalities
 from upgan.data.prepare.relations import (
     DUPLICATE_OVERLAP,
     REVERSE_OVERLAP,
@@ -152,28 +153,18 @@ def _stands_in(rows: pd.DataFrame, others: pd.DataFrame) -> np.ndarray:
 
 def shapes(catalogue: Catalogue, limit: int) -> list[Finding]:
     """Cardinalities of all relations, and relations too small to measure anything on."""
-    frame = pd.DataFrame(catalogue.facts, columns=["h", "r", "t"])
-    table = frame.groupby("r").agg(heads=("h", "nunique"), tails=("t", "nunique"), size=("h", "size"))
-    table = table.assign(tails_per_head=table["size"] / table["heads"], heads_per_tail=table["size"] / table["tails"])
-    names = catalogue.relations[table.index.to_numpy()]
+    table = cardinalities(catalogue.facts)
     many_tails, many_heads = table["tails_per_head"] > ONE, table["heads_per_tail"] > ONE
     kinds = np.where(many_heads, "N", "1").astype(object) + "-" + np.where(many_tails, "N", "1").astype(object)
     rows = [
         {
-            "relation": name,
+            "relation": catalogue.relations[number],
             "triples": size,
             "kind": kind,
             "tails_per_head": round(tails, 2),
             "heads_per_tail": round(heads, 2),
         }
-        for name, size, kind, tails, heads in zip(
-            names,
-            table["size"].tolist(),
-            kinds,
-            table["tails_per_head"].tolist(),
-            table["heads_per_tail"].tolist(),
-            strict=True,
-        )
+        for number, size, tails, heads, kind in table.assign(kind=kinds).itertuples(name=None)
     ]
     tiny = [row for row in rows if row["triples"] < TINY]
     by_kind = pd.Series(kinds).value_counts().to_dict()

@@ -53,15 +53,16 @@ CASE_AUTHOR = "author:linda-lael-miller"
 CASE_CYCLE = "series:the-riftwar-cycle"
 CASE_SUB_SERIES = "series:the-serpentwar-saga"
 
-RELATION_LABELS = {
+#: Column of the table of books -> the relation that it holds, which is also the kind of what it names.
+BOOK_RELATIONS = {
     "author": "author",
     "series": "series",
-    "has_sub_series": "has sub-series",
-    "genre": "genre",
+    "genres": "genre",
     "publisher": "publisher",
     "language": "language",
-    "award": "award",
+    "awards": "award",
 }
+RELATION_LABELS = {relation: relation for relation in BOOK_RELATIONS.values()} | {"has_sub_series": "has sub-series"}
 
 #: Letters that Unicode does not take apart into a base letter and an accent.
 _LETTERS = str.maketrans({"ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "ı": "i", "æ": "ae", "Æ": "Ae", "ß": "ss"})
@@ -201,17 +202,10 @@ def _triples(books: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Triples (head, relation, tail) of the two tables, and the entities' labels (id, label)."""
     names: dict[str, str] = dict(zip(books["id"], books["title"], strict=True))
     parts = []
-    for relation, kind, column in (
-        ("author", "author", "author"),
-        ("series", "series", "series"),
-        ("genre", "genre", "genres"),
-        ("publisher", "publisher", "publisher"),
-        ("language", "language", "language"),
-        ("award", "award", "awards"),
-    ):
+    for column, relation in BOOK_RELATIONS.items():
         cells = books[["id", column]].assign(value=books[column].str.split(SEPARATOR, regex=False)).explode("value")
         cells = cells[cells["value"] != ""]
-        identifiers = _name(kind, cells["value"], names)
+        identifiers = _name(relation, cells["value"], names)
         parts.append(pd.DataFrame({"head": cells["id"].to_list(), "relation": relation, "tail": identifiers}))
     series = load_series()
     series = series[series["parent"] != ""]

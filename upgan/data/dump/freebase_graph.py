@@ -54,8 +54,7 @@ def search(
     name = "search-" + hashlib.sha256(json.dumps([dump, ids, sorted(relations)]).encode()).hexdigest()[:12]
     state = work.state(name, {"dump": dump}) or {"hops": {}, "triples": {}}
     folder = work.folder_of(name)
-    connection = connect(work.path)
-    try:
+    with connect(work.path) as connection:
         _facts_view(connection, work, relations)
         connection.register("given", pa.table({"id": pa.array(ids, pa.string())}))
         for hop in range(max_hops + 1):
@@ -76,8 +75,6 @@ def search(
         counts = state["triples"][str(max_hops)]
         say(f"sub-graph: {counts['kept']:,} triples")
         _refuse_too_many(counts["kept"], len(ids), max_hops)
-    finally:
-        connection.close()
     # Read after the connection has given its memory back; the order does not matter, preparation sorts.
     triples = pq.read_table(file, columns=["head", "relation", "tail"]).to_pandas()
     hops = {hop: int(state["hops"][str(hop)]) for hop in range(max_hops + 1)}
@@ -102,8 +99,7 @@ def names_of(work: WorkFolder, ids: Sequence[str]) -> pd.DataFrame:
     files = sorted(work.folder_of(DUMP_PASS).glob("names-*.parquet"))
     if not files or not len(ids):
         return pd.DataFrame({"id": [], "label": []}, dtype=str)
-    connection = connect(work.path)
-    try:
+    with connect(work.path) as connection:
         connection.register("wanted", pa.table({"id": pa.array(sorted(set(ids)), pa.string())}))
         names = connection.execute(
             f"""SELECT id, arg_min(name, (rank, language, name)) AS label FROM (
@@ -112,8 +108,6 @@ def names_of(work: WorkFolder, ids: Sequence[str]) -> pd.DataFrame:
                     FROM {_parquet(*files)} SEMI JOIN wanted USING (id) WHERE name <> '')
                 GROUP BY id ORDER BY id"""
         ).df()
-    finally:
-        connection.close()
     return names.astype(str).assign(label=unescaped(names["label"]))
 
 

@@ -116,31 +116,6 @@ def work_folder(work: Path | None) -> Iterator[WorkFolder]:
         raise
 
 
-class PassProgress:
-    """Says how far a pass over a file is: share of its bytes, lines, lines per second and the time that is left."""
-
-    def __init__(self, what: str, size: int, say: Say) -> None:
-        self._what, self._size, self._say = what, size, say
-        self._began = self._said = time.monotonic()
-        self._first_bytes: int | None = None
-        self._first_lines = 0
-
-    def __call__(self, bytes_read: int, lines: int) -> None:
-        now = time.monotonic()
-        if self._first_bytes is None:
-            self._first_bytes, self._first_lines, self._began = bytes_read, lines, now
-        if now - self._said < SAY_EVERY:
-            return
-        self._said = now
-        spent, done = now - self._began, bytes_read - self._first_bytes
-        rate = (lines - self._first_lines) / max(spent, 1e-9)
-        left = duration(spent / done * (self._size - bytes_read)) if done > 0 else "not known yet"
-        share = bytes_read / max(self._size, 1)
-        self._say(
-            f"{self._what}: {share:.1%} of {size_text(self._size)}, {lines:,} lines, {rate:,.0f} lines/s, ETA {left}"
-        )
-
-
 def skip_progress(what: str, skip: int, say: Say) -> Callable[[int], None]:
     """Says how far a resumed pass is in decompressing the ``skip`` bytes of text that it need not parse again."""
     began = said = time.monotonic()
@@ -157,14 +132,26 @@ def skip_progress(what: str, skip: int, say: Say) -> Callable[[int], None]:
 
 
 def followed(stream: DumpStream, offset: int, lines: int, say: Say) -> Iterator[Block]:
-    """The blocks of a dump behind its first ``lines`` (``offset`` bytes of text), saying how far the pass is."""
-    name = stream.path.name
+    """The blocks of a dump behind its first ``lines`` (``offset`` bytes of text).
+
+    Says how far the pass is: share of the file's bytes, lines, lines per second and the time that is left.
+    """
+    name, size = stream.path.name, stream.size
     if offset:
         say(f"{name}: going on behind line {lines:,}; what is before it is only decompressed")
-    progress = PassProgress(f"reading {name}", stream.size, say)
+    said = time.monotonic()
+    first: tuple[float, int, int] | None = None
     for block in stream.blocks(offset, lines, skip_progress(name, offset, say)):
         yield block
-        progress(stream.bytes_read, block.first_line + block.lines - 1)
+        now, count, line = time.monotonic(), stream.bytes_read, block.first_line + block.lines - 1
+        first = first or (now, count, line)
+        if now - said < SAY_EVERY:
+            continue
+        said = now
+        spent, done, rate = now - first[0], count - first[1], (line - first[2]) / max(now - first[0], 1e-9)
+        left = duration(spent / done * (size - count)) if done > 0 else "not known yet"
+        share = f"{count / max(size, 1):.1%} of {size_text(size)}"
+        say(f"reading {name}: {share}, {line:,} lines, {rate:,.0f} lines/s, ETA {left}")
 
 
 def write_part(path: Path, tables: list[pa.Table]) -> None:

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 
+from upgan.data.raw.text_stream import HashedFile
 from upgan.errors import DataError
 
 #: Bytes of text that are read at once; a block is this much and the rest of its last line.
@@ -44,46 +45,16 @@ class Block:
         return self.offset + len(self.data)
 
 
-class _Counted:
-    """A file object that hashes and counts what is read through it."""
-
-    def __init__(self, raw: BinaryIO) -> None:
-        self.raw = raw
-        self.digest = hashlib.sha256()
-        self.count = 0
-        self.closed = False
-
-    def read(self, size: int = -1) -> bytes:
-        data = self.raw.read(size)
-        self.digest.update(data)
-        self.count += len(data)
-        return data
-
-    def readable(self) -> bool:
-        return True
-
-    def writable(self) -> bool:
-        return False
-
-    def seekable(self) -> bool:
-        return False
-
-    def close(self) -> None:
-        self.closed = True
-        self.raw.close()
-
-
 class DumpStream:
     """Reads ``path`` once from its start; use as a context manager and iterate over ``blocks``."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.size = path.stat().st_size
-        self._file = _Counted(_opened(path))
+        self._file = HashedFile(_opened(path))
         stream: Any = pa.PythonFile(self._file, mode="r")
         self.compression = compression_of(path)
         self._stream = pa.CompressedInputStream(stream, self.compression) if self.compression else stream
-        self._ended = False
 
     def __enter__(self) -> DumpStream:
         return self
@@ -98,9 +69,7 @@ class DumpStream:
 
     def sha256(self) -> str:
         """The hash of the file's bytes; known once every block has been read."""
-        while self._file.read(1 << 20):
-            pass
-        return self._file.digest.hexdigest()
+        return self._file.sha256()
 
     def blocks(
         self, skip: int = 0, skipped_lines: int = 0, on_skip: Callable[[int], None] | None = None
@@ -112,12 +81,12 @@ class DumpStream:
         """
         offset, line, rest = 0, skipped_lines, b""
         with ThreadPoolExecutor(1, thread_name_prefix="decompress") as reader:
-            ahead = reader.submit(self._read)
+            ahead = reader.submit(self._stream.read, BLOCK)
             while True:
                 data = self._result(ahead, line, offset)
                 if not data:
                     break
-                ahead = reader.submit(self._read)
+                ahead = reader.submit(self._stream.read, BLOCK)
                 if offset + len(data) <= skip:
                     offset += len(data)
                     if on_skip:
@@ -140,10 +109,6 @@ class DumpStream:
                 offset, line = block.end, line + block.lines
             if rest:
                 yield Block(rest + b"\n", offset, line + 1, 1)
-
-    def _read(self) -> bytes:
-        data: bytes = self._stream.read(BLOCK)
-        return data
 
     def _result(self, ahead: Any, line: int, offset: int) -> bytes:
         try:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +46,7 @@ def with_wikidata_labels(source: RawSource, dump: Path, work: Path, say: Say) ->
         state = read_wikidata(dump, folder, say)
         labels = _labels_of(folder, ids)
     say(f"{dump.name}: {len(labels):,} of {len(ids):,} topics without a name are named by Wikidata")
-    return _with_labels(source, labels, SourceFile(dump.name, state["sha256"], state["lines"]))
+    return source.with_labels(labels, SourceFile(dump.name, state["sha256"], state["lines"]))
 
 
 def read_wikidata(dump: Path, work: WorkFolder, say: Say) -> dict[str, Any]:
@@ -130,8 +129,7 @@ def _claims(item: dict[str, Any]) -> list[Any]:
 def _labels_of(work: WorkFolder, ids: pd.Series) -> pd.DataFrame:
     """id, label of those of ``ids`` that an item with an English label names; of several items the lowest number."""
     files = ", ".join(quoted(file) for file in sorted(work.folder_of(PASS).glob("part-*.parquet")))
-    connection = connect(work.path)
-    try:
+    with connect(work.path) as connection:
         connection.register("wanted", pa.table({"id": pa.array(ids.tolist(), pa.string())}))
         labels = connection.execute(
             f"""WITH parts AS (SELECT * FROM read_parquet([{files}])),
@@ -142,10 +140,4 @@ def _labels_of(work: WorkFolder, ids: pd.Series) -> pd.DataFrame:
                 SELECT id, arg_min(label, (length(item), item)) AS label FROM topics JOIN labels USING (item)
                 GROUP BY id ORDER BY id"""
         ).df()
-    finally:
-        connection.close()
     return labels.astype(str).assign(label=unescaped(labels["label"]))
-
-
-def _with_labels(source: RawSource, labels: pd.DataFrame, file: SourceFile) -> RawSource:
-    return replace(source, labels=pd.concat([source.labels, labels], ignore_index=True), files=(*source.files, file))

@@ -10,7 +10,7 @@ import pandas as pd
 
 from upgan.data.prepare.split import OPEN
 from upgan.data.raw.source import RawSource
-from upgan.data.tables import same_as_before, sorted_rows
+from upgan.data.tables import distinct_rows, same_as_before
 from upgan.errors import DataError, shown
 from upgan.types import SPLITS
 
@@ -87,8 +87,8 @@ def number_source(source: RawSource) -> Catalogue:
         relations=relations.to_numpy(dtype=object),
         users=user_names.to_numpy(dtype=object),
         triples=np.stack([heads, relation_codes, tails], axis=1).astype(np.int64),
-        preset=_preset_codes(triples),
-        interactions=_unique_pairs(user_codes, numbers[item_codes]),
+        preset=preset_codes(triples),
+        interactions=distinct_rows(np.stack([user_codes, numbers[item_codes]], axis=1)),
         linked=np.flatnonzero(np.bincount(linked_codes, minlength=len(entities))),
     )
     for note in notes:
@@ -112,14 +112,7 @@ def _entities_of(
     return first["entity"], entities
 
 
-def _unique_pairs(users: np.ndarray, items: np.ndarray) -> np.ndarray:
-    """The pairs int64 (M, 2), each once and sorted."""
-    rows = sorted_rows(np.stack([users, items], axis=1).astype(np.int64))
-    pairs: np.ndarray = rows[~same_as_before(rows)]
-    return pairs
-
-
-def _preset_codes(triples: pd.DataFrame) -> np.ndarray:
+def preset_codes(triples: pd.DataFrame) -> np.ndarray:
     """Split codes int64 (N,) of the source's split column; OPEN where it has none."""
     if "split" not in triples:
         return np.full(len(triples), OPEN, dtype=np.int64)
@@ -137,6 +130,4 @@ def _drop_repeated_triples(work: Catalogue) -> None:
     work.triples, work.preset = work.triples[order], work.preset[order]
     if not len(order):
         raise DataError("the source has no triple; a graph needs at least one")
-    first = np.ones(len(order), dtype=bool)
-    first[1:] = (work.triples[1:] != work.triples[:-1]).any(axis=1)
-    work.keep_triples(first, "the same triple again")
+    work.keep_triples(~same_as_before(work.triples), "the same triple again")

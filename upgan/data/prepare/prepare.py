@@ -23,7 +23,7 @@ The steps, in this order; every one is counted in the manifest.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -31,7 +31,8 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from upgan.data.dataset import KGDataset, check_replaceable, write_dataset
+from upgan.data import tables
+from upgan.data.dataset import KGDataset, build_dataset, check_replaceable, copy_dataset, load_dataset
 from upgan.data.prepare.filters import bfs_hops, k_core, min_triples
 from upgan.data.prepare.numbering import Catalogue, number_source
 from upgan.data.prepare.readable import readable_labels, readable_relations
@@ -209,32 +210,16 @@ def _write(
         "labels_given": int((entity_labels != "").sum() + (relation_labels != "").sum()),
         "simulated_users": source.simulated_users,
     }
-    return write_dataset(
-        out,
+    dataset = build_dataset(
         name=source.name,
-        triples=pd.DataFrame(
-            {
-                "head": _spelled(rows[:, 0], work.entities),
-                "relation": _spelled(rows[:, 1], work.relations),
-                "tail": _spelled(rows[:, 2], work.entities),
-                "split": _spelled(codes, SPLITS),
-            }
-        ),
-        interactions=pd.DataFrame(
-            {
-                "user": _spelled(work.interactions[:, 0], work.users),
-                "item": _spelled(work.interactions[:, 1], work.entities),
-            }
-        ),
+        triples=tables.triple_columns(rows, work.entities, work.relations) | {"split": tables.Coded(codes, SPLITS)},
+        interactions=tables.pair_columns(work.interactions, work.users, work.entities),
         entities=entities,
         relations=relations,
         manifest=manifest,
     )
-
-
-def _spelled(numbers: np.ndarray, names: Sequence[str] | np.ndarray) -> pd.Categorical:
-    """A column (N,) of names by their numbers; as places in the list, for spelled out they take gigabytes."""
-    return pd.Categorical.from_codes(numbers, categories=pd.Index(names, dtype=object))
+    copy_dataset(dataset, out)
+    return load_dataset(out)
 
 
 def _looked_up(table: pd.DataFrame, column: str, ids: pd.Series) -> pd.Series:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -106,7 +106,7 @@ def read_role(table: TextTable, role: Role) -> pd.DataFrame:
         )
     if role is TRIPLES and "split" in first:
         places["split"] = first.index("split")
-    places |= _optional_places(first, role, set(places.values()))
+    places |= _named_places(first, role.optional, set(places.values()))
     for place in places.values():
         if first.count(first[place]) > 1:
             raise DataError(
@@ -175,22 +175,18 @@ def role_of_content(table: TextTable) -> Role:
 
 def _header_places(first: list[str], role: Role) -> dict[str, int] | None:
     """Where a header row (case-folded cells) names the role's columns; None where the row is data."""
-    places: dict[str, int] = {}
-    for column, aliases in role.aliases.items():
-        named = [place for place, cell in enumerate(first) if cell in aliases.split()]
-        if named:
-            places[column] = named[0]
+    places = _named_places(first, role.aliases)
     # "entity" may mean an id in one role and nothing in another; one cell cannot be two columns.
     long = {place for place in places.values() if len(first[place]) > 1}
     whole = len(set(places.values())) == len(role.columns)
     return places if whole or len(long) >= role.header_names else None
 
 
-def _optional_places(first: list[str], role: Role, taken: set[int]) -> dict[str, int]:
-    """Where a header row names the role's optional columns, in cells that name nothing else."""
+def _named_places(first: list[str], aliases: Mapping[str, str], taken: Collection[int] = ()) -> dict[str, int]:
+    """The first place, of those not ``taken``, where a header row names each column."""
     places = {}
-    for column, aliases in role.optional.items():
-        named = [place for place, cell in enumerate(first) if cell in aliases.split() and place not in taken]
+    for column, words in aliases.items():
+        named = [place for place, cell in enumerate(first) if cell in words.split() and place not in taken]
         if named:
             places[column] = named[0]
     return places

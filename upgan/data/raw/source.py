@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
@@ -46,3 +46,7 @@ class RawSource:
     titles: pd.DataFrame = field(default_factory=lambda: pd.DataFrame({"item": [], "title": []}, dtype=object))
     #: How it was read, where a reader had to decide: assumed column order, separator, encoding. For the manifest.
     reading: dict[str, Any] = field(default_factory=dict)
+
+    def with_labels(self, labels: pd.DataFrame, file: SourceFile) -> RawSource:
+        """The same source with more ``labels`` (id, label), which count more than its own, read from ``file``."""
+        return replace(self, labels=pd.concat([self.labels, labels], ignore_index=True), files=(*self.files, file))

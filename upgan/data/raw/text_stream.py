@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import gzip
 import hashlib
+import io
 import os
 import zlib
 from collections.abc import Callable, Iterator
@@ -125,26 +126,25 @@ class TextStream:
 
     def _bytes(self) -> Iterator[bytes]:
         """The file's bytes, decompressed; the digest is taken of what lies on disk."""
-        digest = hashlib.sha256()
         try:
             with self.path.open("rb") as file:
                 head = file.read(512)
                 file.seek(0)
                 self._refuse_other_kinds(head)
-                raw = _Hashed(file, digest)
+                raw = HashedFile(file)
                 size = os.fstat(file.fileno()).st_size
                 packed = head.startswith(_GZIP)
                 for block in self._gunzipped(raw) if packed else iter(lambda: raw.read(BLOCK), b""):
                     yield block
                     if self.progress is not None:
                         self.progress(self.path.name, raw.count, size)
+                self.sha256 = raw.sha256()
         except FileNotFoundError as error:
             raise DataError(f"{self.path}: no such file") from error
         except OSError as error:
             raise DataError(f"{self.path} cannot be read: {error.strerror or error}") from error
-        self.sha256 = digest.hexdigest()
 
-    def _gunzipped(self, raw: _Hashed) -> Iterator[bytes]:
+    def _gunzipped(self, raw: HashedFile) -> Iterator[bytes]:
         size = 0
         try:
             with gzip.GzipFile(fileobj=cast(BinaryIO, raw)) as unpacked:
@@ -158,7 +158,6 @@ class TextStream:
                             f"{size} so far), as no catalogue does; decompress the file yourself if this is meant"
                         )
                     yield block
-            raw.drain()
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise DataError(
                 f"{self.path}: the gzip data are cut off or damaged ({error}); fetch the file again"
@@ -228,13 +227,17 @@ class TextStream:
             )
 
 
-class _Hashed:
+class HashedFile(io.RawIOBase):
     """A file whose bytes are hashed and counted as they are read."""
 
-    def __init__(self, file: BinaryIO, digest: hashlib._Hash) -> None:
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__()
         self.file = file
-        self.digest = digest
+        self.digest = hashlib.sha256()
         self.count = 0
+
+    def readable(self) -> bool:
+        return True
 
     def read(self, size: int = -1) -> bytes:
         block = self.file.read(size)
@@ -242,10 +245,15 @@ class _Hashed:
         self.count += len(block)
         return block
 
-    def drain(self) -> None:
-        """Hash what a reader left unread at the end."""
+    def close(self) -> None:
+        self.file.close()
+        super().close()
+
+    def sha256(self) -> str:
+        """The hash of all bytes of the file; what a reader left unread is read for it."""
         while self.read(1 << 20):
             pass
+        return self.digest.hexdigest()
 
 
 def read_lines(
@@ -264,6 +272,11 @@ def read_lines(
     if not count:
         raise DataError(f"{path} is empty; it needs at least one row")
     return pa.concat_arrays(kept), np.concatenate(numbers).astype(np.int64), stream.sha256
+
+
+def as_mask(values: pa.Array) -> np.ndarray:
+    """Truth values as numpy's, a copy that may be written to."""
+    return np.array(values.to_numpy(zero_copy_only=False), dtype=bool)
 
 
 def refuse_carriage_returns(path: Path, lines: pa.Array, first: int) -> None:

@@ -103,8 +103,7 @@ def read_kb4rec(sources: Sources) -> RawSource:
         raise DataError(f"no KB4Rec source in {', '.join(map(str, paths))}; needed are {NEEDS}")
     links, bad_links = read_links(files.links)
     with work_folder(settings.work) as folder:
-        connection = connect(folder.path)
-        try:
+        with connect(folder.path) as connection:
             ratings = read_ratings(
                 connection,
                 files.ratings,
@@ -114,8 +113,6 @@ def read_kb4rec(sources: Sources) -> RawSource:
                 until=settings.until,
                 say=say,
             )
-        finally:
-            connection.close()
         say(f"{files.ratings.path.name}: {len(ratings.interactions):,} interactions of linked items")
         seeds = seeds_of(ratings.interactions, links, settings.min_interactions)
         if not len(seeds):

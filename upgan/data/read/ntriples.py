@@ -9,7 +9,6 @@ nodes as they stand ("_:b0").
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +20,7 @@ from upgan.data.raw.format import Format, Sources, is_table
 from upgan.data.raw.gathered import Gathered, assemble, gather_table
 from upgan.data.raw.roles import LABELS, TRIPLES
 from upgan.data.raw.source import RawSource, SourceFile
-from upgan.data.raw.text_stream import STRICT, ReadOptions, TextStream
+from upgan.data.raw.text_stream import ReadOptions, TextStream
 from upgan.errors import DataError, shown
 
 EXTENSIONS = (".nt", ".nt.gz")
@@ -43,16 +42,6 @@ _ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|(.))")
 _LETTERS = {"t": "\t", "b": "\b", "n": "\n", "r": "\r", "f": "\f", '"': '"', "'": "'", "\\": "\\"}
 
 
-@dataclass(frozen=True, eq=False)
-class Graph:
-    """What an .nt file holds: triples (head, relation, tail), labels (id, label) and what was left out, by reason."""
-
-    triples: pd.DataFrame
-    labels: pd.DataFrame
-    dropped: dict[str, int]
-    file: SourceFile
-
-
 def is_ntriples(path: Path) -> bool:
     return path.name.lower().endswith(EXTENSIONS)
 
@@ -70,19 +59,10 @@ def read_ntriples(sources: Sources) -> RawSource:
 
 
 def gather_graph(gathered: Gathered, path: Path, options: ReadOptions, own_nodes: bool = False) -> None:
-    """Read one .nt file into ``gathered``; labels of tables read before count more."""
-    graph = read_graph(path, options, own_nodes)
-    gathered.parts[TRIPLES.name].append(graph.triples.assign(split=""))
-    gathered.parts[LABELS.name].insert(0, graph.labels)
-    gathered.files.append(graph.file)
-    for reason, count in graph.dropped.items():
-        gathered.drop(f"{path.name}: {reason}", count)
+    """Read one .nt file into ``gathered``; labels of tables read before count more.
 
-
-def read_graph(path: Path, options: ReadOptions = STRICT, own_nodes: bool = False) -> Graph:
-    """Read a graph. Raises DataError naming file, line and text for a line that is no statement.
-
-    ``own_nodes``: add the file's name to its blank nodes, whose names mean nothing in another file.
+    ``own_nodes``: add the file's name to its blank nodes, whose names mean nothing in another file. Raises DataError
+    naming file, line and text for a line that is no statement.
     """
     stream = TextStream(path, options)
     triples: list[pd.DataFrame] = []
@@ -108,12 +88,13 @@ def read_graph(path: Path, options: ReadOptions = STRICT, own_nodes: bool = Fals
     if not rows:
         raise DataError(f"{path} holds no statement; an .nt file has one a line: <head> <relation> <tail> .")
     node = f"@{path.name}" if own_nodes else ""
-    return Graph(
-        _with_own_nodes(pd.concat(triples, ignore_index=True), node),
-        _with_own_nodes(_best_names(pd.concat(names, ignore_index=True)), node),
-        {reason: count for reason, count in counts.items() if count},
-        SourceFile(path.name, stream.sha256, rows),
-    )
+    whole = _with_own_nodes(pd.concat(triples, ignore_index=True), node)
+    labels = _with_own_nodes(_best_names(pd.concat(names, ignore_index=True)), node)
+    gathered.parts[TRIPLES.name].append(whole.assign(split=""))
+    gathered.parts[LABELS.name].insert(0, labels)
+    gathered.files.append(SourceFile(path.name, stream.sha256, rows))
+    for reason, count in counts.items():
+        gathered.drop(f"{path.name}: {reason}", count)
 
 
 def _edges_and_names(parts: pa.StructArray) -> tuple[pd.DataFrame, pd.DataFrame, int]:

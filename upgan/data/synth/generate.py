@@ -7,9 +7,10 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from upgan.data import tables
-from upgan.data.dataset import KGDataset
+from upgan.data.dataset import KGDataset, build_dataset
 from upgan.data.prepare.split import OPEN, answers_in_training, draw_split, units_of, unseen_in_training
 from upgan.data.synth.graph import make_triples
 from upgan.data.synth.names import make_names
@@ -71,31 +72,27 @@ def _split(world: World, triples: np.ndarray, seed: int) -> np.ndarray:
 
 
 def _assembled(world: World, triples: np.ndarray, codes: np.ndarray, interactions: np.ndarray, seed: int) -> KGDataset:
-    """Number what is left in the order of the ids."""
+    """What is left, by the ids."""
     schema = world.schema
+    drawn = codes != OPEN
     used = np.zeros(schema.entities, dtype=bool)
-    used[triples[codes != OPEN][:, [0, 2]]] = True
-    number = np.cumsum(used) - 1
-    known = used[interactions[:, 1]]
-    interactions = np.stack([interactions[known, 0], number[interactions[known, 1]]], axis=1)
-    present = np.unique(interactions[:, 0])
-    interactions[:, 0] = np.searchsorted(present, interactions[:, 0])
-    rows = np.stack([number[triples[:, 0]], triples[:, 1], number[triples[:, 2]]], axis=1)
+    used[triples[drawn][:, [0, 2]]] = True
     kinds = np.repeat([kind.name for kind in schema.kinds], [kind.count for kind in schema.kinds])
-    width = len(str(schema.users))
-    content: dict[str, Any] = {
-        "entities": _kept(entity_ids(schema), used),
-        "entity_labels": _kept(entity_labels(schema, seed), used),
-        "entity_kinds": _kept(kinds, used),
-        "relations": [relation.id for relation in schema.relations],
-        "relation_labels": [relation.label for relation in schema.relations],
-        "users": [f"user-{user:0{width}d}" for user in (present + 1).tolist()],
-        "interactions": tables.sorted_rows(interactions),
-        **{split: tables.sorted_rows(rows[codes == code]) for code, split in enumerate(SPLITS)},
+    ids, width = entity_ids(schema), len(str(schema.users))
+    users = [f"user-{user:0{width}d}" for user in range(1, schema.users + 1)]
+    relations = {
+        "id": [relation.id for relation in schema.relations],
+        "label": [relation.label for relation in schema.relations],
     }
-    fingerprint = tables.fingerprint_of(content)
-    manifest = _manifest(schema, seed, dropped=int((codes == OPEN).sum()))
-    return KGDataset(name=f"synth-{schema.domain}", path=None, fingerprint=fingerprint, manifest=manifest, **content)
+    splits = {"split": tables.Coded(codes[drawn], SPLITS)}
+    return build_dataset(
+        name=f"synth-{schema.domain}",
+        triples=tables.triple_columns(triples[drawn], ids, relations["id"]) | splits,
+        interactions=tables.pair_columns(interactions[used[interactions[:, 1]]], users, ids),
+        entities=pd.DataFrame({"id": ids, "label": entity_labels(schema, seed), "kind": kinds}, dtype=object)[used],
+        relations=tables.plain_columns(relations),
+        manifest=_manifest(schema, seed, dropped=int((~drawn).sum())),
+    )
 
 
 def _manifest(schema: Schema, seed: int, dropped: int) -> dict[str, Any]:
@@ -110,8 +107,3 @@ def _manifest(schema: Schema, seed: int, dropped: int) -> dict[str, Any]:
         "dropped": [{"what": "triples", "count": dropped, "reason": reason}] if dropped else [],
         "simulated_users": True,
     }
-
-
-def _kept(values: Any, keep: np.ndarray) -> list[str]:
-    kept: list[str] = np.array(values, dtype=object)[keep].tolist()
-    return kept

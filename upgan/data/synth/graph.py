@@ -14,6 +14,7 @@ import numpy as np
 from upgan.data.prepare.filters import entity_degrees
 from upgan.data.synth.schema import Relation
 from upgan.data.synth.world import World
+from upgan.data.tables import sorted_rows
 
 #: As in the paper's preparation, entities with fewer triples would have been dropped.
 FEWEST = 3
@@ -34,9 +35,7 @@ def make_triples(world: World, seed: int) -> np.ndarray:
     _cover(world, pairs, np.random.default_rng([seed, 3]))
     _fill(world, pairs, seed)
     rows = [np.insert(pairs[number], 1, number, axis=1) for number in sorted(pairs)]
-    whole = np.concatenate(rows)
-    ordered: np.ndarray = whole[np.lexsort((whole[:, 2], whole[:, 1], whole[:, 0]))]
-    return ordered
+    return sorted_rows(np.concatenate(rows))
 
 
 def _bounded(world: World, relation: Relation, rng: np.random.Generator) -> np.ndarray:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from upgan.data.dataset import KGDataset
-from upgan.data.tables import Coded
+from upgan.data.tables import Coded, pair_columns, plain_columns, triple_columns
 from upgan.errors import DataError
 from upgan.files import folder_written_whole
 from upgan.types import SPLITS
@@ -51,17 +51,12 @@ def write_raw(dataset: KGDataset, out: Path, seed: int) -> None:
     pairs = np.concatenate([pairs, others])
     # In no order that tells anything, as logs are.
     rows, pairs = rng.permutation(rows), rng.permutation(pairs)
-    numbers = np.arange(dataset.num_entities)
     tables: dict[str, dict[str, Coded]] = {
-        "triples": {
-            "head": Coded(rows[:, 0], dataset.entities),
-            "relation": Coded(rows[:, 1], relations),
-            "tail": Coded(rows[:, 2], dataset.entities),
-        },
-        "interactions": {"user": Coded(pairs[:, 0], dataset.users), "item": Coded(pairs[:, 1], item_ids)},
+        "triples": triple_columns(rows, dataset.entities, relations),
+        "interactions": pair_columns(pairs, dataset.users, item_ids),
         "links": {"item": Coded(np.arange(len(items)), item_ids), "entity": Coded(items, dataset.entities)},
-        "labels": {"id": Coded(numbers, dataset.entities), "label": Coded(numbers, dataset.entity_labels)},
-        "kinds": {"id": Coded(numbers, dataset.entities), "kind": Coded(numbers, dataset.entity_kinds)},
+        "labels": plain_columns({"id": dataset.entities, "label": dataset.entity_labels}),
+        "kinds": plain_columns({"id": dataset.entities, "kind": dataset.entity_kinds}),
     }
     with folder_written_whole(out) as folder:
         for name in NAMES:
