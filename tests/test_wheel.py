@@ -78,7 +78,9 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installe
     folder = tmp_path_factory.mktemp("environment")
     venv.create(folder, symlinks=True, with_pip=False)
     pip = [sys.executable, "-m", "pip", "--python", str(folder), "install", "--no-deps", "--no-index", str(wheel)]
-    done = subprocess.run(pip, capture_output=True, text=True, timeout=110)
+    # A checkout that PYTHONPATH names would count as installed already.
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    done = subprocess.run(pip, env=clean, capture_output=True, text=True, timeout=110)
     assert done.returncode == 0, done.stdout + done.stderr
     (packages,) = folder.glob("lib/python*/site-packages")
     lent = {sysconfig.get_paths()[name] for name in ("purelib", "platlib")}
