@@ -86,10 +86,11 @@ class ConvolutionSettings(OneToNSettings):
 
 @dataclass(frozen=True)
 class Registered:
-    """A model that can be trained, as its settings file registers it; its code is ``upgan/systems/KEY.py``."""
+    """A model that can be trained, as its settings file ``KEY.py`` registers it; its code is ``upgan/systems/KEY.py``.
 
-    #: What ``--model`` calls it; its settings are the section of this name.
-    key: str
+    KEY is what ``--model`` calls it, and its settings are the section of this name.
+    """
+
     #: As its paper calls it.
     name: str
     #: Where it stands in tables: the order of the paper's Table 3, later ones behind.

@@ -24,7 +24,6 @@ class KGATSettings(SystemSettings):
 
 
 SYSTEM = Registered(
-    key="kgat",
     name="KGAT",
     place=9,
     settings=KGATSettings,

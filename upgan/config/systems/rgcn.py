@@ -25,7 +25,6 @@ class RGCNSettings(SystemSettings):
 
 
 SYSTEM = Registered(
-    key="rgcn",
     name="R-GCN",
     place=5,
     settings=RGCNSettings,
