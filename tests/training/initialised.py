@@ -7,7 +7,8 @@ from typing import get_args
 import torch
 
 from tests.training.small import context
-from upgan.config.settings import InitialisationConfig, make_config
+from upgan.config.sections import InitialisationConfig
+from upgan.config.settings import make_config
 from upgan.experiment.train import prepare_training, train
 from upgan.model.factorisation import Factorisation
 from upgan.model.product import Product

@@ -13,7 +13,7 @@ from typing import Any, cast
 import torch
 from torch import nn
 
-from upgan.config.settings import PinnedConfig
+from upgan.config.sections import PinnedConfig
 from upgan.data.dataset import KGDataset
 from upgan.data.lookup import resolve_entity, resolve_query
 from upgan.data.query import Query

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from upgan.config.settings import Precision
+from upgan.config.sections import Precision
 
 OneToN = Literal["cross_entropy", "cross_entropy_filtered", "bce"]
 #: (b, E) scores, (row, entity) pairs asked for, pairs known, P -> the block's share of the loss and its gradient.

@@ -33,7 +33,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from upgan.config.settings import Precision
+from upgan.config.sections import Precision
 from upgan.objectives.batches import places_in
 from upgan.objectives.losses import OneToN, by_block, in_blocks, one_to_n, softmax_of_pairs
 

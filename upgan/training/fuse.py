@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from upgan.config.settings import FusionConfig
+from upgan.config.sections import FusionConfig
 from upgan.evaluation.evaluator import Evaluator
 from upgan.evaluation.metrics import Metrics
 from upgan.graph.facts import Facts

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from upgan.config.settings import InitialisationConfig
+from upgan.config.sections import InitialisationConfig
 from upgan.graph.queries import QueryIndex
 from upgan.model.factorisation import Factorisation
 from upgan.model.product import mean_cubed_modulus
