@@ -82,6 +82,10 @@ class Context:
         """How well the scores rank the validation queries."""
         return self.validation.rank(scores, lambda *_: self.reporter.beat()).metrics
 
+    def report(self, at: PhaseState, epoch: int, values: Values, metrics: Metrics | None) -> None:
+        """Say that an epoch of the phase is over."""
+        self.reporter.epoch(at.name, epoch, values, metrics)
+
     def out_of_time(self) -> bool:
         """Whether the time is over; of several workers all say the same."""
         late = time.monotonic() > self.deadline
@@ -96,12 +100,11 @@ class Context:
 
 def run_phase(phase: Phase, context: Context) -> PhaseResult:
     """Train, validate every ``eval_every`` epochs, leave ``kept`` with its best parameters, the start included."""
-    name, epochs, patience = phase.name, phase.settings.epochs, phase.settings.patience
-    reporter, keeper = context.reporter, context.state.keeper
-    at = context.begin(name, epochs, phase.optimizers, phase.patient_epochs)
+    epochs, patience = phase.settings.epochs, phase.settings.patience
+    at = context.begin(phase.name, epochs, phase.optimizers, phase.patient_epochs)
     if at.best is None:
         _judge(at, _validate(phase, context), phase.kept, patience)
-        reporter.epoch(name, 0, {}, at.best)
+        context.report(at, 0, {}, at.best)
     while not at.ended:
         if at.order is None:  # between two epochs
             if at.epoch >= epochs or context.out_of_time():
@@ -117,8 +120,8 @@ def run_phase(phase: Phase, context: Context) -> PhaseResult:
             _judge(at, metrics, phase.kept, patience)
         if late and not at.ended:
             at.ended = "completed" if whole and at.epoch >= epochs else "stopped"
-        reporter.epoch(name, at.epoch, values, metrics)
-        keeper.between_steps(context.state)
+        context.report(at, at.epoch, values, metrics)
+        context.state.keeper.between_steps(context.state)
     if at.best_weights:
         phase.kept.load_state_dict(at.best_weights)
         at.best_weights = {}
