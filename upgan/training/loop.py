@@ -18,6 +18,9 @@ from upgan.evaluation.metrics import Metrics
 from upgan.objectives.phase import Phase
 from upgan.training.state import PhaseState, TrainingState
 
+#: What PyTorch's allocators say in a plain RuntimeError.
+NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "bad_alloc", "cannot allocate memory")
+
 Values = Mapping[str, float]
 
 
@@ -199,3 +202,17 @@ def not_finite(what: str, planned: PlannedPhase | None) -> TrainingError:
     advice = "" if rate is None else f" (--set {rate}=...)"
     advice += "" if clip is None else f" or a tighter bound on the gradient (--set {clip}=...)"
     return TrainingError(f"{what}. A lower learning rate{advice} usually helps.")
+
+
+def out_of_memory(error: BaseException, planned: PlannedPhase | None) -> TrainingError | None:
+    """The error with the phase's settings that need less memory, where ``error`` says that there was too little."""
+    known = isinstance(error, MemoryError | torch.OutOfMemoryError)
+    if not known and not (isinstance(error, RuntimeError) and any(word in str(error).lower() for word in NO_MEMORY)):
+        return None
+    batch, pool = (None, None) if planned is None else (planned.key("batch"), planned.key("n_c"))
+    smaller = "smaller batches" if batch is None else f"a smaller batch (--set {batch}=...)"
+    smaller += "" if pool is None else f" or candidate pool (--set {pool}=...)"
+    return TrainingError(
+        f"out of memory{'' if planned is None else f' in {planned.name}'}: {smaller} or shorter vectors "
+        "(--set model.dim=...) need less, in a new run; with more memory free, `upgan resume` goes on with this one"
+    )

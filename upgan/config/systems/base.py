@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from upgan.config.section import Section
+from upgan.config.section import OneToN, Section
 
 
 class SystemSettings(Section):
@@ -58,16 +58,13 @@ class TranslationSettings(SystemSettings):
     )
 
 
-OneToNLoss = Literal["cross_entropy", "cross_entropy_filtered", "bce"]
-
-
 ONE_TO_N_LOSS = "softmax over all entities, the same without a query's other answers, or binary cross-entropy"
 
 
 class OneToNSettings(SystemSettings):
     """Systems that encode a query and score it against all entities."""
 
-    loss: OneToNLoss = Field("cross_entropy", description=ONE_TO_N_LOSS)
+    loss: OneToN = Field("cross_entropy", description=ONE_TO_N_LOSS)
     smoothing: float = Field(
         0.1, ge=0, lt=1, description="label smoothing: this share of a target is spread over all entities"
     )
