@@ -39,9 +39,9 @@ def test_scores_take_labels_and_empty_lists_and_refuse_lists_of_different_length
     assert torch.equal(predictor.score_tails(["B1"], ["written by"]), predictor.score_tails(["b1"], ["by"]))
     assert predictor.score_tails([], []).shape == (0, 9)
     assert predictor.score_heads([], []).shape == (0, 9)
-    with pytest.raises(QueryError, match="2 and 1 names"):
+    with pytest.raises(QueryError, match="entities: 2, relations: 1"):
         predictor.score_tails(["b1", "b2"], ["by"])
-    with pytest.raises(QueryError, match="1 and 2 names"):
+    with pytest.raises(QueryError, match="entities: 2, relations: 1"):
         predictor.score_heads(["by"], ["b1", "b2"])
 
 

@@ -106,9 +106,8 @@ class Predictor:
 
     def _scores_of(self, entities: Sequence[str], relations: Sequence[str], offset: int) -> Tensor:
         if len(entities) != len(relations):
-            raise QueryError(
-                f"{len(entities)} entities and {len(relations)} relations given: one relation for each entity is needed"
-            )
+            counts = f"entities: {len(entities)}, relations: {len(relations)}"
+            raise QueryError(f"{counts}; one relation for each entity is needed")
         known = torch.tensor([resolve_entity(self.dataset, name) for name in entities], dtype=torch.long)
         numbers = torch.tensor([resolve_relation(self.dataset, name) for name in relations], dtype=torch.long)
         return self.score_queries(known, numbers + offset)
