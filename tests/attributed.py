@@ -8,7 +8,7 @@ import torch
 
 from tests import oracles
 from tests.oracles import Facts, facts_of, random_facts
-from upgan.config.settings import ModelConfig, PropagationConfig
+from upgan.config.sections import ModelConfig, PropagationConfig
 from upgan.data.dataset import KGDataset, build_dataset
 from upgan.explain.base import SeenGraph
 from upgan.explain.layered import LayeredExplainer

@@ -13,7 +13,7 @@ import torch
 from tests import oracles
 from tests.attributed import DIM, dataset_of, explained_world, explainer_of, model_for, oracle_weights, score_at
 from tests.oracles import facts_of, hops, paths_down
-from upgan.config.settings import ModelConfig
+from upgan.config.sections import ModelConfig
 from upgan.data.dataset import build_dataset
 
 

@@ -8,7 +8,7 @@ import torch
 from torch.func import functional_call
 
 from tests.oracles.cointeraction import bilinear_score, similar_row
-from upgan.config.settings import FusionConfig, ModelConfig
+from upgan.config.sections import FusionConfig, ModelConfig
 from upgan.graph.cointeraction import build_cointeraction
 from upgan.graph.facts import Facts
 from upgan.graph.layered import build_graph

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests.oracles import Facts, discriminator_score, hops, random_facts
-from upgan.config.settings import ModelConfig, PropagationConfig
+from upgan.config.sections import ModelConfig, PropagationConfig
 from upgan.graph.layered import build_graph
 from upgan.model.discriminator import Discriminator
 from upgan.model.factorisation import Factorisation

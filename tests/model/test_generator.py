@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.oracles import generator_distribution, known_answers, random_facts, rewards
-from upgan.config.settings import AdversarialConfig, ModelConfig
+from upgan.config.sections import AdversarialConfig, ModelConfig
 from upgan.graph.layered import build_graph
 from upgan.graph.queries import QueryIndex
 from upgan.model.discriminator import Discriminator

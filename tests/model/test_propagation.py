@@ -10,7 +10,7 @@ import torch
 from torch.func import functional_call
 
 from tests.oracles import Facts, States, Weights, hops, propagate, random_facts, user_weights
-from upgan.config.settings import PropagationConfig
+from upgan.config.sections import PropagationConfig
 from upgan.graph.layered import build_graph
 from upgan.model.propagation import ACTIVATIONS, Propagation
 

@@ -11,7 +11,7 @@ from torch.func import functional_call
 
 from tests.oracles import Facts, random_facts
 from tests.oracles.cointeraction import rgcn
-from upgan.config.settings import ModelConfig, PropagationConfig
+from upgan.config.sections import ModelConfig, PropagationConfig
 from upgan.graph.layered import build_graph
 from upgan.model.propagation import Propagation
 from upgan.model.rgcn import MixedDiscriminator, rgcn_preference

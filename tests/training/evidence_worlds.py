@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 import upgan.training.fuse as fuse
-from upgan.config.settings import FusionConfig, ModelConfig
+from upgan.config.sections import FusionConfig, ModelConfig
 from upgan.evaluation.evaluator import Evaluator
 from upgan.graph.cointeraction import build_cointeraction
 from upgan.graph.facts import Facts

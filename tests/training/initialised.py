@@ -7,11 +7,12 @@ from typing import get_args
 import torch
 
 from tests.training.small import context
-from upgan.config.settings import InitialisationConfig, make_config
+from upgan.config.section import OneToN
+from upgan.config.sections import InitialisationConfig
+from upgan.config.settings import make_config
 from upgan.experiment.train import prepare_training, train
 from upgan.model.factorisation import Factorisation
 from upgan.model.product import Product
-from upgan.objectives.losses import OneToN
 from upgan.objectives.optimizers import accumulated
 from upgan.training.initialise import initialisation
 from upgan.training.loop import Reporter, run_phase

@@ -21,7 +21,8 @@ from tests.training.initialised import (
     same,
 )
 from tests.training.small import context, no_scores
-from upgan.config.settings import ModelConfig, PretrainConfig, make_config
+from upgan.config.sections import ModelConfig, PretrainConfig
+from upgan.config.settings import make_config
 from upgan.experiment.train import prepare_training, train
 from upgan.model.discriminator import Discriminator
 from upgan.objectives.batches import QuerySampler

@@ -14,7 +14,7 @@ import torch
 import upgan.training.fuse as fuse
 from tests.oracles.cointeraction import evidence
 from tests.training.evidence_worlds import meaningless, planted
-from upgan.config.settings import FusionConfig, ModelConfig
+from upgan.config.sections import FusionConfig, ModelConfig
 from upgan.model.bilinear import BilinearDiscriminator
 from upgan.model.evidence import CHANNELS
 

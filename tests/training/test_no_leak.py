@@ -11,7 +11,7 @@ import torch
 from tests import oracles
 from tests.oracles import Facts, facts_of, random_facts
 from tests.training.small import context, no_scores, tiny
-from upgan.config.settings import ModelConfig, PropagationConfig
+from upgan.config.sections import ModelConfig, PropagationConfig
 from upgan.errors import DataError
 from upgan.experiment.train import prepare_training
 from upgan.graph.layered import build_graph

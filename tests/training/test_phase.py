@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 import torch
-from pydantic import BaseModel
 
 from tests.training.small import Scripted, context, no_scores, tiny
 from upgan.config.phases import planned_phases
 from upgan.config.settings import flat_settings, make_config
 from upgan.config.systems import SYSTEMS
+from upgan.config.systems.base import SystemSettings
 from upgan.errors import TrainingError
 from upgan.experiment.train import prepare_training
 from upgan.model.discriminator import Discriminator
@@ -32,14 +32,6 @@ class Counter(torch.nn.Module):
     def __init__(self):
         super().__init__()
         self.value = torch.nn.Parameter(torch.zeros(1))
-
-
-class Lasting(BaseModel):
-    """How long a phase takes."""
-
-    epochs: int
-    eval_every: int
-    patience: int
 
 
 class Told(Reporter):
@@ -82,7 +74,7 @@ def small_phase(model, step, rows, *, name="pretrain", epochs=1, eval_every=1, p
     """A phase of steps over two rows at a time."""
     return Phase(
         name=name,
-        settings=Lasting(epochs=epochs, eval_every=eval_every, patience=patience),
+        settings=SystemSettings(epochs=epochs, eval_every=eval_every, patience=patience),
         draw=lambda: torch.tensor(rows),
         batch=2,
         steps=-(-len(rows) // 2),

@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 
 from tests.training.initialised import Told, adagrad, fresh, initialise, run_complex, same
 from upgan.config.phases import relaxed
-from upgan.config.settings import InitialisationConfig, PretrainConfig
+from upgan.config.sections import InitialisationConfig, PretrainConfig
 
 
 @pytest.mark.parametrize("section", [InitialisationConfig, PretrainConfig])

@@ -8,7 +8,8 @@ from safetensors.torch import load_file
 
 from tests import oracles
 from tests.training.small import TINY, context, no_scores, run_training, tiny, weights_of
-from upgan.config.settings import InitialisationConfig, make_config
+from upgan.config.sections import InitialisationConfig
+from upgan.config.settings import make_config
 from upgan.experiment.train import prepare_training, train
 from upgan.model.discriminator import Discriminator
 from upgan.model.factorisation import Factorisation

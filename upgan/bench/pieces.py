@@ -15,7 +15,7 @@ from upgan.bench.measure import SHORTEST, Piece, Work, repeated
 from upgan.bench.random_data import RELATIONS, random_dataset
 from upgan.bench.search import top_k
 from upgan.bench.workload import EnoughError, Workload
-from upgan.config.settings import PropagationConfig
+from upgan.config.sections import PropagationConfig
 from upgan.evaluation.evaluator import Evaluator
 from upgan.experiment.inputs import prepare_training
 from upgan.graph.layered import build_graph

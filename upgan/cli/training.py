@@ -23,7 +23,7 @@ from upgan.runs.launch import check_resumable, claim, create, description, give_
 from upgan.runs.locks import device_lock, run_lock
 from upgan.runs.status import check_folder
 from upgan.training.checkpoint import load_config
-from upgan.training.memory import out_of_memory
+from upgan.training.loop import out_of_memory
 from upgan.training.state import Keeper, TrainingState
 from upgan.training.workers import TeamKeeper, leads, take_place, team_of
 

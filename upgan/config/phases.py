@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from upgan.config.section import Section
-from upgan.config.settings import Config, InitialisationConfig, PretrainConfig
+from upgan.config.sections import InitialisationConfig, PretrainConfig
+from upgan.config.settings import Config
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from upgan.config.section import Section
+from upgan.config.section import OneToN, Section
 
 Activation = Literal["relu", "leaky_relu", "tanh", "none"]
 Precision = Literal["float32", "bfloat16"]
@@ -90,6 +90,10 @@ class ModelConfig(Section):
 
 
 # What initialisation and pre-training both have, in the same words.
+_LOSS = (
+    "1-N loss over all entities: softmax; softmax without the query's other known answers; binary cross-entropy of "
+    "every entity"
+)
 _RELAX_EPOCHS = "epochs with the N3 weight halved, from the best state on; kept only where validation is better"
 _PRECISION = (
     "of the products of queries with all candidates in training, and of their gradients; bfloat16: faster on "
@@ -107,11 +111,7 @@ class InitialisationConfig(Section):
 
     epochs: int = Field(60, ge=0, le=1000, description="at most this many passes over the distinct queries")
     batch: int = Field(1024, ge=1, description="distinct queries per step")
-    loss: Literal["cross_entropy", "cross_entropy_filtered", "bce"] = Field(
-        "cross_entropy_filtered",
-        description="1-N loss over all entities: softmax; softmax without the query's other known answers; binary "
-        "cross-entropy of every entity",
-    )
+    loss: OneToN = Field("cross_entropy_filtered", description=_LOSS)
     optimizer: Literal["adam", "adagrad"] = Field("adam", description="5.2.3 optimises everything with Adam")
     lr: float = Field(0.005, gt=0, le=1, description="learning rate")
     l2: float = Field(1e-4, ge=0, description="lambda of the squared norm (5.2.3: 1e-5; 1e-4 is better on validation)")
@@ -137,11 +137,7 @@ class PretrainConfig(Section):
     batch: int = Field(
         4096, ge=1, description="training triples per step, asked in both directions; or distinct queries"
     )
-    loss: Literal["cross_entropy", "cross_entropy_filtered", "bce"] = Field(
-        "cross_entropy_filtered",
-        description="1-N loss over all entities: softmax; softmax without the query's other known answers; binary "
-        "cross-entropy of every entity",
-    )
+    loss: OneToN = Field("cross_entropy_filtered", description=_LOSS)
     optimizer: Literal["adam", "adagrad"] = Field(
         "adam", description="adagrad goes on with the initialisation's accumulated squares"
     )

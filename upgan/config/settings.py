@@ -18,43 +18,16 @@ from upgan.config.presets import PRESETS
 from upgan.config.section import NEUTRAL, Section
 from upgan.config.sections import (
     AdversarialConfig,
-    CoInteractionConfig,
     FusionConfig,
     GraphConfig,
     InitialisationConfig,
     ModelConfig,
     PinnedConfig,
-    Precision,
     PretrainConfig,
-    PropagationConfig,
 )
 from upgan.config.systems import MODELS, REGISTERED, SYSTEMS
 from upgan.config.systems.base import SystemSettings
 from upgan.errors import ConfigError, did_you_mean
-
-__all__ = [
-    "AdversarialConfig",
-    "CoInteractionConfig",
-    "Config",
-    "FusionConfig",
-    "GraphConfig",
-    "InitialisationConfig",
-    "ModelConfig",
-    "PinnedConfig",
-    "Precision",
-    "PretrainConfig",
-    "PropagationConfig",
-    "applies",
-    "config_from_dict",
-    "flat_settings",
-    "keys_in",
-    "make_config",
-    "read_toml",
-    "setting_fields",
-    "setting_keys",
-    "system_settings",
-    "to_toml",
-]
 
 #: Sections that the compared systems have no use for; of "model" they read the dimension alone.
 _OWN_SECTIONS = ("initialisation", "pretrain", "adversarial", "fusion")

@@ -67,22 +67,20 @@ class Evaluator:
         self.index = index
         #: Set while several processes train: each ranks its share of the queries, and all get all ranks.
         self.team = team or Sharing()
-        rows = torch.tensor(triples).to(index.heads.device)
-        self._heads = torch.cat([rows[:, 0], rows[:, 2]])
-        self._relations = torch.cat([rows[:, 1], rows[:, 1] + index.num_relations])
-        self._answers = torch.cat([rows[:, 2], rows[:, 0]])
-
-    @property
-    def queries(self) -> tuple[Tensor, Tensor, Tensor]:
-        """(2T,) heads, relations (0 .. 2R-1) and answers: tails asked for first, then heads."""
-        return self._heads, self._relations, self._answers
+        head, relation, tail = torch.tensor(triples).to(index.heads.device).unbind(1)
+        #: (2T,) heads, relations (0 .. 2R-1) and answers: tails asked for first, then heads.
+        self.queries = (
+            torch.cat([head, tail]),
+            torch.cat([relation, relation + index.num_relations]),
+            torch.cat([tail, head]),
+        )
 
     def filtered(self, scores: Tensor, queries: Tensor) -> Tensor:
         """(B, E) scores of the (B,) ``queries``, in place -inf at their other known answers."""
         position = torch.arange(len(queries), device=scores.device)
-        answer = self._answers[queries]
+        heads, relations, answer = (column[queries] for column in self.queries)
         own = scores[position, answer]
-        known_row, known = self.index.answers_of(self.index.rows(self._heads[queries], self._relations[queries]))
+        known_row, known = self.index.answers_of(self.index.rows(heads, relations))
         scores[known_row, known] = -torch.inf
         scores[position, answer] = own
         return scores
@@ -90,16 +88,16 @@ class Evaluator:
     @torch.no_grad()
     def rank(self, score: Scorer, progress: Progress | None = None) -> Ranking:
         """Rank the answer of every query; equal queries stand beside each other, for scorers that answer them once."""
-        key = self._heads * (2 * self.index.num_relations) + self._relations
+        key = self.queries[0] * (2 * self.index.num_relations) + self.queries[1]
         order = torch.argsort(key, stable=True)
         ranks = torch.zeros(len(key), dtype=torch.float64, device=key.device)
         size = rows_per_block(self.index.num_entities, key.device)
         order = order[slice(*self.team.share(len(order)))]
         for start in range(0, len(order), size):
             part = order[start : start + size]
-            heads, relations = self._heads[part], self._relations[part]
+            heads, relations, answers = (column[part] for column in self.queries)
             position, known = self.index.answers_of(self.index.rows(heads, relations))
-            ranks[part] = filtered_ranks(score(heads, relations), self._answers[part], position, known)
+            ranks[part] = filtered_ranks(score(heads, relations), answers, position, known)
             if progress is not None:
                 progress(min(start + size, len(order)), len(order))
         self.team.sum(ranks)  # the others' ranks are zeros here

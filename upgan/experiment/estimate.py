@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from upgan.config.phases import PlannedPhase, planned_phases
-from upgan.config.settings import Config, FusionConfig
+from upgan.config.sections import FusionConfig
+from upgan.config.settings import Config
 from upgan.data.dataset import KGDataset
 from upgan.errors import Stopped
 from upgan.evaluation.evaluator import Evaluator

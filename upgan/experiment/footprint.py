@@ -13,7 +13,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from upgan.config.phases import PlannedPhase, planned_phases
-from upgan.config.settings import AdversarialConfig, Config, InitialisationConfig, PretrainConfig
+from upgan.config.sections import AdversarialConfig, InitialisationConfig, PretrainConfig
+from upgan.config.settings import Config
 from upgan.config.systems.base import SystemSettings
 from upgan.evaluation.evaluator import SCORES_PER_BLOCK as EVALUATED_PER_BLOCK
 from upgan.experiment.inputs import Prepared

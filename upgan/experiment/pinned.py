@@ -6,18 +6,15 @@ It only looks: it draws from a generator of its own, so that training is the sam
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import torch
-from torch import nn
 
-from upgan.config.settings import PinnedConfig
+from upgan.config.sections import PinnedConfig
 from upgan.data.dataset import KGDataset
 from upgan.data.lookup import resolve_entity, resolve_query
 from upgan.data.query import Query
-from upgan.evaluation.metrics import Metrics
 from upgan.evaluation.ranks import filtered_ranks
 from upgan.explain.answering import EXPLAINERS
 from upgan.explain.base import SeenGraph
@@ -25,7 +22,6 @@ from upgan.graph.layered import LayeredGraph
 from upgan.graph.queries import QueryIndex
 from upgan.model.base import FullScorer, Model
 from upgan.model.generator import Generator
-from upgan.training.loop import Reporter, Values
 from upgan.types import IntArray
 
 #: Seed of the noise that the generator's look at the query gets: the same at every evaluation.
@@ -105,41 +101,3 @@ def pinned_query(
     query = resolve_query(dataset, config.head or None, config.relation, config.tail or None)
     answer = resolve_entity(dataset, config.answer)
     return PinnedQuery(dataset, graph, triples, interactions, known, query, answer, config.top)
-
-
-class Following(Reporter):
-    """A reporter that passes everything on, and after each evaluation says where the pinned query stands."""
-
-    def __init__(
-        self,
-        reporter: Reporter,
-        query: PinnedQuery,
-        modules: Mapping[str, nn.Module],
-        scorer: Callable[[Any], FullScorer],
-    ) -> None:
-        """``modules``: what is trained, by name (TrainingState.modules); ``scorer``: all scores of a model as it is."""
-        self._reporter = reporter
-        self._query = query
-        self._modules = modules
-        self._scorer = scorer
-
-    def start(self, phase: str, epochs: int) -> None:
-        self._reporter.start(phase, epochs)
-
-    def step(self, phase: str, epoch: int, done: int, total: int) -> None:
-        self._reporter.step(phase, epoch, done, total)
-
-    def beat(self) -> None:
-        self._reporter.beat()
-
-    def pin(self, epoch: int, line: dict[str, Any]) -> None:
-        self._reporter.pin(epoch, line)
-
-    def epoch(self, phase: str, epoch: int, values: Values, metrics: Metrics | None) -> None:
-        self._reporter.epoch(phase, epoch, values, metrics)
-        if metrics is not None:
-            names = ("discriminator", "start", "system")
-            model = cast(Model, next(self._modules[name] for name in names if name in self._modules))
-            generator = cast(Generator | None, self._modules.get("generator"))
-            look = self._query.look(model, self._scorer(model), generator)
-            self._reporter.pin(epoch, look)

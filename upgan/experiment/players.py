@@ -9,7 +9,8 @@ from typing import NamedTuple, TypeVar, cast
 from torch import nn
 
 from upgan.config.phases import PlannedPhase
-from upgan.config.settings import AdversarialConfig, Config, FusionConfig, InitialisationConfig, PretrainConfig
+from upgan.config.sections import AdversarialConfig, FusionConfig, InitialisationConfig, PretrainConfig
+from upgan.config.settings import Config
 from upgan.evaluation.evaluator import Scorer
 from upgan.experiment.inputs import Prepared
 from upgan.graph.observed import seen_data

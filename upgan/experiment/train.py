@@ -19,13 +19,15 @@ from upgan.data.dataset import KGDataset
 from upgan.errors import ConfigError
 from upgan.evaluation.evaluator import Ranking, Scorer
 from upgan.evaluation.groups import GROUPINGS, group_metrics
+from upgan.evaluation.metrics import Metrics
 from upgan.experiment.card import run_card
 from upgan.experiment.inputs import Prepared, prepare_training, resolve_device
-from upgan.experiment.pinned import Following
 from upgan.experiment.players import Players, Start
 from upgan.files import write_json, write_text
 from upgan.machine import hardware
+from upgan.model.base import Model
 from upgan.model.factorisation import Factorisation
+from upgan.model.generator import Generator
 from upgan.runs.files import GENERATOR_FILE, MODEL_FILE, SQUARES_FILE
 from upgan.training.checkpoint import (
     load_run,
@@ -35,8 +37,8 @@ from upgan.training.checkpoint import (
     seal_run,
     start_run,
 )
-from upgan.training.loop import Context, PhaseResult, Reporter
-from upgan.training.state import TrainingState
+from upgan.training.loop import Context, PhaseResult, Reporter, Values
+from upgan.training.state import PhaseState, TrainingState
 
 __all__ = ["Prepared", "Start", "Training", "load_start", "prepare_training", "resolve_device", "train"]
 
@@ -62,6 +64,16 @@ class Training(Context):
         """Write a file of the run; of several workers the first one does."""
         if self.state.team.leads:
             write(*arguments)
+
+    def report(self, at: PhaseState, epoch: int, values: Values, metrics: Metrics | None) -> None:
+        """Beside the epoch, say where the pinned query stands after its evaluation."""
+        super().report(at, epoch, values, metrics)
+        if self.prepared.pinned is None or metrics is None:
+            return
+        modules, names = self.state.modules, ("discriminator", "start", "system")
+        model = cast(Model, next(modules[name] for name in names if name in modules))
+        generator = cast(Generator | None, modules.get("generator"))
+        self.reporter.pin(epoch, self.prepared.pinned.look(model, self.prepared.scorer(model), generator))
 
     def record(self, phase: str, result: PhaseResult, scores: Scorer) -> None:
         """What a phase reached: validation as selected by, test for the report, time and memory so far."""
@@ -118,7 +130,7 @@ def train(
     training = Training(
         validation=prepared.validation,
         state=state,
-        reporter=_with_pinned_query(prepared, state, reporter or Reporter()),
+        reporter=reporter or Reporter(),
         deadline=time.monotonic() - state.clock.seconds + config.max_seconds if config.max_seconds else math.inf,
         prepared=prepared,
         config=config,
@@ -159,16 +171,9 @@ def load_start(run: Path, dataset: KGDataset, config: Config) -> Start:
     return Start(cast(Factorisation, loaded.model), squares, loaded.fingerprint)
 
 
-def _with_pinned_query(prepared: Prepared, state: TrainingState, reporter: Reporter) -> Reporter:
-    """The reporter, with the pinned query followed where there is one."""
-    if prepared.pinned is None:
-        return reporter
-    return Following(reporter, prepared.pinned, state.modules, prepared.scorer)
-
-
 def _final_metrics(training: Training) -> dict[str, Any]:
     """What metrics.json holds: the last phase's test metrics on top, every phase's below."""
-    prepared, state = training.prepared, training.state
+    prepared, state, device = training.prepared, training.state, training.prepared.device
     last = state.stages[list(state.stages)[-1]]
     assert training.ranking is not None  # the last phase is never skipped: it is only recorded when it is over
     parts = training.ranking, prepared.dataset, prepared.graph
@@ -185,8 +190,8 @@ def _final_metrics(training: Training) -> dict[str, Any]:
         "groups": groups,
         "seconds": state.clock.seconds,
         "peak_memory_mb": max(state.peak_memory_mb, peak_memory_mb()),
-        "device": _device_name(prepared.device),
-        "hardware": hardware(prepared.device),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        "hardware": hardware(device),
         "threads": torch.get_num_threads(),
         "seed": training.config.seed,
         "started_from": state.started_from,
@@ -197,7 +202,3 @@ def peak_memory_mb() -> float:
     """The process's largest resident set so far, in MB."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 1e6 if sys.platform == "darwin" else peak / 1e3
-
-
-def _device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"

@@ -15,7 +15,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from upgan.config.settings import FusionConfig, ModelConfig
+from upgan.config.sections import FusionConfig, ModelConfig
 from upgan.graph.facts import Facts
 from upgan.graph.layered import LayeredGraph
 from upgan.graph.sparse import EdgeMatrix, spans, spmm

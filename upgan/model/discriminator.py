@@ -15,7 +15,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from upgan.config.settings import ModelConfig
+from upgan.config.sections import ModelConfig
 from upgan.graph.facts import Facts
 from upgan.graph.layered import LayeredGraph
 from upgan.model.base import FullScorer, Reused, UsersIn

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from upgan.config.settings import ModelConfig
+from upgan.config.sections import ModelConfig
 from upgan.graph.layered import LayeredGraph
 from upgan.model.base import Model
 from upgan.model.product import mean_cubed_modulus

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from upgan.config.settings import PropagationConfig
+from upgan.config.sections import PropagationConfig
 from upgan.graph.layered import LayerEdges, LayeredGraph
 from upgan.graph.sparse import row_sums, segment_softmax, spmm
 

@@ -112,6 +112,11 @@ class Sampler(ABC):
     def batch(self, part: Tensor) -> Batch:
         """The mini-batch of some rows."""
 
+    def _batch(self, queries: Tensor, triples: Tensor, *pairs: Tensor) -> Batch:
+        """The distinct (B,) ``queries`` as a mini-batch; ``pairs`` are its row, answer, known_row and known."""
+        heads, relations = self.index.heads.index_select(0, queries), self.index.relations.index_select(0, queries)
+        return Batch(triples, heads, relations, *pairs).to(self.device)
+
 
 class BatchSampler(Sampler):
     """All training triples, each asked in both directions.
@@ -132,15 +137,7 @@ class BatchSampler(Sampler):
         distinct, position = torch.unique(both, return_inverse=True)
         known_row, known = self.index.answers_of(distinct)
         answer = torch.cat([self.triples[part, 2], self.triples[part, 0]])
-        return Batch(
-            triples=part,
-            heads=self.index.heads.index_select(0, distinct),
-            relations=self.index.relations.index_select(0, distinct),
-            row=position,
-            answer=answer,
-            known_row=known_row,
-            known=known,
-        ).to(self.device)
+        return self._batch(distinct, part, position, answer, known_row, known)
 
 
 def query_order(index: QueryIndex, random: torch.Generator) -> Tensor:
@@ -162,12 +159,5 @@ class QuerySampler(Sampler):
         part = part.cpu()
         position, place = self.index.places_of(part)
         answer = self.index.answer.index_select(0, place)
-        return Batch(
-            triples=torch.unique(self.index.triple.index_select(0, place)),
-            heads=self.index.heads.index_select(0, part),
-            relations=self.index.relations.index_select(0, part),
-            row=position,
-            answer=answer,
-            known_row=position,
-            known=answer,
-        ).to(self.device)
+        triples = torch.unique(self.index.triple.index_select(0, place))
+        return self._batch(part, triples, position, answer, position, answer)

@@ -6,15 +6,15 @@ Letters: B queries, E entities, C candidates of a pool, N drawn negatives, P pos
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from upgan.config.settings import Precision
+from upgan.config.section import OneToN
+from upgan.config.sections import Precision
 
-OneToN = Literal["cross_entropy", "cross_entropy_filtered", "bce"]
 #: (b, E) scores, (row, entity) pairs asked for, pairs known, P -> the block's share of the loss and its gradient.
 Block = Callable[[Tensor, tuple[Tensor, Tensor], tuple[Tensor, Tensor], int], tuple[Tensor, Tensor]]
 

@@ -4,25 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
 
 import torch
 from torch import Tensor, nn
 
+from upgan.config.sections import AdversarialConfig, InitialisationConfig, PretrainConfig
+from upgan.config.systems.base import SystemSettings
 
-class Length(Protocol):
-    """How long a phase takes at most, and when it gives up: part of every phase's section of settings."""
-
-    @property
-    def epochs(self) -> int: ...
-
-    @property
-    def eval_every(self) -> int: ...
-
-    @property
-    def patience(self) -> int: ...
-
-    def model_copy(self, *, update: Mapping[str, Any] | None = None) -> Self: ...
+#: What says how long a phase takes at most, and when it gives up.
+Length = InitialisationConfig | PretrainConfig | AdversarialConfig | SystemSettings
 
 
 @dataclass(frozen=True)

@@ -33,9 +33,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from upgan.config.settings import Precision
+from upgan.config.section import OneToN
+from upgan.config.sections import Precision
 from upgan.objectives.batches import places_in
-from upgan.objectives.losses import OneToN, by_block, in_blocks, one_to_n, softmax_of_pairs
+from upgan.objectives.losses import by_block, in_blocks, one_to_n, softmax_of_pairs
 
 #: (b, N + 1) scores, (b,) w_q, (p,) query row of each pair, its s_t, and the log of what its softmax knows exactly ->
 #: the block's sum, its gradient in the scores, in s_t and in that logarithm.

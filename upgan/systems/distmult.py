@@ -9,8 +9,6 @@ the vectors that a step uses where that is asked for.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor, nn
 
@@ -22,19 +20,12 @@ from upgan.objectives.phase import Phase
 from upgan.systems.base import Answerer, Objective, System
 
 
-class DistMultSettings(NamedTuple):
-    """How it is trained: the phase's settings and the weight of N3."""
-
-    phase: SystemSettings
-    n3: float
-
-
 class DistMult(System):
-    """(E, K) entity and (2R, K) relation vectors."""
+    """(E, K) entity and (2R, K) relation vectors; ``n3`` is the weight of N3."""
 
-    def __init__(self, seen: Seen, dim: int, settings: DistMultSettings) -> None:
+    def __init__(self, seen: Seen, dim: int, settings: SystemSettings, n3: float) -> None:
         super().__init__()
-        self.settings = settings
+        self.settings, self.n3 = settings, n3
         self.entity = nn.Parameter(torch.empty(seen.num_entities, dim).normal_(std=0.1))
         self.relation = nn.Parameter(torch.empty(2 * seen.num_relations, dim).normal_(std=0.1))
 
@@ -60,11 +51,11 @@ class DistMult(System):
                 self.relation.index_select(0, index.relations[pairs]),
                 self.entity.index_select(0, answer),
             )
-            total = loss + self.settings.n3 * mean_cubed_norm(triples)
-            if self.settings.phase.l2:
+            total = loss + self.n3 * mean_cubed_norm(triples)
+            if self.settings.l2:
                 entities = torch.cat([index.heads[rows], answer])
                 used = [once(self.entity, entities), once(self.relation, index.relations[rows])]
-                total = total + self.settings.phase.l2 * half_squared_norm(used)
+                total = total + self.settings.l2 * half_squared_norm(used)
             return {"loss": loss}, total
 
-        return self.phase_by_queries(name, self.settings.phase, index, random, objective)
+        return self.phase_by_queries(name, self.settings, index, random, objective)

@@ -30,7 +30,7 @@ from upgan.objectives.losses import generator_loss
 from upgan.objectives.optimizers import make_optimizer
 from upgan.objectives.phase import Phase
 from upgan.systems.base import Answerer, System
-from upgan.systems.distmult import DistMult, DistMultSettings
+from upgan.systems.distmult import DistMult
 from upgan.systems.transe import TransE
 
 
@@ -41,11 +41,11 @@ class KBGAN(System):
         super().__init__()
         self.settings = settings
         factorised = {"lr": settings.distmult_lr, "optimizer": "adagrad", "epochs": settings.distmult_epochs}
-        by_product = DistMultSettings(settings.model_copy(update=factorised), settings.distmult_n3)
+        by_product = settings.model_copy(update=factorised), settings.distmult_n3
         self.target: TransE | DistMult = (
-            TransE(seen, dim, settings) if settings.target == "transe" else DistMult(seen, dim, by_product)
+            TransE(seen, dim, settings) if settings.target == "transe" else DistMult(seen, dim, *by_product)
         )
-        self.generator = DistMult(seen, dim, by_product)
+        self.generator = DistMult(seen, dim, *by_product)
         self.register_buffer("baseline", torch.zeros(()))
         self.register_buffer("rewarded", torch.zeros((), dtype=torch.long))
 

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from upgan.config.systems.base import OneToNLoss, OneToNSettings
+from upgan.config.section import OneToN
+from upgan.config.systems.base import OneToNSettings
 from upgan.graph.observed import Seen
 from upgan.graph.queries import QueryIndex
 from upgan.objectives.losses import half_squared_norm, mean_cubed_norm, once, one_to_n
@@ -85,7 +86,7 @@ class OneToNSystem(System):
         return self.phase_by_queries(name, settings, index, random, objective)
 
 
-def smoothing_term(loss: OneToNLoss, vector: Tensor, table: Tensor, row: Tensor, answer: Tensor) -> Tensor:
+def smoothing_term(loss: OneToN, vector: Tensor, table: Tensor, row: Tensor, answer: Tensor) -> Tensor:
     """What label smoothing adds to the loss, divided by its strength e.
 
     With the target (1 - e) y + e / N over N entities all losses are linear in the target, and change by e times
@@ -108,10 +109,8 @@ def smoothing_term(loss: OneToNLoss, vector: Tensor, table: Tensor, row: Tensor,
 def without_training(module: nn.Module) -> Iterator[Any]:
     """No dropout, and the means that batch normalisation has kept; nothing of it is changed by what is asked."""
     was = module.training
-    if was:
-        module.eval()
+    module.eval()
     try:
         yield
     finally:
-        if was:
-            module.train()
+        module.train(was)

@@ -19,7 +19,7 @@ from upgan.config.systems.rotate import RotatESettings
 from upgan.graph.observed import Seen
 from upgan.systems.base import Answerer
 from upgan.systems.distances import complex_modulus, euclidean, exact_euclidean, moduli, ranked_moduli
-from upgan.systems.translation import TranslationSystem
+from upgan.systems.joint import TranslationSystem
 
 
 class RotatE(TranslationSystem):

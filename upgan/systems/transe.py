@@ -17,7 +17,7 @@ from upgan.config.systems.transe import TransESettings
 from upgan.graph.observed import Seen
 from upgan.systems.base import Answerer
 from upgan.systems.distances import TINY, euclidean, exact_euclidean
-from upgan.systems.translation import TranslationSystem
+from upgan.systems.joint import TranslationSystem
 
 
 class TransE(TranslationSystem):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from upgan.config.settings import AdversarialConfig
+from upgan.config.sections import AdversarialConfig
 from upgan.evaluation.evaluator import Scorer
 from upgan.graph.layered import LayeredGraph
 from upgan.model.generator import Generator, draw

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from upgan.config.settings import FusionConfig
+from upgan.config.sections import FusionConfig
 from upgan.evaluation.evaluator import Evaluator
 from upgan.evaluation.metrics import Metrics
 from upgan.graph.facts import Facts
@@ -62,12 +62,12 @@ def fuse_evidence(
     A phase of one epoch with two steps, the halves. The validation metrics returned are the cross-validated ones: no
     query is ranked with weights fitted on it.
     """
-    reporter, state = context.reporter, context.state
+    state = context.state
     at = context.begin("fusion", 1)
     if at.best is None:
         model.fusion.gamma.zero_()
         at.best = context.rank(model.on(graph, facts).scores)
-        reporter.epoch(at.name, 0, {}, at.best)
+        context.report(at, 0, {}, at.best)
     queries = len(context.validation.queries[0])
     late = not at.ended and context.out_of_time()
     if graph.cointeraction is not None and queries > 1 and not at.ended and not late:
@@ -82,7 +82,7 @@ def fuse_evidence(
             state.team.align([model.fusion.gamma.detach()])  # several workers go on with the first one's fit
         else:
             model.fusion.gamma.zero_()
-        reporter.epoch(at.name, 1, {"gamma": float(model.fusion.gamma.abs().mean())}, crossed)
+        context.report(at, 1, {"gamma": float(model.fusion.gamma.abs().mean())}, crossed)
     if not at.ended:
         at.epoch, at.order, at.done, at.totals = int(not late), None, 0, {}
         at.ended = "stopped" if late else "completed"

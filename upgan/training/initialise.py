@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from upgan.config.settings import InitialisationConfig
+from upgan.config.sections import InitialisationConfig
 from upgan.graph.queries import QueryIndex
 from upgan.model.factorisation import Factorisation
 from upgan.model.product import mean_cubed_modulus
@@ -85,10 +85,14 @@ def regularisation(
     answer: Tensor,
     config: InitialisationConfig,
 ) -> Tensor:
-    """What the settings add to the loss of the queries at ``rows``: L2, and N3 of every (query, answer) pair."""
+    """What the settings add to the loss of the queries at ``rows``: L2, and N3 of every (query, answer) pair.
+
+    L2 is ||theta||^2 / 2 of the vectors this step uses, so that a rarely seen entity is not shrunk at every step.
+    """
     penalty = model.entity.new_zeros(())
     if config.l2:  # its gradient is a table of all entities, also where it is one of zeros
-        penalty = config.l2 * embedding_penalty(model, rows, index, answer)
+        vectors = once(model.entity, torch.cat([index.heads[rows], answer]))
+        penalty = config.l2 * half_squared_norm([vectors, once(model.relation, index.relations[rows])])
     if not config.n3:
         return penalty
     pairs = rows.index_select(0, position)
@@ -98,9 +102,3 @@ def regularisation(
         model.relation.index_select(0, index.relations[pairs]),
         model.entity.index_select(0, answer),
     )
-
-
-def embedding_penalty(model: Factorisation, rows: Tensor, index: QueryIndex, answer: Tensor) -> Tensor:
-    """||theta||^2 / 2 of the vectors this step uses, so that a rarely seen entity is not shrunk at every step."""
-    heads = torch.cat([index.heads[rows], answer])
-    return half_squared_norm([once(model.entity, heads), once(model.relation, index.relations[rows])])

@@ -18,6 +18,9 @@ from upgan.evaluation.metrics import Metrics
 from upgan.objectives.phase import Phase
 from upgan.training.state import PhaseState, TrainingState
 
+#: What PyTorch's allocators say in a plain RuntimeError.
+NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "bad_alloc", "cannot allocate memory")
+
 Values = Mapping[str, float]
 
 
@@ -82,6 +85,10 @@ class Context:
         """How well the scores rank the validation queries."""
         return self.validation.rank(scores, lambda *_: self.reporter.beat()).metrics
 
+    def report(self, at: PhaseState, epoch: int, values: Values, metrics: Metrics | None) -> None:
+        """Say that an epoch of the phase is over."""
+        self.reporter.epoch(at.name, epoch, values, metrics)
+
     def out_of_time(self) -> bool:
         """Whether the time is over; of several workers all say the same."""
         late = time.monotonic() > self.deadline
@@ -96,12 +103,11 @@ class Context:
 
 def run_phase(phase: Phase, context: Context) -> PhaseResult:
     """Train, validate every ``eval_every`` epochs, leave ``kept`` with its best parameters, the start included."""
-    name, epochs, patience = phase.name, phase.settings.epochs, phase.settings.patience
-    reporter, keeper = context.reporter, context.state.keeper
-    at = context.begin(name, epochs, phase.optimizers, phase.patient_epochs)
+    epochs, patience = phase.settings.epochs, phase.settings.patience
+    at = context.begin(phase.name, epochs, phase.optimizers, phase.patient_epochs)
     if at.best is None:
         _judge(at, _validate(phase, context), phase.kept, patience)
-        reporter.epoch(name, 0, {}, at.best)
+        context.report(at, 0, {}, at.best)
     while not at.ended:
         if at.order is None:  # between two epochs
             if at.epoch >= epochs or context.out_of_time():
@@ -117,8 +123,8 @@ def run_phase(phase: Phase, context: Context) -> PhaseResult:
             _judge(at, metrics, phase.kept, patience)
         if late and not at.ended:
             at.ended = "completed" if whole and at.epoch >= epochs else "stopped"
-        reporter.epoch(name, at.epoch, values, metrics)
-        keeper.between_steps(context.state)
+        context.report(at, at.epoch, values, metrics)
+        context.state.keeper.between_steps(context.state)
     if at.best_weights:
         phase.kept.load_state_dict(at.best_weights)
         at.best_weights = {}
@@ -196,3 +202,17 @@ def not_finite(what: str, planned: PlannedPhase | None) -> TrainingError:
     advice = "" if rate is None else f" (--set {rate}=...)"
     advice += "" if clip is None else f" or a tighter bound on the gradient (--set {clip}=...)"
     return TrainingError(f"{what}. A lower learning rate{advice} usually helps.")
+
+
+def out_of_memory(error: BaseException, planned: PlannedPhase | None) -> TrainingError | None:
+    """The error with the phase's settings that need less memory, where ``error`` says that there was too little."""
+    known = isinstance(error, MemoryError | torch.OutOfMemoryError)
+    if not known and not (isinstance(error, RuntimeError) and any(word in str(error).lower() for word in NO_MEMORY)):
+        return None
+    batch, pool = (None, None) if planned is None else (planned.key("batch"), planned.key("n_c"))
+    smaller = "smaller batches" if batch is None else f"a smaller batch (--set {batch}=...)"
+    smaller += "" if pool is None else f" or candidate pool (--set {pool}=...)"
+    return TrainingError(
+        f"out of memory{'' if planned is None else f' in {planned.name}'}: {smaller} or shorter vectors "
+        "(--set model.dim=...) need less, in a new run; with more memory free, `upgan resume` goes on with this one"
+    )

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from upgan.config.settings import PretrainConfig
+from upgan.config.sections import PretrainConfig
 from upgan.evaluation.evaluator import Scorer
 from upgan.graph.layered import LayeredGraph
 from upgan.model.guided import AnyDiscriminator, View

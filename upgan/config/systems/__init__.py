@@ -13,9 +13,9 @@ from upgan.config.systems.base import Registered, SystemSettings
 
 
 def _registered() -> dict[str, Registered]:
-    modules = [import_module(f"{__name__}.{file.name}") for file in pkgutil.iter_modules(__path__)]
-    systems: list[Registered] = [module.SYSTEM for module in modules if hasattr(module, "SYSTEM")]
-    return {system.key: system for system in sorted(systems, key=lambda system: system.place)}
+    modules = {file.name: import_module(f"{__name__}.{file.name}") for file in pkgutil.iter_modules(__path__)}
+    systems: dict[str, Registered] = {key: file.SYSTEM for key, file in modules.items() if hasattr(file, "SYSTEM")}
+    return dict(sorted(systems.items(), key=lambda item: item[1].place))
 
 
 #: By key, in the order of tables.

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from upgan.config.section import Section
+from upgan.config.section import OneToN, Section
 
 
 class SystemSettings(Section):
@@ -58,16 +58,13 @@ class TranslationSettings(SystemSettings):
     )
 
 
-OneToNLoss = Literal["cross_entropy", "cross_entropy_filtered", "bce"]
-
-
 ONE_TO_N_LOSS = "softmax over all entities, the same without a query's other answers, or binary cross-entropy"
 
 
 class OneToNSettings(SystemSettings):
     """Systems that encode a query and score it against all entities."""
 
-    loss: OneToNLoss = Field("cross_entropy", description=ONE_TO_N_LOSS)
+    loss: OneToN = Field("cross_entropy", description=ONE_TO_N_LOSS)
     smoothing: float = Field(
         0.1, ge=0, lt=1, description="label smoothing: this share of a target is spread over all entities"
     )
@@ -86,10 +83,11 @@ class ConvolutionSettings(OneToNSettings):
 
 @dataclass(frozen=True)
 class Registered:
-    """A model that can be trained, as its settings file registers it; its code is ``upgan/systems/KEY.py``."""
+    """A model that can be trained, as its settings file ``KEY.py`` registers it; its code is ``upgan/systems/KEY.py``.
 
-    #: What ``--model`` calls it; its settings are the section of this name.
-    key: str
+    KEY is what ``--model`` calls it, and its settings are the section of this name.
+    """
+
     #: As its paper calls it.
     name: str
     #: Where it stands in tables: the order of the paper's Table 3, later ones behind.

@@ -22,7 +22,6 @@ class CoFMSettings(TransESettings):
 
 
 SYSTEM = Registered(
-    key="cofm",
     name="CoFM",
     place=7,
     settings=CoFMSettings,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from upgan.config.systems.base import Registered
 
 SYSTEM = Registered(
-    key="complex",
     name="ComplEx-N3",
     place=11,
     product="complex",

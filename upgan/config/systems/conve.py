@@ -33,7 +33,6 @@ class ConvESettings(ConvolutionSettings):
 
 
 SYSTEM = Registered(
-    key="conve",
     name="ConvE",
     place=3,
     settings=ConvESettings,

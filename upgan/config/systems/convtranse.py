@@ -20,7 +20,6 @@ class ConvTransESettings(ConvolutionSettings):
 
 
 SYSTEM = Registered(
-    key="convtranse",
     name="ConvTransE",
     place=4,
     settings=ConvTransESettings,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from upgan.config.systems.base import Registered
 
 SYSTEM = Registered(
-    key="distmult",
     name="DistMult",
     place=2,
     product="distmult",

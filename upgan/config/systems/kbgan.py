@@ -30,7 +30,6 @@ class KBGANSettings(TransESettings):
 
 
 SYSTEM = Registered(
-    key="kbgan",
     name="KBGAN",
     place=6,
     settings=KBGANSettings,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from upgan.config.systems.base import ONE_TO_N_LOSS, OneToNLoss, Registered, SystemSettings
+from upgan.config.section import OneToN
+from upgan.config.systems.base import ONE_TO_N_LOSS, Registered, SystemSettings
 
 
 class KGATSettings(SystemSettings):
@@ -20,11 +21,10 @@ class KGATSettings(SystemSettings):
     attention_dim: int = Field(16, ge=1, le=256, description="dimension of the relations' spaces")
     dropout: float = Field(0.5, ge=0, lt=1, description="share of the query's numbers set to 0 in each step")
     bpr: float = Field(0.0, ge=0, description="weight of the BPR loss of the interactions; 0: completion alone")
-    loss: OneToNLoss = Field("cross_entropy", description=ONE_TO_N_LOSS)
+    loss: OneToN = Field("cross_entropy", description=ONE_TO_N_LOSS)
 
 
 SYSTEM = Registered(
-    key="kgat",
     name="KGAT",
     place=9,
     settings=KGATSettings,

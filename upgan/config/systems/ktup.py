@@ -22,7 +22,6 @@ class KTUPSettings(TransHSettings):
 
 
 SYSTEM = Registered(
-    key="ktup",
     name="KTUP",
     place=8,
     settings=KTUPSettings,

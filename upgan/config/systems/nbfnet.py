@@ -24,7 +24,6 @@ class NBFNetSettings(SystemSettings):
 
 
 SYSTEM = Registered(
-    key="nbfnet",
     name="NBFNet",
     place=13,
     settings=NBFNetSettings,

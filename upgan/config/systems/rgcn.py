@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from upgan.config.systems.base import ONE_TO_N_LOSS, OneToNLoss, Registered, SystemSettings
+from upgan.config.section import OneToN
+from upgan.config.systems.base import ONE_TO_N_LOSS, Registered, SystemSettings
 
 
 class RGCNSettings(SystemSettings):
@@ -21,11 +22,10 @@ class RGCNSettings(SystemSettings):
     edge_dropout: float = Field(0.4, ge=0, lt=1, description="share of edges left out of each step, besides its own")
     dropout: float = Field(0.5, ge=0, lt=1, description="share of the query's numbers set to 0 in each step")
     residual: bool = Field(True, description="add the input vector to the encoded one")
-    loss: OneToNLoss = Field("cross_entropy", description=ONE_TO_N_LOSS)
+    loss: OneToN = Field("cross_entropy", description=ONE_TO_N_LOSS)
 
 
 SYSTEM = Registered(
-    key="rgcn",
     name="R-GCN",
     place=5,
     settings=RGCNSettings,

@@ -23,7 +23,6 @@ class RotatESettings(TranslationSettings):
 
 
 SYSTEM = Registered(
-    key="rotate",
     name="RotatE",
     place=12,
     settings=RotatESettings,

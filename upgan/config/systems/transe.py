@@ -19,7 +19,6 @@ class TransESettings(TranslationSettings):
 
 
 SYSTEM = Registered(
-    key="transe",
     name="TransE",
     place=1,
     settings=TransESettings,

@@ -16,7 +16,6 @@ class TransHSettings(TranslationSettings):
 
 
 SYSTEM = Registered(
-    key="transh",
     name="TransH",
     place=14,
     settings=TransHSettings,

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from upgan.config.systems.base import Registered
 
-SYSTEM = Registered(key="upgan", name="UPGAN", place=10)
+SYSTEM = Registered(name="UPGAN", place=10)
