@@ -13,17 +13,19 @@ from upgan.bench.pieces import evaluation_of, propagation_of
 from upgan.bench.search import top_k
 
 
-def ratio(works, repeat=5):
+def ratio(works, repeat=9):
+    # Of the quickest runs: what else the machine does slows the slow ones, and some works more than others.
     own, reference = in_turn(works, repeat)
-    return own.median / reference.median
+    return min(own.times) / min(reference.times)
 
 
 def test_evaluation_costs_little_more_than_its_matrix_product():
     torch.manual_seed(0)
     size = {**HELD, "batch": 100, "K": 100}
     table, heads = torch.randn(size["entities"], 100), torch.arange(102)
-    # Measured: 1.5 to 1.6; 50 with the scores sorted. A sum of booleans (1.9) is too near to be told apart here.
-    assert ratio([evaluation_of(size, 0), lambda: table[heads] @ table.T]) < 2.3
+    # Measured: 1.5 to 1.6, up to 2.7 where other work wants the memory, and 50 with the scores sorted. A sum of
+    # booleans (1.9) is too near to be told apart here.
+    assert ratio([evaluation_of(size, 0), lambda: table[heads] @ table.T]) < 4
 
 
 def test_propagation_stays_linear_when_the_whole_graph_grows():
