@@ -57,6 +57,7 @@ def train(
     from upgan.cli.training import train_new
     from upgan.config.settings import make_config
     from upgan.data.dataset import load_dataset
+    from upgan.training.workers import leads
 
     overrides: dict[str, Any] = {"model_name": model, "seed": seed, "device": device}
     pinned = {"head": pin_head, "tail": pin_tail, "relation": pin_relation, "answer": pin_answer}
@@ -71,7 +72,8 @@ def train(
     if start is not None and settings.model_name != "upgan":
         raise ConfigError("--start: only --model upgan goes on from another run")
     name = f"{data.name}-{settings.model_name}-{settings.preset}-s{settings.seed}"
-    folder = _run_folder(run, name, overwrite)
+    # Another worker may come so late that the first one's run is there already.
+    folder = _run_folder(run, name, overwrite) if leads() else run or RUNS / name
     note(f"training {settings.model_name} (preset {settings.preset}) on {data} into {folder}")
     if detach:
         _detach(folder, data, settings, start, force=force, overwrite=overwrite)
