@@ -5,6 +5,7 @@ A link comes from anywhere. What it names is looked up, never trusted; what is u
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_args
@@ -35,16 +36,16 @@ _Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True)
-class Parameter(Generic[_Value]):
+class Parameter(ABC, Generic[_Value]):
     """One value of a view, under its name in the address; only what is not as usual stands there."""
 
     name: str
     usual: _Value = field(compare=False)
     lasts: Lasts = field(compare=False, default="always")
 
+    @abstractmethod
     def read(self, texts: Sequence[str], dataset: KGDataset) -> tuple[_Value, str]:
         """The value that a link names, and what is wrong with it: the usual value then; empty where nothing is."""
-        raise NotImplementedError
 
     def write(self, value: _Value) -> str | list[str]:
         """The value as the address has it."""
