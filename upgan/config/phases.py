@@ -43,6 +43,8 @@ def planned_phases(config: Config, *, started: bool = False) -> list[PlannedPhas
     phases.append(PlannedPhase("adversarial", "adversarial", config.adversarial))
     if config.has_evidence:
         phases.append(PlannedPhase("fusion", "fusion", config.fusion))
+    if config.has_walks:
+        phases.append(PlannedPhase("walks", "walks", config.walks))
     return phases
 
 

@@ -188,6 +188,23 @@ class FusionConfig(Section):
     prior: float = Field(1.0, ge=0, description="weight of the squared distance to the relations' common mean")
 
 
+class WalksConfig(Section):
+    """Walks through facts and users, chosen and weighed per relation on training triples (bilinear score only)."""
+
+    enabled: bool = Field(False, description="add walks to the score, direction by direction, where they help")
+    paths: int = Field(24, ge=1, le=200, description="most kinds of paths that a relation and direction listens to")
+    least_gain: float = Field(
+        0.005, ge=0, description="a kind of path is taken where it raises the likelihood of a triple by this share"
+    )
+    ridge: float = Field(0.1, gt=0, description="weight of the squared weights of paths and own facts")
+    triples: int = Field(1500, ge=1, description="most training triples of a direction that weights are fitted on")
+    triples_to_choose: int = Field(256, ge=1, description="most training triples that paths are chosen on")
+    least_triples: int = Field(20, ge=1, description="a direction with fewer training triples has no walks")
+    entries: int = Field(
+        4_000_000, ge=1000, description="entities reached by all paths that are held for a fit: bounds memory and time"
+    )
+
+
 class PinnedConfig(Section):
     """A query that is followed through training (pinned.jsonl): its answer's rank, users and hardest negatives."""
 

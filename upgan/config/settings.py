@@ -24,13 +24,14 @@ from upgan.config.sections import (
     ModelConfig,
     PinnedConfig,
     PretrainConfig,
+    WalksConfig,
 )
 from upgan.config.systems import MODELS, REGISTERED, SYSTEMS
 from upgan.config.systems.base import SystemSettings
 from upgan.errors import ConfigError, did_you_mean
 
 #: Sections that the compared systems have no use for; of "model" they read the dimension alone.
-_OWN_SECTIONS = ("initialisation", "pretrain", "adversarial", "fusion")
+_OWN_SECTIONS = ("initialisation", "pretrain", "adversarial", "fusion", "walks")
 
 OwnSettings = TypeVar("OwnSettings", bound=Section)
 
@@ -72,6 +73,7 @@ class Config(Section):
     pretrain: PretrainConfig = Field(default_factory=PretrainConfig)
     adversarial: AdversarialConfig = Field(default_factory=AdversarialConfig)
     fusion: FusionConfig = Field(default_factory=FusionConfig)
+    walks: WalksConfig = Field(default_factory=WalksConfig)
     pinned: PinnedConfig = Field(default_factory=PinnedConfig, json_schema_extra=NEUTRAL)
 
     @property
@@ -97,6 +99,16 @@ class Config(Section):
         """Whether evidence in plain facts is added to the scores (upgan.model.evidence)."""
         return self.reads == "co-interactions" and self.fusion.enabled and self.model.use_users
 
+    @property
+    def has_walks(self) -> bool:
+        """Whether walks are added to the scores (upgan.model.walks)."""
+        return self.reads == "co-interactions" and self.walks.enabled
+
+    @property
+    def reads_facts(self) -> bool:
+        """Whether the training triples are read as they are, beside the vectors."""
+        return self.has_evidence or self.has_walks
+
     @model_validator(mode="after")
     def _fits_together(self) -> Config:
         if self.system is not None:
@@ -115,6 +127,8 @@ class Config(Section):
             raise ValueError("model.item_dropout belongs to the layered propagation: set it to 0 for the form 'rgcn'")
         elif self.fusion.enabled:
             raise ValueError('fusion.enabled needs the bilinear score (model.score = "bilinear")')
+        if self.model.score != "bilinear" and self.walks.enabled:
+            raise ValueError('walks.enabled needs the bilinear score (model.score = "bilinear")')
         return self
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar, cast
 from torch import nn
 
 from upgan.config.phases import PlannedPhase
-from upgan.config.sections import AdversarialConfig, FusionConfig, InitialisationConfig, PretrainConfig
+from upgan.config.sections import AdversarialConfig, FusionConfig, InitialisationConfig, PretrainConfig, WalksConfig
 from upgan.config.settings import Config
 from upgan.evaluation.evaluator import Scorer
 from upgan.experiment.inputs import Prepared
@@ -30,6 +30,7 @@ from upgan.training.initialise import initialisation
 from upgan.training.loop import Context, PhaseResult, run_phase
 from upgan.training.pretrain import pretraining
 from upgan.training.state import TrainingState
+from upgan.training.walk import Listening, fit_walks
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -109,6 +110,8 @@ class Players:
         """Go through a phase; how it ended, and the scores of what it trained."""
         if isinstance(planned.settings, FusionConfig):
             return self._fuse(planned.settings, context), self._scores()
+        if isinstance(planned.settings, WalksConfig):
+            return self._walk(planned.settings, context), self._scores()
         phase = self.phase(planned)
         result = run_phase(phase, context)
         if isinstance(planned.settings, InitialisationConfig | PretrainConfig):
@@ -152,3 +155,12 @@ class Players:
         self.state.release("start")
         assert facts is not None, "a phase of fusion is planned for scores with evidence only"
         return fuse_evidence(model, self.prepared.graph, facts, settings, context)
+
+    def _walk(self, settings: WalksConfig, context: Context) -> PhaseResult:
+        model, prepared = cast(BilinearDiscriminator, self.discriminator), self.prepared
+        self.state.release("start")
+        assert prepared.facts is not None
+        assert model.walks is not None
+        edges = prepared.facts.walk_edges(prepared.graph.cointeraction if model.has_users else None)
+        parts = edges, prepared.train, context.validation, self._scores(), settings, self.config.seed
+        return fit_walks(model.walks, Listening(*parts), context)

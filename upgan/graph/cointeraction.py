@@ -52,6 +52,12 @@ class ItemWeights(OnDevice):
         weight = self.weight[start:stop].cpu().numpy().astype(np.float64)
         return self.pattern.column[start:stop].cpu().numpy(), weight
 
+    def to_scipy(self) -> sp.csr_matrix:
+        """The same matrix in float64."""
+        pattern = self.pattern
+        parts = self.weight.double(), pattern.column, pattern.row_start
+        return sp.csr_matrix(tuple(part.cpu().numpy() for part in parts), shape=(pattern.rows, pattern.columns))
+
 
 @dataclass(frozen=True)
 class ItemPaths:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 
+from upgan.graph.cointeraction import CoInteraction
 from upgan.graph.device import OnDevice
 from upgan.graph.queries import QueryIndex
+from upgan.graph.walks import WalkEdges
 from upgan.types import IntArray
 
 
@@ -19,6 +21,7 @@ class Facts(OnDevice):
     by_relation: QueryIndex
     #: One relation, both directions of every linked pair: the answers of (x, 0) are all of x's neighbours.
     linked: QueryIndex
+    _edges: tuple[CoInteraction | None, WalkEdges] | None = field(default=None, repr=False, compare=False)
 
     @staticmethod
     def build(triples: IntArray, num_entities: int, num_relations: int) -> Facts:
@@ -26,6 +29,15 @@ class Facts(OnDevice):
         pairs = _linked_pairs(triples)
         once = np.stack([pairs[:, 0], np.zeros(len(pairs), dtype=np.int64), pairs[:, 1]], axis=1)
         return Facts(QueryIndex.build(triples, num_entities, num_relations), QueryIndex.build(once, num_entities, 1))
+
+    def walk_edges(self, cointeraction: CoInteraction | None) -> WalkEdges:
+        """The edges that walks go along, of these facts and of what users chose; built once."""
+        if self._edges is None or self._edges[0] is not cointeraction:
+            sizes = self.by_relation.num_entities, self.by_relation.num_relations
+            built = WalkEdges.build(self.by_relation.triples().cpu().numpy(), sizes, cointeraction)
+            object.__setattr__(self, "_edges", (cointeraction, built))
+        assert self._edges is not None
+        return self._edges[1]
 
     def without(self, triples: IntArray, gone: IntArray) -> Facts:
         """The facts of all ``triples`` (those they were built of) but the rows ``gone``, as if built of the rest."""

@@ -112,13 +112,13 @@ def graph_of(
 
 
 def seen_facts(dataset: KGDataset, config: Config) -> Facts | None:
-    """The training triples as evidence reads them; None for a model whose score has no evidence."""
+    """The training triples as evidence reads them; None for a model whose score does not."""
     return facts_of(dataset, config, seen_triples(dataset, config))
 
 
 def facts_of(dataset: KGDataset, config: Config, triples: IntArray) -> Facts | None:
     """``seen_facts`` over other (T, 3) triples of the dataset."""
-    return Facts.build(triples, dataset.num_entities, dataset.num_relations) if config.has_evidence else None
+    return Facts.build(triples, dataset.num_entities, dataset.num_relations) if config.reads_facts else None
 
 
 def _share(rows: IntArray, share: float, seed: int) -> IntArray:

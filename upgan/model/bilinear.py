@@ -15,7 +15,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from upgan.config.sections import FusionConfig, ModelConfig
+from upgan.config.sections import FusionConfig, ModelConfig, WalksConfig
 from upgan.graph.facts import Facts
 from upgan.graph.layered import LayeredGraph
 from upgan.graph.sparse import EdgeMatrix, spans, spmm
@@ -23,6 +23,7 @@ from upgan.model.base import FullScorer, Reused
 from upgan.model.evidence import EvidenceFusion
 from upgan.model.guided import AnyDiscriminator, QueryVectors, View
 from upgan.model.product import compose
+from upgan.model.walks import Walks
 from upgan.objectives.batches import Batch
 from upgan.objectives.losses import once
 
@@ -35,12 +36,21 @@ class BilinearDiscriminator(AnyDiscriminator):
 
     users_in = "paths"
 
-    def __init__(self, num_entities: int, num_relations: int, config: ModelConfig, fusion: FusionConfig) -> None:
+    def __init__(
+        self,
+        num_entities: int,
+        num_relations: int,
+        config: ModelConfig,
+        fusion: FusionConfig,
+        walks: WalksConfig | None = None,
+    ) -> None:
         super().__init__(num_entities, num_relations, config)
         #: v'_r, read with the target's users, and v''_r, read with the candidate's.
         self.target_relation = nn.Parameter(torch.empty(2 * num_relations, self.width))
         self.answer_relation = nn.Parameter(torch.empty(2 * num_relations, self.width))
         self.fusion = EvidenceFusion(num_relations, fusion.smoothing)
+        #: None where the settings have no walks.
+        self.walks = Walks(num_relations, walks.paths) if walks is not None and walks.enabled else None
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -99,9 +109,19 @@ class BilinearDiscriminator(AnyDiscriminator):
             scores = self.queries(heads, relations, preferences).against(table)
             if facts is not None and co is not None and self.config.use_users and not self.fusion.silent:
                 self.fusion.add(scores, co.common, facts, heads, relations)
-            return scores
+            return walking(scores, heads, relations, True)
 
-        return FullScorer(with_users, self.without_users, table)
+        def without_users(heads: Tensor, relations: Tensor) -> Tensor:
+            return walking(self.without_users(heads, relations), heads, relations, False)
+
+        def walking(scores: Tensor, heads: Tensor, relations: Tensor, users: bool) -> Tensor:
+            if self.walks is None or self.walks.silent:
+                return scores
+            assert facts is not None, "a score with walks is given the facts that they go along"
+            edges = facts.walk_edges(co if self.config.use_users else None)
+            return self.walks.add(scores, edges, heads, relations, users=users)
+
+        return FullScorer(with_users, without_users, table)
 
     # One training step -----------------------------------------------------------------------------------------------
 

@@ -20,6 +20,6 @@ def build_factorisation(config: Config, num_entities: int, num_relations: int) -
 def build_discriminator(config: Config, num_entities: int, num_relations: int, num_users: int) -> AnyDiscriminator:
     """D with the score and the propagation that the settings name."""
     if config.reads == "co-interactions":
-        return BilinearDiscriminator(num_entities, num_relations, config.model, config.fusion)
+        return BilinearDiscriminator(num_entities, num_relations, config.model, config.fusion, config.walks)
     layered = MixedDiscriminator if config.reads == "whole" else Discriminator
     return layered(num_entities, num_relations, num_users, config.model)

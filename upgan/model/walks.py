@@ -1,0 +1,124 @@
+"""Walks through facts and users as a part of the score, with an attention of each query's own relation.
+
+    s(h, q, t) = tau_q b(h, q, t) + sum_p gamma_{q,p} log(1 + f_p(h, t) / epsilon_{q,p}) + F(t) . phi_q
+
+b is the score that the walks are added to. The paths p are sequences of up to three kinds of edges, a few for each
+relation and direction q; f_p(h, t) is the sum over all paths of these kinds from h to t of the product of their step
+weights (upgan.graph.walks). At most one step is something that users say: entity - user - entity, read with the
+sharpened attention of S. F(t) is what the candidate itself is known for, which says what kind of entity it is and
+which facts it lacks.
+
+Everything is chosen and fitted after the vectors are trained (upgan.training.walk_paths, walk_fit, walk); a model that
+was not fitted has tau = 1 and gamma = phi = 0, and its score is b.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from upgan.graph.walks import LONGEST, Path, WalkEdges
+from upgan.types import BoolArray, FloatArray, IntArray
+
+#: Walks held at once: (queries, entities) cells of a block.
+CELLS_PER_BLOCK = 6_000_000
+
+
+class Walks(nn.Module):
+    """The fitted numbers of each relation and direction, in tables of the same size: P paths at most."""
+
+    paths: Tensor
+    epsilon: Tensor
+    gamma: Tensor
+    phi: Tensor
+    tau: Tensor
+
+    def __init__(self, num_relations: int, most: int) -> None:
+        super().__init__()
+        kinds = 2 * num_relations
+        self.register_buffer("paths", torch.full((kinds, most, LONGEST), -1, dtype=torch.long))
+        self.register_buffer("epsilon", torch.ones(kinds, most))
+        self.register_buffer("gamma", torch.zeros(kinds, most))
+        self.register_buffer("phi", torch.zeros(kinds, 2 * kinds))
+        self.register_buffer("tau", torch.ones(kinds))
+
+    @property
+    def silent(self) -> bool:
+        """Whether the score is b alone."""
+        return bool((self.tau == 1).all()) and not (bool(self.gamma.any()) or bool(self.phi.any()))
+
+    def paths_of(self, relation: int) -> list[Path]:
+        """The paths that a relation (0 .. 2R-1) listens to, in the order of their weights; sorted."""
+        return [tuple(kind for kind in path if kind >= 0) for path in self.paths[relation].tolist() if path[0] >= 0]
+
+    @torch.no_grad()
+    def set(self, relation: int, paths: list[Path], epsilon: FloatArray, gamma: FloatArray, phi: FloatArray) -> None:
+        """Let a relation listen to (P,) sorted paths with these weights, and to (4R,) own facts."""
+        self.clear(relation)
+        for place, path in enumerate(paths):
+            self.paths[relation, place, : len(path)] = torch.tensor(path)
+        self.epsilon[relation, : len(paths)] = torch.from_numpy(epsilon)
+        self.gamma[relation, : len(paths)] = torch.from_numpy(gamma)
+        self.phi[relation] = torch.from_numpy(phi)
+
+    def reset(self) -> None:
+        """Let every relation's score be b."""
+        for relation in range(len(self.tau)):
+            self.clear(relation)
+
+    def of_users(self, path: Path) -> bool:
+        """Whether users are on the path."""
+        return max(path) >= len(self.tau)
+
+    def clear(self, relation: int) -> None:
+        """Let a relation's score be b."""
+        self.paths[relation], self.epsilon[relation], self.tau[relation] = -1, 1.0, 1.0
+        self.gamma[relation], self.phi[relation] = 0.0, 0.0
+
+    def said(self, relation: int) -> tuple[FloatArray, FloatArray]:
+        """(P,) epsilon and gamma of ``paths_of``."""
+        count = len(self.paths_of(relation))
+        return (
+            self.epsilon[relation, :count].double().cpu().numpy(),
+            self.gamma[relation, :count].double().cpu().numpy(),
+        )
+
+    def add(self, scores: Tensor, edges: WalkEdges, heads: Tensor, relations: Tensor, *, users: bool = True) -> Tensor:
+        """(B, E) scores b of the queries -> s, in place; without ``users``, paths that they are on count nothing."""
+        if self.silent:
+            return scores
+        for relation in torch.unique(relations).tolist():
+            asked = (relations == relation).nonzero().flatten()
+            distinct, inverse = torch.unique(heads[asked], return_inverse=True)
+            order = torch.argsort(inverse, stable=True)
+            starts = torch.searchsorted(inverse[order], torch.arange(len(distinct) + 1, device=inverse.device)).tolist()
+            rows = max(1, CELLS_PER_BLOCK // edges.num_entities)
+            scores[asked] *= self.tau[relation].to(scores.dtype)
+            for first in range(0, len(distinct), rows):
+                last = min(first + rows, len(distinct))
+                some = order[starts[first] : starts[last]]
+                said = self.of(edges, distinct[first:last].cpu().numpy(), relation, users=users)
+                added = torch.from_numpy(said).to(scores)
+                scores.index_add_(0, asked[some], added.index_select(0, inverse[some] - first))
+        return scores
+
+    def of(self, edges: WalkEdges, heads: IntArray, relation: int, *, users: bool = True) -> FloatArray:
+        """(N,) heads -> (N, E) all that is added to tau b."""
+        said = np.repeat((edges.own_facts @ self.phi[relation].double().cpu().numpy())[None], len(heads), axis=0)
+        paths = self.paths_of(relation)
+        epsilon, gamma = self.said(relation)
+        counted = np.array([users or not self.of_users(path) for path in paths], dtype=bool)
+        return walked(edges, paths, epsilon, gamma * counted, heads, said)
+
+
+def walked(
+    edges: WalkEdges, paths: list[Path], epsilon: FloatArray, gamma: FloatArray, heads: IntArray, onto: FloatArray
+) -> FloatArray:
+    """Add sum_p gamma_p log(1 + f_p / epsilon_p) of (N,) heads to (N, E) ``onto``, in place; gamma 0 is not walked."""
+    counted: BoolArray = gamma != 0
+    chosen = [path for path, counts in zip(paths, counted.tolist(), strict=True) if counts]
+    for each, smooth, reached in zip(gamma[counted], epsilon[counted], edges.along(chosen, heads), strict=True):
+        row = np.repeat(np.arange(len(heads)), np.diff(reached.indptr))
+        onto[row, reached.indices] += each * np.log1p(reached.data / smooth)
+    return onto
