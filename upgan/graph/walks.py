@@ -94,10 +94,14 @@ class WalkEdges:
 
     def own_fact_less(self, own: Own) -> FloatArray:
         """(N, 4R) what changes of the answers' facts where each has its own one less."""
-        count = np.roll(self.degree, self.num_relations, axis=0)[own.relation, own.answers]
-        change = np.zeros((len(count), 4 * self.num_relations))
-        change[:, own.relation] = np.log1p(count - 1) - np.log1p(count)
-        change[:, 2 * self.num_relations + own.relation] = (count > 1) * 1.0 - 1.0
+        kinds = 2 * self.num_relations
+        change = np.zeros((len(own.answers), 2 * kinds))
+        for kind in (own.relation, (own.relation + self.num_relations) % kinds):
+            ((_, destination),) = own.ends(kind, self.num_relations)
+            count = np.roll(self.degree, self.num_relations, axis=0)[kind, own.answers]
+            rest = np.maximum(count - 1, 0)  # an answer that is not the destination may have none
+            lost = np.stack([np.log1p(rest) - np.log1p(count), (count > 1) * 1.0 - 1.0])
+            change[:, kind], change[:, kinds + kind] = np.where(destination == own.answers, lost, 0.0)
         return change
 
     @cached_property
@@ -137,6 +141,16 @@ class WalkEdges:
         degree = self.degree[kind, source]
         fewer = np.where(degree > 1, 1.0 / np.sqrt(np.maximum(degree - 1, 1)), 0.0)
         return fewer, fewer * np.sqrt(degree)
+
+    def onward(self, walks: sp.csr_matrix, own: Own | None = None) -> FloatArray:
+        """(N, E) walks -> (N, K) the sum of their weights over all entities one step of each kind later."""
+        total: FloatArray = walks @ self.total
+        for kind in range(2 * self.num_relations):
+            for source, _ in [] if own is None else own.ends(kind, self.num_relations):
+                there = np.asarray(walks[np.arange(len(source)), source]).ravel()
+                degree = self.degree[kind, source]
+                total[:, kind] += there * (np.sqrt(np.maximum(degree - 1, 0)) - np.sqrt(degree))
+        return total
 
     def before(self, answers: IntArray, kind: int, own: Own | None = None) -> sp.csr_matrix:
         """(N,) entities -> (N, E) weight of the step of ``kind`` from every entity into them."""

@@ -99,7 +99,7 @@ def _factors(edges: WalkEdges, own: Own, offset: int) -> Hits:
             shape=(kinds * count, count * size),
         )
         third = (spread @ into).tocoo()
-        total = (second @ edges.total)[third.row, third.col]
+        total = edges.onward(second, repeated)[third.row, third.col]
         number = kinds + kinds**2 + ((third.row // count) * kinds + kind) * kinds + third.col
         found.append(_named(third.row, third.data, total, number))
     row, number, share = (np.concatenate([part[at] for part in found]) for at in range(3))

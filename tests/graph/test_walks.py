@@ -1,0 +1,81 @@
+"""Walks against every path counted one by one, and a triple left out against a graph built without it."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+from tests.oracles import walks as oracle
+from upgan.graph.cointeraction import build_cointeraction
+from upgan.graph.walks import LONGEST, Own, WalkEdges
+
+ENTITIES, RELATIONS, USERS = 7, 2, 6
+KINDS = range(2 * RELATIONS + 1)
+PATHS = sorted(path for length in range(1, LONGEST + 1) for path in product(KINDS, repeat=length))
+
+
+def world(seed):
+    """Triples (a loop and parallel relations among them) and what users chose."""
+    random = np.random.default_rng(seed)
+    drawn = np.stack([random.integers(ENTITIES, size=16), random.integers(RELATIONS, size=16)], axis=1)
+    triples = np.column_stack([drawn, random.integers(ENTITIES, size=16)])
+    triples = np.unique(np.concatenate([triples, [[0, 0, 0], [1, 0, 2], [1, 1, 2]]]), axis=0)
+    reads = np.column_stack([random.integers(USERS, size=25), random.integers(5, size=25)])
+    return triples, build_cointeraction(reads, ENTITIES, USERS, power=3.0, neighbours=30, counted=30)
+
+
+def built(triples, co):
+    return WalkEdges.build(triples, (ENTITIES, RELATIONS), co)
+
+
+def said(co):
+    rows = ((item, *co.similar.of(item)) for item in range(ENTITIES))
+    return {
+        (i, j): weight for i, others, each in rows for j, weight in zip(others.tolist(), each.tolist(), strict=True)
+    }
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_what_is_reached_is_the_sum_over_every_path(seed):
+    triples, co = world(seed)
+    heads = np.arange(0, ENTITIES, 2)
+    facts, weights = [tuple(row) for row in triples.tolist()], said(co)
+    assert weights, "users say something"
+    for path, reached in zip(PATHS, built(triples, co).along(PATHS, heads), strict=True):
+        expected = [oracle.reached(facts, RELATIONS, weights, ENTITIES, path, head) for head in heads.tolist()]
+        np.testing.assert_allclose(reached.toarray(), expected, atol=1e-12, err_msg=str(path))
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("relation", range(2 * RELATIONS))
+def test_a_triple_left_out_of_its_own_walks_is_as_if_it_had_never_been(seed, relation):
+    triples, co = world(seed)
+    edges = built(triples, co)
+    asked = triples[triples[:, 1] == relation % RELATIONS]
+    heads, answers = (asked[:, 0], asked[:, 2]) if relation < RELATIONS else (asked[:, 2], asked[:, 0])
+    own = Own(heads, relation, answers)
+    got = [reached.toarray() for reached in edges.along(PATHS, heads, own)]
+    facts = edges.own_facts[answers] + edges.own_fact_less(own)
+    into = [edges.before(answers, kind, own).toarray() for kind in KINDS]
+    for row, triple in enumerate(asked.tolist()):
+        rest = built(triples[~(triples == triple).all(axis=1)], co)
+        expected = [reached.toarray()[0] for reached in rest.along(PATHS, heads[row : row + 1])]
+        np.testing.assert_allclose([each[row] for each in got], expected, atol=1e-12)
+        np.testing.assert_allclose(facts[row], rest.own_facts[answers[row]], atol=1e-12)
+        for kind in KINDS:
+            weight = rest.weight[kind].toarray()[:, answers[row]]
+            np.testing.assert_allclose(into[kind][row], weight, atol=1e-12)
+
+
+def test_paths_of_users_are_those_with_a_step_beyond_the_facts():
+    triples, co = world(0)
+    assert built(triples, co).num_kinds == 2 * RELATIONS + 1
+    assert built(triples, None).num_kinds == 2 * RELATIONS
+
+
+def test_no_facts_and_nobody_is_no_walk():
+    edges = built(np.empty((0, 3), dtype=np.int64), None)
+    assert all(not reached.nnz for reached in edges.along([(0,), (0, 1)], np.array([0, 3])))
+    assert not edges.own_facts.any()
