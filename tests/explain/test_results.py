@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import upgan
 from tests.attributed import dataset_of, integrated_gradients, score_at
 from tests.conftest import toy_tables
+from tests.explain.test_walks import draw_walks
 from tests.oracles import random_facts
 from tests.predict.toy import make_quality_run, make_run
 from upgan.config.settings import make_config
@@ -119,7 +120,8 @@ def test_a_what_if_of_the_bilinear_score_is_the_graph_built_anew(world, all_rows
     """Layers, evidence, weights, contributions and all scores, whether some rows are counted anew or everything is."""
     dataset, changes, seed = world
     asked = ["model.score=bilinear", "model.co_interaction.neighbours=3", "model.co_interaction.counted=4"]
-    answering = answering_of(dataset, seed, *asked, "fusion.enabled=true")
+    answering = answering_of(dataset, seed, *asked, "fusion.enabled=true", "walks.enabled=true")
+    draw_walks(answering.model.walks, seed)
     edit = resolved(answering, changes)
     reads = np.delete(dataset.interactions, edit.interactions, axis=0)
     reads = np.concatenate([reads, edit.added])

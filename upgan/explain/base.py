@@ -48,6 +48,10 @@ class SideUsers:
     def nobody() -> SideUsers:
         return SideUsers(np.empty(0, dtype=np.int64), np.empty(0), np.empty(0))
 
+    def times(self, factor: float) -> SideUsers:
+        """The same with parts ``factor`` times as large."""
+        return SideUsers(self.users, self.weight, factor * self.part)
+
     def shares(self, names: npt.NDArray[np.object_]) -> Shares:
         """The same with ids, of which ``names`` has all."""
         return Shares(names[self.users], self.weight, self.part)
@@ -62,6 +66,18 @@ class SideUsers:
         keys = (-np.abs(self.part), -self.weight)
         order = np.lexsort(keys if sort == "weight" else keys[::-1])  # stable: numbers ascend already
         return SideUsers(self.users[order], self.weight[order], self.part[order])
+
+
+def together(one: SideUsers, other: SideUsers) -> SideUsers:
+    """The users of both, numbers ascending: weights and parts added up."""
+    if not len(other.users):
+        return one
+    users, place = np.unique(np.concatenate([one.users, other.users]), return_inverse=True)
+    weight, part = (
+        np.bincount(place, np.concatenate([getattr(one, name), getattr(other, name)]), len(users))
+        for name in ("weight", "part")
+    )
+    return SideUsers(users, weight, part)
 
 
 @dataclass(frozen=True)

@@ -7,26 +7,39 @@ users:
     (v_h o v''_r) . p_t           = sum_u (v_h o v''_r) . (sum_j pi_tuj v_j)          users of the answer
     gamma log(1 + f / epsilon)    shared in proportion to each user's part of f       both
 
-The last is the only non-linear part; sharing it in proportion is what integrated gradients from f = 0 give too.
+    tau (all of the above) + walks               upgan.explain.walks          both
+
+The logarithms are the only non-linear parts; sharing it in proportion is what integrated gradients from f = 0 give too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from upgan.explain.base import PATHS_PER_USER, Explainer, Influence, Side, SideUsers
+from upgan.explain.base import PATHS_PER_USER, Explainer, Influence, Side, SideUsers, together
 from upgan.explain.explanation import Baseline, EvidencePath, Node, Sort, UserPath
+from upgan.explain.walks import Ways, all_ways, own_facts_part, spoken_step, user_parts
 from upgan.graph.cointeraction import CoInteraction, ItemPaths, Row
 from upgan.graph.queries import QueryIndex
+from upgan.graph.walks import WalkEdges
 from upgan.model.bilinear import BilinearDiscriminator
 from upgan.model.evidence import CHANNELS
 from upgan.model.product import compose
 from upgan.types import INTERACTED, BoolArray, FloatArray, IntArray
+
+
+class WalkedParts(NamedTuple):
+    """What walks add to one score: without anybody, and by the users of both sides."""
+
+    without_users: float
+    target: SideUsers
+    answer: SideUsers
 
 
 class CoInteractionExplainer(Explainer):
@@ -46,18 +59,55 @@ class CoInteractionExplainer(Explainer):
         self, head: int, relation: int, answer: int, *, baseline: Baseline = "none", sort: Sort | None = "weight"
     ) -> Influence:
         """Weights and contributions of the users of both sides (relation 0 .. 2R-1)."""
-        without = self._known_score(head, relation, answer)
+        walked = self._walked(head, relation, answer)
+        tau = self._tau(relation)
+        without = tau * self._known_score(head, relation, answer) + walked.without_users
         start = self.mean_preference if baseline == "mean" else None
         target, target_start = self._users_of_side("target", head, relation, answer, start)
         answered, answer_start = self._users_of_side("answer", head, relation, answer, start)
         return Influence(
-            target.sorted(sort),
-            answered.sorted(sort),
-            self._score(head, relation, answer),
+            together(target.times(tau), walked.target).sorted(sort),
+            together(answered.times(tau), walked.answer).sorted(sort),
+            tau * self._score(head, relation, answer) + self._walked_score(head, relation, answer),
             without,
-            without + target_start + answer_start,
+            without + tau * (target_start + answer_start),
             self.user_names,
         )
+
+    def _tau(self, relation: int) -> float:
+        """How much the score without walks counts."""
+        return 1.0 if self.model.walks is None else float(self.model.walks.tau[relation])
+
+    @cached_property
+    def edges(self) -> WalkEdges:
+        """What walks go along."""
+        return self.facts.walk_edges(self.co)
+
+    def ways(self, head: int, relation: int, answer: int) -> list[Ways]:
+        """All paths of walks from ``head`` to ``answer`` that the relation listens to."""
+        walks = self.model.walks
+        return [] if walks is None or walks.silent else all_ways(walks, self.edges, head, relation, answer)
+
+    def _walked(self, head: int, relation: int, answer: int) -> WalkedParts:
+        """What walks add, by whom."""
+        walks = self.model.walks
+        if walks is None or walks.silent:
+            return WalkedParts(0.0, SideUsers.nobody(), SideUsers.nobody())
+        ways = self.ways(head, relation, answer)
+        facts = sum(each.value for each in ways if spoken_step(each, walks) is None)
+        own = own_facts_part(walks, self.edges, relation, answer)
+        if self.co is None:
+            return WalkedParts(facts + own, SideUsers.nobody(), SideUsers.nobody())
+        return WalkedParts(
+            facts + own, user_parts(walks, self.co, ways, "target"), user_parts(walks, self.co, ways, "answer")
+        )
+
+    def _walked_score(self, head: int, relation: int, answer: int) -> float:
+        """What walks add in all, as the ranking computes it: the other side of the proof."""
+        walks = self.model.walks
+        if walks is None or walks.silent:
+            return 0.0
+        return float(walks.of(self.edges, np.array([head]), relation)[0, answer])
 
     @cached_property
     def mean_preference(self) -> Tensor:

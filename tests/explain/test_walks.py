@@ -1,0 +1,126 @@
+"""What walks say, told path by path and user by user, against every path counted one by one."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+
+import upgan
+from tests.oracles import walks as oracle
+from tests.predict.toy import make_quality_run
+from upgan.explain.bilinear import CoInteractionExplainer
+from upgan.explain.walks import all_ways
+from upgan.training.checkpoint import save_weights, seal_run
+
+
+def draw_walks(walks, seed=0):
+    """Listen to random paths with random weights, users on at most one step."""
+    random = np.random.default_rng(seed)
+    kinds = len(walks.tau)
+    every = [path for length in (1, 2, 3) for path in product(range(kinds + 1), repeat=length)]
+    every = [path for path in every if sum(kind == kinds for kind in path) <= 1]
+    for relation in range(kinds):
+        chosen = sorted(every[place] for place in random.permutation(len(every))[:20])
+        parts = random.uniform(0.2, 1.0, 20), random.normal(size=20), random.normal(size=2 * kinds)
+        walks.set(relation, chosen, *parts)
+        walks.tau[relation] = float(random.uniform(0.5, 1.5))
+
+
+@pytest.fixture(scope="module")
+def predictor(toy_dataset, tmp_path_factory):
+    run = tmp_path_factory.mktemp("run") / "r"
+    made = upgan.load(make_quality_run(run, toy_dataset, "walks.enabled=true", "fusion.enabled=true"))
+    model = made._run.model
+    draw_walks(model.walks)
+    save_weights(model, run / "model.safetensors")
+    seal_run(run, toy_dataset)
+    return upgan.load(run)
+
+
+@pytest.fixture(scope="module")
+def explainer(predictor) -> CoInteractionExplainer:
+    found = predictor.explainer()
+    assert isinstance(found, CoInteractionExplainer)
+    return found
+
+
+def questions(data):
+    return product(range(data.num_entities), range(2 * data.num_relations), range(data.num_entities))
+
+
+def test_parts_add_up_to_the_score_of_the_ranking_with_and_without_users(predictor, explainer):
+    data = predictor.dataset
+    pairs = list(product(range(data.num_entities), range(2 * data.num_relations)))
+    heads, relations = (torch.tensor(axis) for axis in zip(*pairs, strict=True))
+    with_users, without = (predictor.score_queries(heads, relations, users=users) for users in (True, False))
+    spoken = 0
+    for head, relation, answer in list(questions(data))[::3]:
+        found = explainer.influence(head, relation, answer)
+        row = head * 2 * data.num_relations + relation
+        assert found.score == pytest.approx(float(with_users[row, answer]), abs=5e-5)
+        assert found.score_without_users == pytest.approx(float(without[row, answer]), abs=5e-5)
+        assert abs(found.residual) < 1e-9
+        spoken += bool(len(found.target.users)) and not found.target.weight.any()
+    assert spoken, "users in the middle of a path are heard where nobody chose the target"
+
+
+def test_every_path_and_every_users_share_is_that_of_a_loop_over_all_paths(predictor, explainer):
+    data, model, co = predictor.dataset, explainer.model, explainer.co
+    relations, entities = data.num_relations, data.num_entities
+    facts = [tuple(row) for row in data.train.tolist()]
+    rows = ((item, *co.similar.of(item)) for item in range(entities))
+    said = {(i, j): w for i, others, each in rows for j, w in zip(others.tolist(), each.tolist(), strict=True)}
+    chose = defaultdict(set)
+    for user, item in data.interactions.tolist():
+        chose[user].add(item)
+    items = len(set.union(*chose.values()))
+    a = {user: math.log(1 + items / len(mine)) for user, mine in chose.items()}
+    everyone = range(data.num_users)
+    for head, relation in product(range(0, entities, 3), (0, 4)):
+        told = [all_ways(model.walks, explainer.edges, head, relation, answer) for answer in range(entities)]
+        for path, epsilon, gamma in zip(model.walks.paths_of(relation), *model.walks.said(relation), strict=True):
+            expected = defaultdict(dict)
+            for nodes, weight in oracle.ways(facts, relations, said, entities, path, head):
+                expected[nodes[-1]][nodes] = weight
+            for answer in range(entities):
+                ways = [each for each in told[answer] if each.path == path]
+                assert len(ways) == bool(expected[answer])
+                for each in ways:
+                    found = {tuple(n): w for n, w in zip(each.nodes.tolist(), each.weight.tolist(), strict=True)}
+                    assert found == pytest.approx(expected[answer], abs=1e-9)
+                    total = sum(expected[answer].values())
+                    assert each.value == pytest.approx(gamma * math.log(1 + total / epsilon), abs=1e-9)
+    relation = 1  # whole: the users of both sides, over all its paths
+    for head in range(0, entities, 2):
+        parts = {side: [defaultdict(float) for _ in range(entities)] for side in ("target", "answer")}
+        for path, epsilon, gamma in zip(model.walks.paths_of(relation), *model.walks.said(relation), strict=True):
+            if 2 * relations not in path:
+                continue
+            step = path.index(2 * relations)
+            side = "answer" if step == len(path) - 1 and step else "target"
+            ways = list(oracle.ways(facts, relations, said, entities, path, head))
+            total = defaultdict(float)
+            for nodes, weight in ways:
+                total[nodes[-1]] += weight
+            for nodes, weight in ways:
+                i, j, answer = nodes[step], nodes[step + 1], nodes[-1]
+                both = [u for u in everyone if i in chose[u] and j in chose[u]]
+                part = gamma * math.log(1 + total[answer] / epsilon) * weight / total[answer]
+                for u in both:
+                    parts[side][answer][u] += part * a[u] / sum(a[v] for v in both)
+        for answer in range(entities):
+            found = explainer._walked(head, relation, answer)
+            for side, users in (("target", found.target), ("answer", found.answer)):
+                told = dict(zip(users.users.tolist(), users.part.tolist(), strict=True))
+                assert told == pytest.approx(dict(parts[side][answer]), abs=1e-9)
+
+
+def test_walks_that_were_not_fitted_change_nothing(toy_dataset, tmp_path):
+    plain = upgan.load(make_quality_run(tmp_path / "plain", toy_dataset))
+    silent = upgan.load(make_quality_run(tmp_path / "silent", toy_dataset, "walks.enabled=true"))
+    assert silent.predict(head="b3", relation="by") == plain.predict(head="b3", relation="by")
