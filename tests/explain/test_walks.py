@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -84,7 +85,7 @@ def test_every_path_and_every_users_share_is_that_of_a_loop_over_all_paths(predi
     for head, relation in product(range(0, entities, 3), (0, 4)):
         told = [all_ways(model.walks, explainer.edges, head, relation, answer) for answer in range(entities)]
         for path, epsilon, gamma in zip(model.walks.paths_of(relation), *model.walks.said(relation), strict=True):
-            expected = defaultdict(dict)
+            expected: Any = defaultdict(dict)
             for nodes, weight in oracle.ways(facts, relations, said, entities, path, head):
                 expected[nodes[-1]][nodes] = weight
             for answer in range(entities):
@@ -97,27 +98,27 @@ def test_every_path_and_every_users_share_is_that_of_a_loop_over_all_paths(predi
                     assert each.value == pytest.approx(gamma * math.log(1 + total / epsilon), abs=1e-9)
     relation = 1  # whole: the users of both sides, over all its paths
     for head in range(0, entities, 2):
-        parts = {side: [defaultdict(float) for _ in range(entities)] for side in ("target", "answer")}
+        parts: Any = {side: [defaultdict(float) for _ in range(entities)] for side in ("target", "answer")}
         for path, epsilon, gamma in zip(model.walks.paths_of(relation), *model.walks.said(relation), strict=True):
             if 2 * relations not in path:
                 continue
             step = path.index(2 * relations)
             side = "answer" if step == len(path) - 1 and step else "target"
-            ways = list(oracle.ways(facts, relations, said, entities, path, head))
-            total = defaultdict(float)
-            for nodes, weight in ways:
-                total[nodes[-1]] += weight
-            for nodes, weight in ways:
+            every = list(oracle.ways(facts, relations, said, entities, path, head))
+            reached: Any = defaultdict(float)
+            for nodes, weight in every:
+                reached[nodes[-1]] += weight
+            for nodes, weight in every:
                 i, j, answer = nodes[step], nodes[step + 1], nodes[-1]
                 both = [u for u in everyone if i in chose[u] and j in chose[u]]
-                part = gamma * math.log(1 + total[answer] / epsilon) * weight / total[answer]
+                part = gamma * math.log(1 + reached[answer] / epsilon) * weight / reached[answer]
                 for u in both:
                     parts[side][answer][u] += part * a[u] / sum(a[v] for v in both)
         for answer in range(entities):
             found = explainer._walked(head, relation, answer)
             for side, users in (("target", found.target), ("answer", found.answer)):
-                told = dict(zip(users.users.tolist(), users.part.tolist(), strict=True))
-                assert told == pytest.approx(dict(parts[side][answer]), abs=1e-9)
+                heard = dict(zip(users.users.tolist(), users.part.tolist(), strict=True))
+                assert heard == pytest.approx(dict(parts[side][answer]), abs=1e-9)
 
 
 def test_walks_that_were_not_fitted_change_nothing(toy_dataset, tmp_path):

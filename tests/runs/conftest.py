@@ -10,17 +10,18 @@ import pytest
 
 from tests.runs import victims
 
-#: All seven phases, several mini-batches in each epoch, candidates drawn, saved as often as allowed.
+#: All phases, several mini-batches in each epoch, candidates drawn, saved as often as allowed.
 SMALL = """
     threads=1 checkpoint_seconds=0 model.dim=4 initialisation.batch=4 initialisation.epochs=6
     initialisation.eval_every=2
     initialisation.patience=9 initialisation.relax_epochs=3 pretrain.batch=4 pretrain.epochs=4 pretrain.eval_every=1
     pretrain.relax_epochs=3 adversarial.batch=3 adversarial.epochs=3 adversarial.n_c=5 adversarial.n_g=3
     initialisation.candidates=5 pretrain.candidates=6
+    walks.enabled=true walks.least_triples=2
     adversarial.patience=9 pinned.relation=by pinned.head=b3 pinned.answer=a1
 """
 SETTINGS = ["--preset", "quality", "--device", "cpu", "--seed", "3", *(f"--set={setting}" for setting in SMALL.split())]
-PHASES = ("initialisation", "relaxation", "pretrain", "pretrain relaxation", "adversarial", "fusion")
+PHASES = ("initialisation", "relaxation", "pretrain", "pretrain relaxation", "adversarial", "fusion", "walks")
 
 
 def train_command(dataset: Path, run: Path, *more: str) -> list[str | Path]:

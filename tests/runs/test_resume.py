@@ -32,6 +32,8 @@ PLACES: list[victims.Place] = [
     ("validate fusion", 1),
     ("fit", 2),
     ("test fusion", 1),
+    ("step walks", 2),
+    ("test walks", 1),
 ]
 
 

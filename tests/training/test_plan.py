@@ -44,7 +44,7 @@ def test_a_phase_names_its_own_settings(model):
     for planned in planned_phases(config):
         keys = {setting: planned.key(setting) for setting in ("lr", "batch", "clip", "n_c")}
         assert {key for key in keys.values() if key} <= flat_settings(config).keys()
-        assert (keys["lr"] is None) == (keys["batch"] is None) == (planned.section == "fusion")
+        assert (keys["lr"] is None) == (keys["batch"] is None) == (planned.section in ("fusion", "walks"))
         if model == "kbgan" and planned.name == "adversarial":
             assert (keys["lr"], keys["batch"]) == ("kbgan.adversarial_lr", "kbgan.adversarial_batch")
         else:

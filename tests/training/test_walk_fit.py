@@ -27,7 +27,7 @@ def case(seed, relation):
     return built(triples, co), Own(heads, relation, answers), rows
 
 
-def dense_loss(edges, own, known, epsilon, ridge):
+def dense_loss(edges, own, known, epsilon, ridge, base=None, centre=0.0):
     """The loss from its formula: every entity's score of every triple, and a softmax over those that compete."""
     said = np.stack(
         [np.log1p(f.toarray() / e) for f, e in zip(edges.along(SOME, own.heads, own), epsilon, strict=True)], axis=2
@@ -35,12 +35,14 @@ def dense_loss(edges, own, known, epsilon, ridge):
     less, rows = edges.own_fact_less(own), np.arange(len(own.heads))
 
     def loss(weights):
-        gamma, phi = weights[: len(SOME)], weights[len(SOME) :]
+        gamma, phi = weights[: len(SOME)], weights[len(SOME) : len(SOME) + 4 * RELATIONS]
         scores = said @ gamma + edges.own_facts @ phi
+        if base is not None:
+            scores += weights[-1] * base
         scores[rows, own.answers] += less @ phi
         right = scores[rows, own.answers].copy()
         scores[known] = -np.inf
-        return (logsumexp(scores, axis=1) - right).sum() + ridge * weights @ weights
+        return (logsumexp(scores, axis=1) - right).sum() + ridge * ((weights - centre) ** 2).sum()
 
     return loss
 
@@ -52,7 +54,7 @@ def test_the_loss_is_the_dense_softmax_and_its_gradient_the_finite_difference(mo
     edges, own, known = case(relation, relation)
     epsilon = scales(edges, SOME, own)
     dense = dense_loss(edges, own, known, epsilon, 0.3)
-    loss = Loss(gather(edges, SOME, epsilon, own, known), edges.own_facts, 0.3)
+    loss = Loss(gather(edges, SOME, epsilon, own, known), edges.own_facts, 0.3, np.zeros(len(SOME) + 4 * RELATIONS))
     random = np.random.default_rng(0)
     for _ in range(3):
         weights = random.normal(size=len(SOME) + edges.own_facts.shape[1])
@@ -63,6 +65,46 @@ def test_the_loss_is_the_dense_softmax_and_its_gradient_the_finite_difference(mo
             nudge[place] = 1e-4
             numeric = (dense(weights + nudge) - dense(weights - nudge)) / 2e-4
             assert slope[place] == pytest.approx(numeric, abs=2e-4)
+
+
+@pytest.mark.parametrize("cells", [walk_fit.CELLS, 2 * ENTITIES])
+def test_beside_a_score_with_everybody_held_it_is_the_dense_softmax_too(monkeypatch, cells):
+    monkeypatch.setattr(walk_fit, "CELLS", cells)
+    edges, own, known = case(1, 1)
+    epsilon = scales(edges, SOME, own)
+    random = np.random.default_rng(0)
+    tables = {
+        (h, a): random.normal(size=ENTITIES) for h, a in zip(own.heads.tolist(), own.answers.tolist(), strict=True)
+    }
+
+    def base(some):
+        return np.array([tables[h, a] for h, a in zip(some.heads.tolist(), some.answers.tolist(), strict=True)])
+
+    centre = random.normal(size=len(SOME) + 4 * RELATIONS + 1)
+    dense = dense_loss(edges, own, known, epsilon, 0.3, base(own), centre)
+    loss = Loss(gather(edges, SOME, epsilon, own, known, base), edges.own_facts, 0.3, centre)
+    weights = random.normal(size=len(centre))
+    value, slope = loss(weights)
+    assert value == pytest.approx(dense(weights), rel=1e-6)
+    for place in range(len(weights)):
+        nudge = np.zeros(len(weights))
+        nudge[place] = 1e-4
+        assert slope[place] == pytest.approx((dense(weights + nudge) - dense(weights - nudge)) / 2e-4, abs=2e-4)
+
+
+def test_a_few_drawn_entities_stand_for_all_that_are_not_held(monkeypatch):
+    """Each stands for as many as there are, so that a flat score has the sum of all of them."""
+    monkeypatch.setattr(walk_fit, "BEST", 1)
+    monkeypatch.setattr(walk_fit, "DRAWN", 3)
+    edges, own, known = case(1, 1)
+    epsilon = scales(edges, SOME, own)
+    flat = gather(edges, SOME, epsilon, own, known, lambda some: np.zeros((len(some.heads), ENTITIES)))
+    assert flat.stands_for is not None
+    competing = ENTITIES - np.bincount(known[0], minlength=len(own.heads))
+    held = np.bincount(flat.row, np.exp(flat.stands_for))
+    drawn = np.bincount(flat.row, flat.stands_for > 0) > 0
+    np.testing.assert_allclose(held[drawn], competing[drawn])
+    assert drawn.any()
 
 
 def test_the_fit_finds_what_a_dense_optimiser_finds():

@@ -8,6 +8,9 @@ from upgan.config.section import Section
 from upgan.config.sections import InitialisationConfig, PretrainConfig
 from upgan.config.settings import Config
 
+#: The phase that trains the second start.
+HELD_OUT = "held-out start"
+
 
 @dataclass(frozen=True)
 class PlannedPhase:
@@ -19,6 +22,8 @@ class PlannedPhase:
     settings: Section
     #: Whether it goes on with the steps of the phase before it.
     relaxes: bool = False
+    #: Whether it trains vectors without the triples that walks are weighed on.
+    holds_out: bool = False
 
     def key(self, setting: str) -> str | None:
         """The dotted key of its ``setting`` ("lr", "batch" ...) as --set takes it; None where it has no such setting.
@@ -43,6 +48,8 @@ def planned_phases(config: Config, *, started: bool = False) -> list[PlannedPhas
     phases.append(PlannedPhase("adversarial", "adversarial", config.adversarial))
     if config.has_evidence:
         phases.append(PlannedPhase("fusion", "fusion", config.fusion))
+    if config.has_walks and config.walks.held_out:
+        phases.append(PlannedPhase(HELD_OUT, "initialisation", config.initialisation, holds_out=True))
     if config.has_walks:
         phases.append(PlannedPhase("walks", "walks", config.walks))
     return phases

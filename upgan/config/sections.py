@@ -192,11 +192,21 @@ class WalksConfig(Section):
     """Walks through facts and users, chosen and weighed per relation on training triples (bilinear score only)."""
 
     enabled: bool = Field(False, description="add walks to the score, direction by direction, where they help")
+    held_out: float = Field(
+        0.2,
+        ge=0,
+        lt=1,
+        description="share of the training triples that vectors of a second start are trained without, so that the "
+        "walks can be weighed beside scores that have not memorised their triples; 0: walks are weighed alone",
+    )
     paths: int = Field(24, ge=1, le=200, description="most kinds of paths that a relation and direction listens to")
     least_gain: float = Field(
         0.005, ge=0, description="a kind of path is taken where it raises the likelihood of a triple by this share"
     )
     ridge: float = Field(0.1, gt=0, description="weight of the squared weights of paths and own facts")
+    ridge_beside: float = Field(
+        1.0, gt=0, description="the same beside the held-out start, around half of those found alone"
+    )
     triples: int = Field(1500, ge=1, description="most training triples of a direction that weights are fitted on")
     triples_to_choose: int = Field(256, ge=1, description="most training triples that paths are chosen on")
     least_triples: int = Field(20, ge=1, description="a direction with fewer training triples has no walks")

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from upgan.config.phases import PlannedPhase, planned_phases
-from upgan.config.sections import FusionConfig
+from upgan.config.sections import FusionConfig, WalksConfig
 from upgan.config.settings import Config
 from upgan.data.dataset import KGDataset
 from upgan.errors import Stopped
@@ -117,6 +117,9 @@ class _Rehearsal:
         if isinstance(planned.settings, FusionConfig):  # three evaluations, and fits that cost about as much again
             assert before is not None
             return PhaseCost(0.0, before.evaluation, 6 * before.evaluation, 6 * before.evaluation)
+        if isinstance(planned.settings, WalksConfig):
+            assert before is not None
+            return self._walks(planned.settings, before.evaluation)
         phase = self.players.phase(planned)
         epochs, eval_every = phase.settings.epochs, phase.settings.eval_every
         soonest = eval_every * phase.settings.patience
@@ -132,6 +135,20 @@ class _Rehearsal:
             for count in (min(soonest, epochs), epochs)
         )
         return PhaseCost(epoch, evaluation, least, most)
+
+    def _walks(self, settings: WalksConfig, evaluation: float) -> PhaseCost:
+        """A few directions, with all their validation queries; every one is a step, and no one can be left out."""
+        prepared = self.players.prepared
+        listening = self.players.listening(settings, prepared.validation)
+        directions = 2 * prepared.dataset.num_relations
+        times = []
+        for relation in range(0, directions, max(1, directions // STEPS)):
+            began = time.monotonic()
+            listening.direction(relation)
+            times.append(time.monotonic() - began)
+        # Ranked before the walks by the score so far, and after them, on test, by the score with walks.
+        seconds = directions * sum(times) / len(times) + (2 + 3 * self.tested) * evaluation
+        return PhaseCost(seconds, evaluation, seconds, seconds)
 
     def _rehearse(self, phase: Phase) -> _Watch:
         """Times of a few steps."""

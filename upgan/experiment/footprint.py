@@ -13,13 +13,15 @@ from typing import Any
 from torch import Tensor, nn
 
 from upgan.config.phases import PlannedPhase, planned_phases
-from upgan.config.sections import AdversarialConfig, InitialisationConfig, PretrainConfig
+from upgan.config.sections import AdversarialConfig, InitialisationConfig, PretrainConfig, WalksConfig
 from upgan.config.settings import Config
 from upgan.config.systems.base import SystemSettings
 from upgan.evaluation.evaluator import SCORES_PER_BLOCK as EVALUATED_PER_BLOCK
 from upgan.experiment.inputs import Prepared
 from upgan.objectives.losses import SCORES_PER_BLOCK, SCORES_PER_BLOCK_CUDA
 from upgan.training.fuse import MOST_ENTRIES
+from upgan.training.walk import CELLS, MOST_QUERIES
+from upgan.training.walk_fit import CELLS as BLOCKED
 
 #: Measured: the process with its libraries (MB), bytes of the names of an entity and of a user, how often what is read
 #: is held while it is indexed, and what the allocator keeps for every byte of vectors and scores.
@@ -27,6 +29,8 @@ BASE_MB, ENTITY_NAMES, USER_NAMES, READ_TIMES, KEPT = 430.0, 650, 100, 2, 1.25
 #: Of the paths that evidence is gathered from (MB), and of each entity with evidence for a query (bytes). A query has
 #: about so many of them.
 GATHERED_MB, BYTES_PER_ENTRY, ENTRIES = 100.0, 130, 2000
+#: Of each entity that a walk reaches in a fit: its place, what is said, and the copies while it is gathered.
+BYTES_PER_WALK = 60
 #: Tables of candidates that a step makes and lets go: gradients of the loss and of what is gathered from the table.
 TABLES = 3
 #: (B, C) matrices of the adversarial step: both players' scores, their softmax, what is drawn from, their gradients.
@@ -77,6 +81,10 @@ def _passing(planned: PlannedPhase, prepared: Prepared, config: Config) -> float
             return wide + POOL_MATRICES * FLOAT * min(2 * game.batch, both) * min(game.n_c, entities)
         case SystemSettings() as settings:  # each has scores of its own, of all candidates at once
             return 4.0 * min(settings.batch, both) * entities * FLOAT
+        case WalksConfig() as walks:
+            together = max(1, config.threads)
+            queries = 4 * 8 * min(CELLS, MOST_QUERIES * entities)  # parts of the scores, float64
+            return float(together * (BYTES_PER_WALK * walks.entries + queries + 8 * BLOCKED))
         case _:
             entries = min(MOST_ENTRIES, 2 * len(prepared.dataset.valid) * min(ENTRIES, entities))
             return GATHERED_MB * MB + BYTES_PER_ENTRY * entries

@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple, TypeVar, cast
 
+import numpy as np
 from torch import nn
 
 from upgan.config.phases import PlannedPhase
 from upgan.config.sections import AdversarialConfig, FusionConfig, InitialisationConfig, PretrainConfig, WalksConfig
 from upgan.config.settings import Config
-from upgan.evaluation.evaluator import Scorer
+from upgan.evaluation.evaluator import Evaluator, Scorer
 from upgan.experiment.inputs import Prepared
 from upgan.graph.observed import seen_data
+from upgan.graph.queries import QueryIndex
 from upgan.model.bilinear import BilinearDiscriminator
 from upgan.model.build import build_discriminator, build_factorisation
 from upgan.model.factorisation import Factorisation
@@ -30,7 +32,8 @@ from upgan.training.initialise import initialisation
 from upgan.training.loop import Context, PhaseResult, run_phase
 from upgan.training.pretrain import pretraining
 from upgan.training.state import TrainingState
-from upgan.training.walk import Listening, fit_walks
+from upgan.training.walk import Beside, Listening, fit_walks
+from upgan.types import IntArray
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -75,6 +78,20 @@ class Players:
         return self._tracked("start", start.to(self.prepared.device))
 
     @cached_property
+    def held_out(self) -> tuple[QueryIndex, IntArray]:
+        """The training triples without a random share of them, and (T,) which those are."""
+        triples, data = self.prepared.triples, self.prepared.dataset
+        order = np.random.default_rng([self.config.seed, 3]).permutation(len(triples))
+        apart = np.sort(order[: round(self.config.walks.held_out * len(triples))])
+        return QueryIndex.build(np.delete(triples, apart, axis=0), data.num_entities, data.num_relations), apart
+
+    @cached_property
+    def second_start(self) -> Factorisation:
+        """Vectors that the held-out triples are new to."""
+        start = build_factorisation(self.config, *self._sizes)
+        return self._tracked("second_start", start.to(self.prepared.device))
+
+    @cached_property
     def discriminator(self) -> AnyDiscriminator:
         model = build_discriminator(self.config, *self._sizes, self.prepared.dataset.num_users)
         model = model.to(self.prepared.device)
@@ -114,7 +131,7 @@ class Players:
             return self._walk(planned.settings, context), self._scores()
         phase = self.phase(planned)
         result = run_phase(phase, context)
-        if isinstance(planned.settings, InitialisationConfig | PretrainConfig):
+        if isinstance(planned.settings, InitialisationConfig | PretrainConfig) and not planned.holds_out:
             self.squares = accumulated(phase.kept, *phase.optimizers.values())
         return result, phase.scores()
 
@@ -123,6 +140,10 @@ class Players:
         name, team = planned.name, self.state.team
         index, graph, random = self.prepared.train, self.prepared.graph, self.prepared.random
         match planned.settings:
+            case InitialisationConfig() as settings if planned.holds_out:
+                self.state.release("start")
+                held = self.held_out[0].to(self.prepared.device)
+                return initialisation(self.second_start, held, settings, random, name=name, team=team)
             case InitialisationConfig() as settings:
                 return initialisation(self.start, index, settings, random, name=name, squares=self.squares, team=team)
             case PretrainConfig() as settings:
@@ -157,10 +178,20 @@ class Players:
         return fuse_evidence(model, self.prepared.graph, facts, settings, context)
 
     def _walk(self, settings: WalksConfig, context: Context) -> PhaseResult:
-        model, prepared = cast(BilinearDiscriminator, self.discriminator), self.prepared
+        model = cast(BilinearDiscriminator, self.discriminator)
         self.state.release("start")
-        assert prepared.facts is not None
         assert model.walks is not None
-        edges = prepared.facts.walk_edges(prepared.graph.cointeraction if model.has_users else None)
-        parts = edges, prepared.train, context.validation, self._scores(), settings, self.config.seed
-        return fit_walks(model.walks, Listening(*parts), context)
+        result = fit_walks(model.walks, self.listening(settings, context.validation), context)
+        self.state.release("second_start")
+        return result
+
+    def listening(self, settings: WalksConfig, validation: Evaluator) -> Listening:
+        """What walks are fitted on, beside the discriminator as it is now."""
+        prepared = self.prepared
+        assert prepared.facts is not None, "a phase of walks is planned for scores with walks only"
+        edges = prepared.facts.walk_edges(prepared.graph.cointeraction if self.discriminator.has_users else None)
+        beside = None
+        if settings.held_out:
+            apart = self.held_out[1]
+            beside = Beside(prepared.triples[apart], self.second_start.scores)
+        return Listening(edges, prepared.train, validation, self._scores(), settings, self.config.seed, beside)

@@ -73,10 +73,8 @@ def together(one: SideUsers, other: SideUsers) -> SideUsers:
     if not len(other.users):
         return one
     users, place = np.unique(np.concatenate([one.users, other.users]), return_inverse=True)
-    weight, part = (
-        np.bincount(place, np.concatenate([getattr(one, name), getattr(other, name)]), len(users))
-        for name in ("weight", "part")
-    )
+    weight: FloatArray = np.bincount(place, np.concatenate([one.weight, other.weight]), len(users)).astype(np.float64)
+    part: FloatArray = np.bincount(place, np.concatenate([one.part, other.part]), len(users)).astype(np.float64)
     return SideUsers(users, weight, part)
 
 

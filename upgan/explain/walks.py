@@ -37,7 +37,8 @@ class Ways:
     @property
     def parts(self) -> FloatArray:
         """(N,) what each path adds to the score."""
-        return self.value * self.weight / self.weight.sum()
+        shares: FloatArray = self.value * self.weight / self.weight.sum()
+        return shares
 
 
 def ways_between(edges: WalkEdges, path: Path, head: int, answer: int) -> tuple[IntArray, FloatArray]:
@@ -98,7 +99,8 @@ def user_parts(walks: Walks, co: CoInteraction, ways: list[Ways], side: Side) ->
         users.append(user)
         parts.append(each.parts[row] * share)
     distinct, place = np.unique(np.concatenate(users), return_inverse=True)
-    return SideUsers(distinct, np.zeros(len(distinct)), np.bincount(place, np.concatenate(parts), len(distinct)))
+    part: FloatArray = np.bincount(place, np.concatenate(parts), len(distinct)).astype(np.float64)
+    return SideUsers(distinct, np.zeros(len(distinct)), part)
 
 
 def own_facts_part(walks: Walks, edges: WalkEdges, relation: int, answer: int) -> float:

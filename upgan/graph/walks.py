@@ -31,7 +31,7 @@ Path = tuple[int, ...]
 #: Steps of the longest path.
 LONGEST = 3
 #: What rounding may leave of an edge that was taken out: no path is this light.
-DUST = 1e-6
+DUST = 1e-10
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,22 @@ class Fused:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """Scores that have never seen some training triples: what walks can be weighed beside."""
+
+    #: (N, 3) those triples.
+    triples: IntArray
+    scores: Scorer
+
+    def base(self, own: Own) -> FloatArray:
+        """(N, E) the scores of triples."""
+        heads = torch.from_numpy(own.heads)
+        with torch.no_grad():
+            scores = self.scores(heads, torch.full_like(heads, own.relation))
+        return np.asarray(scores.double().cpu().numpy())
+
+
+@dataclass(frozen=True)
 class Listening:
     """What the walks of all directions are chosen, weighed and judged on."""
 
@@ -75,21 +91,22 @@ class Listening:
     base: Scorer
     config: WalksConfig
     seed: int
+    beside: Beside | None = None
 
     def direction(self, relation: int) -> Fused | None:
         """One relation, 0 .. 2R-1; None without validation queries or training triples."""
         queries = (self.validation.queries[1] == relation).nonzero().flatten().cpu().numpy()
         random = np.random.default_rng([self.seed, 2, relation])
-        own = self._triples(relation, random)
+        own = self._triples(self.train.triples().cpu().numpy(), relation, random)
         if not len(queries) or len(own.heads) < self.config.least_triples:
             return None
         return self._fuse(relation, queries, self._told(own, random), random)
 
     # Training triples ------------------------------------------------------------------------------------------------
 
-    def _triples(self, relation: int, random: np.random.Generator) -> Own:
-        """All training triples of a relation, in random order."""
-        head, kind, tail = self.train.triples().cpu().numpy().T
+    def _triples(self, triples: IntArray, relation: int, random: np.random.Generator) -> Own:
+        """Those of (T, 3) triples that are of a relation, in random order."""
+        head, kind, tail = triples.T
         backwards = relation >= self.train.num_relations
         there = random.permutation(np.flatnonzero(kind == relation % self.train.num_relations))
         first, last = (tail, head) if backwards else (head, tail)
@@ -102,11 +119,19 @@ class Listening:
         paths = sorted(chosen.paths)
         probe = _some(own, PROBED)
         reached = sum(walks.nnz for walks in self.edges.along(paths, probe.heads, probe)) / len(probe.heads)
-        fitted_on = _some(own, min(config.triples, max(config.least_triples, int(config.entries / max(reached, 1.0)))))
+        most = min(config.triples, max(config.least_triples, int(config.entries / max(reached, 1.0))))
+        fitted_on = _some(own, most)
         epsilon = scales(self.edges, paths, _some(fitted_on, config.triples_to_choose))
         held = gather(self.edges, paths, epsilon, fitted_on, self._others(fitted_on))
-        weights = fit(held, self.edges.own_facts, config.ridge)
-        return Told(paths, epsilon, weights.gamma, weights.phi)
+        told = fit(held, self.edges.own_facts, config.ridge)
+        if self.beside is not None:
+            del held
+            new = _some(self._triples(self.beside.triples, own.relation, random), most)
+            if len(new.heads) >= config.least_triples:
+                held = gather(self.edges, paths, epsilon, new, self._others(new), self.beside.base)
+                half = 0.5 * np.concatenate([told.gamma, told.phi])
+                told = fit(held, self.edges.own_facts, config.ridge_beside, half)
+        return Told(paths, epsilon, told.gamma, told.phi)
 
     def _others(self, own: Own) -> tuple[IntArray, IntArray]:
         """Row and entity of each triple's other known answers in training."""
@@ -183,7 +208,7 @@ class Parts:
     def fit(self, chosen: BoolArray) -> FloatArray:
         """The four numbers that ``chosen`` (N,) queries like best."""
         if not chosen.any():
-            return np.exp(CENTRE) * np.array([1.0, 0.0, 0.0, 0.0])
+            return np.array([1.0, 0.0, 0.0, 0.0])
         parts = Parts(*(getattr(self, name)[chosen] for name in vars(self)))
         columns = [np.where(np.isfinite(parts.base), parts.base, 0.0), parts.facts, parts.users, parts.own]
         rows = np.arange(len(parts.answers))
