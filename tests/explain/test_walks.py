@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections import defaultdict
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,13 @@ import torch
 import upgan
 from tests.oracles import walks as oracle
 from tests.predict.toy import make_quality_run
+from upgan.case.documents import make_case
+from upgan.case.reproduction import reproduce
+from upgan.case.schema import from_document, to_document
 from upgan.explain.bilinear import CoInteractionExplainer
 from upgan.explain.walks import all_ways
 from upgan.training.checkpoint import save_weights, seal_run
+from upgan.types import INTERACTED, INVERSE_MARK
 
 
 def draw_walks(walks, seed=0):
@@ -115,10 +120,64 @@ def test_every_path_and_every_users_share_is_that_of_a_loop_over_all_paths(predi
                 for u in both:
                     parts[side][answer][u] += part * a[u] / sum(a[v] for v in both)
         for answer in range(entities):
-            found = explainer._walked(head, relation, answer)
+            found = explainer._walked(explainer.ways(head, relation, answer), relation, answer)
             for side, users in (("target", found.target), ("answer", found.answer)):
                 heard = dict(zip(users.users.tolist(), users.part.tolist(), strict=True))
                 assert heard == pytest.approx(dict(parts[side][answer]), abs=1e-9)
+
+
+@pytest.fixture(scope="module")
+def asked(predictor, explainer):
+    """The question with most paths, by its names."""
+    data = predictor.dataset
+    heads = product(range(data.num_entities), range(data.num_relations), range(data.num_entities))
+    head, relation, answer = max(heads, key=lambda one: sum(len(w.nodes) for w in explainer.ways(*one)))
+    return {"head": data.entities[head], "relation": data.relations[relation], "answer": data.entities[answer]}
+
+
+def test_an_explanation_holds_the_paths_and_parts_that_add_up_to_the_score(predictor, asked):
+    told = predictor.explain(top_walks=10**6, **asked)
+    parts = {part.name: part.value for part in told.score_parts}
+    assert sum(parts.values()) == pytest.approx(told.score, abs=1e-9)
+    walked = parts["paths of facts"] + parts["paths through users"]
+    assert sum(walk.contribution for walk in told.walks) == pytest.approx(walked, abs=1e-9)
+    users = sum(user.contribution for user in (*told.users, *told.answer_users))
+    assert parts["users' choices"] + parts["paths through users"] == pytest.approx(users, abs=1e-9)
+    sizes = [abs(walk.contribution) for walk in told.walks]
+    assert sizes == sorted(sizes, reverse=True)
+    data = predictor.dataset
+    read = {(data.users[u], data.entities[i]) for u, i in data.interactions.tolist()}
+    names = data.entities, data.relations
+    known = {(names[0][h], names[1][r], names[0][t]) for h, r, t in data.train.tolist()}
+    for walk in told.walks:
+        assert (walk.nodes[0].id, walk.nodes[-1].id) == (told.target.id, told.answer.id)
+        assert any(node.role == "user" for node in walk.nodes) == bool(walk.users)
+        for (one, other), relation in zip(pairwise(walk.nodes), walk.relations, strict=True):
+            if relation == INTERACTED:
+                assert {(one.id, other.id), (other.id, one.id)} & read
+            elif relation.endswith(INVERSE_MARK):
+                assert (other.id, relation.removesuffix(INVERSE_MARK), one.id) in known
+            else:
+                assert (one.id, relation, other.id) in known
+    assert len(told.walks) > 2
+    assert any(walk.users for walk in told.walks)
+    few = predictor.explain(top_walks=2, **asked)
+    assert few.walks == told.walks[:2]
+    assert few.to_dict()["walks"][0]["contribution"] == few.walks[0].contribution
+
+
+@pytest.mark.parametrize("real_ids", [True, False])
+def test_a_case_file_holds_the_paths_and_is_computed_again(predictor, asked, real_ids):
+    told = predictor.explain(**asked)
+    document = to_document(make_case(told, predictor, real_ids=real_ids))
+    again = reproduce(from_document(json.loads(json.dumps(document))), predictor)
+    assert again.verdict == "reproduced", again.message
+    assert {"walks", "parts of the score"} <= {group.name for group in again.differences}
+    document["explanation"]["walks"][0]["contribution"] += 1.0
+    assert reproduce(from_document(document), predictor).verdict == "differs"
+    del document["explanation"]["walks"]
+    del document["explanation"]["score_parts"]
+    assert from_document(document).explanation.walks == (), "as files of earlier versions are"
 
 
 def test_walks_that_were_not_fitted_change_nothing(toy_dataset, tmp_path):

@@ -11,7 +11,7 @@ import numpy as np
 from upgan.case.documents import with_figure
 from upgan.case.results import computed, gaps
 from upgan.case.schema import CaseFile
-from upgan.explain.explanation import EvidencePath, Explanation, Node, UserPath, UserShare
+from upgan.explain.explanation import EvidencePath, Explanation, Node, UserPath, UserShare, Walk
 from upgan.predict.predictor import Predictor
 from upgan.render.pseudonyms import pseudonymised, pseudonyms_of
 from upgan.render.words import clean, shorten
@@ -23,6 +23,7 @@ TOLERANCE = 1e-8
 #: Contrast, what if and smallest set also hold scores of all candidates, which are float32.
 SINGLE_TOLERANCE = 1e-4
 
+AnyPath = UserPath | EvidencePath | Walk
 Verdict = Literal["reproduced", "differs", "other run", "other dataset", "unknown"]
 
 
@@ -93,6 +94,7 @@ def reproduce(case: CaseFile, predictor: Predictor, *, tolerance: float = TOLERA
         paths_per_user=case.explanation.paths_per_user,
         evidence_per_user=case.explanation.evidence_per_user,
         top_paths=len(case.explanation.heaviest_paths),
+        top_walks=len(case.explanation.walks),
     )
     fresh = pseudonymised(again) if case.pseudonyms else again
     differences = (*compare(case, fresh, predictor), *_results(case, again, predictor))
@@ -176,6 +178,7 @@ def compare(case: CaseFile, again: Explanation, predictor: Predictor) -> tuple[D
         _chains(
             "evidence", (*filed.evidence, *filed.answer_evidence), (*again.evidence, *again.answer_evidence), by_order
         ),
+        *_walks(filed, again, by_order),
         _sets("known facts", _facts(filed, by_order), _facts(again, by_order)),
         _sets("names", _names(filed), _names(again)),
         _sets("labels", filed_labels, {*labels, ("model", config.model_name), ("preset", config.preset)}),
@@ -233,9 +236,7 @@ def _in_order(table: FloatArray) -> FloatArray:
     return order
 
 
-def _chains(
-    name: str, filed: Sequence[UserPath | EvidencePath], again: Sequence[UserPath | EvidencePath], by_order: bool
-) -> Difference:
+def _chains(name: str, filed: Sequence[AnyPath], again: Sequence[AnyPath], by_order: bool) -> Difference:
     """Paths matched by what they pass; under pseudonyms a user is any user."""
     ours, theirs = _keyed(filed, by_order), _keyed(again, by_order)
     largest, compared, missing, extra = 0.0, 0, 0, 0
@@ -250,11 +251,26 @@ def _chains(
     return Difference(name, compared, largest, _alone(missing, extra, "paths"))
 
 
-def _keyed(chains: Sequence[UserPath | EvidencePath], by_order: bool) -> dict[Any, list[list[float]]]:
+def _walks(filed: Explanation, again: Explanation, by_order: bool) -> Iterable[Difference]:
+    """Paths of walks and parts of the score, where the file has them."""
+    if not filed.score_parts:
+        return
+    yield _chains("walks", filed.walks, again.walks, by_order)
+    ours, theirs = ({part.name: part.value for part in one.score_parts} for one in (filed, again))
+    both = ours.keys() & theirs.keys()
+    largest = max((abs(ours[name] - theirs[name]) for name in both), default=0.0)
+    yield Difference(
+        "parts of the score", len(ours), largest, _alone(len(ours) - len(both), len(theirs) - len(both), "parts")
+    )
+
+
+def _keyed(chains: Sequence[AnyPath], by_order: bool) -> dict[Any, list[list[float]]]:
     """What a path passes -> the numbers of the paths that pass it, the heaviest first."""
     numbers_of: dict[Any, list[list[float]]] = {}
     for chain in chains:
-        numbers = [*chain.alphas, chain.weight] if isinstance(chain, UserPath) else list(chain.coefficients)
+        numbers = list(chain.coefficients) if isinstance(chain, EvidencePath) else [chain.weight]
+        numbers += chain.alphas if isinstance(chain, UserPath) else []
+        numbers += [chain.contribution] if isinstance(chain, Walk) else []
         key = (tuple(_who(node, by_order) for node in chain.nodes), chain.relations)
         numbers_of.setdefault(key, []).append(numbers)
     return {key: sorted(rows, reverse=True) for key, rows in numbers_of.items()}

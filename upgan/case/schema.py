@@ -138,6 +138,9 @@ def _check_whole(case: CaseFile) -> None:
     for path in (*explanation.paths, *explanation.answer_paths):
         if not len(path.nodes) - 1 == len(path.relations) == len(path.alphas) > 0:
             raise CaseError("explanation.paths: a path needs one relation and one alpha between each two nodes")
+    for walk in explanation.walks:
+        if not len(walk.nodes) - 1 == len(walk.relations) > 0:
+            raise CaseError("explanation.walks: one relation between each two nodes is needed")
     for chain in (*explanation.evidence, *explanation.answer_evidence):
         if not len(chain.nodes) - 1 == len(chain.relations) == len(chain.coefficients) > 0:
             raise CaseError("explanation.evidence: one relation and one coefficient between each two nodes are needed")

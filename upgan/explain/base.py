@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from upgan.data.dataset import KGDataset
-from upgan.explain.explanation import Baseline, ContextEdge, EvidencePath, Node, Role, Sort, UserPath
+from upgan.explain.explanation import Baseline, ContextEdge, EvidencePath, Node, Role, ScorePart, Sort, UserPath, Walk
 from upgan.explain.shares import Shares
 from upgan.graph.adjacency import runs
 from upgan.graph.facts import Facts
@@ -91,6 +91,8 @@ class Influence:
     score_baseline: float
     #: (U,) ids of all users.
     names: npt.NDArray[np.object_]
+    #: What the score is made of, where it has parts of different kinds.
+    score_parts: tuple[ScorePart, ...] = ()
 
     @property
     def users(self) -> Shares:
@@ -130,6 +132,8 @@ class PathCounts:
     evidence_per_user: int
     #: How many of the heaviest paths over all users.
     top_paths: int
+    #: How many of the paths that walks take.
+    top_walks: int
 
 
 @dataclass(frozen=True)
@@ -141,6 +145,7 @@ class ShownPaths:
     answer_paths: tuple[UserPath, ...] = ()
     answer_evidence: tuple[EvidencePath, ...] = ()
     heaviest_paths: tuple[UserPath, ...] = ()
+    walks: tuple[Walk, ...] = ()
 
     @property
     def everything(self) -> tuple[tuple[UserPath, ...], tuple[EvidencePath, ...]]:
@@ -305,6 +310,10 @@ class Explainer(ABC):
         """The ``count`` heaviest paths from any users up to ``target``, heaviest first."""
         return ()
 
+    def walks(self, target: int, relation: int, answer: int, count: int) -> tuple[Walk, ...]:
+        """The ``count`` paths from target to answer with the largest part of the score, where it has walks."""
+        return ()
+
     def selected(self, target: int, relation: int, answer: int, influence: Influence, counts: PathCounts) -> ShownPaths:
         """Paths and evidence of the first users of both sides."""
         first, others = influence.order[: counts.top_users], influence.answer_order[: counts.top_users]
@@ -315,6 +324,7 @@ class Explainer(ABC):
             answer_paths=self.paths(*ends, others, side="answer", per_user=counts.paths_per_user),
             answer_evidence=self.evidence(target, relation, answer, others, side="answer", per_user=each),
             heaviest_paths=self.heaviest(*ends, influence, counts.top_paths),
+            walks=self.walks(target, relation, answer, counts.top_walks),
         )
 
     def limits(self) -> tuple[str, ...]:

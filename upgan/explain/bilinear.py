@@ -15,6 +15,7 @@ The logarithms are the only non-linear parts; sharing it in proportion is what i
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -23,8 +24,8 @@ import torch
 from torch import Tensor
 
 from upgan.explain.base import PATHS_PER_USER, Explainer, Influence, Side, SideUsers, together
-from upgan.explain.explanation import Baseline, EvidencePath, Node, Sort, UserPath
-from upgan.explain.walks import Ways, all_ways, own_facts_part, spoken_step, user_parts
+from upgan.explain.explanation import Baseline, EvidencePath, Node, ScorePart, Sort, UserPath, Walk
+from upgan.explain.walks import Ways, all_ways, own_facts_part, spoken_step, user_parts, users_of_step
 from upgan.graph.cointeraction import CoInteraction, ItemPaths, Row
 from upgan.graph.queries import QueryIndex
 from upgan.graph.walks import WalkEdges
@@ -35,9 +36,10 @@ from upgan.types import INTERACTED, BoolArray, FloatArray, IntArray
 
 
 class WalkedParts(NamedTuple):
-    """What walks add to one score: without anybody, and by the users of both sides."""
+    """What walks add to one score: paths of facts, the answer's own facts, and the users of both sides."""
 
-    without_users: float
+    facts: float
+    own: float
     target: SideUsers
     answer: SideUsers
 
@@ -59,12 +61,21 @@ class CoInteractionExplainer(Explainer):
         self, head: int, relation: int, answer: int, *, baseline: Baseline = "none", sort: Sort | None = "weight"
     ) -> Influence:
         """Weights and contributions of the users of both sides (relation 0 .. 2R-1)."""
-        walked = self._walked(head, relation, answer)
+        ways = self.ways(head, relation, answer)
+        walked = self._walked(ways, relation, answer)
         tau = self._tau(relation)
-        without = tau * self._known_score(head, relation, answer) + walked.without_users
+        known = tau * self._known_score(head, relation, answer)
+        without = known + walked.facts + walked.own
         start = self.mean_preference if baseline == "mean" else None
         target, target_start = self._users_of_side("target", head, relation, answer, start)
         answered, answer_start = self._users_of_side("answer", head, relation, answer, start)
+        parts = (
+            ("vectors", known),
+            ("users' choices", tau * float(target.part.sum() + answered.part.sum() + target_start + answer_start)),
+            ("paths of facts", walked.facts),
+            ("paths through users", float(walked.target.part.sum() + walked.answer.part.sum())),
+            ("the answer's own facts", walked.own),
+        )
         return Influence(
             together(target.times(tau), walked.target).sorted(sort),
             together(answered.times(tau), walked.answer).sorted(sort),
@@ -72,7 +83,13 @@ class CoInteractionExplainer(Explainer):
             without,
             without + tau * (target_start + answer_start),
             self.user_names,
+            tuple(ScorePart(*part) for part in parts) if self._speaks else (),
         )
+
+    @property
+    def _speaks(self) -> bool:
+        """Whether the score has walks."""
+        return self.model.walks is not None and not self.model.walks.silent
 
     def _tau(self, relation: int) -> float:
         """How much the score without walks counts."""
@@ -85,29 +102,51 @@ class CoInteractionExplainer(Explainer):
 
     def ways(self, head: int, relation: int, answer: int) -> list[Ways]:
         """All paths of walks from ``head`` to ``answer`` that the relation listens to."""
-        walks = self.model.walks
-        return [] if walks is None or walks.silent else all_ways(walks, self.edges, head, relation, answer)
+        if self.model.walks is None or not self._speaks:
+            return []
+        return all_ways(self.model.walks, self.edges, head, relation, answer)
 
-    def _walked(self, head: int, relation: int, answer: int) -> WalkedParts:
+    def _walked(self, ways: list[Ways], relation: int, answer: int) -> WalkedParts:
         """What walks add, by whom."""
-        walks = self.model.walks
-        if walks is None or walks.silent:
-            return WalkedParts(0.0, SideUsers.nobody(), SideUsers.nobody())
-        ways = self.ways(head, relation, answer)
+        walks, nobody = self.model.walks, SideUsers.nobody()
+        if walks is None or not self._speaks:
+            return WalkedParts(0.0, 0.0, nobody, nobody)
         facts = sum(each.value for each in ways if spoken_step(each, walks) is None)
         own = own_facts_part(walks, self.edges, relation, answer)
         if self.co is None:
-            return WalkedParts(facts + own, SideUsers.nobody(), SideUsers.nobody())
-        return WalkedParts(
-            facts + own, user_parts(walks, self.co, ways, "target"), user_parts(walks, self.co, ways, "answer")
-        )
+            return WalkedParts(facts, own, nobody, nobody)
+        target, answered = (user_parts(walks, self.co, ways, side) for side in ("target", "answer"))
+        return WalkedParts(facts, own, target, answered)
 
     def _walked_score(self, head: int, relation: int, answer: int) -> float:
         """What walks add in all, as the ranking computes it: the other side of the proof."""
-        walks = self.model.walks
-        if walks is None or walks.silent:
+        if self.model.walks is None or not self._speaks:
             return 0.0
-        return float(walks.of(self.edges, np.array([head]), relation)[0, answer])
+        return float(self.model.walks.of(self.edges, np.array([head]), relation)[0, answer])
+
+    def walks(self, target: int, relation: int, answer: int, count: int) -> tuple[Walk, ...]:
+        """The ``count`` paths with the largest part of the score; equal ones by their nodes."""
+        found = []
+        for each in self.ways(target, relation, answer):
+            largest = np.argsort(-each.weight, kind="stable")[:count]
+            found += [(float(each.parts[place]), each, place) for place in largest.tolist()]
+        found.sort(key=lambda one: (-abs(one[0]), one[1].path, one[1].nodes[one[2]].tolist()))
+        return tuple(self._walk(each, place, target, answer) for _, each, place in found[:count])
+
+    def _walk(self, ways: Ways, place: int, target: int, answer: int) -> Walk:
+        """One path by its names, its heaviest user between the two items of a step that users say."""
+        assert self.model.walks is not None
+        nodes = [self.named(node, target, answer) for node in ways.nodes[place].tolist()]
+        relations = [self.relation_name(kind) for kind in ways.path]
+        step, users = spoken_step(ways, self.model.walks), 0
+        if step is not None and self.co is not None:
+            one = replace(ways, nodes=ways.nodes[[place]], weight=ways.weight[[place]])
+            _, user, share = users_of_step(self.co, one, step)
+            nodes.insert(step + 1, self._user(int(user[np.argmax(share)]), target, answer))
+            relations.insert(step, INTERACTED)
+            users = len(user)
+        weight = float(ways.weight[place] / ways.weight.sum())
+        return Walk(tuple(nodes), tuple(relations), weight, float(ways.parts[place]), users)
 
     @cached_property
     def mean_preference(self) -> Tensor:
@@ -182,10 +221,11 @@ class CoInteractionExplainer(Explainer):
 
     @torch.no_grad()
     def score_if_not_chosen(self, head: int, relation: int, answer: int, users: IntArray, side: Side) -> float:
-        """The score, had ``users`` not chosen the item of their side; every trained weight stays as it is."""
+        """The score, had ``users`` not chosen the item of their side; every trained weight and walk stays as it is."""
         item = head if side == "target" else answer
         changed = {} if self.co is None else {item: self.co.rows_without(item, users)}
-        return self._score(head, relation, answer, changed)
+        score = self._tau(relation) * self._score(head, relation, answer, changed)
+        return score + self._walked_score(head, relation, answer)
 
     def _score(
         self, head: int, relation: int, answer: int, changed: Mapping[int, tuple[Row, Row]] | None = None

@@ -38,12 +38,12 @@ _ALPHA: tuple[LinkKind, ...] = ("alpha",)
 _COEFFICIENT: tuple[LinkKind, ...] = ("coefficient",)
 
 #: The lists of paths of an explanation, and all that its JSON document says, in this order.
-_PATHS = ("paths", "evidence", "answer_paths", "answer_evidence", "heaviest_paths")
+_PATHS = ("paths", "evidence", "answer_paths", "answer_evidence", "heaviest_paths", "walks")
 _DOCUMENT = (
     *("query", "answer", "score", "rank", "filtered_rank"),
     *("score_without_users", "rank_without_users", "filtered_rank_without_users"),
     *("known", "baseline", "score_baseline", "users", "answer_users", *_PATHS, "chains", "context"),
-    *("residual", "effective_users", "target", "limits", "labels"),
+    *("score_parts", "residual", "effective_users", "target", "limits", "labels"),
     *("run_fingerprint", "dataset_fingerprint", "simulated_users"),
 )
 
@@ -108,6 +108,29 @@ class Chain:
 
 
 @dataclass(frozen=True)
+class Walk:
+    """A path from target to answer that the score listens to, target first (upgan.model.walks)."""
+
+    #: Where users speak on the path, their heaviest one stands between the two items.
+    nodes: tuple[Node, ...]
+    #: As walked from nodes[i] to nodes[i + 1].
+    relations: tuple[str, ...]
+    #: Its share of all paths of its kind, and its signed part of the score.
+    weight: float
+    contribution: float
+    #: How many users speak on it.
+    users: int = 0
+
+
+@dataclass(frozen=True)
+class ScorePart:
+    """What one part of the score adds to it; all of them sum to the score."""
+
+    name: str
+    value: float
+
+
+@dataclass(frozen=True)
 class ContextEdge:
     """A true edge shown for orientation that carries no coefficient of this prediction."""
 
@@ -160,6 +183,9 @@ class Explanation:
     limits: tuple[str, ...] = ()
     #: The heaviest paths to the target over all users, where they were asked for.
     heaviest_paths: tuple[UserPath, ...] = ()
+    #: The paths that carry most of the answer, largest part first, where the score has walks; and its parts by name.
+    walks: tuple[Walk, ...] = ()
+    score_parts: tuple[ScorePart, ...] = ()
     #: How many of the users (by ``sort``) paths and figure show, and how many paths and ways of evidence of each.
     top_users: int = 5
     sort: Sort = "weight"
@@ -238,5 +264,5 @@ def _meeting(
     return ((path, way) for path in paths for way in of_user.get(path.nodes[0].id, []))
 
 
-def _by_ids(path: UserPath | EvidencePath | Chain) -> dict[str, Any]:
+def _by_ids(path: UserPath | EvidencePath | Chain | Walk) -> dict[str, Any]:
     return {**vars(path), "nodes": [node.id for node in path.nodes]}

@@ -168,13 +168,15 @@ class Predictor:
         paths_per_user: int = 2,
         evidence_per_user: int = 1,
         top_paths: int = 0,
+        top_walks: int = 10,
     ) -> Explanation:
         """Why ``answer`` has the rank it has; ids or unique labels. Raises QueryError for unknown names.
 
         ``baseline``: what contributions are counted from, p = 0 or the mean user. ``sort``: which users come first;
         of the first ``top_users`` paths and evidence are shown. ``top_paths``: heaviest paths over all users.
+        ``top_walks``: paths from target to answer with the largest part of the score, where it has walks.
         """
-        counts = PathCounts(top_users, paths_per_user, evidence_per_user, top_paths)
+        counts = PathCounts(top_users, paths_per_user, evidence_per_user, top_paths, top_walks)
         for name, count in vars(counts).items():
             if count < 0:
                 raise QueryError(f"{name} = {count}: 0 or more")
@@ -200,6 +202,7 @@ class Predictor:
             answer_users=influence.answer_users,
             **vars(paths),
             context=explainer.context(target, chosen, *paths.everything),
+            score_parts=influence.score_parts,
             residual=influence.residual,
             effective_users=influence.effective_users,
             baseline=baseline,

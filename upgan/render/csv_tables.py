@@ -12,7 +12,7 @@ from upgan.render.paths import factors, path_pattern, path_words
 from upgan.render.words import clean
 
 USER_COLUMNS = ("user", "of", "weight", "contribution", "paths")
-PATH_COLUMNS = ("kind", "user", "path", "pattern", "factors", "weight")
+PATH_COLUMNS = ("kind", "user", "path", "pattern", "factors", "weight", "contribution")
 
 # A spreadsheet would run a cell that starts with one of these as a formula; some drop blanks in front of it first.
 _FORMULA = ("=", "+", "-", "@", "\t", "＝", "＋", "－", "＠")
@@ -24,9 +24,10 @@ def users_csv(explanation: Explanation) -> str:
 
 
 def paths_csv(explanation: Explanation, labels: Mapping[str, str]) -> str:
-    """Paths from the users, then evidence: ways by which the other end of the question reached them."""
+    """Paths from the users, then evidence (ways by which the other end of the question reached them), then walks."""
     rows = [{"kind": "path", **row} for row in path_rows(explanation, labels)]
     rows += [{"kind": "evidence", **row} for row in evidence_rows(explanation, labels)]
+    rows += [{"kind": "walk", **row} for row in walk_rows(explanation, labels)]
     return to_csv(rows, PATH_COLUMNS)
 
 
@@ -55,6 +56,17 @@ def evidence_rows(explanation: Explanation, labels: Mapping[str, str]) -> list[d
     """One row for each path by which the answer reached a user, then for those by which the target did."""
     evidence = (*explanation.evidence, *explanation.answer_evidence)
     return [_row(path.nodes[-1].id, path, labels) for path in evidence]
+
+
+def walk_rows(explanation: Explanation, labels: Mapping[str, str]) -> list[dict[str, object]]:
+    """One row for each path from target to answer that the score listens to, largest part of the score first."""
+    rows: list[dict[str, object]] = []
+    for walk in explanation.walks:
+        user = next((node.id for node in walk.nodes if node.role == "user"), "")
+        words = {"path": path_words(walk, labels), "pattern": path_pattern(walk, labels)}
+        numbers = {"weight": walk.weight, "contribution": walk.contribution, "users": walk.users}
+        rows.append({"user": user, **words, **numbers})
+    return rows
 
 
 def _row(user: str, path: UserPath | EvidencePath, labels: Mapping[str, str]) -> dict[str, object]:

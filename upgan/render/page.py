@@ -9,7 +9,7 @@ from upgan.explain.results import Results
 from upgan.render.figure.build import Drawing, figures
 from upgan.render.figure.graph_html import graph_html
 from upgan.render.figure.styles import Theme
-from upgan.render.paths import Path, path_row
+from upgan.render.paths import WALK_HEAD, Path, path_row, score_parts, walk_row
 from upgan.render.results_sections import results_sections, shares_table
 from upgan.render.table import Section, Table, Words
 from upgan.render.words import caption, known_sentence, proof, question, score_text, user_noun
@@ -79,3 +79,8 @@ def _chains(explanation: Explanation, labels: Mapping[str, str] | None) -> Itera
             more = f"{len(paths) - _MOST_PATHS:,} more in the JSON."
             rest = [Words(more, faint=True)] if len(paths) > _MOST_PATHS else []
             yield Section(title, [Table(head, rows, frozenset({1, 2})), *rest])
+    if explanation.walks:
+        rows = [walk_row(walk, labels) for walk in explanation.walks[:_MOST_PATHS]]
+        yield Section("Paths that carry the answer", [Table(WALK_HEAD, rows, frozenset({1, 2}))])
+    if explanation.score_parts:
+        yield Section("What the score is made of", [score_parts(explanation)])

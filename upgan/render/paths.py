@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from upgan.explain.explanation import Chain, EvidencePath, UserPath
-from upgan.render.words import clean, coefficient, node_words, relation_words
+from upgan.explain.explanation import Chain, EvidencePath, Explanation, UserPath, Walk
+from upgan.render.table import Table
+from upgan.render.words import clean, coefficient, node_words, relation_words, score_text, signed
 from upgan.types import INVERSE_MARK
 
 Path = UserPath | EvidencePath | Chain
+#: Columns of ``walk_row``.
+WALK_HEAD = ("path from target to answer", "part of the score", "users on it")
 
 
 def numbers_of(path: Path) -> Sequence[float]:
@@ -29,7 +32,7 @@ def path_row(path: Path, labels: Mapping[str, str] | None = None) -> list[str]:
     return row if isinstance(path, EvidencePath) else [*row, coefficient(path.weight)]
 
 
-def path_words(path: Path, labels: Mapping[str, str] | None = None) -> str:
+def path_words(path: Path | Walk, labels: Mapping[str, str] | None = None) -> str:
     """A path in one line: "A — author → B", or "B ← author — A" where it is walked against the relation."""
     words = [node_words(path.nodes[0])]
     for node, relation in zip(path.nodes[1:], path.relations, strict=True):
@@ -41,8 +44,20 @@ def path_words(path: Path, labels: Mapping[str, str] | None = None) -> str:
     return " ".join(words)
 
 
-def path_pattern(path: Path, labels: Mapping[str, str]) -> str:
+def path_pattern(path: Path | Walk, labels: Mapping[str, str]) -> str:
     """A path without its names: the kinds of its nodes and its relations ("user — interacted → book — …")."""
     kinds = [clean(node.kind) or node.role for node in path.nodes]
     steps = zip(path.relations, kinds[1:], strict=True)
     return " ".join([kinds[0], *(f"— {relation_words(relation, labels)} → {kind}" for relation, kind in steps)])
+
+
+def walk_row(walk: Walk, labels: Mapping[str, str] | None = None) -> list[str]:
+    """Words of a path that walks take, what it adds to the score, and how many users speak on it."""
+    return [path_words(walk, labels), signed(walk.contribution), f"{walk.users:,}" if walk.users else ""]
+
+
+def score_parts(explanation: Explanation) -> Table:
+    """What the score is made of, as a table."""
+    rows = [(part.name, signed(part.value)) for part in explanation.score_parts]
+    rows.append(("score", score_text(explanation.score)))
+    return Table(("part of the score", ""), rows, frozenset({1}))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from upgan.explain.explanation import EvidencePath, Explanation, UserPath
 from upgan.explain.results import CandidateRow, Results
-from upgan.render.paths import path_row
+from upgan.render.paths import WALK_HEAD, path_row, score_parts, walk_row
 from upgan.render.results_sections import results_sections, shares_table
 from upgan.render.table import Table
 from upgan.render.words import caption, clean, proof, question, rank_text, score_text, shorten, user_noun
@@ -49,6 +49,11 @@ def explanation_table(explanation: Explanation, *, relation_labels: Mapping[str,
     ):
         if paths:
             blocks.append(_paths(title, paths, relation_labels).text())
+    if explanation.walks:
+        rows = [walk_row(walk, relation_labels) for walk in explanation.walks[:_MOST_PATHS]]
+        blocks.append(Table(WALK_HEAD, rows, frozenset({1, 2})).text())
+    if explanation.score_parts:
+        blocks.append(score_parts(explanation).text())
     return "\n\n".join([*blocks, "\n".join(proof(explanation))])
 
 

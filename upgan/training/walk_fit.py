@@ -31,6 +31,8 @@ CELLS = 6_000_000
 BEST, DRAWN = 100, 400
 #: (N,) triples -> (N, E) b.
 Base = Callable[[Own], FloatArray]
+#: epsilon, as a share of the median of f.
+SOME = 0.1
 #: Most iterations of L-BFGS, and how many of its last steps it remembers.
 ITERATIONS, MEMORY = 80, 20
 
@@ -65,8 +67,8 @@ class Fitted:
 
 
 def scales(edges: WalkEdges, paths: Sequence[Path], own: Own) -> FloatArray:
-    """(P,) epsilon: the median of f where it is not 0."""
-    return np.array([float(np.median(f.data)) if f.nnz else 1.0 for f in edges.along(paths, own.heads, own)])
+    """(P,) epsilon: a tenth of the median of f where it is not 0, so that any path at all says most."""
+    return np.array([SOME * float(np.median(f.data)) if f.nnz else 1.0 for f in edges.along(paths, own.heads, own)])
 
 
 def gather(

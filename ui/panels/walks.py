@@ -1,0 +1,44 @@
+"""The paths from the target to the answer that the score listens to, and what each adds to it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from ui.components.answered import Answered, Panel
+from ui.components.table import number, table, text
+from upgan.render.csv_tables import walk_rows
+from upgan.render.words import user_noun
+
+
+def draw(answered: Answered) -> None:
+    """A table of those paths, then one of the parts of the score."""
+    explanation, noun = answered.explanation, user_noun(answered.simulated)
+    if not explanation.score_parts:
+        st.caption("This model does not listen to single paths.")
+        return
+    if not explanation.walks:
+        st.caption("No path that this relation listens to leads from the target to the answer.")
+    else:
+        table(
+            walk_rows(explanation, answered.labels),
+            "Paths from the target to the answer with their parts of the score",
+            {
+                "user": None,
+                "pattern": None,
+                "path": text("path", width="large", help=f"Where {noun} speak, the heaviest of them is named."),
+                "weight": number("share", format="%.3f", help="Share of all paths of the same kind."),
+                "contribution": number("part of the score", format="%+.4f"),
+                "users": number(f"{noun} on it"),
+            },
+        )
+    table(
+        [{"part": part.name, "value": part.value} for part in explanation.score_parts],
+        "What the score is made of",
+        {
+            "part": text("part of the score"),
+            "value": number("value", format="%+.4f", help="All parts sum to the score."),
+        },
+    )
+
+
+PANEL = Panel("Paths that carry the answer", 15, draw)
