@@ -19,7 +19,7 @@ from upgan.case.documents import make_case
 from upgan.case.reproduction import reproduce
 from upgan.case.schema import from_document, to_document
 from upgan.explain.bilinear import CoInteractionExplainer
-from upgan.explain.walks import all_ways
+from upgan.explain.walks import all_ways, spoken_step
 from upgan.training.checkpoint import save_weights, seal_run
 from upgan.types import INTERACTED, INVERSE_MARK
 
@@ -131,7 +131,14 @@ def asked(predictor, explainer):
     """The question with most paths, by its names."""
     data = predictor.dataset
     heads = product(range(data.num_entities), range(data.num_relations), range(data.num_entities))
-    head, relation, answer = max(heads, key=lambda one: sum(len(w.nodes) for w in explainer.ways(*one)))
+    walks = explainer.model.walks
+
+    def heard(one):
+        """Whether users are on a path, and how many paths there are."""
+        ways = explainer.ways(*one)
+        return any(spoken_step(each, walks) is not None for each in ways), sum(len(each.nodes) for each in ways)
+
+    head, relation, answer = max(heads, key=heard)
     return {"head": data.entities[head], "relation": data.relations[relation], "answer": data.entities[answer]}
 
 
