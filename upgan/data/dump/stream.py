@@ -13,12 +13,12 @@ import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pyarrow as pa
 
-from upgan.data.raw.text_stream import HashedFile
 from upgan.errors import DataError
 
 #: Bytes of text that are read at once; a block is this much and the rest of its last line.
@@ -51,7 +51,7 @@ class DumpStream:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.size = path.stat().st_size
-        self._file = HashedFile(_opened(path))
+        self._file = _opened(path)
         stream: Any = pa.PythonFile(self._file, mode="r")
         self.compression = compression_of(path)
         self._stream = pa.CompressedInputStream(stream, self.compression) if self.compression else stream
@@ -65,11 +65,12 @@ class DumpStream:
     @property
     def bytes_read(self) -> int:
         """Bytes of the file (compressed ones, where it is) read so far."""
-        return self._file.count
+        return self._file.tell()
 
     def sha256(self) -> str:
-        """The hash of the file's bytes; known once every block has been read."""
-        return self._file.sha256()
+        """The hash of the file's bytes, for which they are read once more: after the blocks."""
+        self._file.seek(0)
+        return hashlib.file_digest(self._file, "sha256").hexdigest()
 
     def blocks(
         self, skip: int = 0, skipped_lines: int = 0, on_skip: Callable[[int], None] | None = None
@@ -160,7 +161,7 @@ def identity_of(path: Path) -> dict[str, Any]:
     return {"name": path.name, "size": status.st_size, "mtime_ns": status.st_mtime_ns, "head_sha256": head}
 
 
-def _opened(path: Path) -> BinaryIO:
+def _opened(path: Path) -> BufferedReader:
     try:
         return path.open("rb")
     except IsADirectoryError as error:

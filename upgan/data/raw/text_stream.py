@@ -10,13 +10,12 @@ from __future__ import annotations
 import codecs
 import gzip
 import hashlib
-import io
 import os
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -131,30 +130,30 @@ class TextStream:
                 head = file.read(512)
                 file.seek(0)
                 self._refuse_other_kinds(head)
-                raw = HashedFile(file)
                 size = os.fstat(file.fileno()).st_size
                 packed = head.startswith(_GZIP)
-                for block in self._gunzipped(raw) if packed else iter(lambda: raw.read(BLOCK), b""):
+                for block in self._gunzipped(file) if packed else iter(lambda: file.read(BLOCK), b""):
                     yield block
                     if self.progress is not None:
-                        self.progress(self.path.name, raw.count, size)
-                self.sha256 = raw.sha256()
+                        self.progress(self.path.name, file.tell(), size)
+                file.seek(0)
+                self.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         except FileNotFoundError as error:
             raise DataError(f"{self.path}: no such file") from error
         except OSError as error:
             raise DataError(f"{self.path} cannot be read: {error.strerror or error}") from error
 
-    def _gunzipped(self, raw: HashedFile) -> Iterator[bytes]:
+    def _gunzipped(self, file: BinaryIO) -> Iterator[bytes]:
         size = 0
         try:
-            with gzip.GzipFile(fileobj=cast(BinaryIO, raw)) as unpacked:
+            with gzip.GzipFile(fileobj=file) as unpacked:
                 while block := unpacked.read(BLOCK):
                     if not size:
                         self._refuse_other_kinds(block[:512])
                     size += len(block)
-                    if size > GZIP_FREE and size > GZIP_RATIO * raw.count:
+                    if size > GZIP_FREE and size > GZIP_RATIO * file.tell():
                         raise EndlessError(
-                            f"{self.path}: the gzip data grow more than {GZIP_RATIO}-fold ({raw.count} bytes gave "
+                            f"{self.path}: the gzip data grow more than {GZIP_RATIO}-fold ({file.tell()} bytes gave "
                             f"{size} so far), as no catalogue does; decompress the file yourself if this is meant"
                         )
                     yield block
@@ -225,35 +224,6 @@ class TextStream:
                 f"{self.path}, line 1: a byte-order mark of UTF-16; save the file as UTF-8 text or give "
                 "--encoding utf-16"
             )
-
-
-class HashedFile(io.RawIOBase):
-    """A file whose bytes are hashed and counted as they are read."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        super().__init__()
-        self.file = file
-        self.digest = hashlib.sha256()
-        self.count = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        block = self.file.read(size)
-        self.digest.update(block)
-        self.count += len(block)
-        return block
-
-    def close(self) -> None:
-        self.file.close()
-        super().close()
-
-    def sha256(self) -> str:
-        """The hash of all bytes of the file; what a reader left unread is read for it."""
-        while self.read(1 << 20):
-            pass
-        return self.digest.hexdigest()
 
 
 def read_lines(
