@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
+from filelock import FileLock, Timeout
 
 from upgan.data.dump.stream import Block, DumpStream
 from upgan.errors import DataError, UpganError
@@ -87,17 +88,11 @@ class WorkFolder:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Refuse a second run in the same folder; the lock goes with the process, however it ends."""
-        with (self.path / "lock").open("w") as stream:
-            with contextlib.suppress(ImportError):  # no such locks on Windows
-                import fcntl
-
-                try:
-                    fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except OSError as error:
-                    raise UpganError(
-                        f"another run works in {self.path}; wait for it, or give another --work"
-                    ) from error
-            yield
+        try:
+            with FileLock(self.path / "lock", timeout=0):
+                yield
+        except Timeout as error:
+            raise UpganError(f"another run works in {self.path}; wait for it, or give another --work") from error
 
 
 @contextlib.contextmanager
