@@ -12,8 +12,8 @@ import gzip
 import hashlib
 import os
 import zlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
@@ -64,6 +64,8 @@ class ReadOptions:
     skip_bad_lines: bool = False
     #: Told a file's name, the bytes of it read so far, and its size, now and then.
     progress: Callable[[str, int, int], None] | None = None
+    #: File -> numbers of lines that are taken for blank.
+    blank: Mapping[Path, Collection[int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.encoding is None:
@@ -99,6 +101,7 @@ class TextStream:
         self.encoding = None if encoding is None or codecs.lookup(encoding).name == "utf-8" else encoding
         self.progress = options.progress
         self.longest = longest
+        self.blank = options.blank.get(path, ())
         #: Whether it begins with a byte-order mark of UTF-8, known after the first block.
         self.marked = False
         self.sha256 = ""
@@ -106,6 +109,9 @@ class TextStream:
     def blocks(self) -> Iterator[LineBlock]:
         """Raises DataError for what is no text (see the module); blank lines are kept, so that numbers are right."""
         for number, text in self.whole_lines():
+            if self.blank:
+                lines = enumerate(text.split(b"\n"), number)
+                text = b"\n".join(b"" if line in self.blank else content for line, content in lines)
             yield LineBlock(self._lines(text if text.endswith(b"\n") else text + b"\n", number), number)
 
     def whole_lines(self) -> Iterator[tuple[int, bytes]]:
@@ -207,7 +213,7 @@ class TextStream:
         return pc.utf8_rtrim(lines, "\r\n")
 
     def _check_length(self, length: int, line: int) -> None:
-        if length > self.longest:
+        if length > (LONGEST_LIST if line in self.blank else self.longest):
             raise EndlessError(
                 f"{self.path}, line {line}: longer than {self.longest >> 20} MiB; no row is: the file may have other "
                 "line ends (\\r alone) or be no table"
