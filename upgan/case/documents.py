@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
-from upgan.case.schema import FORMAT, VERSION, CaseDataset, CaseFile, CaseRun, from_document, to_document
+from upgan.case.schema import FORMAT, MOST_ENTRIES, VERSION, CaseDataset, CaseFile, CaseRun, from_document, to_document
 from upgan.errors import CaseError
 from upgan.explain.explanation import Explanation
 from upgan.explain.results import Contrast, FlipSet, WhatIf
@@ -108,6 +108,8 @@ def read_case(path: Path) -> CaseFile:
 
 
 def _parsed(content: bytes) -> Any:
+    if content.count(b",") > MOST_ENTRIES:
+        raise CaseError(f"more than {MOST_ENTRIES:,} values; no explanation has as many")
     try:
         return json.loads(content.decode("utf-8-sig"), parse_constant=_refuse_constant, object_pairs_hook=_object)
     except UnicodeDecodeError as error:
