@@ -14,13 +14,16 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
 import duckdb
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
+from rich.filesize import decimal
 
 from upgan.data.dump.stream import Block, DumpStream
 from upgan.errors import DataError, UpganError
@@ -145,7 +148,7 @@ def followed(stream: DumpStream, offset: int, lines: int, say: Say) -> Iterator[
         said = now
         spent, done, rate = now - first[0], count - first[1], (line - first[2]) / max(now - first[0], 1e-9)
         left = duration(spent / done * (size - count)) if done > 0 else "not known yet"
-        share = f"{count / max(size, 1):.1%} of {size_text(size)}"
+        share = f"{count / max(size, 1):.1%} of {decimal(size)}"
         say(f"reading {name}: {share}, {line:,} lines, {rate:,.0f} lines/s, ETA {left}")
 
 
@@ -190,7 +193,7 @@ def run_saying(
                 spent, share = time.monotonic() - began, (_bytes_read() - before) / size if size else 0.0
                 progress = f"running for {duration(spent)}"
                 if 0 < share < 1:
-                    progress = f"{share:.1%} of {size_text(size)}, ETA {duration(spent / share * (1 - share))}"
+                    progress = f"{share:.1%} of {decimal(size)}, ETA {duration(spent / share * (1 - share))}"
                 say(f"{what}: {progress}")
         except BaseException:
             connection.interrupt()
@@ -201,8 +204,8 @@ def run_saying(
 def _bytes_read() -> int:
     """Bytes that this process has read from files so far; 0 where the system does not tell."""
     try:
-        return int(Path("/proc/self/io").read_text(encoding="ascii").split("rchar:")[1].split()[0])
-    except (OSError, IndexError, ValueError):
+        return int(psutil.Process().io_counters().read_chars)
+    except (AttributeError, psutil.Error):
         return 0
 
 
@@ -217,13 +220,5 @@ def quoted(value: object) -> str:
 
 
 def duration(seconds: float) -> str:
-    hours, rest = divmod(round(seconds), 3600)
-    minutes, left = divmod(rest, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {left} s" if minutes else f"{left} s"
-
-
-def size_text(count: int) -> str:
-    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= factor:
-            return f"{count / factor:.1f} {unit}"
-    return f"{count} bytes"
+    """Hours, minutes and seconds: 1:02:03."""
+    return str(timedelta(seconds=round(seconds)))
