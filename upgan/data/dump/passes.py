@@ -114,21 +114,6 @@ def work_folder(work: Path | None) -> Iterator[WorkFolder]:
         raise
 
 
-def skip_progress(what: str, skip: int, say: Say) -> Callable[[int], None]:
-    """Says how far a resumed pass is in decompressing the ``skip`` bytes of text that it need not parse again."""
-    began = said = time.monotonic()
-
-    def at(offset: int) -> None:
-        nonlocal said
-        now = time.monotonic()
-        if now - said >= SAY_EVERY and offset:
-            said = now
-            left = duration((now - began) / offset * max(skip - offset, 0))
-            say(f"{what}: passing over what was read before, {min(offset / skip, 1):.1%}, ETA {left}")
-
-    return at
-
-
 def followed(stream: DumpStream, offset: int, lines: int, say: Say) -> Iterator[Block]:
     """The blocks of a dump behind its first ``lines`` (``offset`` bytes of text).
 
@@ -137,9 +122,18 @@ def followed(stream: DumpStream, offset: int, lines: int, say: Say) -> Iterator[
     name, size = stream.path.name, stream.size
     if offset:
         say(f"{name}: going on behind line {lines:,}; what is before it is only decompressed")
-    said = time.monotonic()
+    began = said = time.monotonic()
+
+    def passed_over(at: int) -> None:
+        nonlocal said
+        now = time.monotonic()
+        if now - said >= SAY_EVERY:
+            said = now
+            left = duration((now - began) / at * (offset - at))
+            say(f"{name}: passing over what was read before, {at / offset:.1%}, ETA {left}")
+
     first: tuple[float, int, int] | None = None
-    for block in stream.blocks(offset, lines, skip_progress(name, offset, say)):
+    for block in stream.blocks(offset, lines, passed_over):
         yield block
         now, count, line = time.monotonic(), stream.bytes_read, block.first_line + block.lines - 1
         first = first or (now, count, line)
