@@ -176,15 +176,12 @@ class TextStream:
             yield first.removeprefix(codecs.BOM_UTF8)
             yield from chunks
             return
-        decoder = codecs.getincrementaldecoder(self.encoding)()
         line = 1
         try:
-            for chunk in chunks:
-                text = decoder.decode(chunk)
+            for text in codecs.iterdecode(chunks, self.encoding):
                 self.marked |= line == 1 and text.startswith("\ufeff")
                 yield text.removeprefix("\ufeff").encode("utf-8") if line == 1 else text.encode("utf-8")
                 line += text.count("\n")
-            yield decoder.decode(b"", final=True).encode("utf-8")
         except UnicodeError as error:
             raise DataError(
                 f"{self.path}, line {line} or after: not {self.encoding} ({error}); --encoding is that of all files"
