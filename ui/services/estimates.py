@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,10 +36,7 @@ class Rehearsal:
 
     def __init__(self, dataset: Path, config: Config) -> None:
         self._began = time.monotonic()
-        self._cost: Cost | None = None
-        self._problem: str | None = None
-        self._thread = threading.Thread(target=self._find, args=(dataset, config), name="upgan-estimate", daemon=True)
-        self._thread.start()
+        self._told = ThreadPoolExecutor(1, "upgan-estimate").submit(estimated, dataset, config)
 
     @property
     def seconds(self) -> float:
@@ -49,19 +46,14 @@ class Rehearsal:
     @property
     def running(self) -> bool:
         """Whether it is still being found out."""
-        return self._thread.is_alive()
+        return not self._told.done()
 
     def result(self) -> Cost | None:
         """The cost, None while it is being found out. Raises UpganError where it could not be."""
-        if self._problem is not None:
-            raise UpganError(self._problem)
-        return self._cost
-
-    def _find(self, dataset: Path, config: Config) -> None:
         try:
-            self._cost = _cost(estimated(dataset, config))
-        except (UpganError, OSError, ValueError) as error:
-            self._problem = str(error)
+            return None if self.running else _cost(self._told.result())
+        except (OSError, ValueError) as error:
+            raise UpganError(str(error)) from None
 
 
 def _cost(told: dict[str, Any]) -> Cost:
