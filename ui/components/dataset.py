@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from ui.charts.bars import CONFIG, layers_chart
+from ui.charts.bars import layers_chart
 from ui.components.choice import Choices
-from ui.components.table import number, table
+from ui.components.table import chart, number, table
 from ui.components.text import plain
 from ui.services.datasets import DatasetEntry, data_root, list_datasets
 from ui.services.runs import checkpoint_root, list_runs
@@ -70,12 +70,8 @@ def layers(description: Description) -> None:
         help="A layer is the number of steps to the nearest user: 0 are the users, 1 the items they chose, and so on. "
         "Information from users reaches an entity only through the layers before it.",
     )
-    st.plotly_chart(
-        layers_chart(counts),
-        key="upgan_layers_chart",
-        config=CONFIG,
-        alt="Nodes by layer: " + ", ".join(f"{name} {count:,}" for name, count in counts.items()),
-    )
+    words = ", ".join(f"{name} {count:,}" for name, count in counts.items())
+    chart(layers_chart(counts), "layers", f"Nodes by layer: {words}")
 
 
 def relations(description: Description) -> None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from ui.charts.bars import CONFIG, changes_chart, groups_chart
-from ui.components.table import number, table
+from ui.charts.bars import changes_chart, groups_chart
+from ui.components.table import chart, number, table
 from ui.components.text import plain
 from ui.services.evaluation import Groups, clear, differences, groups_words
 from upgan.render.words import clean, shorten
@@ -44,7 +44,7 @@ def tiles(metrics: dict[str, object]) -> None:
 
 def breakdown(groups: Groups, title: str) -> None:
     """MRR of each group as a chart, everything as a table."""
-    st.plotly_chart(groups_chart(groups), key="upgan_groups_chart", config=CONFIG, alt=groups_words(groups))
+    chart(groups_chart(groups), "groups", groups_words(groups))
     _table([{title: clean(name)} | _columns(metrics) for name, metrics in groups], f"Metrics by {title}")
 
 
@@ -53,12 +53,8 @@ def comparison(rankings: Mapping[str, Ranking], skipped: Sequence[str]) -> None:
     baseline, changes = next(iter(rankings)), differences(rankings)
     if changes:
         words = "; ".join(f"{name} {clear(change.mrr)}" for name, change in changes.items())
-        st.plotly_chart(
-            changes_chart(baseline, changes),
-            key="upgan_changes_chart",
-            config=CONFIG,
-            alt=f"Difference of MRR to {baseline} with 95% intervals: {words}",
-        )
+        alt = f"Difference of MRR to {baseline} with 95% intervals: {words}"
+        chart(changes_chart(baseline, changes), "changes", alt)
     _table(
         [
             {"checkpoint": clean(name)} | _columns(ranking.metrics.to_dict()) | _change(changes.get(name))

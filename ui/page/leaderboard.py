@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from ui.charts.bars import CONFIG
 from ui.components import files, links
 from ui.components.choice import Choices
-from ui.components.table import table
+from ui.components.table import chart, table
 from ui.components.text import plain
 from ui.services import leaderboard
 from ui.services.leaderboard import NO_PAPER, Board
@@ -71,15 +70,14 @@ def rows(document: Document, paper: str) -> None:
     )
 
 
-def chart(document: Document) -> None:
+def figure(document: Document) -> None:
     """The figure of the HTML file, its rows in the table's order."""
     # plotly takes a third of a second to import; the page's table need not wait.
-    from upgan.reproduce.figures import figure
+    from upgan.reproduce import figures
 
-    drawn: Figure = figure({**document, "rows": leaderboard.ordered_rows(document)})
+    drawn: Figure = figures.figure({**document, "rows": leaderboard.ordered_rows(document)})
     drawn.update_layout(title=None, margin={"l": 8, "r": 8, "t": 20, "b": 40}, height=420)
-    words = clean(leaderboard.chart_words(document))
-    st.plotly_chart(drawn, key="upgan_leaderboard_chart", config=CONFIG, alt=words)
+    chart(drawn, "leaderboard", clean(leaderboard.chart_words(document)))
 
 
 def behind(board: Board) -> None:
@@ -128,7 +126,7 @@ def main() -> None:
         named["paper"] = paper
     about(board.document)
     rows(board.document, paper)
-    chart(board.document)
+    figure(board.document)
     behind(board)
     broken(boards)
     state.write_address(named)

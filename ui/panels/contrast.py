@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from ui.charts.bars import CONFIG, differences_chart
+from ui.charts.bars import differences_chart
 from ui.components import controls, say
 from ui.components.answered import Answered, Panel
-from ui.components.table import number, table, text
+from ui.components.table import chart, number, table, text
 from ui.components.text import plain
 from ui.services import questions
 from ui.services.view import Named, known_entity
@@ -68,11 +68,10 @@ def _show(contrast: Contrast, answered: Answered) -> None:
     if not differences:
         st.caption(f"No {one} reaches the target, so there is nothing to compare.")
     else:
-        st.plotly_chart(
+        chart(
             differences_chart(differences, answer, against),
-            key="upgan_contrast_chart",
-            config=CONFIG,
-            alt=f"Difference of each {one}'s part of the two scores; the largest, "
+            "contrast",
+            f"Difference of each {one}'s part of the two scores; the largest, "
             f"{clean(differences[0].id)}, is {signed(differences[0].difference)}.",
         )
         table(
