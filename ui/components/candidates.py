@@ -22,7 +22,7 @@ def options(view: View) -> None:
     """How many candidates, and what becomes of answers that are known already."""
     controls.slider(K, view, "Candidates shown")
     controls.segments(
-        KNOWN, view, "Known answers",
+        KNOWN, view[KNOWN], "Known answers",
         help="Answers that the dataset already holds, in its training, validation or test part.",
     )  # fmt: skip
 

@@ -29,18 +29,15 @@ _COMMANDS = """upgan data demo --out data/demo
 upgan train data/demo --preset demo --run checkpoints/demo"""
 
 
-def open_checkpoint(title: str, parameters: state.Parameters) -> Predictor:
-    """Heading, the choice of a checkpoint beside it, and that checkpoint opened; ends the page where none can be.
-
-    ``parameters``: what a link may name beside the question.
-    """
+def open_checkpoint(title: str) -> Predictor:
+    """Heading, the choice of a checkpoint beside it, and that checkpoint opened; ends the page where none can be."""
     entries = list_runs(checkpoint_root())
     ready = {entry.name: entry for entry in entries if entry.problem is None}
     if not ready:
         st.header(title, anchor=False)
         none_at_all(entries)
         st.stop()
-    name = _in_use(entries, ready, parameters)
+    name = _in_use(entries, ready)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.header(title, anchor=False, width="content")
         chip = st.popover(
@@ -60,9 +57,9 @@ def open_checkpoint(title: str, parameters: state.Parameters) -> Predictor:
     return predictor
 
 
-def _in_use(entries: Sequence[RunEntry], ready: Mapping[str, RunEntry], parameters: state.Parameters) -> str:
+def _in_use(entries: Sequence[RunEntry], ready: Mapping[str, RunEntry]) -> str:
     """The checkpoint that the link or the last choice names, or the first that can be opened, with the reason."""
-    name = state.link_checkpoint(parameters) or next(iter(ready))
+    name = state.checkpoint() or next(iter(ready))
     if name in ready:
         return name
     reason = next((entry.problem for entry in entries if entry.name == name), None)

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from ui.charts.bars import layers_chart
-from ui.components.choice import Choices
+from ui.components.controls import Choices
 from ui.components.table import chart, number, table
 from ui.components.text import plain
 from ui.services.datasets import DatasetEntry, data_root, list_datasets
 from ui.services.runs import checkpoint_root, list_runs
+from ui.services.view import one_of
 from upgan.render.words import clean, shorten, user_noun
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def choose(choices: Choices) -> DatasetEntry | None:
     if not entries:
         return None
     words = {key: f"{clean(entry.name)} ({clean(entry.where)})" for key, entry in entries.items()}
-    return entries[choices.one("Dataset", list(entries), "dataset", words=words)]
+    return entries[choices.one("Dataset", one_of("dataset", list(entries), words))]
 
 
 def table_one(description: Description) -> None:

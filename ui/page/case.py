@@ -155,7 +155,7 @@ def shown_beside(case: CaseFile) -> None:
 def main() -> None:
     """The page."""
     named = st.query_params.get("file")
-    predictor = open_checkpoint("Case study", PARAMETERS)
+    predictor = open_checkpoint("Case study")
     chosen = choose(casefiles.list_cases(predictor.run_path), named)
     if chosen is None:
         current(predictor)

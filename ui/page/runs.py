@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from ui.components import files, links, live_chart, run_curves, run_list, say
-from ui.components.choice import Choices
+from ui.components.controls import Choices
 from ui.components.table import table
 from ui.components.text import plain
 from ui.services import datasets, following, pinning, trainings
 from ui.services.access import training_allowed
 from ui.services.questions import label_of, question_text
 from ui.services.runs import checkpoint_root, list_runs
+from ui.services.view import Several, one_of
 from ui.session import cache, state
 from ui.session.registry import Page
 from upgan.errors import BusyError, UpganError
@@ -111,10 +112,10 @@ def actions(run: RunStatus) -> None:
 def overview(before: Sequence[RunStatus], chosen: str) -> None:
     """The list; a fragment, which asks for the whole page where other runs are at work, or another one is chosen."""
     now = trainings.overview()
-    names = [run.name for run in now]
-    if not names or trainings.active(now) != trainings.active(before) or Choices(False).settled(names, "run") != chosen:
+    choice = one_of("run", [run.name for run in now] or [""])
+    if not now or trainings.active(now) != trainings.active(before) or state.settled(choice) != chosen:
         st.rerun()
-    run_list.choose(now, chosen, lambda name: Choices.choose("run", name))
+    run_list.choose(now, chosen, lambda name: state.put(choice, name))
 
 
 def live(name: str, state_before: str, empty: bool) -> None:
@@ -232,17 +233,16 @@ def main() -> None:
             links.link("train", "Train one", "model_training")
         trashed()
         return
-    choices = Choices(state.fresh_address())
-    names = [run.name for run in runs]
-    at_work = trainings.active(runs)
-    chosen_run = choices.settled(names, "run")
-    st.fragment(overview, run_every=EVERY if at_work else None, key="upgan_overview")(runs, chosen_run)
+    choices, at_work, names = Choices(), trainings.active(runs), [run.name for run in runs]
+    one, more = one_of("run", names), Several("beside", lasts="session", options=names)
+    name = state.settled(one)
+    st.fragment(overview, run_every=EVERY if at_work else None, key="upgan_overview")(runs, name)
     left, right = st.columns(2, gap="medium")
     with left:
-        name = choices.one("Run", names, "run")
+        choices.one("Run", one)
     with right:
-        others = choices.several("Compare with", names, "beside", help="Draws the curves of all chosen "
-                                 "runs together, and lists the settings in which they differ.")  # fmt: skip
+        others = choices.several("Compare with", more, help="Draws the curves of all chosen runs together, and lists "
+                                 "the settings in which they differ.")  # fmt: skip
     run = next(run for run in runs if run.name == name)
     st.session_state.setdefault(_LIVE, True)
     actions(run)
@@ -257,7 +257,7 @@ def main() -> None:
         beside(chosen, every if any(each in at_work for each in chosen) else None)
     tables(chosen, runs)
     trashed()
-    state.write_address({"run": name} | ({"beside": others} if others else {}))
+    state.write_address(choices.named)
 
 
 if __name__ == "__main__":

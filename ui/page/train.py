@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from ui.components import dataset, links, live_chart, pinned_form, say, settings_form
-from ui.components.choice import Choices
+from ui.components.controls import Choices
 from ui.components.text import plain
 from ui.services import estimates, following, pinning, trainings
 from ui.services import settings as wanted
 from ui.services.access import training_allowed
 from ui.services.runs import checkpoint_root
+from ui.services.view import one_of
 from ui.session import cache, state
 from ui.session.registry import Page
 from upgan import machine
@@ -51,13 +52,13 @@ def choose_data(choices: Choices) -> tuple[DatasetEntry, KGDataset]:
 
 def choose_form(choices: Choices) -> tuple[str, dict[str, Any]]:
     """The preset, and the values asked for beside it."""
-    preset = choices.one("Preset", list(wanted.PURPOSES), "preset")
+    preset = choices.one("Preset", one_of("preset", list(wanted.PURPOSES)))
     st.caption(wanted.PURPOSES[preset])
     columns = st.columns(3)
     with columns[0]:
-        model = choices.one("Model", MODELS, "model", words=MODEL_NAMES)
+        model = choices.one("Model", one_of("model", MODELS, MODEL_NAMES))
     with columns[1]:
-        device = choices.one("Device", list(DEVICES), "device", words=DEVICES)
+        device = choices.one("Device", one_of("device", list(DEVICES), DEVICES))
     with columns[2]:
         seed = st.number_input(
             "Seed", 0, 2**31 - 1, 0, key="upgan_train_seed", persist_state="session",
@@ -201,7 +202,7 @@ def main() -> None:
     if not training_allowed():
         st.info("This app is read-only: it was started with --no-training.", icon=":material/lock:")
         return
-    choices = Choices(state.fresh_address())
+    choices = Choices()
     left, right = st.columns([3, 2], gap="large")
     with left:
         entry, data = choose_data(choices)
@@ -216,7 +217,7 @@ def main() -> None:
             estimate(entry, config)
             start(entry, data, config)
     live_chart.library()  # it is there before the first point is
-    state.write_address({"dataset": entry.key, "preset": preset, "model": first["model_name"]})
+    state.write_address(choices.named)
 
 
 if __name__ == "__main__":

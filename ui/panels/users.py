@@ -30,7 +30,7 @@ def draw(answered: Answered) -> None:
         return
     whose, shares = _side(answered, noun)
     controls.segments(
-        ORDER, answered.view, "Sort by",
+        ORDER, answered.view[ORDER], "Sort by",
         help="A heavy user is not always an influential one: the weight says how much of the target's user part "
         "comes from someone, the part of the score says which way and how far that pushes this answer.",
     )  # fmt: skip
