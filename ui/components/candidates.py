@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import streamlit as st
 
@@ -12,10 +12,8 @@ from ui.components.table import number, table, text
 from ui.services.answers import Candidates
 from ui.services.view import KNOWN, K, View
 from ui.session import state
+from upgan.explain.results import CandidateRow
 from upgan.render.words import MINUS, clean
-
-if TYPE_CHECKING:
-    from upgan.explain.results import CandidateRow
 
 
 def options(view: View) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from ui.charts.bars import layers_chart
 from ui.components.controls import Choices
-from ui.components.table import chart, number, table
+from ui.components.table import chart, number, table, text
 from ui.components.text import plain
 from ui.services.datasets import DatasetEntry, data_root, list_datasets
 from ui.services.runs import checkpoint_root, list_runs
@@ -77,25 +78,20 @@ def layers(description: Description) -> None:
 
 def relations(description: Description) -> None:
     """The relations with their size and shape, the largest first."""
-    rows = [
-        {
-            "relation": clean(row.label) or clean(row.id),
-            "triples": row.triples,
-            "train": row.train,
-            "valid": row.valid,
-            "test": row.test,
-            "tails per head": row.tails_per_head,
-            "heads per tail": row.heads_per_tail,
-        }
-        for row in sorted(description.relation_table, key=lambda row: -row.triples)
-    ]
+    rows = sorted(description.relation_table, key=lambda row: -row.triples)
     table(
-        rows,
+        [replace(row, label=clean(row.label) or clean(row.id)) for row in rows],
         "Relations with their triples by split, tails per head and heads per tail",
         {
+            "id": None,
+            "label": text("relation"),
             **{name: number(format="localized") for name in ("triples", "train", "valid", "test")},
-            "tails per head": number(format="%.2f", help="How many answers “A — relation — ?” has on average."),
-            "heads per tail": number(format="%.2f", help="How many answers “? — relation — A” has on average."),
+            "tails_per_head": number(
+                "tails per head", format="%.2f", help="How many answers “A — relation — ?” has on average."
+            ),
+            "heads_per_tail": number(
+                "heads per tail", format="%.2f", help="How many answers “? — relation — A” has on average."
+            ),
         },
         highest=420,
     )

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import streamlit as st
 
 from ui.services.pinning import Pinned, held_out
 from ui.services.questions import relation_label
+from upgan.data.dataset import KGDataset
 from upgan.data.query import Direction, Query
-
-if TYPE_CHECKING:
-    from upgan.data.dataset import KGDataset
 
 _ON, _RELATION, _SIDE, _ENTITY, _ANSWER = (
     f"upgan_pin_{name}" for name in ("on", "relation", "side", "entity", "answer")

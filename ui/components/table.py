@@ -18,13 +18,13 @@ _ROW, _HEAD = 35, 38
 
 
 def table(
-    rows: pd.DataFrame | Sequence[Mapping[str, object]],
+    rows: pd.DataFrame | Sequence[object],
     alt: str,
     columns: Mapping[str, Any] | None = None,
     highest: int = 388,
     **more: Any,
 ) -> None:
-    """Rows as a table of at most ``highest`` pixels. A column that is None in ``columns`` is not shown."""
+    """Rows, mappings or dataclasses, as a table of at most ``highest`` pixels; a column that is None is not shown."""
     frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(list(rows))
     height = min(_ROW * len(frame) + _HEAD, highest)
     st.dataframe(frame, hide_index=True, height=height, column_config=dict(columns or {}), alt=alt, **more)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import streamlit as st
 
@@ -19,15 +19,13 @@ from ui.services.runs import checkpoint_root, list_runs
 from ui.services.view import Several, one_of
 from ui.session import cache, state
 from ui.session.registry import Page
+from upgan.data.dataset import KGDataset
 from upgan.errors import BusyError, UpganError
 from upgan.render.words import clean
 from upgan.runs import trash
 from upgan.runs.history import tail_log
 from upgan.runs.settings import difference
-
-if TYPE_CHECKING:
-    from upgan.data.dataset import KGDataset
-    from upgan.runs.status import RunStatus
+from upgan.runs.status import RunStatus
 
 PAGE = Page("Runs", ":material/monitoring:", 40)
 #: Seconds between looks while something trains, and at a run that has written nothing yet.

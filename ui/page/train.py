@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import streamlit as st
 
@@ -12,20 +12,17 @@ from ui.components.text import plain
 from ui.services import estimates, following, pinning, trainings
 from ui.services import settings as wanted
 from ui.services.access import training_allowed
+from ui.services.datasets import DatasetEntry
 from ui.services.runs import checkpoint_root
 from ui.services.view import one_of
 from ui.session import cache, state
 from ui.session.registry import Page
 from upgan import machine
-from upgan.config.settings import make_config
+from upgan.config.settings import Config, make_config
 from upgan.config.systems import MODEL_NAMES, MODELS
+from upgan.data.dataset import KGDataset
 from upgan.errors import BusyError, ConfigError, UpganError
 from upgan.render.words import clean
-
-if TYPE_CHECKING:
-    from ui.services.datasets import DatasetEntry
-    from upgan.config.settings import Config
-    from upgan.data.dataset import KGDataset
 
 PAGE = Page("Train", ":material/model_training:", 30, trains=True)
 DEVICES = {"auto": "GPU, else CPU", "cpu": "CPU", "cuda": "GPU"}

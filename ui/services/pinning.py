@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from ui.services.questions import Question, random_fact
+from upgan.data.dataset import KGDataset
 from upgan.data.lookup import resolve_entity, resolve_query
 from upgan.data.query import Query
 from upgan.errors import UpganError
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from upgan.data.dataset import KGDataset
 
 
 @dataclass(frozen=True)
