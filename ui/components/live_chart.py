@@ -7,7 +7,6 @@ plotly package, sent over the app's own connection: nothing is fetched from else
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
@@ -45,12 +44,10 @@ def library() -> None:
 
 def show(figure: Figure, key: str, config: dict[str, Any], alt: str) -> None:
     """The figure, ``figure.layout.height`` high. ``layout.uirevision`` says how long zoom and hidden lines stay."""
-    content = str(figure.to_json())
     _CHART(
         key=key,
         data={
-            "figure": content,
-            "digest": hashlib.sha256(content.encode("utf-8", "replace")).hexdigest(),
+            "figure": figure.to_json(),
             "height": figure.layout.height,
             "config": {"responsive": True, **config},
             "alt": alt,

@@ -141,7 +141,7 @@ def live(name: str, state_before: str, empty: bool) -> None:
         st.code("\n".join(tail_log(run.folder, LOG_LINES)) or "Nothing yet.", language=None, height=300)
 
 
-def pinned_query(run: RunStatus, looks: Sequence[Mapping[str, Any]]) -> None:
+def pinned_query(run: RunStatus, looks: Sequence[dict[str, Any]]) -> None:
     """The followed question, by labels where the data can be read."""
     data = data_of(run.folder)
     pinned = pinning.pinned_of(run.folder, data)
