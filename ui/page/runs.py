@@ -42,21 +42,14 @@ def act(action: Callable[[], object], done: str) -> None:
     """Do something to a run (a callback: before the page runs), and remember what came of it."""
     st.session_state.pop(_BUSY, None)
     try:
-        action()
+        result = action()
         st.session_state[_SAID] = ("done", done)
+        if isinstance(result, trash.Deleted):
+            st.session_state[_DELETED] = result
     except UpganError as error:
         st.session_state[_SAID] = ("problem", clean(str(error)))
         if isinstance(error, BusyError):
             st.session_state[_BUSY] = True
-
-
-def delete(name: str) -> None:
-    """To the trash, from which the next lines of the page offer to bring it back."""
-
-    def move() -> None:
-        st.session_state[_DELETED] = trainings.delete(name)
-
-    act(move, f"{name} is deleted: {trash.promise(checkpoint_root(), name)}.")
 
 
 def last_outcome() -> None:
@@ -67,15 +60,9 @@ def last_outcome() -> None:
     elif kind == "done":
         st.success(plain(text), icon=":material/check_circle:")
     gone = st.session_state.get(_DELETED)
-    if gone is not None:
-
-        def undo() -> None:
-            act(lambda: trainings.restore(gone), f"{gone.name} is back.")
-            st.session_state.pop(_DELETED, None)
-
-        st.button(
-            f"Undo: bring back {plain(clean(gone.name))}", key="upgan_undo", icon=":material/undo:", on_click=undo
-        )
+    if gone is not None and gone.path.exists():
+        st.button(f"Undo: bring back {plain(clean(gone.name))}", key="upgan_undo", icon=":material/undo:",
+                  on_click=act, args=(lambda: trainings.restore(gone), f"{gone.name} is back."))  # fmt: skip
 
 
 def actions(run: RunStatus) -> None:
@@ -103,7 +90,9 @@ def actions(run: RunStatus) -> None:
                 st.button("Resume anyway", key="upgan_resume_anyway", icon=":material/warning:", on_click=act,
                           args=(lambda: trainings.resume(name, force=True), f"{name} goes on."))  # fmt: skip
         if not run.active:
-            st.button("Delete", key="upgan_delete", icon=":material/delete:", on_click=delete, args=(name,),
+            promise = trash.promise(checkpoint_root(), name)
+            st.button("Delete", key="upgan_delete", icon=":material/delete:", on_click=act,
+                      args=(lambda: trainings.delete(name), f"{name} is deleted: {promise}."),
                       help="Moves it to the trash; it can be brought back.")  # fmt: skip
 
 

@@ -26,7 +26,7 @@ from upgan.render.words import clean
 
 PAGE = Page("Train", ":material/model_training:", 30, trains=True)
 DEVICES = {"auto": "GPU, else CPU", "cpu": "CPU", "cuda": "GPU"}
-_BUSY, _ANYWAY = "upgan_train_busy", "upgan_train_anyway"
+_ANYWAY = "upgan_train_anyway"
 
 
 def choose_data(choices: Choices) -> tuple[DatasetEntry, KGDataset]:
@@ -128,23 +128,23 @@ def show_estimate(key: str, was_running: bool) -> None:
         return
     if was_running:
         st.rerun()  # without the timer
-    duration, size = trainings.duration, trainings.size
+    duration, size, (least, most) = trainings.duration, trainings.size, cost["seconds"]
     with st.container(horizontal=True):
-        st.metric("time", f"{duration(cost.least)} – {duration(cost.most)}",
+        st.metric("time", f"{duration(least)} – {duration(most)}",
                   help="The shorter time if every phase stops as early as it may, the longer one if every phase uses "
                   "all its epochs.")  # fmt: skip
-        st.metric("memory", f"≈ {size(cost.memory_mb)}", help="Computed from the sizes of tables and weights; ±30%.")
-        st.metric("disk", f"≈ {size(cost.disk_mb)}", help="While it trains; a finished run keeps less.")
-    phases = "; ".join(f"{following.phase_words(name)} {duration(low)} – {duration(high)}"
-                       for name, (low, high) in cost.phases.items())  # fmt: skip
+        st.metric("memory", f"≈ {size(cost['memory_mb'])}", help="Computed from the sizes of tables and weights; ±30%.")
+        st.metric("disk", f"≈ {size(cost['disk_mb'])}", help="While it trains; a finished run keeps less.")
+    phases = "; ".join(f"{following.phase_words(name)} {duration(phase['least'])} – {duration(phase['most'])}"
+                       for name, phase in cost["phases"].items())  # fmt: skip
     st.caption(
         f"{plain(phases.capitalize())}. Extrapolated from a few steps on this machine as busy as it was just now; how "
         "many epochs each phase needs is not known beforehand, hence the range."
     )
     short = []
-    if cost.memory_mb > (free := machine.memory().available * 1e3):
+    if cost["memory_mb"] > (free := machine.memory().available * 1e3):
         short.append(f"only {size(free)} of memory are free")
-    if cost.disk_mb > (room := trainings.free_space(checkpoint_root())):
+    if cost["disk_mb"] > (room := trainings.free_space(checkpoint_root())):
         short.append(f"only {size(room)} of disk are free")
     if short:
         st.warning(f"It may not fit: {' and '.join(short)}.", icon=":material/warning:")
@@ -158,17 +158,17 @@ def name_of_run(data: KGDataset, config: Config) -> str:
     return (typed or "").strip() or usual
 
 
-def begin(name: str, data: KGDataset, config: Config, *, force: bool) -> None:
-    """Start, and go where it is followed; says what is in the way otherwise, and nothing was started."""
+def begin(name: str, data: KGDataset, config: Config, *, force: bool) -> str:
+    """Start, and go where it is followed. Nothing was started otherwise: returns which training is in the way, or says
+    what else is."""
     try:
         with st.spinner("Starting its process …"):
             trainings.start(name, data, config, force=force)
     except BusyError as error:
-        st.session_state[_BUSY] = str(error)
-        return
+        return str(error)
     except UpganError as error:
         say.error(error)
-        return
+        return ""
     st.switch_page(links.script("runs"), query_params={"run": name})
 
 
@@ -179,12 +179,11 @@ def start(entry: DatasetEntry, data: KGDataset, config: Config) -> None:
     if folder is not None:
         st.caption("The same from a terminal:")
         st.code(wanted.command_line(entry.path.resolve(), folder.resolve(), config), language="bash", wrap_lines=True)
+    busy = ""
     if st.button("Start training", key="upgan_train_start", type="primary", icon=":material/play_arrow:",
                  disabled=folder is None):  # fmt: skip
-        st.session_state.pop(_BUSY, None)
-        begin(name, data, config, force=False)
-    busy = st.session_state.pop(_BUSY, None)
-    if busy is not None:
+        busy = begin(name, data, config, force=False)
+    if busy:
         st.warning(plain(clean(busy)), icon=":material/lock:")
         st.button("Start anyway", key="upgan_train_force", icon=":material/warning:",
                   help="Both trainings will be slower, and may not fit into memory together.",

@@ -5,24 +5,21 @@ from __future__ import annotations
 import hashlib
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, cast
 
 from upgan.config.settings import Config, to_toml
 from upgan.errors import UpganError
 from upgan.runs.launch import estimated
 
 
-@dataclass(frozen=True)
-class Cost:
-    """Seconds at least and at most, megabytes, and each phase's seconds."""
+class Cost(TypedDict):
+    """As `upgan estimate --json` prints it: seconds at least and at most, megabytes, and each phase's seconds."""
 
-    least: float
-    most: float
+    seconds: tuple[float, float]
     memory_mb: float
     disk_mb: float
-    phases: dict[str, tuple[float, float]]
+    phases: dict[str, dict[str, float]]
 
 
 def key(fingerprint: str, config: Config) -> str:
@@ -51,12 +48,6 @@ class Rehearsal:
     def result(self) -> Cost | None:
         """The cost, None while it is being found out. Raises UpganError where it could not be."""
         try:
-            return None if self.running else _cost(self._told.result())
+            return None if self.running else cast(Cost, self._told.result())
         except (OSError, ValueError) as error:
             raise UpganError(str(error)) from None
-
-
-def _cost(told: dict[str, Any]) -> Cost:
-    least, most = told["seconds"]
-    phases = {name: (float(cost["least"]), float(cost["most"])) for name, cost in told["phases"].items()}
-    return Cost(float(least), float(most), float(told["memory_mb"]), float(told["disk_mb"]), phases)

@@ -34,7 +34,7 @@ def named_in_address(parameters: Parameters) -> dict[str, list[str]]:
 
 
 def write_address(parameters: Mapping[str, str | list[str]]) -> None:
-    """Make the address bar say exactly this."""
+    """Make the address bar say exactly this; what is empty is left out."""
     listed = {name: [value] if isinstance(value, str) else value for name, value in parameters.items() if value}
     if _address() != listed:
         st.query_params.from_dict(listed)
