@@ -134,14 +134,14 @@ def pinned_query(run: RunStatus, looks: Sequence[dict[str, Any]]) -> None:
     """The followed question, by labels where the data can be read."""
     data = data_of(run.folder)
     pinned = pinning.pinned_of(run.folder, data)
-    st.subheader("The question it follows", anchor=False)
-    if pinned is not None and data is not None and pinned.query.entity in data.entity_index:
-        text = question_text(data, pinned.query)
-        st.markdown(f"**{plain(text)}**, answer: {plain(label_of(data, pinned.answer))}")
 
     def name_of(entity: str) -> str:
         return label_of(data, entity) if data is not None and entity in data.entity_index else clean(entity)
 
+    st.subheader("The question it follows", anchor=False)
+    if pinned is not None and data is not None and pinned.query.entity in data.entity_index:
+        text, answer = question_text(data, pinned.query), name_of(pinned.answer or "")
+        st.markdown(f"**{plain(text)}**, answer: {plain(answer)}")
     run_curves.pinned(looks, run.name, name_of)
 
 
@@ -163,7 +163,7 @@ def ask_this(run: RunStatus) -> None:
         st.caption("This run can be asked as soon as it has saved weights: after pre-training, or when it is finished.")
         return
     pinned = pinning.pinned_of(run.folder, data_of(run.folder))
-    link: links.Query = {"checkpoint": run.name} if pinned is None else pinned.parameters(run.name)
+    link: links.Query = {"checkpoint": run.name} if pinned is None else pinned.parameters()
     links.link("ask", "Ask this checkpoint", "arrow_forward", link)
 
 

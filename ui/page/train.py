@@ -13,6 +13,7 @@ from ui.services import estimates, following, pinning, trainings
 from ui.services import settings as wanted
 from ui.services.access import training_allowed
 from ui.services.datasets import DatasetEntry
+from ui.services.questions import Question
 from ui.services.runs import checkpoint_root
 from ui.services.view import one_of
 from ui.session import cache, state
@@ -64,7 +65,7 @@ def choose_form(choices: Choices) -> tuple[str, dict[str, Any]]:
     return preset, {"model_name": model, "device": device, "seed": int(seed)}
 
 
-def settle(preset: str, first: dict[str, Any], pinned: pinning.Pinned | None, data: KGDataset) -> Config | None:
+def settle(preset: str, first: dict[str, Any], pinned: Question | None, data: KGDataset) -> Config | None:
     """All settings, from every form, as a configuration; None where something is wrong, which is said."""
     usual = wanted.defaults(preset, first["model_name"])
     base = f"{preset}_{first['model_name']}"
@@ -93,7 +94,7 @@ def settle(preset: str, first: dict[str, Any], pinned: pinning.Pinned | None, da
     except UpganError as error:
         say.error(f"The question to follow: {error}")
         return None
-    return make_config(preset, overrides=values | named.settings())
+    return make_config(preset, overrides=values | pinning.settings(named))
 
 
 def estimate(entry: DatasetEntry, config: Config) -> None:
