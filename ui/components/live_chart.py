@@ -17,12 +17,11 @@ import streamlit as st
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-_HERE = Path(__file__).parent
 _CHART = st.components.v2.component(
     "upgan_live_chart",
     html="<div class='upgan-live-chart' role='figure'>\n</div>",
     css=".upgan-live-chart {\n width: 100%;\n}",
-    js=(_HERE / "live_chart.js").read_text(encoding="utf-8"),
+    js=Path(__file__).with_name("live_chart.js").read_text(encoding="utf-8"),
     # plotly writes its styles into the document, and looks for the pointer there.
     isolate_styles=False,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import groupby
 from typing import Any
 
 import streamlit as st
@@ -31,13 +32,10 @@ def reset(base: str, model: str) -> None:
 
 def show(base: str, defaults: Mapping[str, Any], problems: Mapping[str, str]) -> None:
     """The model's settings, section by section, each with meaning, bounds, default, and what is wrong with it."""
-    by_section: dict[str, list[Setting]] = {}
-    for setting in settings(defaults["model_name"]):
-        if setting.key not in _ELSEWHERE:
-            by_section.setdefault(setting.section, []).append(setting)
-    for tab, (section, members) in zip(
-        st.tabs([section_title(section) for section in by_section]), by_section.items(), strict=True
-    ):
+    asked = [setting for setting in settings(defaults["model_name"]) if setting.key not in _ELSEWHERE]
+    by_section = {section: list(members) for section, members in groupby(asked, lambda setting: setting.section)}
+    tabs = st.tabs([section_title(section) for section in by_section])
+    for tab, (section, members) in zip(tabs, by_section.items(), strict=True):
         with tab:
             st.caption(f"In a settings file: `[{section}]`" if section else "In a settings file: at its top")
             for row in range(0, len(members), 3):

@@ -119,13 +119,10 @@ def show_estimate(key: str, was_running: bool) -> None:
     known = cache.rehearsal(key)
     if known is None:
         return
-    try:
-        cost = known.result()
-    except UpganError as error:
-        say.error(error)
-        return
+    cost = say.attempt(known.result)
     if cost is None:
-        st.info(f"Measuring, {known.seconds:.0f} s so far …", icon=":material/hourglass_top:")
+        if known.running:
+            st.info(f"Measuring, {known.seconds:.0f} s so far …", icon=":material/hourglass_top:")
         return
     if was_running:
         st.rerun()  # without the timer
