@@ -102,12 +102,13 @@ def read_case(path: Path) -> CaseFile:
     if (size := path.stat().st_size) > LARGEST_FILE:
         raise CaseError(f"{path}: {size / 1e6:,.0f} MB; a case file has at most {LARGEST_FILE / 1e6:,.0f} MB")
     try:
-        return from_document(_parsed(path.read_bytes()))
+        return from_document(parsed(path.read_bytes()))
     except CaseError as error:
         raise CaseError(f"{path}: {error}") from None
 
 
-def _parsed(content: bytes) -> Any:
+def parsed(content: bytes) -> Any:
+    """The JSON value of a case file's bytes. Raises CaseError, naming the place, for whatever is none."""
     if content.count(b",") > MOST_ENTRIES:
         raise CaseError(f"more than {MOST_ENTRIES:,} values; no explanation has as many")
     try:
