@@ -224,6 +224,9 @@ def _write(
         manifest=manifest,
     )
     copy_dataset(dataset, out)
+    # What is returned is what stands in the folder; the rows it was written from need no memory beside it.
+    work.interactions, work.marks = work.interactions[:0], {}
+    del dataset, pairs
     return load_dataset(out)
 
 
