@@ -116,6 +116,7 @@ def _report(
         *triples.held_out(catalogue, relations, examples),
         *triples.shapes(catalogue, examples),
         *items.links(catalogue, examples),
+        *items.marks(catalogue),
         *items.core(catalogue, min_interactions, examples),
         *items.layers(catalogue, examples),
         *items.hubs(catalogue, examples),

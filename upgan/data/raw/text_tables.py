@@ -26,6 +26,8 @@ EXTENSIONS: dict[str, tuple[str, ...]] = {
     ".txt": ("\t", ",", ";", "|", " "),
     ".csv": (",", ";", "\t"),
 }
+#: MovieLens' ratings (user, item, rating, timestamp) by the names of their files -> separators, the usual one first.
+MOVIELENS: dict[str, tuple[str, ...]] = {"u.data": ("\t",), "ratings.dat": ("::", "\t")}
 _BETWEEN = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "bars", " ": "spaces"}
 #: Columns in which a cell may be empty; in all others a row needs a value.
 _MAY_BE_EMPTY = {"label", "kind", "split", "rating", "timestamp"}
