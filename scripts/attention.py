@@ -13,12 +13,24 @@ import numpy as np
 
 import upgan
 from measuring import options
+from upgan.explain.answering import Answering
 from upgan.explain.base import Side
 from upgan.explain.bilinear import CoInteractionExplainer
+from upgan.explain.results import Changes
+from upgan.explain.what_if import Edit, Local, changed_graph
 from upgan.predict.predictor import Predictor
+from upgan.types import IntArray
 
 REMOVED = 5
 RANDOM_DRAWS = 5
+
+
+def without(predictor: Predictor, users: IntArray, item: int) -> Answering | Local:
+    """The graph as it were had ``users`` not chosen ``item``."""
+    answering, nothing = predictor._answering, np.empty((0, 2), dtype=np.int64)
+    reads = answering.interactions
+    rows = np.flatnonzero(np.isin(reads[:, 0], users) & (reads[:, 1] == item))
+    return changed_graph(answering, Edit(nothing[:, 0], rows, nothing, Changes()))
 
 
 def study(predictor: Predictor, side: Side, queries: int, least: int, random: np.random.Generator) -> str:
@@ -39,11 +51,10 @@ def study(predictor: Predictor, side: Side, queries: int, least: int, random: np
         total.append(len(users))
         effective.append(1.0 / np.square(weights).sum())
         share.append(weights[:REMOVED].sum())
-        heaviest.append(abs(explainer.score_if_not_chosen(head, relation, answer, order[:REMOVED], side) - found.score))
+        item = head if side == "target" else answer
+        heaviest.append(abs(without(predictor, order[:REMOVED], item).influence(*both[place]).score - found.score))
         draws = (random.choice(order, size=REMOVED, replace=False) for _ in range(RANDOM_DRAWS))
-        changes = [
-            abs(explainer.score_if_not_chosen(head, relation, answer, drawn, side) - found.score) for drawn in draws
-        ]
+        changes = [abs(without(predictor, drawn, item).influence(*both[place]).score - found.score) for drawn in draws]
         others.append(np.mean(changes))
         if len(total) >= queries:
             break

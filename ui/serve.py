@@ -12,20 +12,15 @@ from __future__ import annotations
 import importlib
 import sys
 import threading
-from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 from starlette.middleware import Middleware
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit.web import cli
 
 from ui.services.access import password_needed, signed_in
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
 #: Followed by a session's id and the file's.
 UPLOADS = "/_stcore/upload_file/"
@@ -37,16 +32,14 @@ class SignedInUploads:
     Its body is not read.
     """
 
-    def __init__(self, app: Application) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             _, upload, place = str(scope["path"]).partition(UPLOADS)
             if upload and scope["method"] != "OPTIONS" and not signed_in(place.partition("/")[0]):
-                kind = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]
-                await send({"type": "http.response.start", "status": 403, "headers": kind})
-                await send({"type": "http.response.body", "body": b"sign in first"})
+                await PlainTextResponse("sign in first", 403, {"connection": "close"})(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 

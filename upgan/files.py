@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -25,12 +25,9 @@ def write_atomic(
     """
     if make_folder:
         path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = _beside(path, "tmp")
     try:
         write(temporary)
-        _allow(temporary, 0o666)
         if durable:
             _force_to_disk(temporary)
         temporary.replace(path)
@@ -41,11 +38,9 @@ def write_atomic(
         raise
 
 
-def _allow(path: Path, mode: int) -> None:
-    """tempfile makes files and folders private; a result is as readable as any other that its user writes."""
-    umask = os.umask(0)
-    os.umask(umask)
-    path.chmod(mode & ~umask)
+def _beside(path: Path, what: str) -> Path:
+    """A hidden name of its own; made there, a file is as readable as any other that its user writes."""
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.{what}")
 
 
 def _force_to_disk(path: Path) -> None:
@@ -78,13 +73,13 @@ def folder_written_whole(path: Path) -> Iterator[Path]:
     A folder already at ``path`` is replaced only at that moment.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    building = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".building", dir=path.parent))
+    building = _beside(path, "building")
+    building.mkdir()
     try:
         yield building
-        _allow(building, 0o777)
         if path.exists():
-            previous = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".old", dir=path.parent))
-            path.replace(previous / path.name)
+            previous = _beside(path, "old")
+            path.replace(previous)
             building.replace(path)
             shutil.rmtree(previous)
         else:

@@ -12,7 +12,7 @@ import upgan
 from tests.command_line import DEMO
 from tests.render import samples
 from upgan.case import case_json, make_case, read_case, write_case
-from upgan.case.schema import LONGEST_TEXT, VERSION
+from upgan.case.schema import LONGEST_TEXT, MOST_ENTRIES, VERSION
 from upgan.errors import CaseError
 
 
@@ -140,7 +140,9 @@ def _set(document, keys: str, value):
         ("explanation.top_users", -1, "0 or more"),
         ("explanation.run_fingerprint", "other", "fingerprints"),
         ("figure.edges.0.source", "nowhere", "figure.edges"),
-        ("caption", "x" * (LONGEST_TEXT + 1), "characters"),
+        ("caption", "x" * (LONGEST_TEXT + 1), "at most 100000 characters"),
+        ("explanation.users.0.id", "x" * (LONGEST_TEXT + 1), "explanation.users.0.id"),
+        ("figure.nodes.0.lines", [[[[]]]], "figure.nodes.0.lines.0"),
     ],
 )
 def test_a_document_that_does_not_fit_is_refused_at_its_place(keys, value, word, document, tmp_path):
@@ -151,3 +153,9 @@ def test_numbers_that_no_model_gives_are_refused(document, tmp_path):
     text = json.dumps(_set(document, "explanation.score", 12345.5))
     for number in ("1e999", "-Infinity", "NaN", "1" * 5000):
         refused(text.replace("12345.5", number), tmp_path, "not a number that a model gives")
+    text = json.dumps(_set(document, "explanation.paths.0.alphas.0", 12345.5))
+    refused(text.replace("12345.5", "1e999"), tmp_path, "explanation.paths.0.alphas.0: not a number that a model gives")
+
+
+def test_more_values_than_an_explanation_has_are_refused(tmp_path):
+    refused("[" + "0," * (MOST_ENTRIES + 1) + "0]", tmp_path, "more than 2,000,000 values")

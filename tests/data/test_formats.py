@@ -209,6 +209,10 @@ def test_blank_nodes_of_two_files_are_different_nodes(tmp_path):
         "<a> <r> <b> <c> .",
         "a r b .",
         "<a> <r> <b> . <c>",
+        "<a> <r> <b> . <c> <r> <d> .",
+        "<a> <r> <b\\u0020c> .",
+        '<a> <r> "no \\q escape" .',
+        '<a> <r> "half a pair \\uD83D" .',
     ],
 )
 def test_a_line_that_is_no_statement_is_named_or_counted(tmp_path, line):

@@ -13,6 +13,7 @@ import upgan
 from tests.predict.toy import EPSILON, make_quality_run
 from upgan.config.settings import make_config
 from upgan.explain.bilinear import CoInteractionExplainer
+from upgan.explain.results import Changes
 from upgan.render.words import caption, proof
 from upgan.systems.build import build_model
 from upgan.training.checkpoint import save_weights, seal_run, start_run
@@ -158,11 +159,17 @@ def test_the_heaviest_users_paths_and_evidence_are_true_edges(predictor):
 
 def test_users_that_had_not_chosen_the_item_say_nothing_any_more(predictor, explainer):
     """Without any of an item's users the score is that without the side's users."""
-    b3, by, a1 = (predictor.dataset.entity_index["b3"], 0, predictor.dataset.entity_index["a1"])
-    found = explainer.influence(b3, by, a1)
-    assert explainer.score_if_not_chosen(b3, by, a1, found.order, "target") == pytest.approx(found.score_without_users)
-    assert explainer.score_if_not_chosen(b3, by, a1, found.order[:0], "target") == pytest.approx(found.score, abs=1e-6)
-    one_less = explainer.score_if_not_chosen(b3, by, a1, found.order[:1], "target")
+    data, question = predictor.dataset, {"head": "b3", "relation": "by", "answer": "a1"}
+    found = explainer.influence(data.entity_index["b3"], 0, data.entity_index["a1"])
+    users = [user.id for user in found.users]
+
+    def score_without(gone):
+        changes = Changes(remove_interactions=tuple((user, "b3") for user in gone))
+        return predictor.what_if(changes=changes, **question).after.score
+
+    assert score_without(users) == pytest.approx(found.score_without_users, abs=1e-6)
+    assert score_without([]) == pytest.approx(found.score, abs=1e-6)
+    one_less = score_without(users[:1])
     assert np.isfinite(one_less)
     assert one_less != pytest.approx(found.score, abs=1e-9)
 

@@ -16,7 +16,15 @@ from upgan.config.settings import make_config
 from upgan.data.dataset import build_dataset
 from upgan.experiment.train import prepare_training, train
 from upgan.graph.device import OnDevice
-from upgan.graph.observed import seen_facts, seen_graph, seen_interactions, seen_triples, shuffled
+from upgan.graph.observed import (
+    seen_data,
+    seen_facts,
+    seen_graph,
+    seen_interactions,
+    seen_marks,
+    seen_triples,
+    shuffled,
+)
 from upgan.predict.predictor import load
 
 SIZES = [
@@ -29,7 +37,7 @@ def config_of(*assignments):
     return make_config(assignments=[*SIZES, *assignments])
 
 
-def library(seed=0, items=40, users=30, makers=6):
+def library(seed=0, items=40, users=30, makers=6, marked=False):
     """Items with a maker, a series and a neighbour; users who read some of them, some items more than others."""
     rng = np.random.default_rng(seed)
     rows = set()
@@ -44,9 +52,15 @@ def library(seed=0, items=40, users=30, makers=6):
     )
     weight = rng.dirichlet(np.full(items, 0.5))
     reads = {(f"u{user:02d}", f"i{item:02d}") for user in range(users) for item in rng.choice(items, 6, p=weight)}
-    return build_dataset(
-        name="library", triples=frame, interactions=pd.DataFrame(sorted(reads), columns=["user", "item"])
-    )
+    interactions = pd.DataFrame(sorted(reads), columns=["user", "item"])
+    if marked:
+        # Every row has its own, but for some without.
+        places = np.arange(len(reads))
+        interactions = interactions.assign(
+            rating=np.where(places % 9 == 4, np.nan, places / 2),
+            time=np.where(places % 7 == 3, np.nan, places),
+        )
+    return build_dataset(name="library", triples=frame, interactions=interactions)
 
 
 @pytest.fixture(scope="module")
@@ -214,6 +228,45 @@ def test_no_interactions_and_one_are_shuffled_into_themselves():
     for count in (0, 1):
         interactions = np.zeros((count, 2), dtype=np.int64)
         assert np.array_equal(shuffled(interactions, 0), interactions)
+
+
+# Ratings and times ---------------------------------------------------------------------------------------------------
+
+
+def texts(values):
+    return [str(value) for value in values.tolist()]
+
+
+@pytest.mark.parametrize("shuffle", ["real", "shuffled"])
+@pytest.mark.parametrize("share", [1, 0.4, 0])
+def test_ratings_and_times_stay_with_their_users_and_with_what_was_not_shuffled(share, shuffle):
+    dataset = library(marked=True)
+    config = config_of(f"graph.interaction_share={share}", f"graph.interactions={shuffle}", "seed=2")
+    shown, (ratings, times) = seen_interactions(dataset, config), seen_marks(dataset, config)
+    assert ratings is not None
+    assert times is not None
+    assert len(shown) == len(ratings) == len(times) == round(share * len(dataset.interactions))
+    # As text, because NaN equals nothing.
+    every = zip(dataset.interactions.tolist(), texts(dataset.ratings), texts(dataset.times), strict=True)
+    rows = {(rating, time): (user, item) for (user, item), rating, time in every}
+    assert len(rows) > 0.9 * len(dataset.interactions)
+    for (user, item), rating, time in zip(shown.tolist(), texts(ratings), texts(times), strict=True):
+        owner = rows[rating, time]
+        if rating != "nan":
+            assert (user, item) == owner if shuffle == "real" else user == owner[0]
+    data = seen_data(dataset, config)
+    assert np.array_equal(data.interactions.numpy(), shown)
+    assert data.ratings is not None
+    assert data.times is not None
+    assert (texts(data.ratings.numpy()), texts(data.times.numpy())) == (texts(ratings), texts(times))
+    assert (data.ratings.dtype, data.times.dtype) == (torch.float64, torch.int64)
+
+
+def test_ratings_and_times_change_nothing_of_what_is_chosen(dataset):
+    config = config_of("graph.interaction_share=0.5", "graph.interactions=shuffled")
+    assert np.array_equal(seen_interactions(library(marked=True), config), seen_interactions(dataset, config))
+    assert seen_marks(dataset, config) == (None, None)
+    assert (seen_data(dataset, config).ratings, seen_data(dataset, config).times) == (None, None)
 
 
 # The same for training and answering ---------------------------------------------------------------------------------

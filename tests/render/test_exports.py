@@ -16,8 +16,8 @@ from upgan.explain.explanation import Explanation, Node, UserPath, UserShare
 from upgan.render.csv_tables import PATH_COLUMNS, USER_COLUMNS
 from upgan.render.export import EXPORTS, FORMATS, rendered
 from upgan.render.figure.png import png
-from upgan.render.markdown import escaped, table
 from upgan.render.pseudonyms import pseudonymised, pseudonyms_of
+from upgan.render.templates import escaped, table
 from upgan.render.words import short_id
 
 #: A label that is a script, a formula, mirror writing and far too long, one after the other.

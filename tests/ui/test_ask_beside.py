@@ -35,7 +35,9 @@ class TestComparing:
         both = app.dataframe[1].value
         assert list(both.columns) == ["", "answer", "against"]
         differences = app.dataframe[2].value
-        assert (differences["answer"] - differences["against"]).to_numpy() == pytest.approx(differences["difference"])
+        assert (differences["contribution"] - differences["contribution_against"]).to_numpy() == pytest.approx(
+            differences["difference"]
+        )
 
     def test_a_user_unticked_is_left_out_and_can_come_back(self):
         app = run_page("ask", **self.BARGAIN, tab="whatif")

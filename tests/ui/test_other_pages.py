@@ -154,6 +154,17 @@ class TestModels:
         assert groups["queries"].sum() == 4
         assert column in groups
 
+    def test_a_link_decides_until_another_choice_is_made(self):
+        app = run_page("models", part="models", run="plain", by="hops")
+        checked(app, app.selectbox(key="upgan_widget_run").set_value("demo"))
+        assert address(checked(app)) == {"part": "models", "run": "demo", "by": "hops"}
+        app.query_params["run"] = "plain"  # the back button
+        assert app.run().selectbox(key="upgan_widget_run").value == "plain"
+        checked(app, app.segmented_control(key="upgan_widget_part").set_value("compare"))
+        assert address(app) == {"part": "compare"}
+        checked(app, app.segmented_control(key="upgan_widget_part").set_value("models"))
+        assert address(app) == {"part": "models", "run": "plain", "by": "hops"}
+
     def test_a_damaged_run_says_so(self):
         assert "truncated or changed since training" in said(run_page("models", part="models", run="truncated"))
 

@@ -272,5 +272,6 @@ def test_an_estimate_is_made_beside_the_page(made_runs):
         time.sleep(0.05)
     cost = made.result()
     assert cost is not None
-    assert 0 < cost.least <= cost.most
-    assert list(cost.phases) == ["initialisation", "pretrain", "adversarial"]
+    least, most = cost["seconds"]
+    assert 0 < least <= most
+    assert list(cost["phases"]) == ["initialisation", "pretrain", "adversarial"]

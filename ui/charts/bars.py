@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -34,52 +34,29 @@ CONFIG: dict[str, Any] = {
 def users_chart(explanation: Explanation, users: Sequence[UserShare], order: Order) -> Figure:
     """Two bars for each of ``users`` (the target's or the answer's): weight, summing to 1, and part of the score."""
     # plotly takes a third of a second to import; a page without this chart need not wait.
-    import plotly.graph_objects as go
     from plotly.subplots import make_subplots
 
     shares = sorted(users, key=lambda share: -_size(share, order))
     heaviest, rest = shares[:_MOST], shares[_MOST:]
-    names = [_name(share.id) for share in heaviest]
+    names = [share.id for share in heaviest]
     weights = [share.weight for share in heaviest]
     parts = [share.contribution for share in heaviest]
     if rest:
         names.append(f"{len(rest):,} more")
         weights.append(sum(share.weight for share in rest))
         parts.append(sum(share.contribution for share in rest))
-    rows = list(range(len(names)))
     figure = make_subplots(
         rows=1, cols=2, shared_yaxes=True, horizontal_spacing=0.04, subplot_titles=("weight", "part of the score")
     )
-    common: dict[str, Any] = {"y": rows, "orientation": "h", "textposition": "auto", "cliponaxis": False}
-    weight_bars = go.Bar(
-        x=weights,
-        text=[coefficient(value) for value in weights],
-        marker={"color": NODE_STYLES["user"].fill, "line": {"color": "#8a8000", "width": 1}},
-        textfont={"color": "#1f2328"},
-        customdata=names,
-        hovertemplate="%{customdata}<br>weight %{x:.4f}<extra></extra>",
-        **common,
-    )
-    part_bars = go.Bar(
-        x=parts,
-        text=[signed(value) for value in parts],
-        marker={"color": [_UP if value >= 0 else _DOWN for value in parts]},
-        customdata=names,
-        hovertemplate="%{customdata}<br>part of the score %{x:+.4f}<extra></extra>",
-        **common,
-    )
+    fill = {"color": NODE_STYLES["user"].fill, "line": {"color": "#8a8000", "width": 1}}
+    weight_bars = _bars(names, weights, map(coefficient, weights), "weight %{x:.4f}", fill)
+    weight_bars.update_traces(textfont={"color": "#1f2328"})
+    part_bars = _bars(names, parts, map(signed, parts), "part of the score %{x:+.4f}", _by_sign(parts))
     for column, bars in enumerate((weight_bars, part_bars), 1):
-        figure.add_trace(bars, row=1, col=column)
-    figure.update_yaxes(autorange="reversed", tickvals=rows, ticktext=names, row=1, col=1)
-    figure.update_xaxes(zeroline=True, zerolinewidth=1, fixedrange=True, nticks=5)
-    figure.update_yaxes(fixedrange=True)
-    return figure.update_layout(
-        height=95 + 26 * len(names),
-        margin={"l": 8, "r": 8, "t": 34, "b": 24},
-        showlegend=False,
-        bargap=0.25,
-        uirevision=explanation.run_fingerprint,
-    )
+        figure.add_trace(bars.data[0], row=1, col=column)
+    _named_rows(figure, names, height=95 + 26 * len(names))
+    figure.update_xaxes(zeroline=True, zerolinewidth=1, nticks=5)
+    return figure.update_layout(margin={"t": 34, "b": 24}, bargap=0.25, uirevision=explanation.run_fingerprint)
 
 
 def users_chart_words(explanation: Explanation, users: Sequence[UserShare]) -> str:
@@ -104,14 +81,8 @@ def _name(user: str) -> str:
 def differences_chart(users: Sequence[UserDifference], answer: str, against: str) -> Figure:
     """For the users who tell two candidates apart most: what each adds to the one score minus to the other."""
     largest = users[:_MOST]
-    values = [user.difference for user in largest]
-    figure = _bars(
-        [user.id for user in largest],
-        values,
-        [signed(value) for value in values],
-        "%{customdata}<br>%{x:+.4f}",
-        [_UP if value >= 0 else _DOWN for value in values],
-    )
+    names, values = [user.id for user in largest], [user.difference for user in largest]
+    figure = _bars(names, values, map(signed, values), "%{x:+.4f}", _by_sign(values))
     figure.update_xaxes(title=f"← for {_name(against)} · for {_name(answer)} →", zeroline=True)
     return figure.update_layout(uirevision="contrast")
 
@@ -119,37 +90,35 @@ def differences_chart(users: Sequence[UserDifference], answer: str, against: str
 def groups_chart(groups: Groups) -> Figure:
     """One bar of MRR for each group, how many questions it has at its end."""
     drawn = groups[:_MOST_GROUPS]
-    values = [metrics["mrr"] or 0.0 for _, metrics in drawn]
-    figure = _bars(
-        [name for name, _ in drawn],
-        values,
-        [f"{value:.3f} ({metrics['queries']:,})" for value, (_, metrics) in zip(values, drawn, strict=True)],
-        "%{customdata}<br>MRR %{x:.4f}",
-        _UP,
-    )
+    names, values = [name for name, _ in drawn], [metrics["mrr"] or 0.0 for _, metrics in drawn]
+    texts = [f"{value:.3f} ({metrics['queries']:,})" for value, (_, metrics) in zip(values, drawn, strict=True)]
+    figure = _bars(names, values, texts, "MRR %{x:.4f}", {"color": _UP})
     figure.update_xaxes(range=[0, 1], title="MRR (in brackets: questions)")
     return figure.update_layout(uirevision="groups")
 
 
+def _by_sign(values: Sequence[float]) -> dict[str, Any]:
+    return {"color": [_UP if value >= 0 else _DOWN for value in values]}
+
+
 def _bars(
-    names: Sequence[str], values: Sequence[float], texts: Sequence[str], hover: str, color: str | Sequence[str]
+    names: Sequence[str], values: Sequence[float], texts: Iterable[str], hover: str, marker: dict[str, Any]
 ) -> Figure:
     """Bars from left to right, the first on top."""
     import plotly.graph_objects as go
 
-    figure = go.Figure(
-        go.Bar(
-            x=values,
-            y=list(range(len(names))),
-            orientation="h",
-            text=texts,
-            textposition="auto",
-            marker={"color": color},
-            customdata=[_name(name) for name in names],
-            hovertemplate=f"{hover}<extra></extra>",
-        )
+    bars = go.Bar(
+        x=values,
+        y=list(range(len(names))),
+        orientation="h",
+        text=list(texts),
+        textposition="auto",
+        cliponaxis=False,
+        marker=marker,
+        customdata=[_name(name) for name in names],
+        hovertemplate=f"%{{customdata}}<br>{hover}<extra></extra>",
     )
-    return _named_rows(figure, names, height=100 + 26 * len(names))
+    return _named_rows(go.Figure(bars), names, height=100 + 26 * len(names))
 
 
 def _named_rows(figure: Figure, names: Sequence[str], height: int) -> Figure:

@@ -62,31 +62,18 @@ def comparison_chart(curves: Mapping[str, Curve], what: str) -> Figure:
     return figure
 
 
-def rank_chart(looks: Sequence[Mapping[str, Any]], run: str) -> Figure:
+def rank_chart(ranks: Curve, run: str) -> Figure:
     """The pinned answer's rank over the steps; 1 is at the top, and the distances are those of ratios."""
-    import plotly.graph_objects as go
-
-    ranks = [float(line["rank"]) for line in looks]
     figure = _empty(f"{run} pinned")
-    figure.add_trace(
-        go.Scatter(
-            x=[int(line.get("step", place)) for place, line in enumerate(looks)],
-            y=ranks,
-            mode="lines+markers",
-            name="rank",
-            line={"color": _COLORS[0], "width": 2},
-            customdata=[phase_words(str(line.get("phase", ""))) for line in looks],
-            hovertemplate="%{customdata}, step %{x:,}<br>rank %{y:,}<extra></extra>",
-        )
-    )
-    worst = max(ranks, default=1.0)
-    ticks = [tick for tick in (1, 2, 5, 10, 20, 50, 100, 500, 1000, 10000, 100000) if tick <= max(worst, 2)]
+    _add(figure, [("rank", ranks)], ",")
+    worst = max(2, *ranks.value)
+    ticks = [tick for tick in (1, 2, 5, 10, 20, 50, 100, 500, 1000, 10000, 100000) if tick <= worst]
     figure.update_yaxes(type="log", autorange="reversed", title="rank", tickvals=ticks)
     figure.update_layout(showlegend=False, height=260)
     return figure
 
 
-def _add(figure: Figure, lines: Sequence[tuple[str, Curve]]) -> None:
+def _add(figure: Figure, lines: Sequence[tuple[str, Curve]], digits: str = ".4g") -> None:
     import plotly.graph_objects as go
 
     for number, (name, whole) in enumerate(lines):
@@ -105,7 +92,7 @@ def _add(figure: Figure, lines: Sequence[tuple[str, Curve]]) -> None:
                 },
                 customdata=[f"{phase_words(phase)} epoch {epoch:,}" for phase, epoch in
                             zip(curve.phase.tolist(), curve.epoch.tolist(), strict=True)],
-                hovertemplate=f"{escape(name)} %{{y:.4g}}<br>%{{customdata}}, step %{{x:,}}<extra></extra>",
+                hovertemplate=f"{escape(name)} %{{y:{digits}}}<br>%{{customdata}}, step %{{x:,}}<extra></extra>",
             )
         )  # fmt: skip
 

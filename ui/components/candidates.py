@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import streamlit as st
 
@@ -12,17 +12,15 @@ from ui.components.table import number, table, text
 from ui.services.answers import Candidates
 from ui.services.view import KNOWN, K, View
 from ui.session import state
+from upgan.explain.results import CandidateRow
 from upgan.render.words import MINUS, clean
-
-if TYPE_CHECKING:
-    from upgan.explain.results import CandidateRow
 
 
 def options(view: View) -> None:
     """How many candidates, and what becomes of answers that are known already."""
     controls.slider(K, view, "Candidates shown")
     controls.segments(
-        KNOWN, view, "Known answers",
+        KNOWN, view[KNOWN], "Known answers",
         help="Answers that the dataset already holds, in its training, validation or test part.",
     )  # fmt: skip
 

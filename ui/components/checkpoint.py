@@ -15,7 +15,6 @@ from ui.services.access import training_allowed
 from ui.services.runs import RunEntry, checkpoint_root, list_runs
 from ui.session import cache, state
 from upgan.config.systems import MODEL_NAMES
-from upgan.data.dataset import KGDataset
 from upgan.render.words import clean, shorten, user_noun
 
 if TYPE_CHECKING:
@@ -29,18 +28,15 @@ _COMMANDS = """upgan data demo --out data/demo
 upgan train data/demo --preset demo --run checkpoints/demo"""
 
 
-def open_checkpoint(title: str, parameters: state.Parameters) -> Predictor:
-    """Heading, the choice of a checkpoint beside it, and that checkpoint opened; ends the page where none can be.
-
-    ``parameters``: what a link may name beside the question.
-    """
+def open_checkpoint(title: str) -> Predictor:
+    """Heading, the choice of a checkpoint beside it, and that checkpoint opened; ends the page where none can be."""
     entries = list_runs(checkpoint_root())
     ready = {entry.name: entry for entry in entries if entry.problem is None}
     if not ready:
         st.header(title, anchor=False)
         none_at_all(entries)
         st.stop()
-    name = _in_use(entries, ready, parameters)
+    name = _in_use(entries, ready)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.header(title, anchor=False, width="content")
         chip = st.popover(
@@ -49,20 +45,29 @@ def open_checkpoint(title: str, parameters: state.Parameters) -> Predictor:
             help="The checkpoint that answers: a trained model with its data. Click to choose another.",
         )
     with chip:
-        _choose(entries, name)
+        controls.select(
+            "Checkpoint",
+            {entry.name: clean(entry.summary()) for entry in ready.values()},
+            name,
+            lambda chosen: state.choose_checkpoint(chosen or name),
+            "upgan_widget_checkpoint",
+            help=f"A trained model with its data. {MRR}",
+        )
     predictor = attempt(lambda: cache.predictor(ready[name]))
     with chip:
         if predictor is not None:
-            _facts(predictor.dataset)
+            dataset = predictor.dataset
+            users = f"{dataset.num_users:,} {user_noun(dataset.simulated_users, dataset.num_users)}"
+            st.caption(f"{dataset.num_entities:,} entities · {dataset.num_relations:,} relations · {users}")
         broken(entries)
     if predictor is None:
         st.stop()
     return predictor
 
 
-def _in_use(entries: Sequence[RunEntry], ready: Mapping[str, RunEntry], parameters: state.Parameters) -> str:
+def _in_use(entries: Sequence[RunEntry], ready: Mapping[str, RunEntry]) -> str:
     """The checkpoint that the link or the last choice names, or the first that can be opened, with the reason."""
-    name = state.link_checkpoint(parameters) or next(iter(ready))
+    name = state.checkpoint() or next(iter(ready))
     if name in ready:
         return name
     reason = next((entry.problem for entry in entries if entry.name == name), None)
@@ -71,27 +76,6 @@ def _in_use(entries: Sequence[RunEntry], ready: Mapping[str, RunEntry], paramete
     name = next(iter(ready))
     state.choose_checkpoint(name, notice)
     return name
-
-
-def _choose(entries: Sequence[RunEntry], chosen: str) -> None:
-    """The checkpoint in use, and behind it the list of all."""
-    ready = {entry.name: clean(entry.summary()) for entry in entries if entry.problem is None}
-    controls.select(
-        "Checkpoint",
-        ready,
-        chosen,
-        lambda name: state.choose_checkpoint(name or chosen),
-        "upgan_widget_checkpoint",
-        help=f"A trained model with its data. {MRR}",
-    )
-
-
-def _facts(dataset: KGDataset) -> None:
-    """The size of the data behind the checkpoint."""
-    users = user_noun(dataset.simulated_users, dataset.num_users)
-    st.caption(
-        f"{dataset.num_entities:,} entities · {dataset.num_relations:,} relations · {dataset.num_users:,} {users}"
-    )
 
 
 def choice_table(entries: Sequence[RunEntry]) -> None:

@@ -1,21 +1,25 @@
-"""Widgets that show a parameter of the view and change it: their value follows the view, not the other way round."""
+"""Widgets that show a value and change it: they follow what the session remembers, not the other way round."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import streamlit as st
 
-from ui.services.view import Choice, Number, Parameter, View
+from ui.services.view import Choice, Number, Parameter, Several, View
 from ui.session import state
+from upgan.render.words import clean
 
 _Value = TypeVar("_Value")
+_Word = TypeVar("_Word", bound=str)
 
 
 def slider(parameter: Number[Any], view: View, label: str, help: str | None = None) -> None:
     """A number between its bounds."""
-    key = _key(parameter, view[parameter])
+    key = parameter.key
+    st.session_state[key] = view[parameter]
     st.slider(
         label,
         parameter.low,
@@ -27,9 +31,10 @@ def slider(parameter: Number[Any], view: View, label: str, help: str | None = No
     )
 
 
-def segments(parameter: Choice[_Value], view: View, label: str, help: str | None = None) -> None:
+def segments(parameter: Choice[_Value], value: _Value, label: str, **more: Any) -> None:
     """One of a few words, as buttons beside each other."""
-    key = _key(parameter, view[parameter])
+    key = parameter.key
+    st.session_state[key] = value
 
     def take() -> None:
         # Streamlit checks options only in the browser.
@@ -43,7 +48,7 @@ def segments(parameter: Choice[_Value], view: View, label: str, help: str | None
         key=key,
         required=True,
         on_change=take,
-        help=help,
+        **more,
     )
 
 
@@ -67,7 +72,40 @@ def select(
     )
 
 
-def _key(parameter: Parameter[_Value], value: _Value) -> str:
-    key = f"upgan_widget_{parameter.name}"
-    st.session_state[key] = value
-    return key
+@dataclass(frozen=True)
+class Choices:
+    """What a page lets choose: read from a link, kept for the session, and all of it named in the address."""
+
+    #: For the address bar.
+    named: dict[str, str | list[str]] = field(default_factory=dict)
+
+    def one(self, label: str, choice: Choice[_Word]) -> _Word:
+        """One from a list."""
+        value = self._settled(choice)
+        select(label, choice.words, value, lambda new: state.put(choice, new or value), choice.key)
+        return value
+
+    def bar(self, label: str, choice: Choice[_Word]) -> _Word:
+        """One of a few, as buttons beside each other."""
+        value = self._settled(choice)
+        segments(choice, value, label, label_visibility="collapsed")
+        return value
+
+    def several(self, label: str, choice: Several, help: str) -> tuple[str, ...]:
+        """Any of them, in the order they were chosen."""
+        key, value = choice.key, self._settled(choice)
+        st.session_state[key] = list(value)
+        st.multiselect(
+            label,
+            choice.options,
+            key=key,
+            format_func=clean,
+            help=help,
+            on_change=lambda: state.put(choice, tuple(st.session_state[key])),
+        )
+        return value
+
+    def _settled(self, parameter: Parameter[_Value]) -> _Value:
+        value = state.settled(parameter)
+        self.named[parameter.name] = parameter.write(value)
+        return value

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from ui.charts.bars import CONFIG, layers_chart
-from ui.components.choice import Choices
-from ui.components.table import number, table
+from ui.charts.bars import layers_chart
+from ui.components.controls import Choices
+from ui.components.table import chart, number, table, text
 from ui.components.text import plain
 from ui.services.datasets import DatasetEntry, data_root, list_datasets
 from ui.services.runs import checkpoint_root, list_runs
+from ui.services.view import one_of
 from upgan.render.words import clean, shorten, user_noun
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ def choose(choices: Choices) -> DatasetEntry | None:
     if not entries:
         return None
     words = {key: f"{clean(entry.name)} ({clean(entry.where)})" for key, entry in entries.items()}
-    return entries[choices.one("Dataset", list(entries), "dataset", words=words)]
+    return entries[choices.one("Dataset", one_of("dataset", list(entries), words))]
 
 
 def table_one(description: Description) -> None:
@@ -70,35 +72,26 @@ def layers(description: Description) -> None:
         help="A layer is the number of steps to the nearest user: 0 are the users, 1 the items they chose, and so on. "
         "Information from users reaches an entity only through the layers before it.",
     )
-    st.plotly_chart(
-        layers_chart(counts),
-        key="upgan_layers_chart",
-        config=CONFIG,
-        alt="Nodes by layer: " + ", ".join(f"{name} {count:,}" for name, count in counts.items()),
-    )
+    words = ", ".join(f"{name} {count:,}" for name, count in counts.items())
+    chart(layers_chart(counts), "layers", f"Nodes by layer: {words}")
 
 
 def relations(description: Description) -> None:
     """The relations with their size and shape, the largest first."""
-    rows = [
-        {
-            "relation": clean(row.label) or clean(row.id),
-            "triples": row.triples,
-            "train": row.train,
-            "valid": row.valid,
-            "test": row.test,
-            "tails per head": row.tails_per_head,
-            "heads per tail": row.heads_per_tail,
-        }
-        for row in sorted(description.relation_table, key=lambda row: -row.triples)
-    ]
+    rows = sorted(description.relation_table, key=lambda row: -row.triples)
     table(
-        rows,
+        [replace(row, label=clean(row.label) or clean(row.id)) for row in rows],
         "Relations with their triples by split, tails per head and heads per tail",
         {
+            "id": None,
+            "label": text("relation"),
             **{name: number(format="localized") for name in ("triples", "train", "valid", "test")},
-            "tails per head": number(format="%.2f", help="How many answers “A — relation — ?” has on average."),
-            "heads per tail": number(format="%.2f", help="How many answers “? — relation — A” has on average."),
+            "tails_per_head": number(
+                "tails per head", format="%.2f", help="How many answers “A — relation — ?” has on average."
+            ),
+            "heads_per_tail": number(
+                "heads per tail", format="%.2f", help="How many answers “? — relation — A” has on average."
+            ),
         },
         highest=420,
     )

@@ -23,12 +23,11 @@ if TYPE_CHECKING:
     from upgan.predict.predictor import Predictor
 
 _KEY = "upgan_graph"
-_HERE = Path(__file__).parent
 _FRAME = st.components.v2.component(
     "upgan_graph",
     html="<div class='upgan-graph'>\n</div>",
     css=".upgan-graph iframe {\n display: block; width: 100%; border: 0;\n}",
-    js=(_HERE / "graph.js").read_text(encoding="utf-8"),
+    js=Path(__file__).with_name("graph.js").read_text(encoding="utf-8"),
 )
 
 

@@ -11,8 +11,6 @@ from ui.components.text import plain
 from ui.services.datasets import MOST_MEGABYTES, PLAIN
 from upgan.data.prepare.prepare import PrepareSettings
 
-_FILES = "upgan_widget_import_files"
-
 
 def ask_for_files() -> dict[str, bytes]:
     """The files sent: name -> content."""
@@ -24,7 +22,7 @@ def ask_for_files() -> dict[str, bytes]:
         "Files",
         type=[*PLAIN, "gz"],
         accept_multiple_files=True,
-        key=_FILES,
+        key="upgan_widget_import_files",
         max_upload_size=MOST_MEGABYTES,
         help=f"At most {MOST_MEGABYTES} MB in all, plain or packed (.gz); larger sources: `upgan data prepare` in a "
         "terminal.",

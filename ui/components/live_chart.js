@@ -31,7 +31,7 @@ async function draw(chart) {
   // A drag that is under way would be torn off.
   while (holder._dragging && !chart.gone) await new Promise((done) => setTimeout(done, 50));
   const template = theme(holder);
-  const signature = wanted.digest + JSON.stringify(template);
+  const signature = wanted.figure + JSON.stringify(template);
   if (chart.gone || chart.drawn === signature) return;
   const figure = JSON.parse(wanted.figure);
   await globalThis.Plotly.react(holder, figure.data, { ...figure.layout, template }, wanted.config);

@@ -7,7 +7,6 @@ plotly package, sent over the app's own connection: nothing is fetched from else
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
@@ -18,12 +17,11 @@ import streamlit as st
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-_HERE = Path(__file__).parent
 _CHART = st.components.v2.component(
     "upgan_live_chart",
     html="<div class='upgan-live-chart' role='figure'>\n</div>",
     css=".upgan-live-chart {\n width: 100%;\n}",
-    js=(_HERE / "live_chart.js").read_text(encoding="utf-8"),
+    js=Path(__file__).with_name("live_chart.js").read_text(encoding="utf-8"),
     # plotly writes its styles into the document, and looks for the pointer there.
     isolate_styles=False,
 )
@@ -45,12 +43,10 @@ def library() -> None:
 
 def show(figure: Figure, key: str, config: dict[str, Any], alt: str) -> None:
     """The figure, ``figure.layout.height`` high. ``layout.uirevision`` says how long zoom and hidden lines stay."""
-    content = str(figure.to_json())
     _CHART(
         key=key,
         data={
-            "figure": content,
-            "digest": hashlib.sha256(content.encode("utf-8", "replace")).hexdigest(),
+            "figure": figure.to_json(),
             "height": figure.layout.height,
             "config": {"responsive": True, **config},
             "alt": alt,

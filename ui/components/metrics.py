@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from ui.charts.bars import CONFIG, changes_chart, groups_chart
-from ui.components.table import number, table
+from ui.charts.bars import changes_chart, groups_chart
+from ui.components.table import chart, number, table
 from ui.components.text import plain
 from ui.services.evaluation import Groups, clear, differences, groups_words
 from upgan.render.words import clean, shorten
@@ -17,13 +17,18 @@ if TYPE_CHECKING:
     from upgan.evaluation.compare import Difference
     from upgan.evaluation.evaluator import Ranking
 
-HELP = {
-    "mrr": "Mean reciprocal rank: 1 / rank of the right answer, averaged. 1 is always first, 0.5 like always second.",
-    "hits@1": "Share of questions whose right answer is ranked first.",
-    "hits@3": "Share of questions whose right answer is among the first three.",
-    "hits@10": "Share of questions whose right answer is among the first ten.",
-    "mr": "Mean rank of the right answer; a few badly ranked answers can dominate it.",
-    "queries": "Questions asked: each held-out fact is asked for its tail and for its head.",
+#: Name -> what it is called, how many decimals it has, what it means.
+_METRICS = {
+    "mrr": (
+        "MRR",
+        3,
+        "Mean reciprocal rank: 1 / rank of the right answer, averaged. 1 is always first, 0.5 like always second.",
+    ),
+    "hits@1": ("hits@1", 3, "Share of questions whose right answer is ranked first."),
+    "hits@3": ("hits@3", 3, "Share of questions whose right answer is among the first three."),
+    "hits@10": ("hits@10", 3, "Share of questions whose right answer is among the first ten."),
+    "mr": ("mean rank", 1, "Mean rank of the right answer; a few badly ranked answers can dominate it."),
+    "queries": ("questions", 0, "Questions asked: each held-out fact is asked for its tail and for its head."),
 }
 PROTOCOL = (
     "Fractions, on facts held out of training; asked in both directions; other known answers are left out of the "
@@ -34,17 +39,16 @@ PROTOCOL = (
 def tiles(metrics: dict[str, object]) -> None:
     """The figures of one ranking side by side."""
     with st.container(horizontal=True):
-        for name, help in HELP.items():
+        for name, (title, decimals, help) in _METRICS.items():
             value = metrics.get(name)
             if isinstance(value, int | float):
-                number = f"{value:,.0f}" if name == "queries" else f"{value:,.1f}" if name == "mr" else f"{value:.3f}"
-                st.metric({"mrr": "MRR", "mr": "mean rank", "queries": "questions"}.get(name, name), number, help=help)
+                st.metric(title, f"{value:,.{decimals}f}", help=help)
     st.caption(PROTOCOL)
 
 
 def breakdown(groups: Groups, title: str) -> None:
     """MRR of each group as a chart, everything as a table."""
-    st.plotly_chart(groups_chart(groups), key="upgan_groups_chart", config=CONFIG, alt=groups_words(groups))
+    chart(groups_chart(groups), "groups", groups_words(groups))
     _table([{title: clean(name)} | _columns(metrics) for name, metrics in groups], f"Metrics by {title}")
 
 
@@ -53,12 +57,8 @@ def comparison(rankings: Mapping[str, Ranking], skipped: Sequence[str]) -> None:
     baseline, changes = next(iter(rankings)), differences(rankings)
     if changes:
         words = "; ".join(f"{name} {clear(change.mrr)}" for name, change in changes.items())
-        st.plotly_chart(
-            changes_chart(baseline, changes),
-            key="upgan_changes_chart",
-            config=CONFIG,
-            alt=f"Difference of MRR to {baseline} with 95% intervals: {words}",
-        )
+        alt = f"Difference of MRR to {baseline} with 95% intervals: {words}"
+        chart(changes_chart(baseline, changes), "changes", alt)
     _table(
         [
             {"checkpoint": clean(name)} | _columns(ranking.metrics.to_dict()) | _change(changes.get(name))
@@ -88,9 +88,7 @@ def _columns(metrics: Mapping[str, object]) -> dict[str, object]:
 
 def _table(rows: Sequence[dict[str, object]], alt: str) -> None:
     columns = {
-        "queries": number("questions", format="localized", help=HELP["queries"]),
-        "mrr": number("MRR", format="%.3f", help=HELP["mrr"]),
-        "mr": number("mean rank", format="%.1f", help=HELP["mr"]),
-        **{f"hits@{k}": number(f"hits@{k}", format="%.3f", help=HELP[f"hits@{k}"]) for k in (1, 3, 10)},
+        name: number(title, format=f"%.{decimals}f" if decimals else "localized", help=help)
+        for name, (title, decimals, help) in _METRICS.items()
     }
     table(rows, alt, columns, highest=420)

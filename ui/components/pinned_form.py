@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import streamlit as st
 
-from ui.services.pinning import Pinned, held_out
-from ui.services.questions import relation_label
+from ui.services.pinning import held_out
+from ui.services.questions import Question, relation_label
+from upgan.data.dataset import KGDataset
 from upgan.data.query import Direction, Query
-
-if TYPE_CHECKING:
-    from upgan.data.dataset import KGDataset
 
 _ON, _RELATION, _SIDE, _ENTITY, _ANSWER = (
     f"upgan_pin_{name}" for name in ("on", "relation", "side", "entity", "answer")
@@ -19,7 +15,7 @@ _ON, _RELATION, _SIDE, _ENTITY, _ANSWER = (
 _SIDES: dict[Direction, str] = {"tail": "⟨entity, relation, ?⟩", "head": "⟨?, relation, entity⟩"}
 
 
-def ask(dataset: KGDataset) -> Pinned | None:
+def ask(dataset: KGDataset) -> Question | None:
     """What is asked for as it was typed; None where no query shall be followed."""
     on = st.toggle(
         "Follow one question through training",
@@ -51,7 +47,8 @@ def ask(dataset: KGDataset) -> Pinned | None:
     st.button(
         "Another held-out fact", key="upgan_pin_random", icon=":material/shuffle:", on_click=lambda: _fill(dataset)
     )
-    return Pinned(Query.about(entity or "", str(relation), "head" if side == "head" else "tail"), answer or "")
+    query = Query.about(entity or "", str(relation), "head" if side == "head" else "tail")
+    return Question("", query, answer or "")
 
 
 def _fill(dataset: KGDataset) -> None:

@@ -48,7 +48,7 @@ def options(view: View, *, simulated: bool) -> None:
         f"information from {noun} that comes from one of them; all weights sum to 1.",
     )  # fmt: skip
     controls.segments(
-        LAYOUT, view, "Direction of the figure",
+        LAYOUT, view[LAYOUT], "Direction of the figure",
         help="“Top to bottom” fits a narrow window; “automatic” chooses by the width of the window.",
     )  # fmt: skip
 

@@ -13,6 +13,7 @@ from ui.components import live_chart
 from ui.components.table import number, table
 from ui.services.following import Chart, named_at_looks, value_words
 from upgan.render.words import clean, rank_text, shorten
+from upgan.runs import history
 from upgan.runs.history import Curve
 
 _FIGURES = ("first", "min", "max", "last", "best")
@@ -46,12 +47,12 @@ def words(chart: Chart) -> str:
     return f"{chart.title} over the steps of training: {'; '.join(lines)}."
 
 
-def pinned(looks: Sequence[Mapping[str, Any]], run: str, name_of: Callable[[str], str]) -> None:
+def pinned(looks: Sequence[dict[str, Any]], run: str, name_of: Callable[[str], str]) -> None:
     """The followed question: rank over time, then who and what mattered at the last evaluations."""
-    ranks = [float(line["rank"]) for line in looks]
-    first, best, last = map(rank_text, (ranks[0], min(ranks), ranks[-1]))
+    ranks = history.curves(looks)["rank"]
+    first, best, last = (rank_text(ranks.summary[name]) for name in ("first", "min", "last"))
     words = f"Rank of the pinned answer: first {first}, best {best}, last {last}."
-    live_chart.show(rank_chart(looks, run), "upgan_run_chart_pinned", CONFIG, words)
+    live_chart.show(rank_chart(ranks, run), "upgan_run_chart_pinned", CONFIG, words)
     st.caption(f"Filtered rank: first {first}, best {best}, last {last}.")
     for title, what, size, empty in (
         ("Heaviest users, with their weights", "users", "weight", "No phase that was trained so far uses users."),

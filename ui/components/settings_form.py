@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import groupby
 from typing import Any
 
 import streamlit as st
@@ -31,13 +32,10 @@ def reset(base: str, model: str) -> None:
 
 def show(base: str, defaults: Mapping[str, Any], problems: Mapping[str, str]) -> None:
     """The model's settings, section by section, each with meaning, bounds, default, and what is wrong with it."""
-    by_section: dict[str, list[Setting]] = {}
-    for setting in settings(defaults["model_name"]):
-        if setting.key not in _ELSEWHERE:
-            by_section.setdefault(setting.section, []).append(setting)
-    for tab, (section, members) in zip(
-        st.tabs([section_title(section) for section in by_section]), by_section.items(), strict=True
-    ):
+    asked = [setting for setting in settings(defaults["model_name"]) if setting.key not in _ELSEWHERE]
+    by_section = {section: list(members) for section, members in groupby(asked, lambda setting: setting.section)}
+    tabs = st.tabs([section_title(section) for section in by_section])
+    for tab, (section, members) in zip(tabs, by_section.items(), strict=True):
         with tab:
             st.caption(f"In a settings file: `[{section}]`" if section else "In a settings file: at its top")
             for row in range(0, len(members), 3):
@@ -52,17 +50,16 @@ def show(base: str, defaults: Mapping[str, Any], problems: Mapping[str, str]) ->
 def _ask(base: str, setting: Setting, default: Any) -> None:
     key = _key(base, setting)
     st.session_state.setdefault(key, default)
-    if setting.kind == "choice":
+    if setting.options:
         st.selectbox(setting.name, list(setting.options), key=key, persist_state="session")
-    elif setting.kind == "switch":
+    elif setting.kind is bool:
         st.toggle(setting.name, key=key, persist_state="session")
-    elif setting.kind == "text":
+    elif setting.kind is str:
         st.text_input(setting.name, key=key, persist_state="session")
     else:
-        of = int if setting.kind == "whole" else float
-        least, most = (
-            None if bound is None else of(bound) for bound in (setting.limit("ge", "gt"), setting.limit("le", "lt"))
-        )
+        of = int if setting.kind is int else float
+        limits = {name: of(limit) for name, limit in setting.limits.items()}
+        least, most = limits.get("ge", limits.get("gt")), limits.get("le", limits.get("lt"))
         step, form = (1, None) if of is int else (_step(default), "%g")
         st.number_input(setting.name, least, most, step=step, format=form, key=key, persist_state="session")
 
@@ -71,8 +68,7 @@ def _explain(setting: Setting, default: Any) -> None:
     """Meaning, bounds and default in small letters."""
     switch = "on" if default is True else "off" if default is False else default
     usual = number(default) if isinstance(default, int | float) and not isinstance(default, bool) else str(switch)
-    # A choice shows its options itself.
-    bounds = "" if setting.kind == "choice" or not setting.bounds else f" {setting.bounds.capitalize()}."
+    bounds = f" {setting.bounds.capitalize()}." if setting.bounds else ""
     st.caption(plain(f"{setting.meaning.rstrip('.')}.{bounds} Preset: {usual}."))
 
 

@@ -1,25 +1,35 @@
-"""Tables: rows that may be sorted and copied, as high as they need to be, described for who cannot see them."""
+"""Tables and charts: rows that may be sorted and copied, figures, each with words for who cannot see them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import streamlit as st
+
+from ui.charts.bars import CONFIG
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
 
 number, text = st.column_config.NumberColumn, st.column_config.TextColumn
 _ROW, _HEAD = 35, 38
 
 
 def table(
-    rows: pd.DataFrame | Sequence[Mapping[str, object]],
+    rows: pd.DataFrame | Sequence[object],
     alt: str,
     columns: Mapping[str, Any] | None = None,
     highest: int = 388,
     **more: Any,
 ) -> None:
-    """Rows as a table of at most ``highest`` pixels. A column that is None in ``columns`` is not shown."""
+    """Rows, mappings or dataclasses, as a table of at most ``highest`` pixels; a column that is None is not shown."""
     frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(list(rows))
     height = min(_ROW * len(frame) + _HEAD, highest)
     st.dataframe(frame, hide_index=True, height=height, column_config=dict(columns or {}), alt=alt, **more)
+
+
+def chart(figure: Figure, name: str, alt: str) -> None:
+    """A figure of plotly's; ``alt`` is its takeaway."""
+    st.plotly_chart(figure, key=f"upgan_{name}_chart", config=CONFIG, alt=alt)

@@ -66,7 +66,7 @@ def main() -> None:
     else:
         left, right, *beside = st.columns([6, 9], gap="medium")
     with left:
-        predictor = open_checkpoint("Ask the graph", PARAMETERS)
+        predictor = open_checkpoint("Ask the graph")
     view, ranked = look(predictor, PARAMETERS)
     with right:
         answered = explained(predictor, view, ranked, PANELS)

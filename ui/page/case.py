@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -32,16 +31,11 @@ PAGE = Page("Case study", ":material/article:", 20)
 _WIDEST = 1100.0
 
 
-@dataclass(frozen=True)
-class Chosen:
-    """A file by its name; ``content`` where it came from the browser, otherwise it lies beside the run."""
+def choose(listed: Sequence[str], named: str | None) -> tuple[str | None, bytes | None]:
+    """The name of a case file, None for none, and its content where it came from the browser.
 
-    name: str
-    content: bytes | None = None
-
-
-def choose(listed: Sequence[str], named: str | None) -> Chosen | None:
-    """A case file from the browser or from beside the checkpoint; ``named`` is what the address asks for."""
+    Otherwise it lies beside the checkpoint; ``named`` is what the address asks for.
+    """
     with st.popover("Open a case file", icon=":material/folder_open:"):
         sent = st.file_uploader(
             "From your computer",
@@ -57,9 +51,7 @@ def choose(listed: Sequence[str], named: str | None) -> Chosen | None:
             controls.select("Beside this checkpoint", names, named, to_address, key, placeholder="None opened")
         else:
             st.caption("No case file lies beside this checkpoint (in its folder “cases”).")
-    if sent is not None:
-        return Chosen(sent.name, sent.getvalue())
-    return Chosen(named) if named is not None else None
+    return (named, None) if sent is None else (sent.name, sent.getvalue())
 
 
 def to_address(name: str | None) -> None:
@@ -85,24 +77,19 @@ def current(predictor: Predictor) -> None:
     links.copyable(view.parameters(), "case")
 
 
-def from_file(predictor: Predictor, chosen: Chosen) -> None:
+def from_file(predictor: Predictor, name: str, content: bytes | None) -> None:
     """A case file as it was written, and whether this checkpoint still gives its numbers."""
-    state.write_address(
-        {"checkpoint": predictor.run_path.name} | ({} if chosen.content is not None else {"file": chosen.name})
-    )
+    run = predictor.run_path
+    state.write_address({"checkpoint": run.name, "file": name if content is None else ""})
     case = say.attempt(
-        lambda: (
-            casefiles.open_listed(predictor.run_path, chosen.name)
-            if chosen.content is None
-            else casefiles.open_uploaded(chosen.content)
-        )
+        lambda: casefiles.open_listed(run, name) if content is None else casefiles.open_uploaded(content)
     )
     if case is None:
         return
     from upgan.case.documents import pseudonymous
     from upgan.case.reproduction import reproduce
 
-    heading(case, chosen.name)
+    heading(case, name)
     with st.spinner("Computing it again …"):
         outcome = reproduce(case, predictor)
     if outcome.verdict == "reproduced":
@@ -155,12 +142,12 @@ def shown_beside(case: CaseFile) -> None:
 def main() -> None:
     """The page."""
     named = st.query_params.get("file")
-    predictor = open_checkpoint("Case study", PARAMETERS)
-    chosen = choose(casefiles.list_cases(predictor.run_path), named)
-    if chosen is None:
+    predictor = open_checkpoint("Case study")
+    name, content = choose(casefiles.list_cases(predictor.run_path), named)
+    if name is None:
         current(predictor)
     else:
-        from_file(predictor, chosen)
+        from_file(predictor, name, content)
 
 
 if __name__ == "__main__":

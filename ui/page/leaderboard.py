@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from ui.charts.bars import CONFIG
 from ui.components import files, links
-from ui.components.choice import Choices
-from ui.components.table import table
+from ui.components.controls import Choices
+from ui.components.table import chart, table
 from ui.components.text import plain
 from ui.services import leaderboard
 from ui.services.leaderboard import NO_PAPER, Board
+from ui.services.view import one_of
 from ui.session import state
 from ui.session.registry import Page
 from upgan.render.words import clean
@@ -71,15 +71,14 @@ def rows(document: Document, paper: str) -> None:
     )
 
 
-def chart(document: Document) -> None:
+def figure(document: Document) -> None:
     """The figure of the HTML file, its rows in the table's order."""
     # plotly takes a third of a second to import; the page's table need not wait.
-    from upgan.reproduce.figures import figure
+    from upgan.reproduce import figures
 
-    drawn: Figure = figure({**document, "rows": leaderboard.ordered_rows(document)})
+    drawn: Figure = figures.figure({**document, "rows": leaderboard.ordered_rows(document)})
     drawn.update_layout(title=None, margin={"l": 8, "r": 8, "t": 20, "b": 40}, height=420)
-    words = clean(leaderboard.chart_words(document))
-    st.plotly_chart(drawn, key="upgan_leaderboard_chart", config=CONFIG, alt=words)
+    chart(drawn, "leaderboard", clean(leaderboard.chart_words(document)))
 
 
 def behind(board: Board) -> None:
@@ -116,23 +115,20 @@ def main() -> None:
         none_at_all()
         broken(boards)
         st.stop()
-    choices = Choices(state.fresh_address())
+    choices = Choices()
     words = {name: clean(board.words()) for name, board in ready.items()}
-    key = choices.one("Table or figure", list(ready), "board", words=words)
-    board = ready[key]
-    named: dict[str, str | list[str]] = {"board": key}
+    board = ready[choices.one("Table or figure", one_of("board", list(ready), words))]
     theirs = leaderboard.paper_choices(board.document)
     paper = NO_PAPER
     if theirs:
-        paper = choices.one("The paper's figures of its dataset", theirs, "paper", of=key)
-        named["paper"] = paper
+        paper = choices.one("The paper's figures of its dataset", one_of("paper", theirs, about=board.key))
     about(board.document)
     rows(board.document, paper)
-    chart(board.document)
+    figure(board.document)
     behind(board)
     broken(boards)
-    state.write_address(named)
-    links.copyable(named, "leaderboard")
+    state.write_address(choices.named)
+    links.copyable(choices.named, "leaderboard")
 
 
 if __name__ == "__main__":

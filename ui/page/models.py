@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from ui.components import checkpoint, dataset, importer, metrics, say
-from ui.components.choice import Choices
+from ui.components.controls import Choices
 from ui.components.text import plain
 from ui.services import datasets, evaluation
 from ui.services.runs import RunEntry, card_text, checkpoint_root, list_runs, written
+from ui.services.view import Several, one_of
 from ui.session import cache, state
 from ui.session.registry import Page
 from upgan.errors import UpganError
@@ -33,14 +34,14 @@ _UPLOAD = "upgan_upload"
 _OUTCOME = "upgan_upload_outcome"
 
 
-def models(choices: Choices, ready: Mapping[str, RunEntry]) -> dict[str, str]:
-    """One checkpoint: metrics, breakdown, card. Returns what the address shall name."""
+def models(choices: Choices, ready: Mapping[str, RunEntry]) -> None:
+    """One checkpoint: metrics, breakdown, card."""
     checkpoint.choice_table(list(ready.values()))
-    name = choices.one("Checkpoint", list(ready), "run")
+    name = choices.one("Checkpoint", one_of("run", list(ready)))
     entry = ready[name]
     metrics.tiles(written(entry.path / "metrics.json"))
     titles = {key: title for key, (title, _) in evaluation.BREAKDOWNS.items()}
-    by = choices.one("Break down by", list(titles), "by", words=titles)
+    by = choices.one("Break down by", one_of("by", list(titles), titles))
     title, meaning = evaluation.BREAKDOWNS[by]
     st.caption(meaning)
     opened = say.attempt(lambda: cache.predictor(entry))
@@ -52,20 +53,18 @@ def models(choices: Choices, ready: Mapping[str, RunEntry]) -> dict[str, str]:
         with st.expander("Model card", icon=":material/description:"):
             # As text: a card names the dataset, and a name must not be read as Markdown.
             st.code(card, language=None, wrap_lines=True)
-    return {"run": name, "by": by}
 
 
-def compare(choices: Choices, ready: Mapping[str, RunEntry]) -> dict[str, str | list[str]]:
+def compare(choices: Choices, ready: Mapping[str, RunEntry]) -> None:
     """Several checkpoints on the same held-out facts."""
     chosen = choices.several(
         "Checkpoints to compare, the baseline first",
-        list(ready),
-        "compare",
+        Several("compare", lasts="session", options=list(ready)),
         help="All must be trained on the same dataset. The first is what the others are compared with.",
     )
     if len(chosen) < 2:
         st.info("Choose two or more.", icon=":material/info:")
-        return {"compare": chosen}
+        return
     attempts = {name: say.attempt(partial(cache.predictor, ready[name])) for name in chosen}
     opened = {name: run for name, run in attempts.items() if run is not None}
     same, skipped = evaluation.comparable({name: run.dataset.fingerprint for name, run in opened.items()})
@@ -74,20 +73,19 @@ def compare(choices: Choices, ready: Mapping[str, RunEntry]) -> dict[str, str | 
     if same and set(same[:1]) <= set(rankings):
         with st.spinner("Computing the intervals (bootstrap over the test facts) …"):
             metrics.comparison(rankings, skipped)
-    return {"compare": chosen}
 
 
-def data(choices: Choices) -> dict[str, str]:
+def data(choices: Choices) -> None:
     """One dataset: Table 1, layers, relations, and its check when asked for."""
     from upgan.data.check import check_dataset
 
     entry = dataset.choose(choices)
     if entry is None:
         st.info("There is no dataset yet. Import your own files, or run `upgan data demo --out data/demo`.")
-        return {}
+        return
     description = say.attempt(lambda: cache.description(str(entry.path), entry.fingerprint))
     if description is None:
-        return {"dataset": entry.key}
+        return
     dataset.table_one(description)
     if st.button("Check this dataset", icon=":material/fact_check:", help="Looks for what is wrong or suspicious."):
         opened = cache.dataset(str(entry.path), entry.fingerprint)
@@ -98,10 +96,9 @@ def data(choices: Choices) -> dict[str, str]:
         dataset.report(result)
     dataset.layers(description)
     dataset.relations(description)
-    return {"dataset": entry.key}
 
 
-def own() -> dict[str, str]:
+def own() -> None:
     """Files from the browser: checked, then prepared."""
     files = importer.ask_for_files()
     if not files:
@@ -117,7 +114,6 @@ def own() -> dict[str, str]:
         importer.done(result.name, lambda: undo(result))
     elif result is not None:
         say.error(result)
-    return {}
 
 
 @contextlib.contextmanager
@@ -206,20 +202,18 @@ def main() -> None:
     st.header("Models & data", anchor=False)
     entries = list_runs(checkpoint_root())
     ready = {entry.name: entry for entry in entries if entry.problem is None}
-    choices = Choices(state.fresh_address())
-    part = choices.bar("Part", PARTS, "part")
-    named: Mapping[str, str | list[str]]
+    choices = Choices()
+    part = choices.bar("Part", one_of("part", list(PARTS), PARTS))
     if part == "data":
-        named = data(choices)
+        data(choices)
     elif part == "import":
-        named = own()
+        own()
     elif not ready:
         checkpoint.none_at_all(entries)
-        named = {}
     else:
-        named = models(choices, ready) if part == "models" else compare(choices, ready)
+        (models if part == "models" else compare)(choices, ready)
         checkpoint.broken(entries)
-    state.write_address({"part": part} | dict(named))
+    state.write_address(choices.named)
 
 
 if __name__ == "__main__":

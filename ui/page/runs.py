@@ -4,29 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import streamlit as st
 
 from ui.components import files, links, live_chart, run_curves, run_list, say
-from ui.components.choice import Choices
+from ui.components.controls import Choices
 from ui.components.table import table
 from ui.components.text import plain
 from ui.services import datasets, following, pinning, trainings
 from ui.services.access import training_allowed
 from ui.services.questions import label_of, question_text
 from ui.services.runs import checkpoint_root, list_runs
+from ui.services.view import Several, one_of
 from ui.session import cache, state
 from ui.session.registry import Page
+from upgan.data.dataset import KGDataset
 from upgan.errors import BusyError, UpganError
 from upgan.render.words import clean
 from upgan.runs import trash
 from upgan.runs.history import tail_log
 from upgan.runs.settings import difference
-
-if TYPE_CHECKING:
-    from upgan.data.dataset import KGDataset
-    from upgan.runs.status import RunStatus
+from upgan.runs.status import RunStatus
 
 PAGE = Page("Runs", ":material/monitoring:", 40)
 #: Seconds between looks while something trains, and at a run that has written nothing yet.
@@ -43,21 +42,14 @@ def act(action: Callable[[], object], done: str) -> None:
     """Do something to a run (a callback: before the page runs), and remember what came of it."""
     st.session_state.pop(_BUSY, None)
     try:
-        action()
+        result = action()
         st.session_state[_SAID] = ("done", done)
+        if isinstance(result, trash.Deleted):
+            st.session_state[_DELETED] = result
     except UpganError as error:
         st.session_state[_SAID] = ("problem", clean(str(error)))
         if isinstance(error, BusyError):
             st.session_state[_BUSY] = True
-
-
-def delete(name: str) -> None:
-    """To the trash, from which the next lines of the page offer to bring it back."""
-
-    def move() -> None:
-        st.session_state[_DELETED] = trainings.delete(name)
-
-    act(move, f"{name} is deleted: {trash.promise(checkpoint_root(), name)}.")
 
 
 def last_outcome() -> None:
@@ -68,15 +60,9 @@ def last_outcome() -> None:
     elif kind == "done":
         st.success(plain(text), icon=":material/check_circle:")
     gone = st.session_state.get(_DELETED)
-    if gone is not None:
-
-        def undo() -> None:
-            act(lambda: trainings.restore(gone), f"{gone.name} is back.")
-            st.session_state.pop(_DELETED, None)
-
-        st.button(
-            f"Undo: bring back {plain(clean(gone.name))}", key="upgan_undo", icon=":material/undo:", on_click=undo
-        )
+    if gone is not None and gone.path.exists():
+        st.button(f"Undo: bring back {plain(clean(gone.name))}", key="upgan_undo", icon=":material/undo:",
+                  on_click=act, args=(lambda: trainings.restore(gone), f"{gone.name} is back."))  # fmt: skip
 
 
 def actions(run: RunStatus) -> None:
@@ -104,17 +90,19 @@ def actions(run: RunStatus) -> None:
                 st.button("Resume anyway", key="upgan_resume_anyway", icon=":material/warning:", on_click=act,
                           args=(lambda: trainings.resume(name, force=True), f"{name} goes on."))  # fmt: skip
         if not run.active:
-            st.button("Delete", key="upgan_delete", icon=":material/delete:", on_click=delete, args=(name,),
+            promise = trash.promise(checkpoint_root(), name)
+            st.button("Delete", key="upgan_delete", icon=":material/delete:", on_click=act,
+                      args=(lambda: trainings.delete(name), f"{name} is deleted: {promise}."),
                       help="Moves it to the trash; it can be brought back.")  # fmt: skip
 
 
 def overview(before: Sequence[RunStatus], chosen: str) -> None:
     """The list; a fragment, which asks for the whole page where other runs are at work, or another one is chosen."""
     now = trainings.overview()
-    names = [run.name for run in now]
-    if not names or trainings.active(now) != trainings.active(before) or Choices(False).settled(names, "run") != chosen:
+    choice = one_of("run", [run.name for run in now] or [""])
+    if not now or trainings.active(now) != trainings.active(before) or state.settled(choice) != chosen:
         st.rerun()
-    run_list.choose(now, chosen, lambda name: Choices.choose("run", name))
+    run_list.choose(now, chosen, lambda name: state.put(choice, name))
 
 
 def live(name: str, state_before: str, empty: bool) -> None:
@@ -142,18 +130,18 @@ def live(name: str, state_before: str, empty: bool) -> None:
         st.code("\n".join(tail_log(run.folder, LOG_LINES)) or "Nothing yet.", language=None, height=300)
 
 
-def pinned_query(run: RunStatus, looks: Sequence[Mapping[str, Any]]) -> None:
+def pinned_query(run: RunStatus, looks: Sequence[dict[str, Any]]) -> None:
     """The followed question, by labels where the data can be read."""
     data = data_of(run.folder)
     pinned = pinning.pinned_of(run.folder, data)
-    st.subheader("The question it follows", anchor=False)
-    if pinned is not None and data is not None and pinned.query.entity in data.entity_index:
-        text = question_text(data, pinned.query)
-        st.markdown(f"**{plain(text)}**, answer: {plain(label_of(data, pinned.answer))}")
 
     def name_of(entity: str) -> str:
         return label_of(data, entity) if data is not None and entity in data.entity_index else clean(entity)
 
+    st.subheader("The question it follows", anchor=False)
+    if pinned is not None and data is not None and pinned.query.entity in data.entity_index:
+        text, answer = question_text(data, pinned.query), name_of(pinned.answer or "")
+        st.markdown(f"**{plain(text)}**, answer: {plain(answer)}")
     run_curves.pinned(looks, run.name, name_of)
 
 
@@ -175,7 +163,7 @@ def ask_this(run: RunStatus) -> None:
         st.caption("This run can be asked as soon as it has saved weights: after pre-training, or when it is finished.")
         return
     pinned = pinning.pinned_of(run.folder, data_of(run.folder))
-    link: links.Query = {"checkpoint": run.name} if pinned is None else pinned.parameters(run.name)
+    link: links.Query = {"checkpoint": run.name} if pinned is None else pinned.parameters()
     links.link("ask", "Ask this checkpoint", "arrow_forward", link)
 
 
@@ -232,17 +220,16 @@ def main() -> None:
             links.link("train", "Train one", "model_training")
         trashed()
         return
-    choices = Choices(state.fresh_address())
-    names = [run.name for run in runs]
-    at_work = trainings.active(runs)
-    chosen_run = choices.settled(names, "run")
-    st.fragment(overview, run_every=EVERY if at_work else None, key="upgan_overview")(runs, chosen_run)
+    choices, at_work, names = Choices(), trainings.active(runs), [run.name for run in runs]
+    one, more = one_of("run", names), Several("beside", lasts="session", options=names)
+    name = state.settled(one)
+    st.fragment(overview, run_every=EVERY if at_work else None, key="upgan_overview")(runs, name)
     left, right = st.columns(2, gap="medium")
     with left:
-        name = choices.one("Run", names, "run")
+        choices.one("Run", one)
     with right:
-        others = choices.several("Compare with", names, "beside", help="Draws the curves of all chosen "
-                                 "runs together, and lists the settings in which they differ.")  # fmt: skip
+        others = choices.several("Compare with", more, help="Draws the curves of all chosen runs together, and lists "
+                                 "the settings in which they differ.")  # fmt: skip
     run = next(run for run in runs if run.name == name)
     st.session_state.setdefault(_LIVE, True)
     actions(run)
@@ -257,7 +244,7 @@ def main() -> None:
         beside(chosen, every if any(each in at_work for each in chosen) else None)
     tables(chosen, runs)
     trashed()
-    state.write_address({"run": name} | ({"beside": others} if others else {}))
+    state.write_address(choices.named)
 
 
 if __name__ == "__main__":

@@ -63,7 +63,7 @@ def main() -> None:
     if not ready:
         checkpoint.none_at_all(entries)
         st.stop()
-    name = state.link_checkpoint(PARAMETERS)
+    name = state.checkpoint()
     name = name if name in ready else next(iter(ready))
     with say.problems_said():
         opened = cache.predictor(ready[name])

@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import streamlit as st
 
 from ui.components import dataset, links, live_chart, pinned_form, say, settings_form
-from ui.components.choice import Choices
+from ui.components.controls import Choices
 from ui.components.text import plain
 from ui.services import estimates, following, pinning, trainings
 from ui.services import settings as wanted
 from ui.services.access import training_allowed
+from ui.services.datasets import DatasetEntry
+from ui.services.questions import Question
 from ui.services.runs import checkpoint_root
+from ui.services.view import one_of
 from ui.session import cache, state
 from ui.session.registry import Page
 from upgan import machine
-from upgan.config.settings import make_config
+from upgan.config.settings import Config, make_config
 from upgan.config.systems import MODEL_NAMES, MODELS
+from upgan.data.dataset import KGDataset
 from upgan.errors import BusyError, ConfigError, UpganError
 from upgan.render.words import clean
 
-if TYPE_CHECKING:
-    from ui.services.datasets import DatasetEntry
-    from upgan.config.settings import Config
-    from upgan.data.dataset import KGDataset
-
 PAGE = Page("Train", ":material/model_training:", 30, trains=True)
 DEVICES = {"auto": "GPU, else CPU", "cpu": "CPU", "cuda": "GPU"}
-_BUSY, _ANYWAY = "upgan_train_busy", "upgan_train_anyway"
+_ANYWAY = "upgan_train_anyway"
 
 
 def choose_data(choices: Choices) -> tuple[DatasetEntry, KGDataset]:
@@ -51,13 +50,13 @@ def choose_data(choices: Choices) -> tuple[DatasetEntry, KGDataset]:
 
 def choose_form(choices: Choices) -> tuple[str, dict[str, Any]]:
     """The preset, and the values asked for beside it."""
-    preset = choices.one("Preset", list(wanted.PURPOSES), "preset")
+    preset = choices.one("Preset", one_of("preset", list(wanted.PURPOSES)))
     st.caption(wanted.PURPOSES[preset])
     columns = st.columns(3)
     with columns[0]:
-        model = choices.one("Model", MODELS, "model", words=MODEL_NAMES)
+        model = choices.one("Model", one_of("model", MODELS, MODEL_NAMES))
     with columns[1]:
-        device = choices.one("Device", list(DEVICES), "device", words=DEVICES)
+        device = choices.one("Device", one_of("device", list(DEVICES), DEVICES))
     with columns[2]:
         seed = st.number_input(
             "Seed", 0, 2**31 - 1, 0, key="upgan_train_seed", persist_state="session",
@@ -66,7 +65,7 @@ def choose_form(choices: Choices) -> tuple[str, dict[str, Any]]:
     return preset, {"model_name": model, "device": device, "seed": int(seed)}
 
 
-def settle(preset: str, first: dict[str, Any], pinned: pinning.Pinned | None, data: KGDataset) -> Config | None:
+def settle(preset: str, first: dict[str, Any], pinned: Question | None, data: KGDataset) -> Config | None:
     """All settings, from every form, as a configuration; None where something is wrong, which is said."""
     usual = wanted.defaults(preset, first["model_name"])
     base = f"{preset}_{first['model_name']}"
@@ -95,7 +94,7 @@ def settle(preset: str, first: dict[str, Any], pinned: pinning.Pinned | None, da
     except UpganError as error:
         say.error(f"The question to follow: {error}")
         return None
-    return make_config(preset, overrides=values | named.settings())
+    return make_config(preset, overrides=values | pinning.settings(named))
 
 
 def estimate(entry: DatasetEntry, config: Config) -> None:
@@ -120,33 +119,30 @@ def show_estimate(key: str, was_running: bool) -> None:
     known = cache.rehearsal(key)
     if known is None:
         return
-    try:
-        cost = known.result()
-    except UpganError as error:
-        say.error(error)
-        return
+    cost = say.attempt(known.result)
     if cost is None:
-        st.info(f"Measuring, {known.seconds:.0f} s so far …", icon=":material/hourglass_top:")
+        if known.running:
+            st.info(f"Measuring, {known.seconds:.0f} s so far …", icon=":material/hourglass_top:")
         return
     if was_running:
         st.rerun()  # without the timer
-    duration, size = trainings.duration, trainings.size
+    duration, size, (least, most) = trainings.duration, trainings.size, cost["seconds"]
     with st.container(horizontal=True):
-        st.metric("time", f"{duration(cost.least)} – {duration(cost.most)}",
+        st.metric("time", f"{duration(least)} – {duration(most)}",
                   help="The shorter time if every phase stops as early as it may, the longer one if every phase uses "
                   "all its epochs.")  # fmt: skip
-        st.metric("memory", f"≈ {size(cost.memory_mb)}", help="Computed from the sizes of tables and weights; ±30%.")
-        st.metric("disk", f"≈ {size(cost.disk_mb)}", help="While it trains; a finished run keeps less.")
-    phases = "; ".join(f"{following.phase_words(name)} {duration(low)} – {duration(high)}"
-                       for name, (low, high) in cost.phases.items())  # fmt: skip
+        st.metric("memory", f"≈ {size(cost['memory_mb'])}", help="Computed from the sizes of tables and weights; ±30%.")
+        st.metric("disk", f"≈ {size(cost['disk_mb'])}", help="While it trains; a finished run keeps less.")
+    phases = "; ".join(f"{following.phase_words(name)} {duration(phase['least'])} – {duration(phase['most'])}"
+                       for name, phase in cost["phases"].items())  # fmt: skip
     st.caption(
         f"{plain(phases.capitalize())}. Extrapolated from a few steps on this machine as busy as it was just now; how "
         "many epochs each phase needs is not known beforehand, hence the range."
     )
     short = []
-    if cost.memory_mb > (free := machine.memory().available * 1e3):
+    if cost["memory_mb"] > (free := machine.memory().available * 1e3):
         short.append(f"only {size(free)} of memory are free")
-    if cost.disk_mb > (room := trainings.free_space(checkpoint_root())):
+    if cost["disk_mb"] > (room := trainings.free_space(checkpoint_root())):
         short.append(f"only {size(room)} of disk are free")
     if short:
         st.warning(f"It may not fit: {' and '.join(short)}.", icon=":material/warning:")
@@ -160,17 +156,17 @@ def name_of_run(data: KGDataset, config: Config) -> str:
     return (typed or "").strip() or usual
 
 
-def begin(name: str, data: KGDataset, config: Config, *, force: bool) -> None:
-    """Start, and go where it is followed; says what is in the way otherwise, and nothing was started."""
+def begin(name: str, data: KGDataset, config: Config, *, force: bool) -> str:
+    """Start, and go where it is followed. Nothing was started otherwise: returns which training is in the way, or says
+    what else is."""
     try:
         with st.spinner("Starting its process …"):
             trainings.start(name, data, config, force=force)
     except BusyError as error:
-        st.session_state[_BUSY] = str(error)
-        return
+        return str(error)
     except UpganError as error:
         say.error(error)
-        return
+        return ""
     st.switch_page(links.script("runs"), query_params={"run": name})
 
 
@@ -181,12 +177,11 @@ def start(entry: DatasetEntry, data: KGDataset, config: Config) -> None:
     if folder is not None:
         st.caption("The same from a terminal:")
         st.code(wanted.command_line(entry.path.resolve(), folder.resolve(), config), language="bash", wrap_lines=True)
+    busy = ""
     if st.button("Start training", key="upgan_train_start", type="primary", icon=":material/play_arrow:",
                  disabled=folder is None):  # fmt: skip
-        st.session_state.pop(_BUSY, None)
-        begin(name, data, config, force=False)
-    busy = st.session_state.pop(_BUSY, None)
-    if busy is not None:
+        busy = begin(name, data, config, force=False)
+    if busy:
         st.warning(plain(clean(busy)), icon=":material/lock:")
         st.button("Start anyway", key="upgan_train_force", icon=":material/warning:",
                   help="Both trainings will be slower, and may not fit into memory together.",
@@ -201,7 +196,7 @@ def main() -> None:
     if not training_allowed():
         st.info("This app is read-only: it was started with --no-training.", icon=":material/lock:")
         return
-    choices = Choices(state.fresh_address())
+    choices = Choices()
     left, right = st.columns([3, 2], gap="large")
     with left:
         entry, data = choose_data(choices)
@@ -216,7 +211,7 @@ def main() -> None:
             estimate(entry, config)
             start(entry, data, config)
     live_chart.library()  # it is there before the first point is
-    state.write_address({"dataset": entry.key, "preset": preset, "model": first["model_name"]})
+    state.write_address(choices.named)
 
 
 if __name__ == "__main__":

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
 
-from ui.charts.bars import CONFIG, differences_chart
+from ui.charts.bars import differences_chart
 from ui.components import controls, say
 from ui.components.answered import Answered, Panel
-from ui.components.table import number, table, text
+from ui.components.table import chart, number, table, text
 from ui.components.text import plain
 from ui.services import questions
 from ui.services.view import Named, known_entity
@@ -68,28 +69,24 @@ def _show(contrast: Contrast, answered: Answered) -> None:
     if not differences:
         st.caption(f"No {one} reaches the target, so there is nothing to compare.")
     else:
-        st.plotly_chart(
+        chart(
             differences_chart(differences, answer, against),
-            key="upgan_contrast_chart",
-            config=CONFIG,
-            alt=f"Difference of each {one}'s part of the two scores; the largest, "
+            "contrast",
+            f"Difference of each {one}'s part of the two scores; the largest, "
             f"{clean(differences[0].id)}, is {signed(differences[0].difference)}.",
         )
         table(
-            [
-                {"user": clean(user.id), "weight": user.weight, "answer": user.contribution,
-                 "against": user.contribution_against, "difference": user.difference} for user in differences
-            ],
+            [replace(user, id=clean(user.id)) for user in differences],
             f"Each {one}'s part of both scores and their difference",
             {
-                "user": text(one),
+                "id": text(one),
                 "weight": number(format="%.4f"),
-                "answer": number(f"for {shorten(answer, 24)}", format="%+.4f"),
-                "against": number(f"for {shorten(against, 24)}", format="%+.4f"),
+                "contribution": number(f"for {shorten(answer, 24)}", format="%+.4f"),
+                "contribution_against": number(f"for {shorten(against, 24)}", format="%+.4f"),
                 "difference": number(format="%+.4f"),
             },
             highest=320,
-        )  # fmt: skip
+        )
     st.caption(
         f"Σ differences = {signed(contrast.difference)} = what users add to {plain(shorten(answer, 60))} minus what "
         f"they add to {plain(shorten(against, 60))} (left over by rounding: {contrast.residual:.0e})".replace("-", "−")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import streamlit as st
@@ -49,7 +48,7 @@ def draw(answered: Answered) -> None:
     )
 
 
-def chains(rows: Sequence[dict[str, Any]], factors: str, meaning: str, alt: str) -> None:
+def chains(rows: Sequence[Mapping[str, object]], factors: str, meaning: str, alt: str) -> None:
     """``factors``: what the numbers along a path are called, and ``meaning`` what one of them is."""
     table(
         rows[:_MOST_ROWS],

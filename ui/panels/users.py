@@ -7,10 +7,10 @@ from typing import Literal
 
 import streamlit as st
 
-from ui.charts.bars import CONFIG, users_chart, users_chart_words
+from ui.charts.bars import users_chart, users_chart_words
 from ui.components import controls
 from ui.components.answered import Answered, Panel
-from ui.components.table import number, table, text
+from ui.components.table import chart, number, table, text
 from ui.services.view import Choice
 from upgan.explain.explanation import UserShare
 from upgan.render.csv_tables import user_rows
@@ -30,16 +30,12 @@ def draw(answered: Answered) -> None:
         return
     whose, shares = _side(answered, noun)
     controls.segments(
-        ORDER, answered.view, "Sort by",
+        ORDER, answered.view[ORDER], "Sort by",
         help="A heavy user is not always an influential one: the weight says how much of the target's user part "
         "comes from someone, the part of the score says which way and how far that pushes this answer.",
     )  # fmt: skip
-    st.plotly_chart(
-        users_chart(explanation, shares, answered.view[ORDER]),
-        key="upgan_users_chart",
-        config=CONFIG,
-        alt=users_chart_words(explanation, shares),
-    )
+    figure = users_chart(explanation, shares, answered.view[ORDER])
+    chart(figure, "users", users_chart_words(explanation, shares))
     table(
         [row for row in user_rows(explanation) if row["of"] == whose][:_MOST_ROWS],
         f"All {noun} with weight and part of the score",

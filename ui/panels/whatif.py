@@ -11,7 +11,7 @@ from ui.components import say
 from ui.components.answered import Answered, Panel
 from ui.components.table import number, table, text
 from ui.components.text import plain
-from ui.services.view import Choice, Users
+from ui.services.view import Choice, Several
 from ui.session import state
 from ui.session.cache import kept
 from upgan.explain.results import Changes
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from upgan.predict.predictor import Predictor
 
 #: Users of the target that are left out.
-WITHOUT = Users("without", (), "question", called="left-out user")
+WITHOUT = Several("without", lasts="question", called="left-out user")
 #: Whether the fewest users that change the answer's place were asked for.
 FEWEST = Choice[Literal["no", "yes"]]("fewest", "no", "answer", words={"no": "", "yes": ""})
 

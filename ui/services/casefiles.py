@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,26 +29,22 @@ def list_cases(run: Path) -> list[str]:
 
 def open_listed(run: Path, name: str) -> CaseFile:
     """A case file beside the run by its name. Raises CaseError where there is none of that name, or it is not one."""
+    from upgan.case.documents import read_case
+
     if name not in list_cases(run):
         raise CaseError("there is no case file of that name beside this checkpoint")
-    return _read(run / _FOLDER / name)
+    try:
+        return read_case(run / _FOLDER / name)
+    except CaseError as error:
+        # Where the file lies is nobody's business in a browser.
+        raise CaseError(str(error).replace(str(run / _FOLDER / name), name)) from None
 
 
 def open_uploaded(content: bytes) -> CaseFile:
     """A case file that a browser sent. Raises CaseError for whatever is not one."""
     if len(content) > MOST_MEGABYTES * 1_000_000:
         raise CaseError(f"{len(content) / 1e6:,.0f} MB: the app opens case files of at most {MOST_MEGABYTES} MB")
-    with tempfile.TemporaryDirectory(prefix="upgan-case-") as folder:
-        path = Path(folder) / "case.json"
-        path.write_bytes(content)
-        return _read(path)
+    from upgan.case.documents import parsed
+    from upgan.case.schema import from_document
 
-
-def _read(path: Path) -> CaseFile:
-    from upgan.case.documents import read_case
-
-    try:
-        return read_case(path)
-    except CaseError as error:
-        # Where the file lies is nobody's business in a browser.
-        raise CaseError(str(error).replace(str(path), path.name)) from None
+    return from_document(parsed(content))

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 import time
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, cast
 
 from upgan.config.settings import Config, to_toml
 from upgan.errors import UpganError
 from upgan.runs.launch import estimated
 
 
-@dataclass(frozen=True)
-class Cost:
-    """Seconds at least and at most, megabytes, and each phase's seconds."""
+class Cost(TypedDict):
+    """As `upgan estimate --json` prints it: seconds at least and at most, megabytes, and each phase's seconds."""
 
-    least: float
-    most: float
+    seconds: tuple[float, float]
     memory_mb: float
     disk_mb: float
-    phases: dict[str, tuple[float, float]]
+    phases: dict[str, dict[str, float]]
 
 
 def key(fingerprint: str, config: Config) -> str:
@@ -36,10 +33,7 @@ class Rehearsal:
 
     def __init__(self, dataset: Path, config: Config) -> None:
         self._began = time.monotonic()
-        self._cost: Cost | None = None
-        self._problem: str | None = None
-        self._thread = threading.Thread(target=self._find, args=(dataset, config), name="upgan-estimate", daemon=True)
-        self._thread.start()
+        self._told = ThreadPoolExecutor(1, "upgan-estimate").submit(estimated, dataset, config)
 
     @property
     def seconds(self) -> float:
@@ -49,22 +43,11 @@ class Rehearsal:
     @property
     def running(self) -> bool:
         """Whether it is still being found out."""
-        return self._thread.is_alive()
+        return not self._told.done()
 
     def result(self) -> Cost | None:
         """The cost, None while it is being found out. Raises UpganError where it could not be."""
-        if self._problem is not None:
-            raise UpganError(self._problem)
-        return self._cost
-
-    def _find(self, dataset: Path, config: Config) -> None:
         try:
-            self._cost = _cost(estimated(dataset, config))
-        except (UpganError, OSError, ValueError) as error:
-            self._problem = str(error)
-
-
-def _cost(told: dict[str, Any]) -> Cost:
-    least, most = told["seconds"]
-    phases = {name: (float(cost["least"]), float(cost["most"])) for name, cost in told["phases"].items()}
-    return Cost(float(least), float(most), float(told["memory_mb"]), float(told["disk_mb"]), phases)
+            return None if self.running else cast(Cost, self._told.result())
+        except (OSError, ValueError) as error:
+            raise UpganError(str(error)) from None

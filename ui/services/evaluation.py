@@ -42,12 +42,11 @@ def breakdown(predictor: Predictor, ranking: Ranking, by: Breakdown) -> Groups:
     from upgan.evaluation.groups import group_metrics
 
     by_name = group_metrics(ranking, predictor.dataset, predictor.graph, by)
-    groups = [(_group_name(predictor, name, by), metrics.to_dict()) for name, metrics in by_name.items()]
-    return sorted(groups, key=lambda group: -group[1]["queries"]) if by == "relation" else groups
-
-
-def _group_name(predictor: Predictor, name: str, by: Breakdown) -> str:
-    return questions.relation_label(predictor.dataset, name) if by == "relation" else _GROUP_NAMES.get(name, name)
+    groups = {name: metrics.to_dict() for name, metrics in by_name.items()}
+    if by != "relation":
+        return [(_GROUP_NAMES.get(name, name), metrics) for name, metrics in groups.items()]
+    named = [(questions.relation_label(predictor.dataset, name), metrics) for name, metrics in groups.items()]
+    return sorted(named, key=lambda group: -group[1]["queries"])
 
 
 def differences(rankings: Mapping[str, Ranking]) -> dict[str, Difference]:

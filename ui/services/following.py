@@ -159,7 +159,7 @@ def value_words(key: str) -> str:
 # The pinned query ----------------------------------------------------------------------------------------------------
 
 
-def looks(pinned: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def looks(pinned: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The lines of pinned.jsonl that have a rank, oldest first."""
     return [line for line in pinned if isinstance(line.get("rank"), int | float)]
 

@@ -86,16 +86,10 @@ def _read(key: str, path: Path) -> Board:
         document = cast(Document, content)
         board = Board(key, path, None, document)
         # Whatever is needed to show it is there, or it is not shown.
-        (
-            board.words(),
-            to_csv(document),
-            table_rows(document, NO_PAPER),
-            made_how(document),
-            fitted(document),
-            failures(document),
-            searched(document),
-            settings_found(document),
-        )
+        board.words()
+        table_rows(document, NO_PAPER)
+        for part in (to_csv, made_how, fitted, failures, searched, settings_found):
+            part(document)
     except (OSError, ValueError) as error:
         return Board(key, path, str(error), _NOTHING)
     except (LookupError, TypeError, AttributeError) as error:

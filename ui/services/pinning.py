@@ -1,51 +1,36 @@
-"""The query that a training follows: names made into ids, and a held-out fact to begin with."""
+"""The question that a training follows: names made into ids, and a held-out fact to begin with."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from pathlib import Path
 
 from ui.services.questions import Question, random_fact
+from upgan.data.dataset import KGDataset
 from upgan.data.lookup import resolve_entity, resolve_query
 from upgan.data.query import Query
 from upgan.errors import UpganError
 
-if TYPE_CHECKING:
-    from pathlib import Path
 
-    from upgan.data.dataset import KGDataset
-
-
-@dataclass(frozen=True)
-class Pinned:
-    """A query with its answer, by ids or names."""
-
-    query: Query
-    answer: str
-
-    def settings(self) -> dict[str, str]:
-        """As upgan.config.settings has it."""
-        known = "pinned.tail" if self.query.inverse else "pinned.head"
-        return {"pinned.relation": self.query.relation, known: self.query.entity, "pinned.answer": self.answer}
-
-    def parameters(self, checkpoint: str) -> dict[str, str]:
-        """The address that asks a checkpoint the same."""
-        return Question(checkpoint, self.query, self.answer).parameters()
+def settings(pinned: Question) -> dict[str, str | None]:
+    """As upgan.config.settings has it."""
+    known = "pinned.tail" if pinned.query.inverse else "pinned.head"
+    return {"pinned.relation": pinned.query.relation, known: pinned.query.entity, "pinned.answer": pinned.answer}
 
 
-def by_ids(dataset: KGDataset, pinned: Pinned) -> Pinned:
+def by_ids(dataset: KGDataset, pinned: Question) -> Question:
     """The same with ids for names; QueryError for a name that the dataset does not hold, or holds more than once."""
     query = resolve_query(dataset, **pinned.query.names)
-    return Pinned(query, dataset.entities[resolve_entity(dataset, pinned.answer)])
+    return replace(pinned, query=query, answer=dataset.entities[resolve_entity(dataset, pinned.answer)])
 
 
-def held_out(dataset: KGDataset, seed: int | None = None) -> Pinned | None:
+def held_out(dataset: KGDataset, seed: int | None = None) -> Question | None:
     """A fact of the validation part, preferably about an entity that users interacted with; None where none is."""
     triples = dataset.valid if len(dataset.valid) else dataset.test
-    return Pinned(*random_fact(dataset, triples, seed)) if len(triples) else None
+    return Question("", *random_fact(dataset, triples, seed)) if len(triples) else None
 
 
-def pinned_of(run: Path, dataset: KGDataset | None) -> Pinned | None:
+def pinned_of(run: Path, dataset: KGDataset | None) -> Question | None:
     """The query that a run pinned, by ids where its data can be read; None where it pinned none."""
     from upgan.runs.settings import settings_of
 
@@ -58,7 +43,7 @@ def pinned_of(run: Path, dataset: KGDataset | None) -> Pinned | None:
     )
     if not relation:
         return None
-    pinned = Pinned(Query.about(tail or head, relation, "head" if tail else "tail"), answer)
+    pinned = Question(run.name, Query.about(tail or head, relation, "head" if tail else "tail"), answer)
     try:
         return pinned if dataset is None else by_ids(dataset, pinned)
     except UpganError:

@@ -11,6 +11,7 @@ import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
@@ -112,11 +113,7 @@ class _Lines:
 
     def __init__(self, lines: Sequence[str]) -> None:
         self._text = "\n" + "\n".join(lines) + "\n"
-        self._starts: list[int] = []
-        position = 1
-        for line in lines:
-            self._starts.append(position)
-            position += len(line) + 1
+        self._starts = list(accumulate((len(line) + 1 for line in lines), initial=1))
 
     def holding(self, pattern: str, offset: int, others: Sequence[str] = ()) -> Iterator[int]:
         """Numbers of the lines that hold ``pattern`` (which starts ``offset`` before the part of interest)."""

@@ -8,9 +8,9 @@ import re
 import shlex
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, get_args
 
 from pydantic.fields import FieldInfo
 
@@ -18,7 +18,6 @@ from upgan.config.settings import Config, applies, flat_settings, make_config, s
 from upgan.config.systems import MODEL_NAMES
 from upgan.errors import ConfigError
 
-Kind = Literal["choice", "switch", "whole", "real", "text"]
 #: What pydantic calls a bound -> how a form says it.
 _BOUNDS = {"gt": "more than", "ge": "at least", "lt": "less than", "le": "at most"}
 #: What each preset is for; the first is what a newcomer wants.
@@ -49,10 +48,11 @@ class Setting:
 
     key: str
     meaning: str
-    kind: Kind
-    options: tuple[str, ...] = ()
+    kind: type[bool | int | float | str]
+    #: The texts to choose from; empty where there is no such choice.
+    options: tuple[str, ...]
     #: The bounds' names in ``_BOUNDS`` -> their values.
-    limits: Mapping[str, float] = field(default_factory=dict)
+    limits: Mapping[str, float]
 
     @property
     def section(self) -> str:
@@ -67,14 +67,9 @@ class Setting:
     @property
     def bounds(self) -> str:
         """What is allowed, in words; empty where anything is."""
-        if self.kind == "choice":
-            return " or ".join(self.options)
-        limits = ((words, self.limits.get(name)) for name, words in _BOUNDS.items())
-        return ", ".join(f"{words} {number(limit)}" for words, limit in limits if limit is not None)
-
-    def limit(self, *names: str) -> float | None:
-        """The bound of one of these names."""
-        return next((self.limits[name] for name in names if name in self.limits), None)
+        return ", ".join(
+            f"{words} {number(self.limits[name])}" for name, words in _BOUNDS.items() if name in self.limits
+        )
 
 
 def section_title(section: str) -> str:
@@ -91,15 +86,10 @@ def _setting(key: str, info: FieldInfo) -> Setting:
     limits: dict[str, float] = {}
     for bound in info.metadata:
         limits |= {name: getattr(bound, name) for name in _BOUNDS if hasattr(bound, name)}
-    kinds: dict[Any, Kind] = {bool: "switch", int: "whole", float: "real", str: "text"}
-    choice = get_origin(info.annotation) is Literal
-    return Setting(
-        key,
-        info.description or "",
-        "choice" if choice else kinds[info.annotation],
-        options=tuple(map(str, get_args(info.annotation))) if choice else (),
-        limits=limits,
-    )
+    options = tuple(map(str, get_args(info.annotation)))
+    kind: Any = str if options else info.annotation
+    assert kind in (bool, int, float, str)
+    return Setting(key, info.description or "", kind, options, limits)
 
 
 def defaults(preset: str, model: str) -> dict[str, Any]:

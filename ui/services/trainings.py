@@ -9,21 +9,18 @@ import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ui.services.access import require_training
 from ui.services.following import phase_words
 from ui.services.runs import checkpoint_root
+from upgan.config.settings import Config
+from upgan.data.dataset import KGDataset
 from upgan.errors import ConfigError, RunError, TrainingError
 from upgan.runs import control, launch, trash
 from upgan.runs.files import is_run
 from upgan.runs.launch import free_folder
 from upgan.runs.status import RunStatus, list_runs, run_state
 from upgan.runs.trash import Deleted
-
-if TYPE_CHECKING:
-    from upgan.config.settings import Config
-    from upgan.data.dataset import KGDataset
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 #: Times that are told in words: seconds in one, its name.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from ui.services import questions
 from ui.services.questions import Question
@@ -25,11 +25,13 @@ if TYPE_CHECKING:
 Link = Mapping[str, Sequence[str]]
 #: An id that is not known -> names that resemble it.
 Near = Callable[[str], Sequence[str]]
-#: How long a value stays: for this answer, this list of candidates, this question, or always.
-Lasts = Literal["answer", "list", "question", "always"]
-#: A link that leaves out more users than this is nobody's.
-_MOST_LEFT_OUT = 200
+#: How long a value of a view stays: for this answer, this list of candidates, this question, or always. A page's own
+#: choice belongs to no view: it stays for the session.
+Lasts = Literal["answer", "list", "question", "always", "session"]
+#: A link that names more at once than this is nobody's.
+_MOST_NAMED = 200
 _Value = TypeVar("_Value")
+_Word = TypeVar("_Word", bound=str)
 
 
 # Parameters ---------------------------------------------------------------------------------------------------------
@@ -37,14 +39,26 @@ _Value = TypeVar("_Value")
 
 @dataclass(frozen=True)
 class Parameter(ABC, Generic[_Value]):
-    """One value of a view, under its name in the address; only what is not as usual stands there."""
+    """One value of a view or of a page, under its name in the address; of a view only what is not as usual."""
 
     name: str
     usual: _Value = field(compare=False)
     lasts: Lasts = field(compare=False, default="always")
+    #: What it is about, where each such thing has a choice of its own.
+    about: str = field(default="", kw_only=True)
+
+    @property
+    def key(self) -> str:
+        """The key of its widget."""
+        return f"upgan_widget_{self.name}"
+
+    @property
+    def place(self) -> str:
+        """Where the session keeps a page's own choice."""
+        return f"upgan_chosen_{self.name}_{self.about}"
 
     @abstractmethod
-    def read(self, texts: Sequence[str], dataset: KGDataset) -> tuple[_Value, str]:
+    def read(self, texts: Sequence[str], dataset: KGDataset | None = None) -> tuple[_Value, str]:
         """The value that a link names, and what is wrong with it: the usual value then; empty where nothing is."""
 
     def write(self, value: _Value) -> str | list[str]:
@@ -60,7 +74,7 @@ class Number(Parameter[_Value]):
     high: float = field(compare=False, default=0)
     step: float = field(compare=False, default=1)
 
-    def read(self, texts: Sequence[str], dataset: KGDataset) -> tuple[_Value, str]:
+    def read(self, texts: Sequence[str], dataset: KGDataset | None = None) -> tuple[_Value, str]:
         try:
             number = float(texts[-1])
         except ValueError:
@@ -84,7 +98,7 @@ class Choice(Parameter[_Value]):
 
     words: Mapping[_Value, str] = field(compare=False, default_factory=dict)
 
-    def read(self, texts: Sequence[str], dataset: KGDataset) -> tuple[_Value, str]:
+    def read(self, texts: Sequence[str], dataset: KGDataset | None = None) -> tuple[_Value, str]:
         for word in self.words:
             if word == texts[-1]:
                 return word, ""
@@ -99,26 +113,36 @@ class Named(Parameter[str | None]):
     #: Whether the dataset holds it.
     known: Callable[[KGDataset, str], bool] = field(compare=False, kw_only=True)
 
-    def read(self, texts: Sequence[str], dataset: KGDataset) -> tuple[str | None, str]:
-        known = self.known(dataset, texts[-1])
+    def read(self, texts: Sequence[str], dataset: KGDataset | None = None) -> tuple[str | None, str]:
+        known = dataset is not None and self.known(dataset, texts[-1])
         return (texts[-1], "") if known else (None, _unknown(self.name, texts[-1]))
 
 
 @dataclass(frozen=True)
-class Users(Parameter[tuple[str, ...]]):
-    """Users by their ids."""
+class Several(Parameter[tuple[str, ...]]):
+    """Any of ``options``, for a view of the dataset's users by their ids, in the order they were named."""
 
     usual: tuple[str, ...] = field(compare=False, default=())
+    options: Sequence[str] = field(compare=False, default=())
     #: What a message calls one of them.
     called: str = field(compare=False, default="user")
 
-    def read(self, texts: Sequence[str], dataset: KGDataset) -> tuple[tuple[str, ...], str]:
-        named = list(dict.fromkeys(texts[:_MOST_LEFT_OUT]))
-        unknown = next((_unknown(self.called, user) for user in named if user not in dataset.user_index), "")
-        return tuple(user for user in named if user in dataset.user_index), unknown
+    def read(self, texts: Sequence[str], dataset: KGDataset | None = None) -> tuple[tuple[str, ...], str]:
+        known = self.options if dataset is None else dataset.user_index
+        named = list(dict.fromkeys(texts[:_MOST_NAMED]))
+        unknown = next((_unknown(self.called, name) for name in named if name not in known), "")
+        return tuple(name for name in named if name in known), unknown
 
     def write(self, value: tuple[str, ...]) -> list[str]:
         return list(value)
+
+
+def one_of(
+    name: str, options: Sequence[_Word], words: Mapping[_Word, str] | None = None, about: str = ""
+) -> Choice[_Word]:
+    """What a page lets choose: one of ``options``, the first until another is chosen."""
+    named = {option: (words or {}).get(option, clean(option)) for option in options}
+    return Choice(name, options[0], "session", words=named, about=about)
 
 
 def known_entity(dataset: KGDataset, entity: str) -> bool:
@@ -132,6 +156,10 @@ def known_node(dataset: KGDataset, node: str) -> bool:
     return (kind == "e:" and name in dataset.entity_index) or (kind == "u:" and name in dataset.user_index)
 
 
+#: The parts of a question.
+ENTITY, ANSWER = (Named(name, known=known_entity) for name in ("entity", "answer"))
+RELATION = Named("relation", known=lambda dataset, relation: relation in dataset.relation_index)
+DIRECTION = Choice[Direction]("direction", "tail", words={"tail": "", "head": ""})
 K = Number("k", 10, low=5, high=50, step=5)
 KNOWN = Choice[Literal["mark", "show", "hide"]](
     "known", "mark", words={"mark": "marked", "show": "shown unmarked", "hide": "hidden"}
@@ -196,58 +224,38 @@ def read_view(
     checkpoint: str,
     link: Link,
     first: Question,
-    parameters: Sequence[Parameter[Any]] = OWN,
+    parameters: Sequence[Parameter[Any]],
     near: Near | None = None,
 ) -> tuple[View, list[str]]:
     """The view that a link names, and what in it this dataset does not know (said, not guessed).
 
-    ``near`` gives names that an unknown entity's id resembles.
+    Its question is ``first`` where the link names no entity that is known; ``near`` gives names that an unknown one's
+    id resembles.
     """
-    question, problems = read_question(predictor, checkpoint, link, first, near)
-    view = View(question)
-    for parameter in parameters:
-        if link.get(parameter.name):
-            value, problem = parameter.read(link[parameter.name], predictor.dataset)
-            view = view.put(parameter, value)
-            problems += [problem] if problem else []
-    return view, problems
+    problems: list[str] = []
 
-
-def read_question(
-    predictor: Predictor, checkpoint: str, link: Link, first: Question, near: Near | None = None
-) -> tuple[Question, list[str]]:
-    """The question that a link names; ``first`` where it names no entity that is known."""
-    dataset, problems = predictor.dataset, []
-
-    def known(name: str, index: Mapping[str, int]) -> str | None:
-        value = _one(link, name)
-        if value is not None and value not in index:
-            problems.append(_unknown(name, value))
-            return None
+    def read(parameter: Parameter[_Value]) -> _Value:
+        texts = link.get(parameter.name)
+        value, problem = parameter.read(texts, predictor.dataset) if texts else (parameter.usual, "")
+        problems.extend([problem] if problem else [])
         return value
 
-    entity, relation = known("entity", dataset.entity_index), known("relation", dataset.relation_index)
-    answer = known("answer", dataset.entity_index)
-    direction = _one(link, "direction") or "tail"
-    if direction not in get_args(Direction):
-        problems.append(f"{_named('direction', direction)} is neither “tail” nor “head”.")
-        direction = "tail"
+    entity, relation, answer, direction = read(ENTITY), read(RELATION), read(ANSWER), read(DIRECTION)
     if entity is None:
+        question = first
         if "relation" in link and "entity" not in link:
             problems.append("The link names no entity.")
-        unknown = _one(link, "entity")
-        if unknown is not None and near is not None and (names := near(unknown)):
+        if near is not None and link.get("entity") and (names := near(link["entity"][-1])):
             problems.append(f"Similar names: {', '.join(shorten(name, 60) for name in names)}.")
-        return first, [*problems, "Showing the first example instead."] if problems else []
-    if relation is None:
-        return Question(checkpoint, questions.about(predictor, entity)), problems
-    query = Query.about(entity, relation, "head" if direction == "head" else "tail")
-    return Question(checkpoint, query, answer), problems
-
-
-def _one(link: Link, name: str) -> str | None:
-    values = link.get(name, ())
-    return values[-1] if values else None
+        problems += ["Showing the first example instead."] if problems else []
+    elif relation is None:
+        question = Question(checkpoint, questions.about(predictor, entity))
+    else:
+        question = Question(checkpoint, Query.about(entity, relation, direction), answer)
+    view = View(question)
+    for parameter in parameters:
+        view = view.put(parameter, read(parameter))
+    return view, problems
 
 
 def _named(name: str, text: str) -> str:

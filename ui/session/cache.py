@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import streamlit as st
 
@@ -76,30 +76,19 @@ def _import_drawing() -> None:
 # What it answers ----------------------------------------------------------------------------------------------------
 
 
-def kept(
-    spinner: str | bool = False, most: int = 32
-) -> Callable[[Callable[Concatenate[Predictor, _Given], _Made]], Callable[Concatenate[Predictor, _Given], _Made]]:
+def kept(spinner: str | bool = False, most: int = 32) -> Callable[[Callable[_Given, _Made]], Callable[_Given, _Made]]:
     """Decorator: keep what a function of a checkpoint gives, the last ``most`` of them.
 
     The key is the fingerprints of the run and of its data, and all other arguments.
     """
 
-    def keep(
-        make: Callable[Concatenate[Predictor, _Given], _Made],
-    ) -> Callable[Concatenate[Predictor, _Given], _Made]:
-        def remembered(key: tuple[str, str, tuple[Any, ...], dict[str, Any]], _opened: Predictor) -> _Made:
-            return make(_opened, *key[2], **key[3])
+    def prints(opened: Predictor) -> tuple[str, str]:
+        return opened.fingerprint, opened.dataset.fingerprint
 
-        # Streamlit tells caches apart by the module and the name of what they keep.
-        remembered.__module__, remembered.__qualname__ = make.__module__, make.__qualname__
-        cached = st.cache_resource(max_entries=most, show_spinner=spinner)(remembered)
-
-        def call(opened: Predictor, /, *given: _Given.args, **named: _Given.kwargs) -> _Made:
-            return cached((opened.fingerprint, opened.dataset.fingerprint, given, named), opened)
-
-        return call
-
-    return keep
+    # By its name: the class itself would bring torch.
+    return st.cache_resource(
+        max_entries=most, show_spinner=spinner, hash_funcs={"upgan.predict.predictor.Predictor": prints}
+    )
 
 
 search_index = kept(most=2)(questions.search_index)

@@ -1,8 +1,8 @@
-"""What a session remembers: the view as plain ids, mirrored in the address bar so that a link reopens it."""
+"""What a session remembers: the view and the pages' choices as plain ids, in the address bar too for links to them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import streamlit as st
@@ -10,6 +10,7 @@ import streamlit as st
 from ui.services import examples, questions
 from ui.services.questions import Question
 from ui.services.view import NODE, Near, Parameter, View, read_view
+from upgan.data.query import Query
 
 if TYPE_CHECKING:
     from upgan.predict.predictor import Predictor
@@ -17,33 +18,59 @@ if TYPE_CHECKING:
 Parameters = Sequence[Parameter[Any]]
 _Value = TypeVar("_Value")
 _VIEW = "upgan_view"
-_WRITTEN = "upgan_written"
 _ADDRESS = "upgan_address"
-_PENDING = "upgan_pending"
+_LINK = "upgan_link"
 _NOTICES = "upgan_notices"
 _CHECKPOINT = "upgan_checkpoint"
 _TURN = "upgan_turn"
+#: Before anything is asked: the question of no checkpoint.
+_NOTHING = View(Question("", Query.about("", "")))
 
 
 def named_in_address(parameters: Parameters) -> dict[str, list[str]]:
     """What the address bar says of a view: name -> all its values."""
     names = (*questions.PARTS, *(parameter.name for parameter in parameters))
-    return {name: st.query_params.get_all(name) for name in names if name in st.query_params}
+    return {name: texts for name, texts in _address().items() if name in names}
 
 
-def link_checkpoint(parameters: Parameters) -> str | None:
-    """Take up the address bar where someone else wrote it (a first visit, a pasted link, the back button).
+def write_address(parameters: Mapping[str, str | list[str]]) -> None:
+    """Make the address bar say exactly this; what is empty is left out."""
+    listed = {name: [value] if isinstance(value, str) else value for name, value in parameters.items() if value}
+    if _address() != listed:
+        st.query_params.from_dict(listed)
+    st.session_state[_ADDRESS] = listed
 
-    Returns the checkpoint in use by name; whether it exists is the page's to check. An address that names nothing is
-    that of a page just turned to: what was looked at stays.
+
+def _address() -> dict[str, list[str]]:
+    return {name: st.query_params.get_all(name) for name in st.query_params}
+
+
+def _link() -> dict[str, list[str]]:
+    """The address bar where someone else wrote it (a first visit, a pasted link, the back button), as far as unread.
+
+    A run may be cut short, by an error or by the next click: what it did not read is left for the next one. An address
+    that names nothing is that of a page just turned to: what was looked at stays.
     """
-    link = named_in_address(parameters)
-    if link and link != st.session_state.get(_WRITTEN):
-        # Kept until ``view`` has read it: this run may be cut short, by an error or by the next click.
-        st.session_state[_PENDING] = link
-        if link.get("checkpoint"):
-            st.session_state[_CHECKPOINT] = link["checkpoint"][-1]
-    st.session_state[_WRITTEN] = link
+    named = _address()
+    if named and named != st.session_state.get(_ADDRESS):
+        st.session_state[_LINK], st.session_state[_ADDRESS] = dict(named), named
+    unread: dict[str, list[str]] = st.session_state.setdefault(_LINK, {})
+    return unread
+
+
+def settled(parameter: Parameter[_Value]) -> _Value:
+    """A page's choice: what a link names, else the last one, else the usual one; nothing that it does not allow."""
+    last = parameter.write(st.session_state.get(parameter.place, parameter.usual))
+    texts = _link().pop(parameter.name, None) or ([last] if isinstance(last, str) else last)
+    value, _ = parameter.read(texts)
+    put(parameter, value)
+    return value
+
+
+def checkpoint() -> str | None:
+    """The checkpoint in use by name, a link's where there is one; whether it exists is the page's to check."""
+    if named := _link().get("checkpoint"):
+        st.session_state[_CHECKPOINT] = named[-1]
     chosen: str | None = st.session_state.get(_CHECKPOINT)
     return chosen
 
@@ -51,9 +78,9 @@ def link_checkpoint(parameters: Parameters) -> str | None:
 def choose_checkpoint(name: str, notice: str | None = None) -> None:
     """Another checkpoint has other entities: its own first question follows."""
     st.session_state[_CHECKPOINT] = name
+    st.session_state[_LINK] = {}
+    _keep(_NOTHING)
     st.session_state[_NOTICES] = [notice] if notice else []
-    for key in (_VIEW, _PENDING):
-        st.session_state.pop(key, None)
 
 
 def view(opened: Predictor, name: str, parameters: Parameters, near: Near | None = None) -> View:
@@ -61,46 +88,47 @@ def view(opened: Predictor, name: str, parameters: Parameters, near: Near | None
 
     It is written to the address bar. ``near`` gives names that resemble an unknown id.
     """
-    stored: View | None = st.session_state.get(_VIEW)
-    link: dict[str, list[str]] | None = st.session_state.pop(_PENDING, None)
-    same = stored is not None and stored.question.checkpoint == name
-    if same and link is not None and set(link) == {"checkpoint"}:
-        link = None
-    if stored is None or not same or link is not None:
-        stored, problems = read_view(opened, name, link or {}, examples.first_question(opened, name), parameters, near)
-        if link is not None:
-            st.session_state[_NOTICES] = problems
+    stored, link = _kept(), _link()
+    named = {part: link.pop(part) for part in named_in_address(parameters) if part in link}
+    same = stored.question.checkpoint == name
+    if not same or (named and set(named) != {"checkpoint"}):
+        stored, problems = read_view(opened, name, named, examples.first_question(opened, name), parameters, near)
         st.session_state[_VIEW] = stored
+        if named:
+            st.session_state[_NOTICES] = problems
         _next_turn()
     write_address(stored.parameters())
-    st.session_state[_WRITTEN] = named_in_address(parameters)
     return stored
 
 
 def ask(new: Question) -> None:
     """Another question (a callback: runs before the page does)."""
-    stored: View | None = st.session_state.get(_VIEW)
     st.session_state[_CHECKPOINT] = new.checkpoint
-    st.session_state[_VIEW] = View(new) if stored is None else stored.ask(new)
-    st.session_state[_NOTICES] = []
+    _keep(_kept().ask(new))
     _next_turn()
 
 
 def put(parameter: Parameter[_Value], value: _Value) -> None:
-    """Another value for one parameter of the view; the question stays."""
-    _change(lambda stored: stored.put(parameter, value))
+    """Another value for one parameter of the view, whose question stays, or of a page."""
+    if parameter.lasts == "session":
+        st.session_state[parameter.place] = value
+    else:
+        _keep(_kept().put(parameter, value))
 
 
 def choose_answer(answer: str) -> None:
     """Explain another candidate of the same question (chosen in the table, which therefore stays as it is)."""
-    _change(lambda stored: stored.choose(answer))
+    _keep(_kept().choose(answer))
 
 
-def _change(other: Callable[[View], View]) -> None:
-    stored: View | None = st.session_state.get(_VIEW)
-    if stored is not None:
-        st.session_state[_VIEW] = other(stored)
-        st.session_state[_NOTICES] = []
+def _kept() -> View:
+    kept: View = st.session_state.get(_VIEW, _NOTHING)
+    return kept
+
+
+def _keep(view: View) -> None:
+    st.session_state[_VIEW] = view
+    st.session_state[_NOTICES] = []
 
 
 def turn() -> int:
@@ -119,21 +147,5 @@ def notices() -> list[str]:
 
 def node_wanted() -> bool:
     """Whether the view names a node, told before the view itself is read: the page needs a column for it."""
-    stored: View | None = st.session_state.get(_VIEW)
-    if stored is None or fresh_address():
-        return NODE.name in st.query_params
-    return stored[NODE] is not None
-
-
-def write_address(parameters: Mapping[str, str | list[str]]) -> None:
-    """Make the address bar say exactly this."""
-    listed = {name: [value] if isinstance(value, str) else value for name, value in parameters.items()}
-    if {name: st.query_params.get_all(name) for name in st.query_params} != listed:
-        st.query_params.from_dict(dict(parameters))
-    st.session_state[_ADDRESS] = listed
-
-
-def fresh_address() -> bool:
-    """Whether the address says something that the page did not write: a link, the back button."""
-    named = {name: st.query_params.get_all(name) for name in st.query_params}
-    return bool(named) and named != st.session_state.get(_ADDRESS)
+    link = _link()
+    return NODE.name in link if link else _kept()[NODE] is not None

@@ -5,20 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from upgan.bench.growth import ORDERS
+from upgan.bench.growth import GROWN, ORDERS
 from upgan.files import write_text
+from upgan.render.figure.styles import OKABE_ITO
 
 ACROSS = 3
-#: A colour for each size, alike in all charts (Okabe and Ito's, which most colour-blind people tell apart).
-COLOURS = {
-    "entities": "#0072B2",
-    "edges": "#D55E00",
-    "interactions": "#009E73",
-    "K": "#CC79A7",
-    "batch": "#E69F00",
-    "whole graph": "#000000",
-    "batch x entities": "#56B4E9",
-}
+#: A colour for each size, alike in all charts.
+COLOURS = dict(zip(GROWN, OKABE_ITO, strict=True))
 
 
 def figure(document: dict[str, Any]) -> Any:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
-from upgan.case.schema import FORMAT, VERSION, CaseDataset, CaseFile, CaseRun, from_document, to_document
+from upgan.case.schema import FORMAT, MOST_ENTRIES, VERSION, CaseDataset, CaseFile, CaseRun, from_document, to_document
 from upgan.errors import CaseError
 from upgan.explain.explanation import Explanation
 from upgan.explain.results import Contrast, FlipSet, WhatIf
@@ -102,12 +102,15 @@ def read_case(path: Path) -> CaseFile:
     if (size := path.stat().st_size) > LARGEST_FILE:
         raise CaseError(f"{path}: {size / 1e6:,.0f} MB; a case file has at most {LARGEST_FILE / 1e6:,.0f} MB")
     try:
-        return from_document(_parsed(path.read_bytes()))
+        return from_document(parsed(path.read_bytes()))
     except CaseError as error:
         raise CaseError(f"{path}: {error}") from None
 
 
-def _parsed(content: bytes) -> Any:
+def parsed(content: bytes) -> Any:
+    """The JSON value of a case file's bytes. Raises CaseError, naming the place, for whatever is none."""
+    if content.count(b",") > MOST_ENTRIES:
+        raise CaseError(f"more than {MOST_ENTRIES:,} values; no explanation has as many")
     try:
         return json.loads(content.decode("utf-8-sig"), parse_constant=_refuse_constant, object_pairs_hook=_object)
     except UnicodeDecodeError as error:

@@ -9,17 +9,14 @@ from typing import Any, Literal
 import numpy as np
 
 from upgan.case.documents import with_figure
-from upgan.case.results import computed, gaps
+from upgan.case.results import TOLERANCE, computed, gaps, set_beside
 from upgan.case.schema import CaseFile
 from upgan.explain.explanation import EvidencePath, Explanation, Node, UserPath, UserShare, Walk
 from upgan.predict.predictor import Predictor
 from upgan.render.pseudonyms import pseudonymised, pseudonyms_of
 from upgan.render.words import clean, shorten
-from upgan.types import FloatArray
 from upgan.version import __version__
 
-#: The explanation is computed in float64, but for its ranks: machines differ by far less, an edit by far more.
-TOLERANCE = 1e-8
 #: Contrast, what if and smallest set also hold scores of all candidates, which are float32.
 SINGLE_TOLERANCE = 1e-4
 
@@ -199,41 +196,15 @@ def _shares(
     whose: str, filed: Sequence[UserShare], again: Sequence[UserShare], by_order: bool
 ) -> tuple[Difference, Difference]:
     """Weights and contributions of one side's users, matched by id, or by their order under pseudonyms."""
-    ours, theirs = (_table(filed), _table(again))
-    unmatched = ""
-    if by_order:
-        ours, theirs = _in_order(ours), _in_order(theirs)
-        if len(ours) != len(theirs):
-            unmatched = f"{len(ours):,} users in the file, {len(theirs):,} in the run"
-        shared = min(len(ours), len(theirs))
-        ours, theirs = ours[:shared], theirs[:shared]
-    else:
-        places, others = ({share.id: i for i, share in enumerate(side)} for side in (filed, again))
-        common = [name for name in places if name in others]
-        unmatched = _alone(len(filed) - len(common), len(again) - len(common), "users")
-        ours = ours[[places[name] for name in common]]
-        theirs = theirs[[others[name] for name in common]]
-    gap = np.abs(ours - theirs).max(axis=0, initial=0.0)
+    apart, missing, extra = set_beside(filed, again, ("weight", "contribution"), by_order)
+    unmatched = _alone(missing, extra, "users")
+    if by_order and unmatched:
+        unmatched = f"{len(filed):,} users in the file, {len(again):,} in the run"
+    gap = apart.max(axis=0, initial=0.0)
     return (
-        Difference(f"{whose}weights", len(ours), float(gap[0]), unmatched),
-        Difference(f"{whose}contributions", len(ours), float(gap[1]), unmatched),
+        Difference(f"{whose}weights", len(apart), float(gap[0]), unmatched),
+        Difference(f"{whose}contributions", len(apart), float(gap[1]), unmatched),
     )
-
-
-def _table(shares: Sequence[UserShare]) -> FloatArray:
-    """(N, 2) weight and contribution."""
-    return np.array([(share.weight, share.contribution) for share in shares], dtype=np.float64).reshape(-1, 2)
-
-
-def _in_order(table: FloatArray) -> FloatArray:
-    """Heaviest first; users whose weights are equal up to rounding by their contributions.
-
-    Rounding on another machine may turn round users who are equally heavy; that is no difference.
-    """
-    table = table[np.argsort(-table[:, 0], kind="stable")]
-    step = np.cumsum(np.diff(table[:, 0], prepend=table[:1, 0]) < -TOLERANCE)
-    order: FloatArray = table[np.lexsort((table[:, 1], step))]
-    return order
 
 
 def _chains(name: str, filed: Sequence[AnyPath], again: Sequence[AnyPath], by_order: bool) -> Difference:

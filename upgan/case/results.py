@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
@@ -15,6 +15,8 @@ from upgan.predict.predictor import Predictor
 from upgan.render.pseudonyms import renamed, users_of
 from upgan.types import FloatArray
 
+#: The explanation is computed in float64, but for its ranks: machines differ by far less, an edit by far more.
+TOLERANCE = 1e-8
 Result = Contrast | WhatIf | FlipSet
 #: How many values were compared, the largest difference of two numbers, and how many other values differ.
 Gaps = tuple[int, float, int]
@@ -67,20 +69,38 @@ def _summed(parts: list[Gaps]) -> Gaps:
 def _share_gaps(filed: Sequence[Any], again: Sequence[Any]) -> Gaps:
     """Users with numbers: those of one name set against each other, nameless ones by their numbers."""
     columns = [field.name for field in fields(filed[0])][1:]
+    apart, missing, extra = set_beside(filed, again, columns, by_order=not filed[0].id)
+    return apart.size, float(apart.max(initial=0.0)), missing + extra
 
-    def table(rows: Sequence[Any]) -> FloatArray:
-        numbers = np.array([[getattr(row, name) for name in columns] for row in rows], dtype=np.float64)
-        order = np.lexsort((*np.round(numbers, 7).T, np.array([row.id for row in rows])))
-        return numbers[order]
 
-    if filed[0].id:
-        common = {row.id for row in filed} & {row.id for row in again}
-        off = len(filed) + len(again) - 2 * len(common)
-        filed, again = ([row for row in side if row.id in common] for side in (filed, again))
+def set_beside(
+    filed: Sequence[Any], again: Sequence[Any], columns: Sequence[str], by_order: bool
+) -> tuple[FloatArray, int, int]:
+    """(N, columns) how far the numbers of users that both sides have are apart; how many users only one side has.
+
+    ``by_order``: users are matched by their numbers, the heaviest first, and not by their ids.
+    """
+
+    def table(rows: Iterable[Any]) -> FloatArray:
+        numbers = [[getattr(row, name) for name in columns] for row in rows]
+        return np.array(numbers, dtype=np.float64).reshape(-1, len(columns))
+
+    if by_order:
+        ours, theirs = _in_order(table(filed)), _in_order(table(again))
     else:
-        off = abs(len(filed) - len(again))
-    shared = min(len(filed), len(again))
-    if not shared:
-        return 0, 0.0, off
-    ours, theirs = table(filed)[:shared], table(again)[:shared]
-    return ours.size, float(np.abs(ours - theirs).max(initial=0.0)), off
+        others = {row.id: row for row in again}
+        common = [row for row in filed if row.id in others]
+        ours, theirs = table(common), table(others[row.id] for row in common)
+    shared = min(len(ours), len(theirs))
+    return np.abs(ours[:shared] - theirs[:shared]), len(filed) - shared, len(again) - shared
+
+
+def _in_order(table: FloatArray) -> FloatArray:
+    """Heaviest first; users whose weights are equal up to rounding by their contributions.
+
+    Rounding on another machine may turn round users who are equally heavy; that is no difference.
+    """
+    table = table[np.argsort(-table[:, 0], kind="stable")]
+    step = np.cumsum(np.diff(table[:, 0], prepend=table[:1, 0]) < -TOLERANCE)
+    order: FloatArray = table[np.lexsort((table[:, 1], step))]
+    return order

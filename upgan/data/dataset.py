@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from upgan.data import tables
+from upgan.data import marks, tables
 from upgan.data.tables import Coded
 from upgan.errors import DataError
 from upgan.files import folder_written_whole, write_json
@@ -31,7 +31,8 @@ class KGDataset:
     """A knowledge graph split into train, valid and test, and who interacted with which of its entities.
 
     Shapes: ``train``, ``valid``, ``test`` int64 (N, 3) head, relation, tail; ``interactions`` int64 (M, 2) user,
-    entity. All arrays are read-only and sorted by row.
+    entity. All arrays are read-only and sorted by row. ``ratings`` float64 (M,) and ``times`` int64 (M,) go with the
+    rows of ``interactions`` (see upgan.data.marks); None where no interaction has one.
     """
 
     name: str
@@ -50,6 +51,10 @@ class KGDataset:
     valid: np.ndarray
     test: np.ndarray
     interactions: np.ndarray
+    #: How the users rated, NaN where that is not known.
+    ratings: np.ndarray | None = None
+    #: Seconds since 1970, or places in an order; marks.NO_TIME where that is not known.
+    times: np.ndarray | None = None
 
     @property
     def num_entities(self) -> int:
@@ -112,10 +117,11 @@ def build_dataset(
 ) -> KGDataset:
     """Number the ids of string tables and check that they fit together.
 
-    ``triples``: head, relation, tail, split. ``interactions``: user, item (None: no users). ``entities``: id and
-    optionally label, kind; ``relations``: id and optionally label; None takes the ids that the triples use. An empty
-    label becomes the id. Raises DataError naming the table, row and value where an id is empty, repeated or unknown,
-    a split has another name, a row is repeated, or no training triple is there.
+    ``triples``: head, relation, tail, split. ``interactions``: user, item and optionally rating, time (None: no users).
+    ``entities``: id and optionally label, kind; ``relations``: id and optionally label; None takes the ids that the
+    triples use. An empty label becomes the id. Raises DataError naming the table, row and value where an id is empty,
+    repeated or unknown, a split has another name, a row is repeated, a rating or a time is no number, or no training
+    triple is there.
     """
     rows = tables.checked_columns("triples", triples)
     if interactions is None:
@@ -137,6 +143,7 @@ def build_dataset(
     )
     user_numbers, users = tables.numbered_by_name(pairs["user"])
     items = entity.number("interactions", "item", pairs["item"])
+    chosen = np.stack([user_numbers, items], axis=1)
     content: dict[str, Any] = {
         "entities": entity.ids,
         "entity_labels": entity.column("label", empty_is_id=True),
@@ -144,7 +151,8 @@ def build_dataset(
         "relations": relation.ids,
         "relation_labels": relation.column("label", empty_is_id=True),
         "users": users,
-        "interactions": tables.unique_rows("interactions", np.stack([user_numbers, items], axis=1)),
+        "interactions": tables.unique_rows("interactions", chosen),
+        **marks.marks_of(interactions, chosen),
         **tables.split_rows(numbered, rows["split"]),
     }
     fingerprint = tables.fingerprint_of(content)
@@ -153,6 +161,7 @@ def build_dataset(
 
 def counts_of(dataset: KGDataset) -> dict[str, int]:
     """The counts that a manifest states and that loading compares with the tables."""
+    ranges = marks.ranges_of(dataset.ratings, dataset.times)
     return {
         "users": dataset.num_users,
         "items": len(dataset.items),
@@ -163,6 +172,7 @@ def counts_of(dataset: KGDataset) -> dict[str, int]:
         "train": len(dataset.train),
         "valid": len(dataset.valid),
         "test": len(dataset.test),
+        **{name: found["rows"] for name, found in ranges.items()},
     }
 
 
@@ -201,9 +211,9 @@ def load_dataset(path: Path | str) -> KGDataset:
 def copy_dataset(dataset: KGDataset, out: Path) -> None:
     """Write ``dataset`` as a prepared folder, whole or not at all; the same content gives the same bytes.
 
-    ``format_version``, ``name``, ``counts`` and ``fingerprint`` of the manifest are set here. ``out`` may be absent,
-    empty or a prepared dataset, which is replaced; anything else is a DataError. Written from memory, so the copy is
-    what was loaded even if the folder it came from has changed since.
+    ``format_version``, ``name``, ``counts``, ``marks`` and ``fingerprint`` of the manifest are set here. ``out`` may be
+    absent, empty or a prepared dataset, which is replaced; anything else is a DataError. Written from memory, so the
+    copy is what was loaded even if the folder it came from has changed since.
     """
     check_replaceable(out)
     rows = np.concatenate([dataset.triples(split) for split in SPLITS])
@@ -216,11 +226,19 @@ def copy_dataset(dataset: KGDataset, out: Path) -> None:
     )
     relations = tables.plain_columns({"id": dataset.relations, "label": dataset.relation_labels})
     fixed = {"format_version": FORMAT_VERSION, "name": dataset.name}
-    manifest = {**fixed, **dataset.manifest, **fixed, "counts": counts_of(dataset), "fingerprint": dataset.fingerprint}
+    counted = {"counts": counts_of(dataset), **_marks(dataset), "fingerprint": dataset.fingerprint}
+    manifest = {**fixed, **dataset.manifest, **fixed, **counted}
+    numbers = {"interactions": marks.columns_of(dataset.ratings, dataset.times)}
     with folder_written_whole(out) as folder:
         for key, columns in zip(tables.COLUMNS, (triples, interactions, entities, relations), strict=True):
-            tables.write_table(folder, key, columns)
+            tables.write_table(folder, key, columns, numbers.get(key))
         write_json(folder / "manifest.json", manifest)
+
+
+def _marks(dataset: KGDataset) -> dict[str, Any]:
+    """What the manifest says of ratings and times; nothing where there are none."""
+    ranges = marks.ranges_of(dataset.ratings, dataset.times)
+    return {"marks": {**ranges, "words": marks.range_words(ranges, len(dataset.interactions))}} if ranges else {}
 
 
 def check_replaceable(out: Path) -> None:

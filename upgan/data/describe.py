@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from upgan.data.dataset import KGDataset
+from upgan.data.marks import range_words, ranges_of
 from upgan.data.prepare.filters import bfs_hops, entity_degrees
 from upgan.data.prepare.split import unseen_in_training
 from upgan.data.sparsity import GROUPS, answer_frequencies, frequency_groups
@@ -74,6 +75,8 @@ class Description:
     #: Validation and test triples with an entity or relation that training does not have.
     unseen: int
     relation_table: tuple[RelationSummary, ...]
+    #: Ratings and times of the interactions: rows that have one, and from where to where (see marks.ranges_of).
+    marks: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; layers keyed by their number as text."""
@@ -101,6 +104,7 @@ class Description:
         if self.interaction_sparsity is not None:
             lines.append(f"  sparsity of interactions: {self.interaction_sparsity:.4%}")
         lines.append(f"  sparsity of triples: {self.triple_sparsity:.6%}")
+        lines += [f"  {name}: {text}" for name, text in range_words(self.marks, self.interactions).items()]
         for group in self.sparsity_groups:
             span = f"{group.fewest:,}" if group.fewest == group.most else f"{group.fewest:,} to {group.most:,}"
             lines.append(f"  test queries {group.group}: {group.queries:,}, answer in {span} training triples")
@@ -147,6 +151,7 @@ def describe(dataset: KGDataset) -> Description:
         sparsity_groups=_sparsity_groups(dataset),
         unseen=int(unseen_in_training(triples, codes).sum()),
         relation_table=_relation_table(dataset, triples),
+        marks=ranges_of(dataset.ratings, dataset.times),
     )
 
 

@@ -27,6 +27,8 @@ COLUMNS = {
     "entities": ("id", "label", "kind"),
     "relations": ("id", "label"),
 }
+#: Columns that a table may have beside them, and their types; the meaning stands in upgan.data.marks.
+NUMBERS: dict[str, dict[str, pa.DataType]] = {"interactions": {"rating": pa.float64(), "time": pa.int64()}}
 #: Rows of a row group of the parquet files.
 ROW_GROUP = 1 << 20
 #: Columns that build_dataset fills in where a caller's frame has none, and whose cells may be empty.
@@ -73,8 +75,8 @@ class Coded:
         return pa.chunked_array([values.take(pa.array(self.codes[at : at + ROW_GROUP])) for at in starts], pa.string())
 
 
-#: A table in memory: a frame, or columns that are places in lists already.
-Table = pd.DataFrame | Mapping[str, Coded]
+#: A table in memory: a frame, or columns that are places in lists already (ratings and times: numbers).
+Table = pd.DataFrame | Mapping[str, Coded] | Mapping[str, Coded | np.ndarray]
 
 
 def triple_columns(rows: np.ndarray, entities: Names, relations: Names) -> dict[str, Coded]:
@@ -97,7 +99,7 @@ def plain_columns(columns: Mapping[str, Sequence[str]]) -> dict[str, Coded]:
 
 
 def read_table(folder: Path, key: str) -> pd.DataFrame:
-    """One table of a prepared dataset, its columns categories of strings.
+    """One table of a prepared dataset, its columns categories of strings; ratings and times are numbers.
 
     Raises DataError where it is missing, truncated or of other types.
     """
@@ -122,14 +124,24 @@ def read_table(folder: Path, key: str) -> pd.DataFrame:
         textual = pa.types.is_string(plain) or pa.types.is_large_string(plain) or pa.types.is_null(plain)
         if len(values) and not textual:
             raise DataError(f"{path}: column {column} holds {values.type}; ids and labels are strings")
-    frame: pd.DataFrame = table.select(COLUMNS[key]).to_pandas(strings_to_categorical=True, ignore_metadata=True)
+    numbers = [name for name in NUMBERS.get(key, {}) if name in table.column_names]
+    # With a null among them whole numbers would become floats.
+    types = {integer: pd.Int64Dtype() for integer in (pa.int64(), pa.int32())}
+    frame: pd.DataFrame = table.select([*COLUMNS[key], *numbers]).to_pandas(
+        strings_to_categorical=True, ignore_metadata=True, types_mapper=types.get
+    )
     return frame
 
 
-def write_table(folder: Path, key: str, columns: Mapping[str, Coded]) -> None:
+def write_table(
+    folder: Path, key: str, columns: Mapping[str, Coded], numbers: Mapping[str, pa.Array] | None = None
+) -> None:
     """Write one table with fixed options and no writer's metadata, so equal content gives equal bytes."""
-    schema = pa.schema([(column, pa.string()) for column in COLUMNS[key]])
-    table = pa.table([columns[column].strings() for column in COLUMNS[key]], schema=schema)
+    numbers = numbers or {}
+    schema = pa.schema(
+        [(name, pa.string()) for name in COLUMNS[key]] + [(name, numbers[name].type) for name in numbers]
+    )
+    table = pa.table([*(columns[column].strings() for column in COLUMNS[key]), *numbers.values()], schema=schema)
     pq.write_table(table, folder / f"{key}.parquet", compression="zstd", version="2.6", row_group_size=ROW_GROUP)
 
 
@@ -149,7 +161,7 @@ def checked_columns(key: str, table: Table) -> dict[str, Coded]:
             coded = cells
         else:
             try:
-                coded = Coded.of(cells)
+                coded = Coded.of(pd.Series(cells))
             except (ValueError, TypeError):
                 raise DataError(
                     f"table {key}: column {column} holds {cells.dtype}; ids and labels are strings"
@@ -282,12 +294,12 @@ def _repeated_rows(rows: np.ndarray) -> np.ndarray:
 
 
 def fingerprint_of(content: dict[str, Any]) -> str:
-    """SHA-256 over lists of strings and int64 arrays, by name; the same on every machine and for every writer."""
+    """SHA-256 over lists of strings and int64 or float64 arrays, by name; the same on every machine and writer."""
     digest = hashlib.sha256()
     for name in sorted(content):
         value = content[name]
         if isinstance(value, np.ndarray):
-            block = np.ascontiguousarray(value, dtype="<i8").tobytes()
+            block = np.ascontiguousarray(value, dtype="<f8" if value.dtype.kind == "f" else "<i8").tobytes()
         else:
             block = json.dumps(value, ensure_ascii=True).encode("ascii")
         # The length keeps one field's end from being read as the next one's start.

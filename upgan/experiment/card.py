@@ -12,8 +12,7 @@ from typing import Any
 from upgan.config.settings import Config, flat_settings
 from upgan.data.dataset import KGDataset
 from upgan.evaluation.cells import SHARES, metric_cells
-from upgan.render.markdown import code, escaped
-from upgan.render.templates import template
+from upgan.render.templates import code, escaped, template
 from upgan.version import __version__
 
 #: Groups of one kind that are listed; the rest is counted.

@@ -207,12 +207,19 @@ class Explainer(ABC):
         """Numbers of the users who interacted with any of ``items`` (ascending), each once, ascending."""
         return np.unique(_starting_at(self._readers, items)[:, 1])
 
-    def neighbours(self, entity: int) -> IntArray:
-        """Entities one training fact away, whichever way it reads; ascending, without the entity itself."""
-        one = np.array([entity], dtype=np.int64)
-        ends = np.union1d(_starting_at(self.triples, one)[:, 2], _starting_at(self._from_tail, one)[:, 1])
-        others: IntArray = ends[ends != entity]
+    def neighbours(self, entities: IntArray) -> IntArray:
+        """Entities one training fact from any of (N,) ascending ones, whichever way it reads; without those."""
+        ends = np.union1d(_starting_at(self.triples, entities)[:, 2], _starting_at(self._from_tail, entities)[:, 1])
+        others: IntArray = np.setdiff1d(ends, entities)
         return others
+
+    def users_below(self, entity: str) -> set[str]:
+        """Ids of an entity's users, or of those of what shortest walks from it to the users reach just before them."""
+        near = np.array([self.dataset.entity_index[entity]], dtype=np.int64)
+        for layer in range(self.layer(int(near[0])), 1, -1):
+            near = self.neighbours(near)
+            near = near[self._distance[near] == layer - 1]
+        return set(self.user_names[self.users_of(near)])
 
     def layer(self, entity: int) -> int:
         """d_n of an entity; UNREACHABLE (-1) where no user reaches it."""

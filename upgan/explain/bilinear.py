@@ -14,7 +14,6 @@ The logarithms are the only non-linear parts; sharing it in proportion is what i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import NamedTuple
@@ -26,7 +25,7 @@ from torch import Tensor
 from upgan.explain.base import PATHS_PER_USER, Explainer, Influence, Side, SideUsers, together
 from upgan.explain.explanation import Baseline, EvidencePath, Node, ScorePart, Sort, UserPath, Walk
 from upgan.explain.walks import Ways, all_ways, own_facts_part, spoken_step, user_parts, users_of_step
-from upgan.graph.cointeraction import CoInteraction, ItemPaths, Row
+from upgan.graph.cointeraction import CoInteraction, ItemPaths
 from upgan.graph.queries import QueryIndex
 from upgan.graph.walks import WalkEdges
 from upgan.model.bilinear import BilinearDiscriminator
@@ -219,24 +218,10 @@ class CoInteractionExplainer(Explainer):
         query = compose(model.product, model.entity[head], model.relation[relation])
         return float(query @ model.entity[answer])
 
-    @torch.no_grad()
-    def score_if_not_chosen(self, head: int, relation: int, answer: int, users: IntArray, side: Side) -> float:
-        """The score, had ``users`` not chosen the item of their side; every trained weight and walk stays as it is."""
-        item = head if side == "target" else answer
-        changed = {} if self.co is None else {item: self.co.rows_without(item, users)}
-        score = self._tau(relation) * self._score(head, relation, answer, changed)
-        return score + self._walked_score(head, relation, answer)
-
-    def _score(
-        self, head: int, relation: int, answer: int, changed: Mapping[int, tuple[Row, Row]] | None = None
-    ) -> float:
-        """The whole score, from p as vectors and f as totals: the other side of the proof.
-
-        ``changed``: rows of S and c that are not the graph's.
-        """
+    def _score(self, head: int, relation: int, answer: int) -> float:
+        """The whole score, from p as vectors and f as totals: the other side of the proof."""
         model, product = self.model, self.model.product
-        changed = changed or {}
-        p_head, p_answer = self._preference(head, changed), self._preference(answer, changed)
+        p_head, p_answer = self._preference(head), self._preference(answer)
         query = compose(product, model.entity[head], model.relation[relation])
         query = query + compose(product, p_head, model.target_relation[relation])
         score = float(query @ model.entity[answer])
@@ -245,16 +230,16 @@ class CoInteractionExplainer(Explainer):
             return score
         sides: tuple[tuple[Side, int], ...] = (("target", head), ("answer", answer))
         for side, item in sides:
-            others, counts = changed[item][1] if item in changed else self.co.common.of(item)
+            others, counts = self.co.common.of(item)
             for channel, counted in self._channels(side, head, relation, answer, others).items():
                 score += self._evidence_value(relation, channel, float(counts[counted].sum()))
         return score
 
-    def _preference(self, item: int, changed: Mapping[int, tuple[Row, Row]]) -> Tensor:
+    def _preference(self, item: int) -> Tensor:
         """(W,) p of one entity."""
         if self.co is None:
             return torch.zeros_like(self.model.entity[item])
-        others, share = changed[item][0] if item in changed else self.co.similar.of(item)
+        others, share = self.co.similar.of(item)
         weights = torch.from_numpy(share / max(share.sum(), np.finfo(float).tiny))
         return weights @ self.model.entity[torch.from_numpy(others)]
 

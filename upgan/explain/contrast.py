@@ -50,7 +50,7 @@ def contrast(
 def popularity(explainer: Explainer, candidate: int, reached: SideUsers) -> Popularity:
     """Counts of users who touched ``candidate``; ``reached``: the target's users with their parts of its score."""
     own = explainer.users_of(np.array([candidate], dtype=np.int64))
-    near = explainer.users_of(explainer.neighbours(candidate))
+    near = explainer.users_of(explainer.neighbours(np.array([candidate], dtype=np.int64)))
     everyone = np.union1d(own, near)
     touched = _among(reached.users, everyone)
     return Popularity(

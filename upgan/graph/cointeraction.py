@@ -32,8 +32,6 @@ from upgan.types import FloatArray, IntArray
 PATHS_PER_BLOCK = 20_000_000
 
 
-#: One row of a matrix over items: columns and values.
-Row = tuple[IntArray, FloatArray]
 #: Entries of a matrix over items: rows (ascending), columns and values.
 Entries = tuple[IntArray, IntArray, FloatArray]
 _NOTHING: Entries = (np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty(0))
@@ -93,24 +91,6 @@ class CoInteraction(OnDevice):
         """a_u of all paths to the items that ``common`` keeps for one item."""
         others, count = self.common.of(item)
         return self._paths(item, others, count)
-
-    def rows_without(self, item: int, users: IntArray) -> tuple[Row, Row]:
-        """The rows of S and c of one item, had ``users`` not chosen it: the others and their weights, twice.
-
-        Exact for this item's rows; a_u and the other items' own totals stay as they are.
-        """
-        remaining = np.setdiff1d(self.incidence[[item]].indices, users)
-        each = np.zeros(self.incidence.shape[1])
-        each[remaining] = self.user_weight[remaining]
-        count = self.incidence @ each
-        others = np.flatnonzero(count)
-        others = others[others != item]
-        row = np.zeros(len(others), dtype=np.int64)
-        total = self.incidence[others] @ self.user_weight
-        sharp = (count[others] / np.sqrt(total * each.sum())) ** self.power
-        _, similar, share = _largest(row, others, sharp, 1, self.neighbours)
-        _, common, kept = _largest(row, others, count[others], 1, self.counted)
-        return (similar, share / max(share.sum(), np.finfo(float).tiny)), (common, kept)
 
     def _paths(self, item: int, others: IntArray, weight: FloatArray) -> ItemPaths:
         """Each other item's weight, shared by the users it has in common with ``item`` in proportion to a_u."""

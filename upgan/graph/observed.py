@@ -31,6 +31,9 @@ class Seen:
     #: (T, 3) head, relation (0 .. R-1), tail; (M, 2) user, item as an entity.
     triples: Tensor
     interactions: Tensor
+    #: (M,) of the interactions: float64, NaN unknown; int64, upgan.data.marks.NO_TIME unknown. None: the data has none.
+    ratings: Tensor | None = None
+    times: Tensor | None = None
 
 
 def seen_triples(dataset: KGDataset, config: Config) -> IntArray:
@@ -44,20 +47,38 @@ def seen_interactions(dataset: KGDataset, config: Config) -> IntArray:
     return interactions if config.graph.interactions == "real" else shuffled(interactions, config.seed)
 
 
+def seen_marks(dataset: KGDataset, config: Config) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Ratings float64 (M,) and times int64 (M,) of ``seen_interactions``, row by row; None where the data has none.
+
+    Where the items change places, a user keeps the own ratings and times: what was chosen is permuted, not how much it
+    was liked and when.
+    """
+    share, seed = config.graph.interaction_share, config.seed
+    ratings, times = dataset.ratings, dataset.times
+    return (
+        None if ratings is None else _share(ratings, share, seed),
+        None if times is None else _share(times, share, seed),
+    )
+
+
 def seen_data(dataset: KGDataset, config: Config) -> Seen:
     """What a compared system is built on."""
+    ratings, times = seen_marks(dataset, config)
     return Seen(
         dataset.num_entities,
         dataset.num_relations,
         dataset.num_users,
         torch.tensor(seen_triples(dataset, config)),
         torch.tensor(seen_interactions(dataset, config)),
+        None if ratings is None else torch.tensor(ratings),
+        None if times is None else torch.tensor(times),
     )
 
 
 def shuffled(interactions: IntArray, seed: int) -> IntArray:
     """(M, 2) pairs with their items permuted: every user and every item keeps its number of interactions.
 
+    The users stay in their rows, and so do the rows' ratings and times.
     A permutation may give a user the same item twice; such pairs swap items with others at random until none is left
     (or, where a user has nearly everything, ``SHUFFLE_ROUNDS`` are over).
     """
@@ -121,8 +142,8 @@ def facts_of(dataset: KGDataset, config: Config, triples: IntArray) -> Facts | N
     return Facts.build(triples, dataset.num_entities, dataset.num_relations) if config.reads_facts else None
 
 
-def _share(rows: IntArray, share: float, seed: int) -> IntArray:
-    """A random ``share`` of the rows in their order; all of them for 1."""
+def _share(rows: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """A random ``share`` of the rows in their order; all of them for 1. Arrays of equal length lose the same rows."""
     if share >= 1.0:
         return rows
     chosen = np.random.default_rng([seed, 0]).permutation(len(rows))[: round(share * len(rows))]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+from upgan.evaluation.cells import csv_text
 from upgan.explain.explanation import EvidencePath, Explanation, UserPath
 from upgan.render.paths import factors, path_pattern, path_words
 from upgan.render.words import clean
@@ -76,13 +75,8 @@ def _row(user: str, path: UserPath | EvidencePath, labels: Mapping[str, str]) ->
 
 def to_csv(rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> str:
     """UTF-8 CSV with a header; text that a spreadsheet would take for a formula is marked as text."""
-    out = io.StringIO()
-    writer = csv.DictWriter(out, fieldnames=list(columns), extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({name: _cell(row.get(name, "")) for name in columns})
     # The mark at the start is what makes Excel read UTF-8.
-    return "\ufeff" + out.getvalue()
+    return "\ufeff" + csv_text([{name: _cell(row.get(name, "")) for name in columns} for row in rows], columns)
 
 
 def _cell(value: object) -> object:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
+from rich.cells import cell_len
 
 from upgan.render.words import clean, shorten
 
@@ -31,12 +31,12 @@ class Table:
         """Columns aligned, no control characters from labels; cells longer than ``widest`` are cut."""
         more = [(f"({self.more[0]})", *self.more[1:])] if self.more else []
         lines = [[_cell(cell, widest) for cell in row] for row in (self.head, *self.rows, *more)]
-        widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
+        widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
 
         def aligned(row: Sequence[str]) -> str:
             padded = []
             for index, cell in enumerate(row):
-                space = " " * (widths[index] - _width(cell))
+                space = " " * (widths[index] - cell_len(cell))
                 padded.append(space + cell if index in self.right else cell + space)
             return "  ".join(padded).rstrip()
 
@@ -80,11 +80,3 @@ def plain(words: str | Markup) -> str:
 
 def _cell(text: str, widest: int | None) -> str:
     return clean(text) if widest is None else shorten(clean(text), widest)
-
-
-def _width(text: str) -> int:
-    """Terminal cells: wide letters (CJK) take two, combining marks none."""
-    return sum(
-        0 if unicodedata.combining(letter) else 2 if unicodedata.east_asian_width(letter) in "WF" else 1
-        for letter in text
-    )

@@ -1,16 +1,19 @@
-"""Markdown from templates that lie beside the code that fills them."""
+"""Markdown from templates that lie beside the code that fills them; a label is text there, never a link or a tag."""
 
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib.resources import files
 
 from jinja2 import Environment, StrictUndefined, Template
 
 from upgan.evaluation.cells import metric_cells, metric_heads, number, percent
-from upgan.render.markdown import code, escaped, table
-from upgan.render.words import coefficient, rank_text, signed
+from upgan.render.words import clean, coefficient, rank_text, shorten, signed
+
+_LONGEST = 200
 
 
 @cache
@@ -34,3 +37,22 @@ def template(package: str, name: str) -> Template:
 
 def _quoted(value: str) -> str:
     return json.dumps(value, ensure_ascii=False)
+
+
+def escaped(text: str, longest: int | None = _LONGEST) -> str:
+    """A label as plain text of one line, of a length that a table bears."""
+    line = clean(text)
+    return re.sub(r"([\\`*_{}\[\]()<>#|!~$&])", r"\\\1", line if longest is None else shorten(line, longest))
+
+
+def code(text: str) -> str:
+    """A command as code of one line, whole; a fence longer than any in it keeps all of it code."""
+    line = clean(text)
+    fence = "`" * (1 + max(map(len, re.findall(r"`+", line)), default=0))
+    return f"{fence}{line}{fence}" if len(fence) == 1 else f"{fence} {line} {fence}"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of texts that are Markdown already."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

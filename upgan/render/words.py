@@ -8,34 +8,25 @@ from __future__ import annotations
 import math
 import re
 import textwrap
-import unicodedata
 from collections.abc import Mapping, Sequence
 
 from upgan.explain.explanation import Explanation, Node
 from upgan.explain.shares import UserShare
 from upgan.types import INVERSE_MARK
 
-# Categories that draw nothing or change what follows: control, surrogate, unassigned (Cn is left alone: a font may be
-# newer than this Python), line and paragraph separators.
-_UNDRAWABLE = {"Cc", "Cs", "Zl", "Zp"}
+_LINE_ENDS = re.compile("[\t\n\r\u2028\u2029]")
 # Embeddings, overrides and isolates of the bidirectional algorithm: one left open would mirror all that follows.
-_BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# Of the rest XML forbids what is no character.
+_DROPPED = re.compile("[\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
+# Controls and surrogates draw nothing or change what follows. Unassigned ones are left alone: a font may be newer.
+_UNDRAWABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 MINUS = "−"
 
 
 def clean(text: str) -> str:
     """A label on one line, without control characters (terminal escapes, bidi overrides, what XML forbids)."""
-    kept = []
-    for character in text:
-        if character in "\t\n\r\u2028\u2029":
-            kept.append(" ")
-        elif character in _BIDI_CONTROLS or character in "\ufffe\uffff":
-            continue
-        elif unicodedata.category(character) in _UNDRAWABLE:
-            kept.append("\ufffd")
-        else:
-            kept.append(character)
-    return " ".join("".join(kept).split())
+    kept = _UNDRAWABLE.sub("\ufffd", _DROPPED.sub("", _LINE_ENDS.sub(" ", text)))
+    return " ".join(kept.split())
 
 
 def shorten(text: str, width: int) -> str:

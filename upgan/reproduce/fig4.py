@@ -17,7 +17,6 @@ from upgan.predict.predictor import Predictor
 from upgan.render.templates import template
 from upgan.render.words import sentence, user_noun
 from upgan.reproduce.paper_cases import PAPER_CASES, FoundCase, find_cases
-from upgan.reproduce.reached_users import Readers
 
 #: The paper draws five users, "selected users for illustration".
 TOP_USERS = 5
@@ -124,15 +123,15 @@ def _contrast(result: CaseResult, predictor: Predictor) -> Contrast | None:
 def answer_case(found: FoundCase, predictors: Sequence[Predictor]) -> CaseResult:
     """Ask a case of the first run, and its first question of the others too."""
     main = predictors[0]
-    readers = Readers(main)
-    related = readers.of(found.entity)
-    answered = tuple(_answered(found, query, main, readers, related) for query in found.questions)
+    readers = main.explainer().users_below
+    related = readers(found.entity)
+    answered = tuple(_answered(found, query, main, related) for query in found.questions)
     explanation = answered[0].answer.explanation
     heaviest = {share.id for share in explanation.users[:2]}
-    both = heaviest & readers.of(found.answer)
+    both = heaviest & readers(found.answer)
     bridges = []
     for bridge in found.bridges:
-        who = readers.of(bridge)
+        who = readers(bridge)
         label = main.dataset.entity_labels[main.dataset.entity_index[bridge]]
         bridges.append(Bridge(label, len(related & who), len(both & who)))
     by_run = []
@@ -142,14 +141,14 @@ def answer_case(found: FoundCase, predictors: Sequence[Predictor]) -> CaseResult
     return CaseResult(found, explanation.target.label, len(related), answered, tuple(bridges), tuple(by_run))
 
 
-def _answered(found: FoundCase, query: Query, predictor: Predictor, readers: Readers, related: set[str]) -> Answered:
+def _answered(found: FoundCase, query: Query, predictor: Predictor, related: set[str]) -> Answered:
     rows = predictor.predict(**query.names, k=len(predictor.entities))
     places = _places((row["rank"], row) for row in rows)
     without = _places((row["rank_without_users"], row) for row in rows)
 
     def candidate(entity: str) -> Candidate:
         explanation = predictor.explain(**query.names, answer=entity, top_users=TOP_USERS)
-        everyone = readers.of(entity)
+        everyone = predictor.explainer().users_below(entity)
         who = related & everyone
         shares = [share for share in explanation.users if share.id in who]
         return Candidate(

@@ -8,12 +8,12 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from upgan.render.figure.styles import OKABE_ITO
 from upgan.reproduce.document import Document, Row, Statistics
 from upgan.reproduce.paper import PAPER_DATASETS
 from upgan.reproduce.tables import group_names
 
-#: Okabe and Ito's colours, told apart by colour-blind readers; the paper's bars are paler.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+#: The paper's bars are paler than ours.
 PALE = {"book": "#bdbdbd", "music": "#d9d9d9", "movie": "#969696"}
 
 
@@ -82,7 +82,7 @@ def _series(label: str, each: Sequence[Statistics], metric: str, place: int) -> 
         "y": [_percent(of["mean"], metric) for of in each],
         "error_y": {"type": "data", "array": deviations} if any(of["std"] for of in each) else None,
         "name": escape(label),
-        "marker_color": COLOURS[place % len(COLOURS)],
+        "marker_color": OKABE_ITO[place % len(OKABE_ITO)],
     }
 
 

@@ -7,8 +7,7 @@ from typing import Any
 
 from upgan.config.systems import MODEL_NAMES
 from upgan.evaluation.cells import HEADS, UNKNOWN, csv_text, interval, percent
-from upgan.render.markdown import escaped
-from upgan.render.templates import template
+from upgan.render.templates import escaped, template
 from upgan.reproduce.document import Document, Row, Run, Values
 from upgan.reproduce.paper import PAPER_DATASETS, PAPER_METRICS
 

@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Literal
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError, safe_open
 
@@ -31,7 +33,7 @@ from upgan.runs.status import check_over
 from upgan.version import __version__
 
 CHECKSUMS = "checksums.json"
-KB, MB, GB = 10**3, 10**6, 10**9
+MB, GB = 10**6, 10**9
 
 
 class Stated(BaseModel):
@@ -52,16 +54,14 @@ class Checksums(BaseModel):
 
 @dataclass(frozen=True)
 class Kind:
-    """A file that a run may hold: how large, whether it must be there, what its bytes begin and end with."""
+    """A file that a run may hold: how large, whether it must be there, whether it is packed."""
 
     most: int
     needed: bool = False
     compressed: bool = True
-    magic: bytes = b""
 
 
-#: A parquet file, as it begins and ends.
-TABLE = Kind(4 * GB, needed=True, compressed=False, magic=b"PAR1")
+TABLE = Kind(4 * GB, needed=True, compressed=False)
 WEIGHTS = Kind(16 * GB, compressed=False)
 #: The files that are shared. What only resuming needs, and event files that are made from metrics.jsonl, are not.
 FILES: dict[str, Kind] = {
@@ -200,24 +200,15 @@ def _unpack(archive: Path, opened: zipfile.ZipFile, name: str, stated: Stated, t
         raise RunError(f"{archive}: {name!r} is not as {CHECKSUMS} states: expected {stated.bytes} bytes, found {size}")
     if digest != stated.sha256:
         raise RunError(f"{archive}: {name!r} is damaged: its checksum differs from the one in {CHECKSUMS}")
-    if name in files.WEIGHT_FILES:
-        _check_weights(archive, name, to)
-    magic = FILES[name].magic
-    if magic:
-        with to.open("rb") as stream:
-            head = stream.read(len(magic))
-            stream.seek(-len(magic), 2)
-            if (head, stream.read()) != (magic, magic):
-                raise RunError(f"{archive}: {name!r} is not a parquet file")
-
-
-def _check_weights(archive: Path, name: str, path: Path) -> None:
-    """Open the file by its header: dtypes, shapes and places must describe exactly its bytes. No tensor is read."""
     try:
-        with safe_open(path, framework="numpy"):
-            pass
-    except (SafetensorError, OSError) as error:
-        raise RunError(f"{archive}: {name!r} is not a sound safetensors file ({error})") from None
+        # By its header alone: of weights it must describe exactly the bytes that follow.
+        if to.suffix == ".safetensors":
+            with safe_open(to, framework="numpy"):
+                pass
+        elif to.suffix == ".parquet":
+            pq.read_metadata(to)
+    except (SafetensorError, pa.ArrowException, OSError) as error:
+        raise RunError(f"{archive}: {name!r} is not a sound {to.suffix[1:]} file ({error})") from None
 
 
 def _copy(source: IO[bytes], target: IO[bytes], most: int) -> tuple[int, str]:

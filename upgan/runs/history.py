@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import gc
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic_core import from_json
 
 from upgan.runs.files import LOG_FILE, METRICS_FILE, PINNED_FILE
 from upgan.types import FloatArray, IntArray
@@ -64,34 +62,13 @@ def read_lines(path: Path, since: Position | None = None) -> History:
     except FileNotFoundError:
         return History([], None, whole=True)
     end = block.rfind(b"\n") + 1
-    return History(_objects(block[:end].split(b"\n")[:-1]), Position(file, offset + end), whole)
+    return History(list(_objects(block[:end].split(b"\n")[:-1])), Position(file, offset + end), whole)
 
 
-def _objects(lines: list[bytes]) -> list[dict[str, Any]]:
-    try:
-        with _without_collections():
-            values = json.loads(b"[" + b",".join(lines) + b"]")  # all at once: a third of the time
-    except ValueError:
-        return list(_sound_objects(lines))
-    return [value for value in values if isinstance(value, dict)]
-
-
-@contextlib.contextmanager
-def _without_collections() -> Iterator[None]:
-    """A hundred thousand new objects set off searches for garbage that find none, and take as long as the reading."""
-    on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if on:
-            gc.enable()
-
-
-def _sound_objects(lines: list[bytes]) -> Iterable[dict[str, Any]]:
+def _objects(lines: list[bytes]) -> Iterator[dict[str, Any]]:
     for line in lines:
         try:
-            value = json.loads(line)
+            value = from_json(line)  # several times as fast as json
         except ValueError:  # a power failure may leave anything
             continue
         if isinstance(value, dict):

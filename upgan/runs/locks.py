@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+
+from filelock import FileLock, Timeout
 
 from upgan.errors import BusyError, ConfigError
+from upgan.files import write_json
 
 #: Environment variable that names another folder for the locks.
 FOLDER_VARIABLE = "UPGAN_LOCKS"
@@ -47,50 +47,32 @@ def run_lock(run: Path) -> Iterator[None]:
 
 def device_holder(device: str) -> Path | None:
     """The run that trains on a device now."""
-    path = _folder() / f"device-{device}.lock"
+    lock = _folder() / f"device-{device}.lock"
     try:
-        with path.open("r", encoding="utf-8") as stream:
-            try:
-                fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return _named(stream)
-    except OSError:
-        pass
-    return None
+        with FileLock(lock, timeout=0):
+            return None
+    except Timeout:
+        return _named(lock)
 
 
 @contextlib.contextmanager
 def _lock(key: str, run: Path) -> Iterator[Path | None]:
     """Yield None while the lock is held, or at once the run of whoever has it."""
-    # Closed on exec (Python's default): a child never keeps the lock of its parent.
-    with (_folder() / f"{key}.lock").open("a+", encoding="utf-8") as stream:
-        if not _taken(stream):
-            yield _named(stream)
-            return
-        stream.truncate(0)
-        json.dump({"run": str(run.resolve()), "pid": os.getpid()}, stream)
-        stream.flush()
+    path = _folder() / f"{key}.lock"
+    try:
+        held = FileLock(path, timeout=PATIENCE).acquire()
+    except Timeout:
+        yield _named(path)
+        return
+    with held:
+        write_json(path.with_suffix(".json"), {"run": str(run.resolve()), "pid": os.getpid()})
         yield None
 
 
-def _taken(stream: IO[str]) -> bool:
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.02)
-        else:
-            return True
-
-
-def _named(stream: IO[str]) -> Path:
-    stream.seek(0)
+def _named(lock: Path) -> Path:
     try:
-        return Path(json.load(stream)["run"])
-    except (ValueError, KeyError, TypeError):
+        return Path(json.loads(lock.with_suffix(".json").read_text(encoding="utf-8"))["run"])
+    except (OSError, ValueError, KeyError, TypeError):
         return Path("another run")
 
 

@@ -66,8 +66,8 @@ def check_source(
     options = replace(options, progress=lambda name, done, total: say(f"reading {name}", done, total))
     names = _names(labels, options)
     try:
-        with scan.mended(sources.named, scans, options) as readable:
-            source = formats.read_sources(readable, format=chosen.name, options=options)
+        readable = scan.without_bad_lines(scans, options)
+        source = formats.read_sources(sources.named, format=chosen.name, options=readable)
     except DataError as error:
         # Without bad lines the reader's message is all there is to say, and it is the caller's mistake.
         if not any(result.bad for result in scans):
@@ -116,6 +116,7 @@ def _report(
         *triples.held_out(catalogue, relations, examples),
         *triples.shapes(catalogue, examples),
         *items.links(catalogue, examples),
+        *items.marks(catalogue),
         *items.core(catalogue, min_interactions, examples),
         *items.layers(catalogue, examples),
         *items.hubs(catalogue, examples),

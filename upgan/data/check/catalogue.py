@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from upgan.data.dataset import KGDataset
+from upgan.data.marks import ranges_of, whole_seconds
 from upgan.data.prepare.numbering import preset_codes
+from upgan.data.prepare.repeated import rows_that_count
 from upgan.data.prepare.split import OPEN
 from upgan.data.raw.source import RawSource
-from upgan.data.tables import distinct_rows
 from upgan.types import SPLITS
 
 
@@ -42,6 +43,8 @@ class Catalogue:
     titles: pd.DataFrame
     #: Rows that stand there again, by role.
     repeated: dict[str, int] = field(default_factory=dict)
+    #: Ratings and times of the interactions, how many and from where to where (see marks.ranges_of).
+    marks: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @cached_property
     def facts(self) -> np.ndarray:
@@ -90,7 +93,11 @@ def of_source(source: RawSource) -> Catalogue:
     split = preset_codes(triples)
     rows = _unique_rows(np.stack([heads, relation_codes, tails, split], axis=1).astype(np.int64))
     pairs = np.stack([user_codes, item_codes[: len(interactions)]], axis=1).astype(np.int64)
-    unique = distinct_rows(pairs)
+    ratings, times = (
+        interactions[name].to_numpy(dtype=np.float64) if name in interactions else None
+        for name in ("rating", "timestamp")
+    )
+    kept = rows_that_count(pairs, ratings, times)
     return Catalogue(
         name=source.name,
         kind="source",
@@ -100,15 +107,19 @@ def of_source(source: RawSource) -> Catalogue:
         items=np.asarray(items, dtype=object),
         triples=rows[:, :3],
         split=rows[:, 3],
-        interactions=unique,
+        interactions=pairs[kept],
         entity_of_item=entity_of_item,
         links=links,
         labels=source.labels,
         titles=_titles(source, items),
         repeated={
             "triples": _dropped(source, "triples") + int(triples.duplicated().sum()),
-            "interactions": _dropped(source, "interactions") + len(pairs) - len(unique),
+            "interactions": _dropped(source, "interactions") + len(pairs) - len(kept),
         },
+        marks=ranges_of(
+            None if ratings is None or np.isnan(ratings[kept]).all() else ratings[kept],
+            None if times is None or np.isnan(times[kept]).all() else whole_seconds(times[kept]),
+        ),
     )
 
 
@@ -134,6 +145,7 @@ def of_dataset(dataset: KGDataset) -> Catalogue:
         links=None,
         labels=labels[labels["id"] != labels["label"]],
         titles=pd.DataFrame({"item": [], "title": []}, dtype=object),
+        marks=ranges_of(dataset.ratings, dataset.times),
     )
 
 

@@ -1,4 +1,4 @@
-"""Checks of what joins users and graph: links, items, the k-core, and how far the graph reaches from the users."""
+"""Checks of what joins users and graph: links, items, ratings, the k-core, how far the graph reaches from the users."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import pandas as pd
 
 from upgan.data.check.catalogue import Catalogue
 from upgan.data.check.report import Finding, finding
+from upgan.data.marks import range_words
 from upgan.data.prepare.filters import bfs_hops, k_core
 from upgan.data.prepare.split import TRAIN
 
@@ -114,6 +115,23 @@ def core(catalogue: Catalogue, minimum: int, limit: int) -> list[Finding]:
             )
         )
     return findings
+
+
+def marks(catalogue: Catalogue) -> list[Finding]:
+    """Whether interactions are rated and dated, how many, and from where to where."""
+    total = len(catalogue.interactions)
+    words = range_words(catalogue.marks, total)
+    most = max((found["rows"] for found in catalogue.marks.values()), default=0)
+    return [
+        finding(
+            "ratings-and-times",
+            most,
+            total=total,
+            details=dict(catalogue.marks),
+            ratings=words["ratings"],
+            times=words["times"],
+        )
+    ]
 
 
 def layers(catalogue: Catalogue, limit: int) -> list[Finding]:

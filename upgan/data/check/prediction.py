@@ -82,11 +82,10 @@ def similarities(chosen: sp.csr_matrix, places: np.ndarray) -> sp.csr_matrix:
         other = shared.col != some[shared.row]
         row, column = shared.row[other], shared.col[other]
         cosine = shared.data[other] / (norm[some[row]] * norm[column])
-        order = np.lexsort((column, -cosine, row))
-        row, column, cosine = row[order], column[order], cosine[order]
-        starts = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=len(some)))])
-        near = np.arange(len(row)) - starts[row] < NEIGHBOURS
-        blocks.append(sp.csr_matrix((cosine[near] ** POWER, (row[near], column[near])), shape=(len(some), n)))
+        pairs = pd.DataFrame({"row": row, "column": column, "cosine": cosine})
+        pairs = pairs.sort_values(["row", "cosine", "column"], ascending=[True, False, True])
+        near = pairs.groupby("row").head(NEIGHBOURS)
+        blocks.append(sp.csr_matrix((near["cosine"] ** POWER, (near["row"], near["column"])), shape=(len(some), n)))
         first = last
     return sp.vstack(blocks).tocsr()
 
@@ -99,47 +98,26 @@ def reciprocal_ranks(similar: sp.csr_matrix, has: sp.csr_matrix, places: np.ndar
     """
     groups, width = int(group.max()) + 1, np.int64(has.shape[1])
     scores = (similar @ has).tocoo()
-    true = has[places].tocoo()
-    true_key = np.sort(true.row * width + true.col)
-    key = scores.row * width + scores.col
     # A cell is a node and a group: what is ranked against each other.
     cell = scores.row.astype(np.int64) * groups + group[scores.col]
-    value = np.round(scores.data / _STEP).astype(np.int64)
-    # By cell, then by falling value, as one number: a score is at most NEIGHBOURS, so this stays far below 2^63.
-    span = np.int64(NEIGHBOURS / _STEP) + 1
-    order = np.argsort((cell + 1) * span - value)
-    key, cell, value = key[order], cell[order], value[order]
-    own = true_key[np.minimum(np.searchsorted(true_key, key), len(true_key) - 1)] == key
-    greater, equal = _standing(cell, value)
-    greater_true, equal_true = _standing(cell[own], value[own])
-    rank = 1 + greater[own] - greater_true + (equal[own] - equal_true) / 2
-    unscored = np.setdiff1d(true_key, key[own], assume_unique=True)
-    unscored_cell = unscored // width * groups + group[unscored % width]
-    filled = _count_of(unscored_cell, cell)
-    before = filled - _count_of(unscored_cell, cell[own])
+    table = pd.DataFrame({"key": scores.row * width + scores.col, "cell": cell, "score": np.round(scores.data / _STEP)})
+    true = has[places].tocoo()
+    true_key = np.sort(true.row * width + true.col)
+    own = table[table["key"].isin(true_key)]
+    # From the mean rank among all of the cell comes off the one among the node's own answers.
+    rank = 1 + _mean_ranks(table)[own.index] - _mean_ranks(own)
+    unscored = np.setdiff1d(true_key, own["key"], assume_unique=True)
+    unscored_cell = pd.Series(unscored // width * groups + group[unscored % width])
+    filled, filled_own, alike = (
+        unscored_cell.map(cells.value_counts()).fillna(0) for cells in (table["cell"], own["cell"], unscored_cell)
+    )
     options = np.bincount(group, minlength=groups)[group[unscored % width]]
-    tied = options - filled - _count_of(unscored_cell, unscored_cell)
-    keys = np.concatenate([key[own], unscored])
-    rr = 1 / np.concatenate([rank, 1 + before + tied / 2])
+    tied = options - filled - alike
+    keys = np.concatenate([own["key"], unscored])
+    rr = 1 / np.concatenate([rank, 1 + filled - filled_own + tied / 2])
     return pd.DataFrame({"row": keys // width, "attribute": keys % width, "rr": rr})
 
 
-def _standing(cell: np.ndarray, value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For entries sorted by cell and falling value: how many of the same cell are greater, and how many are equal,
-    the entry itself included."""
-    new_cell = np.concatenate([[True], cell[1:] != cell[:-1]])[: len(cell)]
-    new_value = new_cell | np.concatenate([[True], value[1:] != value[:-1]])[: len(cell)]
-    starts = np.flatnonzero(new_value)
-    run = np.cumsum(new_value) - 1
-    first_of_cell = np.flatnonzero(new_cell)[np.cumsum(new_cell) - 1]
-    sizes = np.diff(np.append(starts, len(cell)))
-    return starts[run] - first_of_cell, sizes[run]
-
-
-def _count_of(wanted: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """How often each of ``wanted`` is among ``values``."""
-    distinct, counts = np.unique(values, return_counts=True)
-    if not len(distinct):
-        return np.zeros(len(wanted), dtype=np.int64)
-    place = np.minimum(np.searchsorted(distinct, wanted), len(distinct) - 1)
-    return np.where(distinct[place] == wanted, counts[place], 0)
+def _mean_ranks(table: pd.DataFrame) -> pd.Series:
+    """Ranks within each cell from the highest score down, ties at their mean."""
+    return table.groupby("cell")["score"].rank(ascending=False)

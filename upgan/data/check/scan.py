@@ -1,15 +1,13 @@
 """A tolerant pass over raw text files: every line that a reader would stop at, not only the first.
 
 Files are read in blocks of whole lines, so memory does not grow with them. A line is bad where it is not UTF-8, holds
-a NUL byte, has another number of cells than most, or lacks an id. ``mended`` gives the readers copies in which bad
-lines are blank: blank lines count for nothing, so line numbers stay true and the other checks can go on.
+a NUL byte, has another number of cells than most, or lacks an id. ``without_bad_lines`` has readers take it for
+blank: blank lines count for nothing, so line numbers stay true and the other checks can go on.
 """
 
 from __future__ import annotations
 
-import contextlib
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -20,13 +18,11 @@ import pyarrow.compute as pc
 
 from upgan.data.check.report import Finding, finding
 from upgan.data.raw.format import Layout, Sources
-from upgan.data.raw.text_stream import EndlessError, ReadOptions, TextStream, as_mask
+from upgan.data.raw.text_stream import LONGEST_LIST, EndlessError, ReadOptions, TextStream, as_mask
 from upgan.data.raw.text_tables import read_table
 
 #: A file of this many bytes whose rows have no known form (a dump of a whole graph) is left to its reader.
 LARGE = 1 << 30
-#: A line longer than this is no row of a table; the rest of such a file is not scanned.
-LONGEST_LINE = 1 << 26
 #: Files of this many bytes or more are not read a second time to show where rows repeat.
 _REREAD_LIMIT = 300 << 20
 Progress = Callable[[str, int, int], None]
@@ -51,13 +47,10 @@ class FileScan:
     def note(self, kind: str, line: int, text: str) -> None:
         self.bad.setdefault(kind, {})[line] = text
 
-    @property
-    def bad_lines(self) -> set[int]:
-        return set().union(*self.bad.values()) if self.bad else set()
 
-
+OVERLONG = "overlong-lines"
 #: What a line may be found to be.
-KINDS = ("undecodable-lines", "ragged-lines", "empty-ids", "overlong-lines")
+KINDS = ("undecodable-lines", "ragged-lines", "empty-ids", OVERLONG)
 
 
 def scan(sources: Sources, layout_of: Callable[[Path], Layout], progress: Progress) -> list[FileScan]:
@@ -75,13 +68,13 @@ def scan(sources: Sources, layout_of: Callable[[Path], Layout], progress: Progre
         def read(name: str, count: int, size: int, before: int = before) -> None:
             progress("reading lines", min(before + count, total), total)
 
-        stream = TextStream(path, replace(options, progress=read), LONGEST_LINE)
+        stream = TextStream(path, replace(options, progress=read), LONGEST_LIST)
         try:
             for first, block in stream.whole_lines():
                 _look(result, first, block)
                 result.lines = first - 1 + block.count(b"\n") + (not block.endswith(b"\n"))
         except EndlessError as error:
-            result.note("overlong-lines", result.lines + 1, str(error).removeprefix(str(path)).lstrip(":, "))
+            result.note(OVERLONG, result.lines + 1, str(error).removeprefix(str(path)).lstrip(":, "))
         result.byte_order_mark = stream.marked
         done += path.stat().st_size
         scans.append(result)
@@ -99,7 +92,7 @@ def findings_of(scans: Sequence[FileScan], limit: int) -> list[Finding]:
                 len(lines),
                 total=sum(scan.lines for scan in scans),
                 examples=(f"{path}:{line}: {text}" for path, line, text in lines[:limit]),
-                megabytes=LONGEST_LINE >> 20,
+                megabytes=LONGEST_LIST >> 20,
             )
         )
     marked = [str(scan.path) for scan in scans if scan.byte_order_mark]
@@ -129,30 +122,13 @@ def repeats(scans: Sequence[FileScan], limit: int, options: ReadOptions) -> dict
     return {role: rows[:limit] for role, rows in examples.items()}
 
 
-@contextlib.contextmanager
-def mended(paths: Sequence[Path], scans: Sequence[FileScan], options: ReadOptions) -> Iterator[list[Path]]:
-    """The same paths or, where a file has bad lines, temporary copies of the source with those lines blank."""
-    damaged = {result.path.resolve(): result.bad_lines for result in scans if result.bad}
-    if not damaged:
-        yield list(paths)
-        return
-    with tempfile.TemporaryDirectory(prefix="upgan-check-") as folder:
-        copies = []
-        for number, source in enumerate(paths):
-            # The source's own name tells the dataset's name, and a file's name its role.
-            copy = Path(folder) / str(number) / source.resolve().name
-            copy.parent.mkdir()
-            for path in sorted(source.rglob("*")) if source.is_dir() else [source]:
-                target = copy / path.relative_to(source) if source.is_dir() else copy
-                if path.is_dir():
-                    continue
-                target.parent.mkdir(parents=True, exist_ok=True)
-                if path.resolve() in damaged:
-                    _copy_blanked(path, target, damaged[path.resolve()], options)
-                else:
-                    target.symlink_to(path.resolve())
-            copies.append(copy)
-        yield copies
+def without_bad_lines(scans: Sequence[FileScan], options: ReadOptions) -> ReadOptions:
+    """``options`` with the bad lines blank; an overlong one, whose end nobody looked for, stays."""
+    blank = {
+        result.path: frozenset(line for kind, lines in result.bad.items() for line in lines if kind != OVERLONG)
+        for result in scans
+    }
+    return replace(options, blank=blank)
 
 
 def _look(result: FileScan, first: int, block: bytes) -> None:
@@ -236,17 +212,6 @@ def _decoded(result: FileScan, first: int, block: bytes, lines: list[bytes]) -> 
             if b"\0" in line:
                 result.note("undecodable-lines", number, f"a NUL byte at {line.index(0) + 1}")
     return text
-
-
-def _copy_blanked(path: Path, target: Path, blank: set[int], options: ReadOptions) -> None:
-    """``path`` with the lines of ``blank`` empty, in UTF-8 or the encoding given; unpacked if packed.
-
-    Bytes that are no text stand in blank lines only.
-    """
-    with target.open("w", encoding=options.encoding or "utf-8", newline="") as out:
-        for first, block in TextStream(path, replace(options, progress=None), LONGEST_LINE).whole_lines():
-            lines = block.decode("utf-8", "replace").split("\n")
-            out.write("\n".join("" if number in blank else line for number, line in enumerate(lines, first)))
 
 
 def _cut(value: pa.Scalar) -> str:

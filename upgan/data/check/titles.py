@@ -14,9 +14,9 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 from rapidfuzz import fuzz, process
+from scipy.stats import binomtest
 
 from upgan.data.check.catalogue import Catalogue
-from upgan.data.check.swaps import Z
 from upgan.data.prepare.readable import readable_labels
 
 #: rapidfuzz's scores (0 to 100) from which two titles are alike, and from which one is inside the other.
@@ -65,7 +65,7 @@ def compare_titles(catalogue: Catalogue, names: pd.DataFrame, limit: int, seed: 
     agrees = _alike(title, name) | _alike(aside, name) | _alike(title, other)
     drawn = np.random.default_rng(seed).permutation(len(pairs))
     chance = _alike(title, name[drawn]) | _alike(aside, name[drawn]) | _alike(title, other[drawn])
-    low, high = _wilson(int(agrees.sum()), len(pairs))
+    low, high = binomtest(int(agrees.sum()), len(pairs)).proportion_ci(method="wilson")
     wrong = pairs[~agrees].assign(likeness=_likeness(title[~agrees], name[~agrees])).sort_values("likeness")
     rows = wrong[["item", "title", "entity", "name"]].head(limit).itertuples(index=False, name=None)
     said = f"{agrees.sum():,} of {len(pairs):,} linked items with a title have it as their entity's name"
@@ -161,10 +161,3 @@ def _verdict(count: int, low: float, high: float) -> Literal["fine", "wrong", "d
     if count < LEAST:
         return "cannot tell"
     return "fine" if low > FINE else "wrong" if high < WRONG else "doubtful"
-
-
-def _wilson(hits: int, count: int) -> tuple[float, float]:
-    """Wilson's 95% interval of a share."""
-    centre = (hits + Z**2 / 2) / (count + Z**2)
-    half = Z / (count + Z**2) * np.sqrt(hits * (count - hits) / count + Z**2 / 4)
-    return float(centre - half), float(centre + half)

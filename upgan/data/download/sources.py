@@ -5,6 +5,9 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass
 from importlib.resources import files
+from typing import Annotated
+
+from pydantic import StringConstraints, TypeAdapter
 
 from upgan.errors import ConfigError
 
@@ -24,27 +27,21 @@ class RemoteFile:
         return self.url if not base_url else f"{base_url.rstrip('/')}/{self.name}"
 
 
+Text = Annotated[str, StringConstraints(strip_whitespace=True)]
+
+
 @dataclass(frozen=True)
 class Source:
     name: str
     title: str
-    licence: str
-    note: str
+    licence: Text
+    note: Text
     files: tuple[RemoteFile, ...]
 
 
 def all_sources() -> dict[str, Source]:
     table = tomllib.loads((files("upgan.data.download") / "sources.toml").read_text(encoding="utf-8"))
-    return {
-        name: Source(
-            name,
-            entry["title"],
-            entry["licence"].strip(),
-            entry["note"].strip(),
-            tuple(RemoteFile(**{**file, "members": tuple(file["members"])}) for file in entry["files"]),
-        )
-        for name, entry in table.items()
-    }
+    return TypeAdapter(dict[str, Source]).validate_python({name: {"name": name, **of} for name, of in table.items()})
 
 
 def find_source(name: str) -> Source:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,11 +17,13 @@ from typing import Any
 
 import duckdb
 import pandas as pd
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
+from rich.filesize import decimal
 
 from upgan.data.dump.freebase import PASS as DUMP_PASS
-from upgan.data.dump.passes import Say, WorkFolder, connect, copy_to, quoted, run_saying, size_text
+from upgan.data.dump.passes import Say, WorkFolder, connect, copy_to, quoted, run_saying
 from upgan.errors import DataError
 
 #: Memory that preparation needs per triple of the sub-graph, measured on nine million of them. The dump itself never
@@ -83,13 +84,11 @@ def search(
 
 def _refuse_too_many(triples: int, seeds: int, max_hops: int) -> None:
     """DataError where the sub-graph cannot be prepared in the memory of this machine."""
-    if not hasattr(os, "sysconf"):  # Windows does not tell
-        return
-    needed, there = triples * BYTES_PER_TRIPLE, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    needed, there = triples * BYTES_PER_TRIPLE, psutil.virtual_memory().total
     if needed > there:
         raise DataError(
             f"{triples:,} triples lie within {max_hops} hops of the {seeds:,} linked topics; preparing them needs "
-            f"about {size_text(needed)} of memory, and this machine has {size_text(there)}. Walk fewer properties "
+            f"about {decimal(needed)} of memory, and this machine has {decimal(there)}. Walk fewer properties "
             "(--relations film, for example) or fewer hops (--max-hops); what was read from the dump is kept"
         )
 

@@ -14,12 +14,16 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
 import duckdb
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
+from filelock import FileLock, Timeout
+from rich.filesize import decimal
 
 from upgan.data.dump.stream import Block, DumpStream
 from upgan.errors import DataError, UpganError
@@ -87,17 +91,11 @@ class WorkFolder:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Refuse a second run in the same folder; the lock goes with the process, however it ends."""
-        with (self.path / "lock").open("w") as stream:
-            with contextlib.suppress(ImportError):  # no such locks on Windows
-                import fcntl
-
-                try:
-                    fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except OSError as error:
-                    raise UpganError(
-                        f"another run works in {self.path}; wait for it, or give another --work"
-                    ) from error
-            yield
+        try:
+            with FileLock(self.path / "lock", timeout=0):
+                yield
+        except Timeout as error:
+            raise UpganError(f"another run works in {self.path}; wait for it, or give another --work") from error
 
 
 @contextlib.contextmanager
@@ -116,21 +114,6 @@ def work_folder(work: Path | None) -> Iterator[WorkFolder]:
         raise
 
 
-def skip_progress(what: str, skip: int, say: Say) -> Callable[[int], None]:
-    """Says how far a resumed pass is in decompressing the ``skip`` bytes of text that it need not parse again."""
-    began = said = time.monotonic()
-
-    def at(offset: int) -> None:
-        nonlocal said
-        now = time.monotonic()
-        if now - said >= SAY_EVERY and offset:
-            said = now
-            left = duration((now - began) / offset * max(skip - offset, 0))
-            say(f"{what}: passing over what was read before, {min(offset / skip, 1):.1%}, ETA {left}")
-
-    return at
-
-
 def followed(stream: DumpStream, offset: int, lines: int, say: Say) -> Iterator[Block]:
     """The blocks of a dump behind its first ``lines`` (``offset`` bytes of text).
 
@@ -139,9 +122,18 @@ def followed(stream: DumpStream, offset: int, lines: int, say: Say) -> Iterator[
     name, size = stream.path.name, stream.size
     if offset:
         say(f"{name}: going on behind line {lines:,}; what is before it is only decompressed")
-    said = time.monotonic()
+    began = said = time.monotonic()
+
+    def passed_over(at: int) -> None:
+        nonlocal said
+        now = time.monotonic()
+        if now - said >= SAY_EVERY:
+            said = now
+            left = duration((now - began) / at * (offset - at))
+            say(f"{name}: passing over what was read before, {at / offset:.1%}, ETA {left}")
+
     first: tuple[float, int, int] | None = None
-    for block in stream.blocks(offset, lines, skip_progress(name, offset, say)):
+    for block in stream.blocks(offset, lines, passed_over):
         yield block
         now, count, line = time.monotonic(), stream.bytes_read, block.first_line + block.lines - 1
         first = first or (now, count, line)
@@ -150,7 +142,7 @@ def followed(stream: DumpStream, offset: int, lines: int, say: Say) -> Iterator[
         said = now
         spent, done, rate = now - first[0], count - first[1], (line - first[2]) / max(now - first[0], 1e-9)
         left = duration(spent / done * (size - count)) if done > 0 else "not known yet"
-        share = f"{count / max(size, 1):.1%} of {size_text(size)}"
+        share = f"{count / max(size, 1):.1%} of {decimal(size)}"
         say(f"reading {name}: {share}, {line:,} lines, {rate:,.0f} lines/s, ETA {left}")
 
 
@@ -195,7 +187,7 @@ def run_saying(
                 spent, share = time.monotonic() - began, (_bytes_read() - before) / size if size else 0.0
                 progress = f"running for {duration(spent)}"
                 if 0 < share < 1:
-                    progress = f"{share:.1%} of {size_text(size)}, ETA {duration(spent / share * (1 - share))}"
+                    progress = f"{share:.1%} of {decimal(size)}, ETA {duration(spent / share * (1 - share))}"
                 say(f"{what}: {progress}")
         except BaseException:
             connection.interrupt()
@@ -206,8 +198,8 @@ def run_saying(
 def _bytes_read() -> int:
     """Bytes that this process has read from files so far; 0 where the system does not tell."""
     try:
-        return int(Path("/proc/self/io").read_text(encoding="ascii").split("rchar:")[1].split()[0])
-    except (OSError, IndexError, ValueError):
+        return int(psutil.Process().io_counters().read_chars)
+    except (AttributeError, psutil.Error):
         return 0
 
 
@@ -222,13 +214,5 @@ def quoted(value: object) -> str:
 
 
 def duration(seconds: float) -> str:
-    hours, rest = divmod(round(seconds), 3600)
-    minutes, left = divmod(rest, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {left} s" if minutes else f"{left} s"
-
-
-def size_text(count: int) -> str:
-    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= factor:
-            return f"{count / factor:.1f} {unit}"
-    return f"{count} bytes"
+    """Hours, minutes and seconds: 1:02:03."""
+    return str(timedelta(seconds=round(seconds)))

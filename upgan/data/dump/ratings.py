@@ -17,7 +17,7 @@ import pandas as pd
 from upgan.data.dump.passes import Say, quoted, run_saying
 from upgan.data.dump.stream import compression_of, first_lines
 from upgan.data.prepare.window import checked_window
-from upgan.data.raw.ratings import LEAST_TIME
+from upgan.data.raw.ratings import BEYOND, LEAST_TIME
 from upgan.data.raw.roles import INTERACTIONS
 from upgan.errors import DataError
 
@@ -39,7 +39,11 @@ class RatingFile:
 
 @dataclass(frozen=True, eq=False)
 class Ratings:
-    """What was kept: user, item and, where known, rating (the highest) and timestamp (the last), each pair once."""
+    """What was kept: user, item and, where known, rating and timestamp, each pair once.
+
+    Of the rows of a pair the last by time counts, and of those of one time the highest rating, because a file read by
+    several threads has no order; a row without a rating does not replace one with a rating.
+    """
 
     interactions: pd.DataFrame
     rows: int
@@ -95,7 +99,7 @@ def read_ratings(
     if rated:
         rules.append("WHEN r IS NULL AND rating <> '' OR isnan(r) OR isinf(r) THEN 'bad rating'")
     if timed:
-        rules.append("WHEN t IS NULL AND timestamp <> '' THEN 'bad timestamp'")
+        rules.append(f"WHEN (t IS NULL OR NOT abs(t) < {BEYOND}) AND timestamp <> '' THEN 'bad timestamp'")
         rules += [f"WHEN t < {first} THEN 'window'"] if first is not None else []
         rules += [f"WHEN t > {last} THEN 'window'"] if last is not None else []
     if min_rating is not None and rated:
@@ -104,15 +108,17 @@ def read_ratings(
     connection.register("given_items", pd.DataFrame({"item": items.drop_duplicates()}))
     connection.execute("CREATE OR REPLACE TEMP TABLE linked_items AS SELECT item FROM given_items")
     query = f"""
-        CREATE OR REPLACE TEMP TABLE kept AS SELECT why, CASE WHEN why = '' THEN u END AS user,
-            CASE WHEN why = '' THEN i END AS item, count(*) AS times, max(r) AS rating, max(t) AS timestamp,
+        CREATE OR REPLACE TEMP TABLE kept AS SELECT * EXCLUDE (newest), nullif(newest.r, {_NEVER}) AS rating,
+            nullif(newest.t, {_NEVER}) AS timestamp
+        FROM (SELECT why, CASE WHEN why = '' THEN u END AS user,
+            CASE WHEN why = '' THEN i END AS item, count(*) AS times, {_NEWEST if rated and timed else _MOST} AS newest,
             count(*) FILTER (t IS NULL) AS timeless,
             any_value(CASE WHEN why LIKE 'bad%' THEN {"rating" if rated else "''"} END) AS rating_text,
             any_value(CASE WHEN why LIKE 'bad%' THEN {"timestamp" if timed else "''"} END) AS timestamp_text
         FROM (SELECT *, CASE {" ".join(rules)} ELSE '' END AS why FROM (
             SELECT *, trim("user") AS u, trim(item) AS i, {"TRY_CAST(rating AS DOUBLE)" if rated else "NULL"} AS r,
                 {_SECONDS if timed else "NULL::DOUBLE"} AS t FROM {_scan(file)}))
-        GROUP BY ALL"""
+        GROUP BY ALL)"""
     try:
         run_saying(
             connection, lambda: connection.execute(query), f"reading {file.path.name}", say, file.path.stat().st_size
@@ -122,6 +128,11 @@ def read_ratings(
     return _result(connection, file, rated, timed, min_rating, (since, until))
 
 
+#: Of a pair's rows the one that counts (r its rating, t its time). In a struct null compares as the greatest value, so
+#: none is let in. Where only one of the two is known, no struct is kept for each of millions of pairs.
+_NEVER = "'-infinity'::DOUBLE"
+_NEWEST = f"max(struct_pack(rated := r IS NOT NULL, t := coalesce(t, {_NEVER}), r := coalesce(r, {_NEVER})))"
+_MOST = "struct_pack(r := max(r), t := max(t))"
 #: Seconds since 1970 from a date or a number (of seconds, milli- or microseconds, as upgan.data.raw.ratings has it).
 _SECONDS = """coalesce(
     CASE WHEN abs(TRY_CAST(timestamp AS DOUBLE)) >= 1e14 THEN TRY_CAST(timestamp AS DOUBLE) / 1e6

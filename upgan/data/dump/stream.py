@@ -6,19 +6,18 @@ compressed stream, or that is damaged, is a DataError that says how far it could
 
 from __future__ import annotations
 
-import bz2
 import hashlib
 import os
-import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pyarrow as pa
 
-from upgan.data.raw.text_stream import HashedFile
 from upgan.errors import DataError
 
 #: Bytes of text that are read at once; a block is this much and the rest of its last line.
@@ -51,10 +50,8 @@ class DumpStream:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.size = path.stat().st_size
-        self._file = HashedFile(_opened(path))
-        stream: Any = pa.PythonFile(self._file, mode="r")
-        self.compression = compression_of(path)
-        self._stream = pa.CompressedInputStream(stream, self.compression) if self.compression else stream
+        self._file = _opened(path)
+        self._stream = BufferedReader(_unpacked(self._file))
 
     def __enter__(self) -> DumpStream:
         return self
@@ -65,11 +62,12 @@ class DumpStream:
     @property
     def bytes_read(self) -> int:
         """Bytes of the file (compressed ones, where it is) read so far."""
-        return self._file.count
+        return self._file.tell()
 
     def sha256(self) -> str:
-        """The hash of the file's bytes; known once every block has been read."""
-        return self._file.sha256()
+        """The hash of the file's bytes, for which they are read once more: after the blocks."""
+        self._file.seek(0)
+        return hashlib.file_digest(self._file, "sha256").hexdigest()
 
     def blocks(
         self, skip: int = 0, skipped_lines: int = 0, on_skip: Callable[[int], None] | None = None
@@ -79,14 +77,11 @@ class DumpStream:
         ``skipped_lines`` lie before it; ``on_skip`` is told the offset while the text before it is passed over.
         Raises DataError where the compressed data end early or are damaged, and for a line that is too long.
         """
-        offset, line, rest = 0, skipped_lines, b""
+        offset, line = 0, skipped_lines
         with ThreadPoolExecutor(1, thread_name_prefix="decompress") as reader:
-            ahead = reader.submit(self._stream.read, BLOCK)
-            while True:
-                data = self._result(ahead, line, offset)
-                if not data:
-                    break
-                ahead = reader.submit(self._stream.read, BLOCK)
+            ahead = reader.submit(self._whole_lines)
+            while data := self._result(ahead, line, offset):
+                ahead = reader.submit(self._whole_lines)
                 if offset + len(data) <= skip:
                     offset += len(data)
                     if on_skip:
@@ -94,21 +89,19 @@ class DumpStream:
                     continue
                 if offset < skip:
                     data, offset = data[skip - offset :], skip
-                cut = data.rfind(b"\n") + 1
-                if not cut:
-                    rest += data
-                    if len(rest) > LONGEST_LINE:
-                        raise DataError(
-                            f"{self.path}, line {line + 1}: longer than {LONGEST_LINE >> 20} MB; this is not a dump of "
-                            "one statement a line"
-                        )
-                    continue
-                whole, rest = rest + data[:cut], data[cut:]
-                block = Block(whole, offset, line + 1, whole.count(b"\n"))
+                if not data.endswith(b"\n"):
+                    data += b"\n"
+                block = Block(data, offset, line + 1, data.count(b"\n"))
+                if len(data) - data.rfind(b"\n", 0, -1) > LONGEST_LINE + 1:
+                    raise DataError(
+                        f"{self.path}, line {line + block.lines}: longer than {LONGEST_LINE >> 20} MB; this is not a "
+                        "dump of one statement a line"
+                    )
                 yield block
                 offset, line = block.end, line + block.lines
-            if rest:
-                yield Block(rest + b"\n", offset, line + 1, 1)
+
+    def _whole_lines(self) -> bytes:
+        return self._stream.read(BLOCK) + self._stream.readline(LONGEST_LINE + 1)
 
     def _result(self, ahead: Any, line: int, offset: int) -> bytes:
         try:
@@ -127,28 +120,31 @@ class DumpStream:
 
 def compression_of(path: Path) -> str | None:
     """The compression of a file, by its first bytes."""
-    with _opened(path) as stream:
-        head = stream.read(4)
-    return next((name for magic, name in _MAGIC.items() if head.startswith(magic)), None)
+    with _opened(path) as file:
+        return _compression_of(file)
+
+
+def _compression_of(file: BufferedReader) -> str | None:
+    return next((name for magic, name in _MAGIC.items() if file.peek(4).startswith(magic)), None)
+
+
+def _unpacked(file: BufferedReader) -> Any:
+    """The file's text as a stream."""
+    compression, stream = _compression_of(file), pa.PythonFile(file, mode="r")
+    return pa.CompressedInputStream(stream, compression) if compression else stream
 
 
 def first_lines(path: Path, count: int = 5) -> list[str]:
-    """The first lines of a file, decompressed, as far as its first MiB tells; bytes that are no UTF-8 become U+FFFD.
+    """The first lines of a file, decompressed, as far as its start tells; bytes that are no UTF-8 become U+FFFD.
 
     Also of a file that is truncated or damaged further on: the pass over it is what says so.
     """
-    compression = compression_of(path)
-    with _opened(path) as stream:
-        head = stream.read(1 << 20)
-    try:
-        if compression == "gzip":
-            head = zlib.decompressobj(31).decompress(head, _HEAD)
-        elif compression == "bz2":
-            head = bz2.BZ2Decompressor().decompress(head, _HEAD)
-        elif compression == "zstd":
-            head = pa.CompressedInputStream(pa.BufferReader(head), "zstd").read(_HEAD)
-    except (OSError, zlib.error, pa.ArrowException):
-        return []
+    head = b""
+    with _opened(path) as file, suppress(OSError, pa.ArrowException):
+        stream = _unpacked(file)
+        # A little at a time: what comes before the damage is what there is to look at.
+        while len(head) < _HEAD and (piece := stream.read(256)):
+            head += piece
     return head[:_HEAD].decode("utf-8-sig", errors="replace").splitlines()[:count]
 
 
@@ -160,7 +156,7 @@ def identity_of(path: Path) -> dict[str, Any]:
     return {"name": path.name, "size": status.st_size, "mtime_ns": status.st_mtime_ns, "head_sha256": head}
 
 
-def _opened(path: Path) -> BinaryIO:
+def _opened(path: Path) -> BufferedReader:
     try:
         return path.open("rb")
     except IsADirectoryError as error:

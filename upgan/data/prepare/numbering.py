@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from upgan.data.marks import whole_seconds
+from upgan.data.prepare.repeated import rows_that_count
 from upgan.data.prepare.split import OPEN
 from upgan.data.raw.source import RawSource
-from upgan.data.tables import distinct_rows, same_as_before
+from upgan.data.tables import same_as_before
 from upgan.errors import DataError, shown
 from upgan.types import SPLITS
 
@@ -26,6 +28,10 @@ class Catalogue:
     preset: np.ndarray  # (N,) split code, or OPEN
     interactions: np.ndarray  # (M, 2) user, entity
     linked: np.ndarray  # entity numbers that are items
+    #: rating float64 (M,) and time int64 (M,) of the interactions, where the source has them (see upgan.data.marks).
+    marks: dict[str, np.ndarray] = field(default_factory=dict)
+    #: Rows of a user and an item that stand in another row as well, and do not count.
+    repeated: int = 0
     dropped: list[dict[str, Any]] = field(default_factory=list)
 
     def note(self, what: str, count: int, reason: str) -> None:
@@ -42,6 +48,7 @@ class Catalogue:
         before = len(self.interactions)
         self.note("interactions", len(keep) - int(keep.sum()), reason)
         self.interactions = self.interactions[keep]
+        self.marks = {name: values[keep] for name, values in self.marks.items()}
         if before and not len(self.interactions):
             raise DataError(
                 f"no interaction is left: the last {before} were dropped because of this rule: {reason}. "
@@ -62,6 +69,10 @@ def number_source(source: RawSource) -> Catalogue:
     # Ten million interactions are of a few thousand items: each is looked up and numbered once.
     item_codes, names = pd.factorize(interactions["item"])
     users, linked, items = interactions["user"], interactions["item"], pd.Series(names, dtype=object)
+    ratings, times = (
+        interactions[name].to_numpy(dtype=np.float64) if name in interactions else None
+        for name in ("rating", "timestamp")
+    )
     if source.links is not None:
         linked, items = _entities_of(source.links, items, notes)
         missing = items.isna().to_numpy()[item_codes]
@@ -72,6 +83,7 @@ def number_source(source: RawSource) -> Catalogue:
                 f"none of the {len(interactions)} interactions is of a linked item (first item: {shown(example)})"
             )
         users, item_codes = users[~missing], item_codes[~missing]
+        ratings, times = (None if values is None else values[~missing] for values in (ratings, times))
     known = items.notna().to_numpy()
     codes, entities = pd.factorize(
         pd.concat([triples["head"], triples["tail"], items[known], linked.drop_duplicates()], ignore_index=True),
@@ -82,18 +94,25 @@ def number_source(source: RawSource) -> Catalogue:
     heads, tails, known_codes, linked_codes = np.split(codes, np.cumsum([len(triples), len(triples), known.sum()]))
     numbers = np.full(len(items), -1, dtype=np.int64)
     numbers[known] = known_codes
+    pairs = np.stack([user_codes, numbers[item_codes]], axis=1).astype(np.int64, copy=False)
+    kept = rows_that_count(pairs, ratings, times)
+    marks = {} if ratings is None else {"rating": ratings[kept]}
+    if times is not None:
+        marks["time"] = whole_seconds(times[kept])
     work = Catalogue(
         entities=entities.to_numpy(dtype=object),
         relations=relations.to_numpy(dtype=object),
         users=user_names.to_numpy(dtype=object),
         triples=np.stack([heads, relation_codes, tails], axis=1).astype(np.int64),
         preset=preset_codes(triples),
-        interactions=distinct_rows(np.stack([user_codes, numbers[item_codes]], axis=1)),
+        interactions=pairs[kept],
         linked=np.flatnonzero(np.bincount(linked_codes, minlength=len(entities))),
+        marks=marks,
+        repeated=len(pairs) - len(kept),
     )
     for note in notes:
         work.note(*note)
-    work.note("interactions", len(users) - len(work.interactions), "the same user and item again")
+    work.note("interactions", work.repeated, "the same user and item again")
     _drop_repeated_triples(work)
     return work
 

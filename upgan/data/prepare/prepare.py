@@ -37,6 +37,7 @@ from upgan.data.prepare.filters import bfs_hops, k_core, min_triples
 from upgan.data.prepare.numbering import Catalogue, number_source
 from upgan.data.prepare.readable import readable_labels, readable_relations
 from upgan.data.prepare.relations import RelationReport, compare_relations, partner_classes
+from upgan.data.prepare.repeated import RULE
 from upgan.data.prepare.split import OPEN, answers_in_training, draw_split, units_of, unseen_in_training
 from upgan.data.prepare.window import checked_window, within_window
 from upgan.data.raw.ratings import rated_at_least
@@ -131,6 +132,9 @@ def prepare(
     )
     say(f"writing {out}")
     facts = {"window": window, "ratings": ratings, "relations": report.to_dict(), "split": split_facts}
+    if work.marks:
+        merged = source.dropped.get("interactions: the same user and item again", 0)
+        facts["repeated"] = {"rule": RULE, "rows": work.repeated + merged}
     return _write(source, out, settings, work, codes, facts)
 
 
@@ -210,15 +214,19 @@ def _write(
         "labels_given": int((entity_labels != "").sum() + (relation_labels != "").sum()),
         "simulated_users": source.simulated_users,
     }
+    pairs = tables.pair_columns(work.interactions, work.users, work.entities)
     dataset = build_dataset(
         name=source.name,
         triples=tables.triple_columns(rows, work.entities, work.relations) | {"split": tables.Coded(codes, SPLITS)},
-        interactions=tables.pair_columns(work.interactions, work.users, work.entities),
+        interactions={**pairs, **work.marks},
         entities=entities,
         relations=relations,
         manifest=manifest,
     )
     copy_dataset(dataset, out)
+    # What is returned is what stands in the folder; the rows it was written from need no memory beside it.
+    work.interactions, work.marks = work.interactions[:0], {}
+    del dataset, pairs
     return load_dataset(out)
 
 

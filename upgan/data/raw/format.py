@@ -9,7 +9,7 @@ from pathlib import Path
 from upgan.data.raw.roles import role_of_stem
 from upgan.data.raw.source import RawSource
 from upgan.data.raw.text_stream import STRICT, ReadOptions
-from upgan.data.raw.text_tables import EXTENSIONS, table_suffix
+from upgan.data.raw.text_tables import EXTENSIONS, MOVIELENS, plain_name, table_suffix
 
 
 @dataclass(frozen=True)
@@ -64,11 +64,13 @@ class Layout:
 
 def is_table(path: Path) -> bool:
     """Whether a file's name says that it is a text table of a plain catalogue, and of which role."""
-    return table_suffix(path) in EXTENSIONS and role_of_stem(path) is not None
+    return plain_name(path) in MOVIELENS or (table_suffix(path) in EXTENSIONS and role_of_stem(path) is not None)
 
 
 def table_layout(path: Path) -> Layout:
     """The layout of a text table by its extension, and by the role that its name tells."""
+    if plain_name(path) in MOVIELENS:
+        return Layout(MOVIELENS[plain_name(path)], "interactions", 2)
     if table_suffix(path) not in EXTENSIONS:
         return Layout()
     role = role_of_stem(path)

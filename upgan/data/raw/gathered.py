@@ -24,17 +24,26 @@ from upgan.data.raw.roles import (
 )
 from upgan.data.raw.source import RawSource, SourceFile
 from upgan.data.raw.text_stream import STRICT, ReadOptions
-from upgan.data.raw.text_tables import TextTable, read_table, table_stem
+from upgan.data.raw.text_tables import MOVIELENS, TextTable, plain_name, read_table, table_stem
 
 
 def gather_table(gathered: Gathered, path: Path, options: ReadOptions = STRICT) -> None:
     """Read one text table into ``gathered``, by the role that its name, header or column count tells."""
-    table = read_table(path, options=options)
+    table = _table(path, options)
     role = role_of_stem(path) or role_of_content(table)
     frame = read_role(table, role)
     if role is TRIPLES and "split" not in frame:
         frame["split"] = SPLIT_NAMES.get(table_stem(path), "")
     gathered.add(role, frame, table)
+
+
+def _table(path: Path, options: ReadOptions) -> TextTable:
+    """The cells of a file; MovieLens' own are divided as they are, whatever other files of their extension are."""
+    for separator in MOVIELENS.get(plain_name(path), ()):
+        table = read_table(path, separator, options)
+        if len(table.cells) > 1:
+            return table
+    return read_table(path, options=options)
 
 
 @dataclass

@@ -1,7 +1,7 @@
 """Ratings and times of interactions: cells become numbers, and the rule by which a rating counts as an interaction.
 
-A rating counts when it is at least ``--min-rating``; without that option every rating counts. Both columns live until
-preparation only, because a prepared dataset holds who chose what, not how much.
+A rating counts when it is at least ``--min-rating``; without that option every rating counts. A prepared dataset keeps
+both columns (see upgan.data.marks).
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from upgan.errors import ConfigError, DataError, shown
 
 #: Times from these on count milliseconds and microseconds since 1970: in seconds they would be past the year 5000.
 _MILLISECONDS, _MICROSECONDS = 1e11, 1e14
+#: So many seconds are no time any more: from here on a float does not count them one by one.
+BEYOND = 2.0**53
 #: A third column without a name holds times, not ratings, when no value is smaller: 1e8 seconds is March 1973.
 LEAST_TIME = 1e8
 
@@ -43,7 +45,7 @@ def time_numbers(cells: pd.Series, place: Place) -> np.ndarray:
     else is a DataError.
     """
     numbers = _numbers(cells)
-    numbers[np.isinf(numbers)] = np.nan
+    numbers[np.abs(numbers) >= BEYOND * 1e6] = np.nan
     open_ = np.flatnonzero(np.isnan(numbers) & (cells != "").to_numpy(dtype=bool))
     if len(open_):
         dates = pd.to_datetime(cells.iloc[open_], format="ISO8601", utc=True, errors="coerce")

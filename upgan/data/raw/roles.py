@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from upgan.data.raw.ratings import LEAST_TIME, looks_numeric, rating_numbers, time_numbers
-from upgan.data.raw.text_tables import TextTable, table_stem
+from upgan.data.raw.text_tables import MOVIELENS, TextTable, plain_name, table_stem
 from upgan.errors import DataError, listed, shown
 
 SPLIT_NAMES = {
@@ -154,6 +154,8 @@ def unnamed_interactions(table: TextTable) -> pd.DataFrame:
 
 def role_of_stem(path: Path) -> Role | None:
     """The role that a file's name tells, or None."""
+    if plain_name(path) in MOVIELENS:
+        return INTERACTIONS
     stem = table_stem(path)
     return next((role for role in ROLES if stem in role.stems), None)
 

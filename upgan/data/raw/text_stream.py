@@ -10,13 +10,12 @@ from __future__ import annotations
 import codecs
 import gzip
 import hashlib
-import io
 import os
 import zlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -65,6 +64,8 @@ class ReadOptions:
     skip_bad_lines: bool = False
     #: Told a file's name, the bytes of it read so far, and its size, now and then.
     progress: Callable[[str, int, int], None] | None = None
+    #: File -> numbers of lines that are taken for blank.
+    blank: Mapping[Path, Collection[int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.encoding is None:
@@ -100,6 +101,7 @@ class TextStream:
         self.encoding = None if encoding is None or codecs.lookup(encoding).name == "utf-8" else encoding
         self.progress = options.progress
         self.longest = longest
+        self.blank = options.blank.get(path, ())
         #: Whether it begins with a byte-order mark of UTF-8, known after the first block.
         self.marked = False
         self.sha256 = ""
@@ -107,6 +109,9 @@ class TextStream:
     def blocks(self) -> Iterator[LineBlock]:
         """Raises DataError for what is no text (see the module); blank lines are kept, so that numbers are right."""
         for number, text in self.whole_lines():
+            if self.blank:
+                lines = enumerate(text.split(b"\n"), number)
+                text = b"\n".join(b"" if line in self.blank else content for line, content in lines)
             yield LineBlock(self._lines(text if text.endswith(b"\n") else text + b"\n", number), number)
 
     def whole_lines(self) -> Iterator[tuple[int, bytes]]:
@@ -131,30 +136,30 @@ class TextStream:
                 head = file.read(512)
                 file.seek(0)
                 self._refuse_other_kinds(head)
-                raw = HashedFile(file)
                 size = os.fstat(file.fileno()).st_size
                 packed = head.startswith(_GZIP)
-                for block in self._gunzipped(raw) if packed else iter(lambda: raw.read(BLOCK), b""):
+                for block in self._gunzipped(file) if packed else iter(lambda: file.read(BLOCK), b""):
                     yield block
                     if self.progress is not None:
-                        self.progress(self.path.name, raw.count, size)
-                self.sha256 = raw.sha256()
+                        self.progress(self.path.name, file.tell(), size)
+                file.seek(0)
+                self.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         except FileNotFoundError as error:
             raise DataError(f"{self.path}: no such file") from error
         except OSError as error:
             raise DataError(f"{self.path} cannot be read: {error.strerror or error}") from error
 
-    def _gunzipped(self, raw: HashedFile) -> Iterator[bytes]:
+    def _gunzipped(self, file: BinaryIO) -> Iterator[bytes]:
         size = 0
         try:
-            with gzip.GzipFile(fileobj=cast(BinaryIO, raw)) as unpacked:
+            with gzip.GzipFile(fileobj=file) as unpacked:
                 while block := unpacked.read(BLOCK):
                     if not size:
                         self._refuse_other_kinds(block[:512])
                     size += len(block)
-                    if size > GZIP_FREE and size > GZIP_RATIO * raw.count:
+                    if size > GZIP_FREE and size > GZIP_RATIO * file.tell():
                         raise EndlessError(
-                            f"{self.path}: the gzip data grow more than {GZIP_RATIO}-fold ({raw.count} bytes gave "
+                            f"{self.path}: the gzip data grow more than {GZIP_RATIO}-fold ({file.tell()} bytes gave "
                             f"{size} so far), as no catalogue does; decompress the file yourself if this is meant"
                         )
                     yield block
@@ -171,15 +176,12 @@ class TextStream:
             yield first.removeprefix(codecs.BOM_UTF8)
             yield from chunks
             return
-        decoder = codecs.getincrementaldecoder(self.encoding)()
         line = 1
         try:
-            for chunk in chunks:
-                text = decoder.decode(chunk)
+            for text in codecs.iterdecode(chunks, self.encoding):
                 self.marked |= line == 1 and text.startswith("\ufeff")
                 yield text.removeprefix("\ufeff").encode("utf-8") if line == 1 else text.encode("utf-8")
                 line += text.count("\n")
-            yield decoder.decode(b"", final=True).encode("utf-8")
         except UnicodeError as error:
             raise DataError(
                 f"{self.path}, line {line} or after: not {self.encoding} ({error}); --encoding is that of all files"
@@ -208,7 +210,7 @@ class TextStream:
         return pc.utf8_rtrim(lines, "\r\n")
 
     def _check_length(self, length: int, line: int) -> None:
-        if length > self.longest:
+        if length > (LONGEST_LIST if line in self.blank else self.longest):
             raise EndlessError(
                 f"{self.path}, line {line}: longer than {self.longest >> 20} MiB; no row is: the file may have other "
                 "line ends (\\r alone) or be no table"
@@ -225,35 +227,6 @@ class TextStream:
                 f"{self.path}, line 1: a byte-order mark of UTF-16; save the file as UTF-8 text or give "
                 "--encoding utf-16"
             )
-
-
-class HashedFile(io.RawIOBase):
-    """A file whose bytes are hashed and counted as they are read."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        super().__init__()
-        self.file = file
-        self.digest = hashlib.sha256()
-        self.count = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        block = self.file.read(size)
-        self.digest.update(block)
-        self.count += len(block)
-        return block
-
-    def close(self) -> None:
-        self.file.close()
-        super().close()
-
-    def sha256(self) -> str:
-        """The hash of all bytes of the file; what a reader left unread is read for it."""
-        while self.read(1 << 20):
-            pass
-        return self.digest.hexdigest()
 
 
 def read_lines(

@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from upgan.data.raw.quoted_csv import has_quotes, quoted_rows, rows_over_lines
+from upgan.data.raw.quoted_csv import quoted_rows
 from upgan.data.raw.source import SourceFile
 from upgan.data.raw.text_stream import STRICT, LineBlock, ReadOptions, TextStream, refuse_carriage_returns
 from upgan.errors import DataError
@@ -26,6 +26,8 @@ EXTENSIONS: dict[str, tuple[str, ...]] = {
     ".txt": ("\t", ",", ";", "|", " "),
     ".csv": (",", ";", "\t"),
 }
+#: MovieLens' ratings (user, item, rating, timestamp) by the names of their files -> separators, the usual one first.
+MOVIELENS: dict[str, tuple[str, ...]] = {"u.data": ("\t",), "ratings.dat": ("::", "\t")}
 _BETWEEN = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "bars", " ": "spaces"}
 #: Columns in which a cell may be empty; in all others a row needs a value.
 _MAY_BE_EMPTY = {"label", "kind", "split", "rating", "timestamp"}
@@ -102,11 +104,10 @@ def read_table(path: Path, separator: str | None = None, options: ReadOptions = 
         if separator is None:
             separator = _separator(path, block.lines)
         refuse_carriage_returns(path, block.lines, block.first)
+        if table_suffix(path) == ".csv" and pc.any(pc.match_substring(block.lines, '"')).as_py():
+            return _read_quoted(path, options, separator)
         lines, numbers = _filled(block)
-        rows = _rows(path, lines, separator)
-        if rows is None:
-            return _read_over_lines(path, options, separator)
-        parts.add(rows, numbers, separator)
+        parts.add(_rows(lines, separator), numbers, separator)
     return parts.table(stream.sha256, separator or "\t")
 
 
@@ -157,20 +158,18 @@ def _filled(block: LineBlock) -> tuple[pa.Array, np.ndarray]:
     return block.lines.filter(filled), numbers
 
 
-def _rows(path: Path, lines: pa.Array, separator: str) -> pa.Array | None:
-    """Lines as lists of cells; None where a quoted cell of a .csv file may run over several lines."""
+def _rows(lines: pa.Array, separator: str) -> pa.Array:
+    """Lines as lists of cells."""
     if separator == " ":
         return pc.utf8_split_whitespace(pc.utf8_trim_whitespace(lines))
-    if table_suffix(path) == ".csv" and has_quotes(lines):
-        return quoted_rows(lines, separator)
     return pc.split_pattern(lines, separator)
 
 
-def _read_over_lines(path: Path, options: ReadOptions, separator: str) -> TextTable:
-    """A .csv file with quoted cells that run over several lines."""
+def _read_quoted(path: Path, options: ReadOptions, separator: str) -> TextTable:
+    """A .csv file with quotation marks, from its start."""
     stream = TextStream(path, options)
     parts = _Parts(path, options.skip_bad_lines)
-    for rows, numbers in rows_over_lines(path, stream, separator):
+    for rows, numbers in quoted_rows(path, stream, separator):
         parts.add(rows, numbers, separator)
     return parts.table(stream.sha256, separator)
 

@@ -43,6 +43,7 @@ DOMAINS = (
     Domain("user_ratedmovies.dat", "movieid", "rating", "movies.dat", "title"),
     Domain("user_taggedbookmarks-timestamps.dat", "bookmarkid", None, "bookmarks.dat", "title", "timestamp"),
     Domain("user_taggedbookmarks.dat", "bookmarkid", None, "bookmarks.dat", "title"),
+    Domain("user_taggedartists-timestamps.dat", "artistid", None, "artists.dat", "name", "timestamp"),
 )
 
 

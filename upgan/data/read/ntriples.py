@@ -1,4 +1,4 @@
-"""N-Triples (.nt, .nt.gz): one statement a line, taken apart by one regular expression over whole blocks.
+"""N-Triples (.nt, .nt.gz): one statement a line, parsed by pyoxigraph.
 
 Statements about a literal are no edges of the graph: they are dropped and counted, and of those that name something
 (rdfs:label, skos:prefLabel, schema:name) the best becomes its label: English or without a language before others,
@@ -11,10 +11,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
+from pyoxigraph import BlankNode, Literal, NamedNode, RdfFormat, Triple, parse
 
 from upgan.data.raw.format import Format, Sources, is_table
 from upgan.data.raw.gathered import Gathered, assemble, gather_table
@@ -31,15 +29,8 @@ NAMING = (
     "http://schema.org/name",
     "https://schema.org/name",
 )
-_IRI = r"<[^<>\"{}|^`\x00-\x20]*>"
-_NODE = r"_:[0-9A-Za-z_\x{80}-\x{10ffff}][0-9A-Za-z_.\x{80}-\x{10ffff}-]*"
-_STATEMENT = (
-    rf"^[ \t]*(?P<head>{_IRI}|{_NODE})[ \t]*(?P<relation>{_IRI})[ \t]*"
-    rf"(?:(?P<tail>{_IRI}|{_NODE})|\"(?P<literal>(?:[^\"\\]|\\.)*)\"(?P<kind>@[A-Za-z0-9-]+|\^\^{_IRI})?)"
-    r"[ \t]*\.[ \t]*(?:#.*)?$"
-)
-_ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|(.))")
-_LETTERS = {"t": "\t", "b": "\b", "n": "\n", "r": "\r", "f": "\f", '"': '"', "'": "'", "\\": "\\"}
+#: What no IRI holds, spelled with escapes or not.
+_NO_IRI = re.compile(r'[\x00-\x20<>"{}|^`\\]')
 
 
 def is_ntriples(path: Path) -> bool:
@@ -65,104 +56,59 @@ def gather_graph(gathered: Gathered, path: Path, options: ReadOptions, own_nodes
     naming file, line and text for a line that is no statement.
     """
     stream = TextStream(path, options)
+    suffix = f"@{path.name}" if own_nodes else ""
     triples: list[pd.DataFrame] = []
     names: list[pd.DataFrame] = []
-    counts = {"statements about a literal": 0, "lines that are no statement (--skip-bad-lines)": 0}
+    literals = bad = 0
     for block in stream.blocks():
-        text = pc.utf8_trim_whitespace(block.lines)
-        filled = pc.and_(pc.not_equal(text, ""), pc.invert(pc.starts_with(text, "#")))
-        lines = text.filter(filled)
-        parts = pc.extract_regex(lines, _STATEMENT)
-        bad = parts.is_null().to_numpy(zero_copy_only=False)
-        if bad.any():
-            if not options.skip_bad_lines:
-                place = int(np.flatnonzero(filled.to_numpy(zero_copy_only=False))[bad.argmax()])
-                raise _no_statement(path, block.first + place, lines[int(bad.argmax())].as_py())
-            counts["lines that are no statement (--skip-bad-lines)"] += int(bad.sum())
-            parts = parts.filter(pc.is_valid(parts))
-        edges, named, literals = _edges_and_names(parts)
-        triples.append(edges)
-        names.append(named)
-        counts["statements about a literal"] += literals
-    rows = sum(map(len, triples)) + counts["statements about a literal"]
+        edges: list[tuple[str, str, str]] = []
+        named: list[tuple[str, str, int]] = []
+        for number, line in enumerate(block.lines.to_pylist(), block.first):
+            try:
+                # Lenient: ids need not be absolute IRIs.
+                for each in list(parse(line, RdfFormat.N_TRIPLES, lenient=True)):
+                    head, relation = _id(each.subject, suffix), _id(each.predicate)
+                    if not isinstance(each.object, Literal):
+                        edges.append((head, relation, _id(each.object, suffix)))
+                        continue
+                    literals += 1
+                    if relation in NAMING:
+                        named.append((head, each.object.value, NAMING.index(relation) + _foreign(each.object)))
+            except SyntaxError:
+                if not options.skip_bad_lines:
+                    raise _no_statement(path, number, line.strip()) from None
+                bad += 1
+        triples.append(pd.DataFrame(edges, columns=["head", "relation", "tail"], dtype=str))
+        names.append(pd.DataFrame(named, columns=["id", "label", "order"]))
+    rows = sum(map(len, triples)) + literals
     if not rows:
         raise DataError(f"{path} holds no statement; an .nt file has one a line: <head> <relation> <tail> .")
-    node = f"@{path.name}" if own_nodes else ""
-    whole = _with_own_nodes(pd.concat(triples, ignore_index=True), node)
-    labels = _with_own_nodes(_best_names(pd.concat(names, ignore_index=True)), node)
-    gathered.parts[TRIPLES.name].append(whole.assign(split=""))
-    gathered.parts[LABELS.name].insert(0, labels)
+    gathered.parts[TRIPLES.name].append(pd.concat(triples, ignore_index=True).assign(split=""))
+    gathered.parts[LABELS.name].insert(0, _best_names(pd.concat(names, ignore_index=True)))
     gathered.files.append(SourceFile(path.name, stream.sha256, rows))
-    for reason, count in counts.items():
-        gathered.drop(f"{path.name}: {reason}", count)
+    gathered.drop(f"{path.name}: statements about a literal", literals)
+    gathered.drop(f"{path.name}: lines that are no statement (--skip-bad-lines)", bad)
 
 
-def _edges_and_names(parts: pa.StructArray) -> tuple[pd.DataFrame, pd.DataFrame, int]:
-    """Edges (head, relation, tail); names (id, label, order: the smaller the better); the number of literals."""
-    head, relation, tail, literal, kind = (
-        pc.struct_field(parts, name) for name in ("head", "relation", "tail", "literal", "kind")
-    )
-    edge = pc.not_equal(tail, "")
-    edges = pd.DataFrame(
-        {
-            name: _unescaped(_bare(column.filter(edge)))
-            for name, column in (("head", head), ("relation", relation), ("tail", tail))
-        }
-    )
-    predicate = _bare(relation)
-    if pc.any(pc.match_substring(predicate, "\\")).as_py():
-        # Spelled with escapes a predicate is the same.
-        predicate = pa.array(_unescaped(predicate), type=pa.large_string())
-    order = pc.index_in(predicate, pa.array(NAMING, type=pa.large_string()))
-    naming = pc.and_(pc.invert(edge), pc.is_valid(order))
-    language = pc.utf8_lower(kind.filter(naming))
-    plain = pc.match_substring_regex(language, r"^(?:@en(?:-.*)?|\^\^.*|)$").to_numpy(zero_copy_only=False)
-    names = pd.DataFrame(
-        {
-            "id": _unescaped(_bare(head.filter(naming))),
-            "label": _unescaped(literal.filter(naming)),
-            "order": order.filter(naming).to_numpy(zero_copy_only=False) + np.where(plain, 0, len(NAMING)),
-        }
-    )
-    return edges, names, len(parts) - len(edges)
+def _id(node: NamedNode | BlankNode | Triple, suffix: str = "") -> str:
+    """An IRI without its brackets, or a blank node with the ``suffix`` of its file; SyntaxError for anything else."""
+    if isinstance(node, BlankNode):
+        return f"_:{node.value}{suffix}"
+    if not isinstance(node, NamedNode) or _NO_IRI.search(node.value):
+        raise SyntaxError(f"{node} is no IRI")
+    return node.value
 
 
-def _bare(terms: pa.Array) -> pa.Array:
-    """IRIs without their brackets; blank nodes as they are."""
-    return pc.replace_substring_regex(terms, r"^<(.*)>$", r"\1")
-
-
-def _unescaped(terms: pa.Array) -> pd.Series:
-    """Terms as strings, \\u0041 and \\n decoded; an escape that means no character stays as it is."""
-    series: pd.Series = terms.to_pandas()
-    escaped = np.flatnonzero(pc.match_substring(terms, "\\").to_numpy(zero_copy_only=False))
-    if len(escaped):
-        series = series.astype(object)
-        series.iloc[escaped] = [_ESCAPE.sub(_character, text) for text in series.iloc[escaped]]
-    return series.astype(str)
-
-
-def _character(escape: re.Match[str]) -> str:
-    code, letter = escape.group(1) or escape.group(2), escape.group(3)
-    if code is None:
-        return _LETTERS.get(letter, escape.group())
-    value = int(code, 16)
-    # A surrogate is half a character, and NUL has no place in an id.
-    return escape.group() if value == 0 or 0xD800 <= value < 0xE000 or value > 0x10FFFF else chr(value)
+def _foreign(name: Literal) -> int:
+    """0 for English and for no language; other languages come behind all predicates."""
+    return 0 if (name.language or "en").partition("-")[0] == "en" else len(NAMING)
 
 
 def _best_names(names: pd.DataFrame) -> pd.DataFrame:
     """The best label of each id; empty ones name nothing."""
-    label = names["label"].str.replace(r"\s+", " ", regex=True).str.strip()
+    label = names["label"].astype(str).str.replace(r"\s+", " ", regex=True).str.strip()
     names = names.assign(label=label)[label != ""]
     return names.sort_values("order", kind="stable").drop_duplicates("id")[["id", "label"]].reset_index(drop=True)
-
-
-def _with_own_nodes(frame: pd.DataFrame, suffix: str) -> pd.DataFrame:
-    if suffix:
-        for column in frame.columns.intersection(["head", "tail", "id"]):
-            frame[column] = frame[column].where(~frame[column].str.startswith("_:"), frame[column] + suffix)
-    return frame
 
 
 def _no_statement(path: Path, line: int, text: str) -> DataError:

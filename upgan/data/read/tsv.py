@@ -18,7 +18,7 @@ def read_tsv(sources: Sources) -> RawSource:
 
 def _recognised(sources: Sources) -> str:
     """A table of a known name, or any table that was named itself."""
-    tables = [file for file in sources.files if table_suffix(file) in EXTENSIONS]
+    tables = [file for file in sources.files if table_suffix(file) in EXTENSIONS or is_table(file)]
     return next((file.name for file in tables if is_table(file) or file in sources.named), "")
 
 

@@ -16,20 +16,10 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
+from upgan.render.figure import styles
 from upgan.render.figure.layout import text_width
 from upgan.render.figure.spec import FigureEdge, FigureNode, FigureSpec
-from upgan.render.figure.styles import (
-    EDGE_FONT_SIZE,
-    EDGE_HELP,
-    EDGE_STYLES,
-    FONT,
-    FONT_SIZE,
-    LINE_HEIGHT,
-    NODE_SIZE,
-    NODE_STYLES,
-    PALETTES,
-    Theme,
-)
+from upgan.render.figure.styles import Theme
 from upgan.render.figure.svg import kind_symbol, role_symbol, svg
 from upgan.render.table import isolated
 
@@ -80,12 +70,12 @@ def graph_html(
     environment.globals.update(
         spec=spec,
         theme=theme,
-        palette=PALETTES[theme],
+        palette=styles.PALETTES[theme],
         settings=_settings(spec, theme),
         narrow=None if narrow is None else _narrow(narrow, theme),
         vis_script=Markup(_vis_script()),
         legend_roles=[(Markup(role_symbol(role, theme)), words) for role, words in spec.roles],
-        legend_kinds=[(Markup(kind_symbol(kind, theme)), words, EDGE_HELP[kind]) for kind, words in spec.kinds],
+        legend_kinds=[(Markup(kind_symbol(kind, theme)), words, styles.EDGE_HELP[kind]) for kind, words in spec.kinds],
         still=Markup(svg(spec, theme)),
         **around,
     )
@@ -111,7 +101,7 @@ def network_of(spec: FigureSpec, theme: Theme = "light") -> Network:
 
 
 def _node_options(node: FigureNode, theme: Theme) -> dict[str, Any]:
-    style = NODE_STYLES[node.role]
+    style, size = styles.NODE_STYLES[node.role], styles.NODE_SIZE
     paint = {"background": style.fill, "border": style.border[theme]}
     return {
         "shape": style.shape,
@@ -119,16 +109,16 @@ def _node_options(node: FigureNode, theme: Theme) -> dict[str, Any]:
         "title": node.title,
         "x": node.x,
         "y": node.y,
-        "size": NODE_SIZE,
+        "size": size,
         "borderWidth": 2,
         # vis-network writes below the shape; this lifts the lines above it.
-        "font": {"vadjust": -(2 * NODE_SIZE + LINE_HEIGHT * len(node.lines) + 10) if node.text_above else 0},
+        "font": {"vadjust": -(2 * size + styles.LINE_HEIGHT * len(node.lines) + 10) if node.text_above else 0},
         "shapeProperties": {"borderDashes": [3, 3] if node.role == "more" else False},
     }
 
 
 def _edge_options(edge: FigureEdge, theme: Theme) -> dict[str, Any]:
-    style = EDGE_STYLES[edge.kind]
+    style = styles.EDGE_STYLES[edge.kind]
     color = style.color[theme]
     smooth: dict[str, Any] = {"enabled": False}
     if edge.bend:
@@ -150,15 +140,15 @@ def _edge_options(edge: FigureEdge, theme: Theme) -> dict[str, Any]:
 
 def _options(theme: Theme) -> dict[str, Any]:
     """Assigned as a dict: pyvis' own set_options deletes every space, also inside font names."""
-    palette = PALETTES[theme]
+    palette = styles.PALETTES[theme]
     return {
         "autoResize": True,
         "physics": {"enabled": False},
         "layout": {"improvedLayout": False},
         "nodes": {
             "font": {
-                "size": FONT_SIZE,
-                "face": FONT,
+                "size": styles.FONT_SIZE,
+                "face": styles.FONT,
                 "color": palette.text,
                 "strokeWidth": 4,
                 "strokeColor": palette.surface,
@@ -177,17 +167,17 @@ def _options(theme: Theme) -> dict[str, Any]:
 
 def _settings(spec: FigureSpec, theme: Theme) -> dict[str, Any]:
     return {
-        "surface": PALETTES[theme].surface,
+        "surface": styles.PALETTES[theme].surface,
         "title": spec.title,
         "description": spec.description,
-        "text": PALETTES[theme].text,
-        "font": FONT,
-        "fontSize": FONT_SIZE,
-        "lineHeight": LINE_HEIGHT,
-        "nodeSize": NODE_SIZE,
-        "edgeFontSize": EDGE_FONT_SIZE,
-        "edgeFont": f"bold {EDGE_FONT_SIZE}px {FONT}",
-        "colors": {kind: style.color[theme] for kind, style in EDGE_STYLES.items()},
+        "text": styles.PALETTES[theme].text,
+        "font": styles.FONT,
+        "fontSize": styles.FONT_SIZE,
+        "lineHeight": styles.LINE_HEIGHT,
+        "nodeSize": styles.NODE_SIZE,
+        "edgeFontSize": styles.EDGE_FONT_SIZE,
+        "edgeFont": f"bold {styles.EDGE_FONT_SIZE}px {styles.FONT}",
+        "colors": {kind: style.color[theme] for kind, style in styles.EDGE_STYLES.items()},
         "width": spec.width,
         "height": spec.height,
         "smallest": _SMALLEST_SCALE,

@@ -17,6 +17,8 @@ FigureRole = Literal["target", "answer", "entity", "user", "more"]
 EdgeKind = Literal["path", "evidence", "fact", "interaction", "prediction"]
 Theme = Literal["light", "dark"]
 
+#: Okabe and Ito's colours, which most colour-blind people tell apart: for curves and bars.
+OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 #: Half the height of a node's shape, and the letter sizes, in figure units (pixels at zoom 1).
 NODE_SIZE = 14
 FONT_SIZE = 13

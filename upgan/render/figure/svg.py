@@ -8,21 +8,9 @@ from __future__ import annotations
 from math import cos, hypot, pi, sin, sqrt
 from xml.etree import ElementTree as ET
 
-from upgan.render.figure import layout
+from upgan.render.figure import layout, styles
 from upgan.render.figure.spec import FigureEdge, FigureNode, FigureSpec
-from upgan.render.figure.styles import (
-    EDGE_FONT_SIZE,
-    EDGE_STYLES,
-    FONT,
-    FONT_SIZE,
-    LINE_HEIGHT,
-    NODE_SIZE,
-    NODE_STYLES,
-    PALETTES,
-    EdgeKind,
-    FigureRole,
-    Theme,
-)
+from upgan.render.figure.styles import EdgeKind, FigureRole, Theme
 
 _NAMESPACE = "http://www.w3.org/2000/svg"
 _LEGEND_ROW = 22
@@ -41,12 +29,12 @@ def svg(spec: FigureSpec, theme: Theme = "light") -> str:
             "width": f"{spec.width:g}",
             "height": f"{height:g}",
             "role": "img",
-            "font-family": FONT,
+            "font-family": styles.FONT,
         },
     )
     ET.SubElement(root, "title").text = spec.title
     ET.SubElement(root, "desc").text = spec.description
-    palette = PALETTES[theme]
+    palette = styles.PALETTES[theme]
     ET.SubElement(root, "rect", {"width": "100%", "height": "100%", "fill": palette.surface})
     at = {node.id: (node.x, node.y) for node in spec.nodes}
     for edge in spec.edges:
@@ -56,11 +44,11 @@ def svg(spec: FigureSpec, theme: Theme = "light") -> str:
     for edge in spec.edges:
         if edge.text:
             x, y = layout.point_on(at[edge.source], at[edge.target], edge.bend, edge.text_at)
-            color = EDGE_STYLES[edge.kind].color[theme]
-            half = layout.text_width(edge.text, EDGE_FONT_SIZE) / 2
+            color, size = styles.EDGE_STYLES[edge.kind].color[theme], styles.EDGE_FONT_SIZE
+            half = layout.text_width(edge.text, size) / 2
             ground = {"x": f"{x - half:.1f}", "y": f"{y - 7:.1f}", "width": f"{2 * half:.1f}", "height": "14"}
             ET.SubElement(root, "rect", {**ground, "fill": palette.surface})
-            _text(root, edge.text, x, y + EDGE_FONT_SIZE * 0.35, EDGE_FONT_SIZE, color, palette.surface, "bold")
+            _text(root, edge.text, x, y + size * 0.35, size, color, palette.surface, "bold")
     root.extend(legend)
     if spec.note:
         y = spec.height + 6 + _LEGEND_ROW * legend_rows
@@ -89,7 +77,7 @@ def _edge(root: ET.Element, edge: FigureEdge, start: layout.Point, end: layout.P
     middle = layout.control_point(start, end, edge.bend)
     tip = layout.point_on(start, end, edge.bend, stop)
     control = start[0] + (middle[0] - start[0]) * stop, start[1] + (middle[1] - start[1]) * stop
-    color = EDGE_STYLES[edge.kind].color[theme]
+    color = styles.EDGE_STYLES[edge.kind].color[theme]
     attributes = {
         "d": f"M{start[0]:.1f} {start[1]:.1f}Q{control[0]:.1f} {control[1]:.1f} {tip[0]:.1f} {tip[1]:.1f}",
         "fill": "none",
@@ -97,8 +85,8 @@ def _edge(root: ET.Element, edge: FigureEdge, start: layout.Point, end: layout.P
         "stroke-width": f"{edge.width:.2f}",
         "class": f"edge {edge.kind}",
     }
-    if EDGE_STYLES[edge.kind].dashes:
-        attributes["stroke-dasharray"] = " ".join(map(str, EDGE_STYLES[edge.kind].dashes))
+    if styles.EDGE_STYLES[edge.kind].dashes:
+        attributes["stroke-dasharray"] = " ".join(map(str, styles.EDGE_STYLES[edge.kind].dashes))
     path = ET.SubElement(root, "path", attributes)
     ET.SubElement(path, "title").text = edge.title
     length = hypot(tip[0] - control[0], tip[1] - control[1]) or 1.0
@@ -118,7 +106,7 @@ def _border(start: layout.Point, end: layout.Point, bend: float) -> float:
     for _ in range(20):
         middle = (low + high) / 2
         x, y = layout.point_on(start, end, bend, middle)
-        if hypot(end[0] - x, end[1] - y) > NODE_SIZE + 3:
+        if hypot(end[0] - x, end[1] - y) > styles.NODE_SIZE + 3:
             low = middle
         else:
             high = middle
@@ -129,22 +117,22 @@ def _node(root: ET.Element, node: FigureNode, theme: Theme) -> None:
     group = ET.SubElement(root, "g", {"class": f"node {node.role}"})
     ET.SubElement(group, "title").text = node.title
     group.append(_shape(node.role, node.x, node.y, theme))
-    palette = PALETTES[theme]
-    top = node.y + NODE_SIZE + 4
+    palette = styles.PALETTES[theme]
+    top = node.y + styles.NODE_SIZE + 4
     if node.text_above:
-        top = node.y - NODE_SIZE - 4 - LINE_HEIGHT * len(node.lines)
+        top = node.y - styles.NODE_SIZE - 4 - styles.LINE_HEIGHT * len(node.lines)
     for index, line in enumerate(node.lines):
-        y = top + LINE_HEIGHT * (index + 0.75)
-        _text(group, line, node.x, y, FONT_SIZE, palette.text, palette.surface, "normal")
+        y = top + styles.LINE_HEIGHT * (index + 0.75)
+        _text(group, line, node.x, y, styles.FONT_SIZE, palette.text, palette.surface, "normal")
 
 
 def _shape(role: FigureRole, x: float, y: float, theme: Theme) -> ET.Element:
     """The same geometry as vis-network's shapes of that name."""
-    style = NODE_STYLES[role]
+    style = styles.NODE_STYLES[role]
     paint = {"fill": style.fill, "stroke": style.border[theme], "stroke-width": "2"}
     if role == "more":
         paint["stroke-dasharray"] = "3 3"
-    size = float(NODE_SIZE)
+    size = float(styles.NODE_SIZE)
     if style.shape == "dot":
         return ET.Element("circle", {"cx": f"{x:g}", "cy": f"{y:g}", "r": f"{size:g}", **paint})
     if style.shape == "square":
@@ -187,7 +175,7 @@ def _text(
 
 
 def _line_sample(kind: EdgeKind, x: float, y: float, theme: Theme) -> ET.Element:
-    style = EDGE_STYLES[kind]
+    style = styles.EDGE_STYLES[kind]
     attributes = {
         "d": f"M{x:g} {y:g}H{x + _SAMPLE:g}",
         "stroke": style.color[theme],
@@ -200,7 +188,7 @@ def _line_sample(kind: EdgeKind, x: float, y: float, theme: Theme) -> ET.Element
 
 def _legend(spec: FigureSpec, theme: Theme) -> tuple[ET.Element, int]:
     """What each shape and line stands for, in rows of the figure's width, and how many rows these are."""
-    legend, palette = ET.Element("g"), PALETTES[theme]
+    legend, palette = ET.Element("g"), styles.PALETTES[theme]
     x, y, rows = 18.0, spec.height + 6, 1
     entries: list[tuple[FigureRole | None, EdgeKind | None, str]] = [(role, None, words) for role, words in spec.roles]
     entries += [(None, kind, words) for kind, words in spec.kinds]
