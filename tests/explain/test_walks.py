@@ -128,7 +128,7 @@ def test_every_path_and_every_users_share_is_that_of_a_loop_over_all_paths(predi
 
 @pytest.fixture(scope="module")
 def asked(predictor, explainer):
-    """The question with most paths, by its names."""
+    """The questions with most paths, by their names."""
     data = predictor.dataset
     heads = product(range(data.num_entities), range(data.num_relations), range(data.num_entities))
     walks = explainer.model.walks
@@ -138,12 +138,15 @@ def asked(predictor, explainer):
         ways = explainer.ways(*one)
         return any(spoken_step(each, walks) is not None for each in ways), sum(len(each.nodes) for each in ways)
 
-    head, relation, answer = max(heads, key=heard)
-    return {"head": data.entities[head], "relation": data.relations[relation], "answer": data.entities[answer]}
+    best = sorted(heads, key=heard, reverse=True)[:6]
+    assert any(heard(one)[1] > 1 for one in best)
+    names = data.entities, data.relations
+    return [{"head": names[0][h], "relation": names[1][r], "answer": names[0][t]} for h, r, t in best]
 
 
-def test_an_explanation_holds_the_paths_and_parts_that_add_up_to_the_score(predictor, asked):
-    told = predictor.explain(top_walks=10**6, **asked)
+@pytest.mark.parametrize("place", range(6))
+def test_an_explanation_holds_the_paths_and_parts_that_add_up_to_the_score(predictor, asked, place):
+    told = predictor.explain(top_walks=10**6, **asked[place])
     parts = {part.name: part.value for part in told.score_parts}
     assert sum(parts.values()) == pytest.approx(told.score, abs=1e-9)
     walked = parts["paths of facts"] + parts["paths through users"]
@@ -166,16 +169,15 @@ def test_an_explanation_holds_the_paths_and_parts_that_add_up_to_the_score(predi
                 assert (other.id, relation.removesuffix(INVERSE_MARK), one.id) in known
             else:
                 assert (one.id, relation, other.id) in known
-    assert len(told.walks) > 2
     assert any(walk.users for walk in told.walks)
-    few = predictor.explain(top_walks=2, **asked)
+    few = predictor.explain(top_walks=2, **asked[place])
     assert few.walks == told.walks[:2]
     assert few.to_dict()["walks"][0]["contribution"] == few.walks[0].contribution
 
 
 @pytest.mark.parametrize("real_ids", [True, False])
 def test_a_case_file_holds_the_paths_and_is_computed_again(predictor, asked, real_ids):
-    told = predictor.explain(**asked)
+    told = predictor.explain(**asked[0])
     document = to_document(make_case(told, predictor, real_ids=real_ids))
     again = reproduce(from_document(json.loads(json.dumps(document))), predictor)
     assert again.verdict == "reproduced", again.message
