@@ -31,8 +31,8 @@ def draw_walks(walks, seed=0):
     every = [path for length in (1, 2, 3) for path in product(range(kinds + 1), repeat=length)]
     every = [path for path in every if sum(kind == kinds for kind in path) <= 1]
     for relation in range(kinds):
-        chosen = sorted(every[place] for place in random.permutation(len(every))[:20])
-        parts = random.uniform(0.2, 1.0, 20), random.normal(size=20), random.normal(size=2 * kinds)
+        chosen = sorted(every[place] for place in random.permutation(len(every))[: walks.paths.shape[1]])
+        parts = random.uniform(0.2, 1.0, len(chosen)), random.normal(size=len(chosen)), random.normal(size=2 * kinds)
         walks.set(relation, chosen, *parts)
         walks.tau[relation] = float(random.uniform(0.5, 1.5))
 
@@ -40,7 +40,7 @@ def draw_walks(walks, seed=0):
 @pytest.fixture(scope="module")
 def predictor(toy_dataset, tmp_path_factory):
     run = tmp_path_factory.mktemp("run") / "r"
-    made = upgan.load(make_quality_run(run, toy_dataset, "walks.enabled=true", "fusion.enabled=true"))
+    made = upgan.load(make_quality_run(run, toy_dataset, "walks.enabled=true", "walks.paths=150"))
     model = made._run.model
     draw_walks(model.walks)
     save_weights(model, run / "model.safetensors")
