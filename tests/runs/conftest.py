@@ -17,7 +17,7 @@ SMALL = """
     initialisation.patience=9 initialisation.relax_epochs=3 pretrain.batch=4 pretrain.epochs=4 pretrain.eval_every=1
     pretrain.relax_epochs=3 adversarial.batch=3 adversarial.epochs=3 adversarial.n_c=5 adversarial.n_g=3
     initialisation.candidates=5 pretrain.candidates=6
-    walks.enabled=true walks.least_triples=2
+    walks.least_triples=2
     adversarial.patience=9 pinned.relation=by pinned.head=b3 pinned.answer=a1
 """
 SETTINGS = ["--preset", "quality", "--device", "cpu", "--seed", "3", *(f"--set={setting}" for setting in SMALL.split())]

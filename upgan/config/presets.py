@@ -50,6 +50,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "adversarial.patience": 1,
         "adversarial.l2": 0.0,
         "fusion.enabled": True,
+        "walks.enabled": True,
     },
     "demo": {
         "threads": 1,  # small matrices gain nothing from more, and the result does not depend on the machine's cores
