@@ -27,7 +27,10 @@ SMALL = [
     "adversarial.n_c=6", "adversarial.n_g=3", "device=cpu",
 ]  # fmt: skip
 #: Nothing happens to the vectors after the start.
-STILL = ["pretrain.epochs=0", "pretrain.relax_epochs=0", "adversarial.epochs=0", "fusion.enabled=false"]
+STILL = [
+    *("pretrain.epochs=0", "pretrain.relax_epochs=0", "adversarial.epochs=0"),
+    *("fusion.enabled=false", "walks.enabled=false"),
+]
 
 
 def config_of(*assignments, preset="quality"):
@@ -146,7 +149,7 @@ def test_pre_training_goes_on_with_the_runs_squares(toy_dataset, complex_run, tm
 
 
 def test_a_distmult_run_starts_a_training_of_the_papers_form(toy_dataset, tmp_path):
-    settings = ["product=distmult", "score=mlp", "fusion.enabled=false"]
+    settings = ["product=distmult", "score=mlp", "fusion.enabled=false", "walks.enabled=false"]
     run_training(toy_dataset, tmp_path / "distmult", "model_name=distmult")
     metrics = run_training(toy_dataset, tmp_path / "run", *settings, *STILL, start=tmp_path / "distmult")
     started, start = (load_file(tmp_path / name / "model.safetensors") for name in ("run", "distmult"))

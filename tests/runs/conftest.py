@@ -21,7 +21,16 @@ SMALL = """
     adversarial.patience=9 pinned.relation=by pinned.head=b3 pinned.answer=a1
 """
 SETTINGS = ["--preset", "quality", "--device", "cpu", "--seed", "3", *(f"--set={setting}" for setting in SMALL.split())]
-PHASES = ("initialisation", "relaxation", "pretrain", "pretrain relaxation", "adversarial", "fusion", "walks")
+PHASES = (
+    "initialisation",
+    "relaxation",
+    "pretrain",
+    "pretrain relaxation",
+    "adversarial",
+    "fusion",
+    "held-out start",
+    "walks",
+)
 
 
 def train_command(dataset: Path, run: Path, *more: str) -> list[str | Path]:

@@ -32,6 +32,7 @@ PLACES: list[victims.Place] = [
     ("validate fusion", 1),
     ("fit", 2),
     ("test fusion", 1),
+    ("step held-out start", 2),
     ("step walks", 2),
     ("test walks", 1),
 ]

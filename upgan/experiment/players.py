@@ -141,6 +141,7 @@ class Players:
         index, graph, random = self.prepared.train, self.prepared.graph, self.prepared.random
         match planned.settings:
             case InitialisationConfig() as settings if planned.holds_out:
+                _ = self.discriminator  # there before the second start, in a resumed training too
                 self.state.release("start")
                 held = self.held_out[0].to(self.prepared.device)
                 return initialisation(self.second_start, held, settings, random, name=name, team=team)

@@ -251,6 +251,7 @@ def fit_walks(walks: Walks, listening: Listening, context: Context) -> PhaseResu
             chunk = range(at.done, min(at.done + together, directions))
             _take(at, walks, chunk, list(pool.map(listening.direction, chunk)))
             at.done += len(chunk)
+            context.state.step += 1
             context.reporter.step(at.name, 1, at.done, directions)
             context.state.keeper.between_steps(context.state)
             late = context.out_of_time() and at.done < directions
