@@ -15,6 +15,8 @@ PHASES = {
     "pretrain relaxation": "D with half the N3 weight",
     "adversarial": "after adversarial training",
     "fusion": "with evidence",
+    "held-out start": "vectors that walks are weighed beside",
+    "walks": "with walks",
 }
 
 

@@ -118,7 +118,7 @@ def test_what_learned_from_validation_is_said_with_what_it_reached_before(toy_da
             }
     told: Document = {**measure(made, toy_dataset, asked, tmp_path, print), "search": None, "command": "upgan"}
     assert [row["mrr_before_fusion"] for row in told["rows"]] == [None, None, pytest.approx(0.3)]
-    assert "only to choose and to stop. Test MRR before it: UPGAN 30.00." in markdown(told)
+    assert "only to choose and to stop. Test MRR before them: UPGAN 30.00." in markdown(told)
 
 
 def test_a_failed_run_is_said_with_its_reason_and_left_out_of_the_mean(toy_dataset, random, tmp_path):

@@ -66,13 +66,24 @@ def test_directions_that_cross_validation_is_not_for_keep_their_score(seed):
     assert result.best.mrr >= Metrics.of(before).mrr
 
 
-def test_after_the_time_limit_the_directions_that_were_done_are_kept():
+def test_after_the_time_limit_no_direction_is_begun():
     made = with_walks(planted(0, signal=0.5))
+    before = made.ranks()
     result = fitted(made, deadline=-math.inf)
-    assert result.ended == "stopped"
+    assert (result.epochs, result.best_epoch, result.ended) == (0, 0, "stopped")
+    assert made.model.walks.silent
+    assert result.best == Metrics.of(before)
+
+
+def test_when_time_runs_out_between_two_directions_those_done_are_kept(monkeypatch):
+    made = with_walks(planted(0, signal=0.5))
+    late = iter([False, True])
+    monkeypatch.setattr(Context, "out_of_time", lambda _: next(late))
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    result = fitted(made)
+    assert (result.epochs, result.ended) == (1, "stopped")
     heard = [bool(made.model.walks.gamma[relation].any()) for relation in range(len(made.model.walks.tau))]
-    together = max(1, torch.get_num_threads())
-    assert not any(heard[together:])
+    assert heard == [True, False, False, False]
 
 
 def test_one_thread_or_several_fit_the_same_numbers():

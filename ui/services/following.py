@@ -83,6 +83,7 @@ _LOSS_NAMES = {
 _GENERATOR_NAMES = {"reward": "reward of G", "entropy_g": "entropy of G"}
 _OTHER_NAMES = {
     "gamma": "mean weight of evidence",
+    "directions": "relations and directions with walks",
     "target": "loss of the target (KBGAN)",
     "generator": "loss of the generator (KBGAN)",
     "recommendation": "loss of recommendation",

@@ -24,7 +24,7 @@ _BOUNDS = {"gt": "more than", "ge": "at least", "lt": "less than", "le": "at mos
 PURPOSES = {
     "demo": "The paper's model, smaller: trains within minutes on one core, to see how everything works.",
     "quality": "The best settings known so far, for answers you want to use: ComplEx vectors, co-interaction paths, "
-    "evidence of users' other items.",
+    "evidence of users' other items, walks through facts and users.",
     "paper": "The model as the paper prints it, with the settings of its section 5.2.3, to compare with the published "
     "figures.",
 }
@@ -39,6 +39,7 @@ SECTIONS = {
     "pretrain": "Pre-training",
     "adversarial": "Adversarial",
     "fusion": "Fusion",
+    "walks": "Walks",
 }
 
 

@@ -8,8 +8,10 @@ from upgan.config.section import Section
 from upgan.config.sections import InitialisationConfig, PretrainConfig
 from upgan.config.settings import Config
 
-#: The phase that trains the second start.
+#: The phase that trains the second start, whose scores are not those of the model that is trained.
 HELD_OUT = "held-out start"
+#: The phases that fit numbers on validation triples; all others only choose and stop by them.
+ON_VALIDATION = ("fusion", "walks")
 
 
 @dataclass(frozen=True)

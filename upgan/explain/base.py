@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from upgan.data.dataset import KGDataset
+from upgan.errors import QueryError
 from upgan.explain.explanation import Baseline, ContextEdge, EvidencePath, Node, Role, ScorePart, Sort, UserPath, Walk
 from upgan.explain.shares import Shares
 from upgan.graph.adjacency import runs
@@ -134,6 +135,11 @@ class PathCounts:
     top_paths: int
     #: How many of the paths that walks take.
     top_walks: int
+
+    def __post_init__(self) -> None:
+        for name, count in vars(self).items():
+            if count < 0:
+                raise QueryError(f"{name} = {count}: 0 or more")
 
 
 @dataclass(frozen=True)

@@ -177,9 +177,6 @@ class Predictor:
         ``top_walks``: paths from target to answer with the largest part of the score, where it has walks.
         """
         counts = PathCounts(top_users, paths_per_user, evidence_per_user, top_paths, top_walks)
-        for name, count in vars(counts).items():
-            if count < 0:
-                raise QueryError(f"{name} = {count}: 0 or more")
         _check_one_of("baseline", baseline, BASELINES)
         _check_one_of("sort", sort, SORTS)
         query, target, number, chosen = self._asked(head, relation, tail, answer)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from upgan.config.phases import HELD_OUT, ON_VALIDATION
 from upgan.data.dataset import KGDataset
 from upgan.errors import UpganError
 from upgan.evaluation.compare import compare_rankings
@@ -91,11 +92,12 @@ def _row(
 
 
 def _before_fusion(runs: Sequence[FinishedRun]) -> float | None:
-    """Mean test MRR before weights were fitted on validation triples (upgan.training.fuse); None where none were."""
+    """Mean test MRR before weights were fitted on validation triples; None where none were."""
     stages = [run.metrics.get("stages", {}) for run in runs]
-    if not any(of.get("fusion", {}).get("best_epoch") for of in stages):
+    if not any(of.get(name, {}).get("best_epoch") for of in stages for name in ON_VALIDATION):
         return None
-    before = [[stage["test"]["mrr"] for name, stage in of.items() if name != "fusion"][-1] for of in stages]
+    after = (*ON_VALIDATION, HELD_OUT)
+    before = [[stage["test"]["mrr"] for name, stage in of.items() if name not in after][-1] for of in stages]
     return None if None in before else float(np.mean(before))
 
 

@@ -180,8 +180,8 @@ def fitted(document: Document) -> str:
     if not before:
         return ""
     return (
-        "The last phase of preset quality fits how much evidence counts on the validation triples, which every other "
-        f"phase and system uses only to choose and to stop. Test MRR before it: {', '.join(before)}."
+        "The last phases of preset quality fit how much evidence and walks count on the validation triples, which "
+        f"every other phase and system uses only to choose and to stop. Test MRR before them: {', '.join(before)}."
     )
 
 

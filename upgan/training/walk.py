@@ -245,7 +245,7 @@ def fit_walks(walks: Walks, listening: Listening, context: Context) -> PhaseResu
         at.best = Metrics.of(at.totals["ranks"].numpy())
         context.report(at, 0, {}, at.best)
     together = max(1, torch.get_num_threads())
-    late = False
+    late = not at.ended and context.out_of_time()
     with ThreadPoolExecutor(together) as pool:
         while not at.ended and at.done < directions and not late:
             chunk = range(at.done, min(at.done + together, directions))
@@ -260,7 +260,7 @@ def fit_walks(walks: Walks, listening: Listening, context: Context) -> PhaseResu
         metrics = Metrics.of(at.totals["ranks"].cpu().numpy())
         if metrics.mrr > at.best.mrr:
             at.best, at.best_epoch = metrics, 1
-        at.epoch, at.order, at.done, at.totals = 1, None, 0, {}
+        at.epoch, at.order, at.done, at.totals = int(at.done > 0), None, 0, {}
         at.ended = "stopped" if late else "completed"
         heard = sum(bool(walks.gamma[relation].any()) for relation in range(directions))
         context.report(at, 1, {"directions": float(heard)}, metrics)
