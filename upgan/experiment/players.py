@@ -194,5 +194,5 @@ class Players:
         beside = None
         if settings.held_out:
             apart = self.held_out[1]
-            beside = Beside(prepared.triples[apart], self.second_start.scores)
+            beside = Beside(prepared.triples[apart], self.second_start.scores, prepared.device)
         return Listening(edges, prepared.train, validation, self._scores(), settings, self.config.seed, beside)

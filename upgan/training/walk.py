@@ -31,6 +31,7 @@ from upgan.graph.walks import Own, Path, WalkEdges
 from upgan.model.walks import Walks, walked
 from upgan.training.loop import Context, PhaseResult
 from upgan.training.state import PhaseState
+from upgan.training.team import Team
 from upgan.training.walk_fit import fit, gather, scales
 from upgan.training.walk_paths import choose_paths
 from upgan.types import BoolArray, FloatArray, IntArray
@@ -71,10 +72,11 @@ class Beside:
     #: (N, 3) those triples.
     triples: IntArray
     scores: Scorer
+    device: torch.device | str = "cpu"
 
     def base(self, own: Own) -> FloatArray:
         """(N, E) the scores of triples."""
-        heads = torch.from_numpy(own.heads)
+        heads = torch.from_numpy(own.heads).to(self.device)
         with torch.no_grad():
             scores = self.scores(heads, torch.full_like(heads, own.relation))
         return np.asarray(scores.double().cpu().numpy())
@@ -244,12 +246,14 @@ def fit_walks(walks: Walks, listening: Listening, context: Context) -> PhaseResu
         at.totals = {"ranks": torch.from_numpy(context.validation.rank(listening.base).ranks.copy())}
         at.best = Metrics.of(at.totals["ranks"].numpy())
         context.report(at, 0, {}, at.best)
-    together = max(1, torch.get_num_threads())
+    at.totals = {name: value.cpu() for name, value in at.totals.items()}
+    team, threads = context.state.team, max(1, torch.get_num_threads())
     late = not at.ended and context.out_of_time()
-    with ThreadPoolExecutor(together) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         while not at.ended and at.done < directions and not late:
-            chunk = range(at.done, min(at.done + together, directions))
-            _take(at, walks, chunk, list(pool.map(listening.direction, chunk)))
+            chunk = range(at.done, min(at.done + threads * team.size, directions))
+            mine = chunk[team.rank :: team.size]
+            _take(at, walks, chunk, dict(zip(mine, pool.map(listening.direction, mine), strict=True)), team)
             at.done += len(chunk)
             context.state.step += 1
             context.reporter.step(at.name, 1, at.done, directions)
@@ -267,16 +271,28 @@ def fit_walks(walks: Walks, listening: Listening, context: Context) -> PhaseResu
     return context.end(at)
 
 
-def _take(at: PhaseState, walks: Walks, chunk: range, found: list[Fused | None]) -> None:
-    """Set the walks of some directions that help, and note the ranks of their queries."""
-    for relation, fused in zip(chunk, found, strict=True):
+def _take(at: PhaseState, walks: Walks, chunk: range, found: dict[int, Fused | None], team: Team) -> None:
+    """Set the walks of a ``chunk`` of directions where they help, and note the ranks of their queries.
+
+    ``found``: what this worker was to find; what the others did comes as a sum, to which this one adds nothing.
+    """
+    change = torch.zeros_like(at.totals["ranks"])
+    for relation, fused in found.items():
         if fused is None or fused.weights is None:
             continue
         told, (tau, facts, users, own) = fused.told, fused.weights
         spoken = np.array([users if walks.of_users(path) else facts for path in told.paths])
         walks.set(relation, told.paths, told.epsilon, told.gamma * spoken, told.phi * own)
         walks.tau[relation] = float(tau)
-        at.totals["ranks"][torch.from_numpy(fused.queries)] = torch.from_numpy(fused.crossed)
+        queries = torch.from_numpy(fused.queries)
+        change[queries] = torch.from_numpy(fused.crossed) - at.totals["ranks"][queries]
+    team.sum(change)
+    at.totals["ranks"] += change
+    for numbers in walks.buffers():
+        rows = numbers[chunk.start : chunk.stop].clone()
+        rows[[relation not in found for relation in chunk]] = 0
+        team.sum(rows)
+        numbers[chunk.start : chunk.stop] = rows
 
 
 def _some(own: Own, count: int) -> Own:
