@@ -20,8 +20,8 @@ from upgan.evaluation.evaluator import SCORES_PER_BLOCK as EVALUATED_PER_BLOCK
 from upgan.experiment.inputs import Prepared
 from upgan.objectives.losses import SCORES_PER_BLOCK, SCORES_PER_BLOCK_CUDA
 from upgan.training.fuse import MOST_ENTRIES
-from upgan.training.walk import CELLS, MOST_QUERIES
 from upgan.training.walk_fit import CELLS as BLOCKED
+from upgan.training.walk_fuse import CELLS
 
 #: Measured: the process with its libraries (MB), bytes of the names of an entity and of a user, how often what is read
 #: is held while it is indexed, and what the allocator keeps for every byte of vectors and scores.
@@ -83,8 +83,8 @@ def _passing(planned: PlannedPhase, prepared: Prepared, config: Config) -> float
             return 4.0 * min(settings.batch, both) * entities * FLOAT
         case WalksConfig() as walks:
             together = max(1, config.threads)
-            queries = 4 * 8 * min(CELLS, MOST_QUERIES * entities)  # parts of the scores, float64
-            return float(together * (BYTES_PER_WALK * walks.entries + queries + 8 * BLOCKED))
+            blocks = 8.0 * max(3 * CELLS, BLOCKED)  # scores of validation queries, or of triples, in float64
+            return together * (BYTES_PER_WALK * walks.entries + blocks)
         case _:
             entries = min(MOST_ENTRIES, 2 * len(prepared.dataset.valid) * min(ENTRIES, entities))
             return GATHERED_MB * MB + BYTES_PER_ENTRY * entries

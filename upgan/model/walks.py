@@ -115,10 +115,14 @@ class Walks(nn.Module):
 def walked(
     edges: WalkEdges, paths: list[Path], epsilon: FloatArray, gamma: FloatArray, heads: IntArray, onto: FloatArray
 ) -> FloatArray:
-    """Add sum_p gamma_p log(1 + f_p / epsilon_p) of (N,) heads to (N, E) ``onto``, in place; gamma 0 is not walked."""
-    counted: BoolArray = gamma != 0
+    """Add sum_p gamma_p log(1 + f_p / epsilon_p) of (N,) heads to (N, E) ``onto``, in place; gamma 0 is not walked.
+
+    ``gamma``: (P,), or (P, N) for each head its own.
+    """
+    each_head = gamma if gamma.ndim == 2 else np.repeat(gamma[:, None], len(heads), axis=1)
+    counted: BoolArray = np.asarray(each_head.astype(bool).any(axis=1))
     chosen = [path for path, counts in zip(paths, counted.tolist(), strict=True) if counts]
-    for each, smooth, reached in zip(gamma[counted], epsilon[counted], edges.along(chosen, heads), strict=True):
+    for each, smooth, reached in zip(each_head[counted], epsilon[counted], edges.along(chosen, heads), strict=True):
         row = np.repeat(np.arange(len(heads)), np.diff(reached.indptr))
-        onto[row, reached.indices] += each * np.log1p(reached.data / smooth)
+        onto[row, reached.indices] += each[row] * np.log1p(reached.data / smooth)
     return onto

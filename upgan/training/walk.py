@@ -1,68 +1,34 @@
-"""The last phase: the walks of each relation and direction, and how much they count beside the score so far.
+"""The last phase: the walks of each relation and direction.
 
 One direction after the other: its paths are chosen and weighed on training triples (upgan.training.walk_paths,
-walk_fit), and then, on validation queries, four numbers are fitted that say how sharp the score so far is and how much
-the walks of facts, the walks of users and the candidate's own facts count:
-
-    s = tau b + g_facts (walks of facts) + g_users (walks of users) + g_own (F . phi),   all four > 0
-
-by the loss of the queries, with a prior on their logarithms. Training triples cannot tell these four: b has memorised
-them. Whether the walks help is judged by two-fold cross-validation, direction by direction: each half of the
-validation triples is ranked with numbers fitted on the other half. Where that is no better than without, the direction
-keeps b. A direction is a step: training can be stopped and taken up between two of them.
+walk_fit), and then fused with the score so far on validation queries (walk_fuse). A direction is a step: training can
+be stopped and taken up between two of them, and several are worked on at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.optimize import minimize
 
 from upgan.config.sections import WalksConfig
 from upgan.evaluation.evaluator import Evaluator, Scorer
 from upgan.evaluation.metrics import Metrics
-from upgan.evaluation.ranks import filtered_ranks
 from upgan.graph.queries import QueryIndex
-from upgan.graph.walks import Own, Path, WalkEdges
-from upgan.model.walks import Walks, walked
+from upgan.graph.walks import Own, WalkEdges
+from upgan.model.walks import Walks
 from upgan.training.loop import Context, PhaseResult
 from upgan.training.state import PhaseState
 from upgan.training.team import Team
 from upgan.training.walk_fit import fit, gather, scales
+from upgan.training.walk_fuse import Fused, Fusing, Told
 from upgan.training.walk_paths import choose_paths
-from upgan.types import BoolArray, FloatArray, IntArray
+from upgan.types import FloatArray, IntArray
 
-#: Where the logarithms of tau and the three weights are pulled to, and how strongly.
-CENTRE, PRIOR = np.array([0.0, -0.7, -0.7, -0.7]), 3.0
-#: Validation queries of a direction that the four numbers are fitted on, and cells (queries, entities) held for it.
-MOST_QUERIES, CELLS = 500, 8_000_000
 #: Triples whose walks tell how many entities the walks of others will reach.
 PROBED = 16
-
-
-@dataclass(frozen=True)
-class Told:
-    """What the walks of one direction say: sorted paths, their epsilon and gamma, and phi of the candidate's facts."""
-
-    paths: list[Path]
-    epsilon: FloatArray
-    gamma: FloatArray
-    phi: FloatArray
-
-
-@dataclass(frozen=True)
-class Fused:
-    """A direction's four numbers, None where walks do not help, and the ranks of its queries without and crossed."""
-
-    told: Told
-    weights: FloatArray | None
-    queries: IntArray
-    before: FloatArray
-    crossed: FloatArray
 
 
 @dataclass(frozen=True)
@@ -102,7 +68,8 @@ class Listening:
         own = self._triples(self.train.triples().cpu().numpy(), relation, random)
         if not len(queries) or len(own.heads) < self.config.least_triples:
             return None
-        return self._fuse(relation, queries, self._told(own, random), random)
+        told = self._told(own, random)
+        return Fusing(self.edges, self.validation, self.base, relation, told, queries).fused(random)
 
     # Training triples ------------------------------------------------------------------------------------------------
 
@@ -142,95 +109,6 @@ class Listening:
         rows, answers = row.cpu().numpy(), answer.cpu().numpy()
         other = answers != own.answers[rows]
         return rows[other], answers[other]
-
-    # Validation queries ----------------------------------------------------------------------------------------------
-
-    def _fuse(self, relation: int, queries: IntArray, told: Told, random: np.random.Generator) -> Fused:
-        """The four numbers, fitted on all queries, and what cross-validation says of them."""
-        fold = queries % len(self.validation.triples) % 2  # both queries of a triple are in the same half
-        most = max(2, min(MOST_QUERIES, CELLS // self.edges.num_entities))
-        sample = np.sort(random.permutation(len(queries))[:most])
-        held = next(iter(self._parts(relation, queries[sample], told, most)))
-        halves = [held.fit(fold[sample] != half) for half in (0, 1)]
-        before, crossed = np.empty(len(queries)), np.empty(len(queries))
-        done = 0
-        for part in self._parts(relation, queries, told, most):
-            here = slice(done, done + len(part.queries))
-            before[here] = self._ranks(part, np.array([1.0, 0.0, 0.0, 0.0]))
-            ranks = [self._ranks(part, weights) for weights in halves]
-            crossed[here] = np.where(fold[here] == 0, *ranks)
-            done += len(part.queries)
-        helps = bool((1.0 / crossed).mean() > (1.0 / before).mean())
-        weights = held.fit(np.ones(len(sample), dtype=bool)) if helps else None
-        return Fused(told, weights, queries, before, crossed if helps else before)
-
-    def _parts(self, relation: int, queries: IntArray, told: Told, rows: int) -> Iterator[Parts]:
-        """What the queries' scores are made of, some rows at a time."""
-        own = self.edges.own_facts @ told.phi
-        users = np.array([max(path) >= 2 * self.train.num_relations for path in told.paths], dtype=bool)
-        for first in range(0, len(queries), rows):
-            some = torch.from_numpy(queries[first : first + rows]).to(self.validation.queries[0].device)
-            heads, relations, answers = (column[some] for column in self.validation.queries)
-            base = self.validation.filtered(self.base(heads, relations).clone(), some).double().cpu().numpy()
-            start = heads.cpu().numpy()
-            facts, said = (
-                walked(self.edges, told.paths, told.epsilon, told.gamma * spoken, start, np.zeros_like(base))
-                for spoken in (~users, users)
-            )
-            yield Parts(some.cpu().numpy(), answers.cpu().numpy(), base, facts, said, np.broadcast_to(own, base.shape))
-
-    def _ranks(self, part: Parts, weights: FloatArray) -> FloatArray:
-        """Ranks of the answers; what is known already is -inf in b."""
-        nobody = torch.empty(0, dtype=torch.long)
-        scores = torch.from_numpy(part.scores(weights))
-        ranks: FloatArray = filtered_ranks(scores, torch.from_numpy(part.answers), nobody, nobody).numpy()
-        return ranks
-
-
-@dataclass(frozen=True)
-class Parts:
-    """(N, E) parts of the scores of N queries, and their answers (N,)."""
-
-    queries: IntArray
-    answers: IntArray
-    base: FloatArray
-    facts: FloatArray
-    users: FloatArray
-    own: FloatArray
-
-    def scores(self, weights: FloatArray) -> FloatArray:
-        """(4,) tau, g_facts, g_users, g_own -> (N, E)."""
-        tau, facts, users, own = weights
-        scores: FloatArray = tau * self.base
-        scores += facts * self.facts
-        scores += users * self.users
-        scores += own * self.own
-        return scores
-
-    def fit(self, chosen: BoolArray) -> FloatArray:
-        """The four numbers that ``chosen`` (N,) queries like best."""
-        if not chosen.any():
-            return np.array([1.0, 0.0, 0.0, 0.0])
-        parts = Parts(*(getattr(self, name)[chosen] for name in vars(self)))
-        columns = [np.where(np.isfinite(parts.base), parts.base, 0.0), parts.facts, parts.users, parts.own]
-        rows = np.arange(len(parts.answers))
-
-        def loss(logs: FloatArray) -> tuple[float, FloatArray]:
-            weights = np.exp(logs)
-            scores = parts.scores(weights)
-            scores -= scores.max(axis=1, keepdims=True)
-            right = scores[rows, parts.answers].sum()
-            np.exp(scores, out=scores)
-            total = scores.sum(axis=1, keepdims=True)
-            value = float(np.log(total).sum() - right)
-            scores /= total
-            scores[rows, parts.answers] -= 1.0
-            slope = weights * [np.vdot(scores, column) for column in columns]
-            away = logs - CENTRE
-            return value + PRIOR * float(away @ away), slope + 2.0 * PRIOR * away
-
-        found = minimize(loss, CENTRE, jac=True, method="L-BFGS-B", options={"maxiter": 40})
-        return np.asarray(np.exp(found.x))
 
 
 def fit_walks(walks: Walks, listening: Listening, context: Context) -> PhaseResult:

@@ -78,10 +78,13 @@ def gather(
     own: Own,
     known: tuple[IntArray, IntArray],
     beside: Base | None = None,
+    *,
+    left_out: bool = True,
 ) -> Reached:
     """What the walks of N triples reach, in blocks of bounded memory.
 
     ``known``: (L,) row and entity of what does not compete, rows ascending. ``beside``: b, where it is fitted too.
+    ``left_out``: each triple out of its own walks, as those of training have to be.
     """
     size = edges.num_entities
     rows = max(1, CELLS // size)
@@ -89,8 +92,8 @@ def gather(
     for first in range(0, len(own.heads), rows):
         block = Own(own.heads[first : first + rows], own.relation, own.answers[first : first + rows])
         start, stop = np.searchsorted(known[0], [first, first + rows])
-        left_out = known[0][start:stop] - first, known[1][start:stop]
-        parts.append(_gather(edges, paths, epsilon, block, left_out, beside))
+        others = known[0][start:stop] - first, known[1][start:stop]
+        parts.append(_gather(edges, paths, epsilon, block, others, beside, left_out))
     before = np.cumsum([0, *(len(part.row) for part in parts)])
     return Reached(
         row=np.concatenate([part.row + number * rows for number, part in enumerate(parts)]),
@@ -114,23 +117,24 @@ def _gather(
     own: Own,
     known: tuple[IntArray, IntArray],
     beside: Base | None,
+    left_out: bool,
 ) -> Reached:
     """One block of ``gather``."""
     size, count = edges.num_entities, len(own.heads)
     cells, values = [], []
-    for smooth, reached in zip(epsilon, edges.along(paths, own.heads, own), strict=True):
+    for smooth, reached in zip(epsilon, edges.along(paths, own.heads, own if left_out else None), strict=True):
         cells.append(np.repeat(np.arange(count) * size, np.diff(reached.indptr)) + reached.indices)
         values.append(np.log1p(reached.data / smooth).astype(np.float32))
     answers = np.arange(count) * size + own.answers
     held: BoolArray = np.zeros(count * size, dtype=bool)
     for cell in [*cells, answers]:
         held[cell] = True
-    left_out = known[0] * size + known[1]
+    out = known[0] * size + known[1]
     base, stands_for = np.empty(0), np.zeros(count * size if beside is not None else 0)
     if beside is not None:
         base = beside(own)
         held[(np.arange(count)[:, None] * size + best_of(base, BEST)).ravel()] = True
-        held[left_out] = True  # not to be drawn
+        held[out] = True  # not to be drawn
         missing = size - held.reshape(count, size).sum(axis=1)
         drawn = np.random.default_rng(size).permutation(size)[:DRAWN]
         fresh = ~held.reshape(count, size)[:, drawn]
@@ -139,7 +143,7 @@ def _gather(
         stands_for[cell] = np.repeat(
             np.log(np.maximum(missing, 1) / np.maximum(fresh.sum(axis=1), 1)), fresh.sum(axis=1)
         )
-    held[left_out] = False
+    held[out] = False
     place = np.cumsum(held, dtype=np.int32) - 1
     inside = [held[cell] for cell in cells]
     rows = [place[cell[there]] for cell, there in zip(cells, inside, strict=True)]
@@ -153,7 +157,7 @@ def _gather(
         entity=entries % size,
         said=sp.csc_matrix(parts, shape=(len(entries), len(paths))).tocsr(),
         answer=place[answers].astype(np.int64),
-        less=edges.own_fact_less(own),
+        less=edges.own_fact_less(own) if left_out else np.zeros((count, edges.own_facts.shape[1])),
         known_row=known[0],
         known=known[1],
         base=None if beside is None else base.ravel()[entries],
