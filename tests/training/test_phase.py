@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from tests.training.small import Scripted, context, no_scores, tiny
-from upgan.config.phases import planned_phases
+from upgan.config.phases import ON_VALIDATION, planned_phases
 from upgan.config.settings import flat_settings, make_config
 from upgan.config.systems import SYSTEMS
 from upgan.config.systems.base import SystemSettings
@@ -181,7 +181,7 @@ def plans():
         yield from ((chosen, planned.name) for planned in planned_phases(make_config(assignments=chosen)))
 
 
-@pytest.mark.parametrize(("settings", "name"), [case for case in plans() if case[1] != "fusion"])
+@pytest.mark.parametrize(("settings", "name"), [case for case in plans() if case[1] not in ON_VALIDATION])
 def test_the_advice_after_a_loss_that_is_no_number_names_settings_that_exist(settings, name):
     """They are settings of the run's model, and those of the phase where it has some of its own."""
     config = make_config("quality" if len(settings) > 1 else None, assignments=settings)
@@ -190,7 +190,8 @@ def test_the_advice_after_a_loss_that_is_no_number_names_settings_that_exist(set
     with pytest.raises(TrainingError) as caught:
         run_phase(ran, context([0.1] * 9, planned=planned))
     advised = re.findall(r"--set ([\w.]+)=", str(caught.value))
-    section = {"relaxation": "initialisation", "pretrain relaxation": "pretrain"}.get(name, name)
+    others = {"relaxation": "initialisation", "held-out start": "initialisation", "pretrain relaxation": "pretrain"}
+    section = others.get(name, name)
     own = {"adversarial": "kbgan.adversarial_lr"}.get(name, f"{config.model_name}.lr")
     assert advised[0] == (f"{section}.lr" if config.model_name == "upgan" else own)
     assert set(advised) <= flat_settings(config).keys()

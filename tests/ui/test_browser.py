@@ -152,6 +152,7 @@ def test_the_exported_page_holds_what_the_screen_shows(browser, server, tmp_path
     drawn = graph(page).locator("#network-data").evaluate("data => JSON.parse(data.textContent).nodes.length")
     fewest = page.get_by_text("the answer falls from rank").inner_text()
     ranks = page.get_by_test_id("stMetricValue").first.inner_text()
+    page.get_by_text("Σ contributions =").wait_for()  # the last of the page: nothing moves the tabs any more
     page.get_by_role("tab", name="Why not another?").click()
     page.wait_for_url("**tab=contrast**")
     sums = page.get_by_text("Σ differences =").inner_text()
