@@ -9,6 +9,7 @@ import pytest
 
 from tests.oracles import walks as oracle
 from upgan.graph.cointeraction import build_cointeraction
+from upgan.graph.said import chosen_together
 from upgan.graph.walks import LONGEST, Own, WalkEdges
 
 ENTITIES, RELATIONS, USERS = 7, 2, 6
@@ -27,7 +28,7 @@ def world(seed):
 
 
 def built(triples, co):
-    return WalkEdges.build(triples, (ENTITIES, RELATIONS), co)
+    return WalkEdges.build(triples, (ENTITIES, RELATIONS), () if co is None else (chosen_together(co),))
 
 
 def said(co):

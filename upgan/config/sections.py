@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from upgan.config.section import OneToN, Section
+from upgan.types import Heard
 
 Activation = Literal["relu", "leaky_relu", "tanh", "none"]
 Precision = Literal["float32", "bfloat16"]
@@ -198,6 +199,11 @@ class WalksConfig(Section):
         lt=1,
         description="share of the training triples that vectors of a second start are trained without, so that the "
         "walks can be weighed beside scores that have not memorised their triples; 0: walks are weighed alone",
+    )
+    hears: tuple[Heard, ...] = Field(
+        ("together", "ratings", "order"),
+        description="what users say of two items that walks may go along, where the data has it: that they were chosen "
+        "together, rated alike, or chosen near in time",
     )
     paths: int = Field(24, ge=1, le=200, description="most kinds of paths that a relation and direction listens to")
     least_gain: float = Field(

@@ -9,6 +9,7 @@ import copy
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,7 +25,8 @@ from upgan.explain.silent import SilentExplainer
 from upgan.graph.cointeraction import CoInteraction
 from upgan.graph.cointeraction_update import changed_cointeraction
 from upgan.graph.facts import Facts
-from upgan.graph.observed import facts_of, graph_of
+from upgan.graph.marked import Marked
+from upgan.graph.observed import facts_of, graph_of, seen_marked
 from upgan.graph.queries import QueryIndex
 from upgan.model.base import Model, Reused, UsersIn
 from upgan.types import SPLITS, IntArray, SplitName
@@ -60,10 +62,12 @@ class Answering:
         *,
         precise: Model | None = None,
         like: Alike | None = None,
+        seen: Marked | None = None,
     ) -> None:
         """``known``: the triples of all splits, train first; ``precise``: the model in float64 where it is there.
 
-        ``like``: what is carried over from a graph much like this one.
+        ``like``: what is carried over from a graph much like this one. ``seen``: the run's own interactions, whose
+        marks those keep that are still there.
         """
         like = like or Alike()
         self.dataset = dataset
@@ -72,7 +76,9 @@ class Answering:
         self.triples = triples
         self.interactions = interactions
         self.known = known
-        self.graph = graph_of(dataset, config, triples, interactions, like.cointeraction, like.distance)
+        self._seen = seen or (seen_marked(dataset, config) if config.has_walks else Marked(interactions))
+        marked = self._seen.of(interactions)
+        self.graph = graph_of(dataset, config, triples, marked, like.cointeraction, like.distance)
         self.facts = like.facts or facts_of(dataset, config, triples)
         self.scorer = model.on(self.graph, self.facts, like.scores)
         self._precise = precise
@@ -82,10 +88,9 @@ class Answering:
 
     def on(self, triples: IntArray, interactions: IntArray, like: Alike | None = None) -> Answering:
         """The same weights on another graph."""
-        precise = self.precise()
-        return Answering(
-            self.dataset, self.config, self.model, triples, interactions, self.known, precise=precise, like=like
-        )
+        own = self.dataset, self.config, self.model
+        kept: dict[str, Any] = {"precise": self.precise(), "like": like, "seen": self._seen}
+        return Answering(*own, triples, interactions, self.known, **kept)
 
     def without(self, gone: IntArray, interactions: IntArray, users: IntArray) -> Answering:
         """The same weights without the triples of the rows ``gone``, and with interactions that differ for ``users``.
