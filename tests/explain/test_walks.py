@@ -23,6 +23,9 @@ from upgan.case.schema import from_document, to_document
 from upgan.data.dataset import build_dataset
 from upgan.explain.bilinear import CoInteractionExplainer
 from upgan.explain.walks import all_ways, spoken_step
+from upgan.render.csv_tables import walk_rows
+from upgan.render.paths import walk_row
+from upgan.render.words import said_words
 from upgan.training.checkpoint import save_weights, seal_run
 from upgan.types import INTERACTED, INVERSE_MARK, SAID
 
@@ -181,6 +184,12 @@ def test_an_explanation_holds_the_paths_and_parts_that_add_up_to_the_score(predi
             else:
                 assert (one.id, relation, other.id) in known
     assert any(walk.users for walk in told.walks)
+    spoken = {walk.said: walk for walk in told.walks if walk.said}
+    assert set(spoken) <= set(SAID.values())
+    for walk in spoken.values():
+        words = said_words(walk.said, walk.users)
+        assert walk_row(walk)[2] == words
+        assert words in {row["said"] for row in walk_rows(told, {})}
     few = predictor.explain(top_walks=2, **asked[place])
     assert few.walks == told.walks[:2]
     assert few.to_dict()["walks"][0]["contribution"] == few.walks[0].contribution

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from upgan.config.section import OneToN, Section
-from upgan.types import Heard
+from upgan.types import SAID, Heard
 
 Activation = Literal["relu", "leaky_relu", "tanh", "none"]
 Precision = Literal["float32", "bfloat16"]
@@ -219,6 +219,11 @@ class WalksConfig(Section):
     entries: int = Field(
         4_000_000, ge=1000, description="entities reached by all paths that are held for a fit: bounds memory and time"
     )
+
+    @field_validator("hears")
+    @classmethod
+    def _in_order(cls, hears: tuple[Heard, ...]) -> tuple[Heard, ...]:
+        return tuple(name for name in SAID if name in hears)
 
 
 class PinnedConfig(Section):
