@@ -65,15 +65,17 @@ def test_weights_and_shares_are_those_of_loops_over_users_and_pairs(seed):
         spoken = expected[kind.name]
         total = {pair: sum(each.values()) for pair, each in spoken.items()}
         own = [total[item, item] for item in range(ENTITIES)]
-        dense = kind.weight.toarray()
+        dense, least = kind.weight.toarray(), 1e-3 if kind.name == "rated alike" else 0.0
         for item in range(ENTITIES):
-            row = summing_to_one(oracle.sharp(total, own, item))
+            row = summing_to_one(oracle.sharp(total, own, item, least))
             np.testing.assert_allclose(dense[item], [row.get(other, 0.0) for other in range(ENTITIES)], atol=1e-12)
         there = np.argwhere(dense > 0)
         pair, user, share = kind.shares(there[:, 0], there[:, 1])
         assert (np.diff(pair) >= 0).all()
         np.testing.assert_allclose(np.bincount(pair, share, len(there)), 1.0, atol=1e-12)
         found = {(*there[p].tolist(), u): s for p, u, s in zip(pair.tolist(), user.tolist(), share, strict=True)}
+        sizes = np.bincount(pair, np.abs(share), len(there))
+        assert (sizes <= [1.000001 * np.sqrt(own[i] * own[j]) / total[i, j] for i, j in there.tolist()]).all()
         true = {
             (i, j, u): t / total[i, j] for i, j in there.tolist() for u, t in spoken[i, j].items() if abs(t) > 1e-12
         }

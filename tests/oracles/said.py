@@ -47,13 +47,15 @@ def near_in_time(reads: Sequence[Read], times: Mapping[Read, int], one: int, oth
     return terms
 
 
-def sharp(total: Mapping[tuple[int, int], float], own: Sequence[float], item: int) -> Row:
-    """(m_ij / (n_i n_j)) ^ 2 of one item, j != i, where m_ij > 0, before any is left out and before they sum to 1.
+def sharp(total: Mapping[tuple[int, int], float], own: Sequence[float], item: int, least: float) -> Row:
+    """(m_ij / (n_i n_j)) ^ 2 of one item, j != i, where it is ``least`` ^ 2 or more, before they sum to 1.
 
     ``own``: n_i^2 of every item.
     """
     row = {}
     for other in range(len(own)):
         if other != item and total[item, other] > 1e-12:
-            row[other] = (total[item, other] / math.sqrt(own[item] * own[other])) ** 2
+            cosine = total[item, other] / math.sqrt(own[item] * own[other])
+            if cosine >= least:
+                row[other] = cosine**2
     return row

@@ -28,6 +28,7 @@ from upgan.graph.facts import Facts
 from upgan.graph.marked import Marked
 from upgan.graph.observed import facts_of, graph_of, seen_marked
 from upgan.graph.queries import QueryIndex
+from upgan.graph.said import Said
 from upgan.model.base import Model, Reused, UsersIn
 from upgan.types import SPLITS, IntArray, SplitName
 
@@ -45,6 +46,7 @@ class Alike:
     distance: IntArray | None = None
     #: Of the graph's own interactions.
     cointeraction: CoInteraction | None = None
+    said: tuple[Said, ...] | None = None
     scores: Reused | None = None
 
 
@@ -78,7 +80,7 @@ class Answering:
         self.known = known
         self._seen = seen or (seen_marked(dataset, config) if config.has_walks else Marked(interactions))
         marked = self._seen.of(interactions)
-        self.graph = graph_of(dataset, config, triples, marked, like.cointeraction, like.distance)
+        self.graph = graph_of(dataset, config, triples, marked, like.cointeraction, like.distance, like.said)
         self.facts = like.facts or facts_of(dataset, config, triples)
         self.scorer = model.on(self.graph, self.facts, like.scores)
         self._precise = precise
@@ -111,7 +113,8 @@ class Answering:
         cointeraction, differing = changed
         assert self.scorer.table is not None, "a score that reads co-interactions has a table"
         reused = Reused(self.scorer.table, torch.from_numpy(differing))
-        return self.on(triples, interactions, Alike(facts, distance, cointeraction, reused))
+        said = None if len(users) else self.graph.said
+        return self.on(triples, interactions, Alike(facts, distance, cointeraction, said, reused))
 
     def precise(self) -> Model:
         """The model in float64."""

@@ -114,11 +114,12 @@ def graph_of(
     marked: Marked,
     cointeraction: CoInteraction | None = None,
     likely: IntArray | None = None,
+    said: tuple[Said, ...] | None = None,
 ) -> LayeredGraph:
     """The graph as ``seen_graph`` builds it, over other (T, 3) triples and (M, 2) marked interactions of the dataset.
 
     ``cointeraction`` where it is there already; edges between layers, which it stands in for, are then left out.
-    ``likely``: distances of a graph much like this one.
+    ``likely``: distances of a graph much like this one. ``said``: of the same interactions, where it is there already.
     """
     sizes = (dataset.num_entities, dataset.num_users)
     interactions = marked.interactions
@@ -128,8 +129,7 @@ def graph_of(
         cointeraction = build_cointeraction(
             interactions, *sizes, power=settings.power, neighbours=settings.neighbours, counted=settings.counted
         )
-    said: tuple[Said, ...] = ()
-    if cointeraction is not None and config.has_walks:
+    if said is None and cointeraction is not None and config.has_walks:
         said = said_by_users(cointeraction, marked, config.walks.hears)
     graph = build_graph(
         triples,
@@ -141,7 +141,7 @@ def graph_of(
         likely=likely,
         whole=config.reads == "whole",
     )
-    return replace(graph, said=said)
+    return replace(graph, said=said or ())
 
 
 def seen_facts(dataset: KGDataset, config: Config) -> Facts | None:

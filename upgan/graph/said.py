@@ -10,14 +10,14 @@ Each kind is a sum over users, t_u(i, j) being what one of them says, with a_u o
     m_ij = sum_u t_u(i, j),   w_ij ~ (m_ij / (n_i n_j)) ^ power,  j != i,  rows summing to 1
 
 with n_i^2 = sum_u a_u over those who chose i (together), sum_u a_u x_ui^2 (rated alike), or sum_u a_u over those who
-chose i at a known time (near in time). Of "together" w is S. Of the other two the power is 2, only positive m_ij count,
-and the 30 largest of a row (as many as S keeps) are kept. Items that a user chose at the same time share one place, the
-mean of those they take up, so that nothing depends on the order of a file; a rating that is not known, or a time, is
-left out.
+chose i at a known time (near in time). Of "together" w is S. Of the other two the power is 2, only positive m_ij count
+(of "rated alike" cosines of a thousandth or more), and the 30 largest of a row (as many as S keeps) are kept. A rating
+or a time that is not known is left out. Items that a user chose at the same time share one place, the mean of those
+they take up, so that nothing depends on the order of a file.
 
-A user's share of w_ij is t_u / m_ij. Shares sum to 1. Of "rated alike" they have signs: who liked one of two items
-and not the other speaks against a step that the others make, with a share below 0, and those of the others then sum to
-more than 1.
+A user's share of w_ij is t_u / m_ij. Shares sum to 1. Of "rated alike" they have signs: who liked one of two items and
+not the other speaks against a step that others make, with a share below 0, and those of the others then sum to more
+than 1. Without their signs they sum to n_i n_j / m_ij at most, which is why the smallest cosines are left out.
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ from upgan.types import SAID, BoolArray, FloatArray, Heard, IntArray
 POWER = 2.0
 #: Places between items that a user chose near in time, at most.
 NEAR = 10
-#: A smaller cosine is what rounding leaves of terms that cancel out; the same of ratings, as a share of the largest.
+#: The smallest cosine of "rated alike" that counts.
+LEAST = 1e-3
+#: What rounding leaves of a rating that is its user's mean, as a share of the largest.
 DUST = 1e-9
 
 
@@ -139,7 +141,8 @@ def rated_alike(co: CoInteraction, interactions: IntArray, ratings: FloatArray) 
     def rows(items: IntArray) -> sp.csr_matrix:
         return weighted[items] @ transposed
 
-    return Multiplied(SAID["ratings"], _sharpened(rows, norm, cost, co.neighbours), values, co.user_weight)
+    weight = _sharpened(rows, norm, cost, co.neighbours, LEAST)
+    return Multiplied(SAID["ratings"], weight, values, co.user_weight)
 
 
 def near_in_time(co: CoInteraction, interactions: IntArray, times: IntArray) -> Said:
@@ -187,9 +190,9 @@ def _twice_places(user: IntArray, times: IntArray) -> IntArray:
 
 
 def _sharpened(
-    rows: Callable[[IntArray], sp.csr_matrix], norm: FloatArray, cost: FloatArray, neighbours: int
+    rows: Callable[[IntArray], sp.csr_matrix], norm: FloatArray, cost: FloatArray, neighbours: int, least: float = 0.0
 ) -> sp.csr_matrix:
-    """(E, E) w from (E,) n, in blocks of bounded memory.
+    """(E, E) w from (E,) n, in blocks of bounded memory; cosines below ``least`` are left out.
 
     ``rows``: (B,) items -> (B, E) m of their rows; ``cost``: (E,) the paths that a row is counted from. Items where n
     is 0 have no row.
@@ -203,7 +206,7 @@ def _sharpened(
         both = rows(block).tocoo()
         row, column = both.row.astype(np.int64), both.col.astype(np.int64)
         cosine = both.data / (norm[block[row]] * norm[column])
-        kept = (block[row] != column) & (cosine > DUST)
+        kept = (block[row] != column) & (cosine > 0.0) & (cosine >= least)
         row, column, sharp = largest(row[kept], column[kept], cosine[kept] ** POWER, len(block), neighbours)
         whole = np.bincount(row, weights=sharp, minlength=len(block))
         parts.append((block[row], column, sharp / whole[row]))
