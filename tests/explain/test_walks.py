@@ -46,7 +46,8 @@ def draw_walks(walks, seed=0, said=1):
 @pytest.fixture(scope="module")
 def predictor(tmp_path_factory):
     """The toy catalogue with ratings and an order."""
-    run, tables = tmp_path_factory.mktemp("run") / "r", toy_tables()
+    run = tmp_path_factory.mktemp("run") / "r"
+    tables: dict[str, Any] = {**toy_tables()}
     random, count = np.random.default_rng(1), len(tables["interactions"])
     tables["interactions"]["rating"], tables["interactions"]["time"] = random.integers(1, 6, (2, count))
     dataset = build_dataset(name="toy", **tables)
@@ -130,9 +131,9 @@ def test_every_path_and_every_users_share_is_that_of_a_loop_over_all_paths(predi
             for nodes, weight in every:
                 i, j, answer = nodes[step], nodes[step + 1], nodes[-1]
                 part = gamma * math.log(1 + reached[answer] / epsilon) * weight / reached[answer]
-                each = {user: term for user, term in terms[path[step] - 2 * relations](i, j).items() if term}
-                for user, term in each.items():
-                    parts[side][answer][user] += part * term / sum(each.values())
+                heard = {user: term for user, term in terms[path[step] - 2 * relations](i, j).items() if term}
+                for user, term in heard.items():
+                    parts[side][answer][user] += part * term / sum(heard.values())
         for answer in range(entities):
             found = explainer._walked(explainer.ways(head, relation, answer), relation, answer)
             for side, users in (("target", found.target), ("answer", found.answer)):

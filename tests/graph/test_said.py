@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -28,7 +30,7 @@ def world(seed):
     random = np.random.default_rng(seed)
     chosen = random.random((USERS, ENTITIES - 2)) < np.linspace(0.15, 1.0, USERS)[:, None]
     pairs = np.argwhere(chosen).astype(np.int64)
-    ratings = random.integers(1, 6, len(pairs)) * 0.7
+    ratings = (0.7 * random.integers(1, 6, len(pairs))).astype(np.float64)
     ratings[pairs[:, 0] == 3] = 0.7
     ratings[random.random(len(pairs)) < 0.2] = np.nan
     times = random.integers(-5, 60, len(pairs))
@@ -143,17 +145,21 @@ def test_interactions_that_stay_keep_their_marks_and_new_ones_have_none():
     np.testing.assert_array_equal(found.times, [*marked.times[chosen], NO_TIME, NO_TIME])
     none = np.empty((0, 2), dtype=np.int64)
     assert len(marked.of(none).ratings) == 0
-    assert np.isnan(Marked(none, np.empty(0)).of(new).ratings).all()
+    unknown = Marked(none, np.empty(0)).of(new).ratings
+    assert unknown is not None
+    assert np.isnan(unknown).all()
 
 
 def test_a_graph_has_what_its_dataset_and_its_settings_allow():
-    tables = toy_tables()
+    tables: dict[str, Any] = {**toy_tables()}
     plain = build_dataset(name="toy", **tables)
     tables["interactions"]["rating"] = np.arange(len(tables["interactions"])) % 3
     rated = build_dataset(name="toy", **tables)
     config = make_config("quality", assignments=["walks.enabled=true"])
-    (only,), both = seen_graph(plain, config).said, seen_graph(rated, config).said
-    assert (only.weight != seen_graph(plain, config).cointeraction.similar.to_scipy()).nnz == 0
+    graph, both = seen_graph(plain, config), seen_graph(rated, config).said
+    (only,) = graph.said
+    assert graph.cointeraction is not None
+    assert (only.weight != graph.cointeraction.similar.to_scipy()).nnz == 0
     assert [kind.name for kind in both] == ["chosen together", "rated alike"]
     deaf = make_config("quality", assignments=["walks.enabled=true", 'walks.hears=["order"]'])
     assert seen_graph(rated, deaf).said == ()

@@ -26,7 +26,9 @@ def world(seed):
     triples = np.unique(np.concatenate([triples, [[0, 0, 0], [1, 0, 2], [1, 1, 2]]]), axis=0)
     reads = np.column_stack([random.integers(USERS, size=25), random.integers(5, size=25)])
     co = build_cointeraction(reads, ENTITIES, USERS, power=3.0, neighbours=30, counted=30)
-    return triples, said_by_users(co, Marked(reads, random.integers(1, 6, size=25) * 1.0), ("together", "ratings"))
+    return triples, said_by_users(
+        co, Marked(reads, random.integers(1, 6, size=25).astype(np.float64)), ("together", "ratings")
+    )
 
 
 def built(triples, kinds):

@@ -136,7 +136,7 @@ def rated_alike(co: CoInteraction, interactions: IntArray, ratings: FloatArray) 
     values.eliminate_zeros()
     weighted, transposed = (values @ sp.diags(co.user_weight)).tocsr(), values.T.tocsr()
     norm = np.sqrt(np.asarray(weighted.multiply(values).sum(axis=1)).ravel())
-    cost = np.bincount(item, weights=count[user], minlength=len(norm))
+    cost = np.bincount(item, weights=count[user], minlength=len(norm)).astype(np.float64)
 
     def rows(items: IntArray) -> sp.csr_matrix:
         return weighted[items] @ transposed
@@ -158,7 +158,8 @@ def near_in_time(co: CoInteraction, interactions: IntArray, times: IntArray) -> 
     size = co.incidence.shape[0]
     starts = np.searchsorted(item[by_item], np.arange(size + 1))
     norm = np.sqrt(np.bincount(item, weights=co.user_weight[user], minlength=size))
-    cost = np.bincount(item, weights=count, minlength=size)
+    # A path is held in several arrays here: four times the memory of a product.
+    cost = 4.0 * np.bincount(item, weights=count, minlength=size).astype(np.float64)
 
     def rows(items: IntArray) -> sp.csr_matrix:
         chosen = by_item[starts[items[0]] : starts[items[-1] + 1]]  # items that are left out have none
@@ -171,8 +172,7 @@ def near_in_time(co: CoInteraction, interactions: IntArray, times: IntArray) -> 
         return both
 
     values = sp.csr_matrix((place + 1.0, (item, user)), shape=co.incidence.shape)
-    # A path is held in several arrays here: four times the memory of a product.
-    return Near(SAID["order"], _sharpened(rows, norm, 4.0 * cost, co.neighbours), values, co.user_weight)
+    return Near(SAID["order"], _sharpened(rows, norm, cost, co.neighbours), values, co.user_weight)
 
 
 def _twice_places(user: IntArray, times: IntArray) -> IntArray:
