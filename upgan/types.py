@@ -27,6 +27,11 @@ INVERSE_MARK = "⁻¹"
 INTERACTED = "interacted"
 
 
+#: What walks can hear users say, and how an explanation names it: kinds 2R, 2R + 1, ... of a step (upgan.graph.said).
+Heard = Literal["together", "ratings", "order"]
+SAID: dict[Heard, str] = {"together": "chosen together", "ratings": "rated alike", "order": "chosen near in time"}
+
+
 class Document:
     """Base of frozen dataclasses that are JSON objects as they stand: their fields by name and in order."""
 

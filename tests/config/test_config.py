@@ -121,6 +121,8 @@ def test_later_sources_win_preset_file_overrides_assignments(tmp_path):
         ("user_activation=tanh", "model.propagation.user_activation", "tanh"),
         ("device=cpu", "device", "cpu"),
         ("max_seconds=1_000", "max_seconds", 1000.0),
+        ('walks.hears=["order", "together"]', "walks.hears", ("together", "order")),
+        ("walks.hears=[]", "walks.hears", ()),
     ],
 )
 def test_assignments_are_read_as_toml_or_text_and_their_last_part_is_enough(assignment, key, value):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from tests.oracles import random_facts
 from tests.predict.toy import make_quality_run, make_run
 from upgan.config.settings import make_config
 from upgan.data.dataset import build_dataset
+from upgan.data.marks import NO_TIME
 from upgan.errors import QueryError
 from upgan.explain.answering import Answering
 from upgan.explain.results import Changes
@@ -114,20 +116,40 @@ def test_a_what_if_is_the_graph_built_without_what_was_taken_out(world, own_vect
         torch.testing.assert_close(scores, true_scores, rtol=0, atol=1e-9)
 
 
+def random_marks(count, seed):
+    """Ratings and times, some of them missing; of some worlds there is none."""
+    random = np.random.default_rng(seed)
+    ratings = np.where(random.random(count) < 0.2, np.nan, random.integers(1, 6, count))
+    times = np.where(random.random(count) < 0.2, NO_TIME, random.integers(0, 5, count))
+    return {"ratings": ratings if seed % 3 else None, "times": times if seed % 4 else None}
+
+
+def marks_by_name(answering, interactions):
+    """The (M, 2) interactions' own ratings and times of the dataset, looked up one by one."""
+    data = answering.dataset
+    row = {tuple(pair): number for number, pair in enumerate(data.interactions.tolist())}
+    rows = [row.get(tuple(pair)) for pair in interactions.tolist()]
+    ratings = None if data.ratings is None else np.array([np.nan if r is None else data.ratings[r] for r in rows])
+    times = None if data.times is None else np.array([NO_TIME if r is None else data.times[r] for r in rows])
+    return {"ratings": ratings, "times": times}
+
+
 @settings(deadline=None, max_examples=60)
 @given(changed_worlds(), st.booleans())
 def test_a_what_if_of_the_bilinear_score_is_the_graph_built_anew(world, all_rows):
     """Layers, evidence, weights, contributions and all scores, whether some rows are counted anew or everything is."""
-    dataset, changes, seed = world
+    plain, changes, seed = world
+    dataset = replace(plain, **random_marks(len(plain.interactions), seed))
     asked = ["model.score=bilinear", "model.co_interaction.neighbours=3", "model.co_interaction.counted=4"]
     answering = answering_of(dataset, seed, *asked, "fusion.enabled=true", "walks.enabled=true")
-    draw_walks(answering.model.walks, seed)
+    draw_walks(answering.model.walks, seed, said=len(answering.graph.said))
     edit = resolved(answering, changes)
     reads = np.delete(dataset.interactions, edit.interactions, axis=0)
     reads = np.concatenate([reads, edit.added])
-    again = answering.on(
-        np.delete(dataset.train, edit.triples, axis=0), reads[np.lexsort(reads.T[::-1])].astype(np.int64)
-    )
+    reads = reads[np.lexsort(reads.T[::-1])].astype(np.int64)
+    anew = replace(dataset, interactions=reads, **marks_by_name(answering, reads))
+    train = np.delete(dataset.train, edit.triples, axis=0)
+    again = Answering(anew, answering.config, answering.model, train, reads, answering.known)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("upgan.graph.cointeraction_update.WORTHWHILE", 0.0 if all_rows else 2.0)
         changed = rebuilt(answering, edit)

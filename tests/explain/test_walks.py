@@ -13,23 +13,29 @@ import pytest
 import torch
 
 import upgan
+from tests.conftest import toy_tables
+from tests.oracles import said as said_oracle
 from tests.oracles import walks as oracle
 from tests.predict.toy import make_quality_run
 from upgan.case.documents import make_case
 from upgan.case.reproduction import reproduce
 from upgan.case.schema import from_document, to_document
+from upgan.data.dataset import build_dataset
 from upgan.explain.bilinear import CoInteractionExplainer
 from upgan.explain.walks import all_ways, spoken_step
+from upgan.render.csv_tables import walk_rows
+from upgan.render.paths import walk_row
+from upgan.render.words import said_words
 from upgan.training.checkpoint import save_weights, seal_run
-from upgan.types import INTERACTED, INVERSE_MARK
+from upgan.types import INTERACTED, INVERSE_MARK, SAID
 
 
-def draw_walks(walks, seed=0):
-    """Listen to random paths with random weights, users on at most one step."""
+def draw_walks(walks, seed=0, said=1):
+    """Listen to random paths with random weights, users on at most one step, who say ``said`` kinds of things."""
     random = np.random.default_rng(seed)
     kinds = len(walks.tau)
-    every = [path for length in (1, 2, 3) for path in product(range(kinds + 1), repeat=length)]
-    every = [path for path in every if sum(kind == kinds for kind in path) <= 1]
+    every = [path for length in (1, 2, 3) for path in product(range(kinds + said), repeat=length)]
+    every = [path for path in every if sum(kind >= kinds for kind in path) <= 1]
     for relation in range(kinds):
         chosen = sorted(every[place] for place in random.permutation(len(every))[: walks.paths.shape[1]])
         parts = random.uniform(0.2, 1.0, len(chosen)), random.normal(size=len(chosen)), random.normal(size=2 * kinds)
@@ -38,13 +44,18 @@ def draw_walks(walks, seed=0):
 
 
 @pytest.fixture(scope="module")
-def predictor(toy_dataset, tmp_path_factory):
+def predictor(tmp_path_factory):
+    """The toy catalogue with ratings and an order."""
     run = tmp_path_factory.mktemp("run") / "r"
-    made = upgan.load(make_quality_run(run, toy_dataset, "walks.enabled=true", "walks.paths=150"))
+    tables: dict[str, Any] = {**toy_tables()}
+    random, count = np.random.default_rng(1), len(tables["interactions"])
+    tables["interactions"]["rating"], tables["interactions"]["time"] = random.integers(1, 6, (2, count))
+    dataset = build_dataset(name="toy", **tables)
+    made = upgan.load(make_quality_run(run, dataset, "walks.enabled=true", "walks.paths=200"))
     model = made._run.model
-    draw_walks(model.walks)
+    draw_walks(model.walks, said=3)
     save_weights(model, run / "model.safetensors")
-    seal_run(run, toy_dataset)
+    seal_run(run, dataset)
     return upgan.load(run)
 
 
@@ -76,17 +87,21 @@ def test_parts_add_up_to_the_score_of_the_ranking_with_and_without_users(predict
 
 
 def test_every_path_and_every_users_share_is_that_of_a_loop_over_all_paths(predictor, explainer):
-    data, model, co = predictor.dataset, explainer.model, explainer.co
+    data, model = predictor.dataset, explainer.model
     relations, entities = data.num_relations, data.num_entities
     facts = [tuple(row) for row in data.train.tolist()]
-    rows = ((item, *co.similar.of(item)) for item in range(entities))
-    said = {(i, j): w for i, others, each in rows for j, w in zip(others.tolist(), each.tolist(), strict=True)}
-    chose = defaultdict(set)
-    for user, item in data.interactions.tolist():
-        chose[user].add(item)
-    items = len(set.union(*chose.values()))
-    a = {user: math.log(1 + items / len(mine)) for user, mine in chose.items()}
-    everyone = range(data.num_users)
+    kinds = explainer.edges.said
+    assert [kind.name for kind in kinds] == list(SAID.values())
+    said = [
+        {(i, j): float(kind.weight[i, j]) for i, j in np.argwhere(kind.weight.toarray()).tolist()} for kind in kinds
+    ]
+    reads = [tuple(pair) for pair in data.interactions.tolist()]
+    ratings, times = (dict(zip(reads, column.tolist(), strict=True)) for column in (data.ratings, data.times))
+    terms = (
+        lambda i, j: said_oracle.together(reads, i, j),
+        lambda i, j: said_oracle.rated_alike(reads, ratings, i, j),
+        lambda i, j: said_oracle.near_in_time(reads, times, i, j),
+    )
     for head, relation in product(range(0, entities, 3), (0, 4)):
         told = [all_ways(model.walks, explainer.edges, head, relation, answer) for answer in range(entities)]
         for path, epsilon, gamma in zip(model.walks.paths_of(relation), *model.walks.said(relation), strict=True):
@@ -105,9 +120,9 @@ def test_every_path_and_every_users_share_is_that_of_a_loop_over_all_paths(predi
     for head in range(0, entities, 2):
         parts: Any = {side: [defaultdict(float) for _ in range(entities)] for side in ("target", "answer")}
         for path, epsilon, gamma in zip(model.walks.paths_of(relation), *model.walks.said(relation), strict=True):
-            if 2 * relations not in path:
+            step = next((place for place, kind in enumerate(path) if kind >= 2 * relations), None)
+            if step is None:
                 continue
-            step = path.index(2 * relations)
             side = "answer" if step == len(path) - 1 and step else "target"
             every = list(oracle.ways(facts, relations, said, entities, path, head))
             reached: Any = defaultdict(float)
@@ -115,10 +130,10 @@ def test_every_path_and_every_users_share_is_that_of_a_loop_over_all_paths(predi
                 reached[nodes[-1]] += weight
             for nodes, weight in every:
                 i, j, answer = nodes[step], nodes[step + 1], nodes[-1]
-                both = [u for u in everyone if i in chose[u] and j in chose[u]]
                 part = gamma * math.log(1 + reached[answer] / epsilon) * weight / reached[answer]
-                for u in both:
-                    parts[side][answer][u] += part * a[u] / sum(a[v] for v in both)
+                heard = {user: term for user, term in terms[path[step] - 2 * relations](i, j).items() if term}
+                for user, term in heard.items():
+                    parts[side][answer][user] += part * term / sum(heard.values())
         for answer in range(entities):
             found = explainer._walked(explainer.ways(head, relation, answer), relation, answer)
             for side, users in (("target", found.target), ("answer", found.answer)):
@@ -161,7 +176,7 @@ def test_an_explanation_holds_the_paths_and_parts_that_add_up_to_the_score(predi
     known = {(names[0][h], names[1][r], names[0][t]) for h, r, t in data.train.tolist()}
     for walk in told.walks:
         assert (walk.nodes[0].id, walk.nodes[-1].id) == (told.target.id, told.answer.id)
-        assert any(node.role == "user" for node in walk.nodes) == bool(walk.users)
+        assert any(node.role == "user" for node in walk.nodes) == bool(walk.users) == bool(walk.said)
         for (one, other), relation in zip(pairwise(walk.nodes), walk.relations, strict=True):
             if relation == INTERACTED:
                 assert {(one.id, other.id), (other.id, one.id)} & read
@@ -170,6 +185,12 @@ def test_an_explanation_holds_the_paths_and_parts_that_add_up_to_the_score(predi
             else:
                 assert (one.id, relation, other.id) in known
     assert any(walk.users for walk in told.walks)
+    spoken = {walk.said: walk for walk in told.walks if walk.said}
+    assert set(spoken) <= set(SAID.values())
+    for walk in spoken.values():
+        words = said_words(walk.said, walk.users)
+        assert walk_row(walk)[2] == words
+        assert words in {row["said"] for row in walk_rows(told, {})}
     few = predictor.explain(top_walks=2, **asked[place])
     assert few.walks == told.walks[:2]
     assert few.to_dict()["walks"][0]["contribution"] == few.walks[0].contribution

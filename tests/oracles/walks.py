@@ -1,6 +1,7 @@
 """Slow, obvious reference versions of walks: every path one after the other, from the formulas alone.
 
-Facts are triples (h, r, t); relations R .. 2R - 1 lead from the tail to the head; ``said`` holds S_ij of the kind 2R.
+Facts are triples (h, r, t); relations R .. 2R - 1 lead from the tail to the head; ``said`` holds the weights of each
+kind that users say, 2R and on.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 Fact = tuple[int, int, int]
-Said = Mapping[tuple[int, int], float]
+Said = Sequence[Mapping[tuple[int, int], float]]
 
 
 def edges(facts: Collection[Fact], relations: int, kind: int) -> list[tuple[int, int]]:
@@ -21,8 +22,8 @@ def edges(facts: Collection[Fact], relations: int, kind: int) -> list[tuple[int,
 
 def step(facts: Collection[Fact], relations: int, said: Said, kind: int, source: int, destination: int) -> float:
     """w_k(i, j)."""
-    if kind == 2 * relations:
-        return said.get((source, destination), 0.0)
+    if kind >= 2 * relations:
+        return said[kind - 2 * relations].get((source, destination), 0.0)
     leaving = [end for start, end in edges(facts, relations, kind) if start == source]
     return leaving.count(destination) / math.sqrt(len(leaving)) if leaving else 0.0
 

@@ -136,3 +136,16 @@ def test_proof_names_both_sums_and_both_fingerprints():
     assert "Σ weights = 1.000000 over 23 simulated users" in lines
     assert "Σ contributions = +0.840 = score 3.340 minus score without users 2.500" in lines
     assert "run ab12cd34ef56" in lines
+
+
+@pytest.mark.parametrize(
+    ("said", "users", "text"),
+    [
+        ("rated alike", 22, "22 users rated both alike"), ("chosen together", 1, "1 user chose both"),
+        ("chosen near in time", 1200, "1,200 users chose one soon after the other"),
+        ("", 3, "3 users chose both"), ("", 0, ""),
+    ],
+)  # fmt: skip
+def test_what_users_say_on_a_path_is_said_in_words(said, users, text):
+    assert words.said_words(said, users) == text
+    assert words.said_words(said, users, simulated=True) == text.replace("user", "simulated user")

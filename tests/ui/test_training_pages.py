@@ -163,7 +163,8 @@ class TestSettings:
     @pytest.mark.parametrize("model", MODELS)
     def test_every_setting_of_the_model_is_asked_for(self, roots, model):
         app = run_page("train", model=model)
-        asked = [element for kind in (app.number_input, app.selectbox, app.toggle, app.text_input) for element in kind]
+        kinds = app.number_input, app.selectbox, app.toggle, app.text_input, app.multiselect
+        asked = [element for kind in kinds for element in kind]
         keys = [str(element.key) for element in asked]
         shown = {key.partition(f"_{model}_")[2] for key in keys if key.startswith("upgan_setting_")}
         asked_for = {key for key in setting_keys() if applies(key, model) and not key.startswith("pinned.")}
@@ -177,7 +178,8 @@ class TestSettings:
     @pytest.mark.parametrize("preset", ["demo", "quality", "paper"])
     def test_the_command_trains_with_the_same_settings(self, preset):
         odd = {"pretrain.lr": 1e-5, "model.use_users": False, "adversarial.n_c": 33, "pinned.relation": "true",
-               "pinned.tail": "it's a \"name\"", "pinned.answer": "-17", "seed": 5}  # fmt: skip
+               "pinned.tail": "it's a \"name\"", "pinned.answer": "-17", "seed": 5,
+               "walks.hears": ["order", "together"]}  # fmt: skip
         config = make_config(preset, overrides=odd)
         told = shlex.split(wanted.command_line(Path("/a b/data"), Path("/runs/x"), config))
         assert told[:3] == ["upgan", "train", "/a b/data"]

@@ -49,8 +49,10 @@ def show(base: str, defaults: Mapping[str, Any], problems: Mapping[str, str]) ->
 
 def _ask(base: str, setting: Setting, default: Any) -> None:
     key = _key(base, setting)
-    st.session_state.setdefault(key, default)
-    if setting.options:
+    st.session_state.setdefault(key, list(default) if setting.several else default)
+    if setting.several:
+        st.multiselect(setting.name, list(setting.options), key=key, persist_state="session")
+    elif setting.options:
         st.selectbox(setting.name, list(setting.options), key=key, persist_state="session")
     elif setting.kind is bool:
         st.toggle(setting.name, key=key, persist_state="session")
@@ -67,6 +69,8 @@ def _ask(base: str, setting: Setting, default: Any) -> None:
 def _explain(setting: Setting, default: Any) -> None:
     """Meaning, bounds and default in small letters."""
     switch = "on" if default is True else "off" if default is False else default
+    if setting.several:
+        switch = ", ".join(default) or "none"
     usual = number(default) if isinstance(default, int | float) and not isinstance(default, bool) else str(switch)
     bounds = f" {setting.bounds.capitalize()}." if setting.bounds else ""
     st.caption(plain(f"{setting.meaning.rstrip('.')}.{bounds} Preset: {usual}."))

@@ -28,7 +28,7 @@ def draw(answered: Answered) -> None:
                 "path": text("path", width="large", help=f"Where {noun} speak, the heaviest of them is named."),
                 "weight": number("share", format="%.3f", help="Share of all paths of the same kind."),
                 "contribution": number("part of the score", format="%+.4f"),
-                "users": number(f"{noun} on it"),
+                "said": text("who says so", help="How many users say what of the two items beside them on the path."),
             },
         )
     table(

@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
@@ -52,6 +52,8 @@ class Setting:
     kind: type[bool | int | float | str]
     #: The texts to choose from; empty where there is no such choice.
     options: tuple[str, ...]
+    #: Whether any number of them can be chosen.
+    several: bool
     #: The bounds' names in ``_BOUNDS`` -> their values.
     limits: Mapping[str, float]
 
@@ -87,10 +89,11 @@ def _setting(key: str, info: FieldInfo) -> Setting:
     limits: dict[str, float] = {}
     for bound in info.metadata:
         limits |= {name: getattr(bound, name) for name in _BOUNDS if hasattr(bound, name)}
-    options = tuple(map(str, get_args(info.annotation)))
+    several = get_origin(info.annotation) is tuple
+    options = tuple(map(str, get_args(get_args(info.annotation)[0] if several else info.annotation)))
     kind: Any = str if options else info.annotation
     assert kind in (bool, int, float, str)
-    return Setting(key, info.description or "", kind, options, limits)
+    return Setting(key, info.description or "", kind, options, several, limits)
 
 
 def defaults(preset: str, model: str) -> dict[str, Any]:

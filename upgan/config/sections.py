@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from upgan.config.section import OneToN, Section
+from upgan.types import SAID, Heard
 
 Activation = Literal["relu", "leaky_relu", "tanh", "none"]
 Precision = Literal["float32", "bfloat16"]
@@ -199,6 +200,11 @@ class WalksConfig(Section):
         description="share of the training triples that vectors of a second start are trained without, so that the "
         "walks can be weighed beside scores that have not memorised their triples; 0: walks are weighed alone",
     )
+    hears: tuple[Heard, ...] = Field(
+        ("together", "ratings", "order"),
+        description="what users say of two items that walks may go along, where the data has it: that they were chosen "
+        "together, rated alike, or chosen near in time",
+    )
     paths: int = Field(24, ge=1, le=200, description="most kinds of paths that a relation and direction listens to")
     least_gain: float = Field(
         0.005, ge=0, description="a kind of path is taken where it raises the likelihood of a triple by this share"
@@ -213,6 +219,11 @@ class WalksConfig(Section):
     entries: int = Field(
         4_000_000, ge=1000, description="entities reached by all paths that are held for a fit: bounds memory and time"
     )
+
+    @field_validator("hears")
+    @classmethod
+    def _in_order(cls, hears: tuple[Heard, ...]) -> tuple[Heard, ...]:
+        return tuple(name for name in SAID if name in hears)
 
 
 class PinnedConfig(Section):

@@ -190,7 +190,7 @@ class Players:
         """What walks are fitted on, beside the discriminator as it is now."""
         prepared = self.prepared
         assert prepared.facts is not None, "a phase of walks is planned for scores with walks only"
-        edges = prepared.facts.walk_edges(prepared.graph.cointeraction if self.discriminator.has_users else None)
+        edges = prepared.facts.walk_edges(prepared.graph.said if self.discriminator.has_users else ())
         beside = None
         if settings.held_out:
             apart = self.held_out[1]

@@ -9,6 +9,7 @@ import copy
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,8 +25,10 @@ from upgan.explain.silent import SilentExplainer
 from upgan.graph.cointeraction import CoInteraction
 from upgan.graph.cointeraction_update import changed_cointeraction
 from upgan.graph.facts import Facts
-from upgan.graph.observed import facts_of, graph_of
+from upgan.graph.marked import Marked
+from upgan.graph.observed import facts_of, graph_of, seen_marked
 from upgan.graph.queries import QueryIndex
+from upgan.graph.said import Said
 from upgan.model.base import Model, Reused, UsersIn
 from upgan.types import SPLITS, IntArray, SplitName
 
@@ -43,6 +46,7 @@ class Alike:
     distance: IntArray | None = None
     #: Of the graph's own interactions.
     cointeraction: CoInteraction | None = None
+    said: tuple[Said, ...] | None = None
     scores: Reused | None = None
 
 
@@ -60,10 +64,12 @@ class Answering:
         *,
         precise: Model | None = None,
         like: Alike | None = None,
+        seen: Marked | None = None,
     ) -> None:
         """``known``: the triples of all splits, train first; ``precise``: the model in float64 where it is there.
 
-        ``like``: what is carried over from a graph much like this one.
+        ``like``: what is carried over from a graph much like this one. ``seen``: the run's own interactions, whose
+        marks those keep that are still there.
         """
         like = like or Alike()
         self.dataset = dataset
@@ -72,7 +78,9 @@ class Answering:
         self.triples = triples
         self.interactions = interactions
         self.known = known
-        self.graph = graph_of(dataset, config, triples, interactions, like.cointeraction, like.distance)
+        self._seen = seen or (seen_marked(dataset, config) if config.has_walks else Marked(interactions))
+        marked = self._seen.of(interactions)
+        self.graph = graph_of(dataset, config, triples, marked, like.cointeraction, like.distance, like.said)
         self.facts = like.facts or facts_of(dataset, config, triples)
         self.scorer = model.on(self.graph, self.facts, like.scores)
         self._precise = precise
@@ -82,10 +90,9 @@ class Answering:
 
     def on(self, triples: IntArray, interactions: IntArray, like: Alike | None = None) -> Answering:
         """The same weights on another graph."""
-        precise = self.precise()
-        return Answering(
-            self.dataset, self.config, self.model, triples, interactions, self.known, precise=precise, like=like
-        )
+        own = self.dataset, self.config, self.model
+        kept: dict[str, Any] = {"precise": self.precise(), "like": like, "seen": self._seen}
+        return Answering(*own, triples, interactions, self.known, **kept)
 
     def without(self, gone: IntArray, interactions: IntArray, users: IntArray) -> Answering:
         """The same weights without the triples of the rows ``gone``, and with interactions that differ for ``users``.
@@ -106,7 +113,8 @@ class Answering:
         cointeraction, differing = changed
         assert self.scorer.table is not None, "a score that reads co-interactions has a table"
         reused = Reused(self.scorer.table, torch.from_numpy(differing))
-        return self.on(triples, interactions, Alike(facts, distance, cointeraction, reused))
+        said = None if len(users) else self.graph.said
+        return self.on(triples, interactions, Alike(facts, distance, cointeraction, said, reused))
 
     def precise(self) -> Model:
         """The model in float64."""

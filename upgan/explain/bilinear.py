@@ -97,7 +97,7 @@ class CoInteractionExplainer(Explainer):
     @cached_property
     def edges(self) -> WalkEdges:
         """What walks go along."""
-        return self.facts.walk_edges(self.co)
+        return self.facts.walk_edges(self.graph.said if self.model.has_users else ())
 
     def ways(self, head: int, relation: int, answer: int) -> list[Ways]:
         """All paths of walks from ``head`` to ``answer`` that the relation listens to."""
@@ -112,9 +112,7 @@ class CoInteractionExplainer(Explainer):
             return WalkedParts(0.0, 0.0, nobody, nobody)
         facts = sum(each.value for each in ways if spoken_step(each, walks) is None)
         own = own_facts_part(walks, self.edges, relation, answer)
-        if self.co is None:
-            return WalkedParts(facts, own, nobody, nobody)
-        target, answered = (user_parts(walks, self.co, ways, side) for side in ("target", "answer"))
+        target, answered = (user_parts(walks, self.edges, ways, side) for side in ("target", "answer"))
         return WalkedParts(facts, own, target, answered)
 
     def _walked_score(self, head: int, relation: int, answer: int) -> float:
@@ -137,15 +135,15 @@ class CoInteractionExplainer(Explainer):
         assert self.model.walks is not None
         nodes = [self.named(node, target, answer) for node in ways.nodes[place].tolist()]
         relations = [self.relation_name(kind) for kind in ways.path]
-        step, users = spoken_step(ways, self.model.walks), 0
-        if step is not None and self.co is not None:
+        step, users, said = spoken_step(ways, self.model.walks), 0, ""
+        if step is not None:
             one = replace(ways, nodes=ways.nodes[[place]], weight=ways.weight[[place]])
-            _, user, share = users_of_step(self.co, one, step)
+            _, user, share = users_of_step(self.edges, one, step)
             nodes.insert(step + 1, self._user(int(user[np.argmax(share)]), target, answer))
             relations.insert(step, INTERACTED)
-            users = len(user)
+            users, said = int((share > 0).sum()), self.edges.said[ways.path[step] - 2 * self.edges.num_relations].name
         weight = float(ways.weight[place] / ways.weight.sum())
-        return Walk(tuple(nodes), tuple(relations), weight, float(ways.parts[place]), users)
+        return Walk(tuple(nodes), tuple(relations), weight, float(ways.parts[place]), users, said)
 
     @cached_property
     def mean_preference(self) -> Tensor:

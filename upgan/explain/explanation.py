@@ -118,8 +118,9 @@ class Walk:
     #: Its share of all paths of its kind, and its signed part of the score.
     weight: float
     contribution: float
-    #: How many users speak on it.
+    #: How many users speak for it, and what they say (the values of upgan.types.SAID); "" in older files.
     users: int = 0
+    said: str = ""
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 A kind of path adds gamma log(1 + f / epsilon) with f a sum over its paths (upgan.model.walks). That number is shared by
 the paths in proportion to their weight in f, which is what integrated gradients from f = 0 give too. A path with a step
-that users say shares its part by the users of that step, who share S_ij in proportion to a_u
-(upgan.graph.cointeraction). No path has two such steps, so every part belongs to one user or to none.
+that users say shares its part by the users of that step, in proportion to what each says (upgan.graph.said: shares sum
+to 1, and those of "rated alike" have signs). No path has two such steps, so every part belongs to one user or to none.
 
 Users of a first step chose the target, users of a last step the answer; of a step in the middle they chose neither, and
 are counted with the target's, from which the walk came to them.
@@ -16,7 +16,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from upgan.explain.base import Side, SideUsers
-from upgan.graph.cointeraction import CoInteraction
 from upgan.graph.walks import Path, WalkEdges
 from upgan.model.walks import Walks
 from upgan.types import FloatArray, IntArray
@@ -79,23 +78,21 @@ def side_of(ways: Ways, step: int) -> Side:
     return "answer" if step == len(ways.path) - 1 and step > 0 else "target"
 
 
-def users_of_step(co: CoInteraction, ways: Ways, step: int) -> tuple[IntArray, IntArray, FloatArray]:
+def users_of_step(edges: WalkEdges, ways: Ways, step: int) -> tuple[IntArray, IntArray, FloatArray]:
     """Path, user and share of every user of a step; the shares of a path sum to 1."""
-    from_item, to_item = ways.nodes[:, step], ways.nodes[:, step + 1]
-    both = co.incidence[from_item].multiply(co.incidence[to_item]).tocoo()
-    each = co.user_weight[both.col]
-    total = np.bincount(both.row, weights=each, minlength=len(ways.nodes))
-    return both.row.astype(np.int64), both.col.astype(np.int64), each / total[both.row]
+    said = edges.speaking(ways.path[step])
+    assert said is not None, "the step is one that users say"
+    return said.shares(ways.nodes[:, step], ways.nodes[:, step + 1])
 
 
-def user_parts(walks: Walks, co: CoInteraction, ways: list[Ways], side: Side) -> SideUsers:
+def user_parts(walks: Walks, edges: WalkEdges, ways: list[Ways], side: Side) -> SideUsers:
     """What the users of one side add to the score along these paths; they have no weight in p."""
     users, parts = [np.empty(0, dtype=np.int64)], [np.empty(0)]
     for each in ways:
         step = spoken_step(each, walks)
         if step is None or side_of(each, step) != side:
             continue
-        row, user, share = users_of_step(co, each, step)
+        row, user, share = users_of_step(edges, each, step)
         users.append(user)
         parts.append(each.parts[row] * share)
     distinct, place = np.unique(np.concatenate(users), return_inverse=True)

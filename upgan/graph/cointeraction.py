@@ -34,7 +34,7 @@ PATHS_PER_BLOCK = 20_000_000
 
 #: Entries of a matrix over items: rows (ascending), columns and values.
 Entries = tuple[IntArray, IntArray, FloatArray]
-_NOTHING: Entries = (np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty(0))
+NOTHING: Entries = (np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty(0))
 
 
 @dataclass(frozen=True)
@@ -154,23 +154,23 @@ def count_rows(counting: Counting, items: IntArray, *, power: float, neighbours:
     """The rows of S and c of (B,) ``items`` (ascending), in blocks of bounded memory."""
     size = len(items)
     cost = np.cumsum(counting.cost[items])
-    similar, common, first = [_NOTHING], [_NOTHING], 0
+    similar, common, first = [NOTHING], [NOTHING], 0
     floor = np.zeros(size)
     while first < size:
         before = cost[first - 1] if first else 0.0
         last = max(first + 1, int(np.searchsorted(cost, before + PATHS_PER_BLOCK, side="right")))
         block = items[first:last]
         row, column, count, sharp = counting.pairs(block, power)
-        row_s, column_s, sharp = _largest(row, column, sharp, len(block), neighbours)
+        row_s, column_s, sharp = largest(row, column, sharp, len(block), neighbours)
         total = np.bincount(row_s, weights=sharp, minlength=len(block))
         ends = np.cumsum(np.bincount(row_s, minlength=len(block)))
         full = np.flatnonzero(np.diff(ends, prepend=0) == neighbours)
         floor[first + full] = sharp[ends[full] - 1]
         similar.append((block[row_s], column_s, sharp / total[row_s]))
-        row_c, column_c, count = _largest(row, column, count, len(block), counted)
+        row_c, column_c, count = largest(row, column, count, len(block), counted)
         common.append((block[row_c], column_c, count))
         first = last
-    return Rows(_joined(similar), _joined(common), floor)
+    return Rows(joined(similar), joined(common), floor)
 
 
 def build_cointeraction(
@@ -192,7 +192,7 @@ def build_cointeraction(
     )
 
 
-def _largest(row: IntArray, column: IntArray, value: FloatArray, rows: int, count: int) -> Entries:
+def largest(row: IntArray, column: IntArray, value: FloatArray, rows: int, count: int) -> Entries:
     """The ``count`` largest entries of each row, largest first; ties by column."""
     order = np.lexsort((column, -value, row))
     row, column, value = row[order], column[order], value[order]
@@ -201,7 +201,8 @@ def _largest(row: IntArray, column: IntArray, value: FloatArray, rows: int, coun
     return row[kept], column[kept], value[kept]
 
 
-def _joined(parts: list[Entries]) -> Entries:
+def joined(parts: list[Entries]) -> Entries:
+    """All of them, one after the other."""
     row, column, value = (np.concatenate([part[at] for part in parts]) for at in range(3))
     return row, column, value
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from upgan.graph.cointeraction import CoInteraction
 from upgan.graph.device import OnDevice
 from upgan.graph.queries import QueryIndex
+from upgan.graph.said import Said
 from upgan.graph.walks import WalkEdges
 from upgan.types import IntArray
 
@@ -21,7 +21,7 @@ class Facts(OnDevice):
     by_relation: QueryIndex
     #: One relation, both directions of every linked pair: the answers of (x, 0) are all of x's neighbours.
     linked: QueryIndex
-    _edges: tuple[CoInteraction | None, WalkEdges] | None = field(default=None, repr=False, compare=False)
+    _edges: WalkEdges | None = field(default=None, repr=False, compare=False)
 
     @staticmethod
     def build(triples: IntArray, num_entities: int, num_relations: int) -> Facts:
@@ -30,14 +30,18 @@ class Facts(OnDevice):
         once = np.stack([pairs[:, 0], np.zeros(len(pairs), dtype=np.int64), pairs[:, 1]], axis=1)
         return Facts(QueryIndex.build(triples, num_entities, num_relations), QueryIndex.build(once, num_entities, 1))
 
-    def walk_edges(self, cointeraction: CoInteraction | None) -> WalkEdges:
-        """The edges that walks go along, of these facts and of what users chose; built once."""
-        if self._edges is None or self._edges[0] is not cointeraction:
+    def walk_edges(self, said: tuple[Said, ...]) -> WalkEdges:
+        """The edges that walks go along, of these facts and of what users say; built once."""
+        edges = self._edges  # read once, threads may replace it
+        if (
+            edges is None
+            or len(edges.said) != len(said)
+            or any(a is not b for a, b in zip(edges.said, said, strict=True))
+        ):
             sizes = self.by_relation.num_entities, self.by_relation.num_relations
-            built = WalkEdges.build(self.by_relation.triples().cpu().numpy(), sizes, cointeraction)
-            object.__setattr__(self, "_edges", (cointeraction, built))
-        assert self._edges is not None
-        return self._edges[1]
+            edges = WalkEdges.build(self.by_relation.triples().cpu().numpy(), sizes, said)
+            object.__setattr__(self, "_edges", edges)
+        return edges
 
     def without(self, triples: IntArray, gone: IntArray) -> Facts:
         """The facts of all ``triples`` (those they were built of) but the rows ``gone``, as if built of the rest."""

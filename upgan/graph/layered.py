@@ -17,6 +17,7 @@ from upgan.data.prepare.filters import bfs_hops
 from upgan.errors import DataError
 from upgan.graph.cointeraction import CoInteraction
 from upgan.graph.device import OnDevice
+from upgan.graph.said import Said
 from upgan.graph.sparse import EdgeMatrix
 from upgan.types import BoolArray, IntArray
 
@@ -71,6 +72,8 @@ class LayeredGraph(OnDevice):
     cointeraction: CoInteraction | None = None
     #: All nodes and edges alike, in both directions, for the R-GCN-like form: rows and columns are node numbers.
     whole: LayerEdges | None = None
+    #: What users say of two items, where walks are.
+    said: tuple[Said, ...] = ()
 
     @property
     def num_reachable(self) -> int:

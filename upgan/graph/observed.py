@@ -5,7 +5,7 @@ The graph is built here and nowhere else, so that training, answering and explai
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -16,6 +16,8 @@ from upgan.data.dataset import KGDataset
 from upgan.graph.cointeraction import CoInteraction, build_cointeraction
 from upgan.graph.facts import Facts
 from upgan.graph.layered import LayeredGraph, build_graph
+from upgan.graph.marked import Marked
+from upgan.graph.said import Said, said_by_users
 from upgan.types import IntArray
 
 SHUFFLE_ROUNDS = 200
@@ -61,6 +63,11 @@ def seen_marks(dataset: KGDataset, config: Config) -> tuple[np.ndarray | None, n
     )
 
 
+def seen_marked(dataset: KGDataset, config: Config) -> Marked:
+    """``seen_interactions`` with ``seen_marks``."""
+    return Marked(seen_interactions(dataset, config), *seen_marks(dataset, config))
+
+
 def seen_data(dataset: KGDataset, config: Config) -> Seen:
     """What a compared system is built on."""
     ratings, times = seen_marks(dataset, config)
@@ -97,30 +104,34 @@ def shuffled(interactions: IntArray, seed: int) -> IntArray:
 
 def seen_graph(dataset: KGDataset, config: Config) -> LayeredGraph:
     """The interaction-augmented graph of what is seen, with co-interactions where the score reads them."""
-    return graph_of(dataset, config, seen_triples(dataset, config), seen_interactions(dataset, config))
+    return graph_of(dataset, config, seen_triples(dataset, config), seen_marked(dataset, config))
 
 
 def graph_of(
     dataset: KGDataset,
     config: Config,
     triples: IntArray,
-    interactions: IntArray,
+    marked: Marked,
     cointeraction: CoInteraction | None = None,
     likely: IntArray | None = None,
+    said: tuple[Said, ...] | None = None,
 ) -> LayeredGraph:
-    """The graph as ``seen_graph`` builds it, over other (T, 3) triples and (M, 2) interactions of the dataset.
+    """The graph as ``seen_graph`` builds it, over other (T, 3) triples and (M, 2) marked interactions of the dataset.
 
     ``cointeraction`` where it is there already; edges between layers, which it stands in for, are then left out.
-    ``likely``: distances of a graph much like this one.
+    ``likely``: distances of a graph much like this one. ``said``: of the same interactions, where it is there already.
     """
     sizes = (dataset.num_entities, dataset.num_users)
+    interactions = marked.interactions
     walked = cointeraction is None
     if walked and config.reads == "co-interactions":
         settings = config.model.co_interaction
         cointeraction = build_cointeraction(
             interactions, *sizes, power=settings.power, neighbours=settings.neighbours, counted=settings.counted
         )
-    return build_graph(
+    if said is None and cointeraction is not None and config.has_walks:
+        said = said_by_users(cointeraction, marked, config.walks.hears)
+    graph = build_graph(
         triples,
         interactions,
         *sizes,
@@ -130,6 +141,7 @@ def graph_of(
         likely=likely,
         whole=config.reads == "whole",
     )
+    return replace(graph, said=said or ())
 
 
 def seen_facts(dataset: KGDataset, config: Config) -> Facts | None:

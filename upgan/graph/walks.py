@@ -1,10 +1,10 @@
 """The edges that walks go along, kind by kind, and the steps of many walks at once.
 
 A kind is a relation read forwards (0 .. R-1) or backwards (R .. 2R-1), or something that users say about two items
-(2R ..: see upgan.graph.cointeraction). A step from i to j along kind k weighs
+(2R ..: see upgan.graph.said). A step from i to j along kind k weighs
 
     w_k(i, j) = d_k(i)^(-1/2)        facts: d_k(i) is how many facts of kind k leave i
-    w_k(i, j) = S_ij                 users: the sharpened cosine, whose rows sum to 1
+    w_k(i, j) = w_ij                 users: how much they say of both, rows summing to 1
 
 and a path weighs the product of its steps, so that f_p(h, t), the sum over all paths of the kinds p = (k1, k2, ...)
 from h to t, is one entry of a product of sparse matrices. A square root, not a mean: two witnesses count more than one.
@@ -23,7 +23,7 @@ from functools import cached_property
 import numpy as np
 import scipy.sparse as sp
 
-from upgan.graph.cointeraction import CoInteraction
+from upgan.graph.said import Said
 from upgan.types import FloatArray, IntArray
 
 #: The kinds of a path's steps.
@@ -59,10 +59,12 @@ class WalkEdges:
     weight: tuple[sp.csr_matrix, ...]
     #: (2R, E) d_k(i).
     degree: IntArray
+    #: What users say: the kinds from 2R on.
+    said: tuple[Said, ...] = ()
 
     @staticmethod
-    def build(triples: IntArray, sizes: tuple[int, int], cointeraction: CoInteraction | None = None) -> WalkEdges:
-        """(T, 3) training triples of ``sizes`` entities and relations, and what users chose, where there are any."""
+    def build(triples: IntArray, sizes: tuple[int, int], said: tuple[Said, ...] = ()) -> WalkEdges:
+        """(T, 3) training triples of ``sizes`` entities and relations, and what users say, where there are any."""
         entities, relations = sizes
         kind = np.concatenate([triples[:, 1], triples[:, 1] + relations])
         source = np.concatenate([triples[:, 0], triples[:, 2]])
@@ -78,13 +80,17 @@ class WalkEdges:
             rows = slice(start[0], start[-1])
             parts = scaled[rows], destination[order[rows]], start - start[0]
             facts.append(sp.csr_matrix(parts, shape=(entities, entities)))
-        users = [] if cointeraction is None else [cointeraction.similar.to_scipy()]
-        return WalkEdges(entities, relations, (*facts, *users), degree.reshape(2 * relations, entities))
+        weight = (*facts, *(kind.weight for kind in said))
+        return WalkEdges(entities, relations, weight, degree.reshape(2 * relations, entities), said)
 
     @property
     def num_kinds(self) -> int:
         """K."""
         return len(self.weight)
+
+    def speaking(self, kind: int) -> Said | None:
+        """Whom a kind is said by; None for facts."""
+        return self.said[kind - 2 * self.num_relations] if kind >= 2 * self.num_relations else None
 
     @cached_property
     def own_facts(self) -> FloatArray:

@@ -118,7 +118,7 @@ class BilinearDiscriminator(AnyDiscriminator):
             if self.walks is None or self.walks.silent:
                 return scores
             assert facts is not None, "a score with walks is given the facts that they go along"
-            edges = facts.walk_edges(co if self.config.use_users else None)
+            edges = facts.walk_edges(graph.said if self.config.use_users else ())
             return self.walks.add(scores, edges, heads, relations, users=users)
 
         return FullScorer(with_users, without_users, table)

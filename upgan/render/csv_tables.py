@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from upgan.evaluation.cells import csv_text
 from upgan.explain.explanation import EvidencePath, Explanation, UserPath
 from upgan.render.paths import factors, path_pattern, path_words
-from upgan.render.words import clean
+from upgan.render.words import clean, said_words
 
 USER_COLUMNS = ("user", "of", "weight", "contribution", "paths")
-PATH_COLUMNS = ("kind", "user", "path", "pattern", "factors", "weight", "contribution")
+PATH_COLUMNS = ("kind", "user", "path", "pattern", "factors", "weight", "contribution", "said")
 
 # A spreadsheet would run a cell that starts with one of these as a formula; some drop blanks in front of it first.
 _FORMULA = ("=", "+", "-", "@", "\t", "＝", "＋", "－", "＠")
@@ -63,8 +63,8 @@ def walk_rows(explanation: Explanation, labels: Mapping[str, str]) -> list[dict[
     for walk in explanation.walks:
         user = next((node.id for node in walk.nodes if node.role == "user"), "")
         words = {"path": path_words(walk, labels), "pattern": path_pattern(walk, labels)}
-        numbers = {"weight": walk.weight, "contribution": walk.contribution, "users": walk.users}
-        rows.append({"user": user, **words, **numbers})
+        said = said_words(walk.said, walk.users, simulated=explanation.simulated_users)
+        rows.append({"user": user, **words, "weight": walk.weight, "contribution": walk.contribution, "said": said})
     return rows
 
 

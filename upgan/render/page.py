@@ -80,7 +80,8 @@ def _chains(explanation: Explanation, labels: Mapping[str, str] | None) -> Itera
             rest = [Words(more, faint=True)] if len(paths) > _MOST_PATHS else []
             yield Section(title, [Table(head, rows, frozenset({1, 2})), *rest])
     if explanation.walks:
-        rows = [walk_row(walk, labels) for walk in explanation.walks[:_MOST_PATHS]]
-        yield Section("Paths that carry the answer", [Table(WALK_HEAD, rows, frozenset({1, 2}))])
+        simulated = explanation.simulated_users
+        rows = [walk_row(walk, labels, simulated=simulated) for walk in explanation.walks[:_MOST_PATHS]]
+        yield Section("Paths that carry the answer", [Table(WALK_HEAD, rows, frozenset({1}))])
     if explanation.score_parts:
         yield Section("What the score is made of", [score_parts(explanation)])

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from upgan.explain.explanation import Chain, EvidencePath, Explanation, UserPath, Walk
 from upgan.render.table import Table
-from upgan.render.words import clean, coefficient, node_words, relation_words, score_text, signed
+from upgan.render.words import clean, coefficient, node_words, relation_words, said_words, score_text, signed
 from upgan.types import INVERSE_MARK
 
 Path = UserPath | EvidencePath | Chain
 #: Columns of ``walk_row``.
-WALK_HEAD = ("path from target to answer", "part of the score", "users on it")
+WALK_HEAD = ("path from target to answer", "part of the score", "who says so")
 
 
 def numbers_of(path: Path) -> Sequence[float]:
@@ -51,9 +51,9 @@ def path_pattern(path: Path | Walk, labels: Mapping[str, str]) -> str:
     return " ".join([kinds[0], *(f"— {relation_words(relation, labels)} → {kind}" for relation, kind in steps)])
 
 
-def walk_row(walk: Walk, labels: Mapping[str, str] | None = None) -> list[str]:
-    """Words of a path that walks take, what it adds to the score, and how many users speak on it."""
-    return [path_words(walk, labels), signed(walk.contribution), f"{walk.users:,}" if walk.users else ""]
+def walk_row(walk: Walk, labels: Mapping[str, str] | None = None, *, simulated: bool = False) -> list[str]:
+    """Words of a path that walks take, what it adds to the score, and what how many users say on it."""
+    return [path_words(walk, labels), signed(walk.contribution), said_words(walk.said, walk.users, simulated=simulated)]
 
 
 def score_parts(explanation: Explanation) -> Table:

@@ -50,8 +50,9 @@ def explanation_table(explanation: Explanation, *, relation_labels: Mapping[str,
         if paths:
             blocks.append(_paths(title, paths, relation_labels).text())
     if explanation.walks:
-        rows = [walk_row(walk, relation_labels) for walk in explanation.walks[:_MOST_PATHS]]
-        blocks.append(Table(WALK_HEAD, rows, frozenset({1, 2})).text())
+        simulated = explanation.simulated_users
+        rows = [walk_row(walk, relation_labels, simulated=simulated) for walk in explanation.walks[:_MOST_PATHS]]
+        blocks.append(Table(WALK_HEAD, rows, frozenset({1})).text())
     if explanation.score_parts:
         blocks.append(score_parts(explanation).text())
     return "\n\n".join([*blocks, "\n".join(proof(explanation))])

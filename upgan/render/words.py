@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from upgan.explain.explanation import Explanation, Node
 from upgan.explain.shares import UserShare
-from upgan.types import INVERSE_MARK
+from upgan.types import INVERSE_MARK, SAID
 
 _LINE_ENDS = re.compile("[\t\n\r\u2028\u2029]")
 # Embeddings, overrides and isolates of the bidirectional algorithm: one left open would mirror all that follows.
@@ -104,6 +104,16 @@ def relation_words(relation: str, labels: Mapping[str, str] | None = None) -> st
 def user_noun(simulated: bool, count: int = 2) -> str:
     """ "user(s)", or "simulated user(s)" where the dataset's interactions are generated."""
     return ("simulated " if simulated else "") + ("user" if count == 1 else "users")
+
+
+def said_words(said: str, users: int, *, simulated: bool = False) -> str:
+    """What the users on a path say of its two items: "22 users rated both alike"; empty where nobody is on it."""
+    if not users:
+        return ""
+    what = {SAID["ratings"]: "rated both alike", SAID["order"]: "chose one soon after the other"}.get(
+        said, "chose both"
+    )
+    return f"{users:,} {user_noun(simulated, users)} {what}"
 
 
 def number_word(count: int) -> str:
