@@ -163,6 +163,7 @@ def test_a_graph_has_what_its_dataset_and_its_settings_allow():
     assert [kind.name for kind in both] == ["chosen together", "rated alike"]
     deaf = make_config("quality", assignments=["walks.enabled=true", 'walks.hears=["order"]'])
     assert seen_graph(rated, deaf).said == ()
-    assert seen_graph(rated, make_config("quality")).said == ()
+    silent = make_config("quality", assignments=["walks.enabled=false"])
+    assert seen_graph(rated, silent).said == ()
     with pytest.raises(ConfigError):
         make_config("quality", assignments=['walks.hears=["everything"]'])

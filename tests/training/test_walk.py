@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import torch
 from tests.training.evidence_worlds import meaningless, planted
 from upgan.config.sections import WalksConfig
 from upgan.evaluation.metrics import Metrics
+from upgan.graph.said import chosen_together
 from upgan.model.walks import Walks
 from upgan.training.loop import Context
 from upgan.training.state import TrainingState
@@ -21,12 +23,13 @@ SETTINGS = WalksConfig(enabled=True, least_triples=5)
 
 def with_walks(made):
     """The world's model with walks that are not fitted."""
+    made.graph = replace(made.graph, said=(chosen_together(made.graph.cointeraction),))
     made.model.walks = Walks(made.facts.by_relation.num_relations, SETTINGS.paths)
     return made
 
 
 def listening(made, beside=None):
-    edges = made.facts.walk_edges(made.graph.cointeraction)
+    edges = made.facts.walk_edges(made.graph.said)
     base = made.model.on(made.graph, made.facts).scores
     return Listening(edges, made.facts.by_relation, made.validation, base, SETTINGS, 0, beside)
 
