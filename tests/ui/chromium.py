@@ -102,6 +102,11 @@ def open_page(browser, server: str, *, at="ask", width=1280, height=720, scheme=
     return page, seen
 
 
+def idle(page) -> None:
+    """Wait until the page's script is over: nothing moves under a click any more."""
+    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
+
+
 def graph(page):
     """The drawn graph's frame (waits until it is drawn)."""
     frame = page.frame_locator("iframe")
