@@ -165,7 +165,7 @@ def test_the_exported_page_holds_what_the_screen_shows(browser, server, tmp_path
     fewest = page.get_by_text("the answer falls from rank").inner_text()
     ranks = page.get_by_test_id("stMetricValue").first.inner_text()
     idle(page)
-    for _ in range(5):  # a click while the page still moves may miss
+    for _ in range(5):  # the first click scrolls the page under itself and may miss; a person sees where the tab is
         page.get_by_role("tab", name="Why not another?").click()
         with contextlib.suppress(playwright.TimeoutError):
             page.wait_for_url("**tab=contrast**", timeout=8000)

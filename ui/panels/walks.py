@@ -41,4 +41,4 @@ def draw(answered: Answered) -> None:
     )
 
 
-PANEL = Panel("Paths that carry the answer", 90, draw)
+PANEL = Panel("Paths that carry the answer", 15, draw)
