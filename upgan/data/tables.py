@@ -26,13 +26,17 @@ COLUMNS = {
     "interactions": ("user", "item"),
     "entities": ("id", "label", "kind"),
     "relations": ("id", "label"),
+    "reviewed": ("head", "relation", "tail", "verdict", "who", "when", "run", "model", "score", "sure", "reason"),
 }
+#: Tables that a dataset may lack. ``reviewed``: what people said of proposed facts, "yes" of triples that have joined
+#: it and "no" of known non-facts, with who, when (ISO 8601), which run proposed it (name, fingerprint) and how sure.
+OPTIONAL_TABLES = frozenset({"reviewed"})
 #: Columns that a table may have beside them, and their types; the meaning stands in upgan.data.marks.
 NUMBERS: dict[str, dict[str, pa.DataType]] = {"interactions": {"rating": pa.float64(), "time": pa.int64()}}
 #: Rows of a row group of the parquet files.
 ROW_GROUP = 1 << 20
 #: Columns that build_dataset fills in where a caller's frame has none, and whose cells may be empty.
-OPTIONAL = frozenset({"label", "kind"})
+OPTIONAL = frozenset({"label", "kind", "who", "when", "run", "model", "score", "sure", "reason"})
 #: Strings in a list or an object array.
 Names = Sequence[str] | np.ndarray
 _AGAIN = "prepare the dataset again with `upgan data prepare SOURCE... --out DIR`"

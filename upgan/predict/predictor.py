@@ -78,21 +78,21 @@ class Predictor:
     def relations_of(self, entity: str) -> dict[str, list[str]]:
         """Relations seen in training with this kind of entity at their head and at their tail.
 
-        Where the dataset names no kinds, those seen with the entity itself.
+        Where the dataset names no kinds, they are told by the relations (upgan.data.kinds).
         """
         number = resolve_entity(self.dataset, entity)
         train, kinds = self.dataset.train, self._kind_numbers
         sides = {}
         for side, column in (("head", 0), ("tail", 2)):
             ends = train[:, column]
-            alike = ends == number if not self.dataset.entity_kinds[number] else kinds[ends] == kinds[number]
+            alike = kinds[ends] == kinds[number] if self.dataset.kinds[number] else ends == number
             sides[side] = [self.relations[r] for r in np.unique(train[alike, 1]).tolist()]
         return sides
 
     @cached_property
     def _kind_numbers(self) -> IntArray:
         """(E,) a number for each entity's kind."""
-        return np.unique(np.asarray(self.dataset.entity_kinds, dtype=str), return_inverse=True)[1].astype(np.int64)
+        return np.unique(np.asarray(self.dataset.kinds, dtype=str), return_inverse=True)[1].astype(np.int64)
 
     # Scores ----------------------------------------------------------------------------------------------------------
 
