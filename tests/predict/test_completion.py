@@ -89,7 +89,7 @@ def by_hand(predictor, sure, *, anywhere):
 
 @pytest.fixture(scope="module")
 def sure(predictor):
-    """Curves that differ by end and situation, with a flat part: the toy catalogue holds out too little to learn any."""
+    """Curves that differ by end and situation, with a flat part: the toy catalogue holds out too little."""
     curves = {}
     for end in range(-1, 6):
         for empty in (True, False):

@@ -11,6 +11,7 @@ from upgan.cli.check import check
 from upgan.cli.options import Dataset, JsonFlag
 from upgan.cli.output import note, print_result
 from upgan.cli.prepare import Out, Seed, prepare
+from upgan.cli.review import apply
 from upgan.errors import ConfigError
 
 app = typer.Typer(help="Prepare and describe datasets.", no_args_is_help=True, rich_markup_mode=None)
@@ -30,6 +31,7 @@ def demo(out: Out, seed: Seed = 0) -> None:
 
 
 app.command()(check)
+app.command()(apply)
 
 
 @app.command()

@@ -15,7 +15,7 @@ from typing import Any
 
 import typer
 
-from upgan.cli import ask, bench, case, compare, complete, data, life, machine, reproduce, runs, share, trash
+from upgan.cli import ask, bench, case, compare, complete, data, life, machine, reproduce, review, runs, share, trash
 from upgan.errors import UpganError, did_you_mean
 from upgan.version import __version__
 
@@ -30,6 +30,7 @@ app = typer.Typer(
 app.add_typer(data.app, name="data")
 app.add_typer(case.app, name="case")
 app.add_typer(trash.app, name="trash")
+app.add_typer(review.app, name="review")
 #: Every other command, in the order of the help. Their modules import what computes only when they run: the command
 #: line answers `--help` and a press of Tab without numpy, pandas and torch.
 COMMANDS: dict[str, Callable[..., Any]] = {

@@ -38,7 +38,11 @@ def train(
     seed: Annotated[int | None, typer.Option(help="Seed of every random draw; 0 unless the settings name one.")] = None,
     device: Device = None,
     start: Annotated[
-        Path | None, typer.Option(help="A finished run of --model complex or distmult to go on from (upgan only).")
+        Path | None,
+        typer.Option(
+            help="A finished run to go on from (upgan only): a complex or distmult run of the same data, or an "
+            "upgan run of this or an earlier version of the data, whose settings then count where none are given."
+        ),
     ] = None,
     pin_head: Annotated[str | None, typer.Option(help="Follow <head, relation, ?> through training.")] = None,
     pin_tail: Annotated[str | None, typer.Option(help="Follow <?, relation, tail> through training.")] = None,
@@ -59,6 +63,8 @@ def train(
     from upgan.data.dataset import load_dataset
     from upgan.training.workers import leads
 
+    if start is not None and preset is None and config is None and _is_upgan(start):
+        config = start / "config.toml"
     overrides: dict[str, Any] = {"model_name": model, "seed": seed, "device": device}
     pinned = {"head": pin_head, "tail": pin_tail, "relation": pin_relation, "answer": pin_answer}
     overrides |= {f"pinned.{key}": value for key, value in pinned.items()}
@@ -81,6 +87,17 @@ def train(
     metrics = train_new(data, settings, folder, start, force=force)
     note(f"test MRR {number(metrics['mrr'], '.4f')}, Hits@10 {number(metrics['hits@10'], '.4f')}; run: {folder}")
     typer.echo(str(folder))
+
+
+def _is_upgan(run: Path) -> bool:
+    """Whether a run is one of the model itself; a folder that is none is told of later."""
+    from upgan.errors import RunError
+    from upgan.training.checkpoint import load_config
+
+    try:
+        return load_config(run).model_name == "upgan"
+    except RunError:
+        return False
 
 
 def estimate_cost(

@@ -78,6 +78,11 @@ class KGDataset:
         """True where the interactions were generated, not observed."""
         return bool(self.manifest.get("simulated_users", False))
 
+    @property
+    def catalogue(self) -> str:
+        """What all versions of a dataset have in common: the fingerprint of the first one."""
+        return str(self.manifest.get("catalogue") or self.fingerprint)
+
     def triples(self, split: str) -> np.ndarray:
         """The (N, 3) array of one split; an unknown name is a DataError."""
         if split not in SPLITS:
@@ -130,9 +135,9 @@ def build_dataset(
 
     ``triples``: head, relation, tail, split. ``interactions``: user, item and optionally rating, time (None: no users).
     ``entities``: id and optionally label, kind; ``relations``: id and optionally label; None takes the ids that the
-    triples use. ``reviewed``: what people said of proposed facts. An empty label becomes the id. Raises DataError naming the table, row and value where an id is empty,
-    repeated or unknown, a split has another name, a row is repeated, a rating or a time is no number, or no training
-    triple is there.
+    triples use. ``reviewed``: what people said of proposed facts. An empty label becomes the id. Raises DataError
+    naming the table, row and value where an id is empty, repeated or unknown, a split has another name, a row is
+    repeated, a rating or a time is no number, or no training triple is there.
     """
     rows = tables.checked_columns("triples", triples)
     if interactions is None:

@@ -148,8 +148,8 @@ def complete(
     ``kind``: only slots of entities of this kind. ``sure``: the curves, where they are there already. ``but``: (M, 3)
     triples to leave out besides. ``rank`` is the candidate's place in its query among all entities that are not known
     answers already (optimistic among ties); ``asked`` says which end was asked for; ``users`` is what they add to the
-    share. ``sure`` is NaN where no fact was held out to learn it from. Raises QueryError for an unknown relation or kind,
-    or ``top`` < 1.
+    share. ``sure`` is NaN where no fact was held out to learn it from. Raises QueryError for an unknown relation or
+    kind, or ``top`` < 1.
     """
     if top < 1:
         raise QueryError(f"top = {top}: ask for at least one triple")

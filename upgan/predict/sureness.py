@@ -34,7 +34,7 @@ BEST, MOST_SLOTS, MOST_SCORES = 5, 6_000, 1_000_000_000
 
 @dataclass(frozen=True)
 class Judged:
-    """(N, BEST) proposals of N slots, best first: x, whether right; the slots' (N,) ends, and whether they are empty."""
+    """(N, BEST) proposals of N slots, best first: x, and whether right; (N,) ends of the slots, and which are empty."""
 
     end: IntArray
     empty: BoolArray
