@@ -5,8 +5,7 @@ Empty slots come first, then further values for slots that have the usual number
 ``sure``, the estimated precision (upgan.predict.sureness), and equal ones by x, the part of the softmax over all
 answers that are not known (upgan.predict.slot_queries). ``share`` is the part of the softmax over all entities, known
 answers included: the quantity that 1-N cross-entropy trains. A triple that is asked for from both ends is an answer to
-the end whose slot is empty, or else to the end that is surer: an author is found from the book, seldom the book from the
-author.
+the end whose slot is empty, or else to the surer end: an author is found from the book, seldom a book from the author.
 
 Left out: triples that the dataset holds in any split or knows to be wrong, an entity related to itself, and, unless
 ``anywhere``, entities at an end of a relation where no training triple has one of their kind.

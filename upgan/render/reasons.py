@@ -48,3 +48,27 @@ def _with_value(reason: Reason) -> str:
     """ "with author “Linda Lael Miller”", or, from the tail, "that “Linda Lael Miller” has as wrote"."""
     relation, value = relation_words(reason.relation), f"“{clean(reason.value)}”"
     return f"that “{clean(reason.value)}” has as {relation}" if reason.turned else f"with {relation} {value}"
+
+
+def sure_sentence(sure: float | None, *, empty: bool) -> str:
+    """What an estimated precision means for one line."""
+    if sure is None:
+        return "How sure this is cannot be said: no facts were held out to learn it from."
+    share = percent(sure)
+    if empty:
+        return f"Of such lines {share} were right where an answer that is known was hidden and asked for again."
+    return (
+        f"Of such lines at least {share} were right: a proposal that the data do not hold counts as wrong here, though "
+        "it may be true."
+    )
+
+
+def slot_words(*, empty: bool) -> str:
+    """Which of the two a line is, for a curator."""
+    return "fills a gap" if empty else "one more"
+
+
+def asked_words(relation: str, *, turned: bool) -> str:
+    """A relation as it is asked: "author", or from its other end "is the author of"."""
+    words = relation_words(relation)
+    return f"is the {words} of" if turned else words

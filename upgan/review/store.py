@@ -185,6 +185,17 @@ class ReviewStore:
             ).fetchall()
         return [Line(*row) for row in rows]
 
+    def kinds_and_relations(self, shown: ReviewList) -> tuple[list[str], dict[str, str]]:
+        """The kinds of a list's lines, and their relations with what these are called."""
+        with self._connected() as connection:
+            kinds = connection.execute(
+                "SELECT DISTINCT kind FROM lines WHERE list = ? AND kind <> '' ORDER BY 1", (shown.id,)
+            ).fetchall()
+            relations = connection.execute(
+                "SELECT DISTINCT relation, relation_label FROM lines WHERE list = ? ORDER BY 2", (shown.id,)
+            ).fetchall()
+        return [row[0] for row in kinds], {relation: clean(label) for relation, label in map(tuple, relations)}
+
     # Decisions -------------------------------------------------------------------------------------------------------
 
     def decide(self, shown: ReviewList, place: int, verdict: str, who: str) -> int:
