@@ -104,7 +104,7 @@ def test_promises_and_what_was_found_stand_beside_each_other(store):
     shown = new_list(store, 6, sure=0.95)
     for place, verdict in enumerate(("yes", "yes", "no", "unsure"), start=1):
         store.decide(shown, place, verdict, "Anna")
-    found = agreement(store.lines(shown))
+    found = agreement(store.outcomes(shown))
     assert (found.lines, found.judged, found.yes, found.no, found.unsure) == (6, 4, 2, 1, 1)
     top = found.levels[0]
     assert (top.lines, top.judged, top.right, top.promised) == (6, 3, 2, pytest.approx(0.95))

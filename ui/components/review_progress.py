@@ -27,7 +27,7 @@ EVERY = 5.0
 @st.fragment(run_every=EVERY)
 def show(store: ReviewStore, chosen: ReviewList) -> None:
     """A fragment: what others decide meanwhile is counted without a touch."""
-    found = agreement(store.lines(chosen))
+    found = agreement(store.outcomes(chosen))
     words = f"{found.judged:,} of {found.lines:,} judged: {found.yes:,} yes, {found.no:,} no, {found.unsure:,} unsure"
     differ = f" · on {found.disputed:,} people differ" if found.disputed else ""
     people = ", ".join(f"{clean(who)} {count:,}" for who, count in store.people(chosen.catalogue).items())
@@ -80,7 +80,7 @@ def take_away(store: ReviewStore, chosen: ReviewList) -> None:
 
     def page() -> str:
         decisions, people = store.decisions(chosen.catalogue), store.people(chosen.catalogue)
-        return report(chosen.name, decisions, agreement(store.lines(chosen)), people)
+        return report(chosen.name, decisions, agreement(store.outcomes(chosen)), people)
 
     yes = ("yes",)
     files.downloads(

@@ -56,7 +56,7 @@ def status(review: Review, listed: ListNumber = None, json: JsonFlag = False) ->
     from upgan.review.agreement import agreement
 
     store, shown = _opened(review, listed)
-    found = agreement(store.lines(shown))
+    found = agreement(store.outcomes(shown))
     text = [
         f"list {shown.id}: {shown.name}, run {shown.run}, made {shown.made[:19]}",
         f"{found.judged:,} of {found.lines:,} judged: {found.yes:,} accepted, {found.no:,} rejected, "
@@ -91,7 +91,7 @@ def export(
     decisions = store.decisions(shown.catalogue, VERDICTS if everything else ("yes",))
     if format == "html":
         people = store.people(shown.catalogue)
-        write_text(out, report(shown.name, decisions, agreement(store.lines(shown)), people))
+        write_text(out, report(shown.name, decisions, agreement(store.outcomes(shown)), people))
     else:
         write_text(out, exported(decisions, format))
     note(f"wrote {len(decisions):,} decisions to {out}")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from upgan.errors import ConfigError, DataError
 from upgan.render.words import clean, shorten
@@ -47,8 +47,7 @@ class ReviewList:
     promise: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """One proposed fact of a list and what stands of it; ``against``: how many people think otherwise."""
 
     place: int
@@ -69,6 +68,14 @@ class Line:
     verdict: Verdict | None = None
     who: str | None = None
     against: int | None = None
+
+
+class Outcome(NamedTuple):
+    """How sure a line is, what stands of it, and how many people think otherwise."""
+
+    sure: float | None
+    verdict: Verdict | None
+    against: int | None
 
 
 @dataclass(frozen=True)
@@ -184,6 +191,16 @@ class ReviewStore:
                 (shown.catalogue, shown.id, *values),
             ).fetchall()
         return [Line(*row) for row in rows]
+
+    def outcomes(self, shown: ReviewList) -> list[Outcome]:
+        """How sure each line of a list is, and what stands of it: all that counting needs."""
+        with self._connected() as connection:
+            rows = connection.execute(
+                "SELECT l.sure, d.verdict, d.against FROM lines l LEFT JOIN standing d ON d.catalogue = ? "
+                "AND d.head = l.head AND d.relation = l.relation AND d.tail = l.tail WHERE l.list = ?",
+                (shown.catalogue, shown.id),
+            ).fetchall()
+        return [Outcome(*row) for row in rows]
 
     def kinds_and_relations(self, shown: ReviewList) -> tuple[list[str], dict[str, str]]:
         """The kinds of a list's lines, and their relations with what these are called."""
