@@ -40,6 +40,7 @@ def show(store: ReviewStore, chosen: ReviewList) -> None:
             "promised": number("Promised right", format="%.0f%%", help="The mean of “Sure” of the lines judged."),
             "found": number("Found right", format="%.0f%%", help="Of those judged yes or no, the share of yes."),
         },
+        placeholder="",
     )  # fmt: skip
     _promise(chosen)
 

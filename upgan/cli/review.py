@@ -63,11 +63,11 @@ def status(review: Review, listed: ListNumber = None, json: JsonFlag = False) ->
         f"{found.unsure:,} unsure; on {found.disputed:,} people differ",
     ]
     for level in found.levels:
-        kept = f"promised {percent(level.promised or 0)}, right {percent(level.right / level.judged)}" * bool(
-            level.judged
+        text.append(
+            f"  sure {percent(level.low)} to {percent(level.high)}: {level.lines:,} lines, {level.judged:,} judged"
         )
-        text.append(f"  sure {percent(level.low)} to {percent(level.high)}: {level.lines:,} lines, "
-                    f"{level.judged:,} judged{', ' * bool(kept)}{kept}")  # fmt: skip
+        if level.judged and level.promised is not None:
+            text[-1] += f", promised {percent(level.promised)}, right {percent(level.right / level.judged)}"
     print_result(json, {"list": shown.id, **found.to_dict()}, "\n".join(text))
 
 
