@@ -82,6 +82,23 @@ def test_nobody_decides_without_a_name(listed):
     assert "Type your name" in said(app)
 
 
+def test_all_above_nine_in_ten_are_accepted_and_taken_back_at_once(listed):
+    (small,) = listed.lists()
+    keys = ("catalogue", "dataset", "name", "run", "model", "options", "promise")
+    rows = [line._asdict() | {"sure": 0.95 if line.place <= 3 else 0.2} for line in listed.lines(small)]
+    listed.add_list(**{key: getattr(small, key) for key in keys}, lines=rows)
+    app = named(run_page("review"))
+    button = app.button(key="upgan_review_accept_all")
+    assert button.label == "Accept all 3 above 90%"
+    assert "95% of them are right" in button.help
+    checked(app, button.click())
+    assert [row["verdict"] for row in listed.decisions(small.catalogue)] == ["yes"] * 3
+    assert "Accepted 3 lines at once" in said(app)
+    judge(app, "undo")
+    assert "3 decisions made at once" in said(app)
+    assert listed.decisions(small.catalogue) == []
+
+
 def test_two_people_at_once_lose_nothing_and_see_each_other(listed):
     (shown,) = listed.lists()
     first, second = named(run_page("review"), "Anna"), named(run_page("review"), "Ben")

@@ -185,6 +185,7 @@ def judge(predictor: Predictor, store: ReviewStore, chosen: ReviewList, shown: S
         review_line.draw(predictor, shown)
     with left:
         lines(shown)
+        review_line.accept_all(store, chosen, who, lambda word: st.session_state.update({_SAID: word}))
         review_progress.show(store, chosen)
 
 

@@ -50,6 +50,30 @@ def make(
 
 
 @app.command()
+def promises(
+    run: RunFolder,
+    split: Annotated[
+        str, typer.Option(help="Facts to judge by: test, or valid, which the promises are made from.")
+    ] = "test",
+    json: JsonFlag = False,
+) -> None:
+    """Set what a run promises of its proposals beside what came true on held-out facts.
+
+    Promises are learned on validation. Gaps are judged on questions of which a fact is hidden; further values on all.
+    """
+    check_choice("--split", split, ("test", "valid"))
+    from upgan.cli.progress import CountProgress
+    from upgan.predict.predictor import load
+    from upgan.predict.sureness import report, sureness
+    from upgan.render.promises import promises_text
+
+    predictor = load(run)
+    sure = sureness(predictor, CountProgress("learning how sure the scores are, questions"))
+    found = report(predictor, sure, split, CountProgress(f"trying the promises on {split}, questions"))  # type: ignore[arg-type]
+    print_result(json, found.to_dict(), promises_text(found.to_dict()))
+
+
+@app.command()
 def status(review: Review, listed: ListNumber = None, json: JsonFlag = False) -> None:
     """How far a list is judged, and whether the promises were kept."""
     from upgan.render.words import percent
