@@ -84,7 +84,7 @@ def status(review: Review, listed: ListNumber = None, json: JsonFlag = False) ->
     text = [
         f"list {shown.id}: {shown.name}, run {shown.run}, made {shown.made[:19]}",
         f"{found.judged:,} of {found.lines:,} judged: {found.yes:,} accepted, {found.no:,} rejected, "
-        f"{found.unsure:,} unsure; on {found.disputed:,} people differ",
+        f"{found.unsure:,} unsure; people differ on {found.disputed:,}",
     ]
     for level in found.levels:
         text.append(
