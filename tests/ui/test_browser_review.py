@@ -50,7 +50,7 @@ def test_two_people_judge_at_once_and_take_the_list_away(browser, server):
         page.get_by_label("Your name").fill(who)
         page.keyboard.press("Enter")
         page.get_by_role("button", name="Yes").wait_for()
-        page.wait_for_function("document.querySelector('.st-key-upgan_review_yes button').disabled === false")
+        page.wait_for_function("document.querySelector('.st-key-upgan_review_yes button')?.disabled === false")
         pages[who] = page, seen
     shown = store.lists()[0]
     first = page.locator("h3").first.inner_text()
