@@ -34,7 +34,7 @@ SMALL = [
 
 
 def hold_out(data: KGDataset, out: Path, seed: int) -> tuple[KGDataset, IntArray]:
-    """The dataset without a tenth of its items (``out``/data), and their facts; their interactions: ``out``/back.csv."""
+    """The dataset without a tenth of its items (``out``/data), and their facts; what users chose: ``out``/back.csv."""
     gone = np.zeros(data.num_entities, dtype=bool)
     gone[np.random.default_rng(seed).choice(data.items, len(data.items) // 10, replace=False)] = True
     triples = np.concatenate([data.triples(name) for name in SPLITS])

@@ -98,7 +98,9 @@ class SurenessReport(Document):
 
 
 def sureness(predictor: Predictor, progress: Progress | None = None) -> Sureness:
-    """The curves of a run, from its validation facts. Slow (seconds to a minute): keep it."""
+    """The curves of a run, from its validation facts; none where it has none. Slow (seconds to a minute): keep it."""
+    if not len(predictor.dataset.valid):
+        return Sureness()
     return Sureness.fit(judged(predictor, "valid", progress))
 
 
