@@ -11,7 +11,7 @@ The steps, in this order; every one is counted in the manifest.
    need not stand in the graph for this step.
 3. Interactions of items that stand in no triple are dropped. Entities more than ``max_hops`` triples (read either way)
    away from every remaining item are dropped. A catalogue without interactions skips this step.
-4. Reverse and duplicate relations are dropped (by the rule in ``upgan.data.prepare.relations``), unless
+4. Reverse and duplicate relations, and those that hold all others, are dropped (by the rule in ``upgan.data.prepare.relations``), unless
    ``keep_reverse``.
 5. Entities in fewer than ``min_triples`` triples are dropped, until none is left.
 6. Split. Triples that came with a split keep it; the others are drawn (``upgan.data.prepare.split``). Validation and
@@ -159,18 +159,14 @@ def _filter_hops(work: Catalogue, settings: PrepareSettings) -> None:
 def _filter_relations(work: Catalogue, settings: PrepareSettings) -> RelationReport:
     """Step 4; the report names every pair of relations that share entity pairs."""
     report = compare_relations(work.triples, work.relations.tolist(), work.linked, settings.keep_reverse)
-    for pair in report.pairs:
-        if pair.dropped:
-            keep = work.relations[work.triples[:, 1]] != pair.dropped
-            partner = pair.first if pair.dropped == pair.second else pair.second
-            work.keep_triples(keep, f"relation {pair.dropped}: {pair.kind} of {partner}")
+    for relation, reason in report.drops().items():
+        work.keep_triples(work.relations[work.triples[:, 1]] != relation, f"relation {relation}: {reason}")
     return report
 
 
 def _split(work: Catalogue, report: RelationReport, settings: PrepareSettings) -> tuple[np.ndarray, dict[str, int]]:
     """Step 6: split codes (N,) of the triples that stay, and what the manifest says about the split."""
-    partners = report.partners() if settings.keep_reverse else []
-    classes = partner_classes(work.relations.tolist(), partners)
+    classes = partner_classes(work.relations.tolist(), report.partners())
     units = units_of(work.triples, classes, settings.symmetric == "together")
     codes = draw_split(units, work.preset, settings.split, np.random.default_rng(settings.seed))
     if not (codes == SPLITS.index("train")).any():
