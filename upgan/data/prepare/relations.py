@@ -14,10 +14,10 @@ The rule. For two relations, overlap = |pairs(r1) ∩ pairs(r2)| / min(|r1|, |r2
 * A relation inside one that is far larger and largely its own mirror (same >= 0.9 and reversed >= 0.5) is not its
   reverse: both stay, and triples of one pair share a split.
 
-Of a reverse or duplicate pair one relation is dropped: the smaller where it is less than half the larger; otherwise the one that
-starts at fewer catalogue items (share of heads minus share of tails that are items, where the two differ by more than
-1); otherwise the one whose name sorts last. Pairs are taken strongest first; a pair that has already lost a relation
-is left alone.
+Of a reverse or duplicate pair one relation is dropped: the smaller where it is less than half the larger; otherwise the
+one that starts at fewer catalogue items (share of heads minus share of tails that are items, where the two differ by
+more than 1); otherwise the one whose name sorts last. Pairs are taken strongest first; a pair that has already lost a
+relation is left alone.
 """
 
 from __future__ import annotations
