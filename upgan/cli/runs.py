@@ -182,10 +182,10 @@ def evaluate(
         groups = group_metrics(ranking, predictor.dataset, predictor.graph, by)
         result["groups"] = {name: metrics.to_dict() for name, metrics in groups.items()}
     if ranks is not None:
-        from upgan.files import write_atomic
+        from upgan.files import write_bytes
 
         table = ranks_table(ranking, predictor.dataset)
-        write_atomic(ranks, lambda path: table.to_parquet(path, index=False))
+        write_bytes(ranks, table.to_parquet(index=False))
     print_result(json, result, f"{split}, filtered\n\n{_metrics_table(result)}")
 
 

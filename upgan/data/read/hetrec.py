@@ -118,6 +118,11 @@ def _recognised(sources: Sources) -> str:
     return domain.interactions if domain else ""
 
 
+def _takes(path: Path) -> bool:
+    own = {name for domain in DOMAINS for name in (domain.interactions, domain.titles)}
+    return plain_name(path) in own or is_table(path) or is_ntriples(path)
+
+
 def _layout(path: Path) -> Layout:
     if plain_name(path) in {domain.titles for domain in DOMAINS}:
         return Layout(any_encoding=True)
@@ -132,6 +137,8 @@ FORMAT = Format(
     needs="user_artists.dat, user_ratedmovies.dat or user_taggedbookmarks.dat; and a graph, triples.tsv, links.tsv",
     recognised=_recognised,
     read=read_hetrec,
+    takes=_takes,
+    tables=True,
     layout=_layout,
     # An .nt file beside HetRec's interactions is the graph that they lack.
     includes=("ntriples",),

@@ -80,7 +80,7 @@ def _gather_interactions(gathered: Gathered, path: Path, lists: Mapping[str, IdM
         }
     )
     gathered.parts[INTERACTIONS.name].append(frame)
-    gathered.files.append(SourceFile(path.name, sha256, len(frame)))
+    gathered.files.append(SourceFile(path.name, sha256, len(frame), path))
 
 
 def _read_list(gathered: Gathered, path: Path, options: ReadOptions) -> IdMap:
@@ -99,7 +99,7 @@ def _read_list(gathered: Gathered, path: Path, options: ReadOptions) -> IdMap:
             f"{path}, line {numbers[row]}: {shown(lines[row].as_py())} is not an original id and its number"
             f"{', and the entity of it' if is_three else ''}"
         )
-    gathered.files.append(SourceFile(path.name, sha256, len(lines)))
+    gathered.files.append(SourceFile(path.name, sha256, len(lines), path))
     # An item is known by its entity's id where the list tells it.
     original = pc.struct_field(parts, "entity" if is_three else "original")
     return IdMap.of(path, pc.struct_field(parts, "number").to_pandas(), original.to_pandas(), numbers)
@@ -134,5 +134,6 @@ FORMAT = Format(
     needs="kg_final.txt, train.txt; for ids instead of numbers user_list.txt, entity_list.txt, relation_list.txt",
     recognised=lambda sources: GRAPH if any(plain_name(file) == GRAPH for file in sources.files) else "",
     read=read_kgat,
+    takes=lambda path: plain_name(path) in {GRAPH, *INTERACTION_FILES, *LISTS.values()},
     layout=lambda path: Layout((" ",), "triples", 3) if plain_name(path) == GRAPH else Layout(),
 )

@@ -33,6 +33,7 @@ from upgan.types import SPLITS
 #: Without these it is no release.
 MAPS = ("e_map.dat", "r_map.dat")
 _SPLIT_FILES = {f"{split}.dat": split for split in SPLITS}
+_FILES = frozenset({*MAPS, *_SPLIT_FILES, "u_map.dat", "i_map.dat", "i2kg_map.tsv", "ratings.txt", "ratings.dat"})
 #: Orders of a triple's columns, the authors' own first: it counts where the numbers allow both.
 _ORDERS = {"head, relation, tail": (0, 1, 2), "head, tail, relation": (0, 2, 1)}
 
@@ -188,5 +189,6 @@ FORMAT = Format(
     needs="kg/e_map.dat, kg/r_map.dat, kg/train.dat; with users rs/ratings.txt, rs/i_map.dat, rs/i2kg_map.tsv",
     recognised=_recognised,
     read=read_release,
+    takes=lambda path: plain_name(path) in _FILES,
     layout=lambda path: Layout(("\t", " "), "triples", 3) if plain_name(path) in _SPLIT_FILES else Layout(),
 )
