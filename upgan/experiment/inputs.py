@@ -34,6 +34,8 @@ class Prepared:
     facts: Facts | None
     validation: Evaluator
     test: Evaluator
+    #: What of the test split is ranked between phases.
+    test_between: Evaluator
     random: torch.Generator
     #: The query that is followed through training, where the settings name one.
     pinned: PinnedQuery | None = None
@@ -70,11 +72,20 @@ def prepare_training(dataset: KGDataset, config: Config) -> Prepared:
         triples=triples,
         train=QueryIndex.build(triples, *sizes).to(device),
         facts=None if facts is None else facts.to(device),
-        validation=Evaluator(dataset.valid, known),
+        validation=Evaluator(drawn(dataset.valid, config), known),
         test=Evaluator(dataset.test, known),
+        test_between=Evaluator(drawn(dataset.test, config), known),
         random=torch.Generator(device).manual_seed(config.seed + 1),
         pinned=pinned,
     )
+
+
+def drawn(triples: IntArray, config: Config) -> IntArray:
+    """``config.validation_triples`` of (T, 3) triples in their order, the same for a seed; all of them for 0."""
+    if not 0 < config.validation_triples < len(triples):
+        return triples
+    order = np.random.default_rng([config.seed, 4]).permutation(len(triples))
+    return triples[np.sort(order[: config.validation_triples])]
 
 
 def resolve_device(name: str) -> torch.device:

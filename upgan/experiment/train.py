@@ -75,10 +75,11 @@ class Training(Context):
         generator = cast(Generator | None, modules.get("generator"))
         self.reporter.pin(epoch, self.prepared.pinned.look(model, self.prepared.scorer(model), generator))
 
-    def record(self, phase: str, result: PhaseResult, scores: Scorer) -> None:
+    def record(self, phase: str, result: PhaseResult, scores: Scorer, *, last: bool) -> None:
         """What a phase reached: validation as selected by, test for the report, time and memory so far."""
-        started = time.monotonic()
-        self.ranking = self.prepared.test.rank(scores, lambda *_: self.reporter.beat())
+        started, cpu_started = time.monotonic(), time.process_time()
+        test = self.prepared.test if last else self.prepared.test_between
+        self.ranking = test.rank(scores, lambda *_: self.reporter.beat())
         self.state.peak_memory_mb = max(self.state.peak_memory_mb, peak_memory_mb())
         self.state.stages[phase] = {
             "valid": result.best.to_dict(),
@@ -89,6 +90,7 @@ class Training(Context):
             "seconds": result.seconds,
             "cpu_seconds": result.cpu_seconds,
             "seconds_test": time.monotonic() - started,
+            "cpu_seconds_test": time.process_time() - cpu_started,
             "peak_memory_mb": self.state.peak_memory_mb,
         }
 
@@ -126,7 +128,8 @@ def train(
     if start_from is not None:
         state.started_from = start_from.fingerprint
     # Every worker ranks a share, and all read the same ranks: whoever decides by them decides alike.
-    prepared.validation.team = prepared.test.team = state.team
+    for evaluator in (prepared.validation, prepared.test, prepared.test_between):
+        evaluator.team = state.team
     training = Training(
         validation=prepared.validation,
         state=state,
@@ -137,10 +140,11 @@ def train(
         run=run,
     )
     players = Players(prepared, config, state, start_from)
-    for planned in planned_phases(config, started=state.started_from is not None):
+    phases = planned_phases(config, started=state.started_from is not None)
+    for planned in phases:
         if training.to_do(planned):
             result, scores = players.train(planned, training)
-            training.record(planned.name, result, scores)
+            training.record(planned.name, result, scores, last=planned is phases[-1])
             training.save(players)
     if config.model_name != "upgan" and players.squares:
         training.keep(save_tensors, players.squares, run / SQUARES_FILE)
