@@ -45,7 +45,9 @@ def halves(representation):
 
 
 def system(model, *settings):
-    return build_system(make_config("paper", assignments=[f"model_name={model}", f"model.dim={DIM}", *settings]), SEEN).eval()
+    return build_system(
+        make_config("paper", assignments=[f"model_name={model}", f"model.dim={DIM}", *settings]), SEEN
+    ).eval()
 
 
 def same(found, model):

@@ -27,6 +27,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "threads": 2,  # the large matrix products gain nearly their number; the result depends on it in the last digits
         "model.product": "complex",
         "model.score": "bilinear",
+        "model.co_interaction.most_items": 1000,  # no user of the data it was tuned on has more
         "initialisation.optimizer": "adagrad",
         "initialisation.loss": "cross_entropy",
         "initialisation.lr": 0.1,

@@ -134,7 +134,7 @@ def train(
         validation=prepared.validation,
         state=state,
         reporter=reporter or Reporter(),
-        deadline=time.monotonic() - state.clock.seconds + config.max_seconds if config.max_seconds else math.inf,
+        deadline=_deadline(prepared, config, state),
         prepared=prepared,
         config=config,
         run=run,
@@ -152,6 +152,13 @@ def train(
     training.keep(write_json, run / "metrics.json", metrics)
     training.keep(write_text, run / "card.md", run_card(prepared.dataset, config, metrics))
     return metrics
+
+
+def _deadline(prepared: Prepared, config: Config, state: TrainingState) -> float:
+    """When ``max_seconds`` are over, of which preparing and what was trained before took some."""
+    if not config.max_seconds:
+        return math.inf
+    return time.monotonic() - prepared.seconds - state.clock.seconds + config.max_seconds
 
 
 def load_start(run: Path, dataset: KGDataset, config: Config) -> Start:

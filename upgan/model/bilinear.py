@@ -20,8 +20,8 @@ from upgan.graph.facts import Facts
 from upgan.graph.layered import LayeredGraph
 from upgan.graph.sparse import EdgeMatrix, spans, spmm
 from upgan.model.base import FullScorer, Reused
-from upgan.model.excerpt import Excerpt, reading
 from upgan.model.evidence import EvidenceFusion
+from upgan.model.excerpt import Excerpt, reading
 from upgan.model.guided import AnyDiscriminator, Excerpted, QueryVectors, View
 from upgan.model.product import compose
 from upgan.model.walks import Walks

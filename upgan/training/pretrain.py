@@ -81,4 +81,6 @@ def pretrain_loss(
         vector = torch.cat([vector, view.queries.offset.unsqueeze(1)], dim=1)
         table = torch.cat([table, table.new_ones(len(table), 1)], dim=1)
     pairs = batch.row, batch.answer, batch.known_row, batch.known
-    return sampled_one_to_n(config.loss, pool, vector, table, *pairs, precision=config.precision, num_entities=num_entities)
+    return sampled_one_to_n(
+        config.loss, pool, vector, table, *pairs, precision=config.precision, num_entities=num_entities
+    )
