@@ -59,8 +59,10 @@ def train(
     Ctrl-C finishes the step and saves; `upgan resume` goes on.
     """
     from upgan.cli.training import train_new
-    from upgan.config.settings import make_config
+    from upgan.config.settings import flat_settings, make_config
+    from upgan.config.sized import Size, told
     from upgan.data.dataset import load_dataset
+    from upgan.machine import has_bfloat16
     from upgan.training.workers import leads
 
     if start is not None and preset is None and config is None and _is_upgan(start):
@@ -68,19 +70,24 @@ def train(
     overrides: dict[str, Any] = {"model_name": model, "seed": seed, "device": device}
     pinned = {"head": pin_head, "tail": pin_tail, "relation": pin_relation, "answer": pin_answer}
     overrides |= {f"pinned.{key}": value for key, value in pinned.items()}
-    settings = make_config(
-        preset,
-        file=config,
-        assignments=assignments or [],
-        overrides={key: value for key, value in overrides.items() if value is not None},
-    )
+    named: dict[str, Any] = {
+        "file": config,
+        "assignments": assignments or [],
+        "overrides": {key: value for key, value in overrides.items() if value is not None},
+    }
+    settings = make_config(preset, **named)  # what is wrong with it is said before the data are read
     data = load_dataset(dataset)
+    size = Size(data.num_entities, has_bfloat16(settings.device))
+    settings = make_config(preset, size=size, **named)
     if start is not None and settings.model_name != "upgan":
         raise ConfigError("--start: only --model upgan goes on from another run")
     name = f"{data.name}-{settings.model_name}-{settings.preset}-s{settings.seed}"
     # Another worker may come so late that the first one's run is there already.
     folder = _run_folder(run, name, overwrite) if leads() else run or RUNS / name
     note(f"training {settings.model_name} (preset {settings.preset}) on {data} into {folder}")
+    by_size = told(flat_settings(settings), size, settings.preset)
+    if by_size:
+        note(by_size)
     if detach:
         _detach(folder, data, settings, start, force=force, overwrite=overwrite)
         return
