@@ -81,7 +81,16 @@ def by_hand(predictor, sure, *, anywhere):
                     left = parts[answer] / sum(part for e, part in enumerate(parts) if e not in others)
                     empty = counts[about, r, side] < usual[kinds[about], r, side]
                     end = r + (side == "tail") * data.num_relations
-                    promise = float(sure.curve(end, empty).at(np.array([left]))[0])
+                    # The best of the slot, among those that may stand there.
+                    others_left = [
+                        parts[e]
+                        for e in range(len(parts))
+                        if e not in others
+                        and e != about
+                        and (anywhere or (r, kinds[e]) in (tails if side == "head" else heads))
+                    ]
+                    first = parts[answer] >= max(others_left)
+                    promise = float(sure.curve(end, empty=empty, first=first).at(np.array([left]))[0])
                     asked.append((empty, promise, left, parts[answer]))
                 found[head, relation, tail] = max(asked)
     return dict(sorted(found.items(), key=lambda item: item[1][:3], reverse=True))
@@ -89,12 +98,13 @@ def by_hand(predictor, sure, *, anywhere):
 
 @pytest.fixture(scope="module")
 def sure(predictor):
-    """Curves that differ by end and situation, with a flat part: the toy catalogue holds out too little."""
+    """Curves that differ by end, situation and rank: the toy catalogue holds out too little to learn any."""
     curves = {}
     for end in range(-1, 6):
         for empty in (True, False):
             low = 0.05 * (end + 2) + 0.2 * empty
-            curves[end, empty] = Curve(np.array([0, 0.05, 0.1, 0.3, 1.0]), np.array([0, low, low, 0.6, 0.95]), 9)
+            curves[end, empty, True] = Curve(1 + low, low, 9)
+            curves[end, empty, False] = Curve(1 - low, low - 0.5, 9)
     return Sureness(curves)
 
 

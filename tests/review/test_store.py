@@ -104,7 +104,7 @@ def test_promises_and_what_was_found_stand_beside_each_other(store):
     shown = new_list(store, 6, sure=0.95)
     for place, verdict in enumerate(("yes", "yes", "no", "unsure"), start=1):
         store.decide(shown, place, verdict, "Anna")
-    found = agreement(store.lines(shown))
+    found = agreement(store.outcomes(shown))
     assert (found.lines, found.judged, found.yes, found.no, found.unsure) == (6, 4, 2, 1, 1)
     top = found.levels[0]
     assert (top.lines, top.judged, top.right, top.promised) == (6, 3, 2, pytest.approx(0.95))
@@ -120,6 +120,20 @@ shown = store.lists()[0]
 for place in range(1, 13):
     store.decide(shown, place, "yes", sys.argv[2])
 """
+
+
+def test_all_that_are_sure_enough_are_accepted_at_once_and_taken_back_at_once(store):
+    shown = new_list(store)
+    store.decide(shown, 2, "no", "Ben")
+    least = 0.99 - 4.5 / 20_000
+    assert store.accept_all(shown, least, "Anna") == 4
+    assert verdicts(store, shown) == {1: "yes", 2: "no", 3: "yes", 4: "yes", 5: "yes"}
+    store.decide(shown, 6, "yes", "Anna")
+    assert store.undo("c", "Anna")["together"] == 1
+    assert store.undo("c", "Anna")["together"] == 4
+    assert verdicts(store, shown) == {2: "no"}
+    assert store.accept_all(shown, 1.0, "Anna") == 0
+    assert store.undo("c", "Anna") is None
 
 
 def test_processes_and_threads_that_judge_at_once_lose_nothing(store):

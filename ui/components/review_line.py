@@ -14,8 +14,8 @@ from ui.services.questions import Question
 from ui.services.reviews import Shown
 from ui.session import cache
 from upgan.render.reasons import sure_sentence
-from upgan.render.words import clean
-from upgan.review.store import ReviewList, ReviewStore
+from upgan.render.words import clean, percent
+from upgan.review.store import Filter, ReviewList, ReviewStore
 
 if TYPE_CHECKING:
     from upgan.predict.predictor import Predictor
@@ -25,6 +25,8 @@ _BUTTONS = (
     ("no", "No", "close", "N", "It is wrong: reject it."),
     ("unsure", "Unsure", "question_mark", "U", "It cannot be told: leave it to somebody else."),
 )
+#: From which sureness on lines can be accepted all at once.
+ENOUGH = 0.9
 #: So many users in the figure beside the list: enough to see who, few enough to read.
 _USERS = 5
 
@@ -52,7 +54,8 @@ def decide(
                 said("You have no decision to take back.")
             else:
                 label = f"{clean(back['head_label'])} — {clean(back['relation_label'])} — {clean(back['tail_label'])}"
-                said(f"Taken back: {back['verdict']} to {label}")
+                many = f"{back['together']:,} decisions made at once"
+                said(f"Taken back: {many if back['together'] > 1 else back['verdict'] + ' to ' + label}")
                 if back["list"] == chosen.id:
                     go(int(back["place"]))
 
@@ -72,6 +75,27 @@ def decide(
                 label, key=f"upgan_review_{label.lower()}", icon=f":material/{icon}:", shortcut=key, type="tertiary",
                 on_click=lambda by=by: go(shown.moved(by)),
             )  # fmt: skip
+
+
+def accept_all(store: ReviewStore, chosen: ReviewList, who: str, said: Callable[[str], None]) -> None:
+    """One button for all lines that are sure enough, with what was promised of such; one Undo takes all of it back."""
+    waiting = store.lines(chosen, Filter(state="open", least_sure=ENOUGH))
+
+    def accept() -> None:
+        with say.problems_said():
+            count = store.accept_all(chosen, ENOUGH, who)
+            said(f"Accepted {count:,} lines at once. Undo takes all of them back.")
+
+    promised = sum(line.sure or 0.0 for line in waiting) / max(len(waiting), 1)
+    st.button(
+        f"Accept all {len(waiting):,} above {percent(ENOUGH)}",
+        key="upgan_review_accept_all",
+        icon=":material/done_all:",
+        disabled=not waiting or not who.strip(),
+        on_click=accept,
+        help=f"All lines that nobody judged yet and that are at least that sure; about {percent(promised)} of them "
+        "are right. Undo takes them back together.",
+    )
 
 
 def say_line(shown: Shown) -> None:

@@ -27,7 +27,7 @@ EVERY = 5.0
 @st.fragment(run_every=EVERY)
 def show(store: ReviewStore, chosen: ReviewList) -> None:
     """A fragment: what others decide meanwhile is counted without a touch."""
-    found = agreement(store.lines(chosen))
+    found = agreement(store.outcomes(chosen))
     words = f"{found.judged:,} of {found.lines:,} judged: {found.yes:,} yes, {found.no:,} no, {found.unsure:,} unsure"
     differ = f" · on {found.disputed:,} people differ" if found.disputed else ""
     people = ", ".join(f"{clean(who)} {count:,}" for who, count in store.people(chosen.catalogue).items())
@@ -40,6 +40,7 @@ def show(store: ReviewStore, chosen: ReviewList) -> None:
             "promised": number("Promised right", format="%.0f%%", help="The mean of “Sure” of the lines judged."),
             "found": number("Found right", format="%.0f%%", help="Of those judged yes or no, the share of yes."),
         },
+        placeholder="",
     )  # fmt: skip
     _promise(chosen)
 
@@ -80,7 +81,7 @@ def take_away(store: ReviewStore, chosen: ReviewList) -> None:
 
     def page() -> str:
         decisions, people = store.decisions(chosen.catalogue), store.people(chosen.catalogue)
-        return report(chosen.name, decisions, agreement(store.lines(chosen)), people)
+        return report(chosen.name, decisions, agreement(store.outcomes(chosen)), people)
 
     yes = ("yes",)
     files.downloads(

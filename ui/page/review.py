@@ -185,6 +185,8 @@ def judge(predictor: Predictor, store: ReviewStore, chosen: ReviewList, shown: S
         review_line.draw(predictor, shown)
     with left:
         lines(shown)
+        review_line.accept_all(store, chosen, who, lambda word: st.session_state.update({_SAID: word}))
+        review_progress.show(store, chosen)
 
 
 def main() -> None:
@@ -207,16 +209,14 @@ def main() -> None:
     shown = reviews.shown(store, chosen, filtered, place)
     if shown is None:
         say.info("No line is left by these filters. Choose others, for example all decisions.")
+        review_progress.show(store, chosen)
     else:
         state.put(LINE, shown.line.place)
         judge(predictor, store, chosen, shown)
     named = {"checkpoint": predictor.run_path.name, **choices.named}
     named["line"] = str(state.settled(LINE))
     state.write_address(named)
-    progress, away = st.columns(2, gap="medium")
-    with progress:
-        review_progress.show(store, chosen)
-    with away:
+    with st.container(key="upgan_review_away"):
         review_progress.take_away(store, chosen)
         with st.expander("Put the decisions into the data", icon=":material/merge:"):
             review_progress.into_data(predictor)

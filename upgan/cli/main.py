@@ -16,7 +16,22 @@ from typing import Any
 
 import typer
 
-from upgan.cli import ask, bench, case, compare, complete, data, life, machine, reproduce, review, runs, share, trash
+from upgan.cli import (
+    ask,
+    bench,
+    case,
+    compare,
+    complete,
+    data,
+    life,
+    machine,
+    refresh,
+    reproduce,
+    review,
+    runs,
+    share,
+    trash,
+)
 from upgan.errors import UpganError, did_you_mean
 from upgan.version import __version__
 
@@ -48,6 +63,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "predict": ask.predict,
     "explain": ask.explain,
     "complete": complete.complete,
+    "refresh": refresh.refresh,
     "app": machine.open_app,
     "demo": machine.demo,
     "doctor": machine.doctor,

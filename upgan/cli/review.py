@@ -50,24 +50,48 @@ def make(
 
 
 @app.command()
+def promises(
+    run: RunFolder,
+    split: Annotated[
+        str, typer.Option(help="Facts to judge by: test, or valid, which the promises are made from.")
+    ] = "test",
+    json: JsonFlag = False,
+) -> None:
+    """Set what a run promises of its proposals beside what came true on held-out facts.
+
+    Promises are learned on validation. Gaps are judged on questions of which a fact is hidden; further values on all.
+    """
+    check_choice("--split", split, ("test", "valid"))
+    from upgan.cli.progress import CountProgress
+    from upgan.predict.predictor import load
+    from upgan.predict.sureness import report, sureness
+    from upgan.render.promises import promises_text
+
+    predictor = load(run)
+    sure = sureness(predictor, CountProgress("learning how sure the scores are, questions"))
+    found = report(predictor, sure, split, CountProgress(f"trying the promises on {split}, questions"))  # type: ignore[arg-type]
+    print_result(json, found.to_dict(), promises_text(found.to_dict()))
+
+
+@app.command()
 def status(review: Review, listed: ListNumber = None, json: JsonFlag = False) -> None:
     """How far a list is judged, and whether the promises were kept."""
     from upgan.render.words import percent
     from upgan.review.agreement import agreement
 
     store, shown = _opened(review, listed)
-    found = agreement(store.lines(shown))
+    found = agreement(store.outcomes(shown))
     text = [
         f"list {shown.id}: {shown.name}, run {shown.run}, made {shown.made[:19]}",
         f"{found.judged:,} of {found.lines:,} judged: {found.yes:,} accepted, {found.no:,} rejected, "
         f"{found.unsure:,} unsure; on {found.disputed:,} people differ",
     ]
     for level in found.levels:
-        kept = f"promised {percent(level.promised or 0)}, right {percent(level.right / level.judged)}" * bool(
-            level.judged
+        text.append(
+            f"  sure {percent(level.low)} to {percent(level.high)}: {level.lines:,} lines, {level.judged:,} judged"
         )
-        text.append(f"  sure {percent(level.low)} to {percent(level.high)}: {level.lines:,} lines, "
-                    f"{level.judged:,} judged{', ' * bool(kept)}{kept}")  # fmt: skip
+        if level.judged and level.promised is not None:
+            text[-1] += f", promised {percent(level.promised)}, right {percent(level.right / level.judged)}"
     print_result(json, {"list": shown.id, **found.to_dict()}, "\n".join(text))
 
 
@@ -91,7 +115,7 @@ def export(
     decisions = store.decisions(shown.catalogue, VERDICTS if everything else ("yes",))
     if format == "html":
         people = store.people(shown.catalogue)
-        write_text(out, report(shown.name, decisions, agreement(store.lines(shown)), people))
+        write_text(out, report(shown.name, decisions, agreement(store.outcomes(shown)), people))
     else:
         write_text(out, exported(decisions, format))
     note(f"wrote {len(decisions):,} decisions to {out}")

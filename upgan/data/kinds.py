@@ -33,14 +33,15 @@ def inferred_kinds(
     if (named == "").all():
         kind_of_end, names = _kinds_of_ends(at, list(relation_labels))
     elif not (named == "").any():
-        return named.tolist()
+        return list(given)
     else:
         kind_of_end, names = _most_common(at, named)
     votes = at @ _choice(kind_of_end, len(names))
     told = np.asarray(votes.max(axis=1).todense()).ravel() > 0
     best = np.asarray(votes.argmax(axis=1)).ravel()
     guessed = np.where(told, np.asarray([*names, ""], dtype=object)[np.where(told, best, -1)], "")
-    return np.where(named == "", guessed, named).tolist()
+    kinds: list[str] = np.where(named == "", guessed, named).tolist()
+    return kinds
 
 
 def _at_ends(triples: np.ndarray, items: np.ndarray, entities: int, relations: int) -> sparse.csr_array:
@@ -79,7 +80,8 @@ def _kinds_of_ends(at: sparse.csr_array, labels: list[str]) -> tuple[np.ndarray,
 def _elsewhere(present: sparse.csr_array, mixed: np.ndarray) -> np.ndarray:
     """(2R + 1,) whether all entities of an end stand at one that is not mixed too; else the end stays a kind."""
     elsewhere = np.asarray(present @ (~mixed).astype(np.float64)) > 0
-    return np.asarray(present.T @ (~elsewhere).astype(np.float64)) == 0
+    nowhere: np.ndarray = np.asarray(present.T @ (~elsewhere).astype(np.float64)) == 0
+    return nowhere
 
 
 def _names(at: sparse.csr_array, kind: np.ndarray, labels: list[str]) -> list[str]:

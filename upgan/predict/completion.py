@@ -27,7 +27,7 @@ from upgan.evaluation.evaluator import Progress
 from upgan.explain.reasons import reasons
 from upgan.graph.queries import QueryIndex
 from upgan.predict.predictor import Predictor
-from upgan.predict.slot_queries import Block, block_size, blocks
+from upgan.predict.slot_queries import block_size, blocks
 from upgan.predict.slots import Slots
 from upgan.predict.sureness import Sureness, sureness
 from upgan.render.reasons import reason_sentence
@@ -104,31 +104,19 @@ class Search:
         """The best answers of (2R, E) slots: the first 2 top of all, since a triple can come from both its ends."""
         found, most = Suggestions.none(), 2 * self.top
         for block in blocks(self.predictor, asked, self.candidates, self.known):
-            last = found.taken(slice(most - 1, most)) if len(found.sure) >= most else None
-            row, answer, left = block.above(self._least(block, last, empty=empty))
-            if len(row) > most:
-                # Beyond the best of one block nothing of it can count; one curve keeps their order.
-                kept = np.argpartition(-left, most - 1)[:most]
-                row, answer, left = row[kept], answer[kept], left[kept]
-            ends = np.full(len(row), block.end)
-            order = np.lexsort((answer, row))
-            sure = self.sure.curve(block.end, empty).at(left)
-            new = Suggestions(block.entities[row], ends, answer, left, sure).taken(order)
-            found = found.with_(new).taken(slice(most))
+            # The last of the best so far: what is less sure cannot be among them.
+            last = float(found.sure[most - 1]) if len(found.sure) >= most else 0.0
+            for first in (True, False):
+                curve = self.sure.curve(block.end, empty=empty, first=first)
+                least = curve.least(last)
+                row, answer, left = block.best(least) if first else block.rest(least, most)
+                order = np.lexsort((answer, row))
+                new = Suggestions(block.entities[row], np.full(len(row), block.end), answer, left, curve.at(left))
+                found = found.with_(new.taken(order)).taken(slice(most))
             done += len(block.entities)
             if progress is not None:
                 progress(done, total)
         return found
-
-    def _least(self, block: Block, last: Suggestions | None, *, empty: bool) -> FloatArray:
-        """(B,) what is left for an answer has to be above this to be among the best."""
-        if last is None:
-            return np.zeros(len(block.entities))
-        curve, sure, left = self.sure.curve(block.end, empty), float(last.sure[0]), float(last.left[0])
-        least = curve.least(sure)
-        # Where the curve is flat, what is left decides among equals.
-        flat = min(left, curve.most(sure))
-        return np.full(len(block.entities), np.nextafter(np.float32(max(least, flat)), np.float32(0)))
 
 
 def complete(
@@ -202,7 +190,7 @@ def _table(search: Search, best: Suggestions, slot: np.ndarray) -> pd.DataFrame:
     ids, labels = np.asarray(data.entities, dtype=object), np.asarray(data.entity_labels, dtype=object)
     score, rank, share = _in_query(search, best, users=True)
     _, rank_without, without = _in_query(search, best, users=False)
-    told = [search.sure.known(text == EMPTY) for text in slot.tolist()]
+    told = [search.sure.known(empty=text == EMPTY) for text in slot.tolist()]
     columns = {
         "place": np.arange(1, len(head) + 1),
         "head": ids[head],

@@ -34,10 +34,27 @@ class Block:
     #: (B,) the part of the softmax over all entities that known answers leave.
     unknown: FloatArray
 
-    def above(self, least: FloatArray) -> tuple[IntArray, IntArray, FloatArray]:
-        """Place in the block, entity and x of all answers whose x is above the (B,) ``least``."""
-        row, column = torch.nonzero(self.left > torch.from_numpy(least).float().unsqueeze(1), as_tuple=True)
-        return row.numpy(), self.columns[column].numpy(), self.left[row, column].double().numpy()
+    def best(self, least: float) -> tuple[IntArray, IntArray, FloatArray]:
+        """Place in the block, entity and x of each slot's best answer, where x is above ``least``."""
+        if not len(self.columns):
+            return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
+        most, column = self.left.max(dim=1)
+        row = torch.nonzero(most > least).flatten()
+        return row.numpy(), self.columns[column[row]].numpy(), most[row].double().numpy()
+
+    def rest(self, least: float, count: int) -> tuple[IntArray, IntArray, FloatArray]:
+        """The same of all other answers, the ``count`` largest of the whole block where there are more."""
+        if not len(self.columns):
+            return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
+        column = self.left.argmax(dim=1)
+        above = self.left > least
+        above[torch.arange(len(column)), column] = False
+        row, column = torch.nonzero(above, as_tuple=True)
+        left = self.left[row, column]
+        if len(left) > count:
+            left, kept = torch.topk(left, count)
+            row, column = row[kept], column[kept]
+        return row.numpy(), self.columns[column].numpy(), left.double().numpy()
 
 
 def block_size(data: KGDataset) -> int:

@@ -9,7 +9,8 @@ told apart, because what is known of the truth differs:
   wrong though it may be right: the precision is a lower bound where the graph is incomplete.
 
 In both, right means that the very fact is hidden. Each end of a relation has its own curve in each situation, which
-leans on the curve of all ends where it has few examples (upgan.evaluation.calibration).
+keeps to what all ends have in common where it has few examples (upgan.evaluation.calibration). The best answer of a
+slot and those after it have curves of their own: an equal share says more of the first.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from upgan.evaluation.calibration import Curve, Reliability
+from upgan.evaluation.calibration import Curve, Reliability, fit_curves
 from upgan.evaluation.evaluator import Progress
 from upgan.graph.queries import QueryIndex
 from upgan.predict.predictor import Predictor
@@ -44,41 +45,30 @@ class Judged:
 
 @dataclass(frozen=True)
 class Sureness:
-    """Curves by (end, empty); those of all ends together under end -1."""
+    """Curves by (end, empty, first); those of all ends together under end -1."""
 
-    curves: Mapping[tuple[int, bool], Curve] = field(default_factory=dict)
+    curves: Mapping[tuple[int, bool, bool], Curve] = field(default_factory=dict)
 
-    def curve(self, end: int, empty: bool) -> Curve:
-        """That of an end, or of all ends where it has no example."""
-        return self.curves.get((end, empty)) or self.curves.get((-1, empty)) or Curve.fit(np.empty(0), np.empty(0))
+    def curve(self, end: int, *, empty: bool, first: bool = True) -> Curve:
+        """That of an end, or of all ends where it has no example; ``first``: of the best answer of its slot."""
+        own = self.curves.get((end, empty, first))
+        return own or self.curves.get((-1, empty, first)) or Curve()
 
-    def known(self, empty: bool) -> bool:
+    def known(self, *, empty: bool) -> bool:
         """Whether there was any example of this situation: otherwise its curve only keeps the order."""
-        return (-1, empty) in self.curves
-
-    def at(self, end: IntArray, empty: BoolArray, left: FloatArray) -> FloatArray:
-        """(N,) estimated precision of proposals."""
-        sure = np.zeros(len(left))
-        for number in np.unique(end).tolist():
-            for situation in (True, False):
-                here = (end == number) & (empty == situation)
-                if here.any():
-                    sure[here] = self.curve(number, situation).at(left[here])
-        return sure
+        return (-1, empty, True) in self.curves
 
     @staticmethod
     def fit(judged: Judged) -> Sureness:
-        """One curve for each situation, one for each end in it."""
-        curves: dict[tuple[int, bool], Curve] = {}
+        """For each situation, curves of the best proposals and of those after them."""
+        curves = {}
         for empty in (True, False):
             here = judged.empty == empty
-            if not here.any():
-                continue
-            pooled = Curve.fit(judged.left[here], judged.right[here])
-            curves[-1, empty] = pooled
-            for end in np.unique(judged.end[here]).tolist():
-                own = here & (judged.end == end)
-                curves[end, empty] = Curve.fit(judged.left[own], judged.right[own], pooled)
+            for first, places in ((True, slice(0, 1)), (False, slice(1, None))):
+                left, right = judged.left[here, places], judged.right[here, places]
+                ends = np.repeat(judged.end[here], left.shape[1])
+                fitted = fit_curves(ends, left.ravel(), right.ravel())
+                curves |= {(end, empty, first): curve for end, curve in fitted.items()}
         return Sureness(curves)
 
 
@@ -144,7 +134,11 @@ def report(
 ) -> SurenessReport:
     """How the promises were kept on a split, all together and by relation and end."""
     data, seen = predictor.dataset, judged(predictor, split, progress)
-    promised, right = sure.at(seen.end, seen.empty, seen.left[:, 0]), seen.right[:, 0]
+    promised, right = np.zeros(len(seen.end)), seen.right[:, 0]
+    for empty in (True, False):
+        for end in np.unique(seen.end[seen.empty == empty]).tolist():
+            here = (seen.end == end) & (seen.empty == empty)
+            promised[here] = sure.curve(end, empty=empty).at(seen.left[here, 0])
 
     def of(chosen: BoolArray) -> Reliability:
         return Reliability.of(promised[chosen], right[chosen])
@@ -155,13 +149,13 @@ def report(
             label=data.relation_labels[end % data.num_relations],
             asked="head" if end >= data.num_relations else "tail",
             slot="empty" if empty else "further",
-            fitted=sure.curve(end, empty).examples,
+            fitted=sure.curve(end, empty=empty).examples,
             reliability=of((seen.end == end) & (seen.empty == empty)),
         )
         for empty in (True, False)
         for end in np.unique(seen.end[seen.empty == empty]).tolist()
     ]
-    fitted = sum(curve.examples for (end, _), curve in sure.curves.items() if end == -1)
+    fitted = sum(curve.examples for (end, _, first), curve in sure.curves.items() if end == -1 and first)
     every = np.ones(len(right), dtype=bool)
     return SurenessReport(split, fitted, of(every), of(seen.empty), of(~seen.empty), tuple(relations))
 

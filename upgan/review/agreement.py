@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from upgan.review.store import Line
+from upgan.review.store import Outcome
 from upgan.types import Document
 
 #: The levels of sureness that people are shown.
@@ -42,7 +42,7 @@ class Agreement(Document):
         return self.yes + self.no + self.unsure
 
 
-def agreement(lines: Sequence[Line]) -> Agreement:
+def agreement(lines: Sequence[Outcome]) -> Agreement:
     """Of a list's lines; "unsure" is no verdict on the promise, and lines without a sureness are in no level."""
     levels = []
     for low, high in LEVELS:

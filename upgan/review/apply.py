@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import pandas as pd
 
 from upgan.data import tables
 from upgan.data.dataset import KGDataset, build_dataset, check_replaceable, copy_dataset
+from upgan.data.named_columns import read_named
 from upgan.data.tables import Coded
 from upgan.errors import DataError
 from upgan.files import sha256_of_file
@@ -59,21 +59,13 @@ def read_decisions(review: Path, data: KGDataset) -> list[dict[str, Any]]:
 
 
 def _read_table(path: Path) -> list[dict[str, Any]]:
-    separator = "\t" if path.suffix.lower() == ".tsv" else ","
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream, delimiter=separator)
-            missing = [name for name in NEEDED if name not in (reader.fieldnames or ())]
-            if missing:
-                found = ", ".join(reader.fieldnames or ()) or "nothing"
-                raise DataError(f"{path}: lacks the column(s) {', '.join(missing)}; found: {found}")
-            rows = [
-                {name: plain_cell(value or "") for name, value in row.items() if name}
-                | {"place_in_file": f"line {reader.line_num}"}
-                for row in reader
-            ]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: not readable as UTF-8 {path.suffix[1:].upper()} ({error})") from None
+    optional = [name for name in tables.COLUMNS["reviewed"] if name not in NEEDED]
+    table = read_named(path, NEEDED, optional)
+    rows: list[dict[str, Any]] = [
+        {str(name): plain_cell(value) if isinstance(value, str) else value for name, value in row.items()}
+        | {"place_in_file": f"line {row['line']}"}
+        for row in table.to_dict("records")
+    ]
     for row in rows:
         if row["verdict"] not in ("yes", "no", "unsure"):
             raise DataError(f"{path}, {row['place_in_file']}: verdict {row['verdict']!r}; allowed: yes, no, unsure")

@@ -37,6 +37,7 @@ CREATE TABLE decisions (
     list INTEGER NOT NULL, place INTEGER NOT NULL,
     run TEXT NOT NULL, model TEXT NOT NULL,
     slot TEXT NOT NULL, sure REAL, score REAL NOT NULL, users REAL NOT NULL, reason TEXT NOT NULL,
+    batch INTEGER,             -- the first decision of those made and undone together; NULL: made alone
     undone TEXT                -- UTC, ISO 8601; NULL: it stands
 );
 CREATE INDEX decisions_of_fact ON decisions (catalogue, head, relation, tail, id) WHERE undone IS NULL;

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from upgan.errors import ConfigError, DataError
 from upgan.render.words import clean, shorten
@@ -47,8 +47,7 @@ class ReviewList:
     promise: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """One proposed fact of a list and what stands of it; ``against``: how many people think otherwise."""
 
     place: int
@@ -69,6 +68,14 @@ class Line:
     verdict: Verdict | None = None
     who: str | None = None
     against: int | None = None
+
+
+class Outcome(NamedTuple):
+    """How sure a line is, what stands of it, and how many people think otherwise."""
+
+    sure: float | None
+    verdict: Verdict | None
+    against: int | None
 
 
 @dataclass(frozen=True)
@@ -185,6 +192,16 @@ class ReviewStore:
             ).fetchall()
         return [Line(*row) for row in rows]
 
+    def outcomes(self, shown: ReviewList) -> list[Outcome]:
+        """How sure each line of a list is, and what stands of it: all that counting needs."""
+        with self._connected() as connection:
+            rows = connection.execute(
+                "SELECT l.sure, d.verdict, d.against FROM lines l LEFT JOIN standing d ON d.catalogue = ? "
+                "AND d.head = l.head AND d.relation = l.relation AND d.tail = l.tail WHERE l.list = ?",
+                (shown.catalogue, shown.id),
+            ).fetchall()
+        return [Outcome(*row) for row in rows]
+
     def kinds_and_relations(self, shown: ReviewList) -> tuple[list[str], dict[str, str]]:
         """The kinds of a list's lines, and their relations with what these are called."""
         with self._connected() as connection:
@@ -217,8 +234,27 @@ class ReviewStore:
                 raise DataError(f"{self.path}: list {shown.id} has no line {place}")
             return added.lastrowid
 
+    def accept_all(self, shown: ReviewList, least: float, who: str) -> int:
+        """Accept every line that nobody judged and that is at least so sure, as one decision; how many."""
+        named, now = person(who), _now()
+        copied = (*_FACT, *_LABELS, "slot", "sure", "score", "users", "reason")
+        with self._connected() as connection, _transaction(connection):
+            last = connection.execute("SELECT coalesce(max(id), 0) FROM decisions").fetchone()[0]
+            connection.execute(
+                f'INSERT INTO decisions (catalogue, verdict, who, "when", list, place, run, model, batch, '
+                f"{', '.join(copied)}) SELECT ?, 'yes', ?, ?, l.list, l.place, ?, ?, ?, "
+                f"{', '.join(f'l.{name}' for name in copied)} FROM lines l LEFT JOIN standing d ON d.catalogue = ? "
+                "AND d.head = l.head AND d.relation = l.relation AND d.tail = l.tail "
+                "WHERE l.list = ? AND l.sure >= ? AND d.verdict IS NULL ORDER BY l.place",
+                (shown.catalogue, named, now, shown.run, shown.model, last + 1, shown.catalogue, shown.id, least),
+            )
+            return int(connection.execute("SELECT count(*) FROM decisions WHERE id > ?", (last,)).fetchone()[0])
+
     def undo(self, catalogue: str, who: str) -> dict[str, Any] | None:
-        """Take back somebody's last decision that stands; the decision, None where there is none."""
+        """Take back somebody's last decision that stands, with all that were made together with it.
+
+        The decision, with ``together`` (how many are taken back); None where there is none.
+        """
         with self._connected() as connection, _transaction(connection):
             last = connection.execute(
                 "SELECT * FROM decisions WHERE catalogue = ? AND who = ? AND undone IS NULL ORDER BY id DESC LIMIT 1",
@@ -226,8 +262,11 @@ class ReviewStore:
             ).fetchone()
             if last is None:
                 return None
-            connection.execute("UPDATE decisions SET undone = ? WHERE id = ?", (_now(), last["id"]))
-            return dict(last)
+            together = connection.execute(
+                "UPDATE decisions SET undone = ? WHERE undone IS NULL AND (id = ? OR batch = ?)",
+                (_now(), last["id"], last["batch"]),
+            ).rowcount
+            return {**dict(last), "together": together}
 
     def decisions(self, catalogue: str, verdicts: Iterable[str] = VERDICTS) -> list[dict[str, Any]]:
         """What stands of each judged fact, in the order of the decisions."""
