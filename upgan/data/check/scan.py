@@ -227,7 +227,10 @@ def look_at_quoted(result: FileScan, options: ReadOptions) -> None:
 
 
 def _csv_rows(result: FileScan, lines: list[str], separator: str) -> Iterator[tuple[int, int, list[str]]]:
-    """The lines each filled row begins and ends on, and its cells; a line that is no CSV is noted, and the next one begins anew."""
+    """The lines each filled row begins and ends on, and its cells.
+
+    A line that is no CSV is noted, and reading begins anew with the next one.
+    """
     start = 0
     while start < len(lines):
         reader = csv.reader((f"{line}\n" for line in lines[start:]), strict=True, delimiter=separator)

@@ -153,10 +153,8 @@ def guess_split(cells: pd.Series) -> str:
 
 def parts_of(cells: pd.Series, sign: str) -> pd.Series:
     """The values of cells, without white space around them and without empty ones; the index tells the row."""
-    if not sign:
-        values = cells.str.strip()
-    else:
-        values = cells.str.split(sign, regex=False).explode().astype(str).str.strip()
+    single = cells.str.split(sign, regex=False).explode().astype(str) if sign else cells
+    values = single.str.strip()
     return values[values != ""]
 
 
