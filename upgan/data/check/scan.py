@@ -19,7 +19,8 @@ import pyarrow.compute as pc
 
 from upgan.data.check.report import Finding, finding
 from upgan.data.raw.format import Layout, Sources
-from upgan.data.raw.text_stream import LONGEST_LIST, EndlessError, ReadOptions, TextStream, as_mask
+from upgan.data.raw.packing import EndlessError
+from upgan.data.raw.text_stream import LONGEST_LIST, ReadOptions, TextStream, as_mask
 from upgan.data.raw.text_tables import read_table, table_suffix
 
 #: Rows of a CSV file that one row may span: an unclosed quotation mark takes the rest of the file.
