@@ -19,7 +19,8 @@ import pyarrow.compute as pc
 
 from upgan.data.check.report import Finding, finding
 from upgan.data.raw.format import Layout, Sources
-from upgan.data.raw.text_stream import LONGEST_LIST, EndlessError, ReadOptions, TextStream, as_mask
+from upgan.data.raw.packing import EndlessError
+from upgan.data.raw.text_stream import LONGEST_LIST, ReadOptions, TextStream, as_mask
 from upgan.data.raw.text_tables import read_table, table_suffix
 
 #: Rows of a CSV file that one row may span: an unclosed quotation mark takes the rest of the file.
@@ -227,7 +228,10 @@ def look_at_quoted(result: FileScan, options: ReadOptions) -> None:
 
 
 def _csv_rows(result: FileScan, lines: list[str], separator: str) -> Iterator[tuple[int, int, list[str]]]:
-    """The lines each filled row begins and ends on, and its cells; a line that is no CSV is noted, and the next one begins anew."""
+    """The lines each filled row begins and ends on, and its cells.
+
+    A line that is no CSV is noted, and reading begins anew with the next one.
+    """
     start = 0
     while start < len(lines):
         reader = csv.reader((f"{line}\n" for line in lines[start:]), strict=True, delimiter=separator)

@@ -71,8 +71,8 @@ class PrepareSettings:
     #: Interactions before and after these are dropped (ISO dates or times, UTC, both inclusive); None is unbounded.
     since: str | None = None
     until: str | None = None
-    #: What becomes of a validation or test triple with an entity or relation that training does not have: it is dropped,
-    #: or it goes to training, so that no fact is lost.
+    #: What becomes of a validation or test triple with an entity or relation that training does not have: it is
+    #: dropped, or it goes to training, so that no fact is lost.
     unseen: Literal["drop", "train"] = "drop"
     #: The domain whose preparation of the paper these settings began with (see upgan.data.prepare.domains), or "".
     preset: str = ""
@@ -117,8 +117,9 @@ def prepare(
 ) -> KGDataset:
     """Filter, split and write ``source`` as a prepared dataset in ``out`` (see the module for the steps).
 
-    ``beside``: names and texts of files that stand in the same folder. The same source and settings give the same bytes. Nothing is written on an error. Raises DataError where ``out``
-    holds something else than a prepared dataset, or where no triple, or no interaction of those given, is left.
+    ``beside``: names and texts of files that stand in the same folder. The same source and settings give the same
+    bytes. Nothing is written on an error. Raises DataError where ``out`` holds something else than a prepared dataset,
+    or where no triple, or no interaction of those given, is left.
     """
     settings = settings or PrepareSettings()
     say = progress or (lambda message: None)

@@ -62,7 +62,7 @@ def leave_out_no_values(source: RawSource, words: frozenset[str]) -> RawSource:
         if not wrong.any():
             continue
         for column, mask in nothing.items():
-            counts.update(table[column][mask].value_counts().to_dict())
+            counts.update(table[column][mask].astype(str).tolist())
         tables[name] = table[~wrong].reset_index(drop=True)
         dropped[f"{name}: {SAYS_NOTHING}"] = int(wrong.sum())
     if not tables:
@@ -76,4 +76,11 @@ def leave_out_no_values(source: RawSource, words: frozenset[str]) -> RawSource:
         rows,
         examples=tuple(names),
     )
-    return replace(source, **tables, dropped=dropped, notices=(*source.notices, notice))
+    return replace(
+        source,
+        triples=tables.get("triples", source.triples),
+        interactions=tables.get("interactions", source.interactions),
+        links=tables.get("links", source.links),
+        dropped=dropped,
+        notices=(*source.notices, notice),
+    )

@@ -48,12 +48,14 @@ def packing_of(head: bytes) -> str | None:
 
 def unpacked(path: Path, file: BinaryIO, packing: str) -> Iterator[bytes]:
     """The unpacked bytes of an open file. DataError where it is damaged, grows without end or is a whole archive."""
-    size, before = 0, file.tell()
+    size = 0
     try:
-        with _opened(path, file, packing) as stream:
+        # The library closes what it was given, so zstandard gets the file opened once more.
+        source = path.open("rb") if packing == "zstd" else file
+        with _opened(path, source, packing) as stream:
             while block := stream.read(BLOCK):
                 size += len(block)
-                taken = max(file.tell() - before, 1)
+                taken = max(source.tell(), 1)
                 if size > FREE and size > RATIO * taken:
                     raise EndlessError(
                         f"{path}: the {packing} data grow more than {RATIO}-fold ({taken} bytes gave {size} so far), "

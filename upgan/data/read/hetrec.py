@@ -16,10 +16,11 @@ import pandas as pd
 
 from upgan.data.raw.format import Format, Layout, Sources, is_table, table_layout
 from upgan.data.raw.gathered import Gathered, assemble, entity_labels, gather_table
+from upgan.data.raw.packing import plain_name
 from upgan.data.raw.roles import INTERACTIONS, LABELS, LINKS, TRIPLES, with_numbers
 from upgan.data.raw.source import RawSource
 from upgan.data.raw.text_stream import NotUtf8Error, ReadOptions
-from upgan.data.raw.text_tables import TextTable, by_plain_name, plain_name, read_table
+from upgan.data.raw.text_tables import TextTable, by_plain_name, read_table
 from upgan.data.read.ntriples import gather_graph, is_ntriples
 from upgan.errors import DataError, listed
 

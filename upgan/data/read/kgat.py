@@ -22,10 +22,11 @@ import pyarrow.compute as pc
 from upgan.data.raw.format import Format, Layout, Sources
 from upgan.data.raw.gathered import Gathered, assemble
 from upgan.data.raw.id_maps import IdMap
+from upgan.data.raw.packing import plain_name
 from upgan.data.raw.roles import INTERACTIONS, TRIPLES
 from upgan.data.raw.source import RawSource, SourceFile
 from upgan.data.raw.text_stream import LONGEST_LIST, ReadOptions, read_lines
-from upgan.data.raw.text_tables import by_plain_name, plain_name, read_table
+from upgan.data.raw.text_tables import by_plain_name, read_table
 from upgan.errors import DataError, listed, shown
 
 GRAPH = "kg_final.txt"

@@ -14,7 +14,7 @@ from __future__ import annotations
 import io
 import re
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import pandas as pd
 from pyoxigraph import BlankNode, Literal, NamedNode, Quad, RdfFormat, Triple, parse
@@ -186,7 +186,9 @@ def _read_lines(statements: _Statements, stream: TextStream, syntax: RdfFormat, 
 def _read_document(statements: _Statements, stream: TextStream, syntax: RdfFormat) -> None:
     """Read a document whose statements may span lines; DataError naming the line where it breaks the syntax."""
     try:
-        for number, each in enumerate(parse(_Bytes(stream), syntax, lenient=True, base_iri="file:///")):
+        for number, each in enumerate(
+            parse(cast(IO[bytes], _Bytes(stream)), syntax, lenient=True, base_iri="file:///")
+        ):
             statements.add(each)
             if number % 500_000 == 0:
                 statements.flush()

@@ -23,10 +23,11 @@ import pandas as pd
 from upgan.data.raw.format import Format, Layout, Sources
 from upgan.data.raw.gathered import Gathered, assemble, entity_labels
 from upgan.data.raw.id_maps import IdMap
+from upgan.data.raw.packing import plain_name
 from upgan.data.raw.roles import INTERACTIONS, LABELS, LINKS, TRIPLES, unnamed_interactions
 from upgan.data.raw.source import RawSource
 from upgan.data.raw.text_stream import ReadOptions
-from upgan.data.raw.text_tables import TextTable, by_plain_name, plain_name, read_table
+from upgan.data.raw.text_tables import TextTable, by_plain_name, read_table
 from upgan.errors import DataError, listed
 from upgan.types import SPLITS
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -184,7 +185,7 @@ def _interactions(
         if source:
             cells = table.columns[source]
             cells = cells.mask(says_nothing(cells, nothing), "")
-            frame[column] = read(cells, lambda row, source=source: table.place(row, source))
+            frame[column] = read(cells, partial(table.place, column=source))
             notices += _empty_marks(table, source, column, cells)
     unknown = ~frame["item"].isin(items)
     if unknown.all():

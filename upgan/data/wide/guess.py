@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping as Given
 from collections.abc import Sequence
 from itertools import combinations
@@ -88,14 +89,22 @@ def guess_items(table: WideTable) -> Items:
 def _id_column(table: WideTable) -> str:
     unique = _unique(table)
     words = {name: plain_word(name) for name in table.columns}
-    named = [name for name, word in words.items() if word in _IDS.split() or word.endswith("id")]
-    for candidates in ([name for name in named if name in unique], named, unique):
+    named = [name for name, word in words.items() if word in _IDS.split() or _last_word(name) in _IDS.split()]
+    ending = [name for name, word in words.items() if word.endswith("id")]
+    # A column that is called an id is one even where a value comes again: that is then said, with its place.
+    for candidates in ([name for name in (*named, *ending) if name in unique], named, unique):
         if candidates:
             return candidates[0]
     raise DataError(
         f"{table.name}: no column names each row's item once; an id column has another value in each row "
         f"(columns: {listed(table.columns, 30)}); say which by --map"
     )
+
+
+def _last_word(name: str) -> str:
+    """ "id" of "Film ID", "film_id" and "filmId"."""
+    words = re.findall(r"[A-Z]?[^\W\dA-Z_]+|[A-Z]+|\d+", name)
+    return words[-1].casefold() if words else ""
 
 
 def _title_column(table: WideTable, id_column: str) -> str:
@@ -153,10 +162,8 @@ def guess_split(cells: pd.Series) -> str:
 
 def parts_of(cells: pd.Series, sign: str) -> pd.Series:
     """The values of cells, without white space around them and without empty ones; the index tells the row."""
-    if not sign:
-        values = cells.str.strip()
-    else:
-        values = cells.str.split(sign, regex=False).explode().astype(str).str.strip()
+    single = cells.str.split(sign, regex=False).explode().astype(str) if sign else cells
+    values = single.str.strip()
     return values[values != ""]
 
 
@@ -194,11 +201,19 @@ def guess_interactions(table: WideTable, ids: set[str]) -> Interactions:
     rest = [name for name in names if name not in (user, item)]
     rating = names[optional["rating"]] if "rating" in optional and names[optional["rating"]] in rest else ""
     time = names[optional["timestamp"]] if "timestamp" in optional and names[optional["timestamp"]] in rest else ""
+    if not time:
+        dated = [name for name in rest if name != rating and _is_date(table.columns[name])]
+        time = dated[0] if len(dated) == 1 else ""
     if not rating:
         numbers = [name for name in rest if name != time and _is_rating(table.columns[name])]
         rating = numbers[0] if len(numbers) == 1 else ""
     shared = {"file": table.name, "sheet": table.sheet, "encoding": table.encoding, "separator": table.separator}
     return Interactions(**shared, user=user, item=item, rating=rating, time=time)
+
+
+def _is_date(cells: pd.Series) -> bool:
+    filled = cells[cells != ""]
+    return bool(len(filled)) and bool(filled.str.match(r"\d{4}-\d{2}-\d{2}(?:[T ].*)?$").all())
 
 
 def _is_rating(cells: pd.Series) -> bool:
