@@ -29,9 +29,10 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
+from upgan.data.heavy import MOST_ITEMS
 from upgan.errors import TrainingError
 from upgan.graph.device import OnDevice
-from upgan.graph.heavy import MOST_ITEMS, heard
+from upgan.graph.heavy import heard
 from upgan.graph.sparse import EdgeMatrix
 from upgan.types import FloatArray, IntArray
 
