@@ -85,7 +85,7 @@ def train(
     if by_size:
         note(by_size)
     if estimate:
-        _print_estimate(data, settings, json)
+        _print_estimate(data, settings, json, force=force)
         return
     name = f"{data.name}-{settings.model_name}-{settings.preset}-s{settings.seed}"
     # Another worker may come so late that the first one's run is there already.
@@ -126,13 +126,16 @@ def estimate_cost(
     settings = make_config(preset, **named)
     data = load_dataset(dataset)
     settings = make_config(preset, size=Size(data.num_entities, has_bfloat16(settings.device)), **named)
-    _print_estimate(data, settings, json)
+    _print_estimate(data, settings, json, force=False)
 
 
-def _print_estimate(data: Any, settings: Any, json: bool) -> None:
-    """Time, memory and disk of every phase."""
+def _print_estimate(data: Any, settings: Any, json: bool, *, force: bool) -> None:
+    """Time, memory and disk of every phase; what does not fit is refused, as its rehearsal would not fit either."""
     from upgan.experiment.estimate import estimate
+    from upgan.experiment.room import check_room
 
+    if not force:
+        check_room(data, settings, RUNS)
     whole = estimate(data, settings)
     print_result(json, whole.to_dict(), whole.to_text())
 
