@@ -30,8 +30,10 @@ def test_many_entities_have_the_values_for_them_and_the_rest_of_the_preset() -> 
 
 def test_what_is_asked_for_counts_at_any_size(tmp_path) -> None:
     (tmp_path / "mine.toml").write_text("[initialisation]\ncandidates = 7\n")
-    asked = {"assignments": ["pretrain.candidates=0"], "overrides": {"validation_triples": 9}}
-    config = make_config(file=tmp_path / "mine.toml", size=LARGE, **asked)
+    asked = ["pretrain.candidates=0"]
+    config = make_config(
+        file=tmp_path / "mine.toml", size=LARGE, assignments=asked, overrides={"validation_triples": 9}
+    )
     assert (config.initialisation.candidates, config.pretrain.candidates, config.validation_triples) == (7, 0, 9)
     line = told(flat_settings(config), LARGE, config.preset)
     assert "precision" in line

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,8 +29,9 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def of_check(folder: Path) -> dict[str, object]:
+def of_check(folder: Path) -> dict[str, Any]:
     told = json.loads(here("data", "check", folder, "--json").stdout)
+    found: dict[str, Any]
     (found,) = [entry for entry in told["findings"] if entry["code"] == "heavy-users"]
     return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,10 +20,11 @@ from upgan.graph.heavy import heard
 from upgan.graph.marked import Marked
 from upgan.graph.observed import shuffled
 from upgan.graph.said import said_by_users
+from upgan.types import Heard
 
 ENTITIES, USERS = 12, 5
 pairs = st.lists(st.tuples(st.integers(0, USERS - 1), st.integers(0, ENTITIES - 1)), max_size=70)
-KEPT = {"power": 3.0, "neighbours": 30, "counted": 30}
+KEPT: dict[str, Any] = {"power": 3.0, "neighbours": 30, "counted": 30}
 
 
 def lot(user: int, item: int) -> int:
@@ -84,7 +86,7 @@ def test_co_interaction_is_that_of_what_is_heard_with_weights_of_everything(read
 @settings(deadline=None, max_examples=60)
 @given(pairs, st.integers(1, 5), st.integers(0, USERS - 1), st.sets(st.integers(0, ENTITIES - 1)))
 def test_a_change_of_a_heavy_user_is_that_of_building_anew(reads, most, user, dropped):
-    asked = {"power": 3.0, "neighbours": 3, "counted": 4, "most_items": most}
+    asked: dict[str, Any] = {"power": 3.0, "neighbours": 3, "counted": 4, "most_items": most}
     after = as_rows(sorted(pair for pair in reads if pair[0] != user or pair[1] not in dropped))
     before = build_cointeraction(as_rows(sorted(reads)), ENTITIES, USERS, **asked)
     changed = changed_cointeraction(before, after, np.array([user]))
@@ -103,7 +105,7 @@ def test_every_kind_of_what_users_say_hears_the_same_rows():
     whole = Marked(rows, ratings, times)
     few = whole.heard(4)
     assert len(few.interactions) == 12
-    hears = ("together", "ratings", "order")
+    hears: tuple[Heard, ...] = ("together", "ratings", "order")
     for one, other in zip(said_by_users(co, whole, hears), said_by_users(co, few, hears), strict=True):
         assert abs(one.weight - other.weight).sum() == 0
         assert abs(one.values - other.values).sum() == 0

@@ -137,8 +137,10 @@ class _Times:
 
     def cost(self, memory_mb: float, disk_mb: float) -> PhaseCost:
         likely = self.least + LIKELY * (self.most - self.least)
-        day = [float(times[0]) for times in (self.epoch, self.evaluation, self.least, self.most, likely)]
-        return PhaseCost(*day, float(likely[1]), memory_mb, disk_mb)
+        epoch, evaluation, least, most = (
+            float(times[0]) for times in (self.epoch, self.evaluation, self.least, self.most)
+        )
+        return PhaseCost(epoch, evaluation, least, most, float(likely[0]), float(likely[1]), memory_mb, disk_mb)
 
 
 class _Watch(Keeper):
