@@ -49,9 +49,12 @@ def steps_of(data, config, whole, monkeypatch):
     sizes = data.num_entities, data.num_relations
     start = build_factorisation(config, *sizes)
     model = build_discriminator(config, *sizes, data.num_users)
-    made = QuerySampler if config.pretrain.batch_by == "queries" else BatchSampler
-    arguments = (prepared.train,) if made is QuerySampler else (prepared.triples, prepared.train)
-    sampler = made(*arguments, config.pretrain.batch, prepared.random)
+    size, random = config.pretrain.batch, prepared.random
+    sampler = (
+        QuerySampler(prepared.train, size, random)
+        if config.pretrain.batch_by == "queries"
+        else BatchSampler(prepared.triples, prepared.train, size, random)
+    )
     told = []
     for phase in (
         initialisation(start, prepared.train, config.initialisation, prepared.random),

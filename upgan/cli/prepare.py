@@ -27,6 +27,9 @@ Preset = Annotated[
     ),
 ]
 MinInteractions = Annotated[int | None, typer.Option(help="k-core: users and items with fewer go. [default: 5]")]
+MaxInteractions = Annotated[
+    int | None, typer.Option(help="Users with more interactions go, before the k-core. [default: none do]")
+]
 MinRating = Annotated[
     float | None, typer.Option(help="Interactions rated lower are dropped. [default: every rating counts]")
 ]
@@ -80,6 +83,7 @@ def prepare(
     format: Format = "auto",
     preset: Preset = None,
     min_interactions: MinInteractions = None,
+    max_interactions: MaxInteractions = None,
     min_rating: MinRating = None,
     since: Since = None,
     until: Until = None,
@@ -111,6 +115,7 @@ def prepare(
 
     options = {
         "min_interactions": min_interactions,
+        "max_interactions": max_interactions,
         "min_triples": min_triples,
         "max_hops": max_hops,
         "keep_reverse": keep_reverse,

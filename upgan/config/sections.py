@@ -50,8 +50,8 @@ class CoInteractionConfig(Section):
         0,
         ge=0,
         le=1_000_000,
-        description="items that one user is heard on, drawn evenly, in what users chose together and said of two items; "
-        "0: all of them. Time and memory grow with the square of a user's items",
+        description="items that one user is heard on, drawn evenly, in what users chose together and said of items; 0: "
+        "all of them. Time and memory grow with the square of a user's items",
     )
 
 

@@ -131,10 +131,10 @@ class Config(Section):
         if self.model.score == "bilinear":
             if self.model.propagation.form != "layered":
                 raise ValueError(
-                    "model.propagation.form belongs to the score 'mlp'; the bilinear one reads other paths"
+                    "model.propagation.form belongs to the score 'mlp' (--preset paper); the bilinear has other paths"
                 )
             if self.model.item_dropout:
-                raise ValueError("model.item_dropout belongs to the score 'mlp': set it to 0")
+                raise ValueError("model.item_dropout belongs to the score 'mlp' (--preset paper): set it to 0")
         elif self.model.propagation.form == "rgcn" and self.model.item_dropout:
             raise ValueError("model.item_dropout belongs to the layered propagation: set it to 0 for the form 'rgcn'")
         elif self.fusion.enabled:

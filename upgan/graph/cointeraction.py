@@ -29,9 +29,10 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
+from upgan.data.heavy import MOST_ITEMS
 from upgan.errors import TrainingError
 from upgan.graph.device import OnDevice
-from upgan.graph.heavy import MOST_ITEMS, heard
+from upgan.graph.heavy import heard
 from upgan.graph.sparse import EdgeMatrix
 from upgan.types import FloatArray, IntArray
 
@@ -160,7 +161,8 @@ def _incidence(interactions: IntArray, num_entities: int, num_users: int) -> sp.
 
 def _per_user(incidence: sp.csr_matrix) -> FloatArray:
     """(U,) items of each user, 1 for one without any."""
-    return np.maximum(np.asarray(incidence.sum(axis=0)).ravel(), 1.0)
+    chosen: FloatArray = np.maximum(np.asarray(incidence.sum(axis=0)).ravel(), 1.0)
+    return chosen
 
 
 def items_chosen(incidence: sp.csr_matrix) -> int:
@@ -226,8 +228,7 @@ def build_cointeraction(
     """(M, 2) interactions of (user, entity) -> S and c. Repeated interactions count once."""
     counting = Counting.of(interactions, num_entities, num_users, most_items)
     everything = np.arange(num_entities, dtype=np.int64)
-    asked = {"power": power, "neighbours": neighbours, "counted": counted}
-    rows = count_rows(counting, everything, **asked, until=until)
+    rows = count_rows(counting, everything, power=power, neighbours=neighbours, counted=counted, until=until)
     return CoInteraction(
         _matrix(rows.similar, num_entities),
         _matrix(rows.common, num_entities),

@@ -17,9 +17,6 @@ import numpy as np
 
 from upgan.types import BoolArray, IntArray
 
-#: Items that a user is heard on, where nothing else is asked for.
-MOST_ITEMS = 1000
-
 
 def heard(interactions: IntArray, most: int) -> BoolArray:
     """(M, 2) interactions of (user, entity) -> which rows count; 0: all. A pair that is repeated counts each time."""

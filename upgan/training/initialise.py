@@ -39,19 +39,21 @@ def initialisation(
     optimizer = make_optimizer(model, config.optimizer, config.lr, squares, by_rows=by_rows)
     host, device = index.to("cpu"), index.heads.device
 
-    def step(part: Tensor) -> dict[str, Tensor]:
-        first, last = team.share(len(part))
-        rows, position, answer, pairs = _answers(host, part, first, last, device)
+    def step(drawn: Tensor) -> dict[str, Tensor]:
+        first, last = team.share(len(drawn))
+        rows, position, answer, pairs = _answers(host, drawn, first, last, device)
         pool = draw_candidates(config.candidates, len(model.entity), random, device)
         heads, relations, part = index.heads[rows], index.relations[rows], model
+        entities = len(model.entity)
         if pool is not None and excerpted(config.candidates, model.entity):
-            excerpt = Excerpt.of(len(model.entity), heads, answer, pool)
+            excerpt = Excerpt.of(entities, heads, answer, pool)
             heads, answer, pool = (excerpt.place(named) for named in (heads, answer, pool))
             part = reading(model, excerpt.vectors(model.entity, by_rows))
         vectors = part.queries(heads[first:last], relations[first:last])
         known = position[pairs] - first, answer[pairs]
-        sizes = {"precision": config.precision, "num_entities": len(model.entity)}
-        loss = sampled_one_to_n(config.loss, pool, vectors, part.entity, *known, *known, **sizes)
+        loss = sampled_one_to_n(
+            config.loss, pool, vectors, part.entity, *known, *known, precision=config.precision, num_entities=entities
+        )
         loss = loss * (len(known[1]) / max(len(answer), 1))
         penalty = regularisation(part, heads, relations, position, answer, config) / team.size
         return team.descend(optimizer, loss + penalty, {"loss": loss})

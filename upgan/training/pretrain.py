@@ -39,9 +39,10 @@ def pretraining(
 
     def step(rows: Tensor) -> dict[str, Tensor]:
         batch = sampler.batch(rows)
+        pool: Tensor | None
         if excerpts:
-            pool = draw_pool(len(model.entity), config.candidates, sampler.generator, batch.heads.device)
-            part, batch, pool, view = model.excerpt(graph, batch, pool, by_rows)
+            drawn = draw_pool(len(model.entity), config.candidates, sampler.generator, batch.heads.device)
+            part, batch, pool, view = model.excerpt(graph, batch, drawn, by_rows)
         else:
             part, view = model, model.view(graph, batch, sampler.generator)
             pool = draw_candidates(config.candidates, len(model.entity), sampler.generator, batch.heads.device)

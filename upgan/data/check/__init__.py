@@ -146,6 +146,7 @@ def _report(
         *items.links(catalogue, examples),
         *items.marks(catalogue),
         *items.core(catalogue, min_interactions, examples),
+        *items.heavy(catalogue, examples),
         *items.layers(catalogue, examples),
         *items.hubs(catalogue, examples),
         *text.spelling(catalogue, examples),

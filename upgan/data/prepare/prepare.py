@@ -7,7 +7,8 @@ The steps, in this order; every one is counted in the manifest.
    interaction counts, whatever its rating. Repeated rows are dropped. Items become the entities they are linked to:
    the first link of an item in file order counts, items of one entity become one node, items without a link and their
    interactions are dropped.
-2. k-core: users and items with fewer than ``min_interactions`` interactions are dropped, until none is left. Items
+2. Users with more than ``max_interactions`` interactions are dropped, where it is given. k-core: users and items with
+   fewer than ``min_interactions`` interactions are dropped, until none is left. Items
    need not stand in the graph for this step.
 3. Interactions of items that stand in no triple are dropped. Entities more than ``max_hops`` triples (read either way)
    away from every remaining item are dropped. A catalogue without interactions skips this step.
@@ -33,6 +34,7 @@ import pandas as pd
 
 from upgan.data import tables
 from upgan.data.dataset import KGDataset, build_dataset, check_replaceable, copy_dataset, load_dataset
+from upgan.data.heavy import BLIND_LEAST, MOST_ITEMS, chosen_by_user, heavy_users
 from upgan.data.lacking import lacking
 from upgan.data.prepare.filters import bfs_hops, k_core, min_triples
 from upgan.data.prepare.numbering import Catalogue, number_source
@@ -55,6 +57,8 @@ class PrepareSettings:
 
     #: Users and items need at least this many interactions (k-core); 1 keeps all.
     min_interactions: int = 5
+    #: Users with more interactions are dropped, before the k-core; None keeps all.
+    max_interactions: int | None = None
     #: Entities need to stand in at least this many triples; 1 keeps all.
     min_triples: int = 3
     #: Entities farther than this many triples from every item are dropped; None keeps all.
@@ -86,6 +90,8 @@ class PrepareSettings:
         ]
         if self.unseen not in ("drop", "train"):
             problems.append(f"unseen is {self.unseen!r}; allowed: drop, train")
+        if self.max_interactions is not None and (type(self.max_interactions) is not int or self.max_interactions < 1):
+            problems.append(f"max_interactions is {self.max_interactions!r}; allowed: a whole number from 1, or none")
         if self.min_rating is not None and not math.isfinite(self.min_rating):
             problems.append(f"min_rating is {self.min_rating!r}; allowed: a finite number, or none")
         try:
@@ -148,6 +154,10 @@ def prepare(
     )
     say(f"writing {out}")
     facts = {"window": window, "ratings": ratings, "relations": report.to_dict(), "split": split_facts}
+    heavy = heavy_users(work.interactions, len(work.users))
+    if len(heavy):
+        facts["heavy_users"] = _heavy_facts(work, heavy)
+        say(f"{len(heavy)} users have very many items: training hears them on some (manifest.json, heavy_users)")
     if work.marks:
         merged = source.dropped.get("interactions: the same user and item again", 0)
         facts["repeated"] = {"rule": RULE, "rows": work.repeated + merged}
@@ -190,8 +200,23 @@ def _held_out(codes: np.ndarray) -> dict[str, int]:
     return {split: int((codes == SPLITS.index(split)).sum()) for split in ("valid", "test")}
 
 
+def _heavy_facts(work: Catalogue, heavy: np.ndarray) -> dict[str, Any]:
+    """What the manifest says of users with very many items."""
+    chosen = chosen_by_user(work.interactions, len(work.users))
+    return {
+        "rule": f"more than {MOST_ITEMS} items, or half of all and {BLIND_LEAST}; where users' choices are compared, a "
+        f"user is heard on {MOST_ITEMS} of its items at most, drawn evenly (model.co_interaction.most_items)",
+        "count": len(heavy),
+        "most_items": {str(work.users[user]): int(chosen[user]) for user in heavy[:20]},
+    }
+
+
 def _filter_interactions(work: Catalogue, settings: PrepareSettings) -> None:
     """Step 2 and the first half of step 3."""
+    if settings.max_interactions is not None:
+        few = chosen_by_user(work.interactions, len(work.users)) <= settings.max_interactions
+        reason = f"user with more than {settings.max_interactions} interactions (max_interactions)"
+        work.keep_interactions(few[work.interactions[:, 0]], f"{int((~few).sum())} {reason}")
     keep = k_core(work.interactions[:, 0], work.interactions[:, 1], settings.min_interactions)
     work.keep_interactions(
         keep, f"user or item with fewer than {settings.min_interactions} interactions (min_interactions)"
