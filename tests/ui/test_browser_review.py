@@ -1,4 +1,4 @@
-"""Missing facts in a real Chromium: two people judge with single keys at once, see each other, and take the list away."""
+"""Missing facts in a real Chromium: two people judge by keys at once, see each other, and take the list away."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_two_people_judge_at_once_and_take_the_list_away(browser, server):
         page.get_by_label("Your name").fill(who)
         page.keyboard.press("Enter")
         page.get_by_role("button", name="Yes").wait_for()
-        page.wait_for_function("document.querySelector('.st-key-upgan_review_yes button').disabled === false")
+        page.wait_for_function("document.querySelector('.st-key-upgan_review_yes button')?.disabled === false")
         pages[who] = page, seen
     shown = store.lists()[0]
     first = page.locator("h3").first.inner_text()
@@ -63,7 +63,7 @@ def test_two_people_judge_at_once_and_take_the_list_away(browser, server):
     assert lines[0].verdict == "no"
     assert lines[0].against == 1, "neither decision is lost"
     anna, seen = pages["Anna"]
-    anna.get_by_text("on 1 people differ").wait_for()
+    anna.get_by_text("people differ on").wait_for()
     judged(anna, store, "z", "undo", "Anna", 1)
     with anna.expect_download() as download:
         anna.get_by_role("button", name="All decisions (CSV)").click()

@@ -29,7 +29,7 @@ def show(store: ReviewStore, chosen: ReviewList) -> None:
     """A fragment: what others decide meanwhile is counted without a touch."""
     found = agreement(store.outcomes(chosen))
     words = f"{found.judged:,} of {found.lines:,} judged: {found.yes:,} yes, {found.no:,} no, {found.unsure:,} unsure"
-    differ = f" · on {found.disputed:,} people differ" if found.disputed else ""
+    differ = f" · people differ on {found.disputed:,}" if found.disputed else ""
     people = ", ".join(f"{clean(who)} {count:,}" for who, count in store.people(chosen.catalogue).items())
     st.progress(found.judged / max(found.lines, 1), text=plain(words + differ))
     if people:

@@ -28,9 +28,9 @@ def make(
     kind: Annotated[str | None, typer.Option(help="Only what is missing of this kind of entity.")] = None,
     relation: Annotated[str | None, typer.Option(help="Only this relation (id or label).")] = None,
 ) -> None:
-    """Make a list of proposed facts to be judged on the app's page Missing facts.
+    """Make a list of proposed facts to be judged in the app.
 
-    What was accepted or rejected before is not asked again.
+    Its page is Missing facts. What was accepted or rejected before is not asked again.
     """
     refuse_folder("--to", to)
     from upgan.cli.progress import CountProgress
@@ -57,7 +57,7 @@ def promises(
     ] = "test",
     json: JsonFlag = False,
 ) -> None:
-    """Set what a run promises of its proposals beside what came true on held-out facts.
+    """Set what a run promises beside what came true.
 
     Promises are learned on validation. Gaps are judged on questions of which a fact is hidden; further values on all.
     """
@@ -84,7 +84,7 @@ def status(review: Review, listed: ListNumber = None, json: JsonFlag = False) ->
     text = [
         f"list {shown.id}: {shown.name}, run {shown.run}, made {shown.made[:19]}",
         f"{found.judged:,} of {found.lines:,} judged: {found.yes:,} accepted, {found.no:,} rejected, "
-        f"{found.unsure:,} unsure; on {found.disputed:,} people differ",
+        f"{found.unsure:,} unsure; people differ on {found.disputed:,}",
     ]
     for level in found.levels:
         text.append(
@@ -102,7 +102,7 @@ def export(
     listed: ListNumber = None,
     everything: Annotated[bool, typer.Option("--all", help="Rejected and unsure ones too.")] = False,
 ) -> None:
-    """Write the accepted facts of a catalogue, or all decisions, with their reasons."""
+    """Write accepted facts, or all decisions, with their reasons."""
     from upgan.files import write_text
     from upgan.review.agreement import agreement
     from upgan.review.export import FORMATS, exported, report
@@ -142,7 +142,7 @@ def apply(
     out: Annotated[Path, typer.Option(help="Folder of the new version.")],
     json: JsonFlag = False,
 ) -> None:
-    """Put the decisions of a review into a new version of the dataset.
+    """Put a review's decisions into a new version of the dataset.
 
     Accepted facts join it with their provenance; rejected ones are known to be wrong and not proposed again.
     """
