@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +74,7 @@ def forget() -> None:
 
 def mapped(sent: tables.Sent) -> tuple[list[WideTable], dict[str, Any]] | None:
     """The tables and what a person says they are; None where one of them cannot be read."""
-    first = {name: say.attempt(lambda name=name: sent.table(name, **_told(sent, name))) for name in sent.paths}
+    first = {name: say.attempt(partial(sent.table, name, **_told(sent, name))) for name in sent.paths}
     readable = [each for each in first.values() if each is not None]
     guess = sent.mapping or (say.attempt(lambda: tables.guessed(readable), as_info=True) if readable else None)
     kinds = {part.file: "items" for part in guess.items} if guess else {}
@@ -87,7 +88,7 @@ def mapped(sent: tables.Sent) -> tuple[list[WideTable], dict[str, Any]] | None:
             opened = first[name]
             told = mapping_form.how_read(name, _told(sent, name))
             if opened is None or told != _told(sent, name):
-                opened = say.attempt(lambda name=name, told=told: sent.table(name, **told))
+                opened = say.attempt(partial(sent.table, name, **told))
             if opened is None:
                 continue
             sheet = f", sheet “{opened.sheet}”" if opened.sheet else ""

@@ -130,8 +130,7 @@ def findings(report: CheckReport) -> list[dict[str, object]]:
             "for example": "; ".join(found.examples[:3]),
             "so": found.meaning,
         }
-        for severity in ("error", "warning")
-        for found in report.of(severity)  # type: ignore[arg-type]
+        for found in (*report.of("error"), *report.of("warning"))
     ]
 
 
