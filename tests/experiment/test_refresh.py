@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from typing import cast
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import upgan
 from tests.command_line import here, refused
 from tests.predict.toy import make_quality_run, make_run
 from upgan.data.dataset import load_dataset
+from upgan.model.bilinear import BilinearDiscriminator
 from upgan.runs.status import run_state
 
 NEW = "user,item\nu1,b3\nu9,b1\nu9,new\nu2,new\nu2,b2\n"
@@ -56,7 +58,7 @@ def test_a_refreshed_run_is_one_of_its_own_with_the_same_weights(run, more, tmp_
 def test_a_new_item_is_asked_about_through_its_users_alone(run, more, tmp_path):
     refreshed(run, more, tmp_path / "run2")
     new = upgan.load(tmp_path / "run2")
-    data, model = new.dataset, new._run.model
+    data, model = new.dataset, cast(BilinearDiscriminator, new._run.model)
     pairs = {(data.users[u], data.entities[i]) for u, i in data.interactions.tolist()}
     assert {("u9", "new"), ("u2", "new"), ("u1", "b3")} <= pairs
     together = Counter(
@@ -64,8 +66,6 @@ def test_a_new_item_is_asked_about_through_its_users_alone(run, more, tmp_path):
     )  # items that the users of "new" chose
     assert together == {"b1": 1, "b2": 1, "b3": 1}
     number = data.entity_index["new"]
-    preference = new.graph.cointeraction.similar
-    assert preference is not None
     with torch.no_grad():
         p = model.preferences(new.graph)[number]
         assert p.any()
@@ -96,6 +96,8 @@ def test_ratings_and_times_are_taken_up(run, tmp_path):
     (tmp_path / "rated.csv").write_text("user,item,rating,time\nu1,b3,4.5,100\nu1,b1,,\n")
     refreshed(run, tmp_path / "rated.csv", tmp_path / "run2")
     data = load_dataset(tmp_path / "run2" / "dataset")
+    assert data.ratings is not None
+    assert data.times is not None
     assert np.nansum(data.ratings) == 4.5
     assert data.times.max() == 100
 

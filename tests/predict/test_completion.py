@@ -37,7 +37,8 @@ def usual_by_hand(data):
     """(kind, end) -> how many answers are usual, end "head" or "tail" of a relation, told by loops."""
     facts = [tuple(row) for split in ("train", "valid", "test") for row in data.triples(split).tolist()]
     users_choose = {data.kinds[item] for item in data.items}
-    usual, counts = {}, {}
+    usual: dict[tuple, int] = {}
+    counts: dict[tuple, int] = {}
     for kind in set(data.kinds):
         members = [e for e, own in enumerate(data.kinds) if own == kind]
         for r in range(data.num_relations):

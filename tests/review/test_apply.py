@@ -72,7 +72,9 @@ def test_accepted_facts_join_and_rejected_ones_are_known_to_be_wrong(reviewed, d
     assert (version["from"], version["accepted"], version["people"]) == (data.fingerprint, 1, {"Anna": 2})
     copy_dataset(second, tmp_path / "copy")
     assert load_dataset(tmp_path / "copy").fingerprint == second.fingerprint, "a run's own copy keeps what is rejected"
-    assert len(load_dataset(tmp_path / "copy").reviewed) == 2
+    copied = load_dataset(tmp_path / "copy").reviewed
+    assert copied is not None
+    assert len(copied) == 2
 
 
 def test_a_later_review_goes_on_from_the_new_version(reviewed, data, tmp_path):
@@ -86,6 +88,7 @@ def test_a_later_review_goes_on_from_the_new_version(reviewed, data, tmp_path):
     third = load_dataset(tmp_path / "v3")
     assert facts(third) == facts(data) | {PROPOSED[0], PROPOSED[3]}
     assert len(third.rejected) == 1
+    assert third.reviewed is not None
     assert len(third.reviewed) == 3
     assert len(third.manifest["versions"]) == 2
 

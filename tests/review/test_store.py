@@ -107,7 +107,8 @@ def test_promises_and_what_was_found_stand_beside_each_other(store):
     found = agreement(store.outcomes(shown))
     assert (found.lines, found.judged, found.yes, found.no, found.unsure) == (6, 4, 2, 1, 1)
     top = found.levels[0]
-    assert (top.lines, top.judged, top.right, top.promised) == (6, 3, 2, pytest.approx(0.95))
+    assert (top.lines, top.judged, top.right) == (6, 3, 2)
+    assert top.promised == pytest.approx(0.95)
     assert sum(level.lines for level in found.levels[1:]) == 0
 
 
@@ -150,7 +151,8 @@ def test_processes_and_threads_that_judge_at_once_lose_nothing(store):
         ]
         assert len({job.result() for job in jobs}) == 24
     for process in others:
-        assert process.wait(timeout=60) == 0, process.stderr.read()
+        _, complaint = process.communicate(timeout=60)
+        assert process.returncode == 0, complaint
     assert store.people("c") == {"P1": 12, "P2": 12, "T1": 12, "T2": 12}
     assert len(store.lines(shown, Filter(state="judged"))) == 12
 

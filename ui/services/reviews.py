@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -135,7 +135,7 @@ class Making:
             open_store(), predictor, sure, promise, top=top, kind=kind, relation=relation, progress=progress
         )
 
-    def _progress(self, what: str):  # noqa: ANN202
+    def _progress(self, what: str) -> Callable[[int, int], None]:
         def told(done: int, total: int) -> None:
             self.what, self.done, self.total = what, done, max(total, 1)
 

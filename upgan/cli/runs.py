@@ -69,8 +69,7 @@ def train(
     from upgan.machine import has_bfloat16
     from upgan.training.workers import leads
 
-    if start is not None and preset is None and config is None and _is_upgan(start):
-        config = start / "config.toml"
+    config = config or _settings_of(start, preset)
     if json and not estimate:
         raise ConfigError("--json: a training prints its folder; what it costs is printed by --estimate --json")
     overrides: dict[str, Any] = {"model_name": model, "seed": seed, "device": device}
@@ -105,15 +104,17 @@ def train(
     typer.echo(str(folder))
 
 
-def _is_upgan(run: Path) -> bool:
-    """Whether a run is one of the model itself; a folder that is none is told of later."""
+def _settings_of(start: Path | None, preset: str | None) -> Path | None:
+    """The settings of a run of the model itself that is to be gone on from, where no others are named."""
     from upgan.errors import RunError
     from upgan.training.checkpoint import load_config
 
+    if start is None or preset is not None:
+        return None
     try:
-        return load_config(run).model_name == "upgan"
-    except RunError:
-        return False
+        return start / "config.toml" if load_config(start).model_name == "upgan" else None
+    except RunError:  # told of later, where the run is opened
+        return None
 
 
 def estimate_cost(

@@ -18,7 +18,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit, logit
 
-from upgan.types import Document, FloatArray, IntArray
+from upgan.types import BoolArray, Document, FloatArray, IntArray
 
 #: The ridge of the groups' offsets, and how much more strongly their slopes are held. Weaker ones are a little better
 #: for groups with hundreds of examples, and far too sure of groups with three.
@@ -56,13 +56,12 @@ def log_odds(share: FloatArray) -> FloatArray:
     return odds
 
 
-def fit_curves(group: IntArray, share: FloatArray, right: FloatArray) -> dict[int, Curve]:
+def fit_curves(group: IntArray, share: FloatArray, right: BoolArray) -> dict[int, Curve]:
     """A curve for each group of (N,) examples, and under -1 what all have in common; none where there is no example."""
     if not len(group):
         return {}
     groups, number = np.unique(group, return_inverse=True)
-    odds, right = log_odds(share), right.astype(np.float64)
-    slope, offset = _fit(number, odds, right, len(groups))
+    slope, offset = _fit(number, log_odds(share), right.astype(np.float64), len(groups))
     counts = np.bincount(number, minlength=len(groups))
     curves = {-1: Curve(max(slope[-1], FLATTEST), offset[-1], len(group))}
     for place, name in enumerate(groups.tolist()):
@@ -116,7 +115,7 @@ class Reliability(Document):
     bins: tuple[Bin, ...]
 
     @staticmethod
-    def of(promised: FloatArray, right: FloatArray, bins: int = 10, accept: float = 0.9) -> Reliability:
+    def of(promised: FloatArray, right: BoolArray, bins: int = 10, accept: float = 0.9) -> Reliability:
         """(N,) promises in [0, 1] and outcomes, in ``bins`` of equal width (Naeini et al., AAAI 2015)."""
         place = np.minimum((promised * bins).astype(np.int64), bins - 1)
         count = np.bincount(place, minlength=bins)

@@ -65,7 +65,7 @@ class Slots:
         # An entity of which nothing is known is a kind of its own: what is usual for it cannot be said.
         names = np.where(names == "", [f"\0{number}" for number in range(entities)], names).astype(str)
         kinds, kind = np.unique(names, return_inverse=True)
-        known = np.zeros((ends, entities), dtype=np.int32)
+        known = np.zeros((ends, entities), dtype=np.int64)
         np.add.at(known, (filled[:, 1], filled[:, 0]), 1)
         np.add.at(known, (filled[:, 1] + data.num_relations, filled[:, 2]), 1)
         seen = np.zeros((ends, len(kinds)), dtype=bool)
@@ -82,7 +82,7 @@ class Slots:
 def _usual(known: IntArray, kind: IntArray, seen: BoolArray) -> tuple[FloatArray, IntArray]:
     """(2R, K) the share that has any, and the usual number."""
     share = np.zeros(seen.shape)
-    usual = np.zeros(seen.shape, dtype=np.int32)
+    usual = np.zeros(seen.shape, dtype=np.int64)
     order = np.argsort(kind, kind="stable")
     start = np.concatenate([[0], np.cumsum(np.bincount(kind, minlength=seen.shape[1]))])
     for number in np.flatnonzero(seen.any(axis=0)).tolist():

@@ -61,7 +61,7 @@ class Sureness:
     @staticmethod
     def fit(judged: Judged) -> Sureness:
         """For each situation, curves of the best proposals and of those after them."""
-        curves = {}
+        curves: dict[tuple[int, bool, bool], Curve] = {}
         for empty in (True, False):
             here = judged.empty == empty
             for first, places in ((True, slice(0, 1)), (False, slice(1, None))):
@@ -117,8 +117,8 @@ def judged(predictor: Predictor, split: SplitName, progress: Progress | None = N
         entities = torch.from_numpy(block.entities)
         right = torch.zeros(len(entities), data.num_entities, dtype=torch.bool)
         right[hidden.answers_of(hidden.rows(entities, torch.full_like(entities, block.end)))] = True
-        hit = right.gather(1, block.columns[best.indices])
-        left, hit = (_padded(value.double().numpy()) for value in (best.values, hit))
+        proposed = right.gather(1, block.columns[best.indices])
+        left, hit = (_padded(value.double().numpy()) for value in (best.values, proposed))
         ends = np.full(len(entities), block.end)
         parts.append((ends, slots.empty[block.end, block.entities], left, hit > 0))
         done += len(entities)

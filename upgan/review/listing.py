@@ -56,8 +56,11 @@ def _lines(data: KGDataset, table: pd.DataFrame) -> list[dict[str, Any]]:
     decides = (table["rank"] == 1) & (table["rank_without_users"] > 1)
     whose = table["head"].where(table["asked"] == "tail", table["tail"])
     kinds = [data.kinds[data.entity_index[name]] for name in whose]
-    rows: list[dict[str, Any]] = table.assign(decides=decides.astype(int), kind=kinds).to_dict("records")
-    return [row | {"sure": None if math.isnan(row["sure"]) else row["sure"]} for row in rows]
+    rows = table.assign(decides=decides.astype(int), kind=kinds).to_dict("records")
+    return [
+        {**{str(name): value for name, value in row.items()}, "sure": None if math.isnan(row["sure"]) else row["sure"]}
+        for row in rows
+    ]
 
 
 def _numbers(data: KGDataset, decided: list[dict[str, Any]]) -> IntArray:
