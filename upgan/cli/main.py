@@ -5,6 +5,7 @@ Exit 0 done, 1 failed while running, 2 wrong argument or input, 130 interrupted.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import os
@@ -96,7 +97,8 @@ def run(arguments: Sequence[str]) -> int:
     signal.signal(signal.SIGINT, _interrupt)
     # The name of a file may be no text; it is shown with escapes, as on stderr.
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
+        with contextlib.suppress(OSError):
+            sys.stdout.reconfigure(errors="backslashreplace")
     try:
         # The name is given, so that messages and completion are the same under `python -m upgan`.
         result = app(args=list(arguments), prog_name="upgan", standalone_mode=False)

@@ -182,13 +182,17 @@ def _accounts(raw: RawSource, work: Catalogue) -> dict[str, dict[str, int]]:
         "entities": ends.nunique(),
         "relations": raw.triples["relation"].nunique(),
         "users": raw.interactions["user"].nunique(),
+        "labels": raw.labels["id"].nunique(),
     }
+    named = pd.Index(raw.labels["id"].unique())
     kept = {
         "triples": len(work.triples),
         "interactions": len(work.interactions),
         "entities": len(np.unique(work.triples[:, [0, 2]])),
         "relations": len(np.unique(work.triples[:, 1])),
         "users": len(np.unique(work.interactions[:, 0])),
+        "labels": int(named.isin(work.entities[np.unique(work.triples[:, [0, 2]])]).sum())
+        + int(named.isin(work.relations[np.unique(work.triples[:, 1])]).sum()),
     }
     return {
         name: {"read": int(read[name]), "kept": kept[name], "dropped": int(read[name]) - kept[name]} for name in read
