@@ -89,7 +89,7 @@ def pykeen_training(dataset: KGDataset, name: str, epochs: int, turns: Turns) ->
 
 def own_epoch(dataset: KGDataset, model: str) -> Callable[[], object]:
     """The step of upgan.training.initialise over the same queries, without its validation."""
-    config = make_config(assignments=[f"model_name={model}", f"model.dim={DIM}", "device=cpu", "threads=1"])
+    config = make_config("paper", assignments=[f"model_name={model}", f"model.dim={DIM}", "device=cpu", "threads=1"])
     index = prepare_training(dataset, config).train
     made = build_factorisation(config, dataset.num_entities, dataset.num_relations)
     optimizer = make_optimizer(made, "adam", RATE)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: A container's limit and what it uses of it (control groups, version 2), in bytes; "max" is no limit.
 CGROUP = Path("/sys/fs/cgroup")
+#: What Linux says of the processor.
+CPUINFO = Path("/proc/cpuinfo")
 #: In place of the GPUs where there are none.
 NO_GPU = "none that torch can use; training and answering run on the CPU"
 
@@ -45,6 +47,17 @@ def memory() -> Memory:
         limit, used = (int((CGROUP / name).read_text(encoding="ascii")) for name in ("memory.max", "memory.current"))
         total, available = min(total, limit / 1e9), min(available, (limit - used) / 1e9)
     return Memory(total, available)
+
+
+def has_bfloat16(device: str = "auto") -> bool:
+    """Whether products of bfloat16 numbers are made by instructions for them; told without loading torch."""
+    if device != "cpu" and Path("/dev/nvidia0").exists():
+        return True
+    try:
+        flags = re.search(r"^flags\s*:(.*)$", CPUINFO.read_text(encoding="ascii", errors="replace"), re.MULTILINE)
+    except OSError:
+        return False
+    return flags is not None and not {"avx512_bf16", "amx_bf16"}.isdisjoint(flags[1].split())
 
 
 def gpus() -> list[str]:

@@ -77,8 +77,14 @@ def write(tmp_path, text):
 # Where values come from ----------------------------------------------------------------------------------------------
 
 
-def test_the_default_is_the_papers_setting():
-    config = make_config()
+def test_the_default_is_the_best_preset_whatever_the_model(tmp_path):
+    for model in ("upgan", "complex", "transe"):
+        assert make_config(overrides={"model_name": model}).preset == "quality"
+    assert make_config(file=write(tmp_path, "seed = 3\n")) == make_config("quality", assignments=["seed=3"])
+
+
+def test_the_papers_preset_has_the_papers_settings():
+    config = make_config("paper")
     assert (config.preset, config.model.dim, config.adversarial.batch) == ("paper", 100, 4096)
     assert (config.adversarial.n_c, config.adversarial.n_g, config.adversarial.hidden_layers) == (1024, 200, 2)
     assert config.adversarial.l2 == config.adversarial.l2_g == 1e-5
@@ -134,12 +140,11 @@ def test_assignments_are_read_as_toml_or_text_and_their_last_part_is_enough(assi
 
 
 @pytest.mark.parametrize("model", ["distmult", "complex"])
-def test_a_product_is_trained_with_its_own_preset_unless_another_is_named(tmp_path, model):
-    """By --model as by a settings file; UPGAN stays with the paper's."""
+def test_a_product_is_trained_with_the_default_preset_unless_another_is_named(tmp_path, model):
+    """By --model as by a settings file."""
     config = make_config(overrides={"model_name": model})
     assert (config.preset, config.model.product) == ("quality", model)
     assert make_config(file=write(tmp_path, f'model_name = "{model}"\n')) == config
-    assert make_config(overrides={"model_name": "upgan"}).preset == "paper"
     for preset in PRESETS:
         assert make_config(preset, overrides={"model_name": model}).preset == preset
 
@@ -266,7 +271,8 @@ CONTRADICTIONS = {
     "dropped items that the bilinear score has not": ("quality", ["item_dropout=0.5"], "model.item_dropout"),
     "dropped items of a preset": ("demo", ["score=bilinear"], "model.item_dropout"),
     "evidence without the bilinear score": ("paper", ["fusion.enabled=true"], "fusion.enabled"),
-    "evidence of a preset": ("quality", ["score=mlp"], "fusion.enabled"),
+    "evidence asked for without it": ("quality", ["score=mlp", "fusion.enabled=true"], "fusion.enabled"),
+    "walks asked for without it": ("quality", ["score=mlp", "walks.enabled=true"], "walks.enabled"),
 }
 
 

@@ -34,7 +34,7 @@ SIZES = [
 
 
 def config_of(*assignments):
-    return make_config(assignments=[*SIZES, *assignments])
+    return make_config("paper", assignments=[*SIZES, *assignments])
 
 
 def library(seed=0, items=40, users=30, makers=6, marked=False):
@@ -344,7 +344,7 @@ def test_a_graph_moves_to_a_device_whole_and_leaves_the_first_where_it_was(datas
     ],
 )
 def test_the_graph_has_what_the_score_reads_and_nothing_else(dataset, settings, reads, evidence):
-    config = make_config(assignments=["model.dim=4", *settings])
+    config = make_config("paper", assignments=["model.dim=4", *settings])
     graph = seen_graph(dataset, config)
     assert (config.reads, config.has_evidence) == (reads, evidence)
     assert (graph.whole is not None) == (reads == "whole")

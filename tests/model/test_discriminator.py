@@ -232,14 +232,14 @@ def test_entity_norm_keeps_vectors_within_the_settings_bound_and_their_direction
 def test_build_model_makes_what_the_settings_name(toy_dataset):
     from upgan.config.settings import make_config
 
-    upgan = build_model(make_config(assignments=["dim=4"]), toy_dataset)
+    upgan = build_model(make_config("paper", assignments=["dim=4"]), toy_dataset)
     assert isinstance(upgan, Discriminator)
     assert (upgan.entity.shape, upgan.relation.shape, upgan.propagation.relation.shape) == ((9, 4), (6, 4), (8, 4, 4))
-    distmult = build_model(make_config(assignments=["dim=4", "model_name=distmult"]), toy_dataset)
+    distmult = build_model(make_config("paper", assignments=["dim=4", "model_name=distmult"]), toy_dataset)
     assert isinstance(distmult, Factorisation)
-    mixed = build_model(make_config(assignments=["dim=4", "model.propagation.form=rgcn"]), toy_dataset)
+    mixed = build_model(make_config("paper", assignments=["dim=4", "model.propagation.form=rgcn"]), toy_dataset)
     bilinear = build_model(make_config("quality", assignments=["dim=4"]), toy_dataset)
-    compared = build_model(make_config(assignments=["dim=4", "model_name=kgat"]), toy_dataset)
+    compared = build_model(make_config("paper", assignments=["dim=4", "model_name=kgat"]), toy_dataset)
     made = (upgan, distmult, mixed, bilinear, compared)
     assert [model.users_in for model in made] == ["layers", "none", "mixed", "paths", "vectors"]
     assert [model.has_users for model in made] == [True, False, True, True, False]

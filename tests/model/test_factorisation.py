@@ -109,7 +109,7 @@ def test_the_random_start_has_the_scale_and_the_width_asked_for(product):
 
 @pytest.mark.parametrize("name", ["distmult", "complex"])
 def test_build_model_makes_the_factorisation_that_the_settings_name(name, toy_dataset):
-    config = make_config(assignments=["dim=4", f"model_name={name}"])
+    config = make_config("paper", assignments=["dim=4", f"model_name={name}"])
     model = build_model(config, toy_dataset)
     assert isinstance(model, Factorisation)
     assert model.product == name

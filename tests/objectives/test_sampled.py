@@ -185,7 +185,7 @@ def test_settings_without_candidates_take_all():
 @pytest.mark.parametrize("value", ["-1", "2.5", "many", "1000000000"])
 def test_other_numbers_of_candidates_are_refused(value):
     with pytest.raises(ConfigError, match=r"pretrain\.candidates"):
-        make_config(assignments=[f"pretrain.candidates={value}"])
+        make_config("paper", assignments=[f"pretrain.candidates={value}"])
 
 
 class Quiet:
@@ -214,7 +214,7 @@ def test_both_phases_read_the_setting(by):
     for size in (0, 3, 9):
         settings = [f"{phase}.candidates={size}" for phase in ("initialisation", "pretrain")]
         settings += [f"{phase}.epochs=1" for phase in ("initialisation", "pretrain")]
-        config = make_config(assignments=["model.dim=4", "device=cpu", f"pretrain.batch_by={by}", *settings])
+        config = make_config("paper", assignments=["model.dim=4", "device=cpu", f"pretrain.batch_by={by}", *settings])
         prepared, reporter = prepare_training(data, config), Told()
         reporter.losses = []
         start = build_factorisation(config, data.num_entities, data.num_relations)

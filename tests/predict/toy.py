@@ -18,7 +18,7 @@ EPSILON = 0.7
 def make_run(folder, dataset, *assignments, constant=False):
     """A run with random weights, or with all scores equal."""
     torch.manual_seed(1)
-    config = make_config(assignments=["model.dim=4", "model.propagation.activation=tanh", *assignments])
+    config = make_config("paper", assignments=["model.dim=4", "model.propagation.activation=tanh", *assignments])
     return _sealed(folder, dataset, config, 0.0 if constant else 0.7)
 
 

@@ -31,7 +31,7 @@ def outcomes(asked, random, broken=()):
         if (each.row, each.seed) in broken:
             made.append(Outcome(each, None, "failed", f"out of memory {HOSTILE}"))
         else:
-            made.append(Outcome(each, FinishedRun(Path("run"), make_config(), metrics), "trained"))
+            made.append(Outcome(each, FinishedRun(Path("run"), make_config("paper"), metrics), "trained"))
     return made
 
 

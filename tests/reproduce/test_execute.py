@@ -18,7 +18,7 @@ TINY = {"model_name": "transe", "model.dim": 4, "transe.epochs": 2, "device": "c
 
 
 def planned(seed=0):
-    return PlannedRun("transe", "transe", "TransE", None, seed, make_config(overrides={**TINY, "seed": seed}))
+    return PlannedRun("transe", "transe", "TransE", None, seed, make_config("paper", overrides={**TINY, "seed": seed}))
 
 
 def silent(_):
@@ -123,7 +123,7 @@ def test_a_training_that_could_not_start_is_left_as_failed(toy_dataset, tmp_path
 )
 def test_how_long_a_training_still_takes(toy_dataset, tmp_path, monkeypatch, spent, limit, usual, left):
     monkeypatch.setattr("upgan.reproduce.execute.time.monotonic", lambda: 1000.0)
-    config = make_config(overrides={"model_name": "transe", "max_seconds": float(limit)})
+    config = make_config("paper", overrides={"model_name": "transe", "max_seconds": float(limit)})
     job = execute._Job(
         PlannedRun("transe", "transe", "TransE", None, 0, config), tmp_path, "trained", None, 1000 - spent
     )

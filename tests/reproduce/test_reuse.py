@@ -14,12 +14,12 @@ from upgan.training.checkpoint import dataset_fingerprint, load_config
 
 
 def finished(seconds=10.0, ended="converged", **settings):
-    config = make_config(overrides={"model_name": "transe", **settings})
+    config = make_config("paper", overrides={"model_name": "transe", **settings})
     return FinishedRun(Path("run"), config, {"seconds": seconds, "stages": {"training": {"ended": ended}}})
 
 
 def wanted(**settings):
-    return make_config(overrides={"model_name": "transe", **settings})
+    return make_config("paper", overrides={"model_name": "transe", **settings})
 
 
 @pytest.mark.parametrize(

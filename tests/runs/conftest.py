@@ -49,7 +49,7 @@ def outcome(run: Path) -> dict[str, Any]:
 
 
 def untimed(value: Any) -> Any:
-    times = ("t", "seconds", "cpu_seconds", "seconds_test", "peak_memory_mb")
+    times = ("t", "seconds", "cpu_seconds", "seconds_test", "cpu_seconds_test", "peak_memory_mb")
     if isinstance(value, dict):
         return {key: untimed(part) for key, part in value.items() if key not in times}
     return value

@@ -160,7 +160,7 @@ def test_of_two_that_resume_a_run_the_later_one_leaves_the_others_training_alone
 def test_a_folder_that_another_is_just_making_is_not_made_again(toy_dataset, tmp_path):
     """Two pages that chose the same free name."""
     with run_lock(tmp_path / "run"), pytest.raises(BusyError, match="another process"):
-        launch.start(tmp_path / "run", toy_dataset, make_config(), force=True)
+        launch.start(tmp_path / "run", toy_dataset, make_config("paper"), force=True)
     assert not (tmp_path / "run").exists()
 
 

@@ -22,7 +22,7 @@ SMALL = ("model.dim=6", "batch=4", "negatives=5")
 def make(dataset, model, *assignments, shuffle=False):
     """A system in float64 on the toy catalogue, what it saw, and its training queries."""
     more = ["graph.interactions=shuffled"] if shuffle else []
-    config = make_config(assignments=[f"model_name={model}", *SMALL, *assignments, *more])
+    config = make_config("paper", assignments=[f"model_name={model}", *SMALL, *assignments, *more])
     seen = seen_data(dataset, config)
     torch.manual_seed(3)
     index = QueryIndex.build(seen.triples.numpy(), seen.num_entities, seen.num_relations)

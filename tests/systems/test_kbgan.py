@@ -18,7 +18,7 @@ F64 = torch.float64
 
 
 def make(dataset, *assignments):
-    config = make_config(assignments=["model_name=kbgan", "model.dim=6", *assignments])
+    config = make_config("paper", assignments=["model_name=kbgan", "model.dim=6", *assignments])
     seen = seen_data(dataset, config)
     torch.manual_seed(3)
     index = QueryIndex.build(seen.triples.numpy(), seen.num_entities, seen.num_relations)

@@ -16,7 +16,7 @@ MODELS = ("rgcn", "kgat", "nbfnet")
 
 def make_system(dataset, model, *assignments):
     """A system in float64 on the toy catalogue, and what it saw."""
-    config = make_config(assignments=[f"model_name={model}", "model.dim=8", *assignments])
+    config = make_config("paper", assignments=[f"model_name={model}", "model.dim=8", *assignments])
     seen = seen_data(dataset, config)
     torch.manual_seed(3)
     return build_system(config, seen).double(), seen
@@ -97,7 +97,7 @@ def test_masked_triples_are_as_if_they_had_never_been(toy_dataset, model):
     masked = torch.tensor([0, 4, 7])
     rest = torch.ones(len(seen.triples), dtype=torch.bool)
     rest[masked] = False
-    config = make_config(assignments=[f"model_name={model}", "model.dim=8"])
+    config = make_config("paper", assignments=[f"model_name={model}", "model.dim=8"])
     less = Seen(seen.num_entities, seen.num_relations, seen.num_users, seen.triples[rest], seen.interactions)
     other = build_system(config, less).double()
     other.load_state_dict(system.state_dict())
@@ -161,5 +161,5 @@ def test_the_loss_is_the_one_that_is_chosen(toy_dataset, model, kind):
 
 def test_fewer_triples_are_fewer_edges(toy_dataset):
     system, seen = make_system(toy_dataset, "rgcn", "graph.triple_share=0.5")
-    config = make_config(assignments=["model_name=rgcn", "graph.triple_share=0.5"])
+    config = make_config("paper", assignments=["model_name=rgcn", "graph.triple_share=0.5"])
     assert len(system.edges.row) == 2 * len(seen.triples) == 2 * len(seen_triples(toy_dataset, config))

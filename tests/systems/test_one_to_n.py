@@ -13,7 +13,7 @@ from upgan.systems.build import build_system
 
 
 def learner(dataset, model, *settings):
-    config = make_config(assignments=[f"model_name={model}", "model.dim=16", *settings])
+    config = make_config("paper", assignments=[f"model_name={model}", "model.dim=16", *settings])
     system = build_system(config, seen_data(dataset, config))
     index = QueryIndex.build(dataset.train, dataset.num_entities, dataset.num_relations)
     return system, system.phase("training", index, torch.Generator().manual_seed(0))

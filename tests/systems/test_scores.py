@@ -45,7 +45,9 @@ def halves(representation):
 
 
 def system(model, *settings):
-    return build_system(make_config(assignments=[f"model_name={model}", f"model.dim={DIM}", *settings]), SEEN).eval()
+    return build_system(
+        make_config("paper", assignments=[f"model_name={model}", f"model.dim={DIM}", *settings]), SEEN
+    ).eval()
 
 
 def same(found, model):
@@ -210,4 +212,4 @@ def test_label_smoothing_is_that_of_the_dense_target(loss):
 )
 def test_settings_that_a_system_cannot_follow_are_refused(settings, words):
     with pytest.raises(ConfigError, match=words):
-        make_config(assignments=settings)
+        make_config("paper", assignments=settings)

@@ -22,11 +22,11 @@ TINY = [
 ]  # fmt: skip
 
 
-def tiny(*more, preset=None):
+def tiny(*more, preset="paper"):
     return make_config(preset, assignments=[*TINY, *more])
 
 
-def run_training(dataset, run, *more, reporter=None, preset=None):
+def run_training(dataset, run, *more, reporter=None, preset="paper"):
     config = tiny(*more, preset=preset)
     return train(prepare_training(dataset, config), config, run, reporter)
 

@@ -90,7 +90,7 @@ def test_the_discriminator_goes_on_with_the_squares_of_what_it_shares():
 
 @pytest.mark.parametrize("optimizer", ["adam", "adagrad"])
 def test_pre_training_reads_the_squares_where_it_is_adagrad_and_nowhere_else(toy_dataset, optimizer):
-    config = make_config(assignments=[*FAST, "product=complex"])
+    config = make_config("paper", assignments=[*FAST, "product=complex"])
     settings = PretrainConfig(epochs=1, batch_by="queries", batch=4, optimizer=optimizer, lr=0.05, clip=1e9)
 
     def trained(squares):
@@ -123,7 +123,7 @@ def test_with_squares_patience_counts_from_the_first_epoch(index):
 
 def test_going_on_with_the_discriminators_squares_is_adagrad_that_never_stopped(toy_dataset):
     """All of its parameters, the propagation's too."""
-    config = make_config(assignments=[*FAST, "product=complex"])
+    config = make_config("paper", assignments=[*FAST, "product=complex"])
     prepared = prepare_training(toy_dataset, config)
 
     def trained(*parts):

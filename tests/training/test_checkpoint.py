@@ -31,7 +31,7 @@ def saved(toy_dataset, tmp_path_factory):
     """A run with random weights, and the model that was saved."""
     torch.manual_seed(0)
     run = tmp_path_factory.mktemp("runs") / "run"
-    config = make_config(assignments=SMALL)
+    config = make_config("paper", assignments=SMALL)
     model = build_model(config, toy_dataset)
     start_run(run, config, toy_dataset)
     save_weights(model, run / "model.safetensors")
@@ -79,7 +79,7 @@ def refusal(run, kind=RunError):
     ids=" ".join,
 )
 def test_a_saved_model_opens_with_bit_identical_weights_and_scores(settings, toy_dataset, tmp_path):
-    config = make_config(assignments=[*SMALL, *settings, "model.propagation.user_embedding=true"])
+    config = make_config("paper", assignments=[*SMALL, *settings, "model.propagation.user_embedding=true"])
     model = build_model(config, toy_dataset)
     start_run(tmp_path / "run", config, toy_dataset)
     save_weights(model, tmp_path / "run" / "model.safetensors")

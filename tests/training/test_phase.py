@@ -178,7 +178,7 @@ def plans():
     yield from (([*relaxed], planned.name) for planned in planned_phases(make_config("quality", assignments=relaxed)))
     for model in SYSTEMS:
         chosen = [f"model_name={model}"]
-        yield from ((chosen, planned.name) for planned in planned_phases(make_config(assignments=chosen)))
+        yield from ((chosen, planned.name) for planned in planned_phases(make_config("paper", assignments=chosen)))
 
 
 @pytest.mark.parametrize(("settings", "name"), [case for case in plans() if case[1] not in ON_VALIDATION])

@@ -51,7 +51,7 @@ def test_a_step_of_the_game_in_bfloat16_is_nearly_that_in_float32():
     told = {}
     for precision in ("float32", "bfloat16"):
         settings = ["model.dim=4", "device=cpu", "adversarial.n_c=5", "adversarial.n_g=3"]
-        config = make_config(assignments=[*settings, f"adversarial.precision={precision}"])
+        config = make_config("paper", assignments=[*settings, f"adversarial.precision={precision}"])
         prepared = prepare_training(data, config)
         sizes = data.num_entities, data.num_relations
         model, generator = build_discriminator(config, *sizes, data.num_users), Generator(*sizes, 4, 2, 1.0)

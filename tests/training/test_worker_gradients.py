@@ -45,7 +45,7 @@ def world(request):
     kind, candidates = request.param
     loss = [f"initialisation.loss={kind}", f"pretrain.loss={kind}", "pretrain.n3=0.1"]
     loss += [f"initialisation.candidates={candidates}", f"pretrain.candidates={candidates}"]
-    config = make_config(assignments=settings + loss)
+    config = make_config("paper", assignments=settings + loss)
     tables: dict[str, Any] = {**toy_tables()}
     data = build_dataset(name="toy", **tables)
     torch.set_default_dtype(torch.float64)

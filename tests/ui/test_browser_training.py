@@ -106,7 +106,7 @@ def looks_stay(page) -> None:
 
 @pytest.mark.timeout(240)
 def test_a_training_is_started_seen_moving_stopped_resumed_and_asked(browser, server, root):
-    page, seen = open_page(browser, server, at="train")
+    page, seen = open_page(browser, server, at="train", preset="demo")
     page.get_by_text("More settings").click()
     fill(page, "Pre-training", "patience", 1000)
     fill(page, "Pre-training", "epochs", 1000)

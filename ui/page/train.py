@@ -20,6 +20,7 @@ from ui.session import cache, state
 from ui.session.registry import Page
 from upgan import machine
 from upgan.config.settings import Config, make_config
+from upgan.config.sized import told
 from upgan.config.systems import MODEL_NAMES, MODELS
 from upgan.data.dataset import KGDataset
 from upgan.errors import BusyError, ConfigError, UpganError
@@ -67,8 +68,13 @@ def choose_form(choices: Choices) -> tuple[str, dict[str, Any]]:
 
 def settle(preset: str, first: dict[str, Any], pinned: Question | None, data: KGDataset) -> Config | None:
     """All settings, from every form, as a configuration; None where something is wrong, which is said."""
-    usual = wanted.defaults(preset, first["model_name"])
-    base = f"{preset}_{first['model_name']}"
+    size = wanted.size_of(data, first["device"])
+    usual = wanted.defaults(preset, first["model_name"], size)
+    by_size = told(usual, size, preset)
+    # Data of another size have other values: what was changed for the one is not carried to the other.
+    base = f"{preset}_{first['model_name']}{'_sized' * bool(by_size)}"
+    if by_size:
+        st.caption(plain(by_size))
     values = settings_form.values(base, usual) | first
     config, problems = None, {}
     try:
@@ -77,7 +83,7 @@ def settle(preset: str, first: dict[str, Any], pinned: Question | None, data: KG
         problems = wanted.problems(error)
     with st.expander("More settings", icon=":material/tune:", expanded=bool(problems)):
         settings_form.show(base, usual, problems)
-    changed = wanted.changes(config) if config is not None else {}
+    changed = wanted.changes(config, size) if config is not None else {}
     if changed or problems:
         with st.container(horizontal=True, vertical_alignment="center"):
             changes = ", ".join(f"{key} {old} → {new}" for key, (old, new) in changed.items())
@@ -128,13 +134,13 @@ def show_estimate(key: str, was_running: bool) -> None:
         st.rerun()  # without the timer
     duration, size, (least, most) = trainings.duration, trainings.size, cost["seconds"]
     with st.container(horizontal=True):
-        st.metric("time", f"{duration(least)} – {duration(most)}",
-                  help="The shorter time if every phase stops as early as it may, the longer one if every phase uses "
-                  "all its epochs.")  # fmt: skip
+        st.metric("time", f"≈ {duration(cost['likely_seconds'])}",
+                  help=f"{duration(least)} if every phase stops as early as it may, {duration(most)} if every phase "
+                  "uses all its epochs.")  # fmt: skip
         st.metric("memory", f"≈ {size(cost['memory_mb'])}", help="Computed from the sizes of tables and weights; ±30%.")
         st.metric("disk", f"≈ {size(cost['disk_mb'])}", help="While it trains; a finished run keeps less.")
-    phases = "; ".join(f"{following.phase_words(name)} {duration(phase['least'])} – {duration(phase['most'])}"
-                       for name, phase in cost["phases"].items())  # fmt: skip
+    phases = "; ".join(f"{following.phase_words(name)} {duration(phase['least'])} – {duration(phase['most'])}, "
+                       f"{size(phase['memory_mb'])}" for name, phase in cost["phases"].items())  # fmt: skip
     st.caption(
         f"{plain(phases.capitalize())}. Extrapolated from a few steps on this machine as busy as it was just now; how "
         "many epochs each phase needs is not known beforehand, hence the range."
@@ -176,7 +182,10 @@ def start(entry: DatasetEntry, data: KGDataset, config: Config) -> None:
     folder = say.attempt(lambda: trainings.new_folder(name))
     if folder is not None:
         st.caption("The same from a terminal:")
-        st.code(wanted.command_line(entry.path.resolve(), folder.resolve(), config), language="bash", wrap_lines=True)
+        command = wanted.command_line(
+            entry.path.resolve(), folder.resolve(), config, wanted.size_of(data, config.device)
+        )
+        st.code(command, language="bash", wrap_lines=True)
     busy = ""
     if st.button("Start training", key="upgan_train_start", type="primary", icon=":material/play_arrow:",
                  disabled=folder is None):  # fmt: skip

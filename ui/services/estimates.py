@@ -1,4 +1,4 @@
-"""What a training will cost, found out by `upgan estimate` in a process of its own while the page goes on."""
+"""What a training will cost, found out by `upgan train --estimate` in a process of its own while the page goes on."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ from upgan.runs.launch import estimated
 
 
 class Cost(TypedDict):
-    """As `upgan estimate --json` prints it: seconds at least and at most, megabytes, and each phase's seconds."""
+    """As `upgan train --estimate --json` prints it: seconds at least and at most, megabytes, and each phase's."""
 
     seconds: tuple[float, float]
+    likely_seconds: float
+    cpu_seconds: float
+    preparing: float
     memory_mb: float
     disk_mb: float
     phases: dict[str, dict[str, float]]

@@ -14,17 +14,20 @@ from typing import Any, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
+from upgan import machine
 from upgan.config.settings import Config, applies, flat_settings, make_config, setting_fields
+from upgan.config.sized import Size
 from upgan.config.systems import MODEL_NAMES
+from upgan.data.dataset import KGDataset
 from upgan.errors import ConfigError
 
 #: What pydantic calls a bound -> how a form says it.
 _BOUNDS = {"gt": "more than", "ge": "at least", "lt": "less than", "le": "at most"}
 #: What each preset is for; the first is what a newcomer wants.
 PURPOSES = {
-    "demo": "The paper's model, smaller: trains within minutes on one core, to see how everything works.",
     "quality": "The best settings known so far, for answers you want to use: ComplEx vectors, co-interaction paths, "
-    "evidence of users' other items, walks through facts and users.",
+    "evidence of users' other items, walks through facts and users. Its effort follows the size of the data.",
+    "demo": "The paper's model, smaller: trains within minutes on one core, to see how everything works.",
     "paper": "The model as the paper prints it, with the settings of its section 5.2.3, to compare with the published "
     "figures.",
 }
@@ -96,9 +99,14 @@ def _setting(key: str, info: FieldInfo) -> Setting:
     return Setting(key, info.description or "", kind, options, several, limits)
 
 
-def defaults(preset: str, model: str) -> dict[str, Any]:
-    """Key -> value of every setting as a preset has it."""
-    return flat_settings(make_config(preset, overrides={"model_name": model}))
+def size_of(data: KGDataset, device: str) -> Size:
+    """What of the data and this machine a preset depends on."""
+    return Size(data.num_entities, machine.has_bfloat16(device))
+
+
+def defaults(preset: str, model: str, size: Size | None = None) -> dict[str, Any]:
+    """Key -> value of every setting as a preset has it for data of this size."""
+    return flat_settings(make_config(preset, overrides={"model_name": model}, size=size))
 
 
 def problems(error: ConfigError) -> dict[str, str]:
@@ -110,9 +118,9 @@ def problems(error: ConfigError) -> dict[str, str]:
     return {key: " ".join(lines) for key, lines in by_key.items()}
 
 
-def changes(config: Config) -> dict[str, tuple[Any, Any]]:
+def changes(config: Config, size: Size | None = None) -> dict[str, tuple[Any, Any]]:
     """Key -> (the preset's value, this one) where they differ; without what is asked for beside the preset."""
-    usual = defaults(config.preset, config.model_name)
+    usual = defaults(config.preset, config.model_name, size)
     return {
         key: (usual[key], value)
         for key, value in flat_settings(config).items()
@@ -120,11 +128,11 @@ def changes(config: Config) -> dict[str, tuple[Any, Any]]:
     }
 
 
-def command_line(dataset: Path, run: Path, config: Config) -> str:
+def command_line(dataset: Path, run: Path, config: Config, size: Size | None = None) -> str:
     """The command that starts the same training in a terminal, ready for a shell."""
     words = ["upgan", "train", str(dataset), f"--run={run}", f"--model={config.model_name}"]
     words += [f"--preset={config.preset}", f"--seed={config.seed}", f"--device={config.device}"]
-    for key, (_, value) in changes(config).items():
+    for key, (_, value) in changes(config, size).items():
         place, _, name = key.partition(".")
         if place == "pinned" and name != "top":
             words.append(f"--pin-{name}={value}")

@@ -146,6 +146,7 @@ def _names(configs: Sequence[Config]) -> list[str]:
     Runs with the same settings have the same name, whichever preset the later ones started from.
     """
     from upgan.config.settings import system_settings
+    from upgan.config.sized import MANY, Size, sized
 
     settings = [system_settings(config) for config in configs]
     shared = {key for key, value in settings[0].items() if all(other.get(key) == value for other in settings)}
@@ -153,7 +154,9 @@ def _names(configs: Sequence[Config]) -> list[str]:
     for config, own in zip(configs, settings, strict=True):
         usual = _usual_settings(config)
         apart = {key: value for key, value in own.items() if key not in shared and key != "model_name"}
-        changed = {key: value for key, value in apart.items() if usual.get(key) != value}
+        # What the preset has for large data is the preset too.
+        by_size = sized(config.preset, Size(MANY + 1, bfloat16=True))
+        changed = {key: value for key, value in apart.items() if value not in (usual.get(key), by_size.get(key))}
         texts = [f"{key}={str(value).lower() if isinstance(value, bool) else value}" for key, value in changed.items()]
         same = [name for name, other in zip(names, settings, strict=False) if other == own]
         names.append(same[0] if same else " ".join([config.model_name, config.preset, *texts]))

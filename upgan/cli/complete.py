@@ -56,12 +56,12 @@ def complete(
 
 def _write(table: pd.DataFrame, out: Path) -> None:
     """In the format that the name asks for; in CSV, text that a spreadsheet would run is marked as text."""
-    from upgan.files import write_atomic, write_text
+    from upgan.files import write_bytes, write_text
     from upgan.render.csv_tables import to_csv
 
     kind = out.suffix.lower()
     if kind == ".parquet":
-        write_atomic(out, lambda path: table.to_parquet(path, index=False))
+        write_bytes(out, table.to_parquet(index=False))
     elif kind == ".json":
         write_text(out, table.to_json(orient="records", indent=2, force_ascii=False, double_precision=15) + "\n")
     else:

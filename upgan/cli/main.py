@@ -5,7 +5,9 @@ Exit 0 done, 1 failed while running, 2 wrong argument or input, 130 interrupted.
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import io
 import os
 import signal
 import sys
@@ -93,6 +95,10 @@ def run(arguments: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     # A shell starts background jobs with SIGINT ignored, and Python would leave it so.
     signal.signal(signal.SIGINT, _interrupt)
+    # The name of a file may be no text; it is shown with escapes, as on stderr.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        with contextlib.suppress(OSError):
+            sys.stdout.reconfigure(errors="backslashreplace")
     try:
         # The name is given, so that messages and completion are the same under `python -m upgan`.
         result = app(args=list(arguments), prog_name="upgan", standalone_mode=False)

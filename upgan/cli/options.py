@@ -21,8 +21,8 @@ Model = Annotated[str, typer.Option(help=f"{', '.join(MODELS[:-1])} or {MODELS[-
 Preset = Annotated[
     str | None,
     typer.Option(
-        help="quality, paper or demo; default the settings file's, else paper (for --model distmult or complex: "
-        "quality)."
+        help="quality (what is best, by the data's size), paper (as printed) or demo (small); default the settings "
+        "file's, else quality."
     ),
 ]
 SettingsFile = Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")]
@@ -30,4 +30,6 @@ Assignments = Annotated[
     list[str] | None, typer.Option("--set", help="key=value, for example --set model.dim=64; may repeat.")
 ]
 Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda.")]
-Force = Annotated[bool, typer.Option("--force", help="Train although another run trains on the device.")]
+Force = Annotated[
+    bool, typer.Option("--force", help="Train although another run trains on the device, or memory or disk fall short.")
+]

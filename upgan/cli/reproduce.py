@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -100,6 +101,8 @@ def reproduce(
         dataset = load_dataset(data)
         reproduce_fig4(dataset, out, Runs(dataset, run or [], preset, numbers, checkpoints), _command(), json=json)
         return
+    from upgan.config.sized import Size
+    from upgan.machine import has_bfloat16
     from upgan.reproduce.plan import Request, parse_budget, plan
 
     _refuse(target, {"--run": run})
@@ -111,7 +114,9 @@ def reproduce(
     from upgan.data.dataset import load_dataset
     from upgan.reproduce.execute import Executor
 
-    executor = Executor(load_dataset(data), checkpoints, note, jobs=jobs, resume=resume)
+    dataset = load_dataset(data)
+    request = replace(request, size=Size(dataset.num_entities, has_bfloat16()))
+    executor = Executor(dataset, checkpoints, note, jobs=jobs, resume=resume)
     if dry_run:
         _list_runs(request, executor, json=json)
     else:

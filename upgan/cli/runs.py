@@ -53,29 +53,45 @@ def train(
     ] = False,
     force: Force = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run already in the folder.")] = False,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Print time, memory and disk of every phase, and start nothing.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the estimate as one JSON document.")] = False,
 ) -> None:
     """Train, evaluate on test, and leave a self-contained run folder.
 
     Ctrl-C finishes the step and saves; `upgan resume` goes on.
     """
     from upgan.cli.training import train_new
-    from upgan.config.settings import make_config
+    from upgan.config.settings import flat_settings, make_config
+    from upgan.config.sized import Size, told
     from upgan.data.dataset import load_dataset
+    from upgan.machine import has_bfloat16
     from upgan.training.workers import leads
 
     config = config or _settings_of(start, preset)
+    if json and not estimate:
+        raise ConfigError("--json: a training prints its folder; what it costs is printed by --estimate --json")
     overrides: dict[str, Any] = {"model_name": model, "seed": seed, "device": device}
     pinned = {"head": pin_head, "tail": pin_tail, "relation": pin_relation, "answer": pin_answer}
     overrides |= {f"pinned.{key}": value for key, value in pinned.items()}
-    settings = make_config(
-        preset,
-        file=config,
-        assignments=assignments or [],
-        overrides={key: value for key, value in overrides.items() if value is not None},
-    )
+    named: dict[str, Any] = {
+        "file": config,
+        "assignments": assignments or [],
+        "overrides": {key: value for key, value in overrides.items() if value is not None},
+    }
+    settings = make_config(preset, **named)  # what is wrong with it is said before the data are read
     data = load_dataset(dataset)
+    size = Size(data.num_entities, has_bfloat16(settings.device))
+    settings = make_config(preset, size=size, **named)
     if start is not None and settings.model_name != "upgan":
         raise ConfigError("--start: only --model upgan goes on from another run")
+    by_size = told(flat_settings(settings), size, settings.preset)
+    if by_size:
+        note(by_size)
+    if estimate:
+        _print_estimate(data, settings, json, force=force)
+        return
     name = f"{data.name}-{settings.model_name}-{settings.preset}-s{settings.seed}"
     # Another worker may come so late that the first one's run is there already.
     folder = _run_folder(run, name, overwrite) if leads() else run or RUNS / name
@@ -112,23 +128,34 @@ def estimate_cost(
 ) -> None:
     """Tell what a training would cost: time, memory and disk.
 
-    The time is that of a short rehearsal on this machine.
+    The same as `upgan train --estimate`. The time is that of a short rehearsal on this machine.
     """
     from upgan.config.settings import make_config
+    from upgan.config.sized import Size
     from upgan.data.dataset import load_dataset
-    from upgan.experiment.estimate import estimate
+    from upgan.machine import has_bfloat16
 
     chosen = {"model_name": None if config is not None else model, "device": device}
-    overrides = {key: value for key, value in chosen.items() if value is not None}
-    settings = make_config(preset, file=config, assignments=assignments or [], overrides=overrides)
-    whole = estimate(load_dataset(dataset), settings)
-    lines = [
-        f"{name:<20} {cost.least:8.0f} to {cost.most:8.0f} s  ({cost.epoch:.1f} s an epoch)"
-        for name, cost in whole.phases.items()
-    ]
-    lines.append(f"{'in all':<20} {whole.seconds[0]:8.0f} to {whole.seconds[1]:8.0f} s")
-    lines.append(f"memory {whole.memory_mb:.0f} MB, disk {whole.disk_mb:.0f} MB")
-    print_result(json, whole.to_dict(), "\n".join(lines))
+    named: dict[str, Any] = {
+        "file": config,
+        "assignments": assignments or [],
+        "overrides": {key: value for key, value in chosen.items() if value is not None},
+    }
+    settings = make_config(preset, **named)
+    data = load_dataset(dataset)
+    settings = make_config(preset, size=Size(data.num_entities, has_bfloat16(settings.device)), **named)
+    _print_estimate(data, settings, json, force=False)
+
+
+def _print_estimate(data: Any, settings: Any, json: bool, *, force: bool) -> None:
+    """Time, memory and disk of every phase; what does not fit is refused, as its rehearsal would not fit either."""
+    from upgan.experiment.estimate import estimate
+    from upgan.experiment.room import check_room
+
+    if not force:
+        check_room(data, settings, RUNS)
+    whole = estimate(data, settings)
+    print_result(json, whole.to_dict(), whole.to_text())
 
 
 def _run_folder(named: Path | None, name: str, overwrite: bool) -> Path:
@@ -150,6 +177,10 @@ def _detach(folder: Path, data: Any, settings: Any, start: Path | None, *, force
         from upgan.experiment.train import load_start
 
         load_start(start, data, settings)  # refused here, where somebody reads it
+    if not force:
+        from upgan.experiment.room import check_room
+
+        check_room(data, settings, folder)
     status = launch.start(folder, data, settings, start_from=start, force=force, overwrite=overwrite)
     if status.state == "failed":
         raise TrainingError(f"{folder}: {status.message}")
@@ -183,10 +214,10 @@ def evaluate(
         groups = group_metrics(ranking, predictor.dataset, predictor.graph, by)
         result["groups"] = {name: metrics.to_dict() for name, metrics in groups.items()}
     if ranks is not None:
-        from upgan.files import write_atomic
+        from upgan.files import write_bytes
 
         table = ranks_table(ranking, predictor.dataset)
-        write_atomic(ranks, lambda path: table.to_parquet(path, index=False))
+        write_bytes(ranks, table.to_parquet(index=False))
     print_result(json, result, f"{split}, filtered\n\n{_metrics_table(result)}")
 
 

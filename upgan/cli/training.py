@@ -14,9 +14,11 @@ from upgan.cli.output import note
 from upgan.cli.progress import TrainingProgress
 from upgan.config.settings import Config
 from upgan.data.dataset import KGDataset, load_dataset
+from upgan.data.lacking import lacking
 from upgan.errors import Stopped, UpganError
 from upgan.experiment.log import RunLog
 from upgan.experiment.resume import Checkpointer, has_state, load_state
+from upgan.experiment.room import check_room
 from upgan.experiment.train import Prepared, Start, load_start, prepare_training, resolve_device, train
 from upgan.runs.files import STOP_FILE
 from upgan.runs.launch import check_resumable, claim, create, description, give_back, start_of_run
@@ -71,8 +73,12 @@ def train_new(
         prepared = prepare_training(data, settings)
         start_from = None if start is None else load_start(start, data, settings)
         return _follow(prepared, settings, folder, TrainingState(prepared.random), start_from)
+    for notice in lacking(users=data.num_users, valid=len(data.valid), test=len(data.test)):
+        note(f"warning: {notice.text}")
     with run_lock(folder), device_lock(device.type, folder, force=force):
         start_from = None if start is None else load_start(start, data, settings)
+        if not force:
+            check_room(data, settings, folder)
         prepared = prepare_training(data, settings)
         create(folder, data, settings, start_from=start)
         state = TrainingState(prepared.random)
@@ -85,7 +91,7 @@ def train_on(folder: Path, *, force: bool, quiet: bool = False) -> dict[str, Any
     if not leads():
         settings = load_config(folder)
         take_place(settings.model_name)
-        return _follow(*_taken_up(folder, settings))
+        return _follow(*_taken_up(folder, settings, force=True))  # the first worker says what falls short
     with run_lock(folder):
         check_resumable(folder)
         take_place(load_config(folder).model_name)
@@ -93,7 +99,7 @@ def train_on(folder: Path, *, force: bool, quiet: bool = False) -> dict[str, Any
         try:
             settings = load_config(folder)
             with device_lock(resolve_device(settings.device).type, folder, force=force):
-                arguments = _taken_up(folder, settings)
+                arguments = _taken_up(folder, settings, force=force)
                 return _train(*arguments, {**before, "started": before.get("started")}, quiet=quiet)
         except KeyboardInterrupt:
             give_back(folder, {**before, "state": "interrupted"}, "ended while it read its data")
@@ -103,9 +109,13 @@ def train_on(folder: Path, *, force: bool, quiet: bool = False) -> dict[str, Any
             raise
 
 
-def _taken_up(folder: Path, settings: Config) -> tuple[Prepared, Config, Path, TrainingState, Start | None]:
+def _taken_up(
+    folder: Path, settings: Config, *, force: bool
+) -> tuple[Prepared, Config, Path, TrainingState, Start | None]:
     """Everything a run was trained with, read back from its folder."""
     data = load_dataset(folder / "dataset")
+    if not force and not has_state(folder):
+        check_room(data, settings, folder)
     prepared = prepare_training(data, settings)
     if has_state(folder):
         return prepared, settings, folder, load_state(folder, data, prepared.random), None

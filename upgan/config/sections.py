@@ -46,6 +46,13 @@ class CoInteractionConfig(Section):
     power: float = Field(3.0, ge=0.25, le=10, description="exponent of the cosine between two items' users")
     neighbours: int = Field(30, ge=1, le=1000, description="most similar items whose vectors an item's p is read from")
     counted: int = Field(200, ge=1, le=10000, description="items with most users in common whose facts are evidence")
+    most_items: int = Field(
+        0,
+        ge=0,
+        le=1_000_000,
+        description="items that one user is heard on, drawn evenly, in what users chose together and said of items; 0: "
+        "all of them. Time and memory grow with the square of a user's items",
+    )
 
 
 class ModelConfig(Section):

@@ -14,7 +14,7 @@ import tomli_w
 from pydantic import BaseModel, Field, ValidationError, create_model, model_validator
 from pydantic.fields import FieldInfo
 
-from upgan.config.presets import PRESETS
+from upgan.config.presets import DEFAULT, PRESETS
 from upgan.config.section import NEUTRAL, Section
 from upgan.config.sections import (
     AdversarialConfig,
@@ -26,12 +26,16 @@ from upgan.config.sections import (
     PretrainConfig,
     WalksConfig,
 )
+from upgan.config.sized import Size, sized
 from upgan.config.systems import MODELS, REGISTERED, SYSTEMS
 from upgan.config.systems.base import SystemSettings
 from upgan.errors import ConfigError, did_you_mean
 
 #: Sections that the compared systems have no use for; of "model" they read the dimension alone.
 _OWN_SECTIONS = ("initialisation", "pretrain", "adversarial", "fusion", "walks")
+
+#: What needs the bilinear score.
+_BILINEAR = ("fusion.enabled", "walks.enabled")
 
 OwnSettings = TypeVar("OwnSettings", bound=Section)
 
@@ -59,6 +63,14 @@ class Config(Section):
         ge=0,
         description="training takes no further step after this long, and is evaluated; 0 for no limit",
         json_schema_extra=NEUTRAL,
+    )
+    validation_triples: int = Field(
+        0,
+        ge=0,
+        le=100_000_000,
+        description="triples of the validation split, drawn once, that phases are stopped and fitted by; 0, or as many "
+        "as there are: all of them. As many of the test split are ranked between phases; the last phase is judged on "
+        "all of it",
     )
     checkpoint_seconds: float = Field(
         60.0,
@@ -119,10 +131,10 @@ class Config(Section):
         if self.model.score == "bilinear":
             if self.model.propagation.form != "layered":
                 raise ValueError(
-                    "model.propagation.form belongs to the score 'mlp'; the bilinear one reads other paths"
+                    "model.propagation.form belongs to the score 'mlp' (--preset paper); the bilinear has other paths"
                 )
             if self.model.item_dropout:
-                raise ValueError("model.item_dropout belongs to the score 'mlp': set it to 0")
+                raise ValueError("model.item_dropout belongs to the score 'mlp' (--preset paper): set it to 0")
         elif self.model.propagation.form == "rgcn" and self.model.item_dropout:
             raise ValueError("model.item_dropout belongs to the layered propagation: set it to 0 for the form 'rgcn'")
         elif self.fusion.enabled:
@@ -138,11 +150,13 @@ def make_config(
     file: Path | None = None,
     assignments: Sequence[str] = (),
     overrides: Mapping[str, Any] | None = None,
+    size: Size | None = None,
 ) -> Config:
     """Preset, then the keys of a TOML file, then ``overrides``, then ``key=value`` assignments: later ones win.
 
-    Without a ``preset`` the file's own is the base (a run's config.toml names it), else "paper", and "quality" for
-    DistMult and ComplEx, which are the vectors that UPGAN starts from.
+    Without a ``preset`` the file's own is the base (a run's config.toml names it), else ``DEFAULT``. With the ``size``
+    of the data the preset has its values for it (upgan.config.sized). What a preset has for the bilinear score alone is
+    left out where another score is asked for.
     Raises ConfigError for an unknown preset, key or value, naming what is allowed.
     """
     from_file = {} if file is None else _flat(read_toml(file))
@@ -152,11 +166,14 @@ def make_config(
     model = str(_literal(named[-1]) if named else chosen.get("model_name", "upgan"))
     chosen |= {_full_key(key, model): _literal(text) for key, text in split}
     product = REGISTERED[model].product if model in REGISTERED else ""
-    preset = preset or from_file.get("preset") or ("quality" if product else "paper")
+    preset = preset or from_file.get("preset") or DEFAULT
     if preset not in PRESETS:
         close = did_you_mean(preset, PRESETS)
         raise ConfigError(f"unknown preset {preset!r}.{close} Choose one of {', '.join(sorted(PRESETS))}.")
-    usual = {key: value for key, value in PRESETS[preset].items() if applies(key, model)}
+    by_size = sized(preset, size)
+    usual = {key: value for key, value in {**PRESETS[preset], **by_size}.items() if applies(key, model)}
+    if chosen.get("model.score", "bilinear") != "bilinear":
+        usual = {key: value for key, value in usual.items() if key not in _BILINEAR}
     values: dict[str, Any] = {**usual, **chosen, "preset": preset}
     if product and "model.product" not in chosen:
         values["model.product"] = product

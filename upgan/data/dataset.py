@@ -21,7 +21,7 @@ from upgan.data import marks, tables
 from upgan.data.kinds import inferred_kinds
 from upgan.data.tables import Coded
 from upgan.errors import DataError
-from upgan.files import folder_written_whole, write_json
+from upgan.files import folder_written_whole, write_json, write_text
 from upgan.types import SPLITS
 
 FORMAT_VERSION = 1
@@ -243,12 +243,13 @@ def load_dataset(path: Path | str) -> KGDataset:
     return dataset
 
 
-def copy_dataset(dataset: KGDataset, out: Path) -> None:
+def copy_dataset(dataset: KGDataset, out: Path, beside: Mapping[str, str] | None = None) -> None:
     """Write ``dataset`` as a prepared folder, whole or not at all; the same content gives the same bytes.
 
     ``format_version``, ``name``, ``counts``, ``marks`` and ``fingerprint`` of the manifest are set here. ``out`` may be
     absent, empty or a prepared dataset, which is replaced; anything else is a DataError. Written from memory, so the
-    copy is what was loaded even if the folder it came from has changed since.
+    copy is what was loaded even if the folder it came from has changed since. ``beside``: names and texts of further
+    files in the folder.
     """
     check_replaceable(out)
     rows = np.concatenate([dataset.triples(split) for split in SPLITS])
@@ -271,6 +272,8 @@ def copy_dataset(dataset: KGDataset, out: Path) -> None:
         for key, columns in written.items():
             tables.write_table(folder, key, columns, numbers.get(key))
         write_json(folder / "manifest.json", manifest)
+        for name, text in (beside or {}).items():
+            write_text(folder / name, text)
 
 
 def _marks(dataset: KGDataset) -> dict[str, Any]:

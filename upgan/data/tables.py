@@ -112,7 +112,9 @@ def read_table(folder: Path, key: str) -> pd.DataFrame:
         raise DataError(f"{path} is missing; {_AGAIN}, or copy the whole folder")
     try:
         # Text stays what it mostly is in the file, places in a list of values; other types are refused below.
-        table = pq.read_table(path, read_dictionary=list(COLUMNS[key]))
+        # An open file, not a path: one with a colon in it would be taken for an address.
+        with path.open("rb") as file:
+            table = pq.read_table(file, read_dictionary=list(COLUMNS[key]))
     except (pa.ArrowException, OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read as parquet ({error}); it may be truncated: {_AGAIN}") from error
     missing = [column for column in COLUMNS[key] if column not in table.column_names]
@@ -146,7 +148,8 @@ def write_table(
         [(name, pa.string()) for name in COLUMNS[key]] + [(name, numbers[name].type) for name in numbers]
     )
     table = pa.table([*(columns[column].strings() for column in COLUMNS[key]), *numbers.values()], schema=schema)
-    pq.write_table(table, folder / f"{key}.parquet", compression="zstd", version="2.6", row_group_size=ROW_GROUP)
+    with (folder / f"{key}.parquet").open("wb") as file:
+        pq.write_table(table, file, compression="zstd", version="2.6", row_group_size=ROW_GROUP)
 
 
 def checked_columns(key: str, table: Table) -> dict[str, Coded]:

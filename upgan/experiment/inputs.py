@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,9 +36,13 @@ class Prepared:
     facts: Facts | None
     validation: Evaluator
     test: Evaluator
+    #: What of the test split is ranked between phases.
+    test_between: Evaluator
     random: torch.Generator
     #: The query that is followed through training, where the settings name one.
     pinned: PinnedQuery | None = None
+    #: How long it took.
+    seconds: float = 0.0
 
     def scorer(self, model: Model) -> FullScorer:
         """All scores of the model as it is now."""
@@ -44,7 +50,11 @@ class Prepared:
 
 
 def prepare_training(dataset: KGDataset, config: Config) -> Prepared:
-    """Seed everything, build the graph from training triples only, index the queries."""
+    """Seed everything, build the graph from training triples only, index the queries.
+
+    ``config.max_seconds`` count from here on. Raises TrainingError where they are over before the graph is built.
+    """
+    began = time.monotonic()
     triples = seen_triples(dataset, config)
     if not len(triples):
         remedy = (
@@ -61,7 +71,7 @@ def prepare_training(dataset: KGDataset, config: Config) -> Prepared:
     sizes = (dataset.num_entities, dataset.num_relations)
     known = QueryIndex.build(everything, *sizes).to(device)
     facts = seen_facts(dataset, config)
-    graph = seen_graph(dataset, config).to(device)
+    graph = seen_graph(dataset, config, began + config.max_seconds if config.max_seconds else math.inf).to(device)
     pinned = pinned_query(config.pinned, dataset, graph, triples, seen_interactions(dataset, config), known)
     return Prepared(
         dataset=dataset,
@@ -70,11 +80,21 @@ def prepare_training(dataset: KGDataset, config: Config) -> Prepared:
         triples=triples,
         train=QueryIndex.build(triples, *sizes).to(device),
         facts=None if facts is None else facts.to(device),
-        validation=Evaluator(dataset.valid, known),
+        validation=Evaluator(drawn(dataset.valid, config), known),
         test=Evaluator(dataset.test, known),
+        test_between=Evaluator(drawn(dataset.test, config), known),
         random=torch.Generator(device).manual_seed(config.seed + 1),
         pinned=pinned,
+        seconds=time.monotonic() - began,
     )
+
+
+def drawn(triples: IntArray, config: Config) -> IntArray:
+    """``config.validation_triples`` of (T, 3) triples in their order, the same for a seed; all of them for 0."""
+    if not 0 < config.validation_triples < len(triples):
+        return triples
+    order = np.random.default_rng([config.seed, 4]).permutation(len(triples))
+    return triples[np.sort(order[: config.validation_triples])]
 
 
 def resolve_device(name: str) -> torch.device:

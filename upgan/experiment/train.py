@@ -80,10 +80,11 @@ class Training(Context):
         generator = cast(Generator | None, modules.get("generator"))
         self.reporter.pin(epoch, self.prepared.pinned.look(model, self.prepared.scorer(model), generator))
 
-    def record(self, phase: str, result: PhaseResult, scores: Scorer) -> None:
+    def record(self, phase: str, result: PhaseResult, scores: Scorer, *, last: bool) -> None:
         """What a phase reached: validation as selected by, test for the report, time and memory so far."""
-        started = time.monotonic()
-        self.ranking = self.prepared.test.rank(scores, lambda *_: self.reporter.beat())
+        started, cpu_started = time.monotonic(), time.process_time()
+        test = self.prepared.test if last else self.prepared.test_between
+        self.ranking = test.rank(scores, lambda *_: self.reporter.beat())
         self.state.peak_memory_mb = max(self.state.peak_memory_mb, peak_memory_mb())
         self.state.stages[phase] = {
             "valid": result.best.to_dict(),
@@ -94,6 +95,7 @@ class Training(Context):
             "seconds": result.seconds,
             "cpu_seconds": result.cpu_seconds,
             "seconds_test": time.monotonic() - started,
+            "cpu_seconds_test": time.process_time() - cpu_started,
             "peak_memory_mb": self.state.peak_memory_mb,
         }
 
@@ -131,21 +133,23 @@ def train(
     if start_from is not None:
         state.started_from = start_from.fingerprint
     # Every worker ranks a share, and all read the same ranks: whoever decides by them decides alike.
-    prepared.validation.team = prepared.test.team = state.team
+    for evaluator in (prepared.validation, prepared.test, prepared.test_between):
+        evaluator.team = state.team
     training = Training(
         validation=prepared.validation,
         state=state,
         reporter=reporter or Reporter(),
-        deadline=time.monotonic() - state.clock.seconds + config.max_seconds if config.max_seconds else math.inf,
+        deadline=_deadline(prepared, config, state),
         prepared=prepared,
         config=config,
         run=run,
     )
     players = Players(prepared, config, state, start_from)
-    for planned in planned_phases(config, started=state.started_from is not None):
+    phases = planned_phases(config, started=state.started_from is not None)
+    for planned in phases:
         if training.to_do(planned):
             result, scores = players.train(planned, training)
-            training.record(planned.name, result, scores)
+            training.record(planned.name, result, scores, last=planned is phases[-1])
             training.save(players)
     if config.model_name != "upgan" and players.squares:
         training.keep(save_tensors, players.squares, run / SQUARES_FILE)
@@ -153,6 +157,13 @@ def train(
     training.keep(write_json, run / "metrics.json", metrics)
     training.keep(write_text, run / "card.md", run_card(prepared.dataset, config, metrics))
     return metrics
+
+
+def _deadline(prepared: Prepared, config: Config, state: TrainingState) -> float:
+    """When ``max_seconds`` are over, of which preparing and what was trained before took some."""
+    if not config.max_seconds:
+        return math.inf
+    return time.monotonic() - prepared.seconds - state.clock.seconds + config.max_seconds
 
 
 def load_start(run: Path, dataset: KGDataset, config: Config) -> Start:

@@ -7,40 +7,17 @@ same for every model; upgan.render.reasons puts them into words.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from scipy import sparse
 
 from upgan.data.dataset import KGDataset
+from upgan.explain.reason import Reason
 from upgan.graph.sparse import spans
-from upgan.types import Document, IntArray
+from upgan.types import IntArray
 
 #: (fact, user) pairs looked up at once.
 PAIRS_PER_BLOCK = 4_000_000
-
-
-@dataclass(frozen=True)
-class Reason(Document):
-    """Counts behind one fact. ``about`` is the end whose users speak, ``value`` the other one; labels, not ids."""
-
-    about: str
-    relation: str
-    value: str
-    #: Whether ``about`` is the fact's tail ("Magician is what Raymond E. Feist wrote").
-    turned: bool
-    #: Users of ``about``, of them those who chose something else with this value, and how many such things they chose
-    #: (the median); of all users the share that chose one.
-    users: int
-    agree: int
-    others: int
-    everybody: float
-    #: Other entities with this value, and of them those that share ``common``, a fact of ``about`` too.
-    alike: int
-    sharing: int
-    common: tuple[str, str] | None
-    simulated_users: bool
 
 
 def reasons(data: KGDataset, head: IntArray, relation: IntArray, tail: IntArray) -> list[Reason]:
@@ -165,7 +142,7 @@ def _entries(matrix: sparse.csr_array, rows: IntArray, columns: IntArray) -> Int
 
 def _spans(starts: np.ndarray, index: IntArray) -> tuple[IntArray, IntArray]:
     """Position in (B,) ``index`` and place of all elements of the blocks that it names."""
-    position, place = spans(torch.from_numpy(starts.astype(np.int64)), torch.from_numpy(index))
+    position, place = spans(torch.from_numpy(starts.astype(np.int64)), torch.from_numpy(np.array(index)))
     return position.numpy(), place.numpy()
 
 

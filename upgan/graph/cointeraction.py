@@ -2,6 +2,9 @@
 
     c_ij = sum_{u chose both} a_u,   a_u = log(1 + I / |F_u|)          (I items with a user, |F_u| items of u)
 
+A user of very many items is heard on some of them (upgan.graph.heavy): "chose both" then means "is heard on both", here
+and in every path; I and |F_u| count all.
+
 ``common`` holds c itself, the ``counted`` largest of a row: a weighted count of shared users. ``similar`` holds the
 sharpened cosine, which p is read along:
 
@@ -18,13 +21,18 @@ attention to what resembles i. An item's own vector never reaches its own p, and
 
 from __future__ import annotations
 
+import math
+import time
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
 import torch
 
+from upgan.data.heavy import MOST_ITEMS
+from upgan.errors import TrainingError
 from upgan.graph.device import OnDevice
+from upgan.graph.heavy import heard
 from upgan.graph.sparse import EdgeMatrix
 from upgan.types import FloatArray, IntArray
 
@@ -72,7 +80,7 @@ class CoInteraction(OnDevice):
 
     similar: ItemWeights
     common: ItemWeights
-    #: (E, U) 1 where the user chose the entity, and (U,) a_u (numpy: used for explanations, one item at a time).
+    #: (E, U) 1 where the user is heard on the entity, and (U,) a_u (numpy: used for explanations, one item at a time).
     incidence: sp.csr_matrix
     user_weight: FloatArray
     power: float
@@ -80,6 +88,9 @@ class CoInteraction(OnDevice):
     counted: int
     #: (E,) the smallest cosine ^ power that a row of S keeps; 0 for a row that keeps all it has.
     floor: FloatArray
+    #: I, and the most items that a user is heard on (0: all).
+    items: int
+    most_items: int
 
     def similar_paths(self, item: int) -> ItemPaths:
         """pi of all paths of one item; they sum to 1 where it has any."""
@@ -105,27 +116,31 @@ class CoInteraction(OnDevice):
 class Counting:
     """What the rows of S and c are counted from: who chose what, and how much each choice weighs."""
 
-    #: (E, U) 1 where the user chose the entity; the same times a_u; (U, E) its transpose.
+    #: (E, U) 1 where the user is heard on the entity; the same times a_u; (U, E) its transpose.
     incidence: sp.csr_matrix
     weighted: sp.csr_matrix
     transposed: sp.csr_matrix
     #: (U,) a_u and (E,) sqrt(c_ii).
     user_weight: FloatArray
     norm: FloatArray
-    #: (E,) a row's cost: the items its users chose, one path each.
+    #: (E,) a row's cost: the items its users are heard on, one path each.
     cost: FloatArray
+    #: I.
+    items: int
 
     @staticmethod
-    def of(interactions: IntArray, num_entities: int, num_users: int) -> Counting:
+    def of(interactions: IntArray, num_entities: int, num_users: int, most_items: int) -> Counting:
         """(M, 2) interactions of (user, entity). Repeated interactions count once."""
-        ones = np.ones(len(interactions))
-        incidence = sp.csr_matrix((ones, (interactions[:, 1], interactions[:, 0])), shape=(num_entities, num_users))
-        incidence.data[:] = 1.0
-        chosen = np.maximum(np.asarray(incidence.sum(axis=0)).ravel(), 1.0)
-        user_weight = np.log1p(items_chosen(incidence) / chosen)
+        incidence = _incidence(interactions, num_entities, num_users)
+        items = items_chosen(incidence)
+        user_weight = np.log1p(items / _per_user(incidence))
+        kept = heard(interactions, most_items)
+        if not kept.all():
+            incidence = _incidence(interactions[kept], num_entities, num_users)
+        chosen = _per_user(incidence)
         weighted = (incidence @ sp.diags(user_weight)).tocsr()
         norm = np.sqrt(np.asarray(weighted.sum(axis=1)).ravel())
-        return Counting(incidence, weighted, incidence.T.tocsr(), user_weight, norm, incidence @ chosen)
+        return Counting(incidence, weighted, incidence.T.tocsr(), user_weight, norm, incidence @ chosen, items)
 
     def pairs(self, items: IntArray, power: float) -> tuple[IntArray, IntArray, FloatArray, FloatArray]:
         """(B,) items -> row (place in B), column, c and cosine ^ power of all their pairs with other items."""
@@ -134,6 +149,20 @@ class Counting:
         other = items[row] != column
         row, column, count = row[other], column[other], both.data[other]
         return row, column, count, (count / (self.norm[items[row]] * self.norm[column])) ** power
+
+
+def _incidence(interactions: IntArray, num_entities: int, num_users: int) -> sp.csr_matrix:
+    """(E, U) 1 where there is an interaction."""
+    ones = np.ones(len(interactions))
+    incidence = sp.csr_matrix((ones, (interactions[:, 1], interactions[:, 0])), shape=(num_entities, num_users))
+    incidence.data[:] = 1.0
+    return incidence
+
+
+def _per_user(incidence: sp.csr_matrix) -> FloatArray:
+    """(U,) items of each user, 1 for one without any."""
+    chosen: FloatArray = np.maximum(np.asarray(incidence.sum(axis=0)).ravel(), 1.0)
+    return chosen
 
 
 def items_chosen(incidence: sp.csr_matrix) -> int:
@@ -150,8 +179,10 @@ class Rows:
     floor: FloatArray
 
 
-def count_rows(counting: Counting, items: IntArray, *, power: float, neighbours: int, counted: int) -> Rows:
-    """The rows of S and c of (B,) ``items`` (ascending), in blocks of bounded memory."""
+def count_rows(
+    counting: Counting, items: IntArray, *, power: float, neighbours: int, counted: int, until: float = math.inf
+) -> Rows:
+    """The rows of S and c of (B,) ``items`` (ascending), in blocks of bounded memory; ``until``: see ``check_time``."""
     size = len(items)
     cost = np.cumsum(counting.cost[items])
     similar, common, first = [NOTHING], [NOTHING], 0
@@ -170,16 +201,34 @@ def count_rows(counting: Counting, items: IntArray, *, power: float, neighbours:
         row_c, column_c, count = largest(row, column, count, len(block), counted)
         common.append((block[row_c], column_c, count))
         first = last
+        check_time(until, first, size)
     return Rows(joined(similar), joined(common), floor)
 
 
+def check_time(until: float, done: int, size: int) -> None:
+    """Raise TrainingError where ``until`` (of ``time.monotonic()``) is over and something is still to be counted."""
+    if done < size and time.monotonic() > until:
+        raise TrainingError(
+            f"max_seconds were over when what users chose together was counted for {done:,} of {size:,} entities: "
+            "allow more, or hear each user on fewer items (--set model.co_interaction.most_items=...)"
+        )
+
+
 def build_cointeraction(
-    interactions: IntArray, num_entities: int, num_users: int, *, power: float, neighbours: int, counted: int
+    interactions: IntArray,
+    num_entities: int,
+    num_users: int,
+    *,
+    power: float,
+    neighbours: int,
+    counted: int,
+    most_items: int = MOST_ITEMS,
+    until: float = math.inf,
 ) -> CoInteraction:
     """(M, 2) interactions of (user, entity) -> S and c. Repeated interactions count once."""
-    counting = Counting.of(interactions, num_entities, num_users)
+    counting = Counting.of(interactions, num_entities, num_users, most_items)
     everything = np.arange(num_entities, dtype=np.int64)
-    rows = count_rows(counting, everything, power=power, neighbours=neighbours, counted=counted)
+    rows = count_rows(counting, everything, power=power, neighbours=neighbours, counted=counted, until=until)
     return CoInteraction(
         _matrix(rows.similar, num_entities),
         _matrix(rows.common, num_entities),
@@ -189,6 +238,8 @@ def build_cointeraction(
         neighbours=neighbours,
         counted=counted,
         floor=rows.floor,
+        items=counting.items,
+        most_items=most_items,
     )
 
 

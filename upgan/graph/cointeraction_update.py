@@ -21,7 +21,6 @@ from upgan.graph.cointeraction import (
     Entries,
     ItemWeights,
     count_rows,
-    items_chosen,
 )
 from upgan.graph.sparse import EdgeMatrix, spans
 from upgan.types import FloatArray, IntArray
@@ -42,8 +41,8 @@ def changed_cointeraction(
     chose a large part of everything.
     """
     size, num_users = co.incidence.shape
-    counting = Counting.of(interactions, size, num_users)
-    if items_chosen(counting.incidence) != items_chosen(co.incidence):
+    counting = Counting.of(interactions, size, num_users, co.most_items)
+    if counting.items != co.items:
         return None  # a_u of every user differs
     most = WORTHWHILE * float(counting.cost.sum())
     chosen = [np.flatnonzero(np.diff(matrix[:, users].indptr)) for matrix in (co.incidence, counting.incidence)]
@@ -66,6 +65,8 @@ def changed_cointeraction(
         counting.user_weight,
         power=co.power,
         floor=floor,
+        items=co.items,
+        most_items=co.most_items,
         **settings,
     )
     return changed, differing

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from upgan.data.marks import NO_TIME
+from upgan.graph.heavy import heard
 from upgan.types import FloatArray, IntArray
 
 
@@ -45,6 +46,14 @@ class Marked:
     def once(self) -> Marked:
         """The same by user, then entity; of interactions that are repeated the first row is kept."""
         _, row = np.unique(_keys(self.interactions, 1 + _largest(self.interactions)), return_index=True)
+        return self._rows(row)
+
+    def heard(self, most: int) -> Marked:
+        """The rows that count where no user is heard on more than ``most`` items (upgan.graph.heavy)."""
+        kept = heard(self.interactions, most)
+        return self if kept.all() else self._rows(np.flatnonzero(kept))
+
+    def _rows(self, row: IntArray) -> Marked:
         ratings = None if self.ratings is None else self.ratings[row]
         return Marked(self.interactions[row], ratings, None if self.times is None else self.times[row])
 

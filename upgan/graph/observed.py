@@ -5,6 +5,7 @@ The graph is built here and nowhere else, so that training, answering and explai
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,7 +21,9 @@ from upgan.graph.marked import Marked
 from upgan.graph.said import Said, said_by_users
 from upgan.types import IntArray
 
-SHUFFLE_ROUNDS = 200
+#: Rounds of a shuffle of each kind: of permutations at most so many, and fewer where they would go through more than so
+#: many rows in all, but some at least; each pair that is left is offered so many partners in a round at most.
+SHUFFLE_ROUNDS, SHUFFLED_ROWS, LEAST_ROUNDS, MOST_OFFERS = 200, 20_000_000, 10, 50
 
 
 @dataclass(frozen=True)
@@ -86,25 +89,67 @@ def shuffled(interactions: IntArray, seed: int) -> IntArray:
     """(M, 2) pairs with their items permuted: every user and every item keeps its number of interactions.
 
     The users stay in their rows, and so do the rows' ratings and times.
-    A permutation may give a user the same item twice; such pairs swap items with others at random until none is left
-    (or, where a user has nearly everything, ``SHUFFLE_ROUNDS`` are over).
+    A permutation may give a user the same item twice. Such pairs are permuted again together with as many others, and
+    what is left after some rounds (in a dense log, where the next permutation repeats as many) exchanges items with
+    others where neither user has the other's. Where a user has nearly everything, some may stay.
     """
     random = np.random.default_rng([seed, 1])
     pairs = interactions.copy()
     pairs[:, 1] = random.permutation(pairs[:, 1])
-    for _ in range(SHUFFLE_ROUNDS):
-        _, first = np.unique(pairs, axis=0, return_index=True)
-        again = np.setdiff1d(np.arange(len(pairs)), first)
+    for _ in range(int(np.clip(SHUFFLED_ROWS // max(len(pairs), 1), LEAST_ROUNDS, SHUFFLE_ROUNDS))):
+        again = _repeated(_keys(pairs))[0]
         if not len(again):
-            break
+            return pairs
         moved = np.union1d(again, random.integers(len(pairs), size=len(again)))
         pairs[moved, 1] = random.permutation(pairs[moved, 1])
+    for _ in range(SHUFFLE_ROUNDS):
+        again, ascending = _repeated(_keys(pairs))
+        if not len(again):
+            break
+        one, other = _exchanges(pairs, again, ascending, random)
+        pairs[one, 1], pairs[other, 1] = pairs[other, 1], pairs[one, 1]
     return pairs
 
 
-def seen_graph(dataset: KGDataset, config: Config) -> LayeredGraph:
-    """The interaction-augmented graph of what is seen, with co-interactions where the score reads them."""
-    return graph_of(dataset, config, seen_triples(dataset, config), seen_marked(dataset, config))
+def _keys(pairs: IntArray) -> IntArray:
+    """(M, 2) -> (M,) one number for each pair."""
+    keys: IntArray = pairs[:, 0] * (1 + int(pairs[:, 1].max(initial=0))) + pairs[:, 1]
+    return keys
+
+
+def _repeated(keys: IntArray) -> tuple[IntArray, IntArray]:
+    """(M,) -> the rows (ascending) whose key an earlier one has, and the keys, ascending."""
+    order = np.argsort(keys, kind="stable")
+    ascending = keys[order]
+    return np.sort(order[1:][ascending[1:] == ascending[:-1]]), ascending
+
+
+def _exchanges(
+    pairs: IntArray, again: IntArray, ascending: IntArray, random: np.random.Generator
+) -> tuple[IntArray, IntArray]:
+    """Rows of (M, 2) ``pairs`` whose items can change places, each in one exchange at most, for as many of the repeated
+    ones (``again``) as a draw of partners allows; ``ascending``: the keys of all pairs."""
+    size = 1 + int(pairs[:, 1].max())
+    offers = int(np.clip(len(pairs) // (10 * len(again)), 1, MOST_OFFERS))
+    one, other = np.repeat(again, offers), random.integers(len(pairs), size=offers * len(again))
+    keys = np.stack([pairs[one, 0] * size + pairs[other, 1], pairs[other, 0] * size + pairs[one, 1]])
+    place = np.minimum(np.searchsorted(ascending, keys), len(ascending) - 1)
+    free = (ascending[place] != keys).all(axis=0) & ~np.isin(other, again)
+    one, other, keys = one[free], other[free], keys[:, free]
+    for side in (0, 1):  # the first offer of each
+        first = np.sort(np.unique((one, other)[side], return_index=True)[1])
+        one, other, keys = one[first], other[first], keys[:, first]
+    _, inverse, count = np.unique(keys, return_inverse=True, return_counts=True)
+    alone = (count[inverse.reshape(keys.shape)] == 1).all(axis=0)  # no two exchanges make the same pair
+    return one[alone], other[alone]
+
+
+def seen_graph(dataset: KGDataset, config: Config, until: float = math.inf) -> LayeredGraph:
+    """The interaction-augmented graph of what is seen, with co-interactions where the score reads them.
+
+    Raises TrainingError where these are not counted by ``until`` (of ``time.monotonic()``).
+    """
+    return graph_of(dataset, config, seen_triples(dataset, config), seen_marked(dataset, config), until=until)
 
 
 def graph_of(
@@ -115,6 +160,7 @@ def graph_of(
     cointeraction: CoInteraction | None = None,
     likely: IntArray | None = None,
     said: tuple[Said, ...] | None = None,
+    until: float = math.inf,
 ) -> LayeredGraph:
     """The graph as ``seen_graph`` builds it, over other (T, 3) triples and (M, 2) marked interactions of the dataset.
 
@@ -127,10 +173,16 @@ def graph_of(
     if walked and config.reads == "co-interactions":
         settings = config.model.co_interaction
         cointeraction = build_cointeraction(
-            interactions, *sizes, power=settings.power, neighbours=settings.neighbours, counted=settings.counted
+            interactions,
+            *sizes,
+            power=settings.power,
+            neighbours=settings.neighbours,
+            counted=settings.counted,
+            most_items=settings.most_items,
+            until=until,
         )
     if said is None and cointeraction is not None and config.has_walks:
-        said = said_by_users(cointeraction, marked, config.walks.hears)
+        said = said_by_users(cointeraction, marked, config.walks.hears, until)
     graph = build_graph(
         triples,
         interactions,

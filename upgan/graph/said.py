@@ -13,7 +13,8 @@ with n_i^2 = sum_u a_u over those who chose i (together), sum_u a_u x_ui^2 (rate
 chose i at a known time (near in time). Of "together" w is S. Of the other two the power is 2, only positive m_ij count
 (of "rated alike" cosines of a thousandth or more), and the 30 largest of a row (as many as S keeps) are kept. A rating
 or a time that is not known is left out. Items that a user chose at the same time share one place, the mean of those
-they take up, so that nothing depends on the order of a file.
+they take up, so that nothing depends on the order of a file. Of a user of very many items only those count that it is
+heard on (upgan.graph.heavy), in all three kinds: for the mean of its ratings and the order of its choices too.
 
 A user's share of w_ij is t_u / m_ij. Shares sum to 1. Of "rated alike" they have signs: who liked one of two items and
 not the other speaks against a step that others make, with a share below 0, and those of the others then sum to more
@@ -22,6 +23,7 @@ than 1. Without their signs they sum to n_i n_j / m_ij at most, which is why the
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -30,7 +32,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from upgan.data.marks import timed
-from upgan.graph.cointeraction import NOTHING, PATHS_PER_BLOCK, CoInteraction, joined, largest
+from upgan.graph.cointeraction import NOTHING, PATHS_PER_BLOCK, CoInteraction, check_time, joined, largest
 from upgan.graph.marked import Marked
 from upgan.types import SAID, BoolArray, FloatArray, Heard, IntArray
 
@@ -96,19 +98,23 @@ class Near(Said):
         return near
 
 
-def said_by_users(co: CoInteraction, marked: Marked, hears: Collection[Heard]) -> tuple[Said, ...]:
+def said_by_users(
+    co: CoInteraction, marked: Marked, hears: Collection[Heard], until: float = math.inf
+) -> tuple[Said, ...]:
     """The kinds that are heard and that the data has, in the order of ``SAID``, so that a kind's number is always the
     same: one that is missing is empty, and left off at the end.
 
-    ``marked``: the interactions that ``co`` was built of.
+    ``marked``: the interactions that ``co`` was built of; ``until``: as of ``check_time``.
     """
-    marked = marked if marked.bare else marked.once()
+    marked = marked if marked.bare else marked.once().heard(co.most_items)
     kinds = [
         chosen_together(co) if "together" in hears else None,
-        rated_alike(co, marked.interactions, marked.ratings)
+        rated_alike(co, marked.interactions, marked.ratings, until)
         if marked.ratings is not None and "ratings" in hears
         else None,
-        near_in_time(co, marked.interactions, marked.times) if marked.times is not None and "order" in hears else None,
+        near_in_time(co, marked.interactions, marked.times, until)
+        if marked.times is not None and "order" in hears
+        else None,
     ]
     while kinds and kinds[-1] is None:
         kinds.pop()
@@ -123,7 +129,7 @@ def chosen_together(co: CoInteraction) -> Said:
     return Multiplied(SAID["together"], co.similar.to_scipy(), co.incidence, co.user_weight)
 
 
-def rated_alike(co: CoInteraction, interactions: IntArray, ratings: FloatArray) -> Said:
+def rated_alike(co: CoInteraction, interactions: IntArray, ratings: FloatArray, until: float = math.inf) -> Said:
     """(M, 2) interactions, each once, and their (M,) ratings, NaN where there is none."""
     known = ~np.isnan(ratings)
     (user, item), rating = interactions[known].T, ratings[known]
@@ -141,11 +147,11 @@ def rated_alike(co: CoInteraction, interactions: IntArray, ratings: FloatArray) 
     def rows(items: IntArray) -> sp.csr_matrix:
         return weighted[items] @ transposed
 
-    weight = _sharpened(rows, norm, cost, co.neighbours, LEAST)
+    weight = _sharpened(rows, norm, cost, co.neighbours, LEAST, until)
     return Multiplied(SAID["ratings"], weight, values, co.user_weight)
 
 
-def near_in_time(co: CoInteraction, interactions: IntArray, times: IntArray) -> Said:
+def near_in_time(co: CoInteraction, interactions: IntArray, times: IntArray, until: float = math.inf) -> Said:
     """(M, 2) interactions, each once, and their (M,) times, NO_TIME where there is none."""
     known = timed(times)
     pairs, times = interactions[known], times[known]
@@ -172,7 +178,7 @@ def near_in_time(co: CoInteraction, interactions: IntArray, times: IntArray) -> 
         return both
 
     values = sp.csr_matrix((place + 1.0, (item, user)), shape=co.incidence.shape)
-    return Near(SAID["order"], _sharpened(rows, norm, cost, co.neighbours), values, co.user_weight)
+    return Near(SAID["order"], _sharpened(rows, norm, cost, co.neighbours, until=until), values, co.user_weight)
 
 
 def _twice_places(user: IntArray, times: IntArray) -> IntArray:
@@ -190,7 +196,12 @@ def _twice_places(user: IntArray, times: IntArray) -> IntArray:
 
 
 def _sharpened(
-    rows: Callable[[IntArray], sp.csr_matrix], norm: FloatArray, cost: FloatArray, neighbours: int, least: float = 0.0
+    rows: Callable[[IntArray], sp.csr_matrix],
+    norm: FloatArray,
+    cost: FloatArray,
+    neighbours: int,
+    least: float = 0.0,
+    until: float = math.inf,
 ) -> sp.csr_matrix:
     """(E, E) w from (E,) n, in blocks of bounded memory; cosines below ``least`` are left out.
 
@@ -211,5 +222,6 @@ def _sharpened(
         whole = np.bincount(row, weights=sharp, minlength=len(block))
         parts.append((block[row], column, sharp / whole[row]))
         first = last
+        check_time(until, first, len(items))
     row, column, value = joined(parts)
     return sp.csr_matrix((value, (row, column)), shape=(size, size))

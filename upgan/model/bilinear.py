@@ -21,7 +21,8 @@ from upgan.graph.layered import LayeredGraph
 from upgan.graph.sparse import EdgeMatrix, spans, spmm
 from upgan.model.base import FullScorer, Reused
 from upgan.model.evidence import EvidenceFusion
-from upgan.model.guided import AnyDiscriminator, QueryVectors, View
+from upgan.model.excerpt import Excerpt, reading
+from upgan.model.guided import AnyDiscriminator, Excerpted, QueryVectors, View
 from upgan.model.product import compose
 from upgan.model.walks import Walks
 from upgan.objectives.batches import Batch
@@ -129,6 +130,27 @@ class BilinearDiscriminator(AnyDiscriminator):
         """No triple is walked at all, so that there is nothing to take out of the graph."""
         preferences = self.preferences(graph)
         return View(self.queries(batch.heads, batch.relations, preferences), self.table(preferences), preferences)
+
+    excerpts = True
+
+    def excerpt(self, graph: LayeredGraph, batch: Batch, pool: Tensor, by_rows: bool) -> Excerpted:
+        """What is asked about first, then the items that its p is read along."""
+        asked = Excerpt.of(len(self.entity), batch.heads, batch.answer, batch.known, pool)
+        near, co = asked, graph.cointeraction
+        if self.config.use_users and co is not None:
+            pattern = co.similar.pattern
+            position, place = spans(pattern.row_start, asked.entities)
+            column, weight = pattern.column[place], co.similar.weight[place].to(self.entity.dtype)
+            near = asked.with_more(column)
+            vectors = near.vectors(self.entity, by_rows)
+            along, _ = EdgeMatrix.build(position, near.place(column), len(asked), len(near))
+            preferences = spmm(along, weight, vectors)
+        else:
+            vectors = near.vectors(self.entity, by_rows)
+            preferences = torch.zeros_like(vectors)
+        part, own = reading(self, vectors[: len(asked)]), asked.batch(batch)
+        queries = part.queries(own.heads, own.relations, preferences)
+        return Excerpted(part, own, asked.place(pool), View(queries, part.table(preferences), preferences))
 
     def factors(self, batch: Batch, view: View) -> list[Tensor]:
         """p is a factor like the others: without its part it would escape the regularisation."""

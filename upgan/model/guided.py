@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -53,6 +54,15 @@ class View:
         return View(queries, self.table, self.preferences)
 
 
+class Excerpted(NamedTuple):
+    """A step over some of the entities, by their places among those: the model on them, batch, candidates and view."""
+
+    model: AnyDiscriminator
+    batch: Batch
+    pool: Tensor
+    view: View
+
+
 class AnyDiscriminator(Vectors, Model):
     """Vectors, settings, and a view of every batch."""
 
@@ -71,6 +81,16 @@ class AnyDiscriminator(Vectors, Model):
     @abstractmethod
     def view(self, graph: LayeredGraph, batch: Batch, random: torch.Generator) -> View:
         """The batch's queries and all candidates, with the gradient, none of the batch's own edges in the graph."""
+
+    #: Whether a step with drawn candidates can read an excerpt of the entities.
+    excerpts: ClassVar[bool] = False
+
+    def excerpt(self, graph: LayeredGraph, batch: Batch, pool: Tensor, by_rows: bool) -> Excerpted:
+        """A step over an excerpt of the entities; for a score that ``excerpts`` alone.
+
+        ``pool``: (N,) the drawn candidates; ``by_rows``: the gradient of the entities is one of rows.
+        """
+        raise NotImplementedError
 
     def factors(self, batch: Batch, view: View) -> list[Tensor]:
         """The (P, W) factors of the scores of the batch's pairs: v_h, v_r and v_t."""

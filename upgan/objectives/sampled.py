@@ -53,6 +53,7 @@ def sampled_one_to_n(
     known_row: Tensor,
     known: Tensor,
     precision: Precision = "float32",
+    num_entities: int = 0,
 ) -> Tensor:
     """The loss of queries scored against their answers and a pool of entities; see the module for its equations.
 
@@ -60,6 +61,7 @@ def sampled_one_to_n(
         kind, vector, table, precision: as for ``losses.one_to_n``. "bfloat16" rounds the products with the pool; the
             answers' own scores are not rounded.
         pool: (N,) distinct entities; None: all of them, the exact loss.
+        num_entities: E where the table holds only some of the entities, numbered by their rows in it; 0: it holds all.
         row, answer: (P,) query row and answer of each pair that is asked for.
         known_row, known: (M,) all known answers of the queries, each once, those that are asked for among them.
 
@@ -76,7 +78,8 @@ def sampled_one_to_n(
     if plain:
         scores = (vector.index_select(0, known_row) * others[0]).sum(1)
         exact = log_sums(scores, known_row, len(vector)).index_select(0, row)
-    place, weight = _masked(pool, known_row, known, len(vector), table)
+    place = places_in(pool, known, len(table))
+    weight = _stands_for(place, len(pool), known_row, len(vector), num_entities or len(table), table.dtype)
     # One more candidate that is nobody: where the known answers outside the pool are put, and always left out.
     chosen = torch.cat([chosen, chosen.new_zeros(1, chosen.shape[1])])
     block = _binary_block if kind == "bce" else _softmax_block
@@ -84,13 +87,13 @@ def sampled_one_to_n(
     return cast(Tensor, _Sampled.apply(*arguments)) / max(len(answer), 1)
 
 
-def _masked(pool: Tensor, known_row: Tensor, known: Tensor, queries: int, table: Tensor) -> tuple[Tensor, Tensor]:
-    """(M,) the column of each known answer, N where it was not drawn; (B,) w_q of each query."""
-    place = places_in(pool, known, len(table))
-    counts = torch.stack([torch.ones_like(place), (place < len(pool)).to(place.dtype)], dim=1)
+def _stands_for(
+    place: Tensor, drawn: int, known_row: Tensor, queries: int, num_entities: int, dtype: torch.dtype
+) -> Tensor:
+    """(B,) w_q of each query; ``place``: (M,) the column of each known answer, ``drawn`` where it was not drawn."""
+    counts = torch.stack([torch.ones_like(place), (place < drawn).to(place.dtype)], dim=1)
     totals = place.new_zeros(queries, 2).index_add_(0, known_row, counts)
-    unknown, drawn = len(table) - totals[:, 0], len(pool) - totals[:, 1]
-    return place, unknown.to(table.dtype) / drawn.clamp_min(1)
+    return (num_entities - totals[:, 0]).to(dtype) / (drawn - totals[:, 1]).clamp_min(1)
 
 
 def log_sums(scores: Tensor, row: Tensor, queries: int) -> Tensor:

@@ -18,6 +18,8 @@ from upgan.explain.answering import Answering
 from upgan.explain.base import Explainer, PathCounts
 from upgan.explain.contrast import contrast
 from upgan.explain.explanation import BASELINES, SORTS, Baseline, Explanation, Sort
+from upgan.explain.reason import Reason
+from upgan.explain.reasons import reasons
 from upgan.explain.results import CandidateRow, Changes, Contrast, FlipSet, WhatIf
 from upgan.explain.scored import filtered_ranks, positions
 from upgan.explain.smallest_set import smallest_set
@@ -200,6 +202,7 @@ class Predictor:
             **vars(paths),
             context=explainer.context(target, chosen, *paths.everything),
             score_parts=influence.score_parts,
+            reasons=self._reasons(target, number, chosen, scored.first_without(chosen)),
             residual=influence.residual,
             effective_users=influence.effective_users,
             baseline=baseline,
@@ -213,6 +216,13 @@ class Predictor:
             dataset_fingerprint=self.dataset.fingerprint,
             simulated_users=self.dataset.simulated_users,
         )
+
+    def _reasons(self, target: int, number: int, chosen: int, other: int) -> tuple[Reason, ...]:
+        """The counts behind the chosen answer, and behind the one ranked first without users where it is another."""
+        answers = np.array(list(dict.fromkeys([chosen, other])), dtype=np.int64)
+        targets, count = np.full_like(answers, target), self.dataset.num_relations
+        heads, tails = (targets, answers) if number < count else (answers, targets)
+        return tuple(reasons(self.dataset, heads, np.full_like(answers, number % count), tails))
 
     def contrast(
         self,

@@ -5,7 +5,7 @@ The only place that chooses these words: lists, pages, reports and the headline 
 
 from __future__ import annotations
 
-from upgan.explain.reasons import Reason
+from upgan.explain.reason import Reason
 from upgan.render.words import clean, percent, relation_words, user_noun
 
 
@@ -14,7 +14,17 @@ def reason_sentence(reason: Reason, *, users: bool = True) -> str:
     said = _users(reason) if users else ""
     if said and reason.agree:
         return said
-    return " ".join(part for part in (said, _facts(reason)) if part)
+    return " ".join(part for part in (said, facts_sentence(reason)) if part)
+
+
+def others_clause(other: Reason, reason: Reason) -> str:
+    """The same count for another answer, the one that would be first without users, beside ``reason``'s sentence."""
+    same = (other.about, other.turned) == (reason.about, reason.turned)
+    name = f"“{clean(other.value if same else other.about)}”, ranked first without users,"
+    if not other.users:
+        return f"Nobody chose {name.removesuffix(',')}."
+    count = f"{other.agree:,}" if other.agree else "none"
+    return f"For {name} {count} of {'them' if same else f'{other.users:,}'} did."
 
 
 def _users(reason: Reason) -> str:
@@ -32,7 +42,7 @@ def _users(reason: Reason) -> str:
     return f"{who} of {about} also chose {others}{many}; of all {everybody}, {percent(reason.everybody)} did."
 
 
-def _facts(reason: Reason) -> str:
+def facts_sentence(reason: Reason) -> str:
     """What the entities with this value have in common with this one."""
     if not reason.alike:
         return "Nothing else in the data has this value."

@@ -11,6 +11,7 @@ from typing import Any
 
 from upgan.config.presets import PRESETS
 from upgan.config.settings import Config, applies, flat_settings, make_config, setting_keys
+from upgan.config.sized import Size
 from upgan.config.systems import MODEL_NAMES, MODELS, REGISTERED
 from upgan.errors import ConfigError
 
@@ -114,6 +115,8 @@ class Request:
     preset: str = ""
     assignments: tuple[str, ...] = ()
     threads: int = 1
+    #: Of the data: what a preset depends on.
+    size: Size | None = None
 
     @property
     def upgan_preset(self) -> str:
@@ -182,7 +185,7 @@ def settings_of(request: Request, system: str, seed: int, changed: Mapping[str, 
     common = {"model_name": system, "seed": seed, "threads": request.threads, "max_seconds": request.budget}
     preset = request.upgan_preset if system == "upgan" else None
     assignments = [text for text in request.assignments if _concerns(text, system)]
-    base = make_config(preset, assignments=assignments, overrides=common)
+    base = make_config(preset, assignments=assignments, overrides=common, size=request.size)
     if not changed:
         return base
     return make_config(base.preset, overrides={**flat_settings(base), **changed})

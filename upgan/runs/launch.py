@@ -214,7 +214,8 @@ def estimated(dataset: Path, config: Config) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="upgan-estimate-") as folder:
         settings = Path(folder) / "config.toml"
         write_text(settings, to_toml(config))
-        command = [sys.executable, "-m", "upgan", "estimate", str(dataset), "--config", str(settings), "--json"]
+        command = [sys.executable, "-m", "upgan", "train", str(dataset), "--config", str(settings)]
+        command += ["--model", config.model_name, "--estimate", "--json"]
         done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
     if done.returncode:
         raise RunError(f"{dataset}: no estimate: {done.stderr.strip() or f'exit code {done.returncode}'}")

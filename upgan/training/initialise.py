@@ -8,6 +8,7 @@ from torch import Tensor
 
 from upgan.config.sections import InitialisationConfig
 from upgan.graph.queries import QueryIndex
+from upgan.model.excerpt import Excerpt, excerpted, reading
 from upgan.model.factorisation import Factorisation
 from upgan.model.product import mean_cubed_modulus
 from upgan.objectives.batches import draw_candidates, onto, query_order
@@ -34,19 +35,27 @@ def initialisation(
     goes on from there instead of starting over with large steps.
     """
     team = team or Team()
-    optimizer = make_optimizer(model, config.optimizer, config.lr, squares)
+    by_rows = config.optimizer == "adagrad" and excerpted(config.candidates, model.entity)
+    optimizer = make_optimizer(model, config.optimizer, config.lr, squares, by_rows=by_rows)
     host, device = index.to("cpu"), index.heads.device
 
-    def step(part: Tensor) -> dict[str, Tensor]:
-        first, last = team.share(len(part))
-        rows, position, answer, pairs = _answers(host, part, first, last, device)
-        own = rows[first:last]
-        vectors = model.queries(index.heads[own], index.relations[own])
+    def step(drawn: Tensor) -> dict[str, Tensor]:
+        first, last = team.share(len(drawn))
+        rows, position, answer, pairs = _answers(host, drawn, first, last, device)
         pool = draw_candidates(config.candidates, len(model.entity), random, device)
+        heads, relations, part = index.heads[rows], index.relations[rows], model
+        entities = len(model.entity)
+        if pool is not None and excerpted(config.candidates, model.entity):
+            excerpt = Excerpt.of(entities, heads, answer, pool)
+            heads, answer, pool = (excerpt.place(named) for named in (heads, answer, pool))
+            part = reading(model, excerpt.vectors(model.entity, by_rows))
+        vectors = part.queries(heads[first:last], relations[first:last])
         known = position[pairs] - first, answer[pairs]
-        loss = sampled_one_to_n(config.loss, pool, vectors, model.entity, *known, *known, precision=config.precision)
+        loss = sampled_one_to_n(
+            config.loss, pool, vectors, part.entity, *known, *known, precision=config.precision, num_entities=entities
+        )
         loss = loss * (len(known[1]) / max(len(answer), 1))
-        penalty = regularisation(model, rows, index, position, answer, config) / team.size
+        penalty = regularisation(part, heads, relations, position, answer, config) / team.size
         return team.descend(optimizer, loss + penalty, {"loss": loss})
 
     return Phase(
@@ -79,26 +88,25 @@ def _answers(
 
 def regularisation(
     model: Factorisation,
-    rows: Tensor,
-    index: QueryIndex,
+    heads: Tensor,
+    relations: Tensor,
     position: Tensor,
     answer: Tensor,
     config: InitialisationConfig,
 ) -> Tensor:
-    """What the settings add to the loss of the queries at ``rows``: L2, and N3 of every (query, answer) pair.
+    """What the settings add to the loss of (B,) queries: L2, and N3 of every (query, answer) pair.
 
     L2 is ||theta||^2 / 2 of the vectors this step uses, so that a rarely seen entity is not shrunk at every step.
     """
     penalty = model.entity.new_zeros(())
     if config.l2:  # its gradient is a table of all entities, also where it is one of zeros
-        vectors = once(model.entity, torch.cat([index.heads[rows], answer]))
-        penalty = config.l2 * half_squared_norm([vectors, once(model.relation, index.relations[rows])])
+        vectors = once(model.entity, torch.cat([heads, answer]))
+        penalty = config.l2 * half_squared_norm([vectors, once(model.relation, relations)])
     if not config.n3:
         return penalty
-    pairs = rows.index_select(0, position)
     return penalty + config.n3 * mean_cubed_modulus(
         model.product,
-        model.entity.index_select(0, index.heads[pairs]),
-        model.relation.index_select(0, index.relations[pairs]),
+        model.entity.index_select(0, heads.index_select(0, position)),
+        model.relation.index_select(0, relations.index_select(0, position)),
         model.entity.index_select(0, answer),
     )

@@ -10,8 +10,9 @@ from torch import Tensor
 from upgan.config.sections import PretrainConfig
 from upgan.evaluation.evaluator import Scorer
 from upgan.graph.layered import LayeredGraph
+from upgan.model.excerpt import excerpted
 from upgan.model.guided import AnyDiscriminator, View
-from upgan.objectives.batches import Batch, Sampler, draw_candidates
+from upgan.objectives.batches import Batch, Sampler, draw_candidates, draw_pool
 from upgan.objectives.losses import half_squared_norm
 from upgan.objectives.optimizers import Squares, make_optimizer
 from upgan.objectives.phase import Phase
@@ -32,19 +33,26 @@ def pretraining(
 ) -> Phase:
     """1-N loss through the score and its propagation; ``squares`` are what Adagrad goes on from."""
     team = team or Team()
-    optimizer = make_optimizer(model, config.optimizer, config.lr, squares)
+    excerpts = model.excerpts and excerpted(config.candidates, model.entity)
+    by_rows = excerpts and config.optimizer == "adagrad"
+    optimizer = make_optimizer(model, config.optimizer, config.lr, squares, by_rows=by_rows)
 
     def step(rows: Tensor) -> dict[str, Tensor]:
         batch = sampler.batch(rows)
-        view = model.view(graph, batch, sampler.generator)
-        pool = draw_candidates(config.candidates, len(model.entity), sampler.generator, batch.heads.device)
+        pool: Tensor | None
+        if excerpts:
+            drawn = draw_pool(len(model.entity), config.candidates, sampler.generator, batch.heads.device)
+            part, batch, pool, view = model.excerpt(graph, batch, drawn, by_rows)
+        else:
+            part, view = model, model.view(graph, batch, sampler.generator)
+            pool = draw_candidates(config.candidates, len(model.entity), sampler.generator, batch.heads.device)
         first, last = team.share(len(batch.heads))
         own = batch.part(first, last)
-        loss = pretrain_loss(view.part(first, last), own, config, pool)
+        loss = pretrain_loss(view.part(first, last), own, config, pool, len(model.entity))
         loss = loss * (len(own.answer) / max(len(batch.answer), 1))
-        penalty = config.l2 * half_squared_norm(model.used_parameters(batch))
+        penalty = config.l2 * half_squared_norm(part.used_parameters(batch))
         if config.n3:
-            penalty = penalty + config.n3 * model.pair_norm(batch, view)
+            penalty = penalty + config.n3 * part.pair_norm(batch, view)
         losses = team.descend(optimizer, loss + penalty / team.size, {"loss": loss}, config.clip)
         model.constrain()
         return losses
@@ -62,11 +70,18 @@ def pretraining(
     )
 
 
-def pretrain_loss(view: View, batch: Batch, config: PretrainConfig, pool: Tensor | None = None) -> Tensor:
-    """Mean loss of a batch's answers against all entities, or against those of a ``pool`` (N,)."""
+def pretrain_loss(
+    view: View, batch: Batch, config: PretrainConfig, pool: Tensor | None = None, num_entities: int = 0
+) -> Tensor:
+    """Mean loss of a batch's answers against all entities, or against those of a ``pool`` (N,).
+
+    ``num_entities``: E where the view has an excerpt of them.
+    """
     vector, table = view.queries.vector, view.table
     if config.loss == "bce":  # a softmax does not feel the offset, a sigmoid does
         vector = torch.cat([vector, view.queries.offset.unsqueeze(1)], dim=1)
         table = torch.cat([table, table.new_ones(len(table), 1)], dim=1)
     pairs = batch.row, batch.answer, batch.known_row, batch.known
-    return sampled_one_to_n(config.loss, pool, vector, table, *pairs, precision=config.precision)
+    return sampled_one_to_n(
+        config.loss, pool, vector, table, *pairs, precision=config.precision, num_entities=num_entities
+    )

@@ -42,7 +42,7 @@ class Team(Sharing):
         sums = self.sum_gradients(optimizer, {name: loss.detach() for name, loss in losses.items()})
         if math.isfinite(clip):
             parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-            nn.utils.clip_grad_norm_(parameters, clip)
+            clip_gradients(parameters, clip)
         optimizer.step()
         return sums
 
@@ -60,3 +60,16 @@ class Team(Sharing):
     def agreed(self, value: bool) -> bool:
         """What the leader says."""
         return value
+
+
+def clip_gradients(parameters: list[nn.Parameter], most: float) -> None:
+    """Scale all gradients together so that their norm is at most ``most``; those of rows hold each row once."""
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    if not any(gradient.is_sparse for gradient in gradients):
+        nn.utils.clip_grad_norm_(parameters, most)
+        return
+    values = [gradient._values() if gradient.is_sparse else gradient for gradient in gradients]
+    norm = torch.stack([torch.linalg.vector_norm(value) for value in values]).norm()
+    scale = (most / (norm + 1e-6)).clamp_max(1.0)  # as PyTorch's own
+    for value in values:
+        value.mul_(scale)

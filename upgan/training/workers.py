@@ -77,8 +77,11 @@ class Workers(Team):
 
     def sum_gradients(self, optimizer: torch.optim.Optimizer, losses: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """A parameter that no worker's share touched keeps no gradient: whether it has one does not depend on the
-        share, as every worker runs the same operations."""
+        share, as every worker runs the same operations. Gradients of rows are summed as whole tables."""
         parameters = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+        for parameter in parameters:
+            if parameter.grad is not None and parameter.grad.is_sparse:
+                parameter.grad = parameter.grad.to_dense()
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
         values = [value.reshape(1).to(gradients[0].dtype) for value in losses.values()]
         flat = torch.cat([gradient.reshape(-1) for gradient in gradients] + values)

@@ -7,6 +7,7 @@ import pandas as pd
 
 from upgan.data.check.catalogue import Catalogue
 from upgan.data.check.report import Finding, finding
+from upgan.data.heavy import MOST_ITEMS, chosen_by_user, heavy_users
 from upgan.data.marks import range_words
 from upgan.data.prepare.filters import bfs_hops, k_core
 from upgan.data.prepare.split import TRAIN
@@ -115,6 +116,25 @@ def core(catalogue: Catalogue, minimum: int, limit: int) -> list[Finding]:
             )
         )
     return findings
+
+
+def heavy(catalogue: Catalogue, limit: int) -> list[Finding]:
+    """Users with very many items, or half of all."""
+    pairs = catalogue.interactions
+    if not len(pairs):
+        return []
+    chosen, users = chosen_by_user(pairs, len(catalogue.users)), heavy_users(pairs, len(catalogue.users))
+    items = len(np.unique(pairs[:, 1]))
+    return [
+        finding(
+            "heavy-users",
+            len(users),
+            total=int((chosen > 0).sum()),
+            examples=(f"{catalogue.users[user]}: {chosen[user]:,} of {items:,} items" for user in users[:limit]),
+            details={"items": items, "users": {str(catalogue.users[user]): int(chosen[user]) for user in users[:100]}},
+            most=MOST_ITEMS,
+        )
+    ]
 
 
 def marks(catalogue: Catalogue) -> list[Finding]:
