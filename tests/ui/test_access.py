@@ -6,13 +6,14 @@ import shutil
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.command_line import here
 from tests.ui.driving import APP, checked, run_page, said
-from ui.services import access, trainings
+from ui.services import access, tables, trainings
 from upgan.config.settings import make_config
 from upgan.errors import RunError
 from upgan.runs.trash import Deleted
@@ -38,6 +39,7 @@ class TestReadOnly:
             lambda: trainings.kill("demo"),
             lambda: trainings.delete("demo"),
             lambda: trainings.restore(Deleted("demo", tmp_path / "demo", datetime.now(UTC))),
+            lambda: tables.make(cast(Any, None), "mine"),
         ]
         for action in refused:
             with pytest.raises(RunError, match="read-only"):

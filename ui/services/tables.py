@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from ui.services.access import require_training
 from ui.services.datasets import new_folder
 from upgan.errors import DataError
 
@@ -141,9 +142,10 @@ def examples(cells: pd.Series, most: int = 3) -> str:
 
 
 def make(imported: Import, name: str, seed: int = 0) -> Path:
-    """Write the dataset in the data folder under ``name``; nothing stays of one that fails."""
+    """Write the dataset in the data folder under ``name``; nothing stays of one that fails, or where read-only."""
     from upgan.data.wide.run import write_import
 
+    require_training()
     out = new_folder(name)
     write_import(imported, out, seed=seed, name=name)
     return out
