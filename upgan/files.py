@@ -57,8 +57,11 @@ def write_bytes(path: Path, content: bytes, *, make_folder: bool = True) -> None
 
 
 def write_text(path: Path, text: str, *, make_folder: bool = True) -> None:
-    """Write UTF-8 text atomically, with the same line ends on every system."""
-    write_bytes(path, text.encode("utf-8"), make_folder=make_folder)
+    """Write UTF-8 text atomically, with the same line ends on every system.
+
+    A name of a file whose bytes are no UTF-8 stands there with escapes, which in JSON lead back to it.
+    """
+    write_bytes(path, text.encode("utf-8", "backslashreplace"), make_folder=make_folder)
 
 
 def write_json(path: Path, value: Any, *, make_folder: bool = True) -> None:
@@ -87,6 +90,24 @@ def folder_written_whole(path: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(building, ignore_errors=True)
         raise
+
+
+@contextlib.contextmanager
+def spelled_in_utf8(path: Path) -> Iterator[Path]:
+    """A path to the same file for libraries that take text alone: names of files are bytes, and may be no UTF-8.
+
+    Such a file is opened, and Linux has a name for what is open; elsewhere the path is given as it is.
+    """
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError:
+        if not Path("/proc/self/fd").is_dir():
+            yield path
+            return
+        with path.open("rb") as file:
+            yield Path(f"/proc/self/fd/{file.fileno()}")
+        return
+    yield path
 
 
 def sha256_of_file(path: Path) -> str:

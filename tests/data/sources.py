@@ -72,6 +72,47 @@ _:p.1 <http://dbpedia.org/ontology/birthPlace> <{_DBR}K\\u00f6ln>.
     "interactions.tsv": "user\titem\nu1\ta\nu1\tb\nu2\tb\nu2\tc\n",
     "links.tsv": f"item\tentity\na\t{_DBR}Alien_%28film%29\nb\t{_DBR}Brazil\nc\t{_DBR}Cube\n",
 }
+#: The same four interactions.
+_CHOSEN = (("u1", "m1"), ("u1", "m2"), ("u2", "m2"), ("u2", "m3"))
+OPENKE = {
+    "entity2id.txt": "6\nm1\t0\nm2\t1\nm3\t2\np1\t3\np2\t4\ng 1\t5\n",
+    "relation2id.txt": "2\nby\t0\ngenre\t1\n",
+    "train2id.txt": "3\n0 3 0\n1 3 0\n2 4 0\n",
+    "valid2id.txt": "1\n0 5 1\n",
+    "test2id.txt": "1\n1\t5\t1\n",
+    "interactions.tsv": "user\titem\nu1\tm1\nu1\tm2\nu2\tm2\nu2\tm3\n",
+}
+NQUADS = {
+    "graph.nq": "".join(
+        f"<{_DBR}{h}> <http://x/{r}> <{_DBR}{t}>{g} .\n"
+        for h, r, t, g in (
+            ("m1", "by", "p1", ""),
+            ("m2", "by", "p1", " <http://x/graph>"),
+            ("m3", "by", "p2", " _:g"),
+            ("m1", "genre", "g1", " <http://x/graph>"),
+        )
+    ),
+    "interactions.tsv": "user\titem\n" + "".join(f"{u}\t{_DBR}{i}\n" for u, i in _CHOSEN),
+}
+TURTLE = {
+    "graph.ttl": f"""@prefix d: <{_DBR}> .
+@prefix x: <http://x/> .
+d:m1 x:by d:p1 ;
+     x:genre d:g1 ;
+     <{_LABEL}> "A # \\"long\\" name"@en .
+d:m2 x:by d:p1 . d:m3 x:by d:p2, [ x:from d:k ] .
+""",
+    "interactions.tsv": NQUADS["interactions.tsv"],
+}
+JSON_LINES = {
+    "triples.jsonl": "".join(
+        f'{{"head": "{h}", "relation": "{r}", "tail": {t}}}\n'
+        for h, r, t in (("m1", "by", '"p1"'), ("m2", "by", '"p1"'), ("m3", "by", '"p2"'), ("m1", "year", 1979))
+    ),
+    "interactions.jsonl": "".join(f'{{"user": "{u}", "item": "{i}", "stars": 4.0}}\n' for u, i in _CHOSEN),
+}
+#: Names of FORMATS that are another spelling of a format.
+_ALSO = {"csv": "tsv", "jsonl": "tsv", "nquads": "ntriples", "turtle": "ntriples"}
 FORMATS: dict[str, dict[str, str]] = {
     "tsv": TSV,
     "csv": CSV,
@@ -80,7 +121,16 @@ FORMATS: dict[str, dict[str, str]] = {
     "kgat": KGAT,
     "hetrec": HETREC,
     "ntriples": NTRIPLES,
+    "nquads": NQUADS,
+    "turtle": TURTLE,
+    "openke": OPENKE,
+    "jsonl": JSON_LINES,
 }
+
+
+def format_of(name: str) -> str:
+    """The format that reads the files of that name in FORMATS."""
+    return _ALSO.get(name, name)
 
 
 def write_source(folder: Path, files: Mapping[str, str | bytes]) -> Path:

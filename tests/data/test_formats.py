@@ -9,7 +9,19 @@ import pandas as pd
 import pytest
 
 from tests.command_line import upgan
-from tests.data.sources import _DBR, _NS, FORMATS, HETREC, KGAT, NTRIPLES, RECBOLE, RELEASE, TSV, write_source
+from tests.data.sources import (
+    _DBR,
+    _NS,
+    FORMATS,
+    HETREC,
+    KGAT,
+    NTRIPLES,
+    RECBOLE,
+    RELEASE,
+    TSV,
+    format_of,
+    write_source,
+)
 from upgan.cli.main import run
 from upgan.data.formats import detect_format, read_sources
 from upgan.data.raw.text_stream import ReadOptions
@@ -40,12 +52,12 @@ def refused(folder: Path, **options) -> str:
 @pytest.mark.parametrize("name", FORMATS)
 def test_each_format_is_recognised_and_prepared_by_one_command(tmp_path, name, capsys):
     source = write_source(tmp_path / name, FORMATS[name])
-    assert detect_format([source]) == ("tsv" if name == "csv" else name)
+    assert detect_format([source]) == (format_of(name))
     out = tmp_path / "out"
     command = ["data", "prepare", str(source), "--out", str(out), "--min-interactions", "1", "--min-triples", "1"]
     assert run([*command, "--split", "1,0,0"]) == 0, capsys.readouterr().err
     manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
-    assert manifest["format"] == ("tsv" if name == "csv" else name)
+    assert manifest["format"] == (format_of(name))
     assert {Path(file).name for file in FORMATS[name]} == {file["name"] for file in manifest["sources"]}
     counts = manifest["counts"]
     assert (counts["users"], counts["items"], counts["interactions"]) == (2, 3, 4)

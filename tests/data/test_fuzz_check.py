@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 
 from tests.data.damaged import sources, tried
-from tests.data.sources import FORMATS, write_source
+from tests.data.sources import FORMATS, format_of, write_source
 from upgan.data.check import check_source
 from upgan.errors import InputError
 
@@ -31,7 +31,7 @@ def outcome(name: str, files: dict[str, bytes]) -> str:
             path.write_bytes(content)
         before = {path: path.read_bytes() for path in Path(folder).rglob("*") if path.is_file()}
         try:
-            report = check_source([folder], format="tsv" if name == "csv" else name, min_interactions=1)
+            report = check_source([folder], format=format_of(name), min_interactions=1)
         except InputError:
             return "refused"
         json.dumps(report.to_dict(), allow_nan=False)
@@ -72,5 +72,5 @@ def test_many_damaged_sources():
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_format_is_checked(name, tmp_path):
     report = check_source([write_source(tmp_path / name, FORMATS[name])], min_interactions=1)
-    assert report.format == ("tsv" if name == "csv" else name)
+    assert report.format == (format_of(name))
     assert not report.of("error"), report.to_text()

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given
 
 from tests.data.damaged import sources, tried
-from tests.data.sources import FORMATS, write_source
+from tests.data.sources import FORMATS, format_of, write_source
 from upgan.data.dataset import load_dataset
 from upgan.data.formats import read_sources
 from upgan.data.prepare.prepare import PrepareSettings, prepare
@@ -40,7 +40,7 @@ def outcome(name: str, files: dict[str, bytes], skip: bool, whole: bool = True) 
             if file.endswith(".gz"):
                 (source / file).write_bytes(content)
         work.mkdir()
-        chosen = "tsv" if name == "csv" else name
+        chosen = format_of(name)
         try:
             raw = read_sources([source], format=chosen, options=ReadOptions(skip_bad_lines=skip))
             if not whole:

@@ -177,7 +177,11 @@ def test_later_label_files_win(tmp_path):
         ("triples_tsv", "a\tr\tb\n\nx\tr\tb\tc\n", ["line 3", "4 column(s)"]),
         ("triples_tsv", "a r b\n", ["line 1", "1 column(s)", "head, relation, tail"]),
         ("triples_tsv", "a\tr\tb\tc\n", ["line 1", "4 column(s)", "has 3"]),
-        ("triples_tsv", "head\trel\ttail\na\tr\tb\n", ["line 1", "lacks the column(s) relation", "head, rel, tail"]),
+        (
+            "triples_tsv",
+            "head\tx1\ttail\tx2\na\tr\tb\tc\n",
+            ["line 1", "lacks the column(s) relation", "head, x1, tail, x2"],
+        ),
         ("triples_tsv", "", ["triples.tsv is empty"]),
         ("triples_tsv", "\n \n\n", ["triples.tsv is empty"]),
         ("triples_tsv", "head\trelation\ttail\n", ["header but no row"]),
@@ -191,9 +195,9 @@ def test_later_label_files_win(tmp_path):
         ("triples_csv", 'a,r,"b\n', ["triples.csv, line 1", "CSV"]),
         ("triples_csv", 'a,r,b\n"c\nd",r,b\ne,"r"\n', ["line 4", "2 column(s)", "commas"]),
         ("interactions_tsv", "u1\n", ["interactions.tsv, line 1", "1 column(s)", "at least 2: user, item"]),
-        ("interactions_csv", "user_id,product\nu,p\n", ["line 1", "lacks the column(s) item", "user_id, product"]),
+        ("interactions_csv", "user_id,x1,x2\nu,p,q\n", ["line 1", "lacks the column(s) item", "user_id, x1, x2"]),
         ("interactions_tsv", "u1\tb1\t5\nu1\t\t5\n", ["line 2", "item is empty"]),
-        ("links_tsv", "item\tfreebase\ni\te\n", ["links.tsv, line 1", "entity"]),
+        ("links_tsv", "item\tx1\tx2\ni\te\tf\n", ["links.tsv, line 1", "entity"]),
     ],
 )
 def test_refusals_name_file_line_and_value(tmp_path, name, content, parts):

@@ -112,3 +112,63 @@ def test_the_report_states_the_rule_and_plain_values():
     assert report["rule"].startswith("The rule.")
     assert report["dropped"] == ["b"]
     assert report["pairs"][0]["reversed"] == 1.0
+
+
+def books(extra: int = 40, turned: bool = False):
+    """Author, publisher and genre of 60 books, and a link relation with all their pairs and ``extra`` of its own."""
+    typed = {
+        "author": [(n, 100 + n % 20) for n in range(60)],
+        "publisher": [(n, 200 + n % 9) for n in range(60)],
+        "genre": [(n, 300 + n % 4) for n in range(60)],
+    }
+    pairs = [pair for those in typed.values() for pair in those]
+    own = [(n, n + 1) for n in range(extra)]
+    return typed, [(t, h) if turned and n % 2 else (h, t) for n, (h, t) in enumerate(pairs + own)]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("name", ["aLink", "seeAlso"])
+def test_a_relation_that_holds_others_is_dropped_and_those_with_a_meaning_stay(name, turned):
+    typed, link = books(turned=turned)
+    report = compared({**typed, name: link})
+    assert report.dropped == (name,)
+    reason = report.drops()[name]
+    for kept in typed:
+        assert kept in reason
+    # 220 of 400 triples are links, and the 40 of its own stand nowhere else.
+    assert "55% of all triples; 40 of its 220 pairs stand nowhere else" in reason
+
+
+def test_a_symmetric_link_relation_does_not_make_the_others_its_reverses():
+    typed, link = books()
+    both_ways = sorted({*link, *((t, h) for h, t in link)})
+    assert compared({**typed, "link": both_ways}).dropped == ("link",)
+
+
+def test_what_holds_relations_to_the_same_things_has_a_meaning_and_stays():
+    won, lost = [(n, 100 + n % 8) for n in range(40)], [(n, 100 + (n + 1) % 8) for n in range(40)]
+    drawn = [(n, 100 + (n + 3) % 8) for n in range(40)]
+    assert compared({"played": won + lost + drawn, "won": won, "lost": lost}).dropped == ()
+
+
+def test_one_relation_inside_a_mirrored_one_stays_and_shares_its_split():
+    pairs = [(n, n + 50) for n in range(40)]
+    report = compared({"related": pairs + [(t, h) for h, t in pairs], "married": pairs[:20]})
+    assert report.dropped == ()
+    assert report.partners() == [("married", "related")]
+    assert "share a split" in report.pairs[0].reason
+
+
+def test_on_request_the_link_relation_stays_in_one_split_with_the_others():
+    typed, link = books()
+    report = compared({**typed, "link": link}, keep_reverse=True)
+    assert report.dropped == ()
+    assert report.partners() == [("author", "link"), ("genre", "link"), ("link", "publisher")]
+
+
+@pytest.mark.parametrize("size", [3, 9])
+def test_a_few_triples_that_happen_to_lie_in_others_do_not_count(size):
+    typed, _ = books()
+    tiny = {f"tiny{n}": typed[name][:size] for n, name in enumerate(("author", "publisher"))}
+    report = compared({"things": [pair for those in typed.values() for pair in those], **tiny})
+    assert report.dropped == ()

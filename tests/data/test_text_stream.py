@@ -47,6 +47,7 @@ def archive(kind: str) -> bytes:
     if kind == "zip":
         with zipfile.ZipFile(buffer, "w") as file:
             file.writestr("../../evil.tsv", "a\tb\tc\n")
+            file.writestr("other.tsv", "a\tb\tc\n")
     else:
         with tarfile.open(fileobj=buffer, mode="w") as file:
             member = tarfile.TarInfo("../../evil.tsv")
@@ -63,11 +64,11 @@ def archive(kind: str) -> bytes:
         ("a\tr\tb\nMünchen\tr\tb\n".encode("latin-1"), ["line 2", "0xfc", "looks like Latin-1", "--encoding latin-1"]),
         (b"a\tr\tb\n\x80\x81\x82\xfe\xff", ["line 2", "0x80 is not UTF-8; save"]),
         (b"a\tr\tb\ra\tr\tc\n", ["line 1", "carriage return"]),
-        (archive("zip"), ["zip archive", "unpack"]),
+        (archive("zip"), ["zip archive of 2 files", "unpack"]),
         (archive("tar"), ["tar archive", "unpack"]),
         (gzip.compress(archive("tar"), mtime=0), ["tar archive", "unpack"]),
         (b"PAR1" + b"\0" * 50, ["parquet"]),
-        (b"BZh91AY", ["bzip2"]),
+        (b"BZh91AY", ["bzip2 data are cut off or damaged"]),
         (gzip.compress(b"a\tr\tb\n" * 1000, mtime=0)[:-9], ["gzip data are cut off or damaged"]),
         (gzip.compress(b"a\tr\tb\n", mtime=0)[:12], ["gzip data are cut off or damaged"]),
         (gzip.compress(b"a\tr\tb\n", mtime=0) + b"junk", ["gzip data are cut off or damaged"]),

@@ -14,7 +14,8 @@ from tests.predict.toy import EPSILON, make_quality_run
 from upgan.config.settings import make_config
 from upgan.explain.bilinear import CoInteractionExplainer
 from upgan.explain.results import Changes
-from upgan.render.words import caption, proof
+from upgan.render.caption import caption
+from upgan.render.words import proof
 from upgan.systems.build import build_model
 from upgan.training.checkpoint import save_weights, seal_run, start_run
 

@@ -13,7 +13,9 @@ import upgan
 from tests.command_line import here, refused
 from tests.predict.toy import make_run
 from upgan.errors import QueryError
+from upgan.evaluation.calibration import Curve
 from upgan.predict.completion import COLUMNS, complete
+from upgan.predict.sureness import Sureness
 
 
 @pytest.fixture(scope="module")
@@ -31,38 +33,125 @@ def softmax(scores):
     return raised / raised.sum()
 
 
-def by_hand(predictor, *, anywhere):
-    """Every unknown triple with the larger of its two shares, from one query at a time."""
+def usual_by_hand(data):
+    """(kind, end) -> how many answers are usual, end "head" or "tail" of a relation, told by loops."""
+    facts = [tuple(row) for split in ("train", "valid", "test") for row in data.triples(split).tolist()]
+    users_choose = {data.kinds[item] for item in data.items}
+    usual: dict[tuple, int] = {}
+    counts: dict[tuple, int] = {}
+    for kind in set(data.kinds):
+        members = [e for e, own in enumerate(data.kinds) if own == kind]
+        for r in range(data.num_relations):
+            for side, place in (("head", 0), ("tail", 2)):
+                many = sorted(sum(f[1] == r and f[place] == e for f in facts) for e in members)
+                counts |= {(e, r, side): sum(f[1] == r and f[place] == e for f in facts) for e in members}
+                there = any(f[1] == r and data.kinds[f[place]] == kind for f in data.train.tolist())
+                low, middle = many[int(0.2 * len(many) + 1e-9)], many[len(many) // 2]
+                some = sum(number > 0 for number in many) >= len(many) / 2
+                number = low if side == "head" and low > 1 and middle <= 1.5 * low else int(some)
+                usual[kind, r, side] = number if there and (side == "head" or kind in users_choose) else 0
+    return usual, counts
+
+
+def by_hand(predictor, sure, *, anywhere):
+    """Every unknown triple: (empty or not, sure, what is left, share), best first, from one query at a time."""
     data = predictor.dataset
     known = {tuple(row) for split in ("train", "valid", "test") for row in data.triples(split).tolist()}
     kinds = data.entity_kinds
     heads = {(r, kinds[h]) for h, r, _ in data.train.tolist()}
     tails = {(r, kinds[t]) for _, r, t in data.train.tolist()}
+    usual, counts = usual_by_hand(data)
     found = {}
     for r, relation in enumerate(data.relations):
         for h, head in enumerate(data.entities):
-            tail_shares = softmax(predictor.score_tails([head], [relation])[0].double().numpy())
+            answers = {t for (a, b, t) in known if (a, b) == (h, r)}
+            tail_scores = predictor.score_tails([head], [relation])[0].double().numpy()
             for t, tail in enumerate(data.entities):
                 if h == t or (h, r, t) in known:
                     continue
                 if not anywhere and ((r, kinds[h]) not in heads or (r, kinds[t]) not in tails):
                     continue
-                head_shares = softmax(predictor.score_heads([relation], [tail])[0].double().numpy())
-                found[head, relation, tail] = max(tail_shares[t], head_shares[h])
-    return dict(sorted(found.items(), key=lambda item: -item[1]))
+                head_scores = predictor.score_heads([relation], [tail])[0].double().numpy()
+                askers = {a for (a, b, c) in known if (b, c) == (r, t)}
+                asked = []
+                for side, scores, answer, others, about in (
+                    ("head", tail_scores, t, answers, h),
+                    ("tail", head_scores, h, askers, t),
+                ):
+                    parts = softmax(scores)
+                    left = parts[answer] / sum(part for e, part in enumerate(parts) if e not in others)
+                    empty = counts[about, r, side] < usual[kinds[about], r, side]
+                    end = r + (side == "tail") * data.num_relations
+                    # The best of the slot, among those that may stand there.
+                    others_left = [
+                        parts[e]
+                        for e in range(len(parts))
+                        if e not in others
+                        and e != about
+                        and (anywhere or (r, kinds[e]) in (tails if side == "head" else heads))
+                    ]
+                    first = parts[answer] >= max(others_left)
+                    promise = float(sure.curve(end, empty=empty, first=first).at(np.array([left]))[0])
+                    asked.append((empty, promise, left, parts[answer]))
+                found[head, relation, tail] = max(asked)
+    return dict(sorted(found.items(), key=lambda item: item[1][:3], reverse=True))
+
+
+@pytest.fixture(scope="module")
+def sure(predictor):
+    """Curves that differ by end, situation and rank: the toy catalogue holds out too little to learn any."""
+    curves = {}
+    for end in range(-1, 6):
+        for empty in (True, False):
+            low = 0.05 * (end + 2) + 0.2 * empty
+            curves[end, empty, True] = Curve(1 + low, low, 9)
+            curves[end, empty, False] = Curve(1 - low, low - 0.5, 9)
+    return Sureness(curves)
 
 
 @pytest.mark.parametrize("anywhere", [False, True])
-def test_all_unknown_triples_are_ranked_by_the_larger_of_their_two_shares(predictor, anywhere):
-    expected = by_hand(predictor, anywhere=anywhere)
-    table = complete(predictor, top=10_000, anywhere=anywhere)
+def test_all_unknown_triples_are_there_empty_slots_first_then_by_how_sure_they_are(predictor, sure, anywhere):
+    expected = by_hand(predictor, sure, anywhere=anywhere)
+    table = complete(predictor, top=10_000, anywhere=anywhere, sure=sure)
     assert len(expected) > 10
-    assert set(zip(table["head"], table["relation"], table["tail"], strict=True)) == set(expected)
-    assert len(table) == len(expected), "each triple once"
-    shares = [expected[triple] for triple in zip(table["head"], table["relation"], table["tail"], strict=True)]
-    np.testing.assert_allclose(table["share"], shares, rtol=1e-5)
-    assert (table["share"].diff().dropna() <= 0).all()
+    triples = list(zip(table["head"], table["relation"], table["tail"], strict=True))
+    assert triples == list(expected), "each triple once, in order"
+    slots = [expected[triple][0] for triple in triples]
+    assert (table["slot"] == np.where(slots, "empty", "further")).all()
+    assert 0 < sum(slots) < len(slots)
+    np.testing.assert_allclose(table["sure"], [expected[triple][1] for triple in triples], rtol=1e-5)
+    np.testing.assert_allclose(table["share"], [expected[triple][3] for triple in triples], rtol=1e-5)
+    np.testing.assert_allclose(table["users"], table["share"] - table["share_without_users"])
     assert list(table.columns) == list(COLUMNS)
+
+
+@pytest.mark.parametrize("top", [1, 3, 6, 9, 14])
+def test_the_best_are_kept_block_by_block_as_if_all_were_held(predictor, sure, monkeypatch, top):
+    expected = list(by_hand(predictor, sure, anywhere=False))
+    monkeypatch.setattr("upgan.predict.slot_queries.SCORES_PER_BLOCK", 1)
+    table = complete(predictor, top=top, sure=sure)
+    assert list(zip(table["head"], table["relation"], table["tail"], strict=True)) == expected[:top]
+
+
+def test_a_kind_is_a_filter_on_whose_slot_it_is(predictor, sure):
+    data, table = predictor.dataset, complete(predictor, top=10_000, kind="book", sure=sure)
+    whose = np.where(table["asked"] == "head", table["tail"], table["head"])
+    assert {data.entity_kinds[data.entity_index[name]] for name in whose} == {"book"}
+    with pytest.raises(QueryError, match=r"no kind 'boot'; kinds: author, book, city, subject.*book"):
+        complete(predictor, kind="boot", sure=sure)
+
+
+def test_known_non_facts_are_not_proposed(predictor, sure):
+    table = complete(predictor, top=4, sure=sure)
+    data = predictor.dataset
+    wrong = [(row.head, row.relation, row.tail) for row in table.iloc[[0, 2]].itertuples()]
+    numbers = np.array([(data.entity_index[h], data.relation_index[r], data.entity_index[t]) for h, r, t in wrong])
+    again = complete(predictor, top=4, sure=sure, but=numbers)
+    kept = complete(predictor, top=6, sure=sure).drop(index=[0, 2])
+    assert (
+        again[["head", "relation", "tail"]].to_numpy().tolist()
+        == kept[["head", "relation", "tail"]].to_numpy().tolist()
+    )
 
 
 def test_fewer_are_the_first_of_all(predictor):
@@ -71,7 +160,7 @@ def test_fewer_are_the_first_of_all(predictor):
 
 def test_one_block_or_many_are_the_same(predictor, monkeypatch):
     whole = complete(predictor, top=15)
-    monkeypatch.setattr("upgan.predict.completion.SCORES_PER_BLOCK", 20)
+    monkeypatch.setattr("upgan.predict.slot_queries.SCORES_PER_BLOCK", 20)
     told = []
     # Blocks of other sizes sum in another order: the last digits may differ.
     pd.testing.assert_frame_equal(complete(predictor, top=15, progress=lambda *at: told.append(at)), whole, rtol=1e-5)

@@ -12,6 +12,7 @@ from upgan.explain.explanation import (
     UserPath,
     UserShare,
 )
+from upgan.explain.reason import Reason
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -171,3 +172,10 @@ def hostile() -> Explanation:
         ContextEdge(swap.get(e.source, e.source), swap.get(e.target, e.target), "</script>") for e in base.context
     )
     return Explanation(**values)
+
+
+def counted(*, users: int = 24, agree: int = 16, answer: str = "Linda Lael Miller") -> Reason:
+    """Counts behind case one."""
+    return Reason(
+        "Part of the Bargain", "author", answer, False, users, agree, 2, 0.05, 3, 2, ("genre", "Romance"), False
+    )

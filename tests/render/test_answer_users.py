@@ -8,10 +8,11 @@ import pytest
 
 from tests.render import samples
 from upgan.explain.explanation import Explanation
+from upgan.render.caption import caption
 from upgan.render.figure.build import figure
 from upgan.render.page import page
 from upgan.render.text_tables import explanation_table
-from upgan.render.words import caption, proof
+from upgan.render.words import proof
 
 
 @pytest.fixture

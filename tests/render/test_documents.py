@@ -18,7 +18,7 @@ from tests.render import samples
 from tests.render.parsed import Document
 from upgan.explain.explanation import UserShare
 from upgan.render.figure.build import figure
-from upgan.render.figure.graph_html import frame_height, graph_height, graph_html, network_of
+from upgan.render.figure.graph_html import frame_height, graph_html, network_of
 from upgan.render.figure.svg import svg
 from upgan.render.page import page
 from upgan.render.text_tables import candidates_table, explanation_table
@@ -43,27 +43,27 @@ def test_nothing_is_loaded_from_anywhere(document):
     assert not re.search(r"@import|url\(", document.text)
 
 
-def test_policy_forbids_everything_but_the_two_scripts_inside(document):
+def test_policy_forbids_everything_but_the_script_inside(document):
     policy = document.policy()
     assert policy.startswith("default-src 'none'")
     assert "connect-src" not in policy
     assert "unsafe-eval" not in policy
     scripts = [text for attributes, text in document.scripts if attributes.get("type") != "application/json"]
-    assert len(scripts) == 2
+    assert len(scripts) == 1
     for text in scripts:
         digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
         assert f"'sha256-{digest}'" in policy
     directive = re.search(r"script-src ([^;]*)", policy)
     assert directive is not None
-    assert len(directive[1].split()) == 2
+    assert len(directive[1].split()) == 1
 
 
 def test_no_event_handlers_and_no_markup_from_labels(document):
     assert not [item for item in document.attributes if item[1].startswith("on")]
     assert "img" not in document.tags
     runs = [attributes for attributes, _ in document.scripts if attributes.get("type") != "application/json"]
-    assert len(runs) == 2
-    assert document.tags.count("script") == len(document.scripts) <= 5, "three of data where it has a narrow form"
+    assert len(runs) == 1
+    assert document.tags.count("script") == len(document.scripts) == 2
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -73,9 +73,6 @@ def test_every_edge_of_the_figure_reaches_the_browser(name):
     assert len(data["edges"]) == len(spec.edges) == len(network_of(spec).edges)
     assert [node["id"] for node in data["nodes"]] == [node.id for node in spec.nodes]
     assert [(node["x"], node["y"]) for node in data["nodes"]] == [(node.x, node.y) for node in spec.nodes]
-    assert data["options"]["physics"]["enabled"] is False
-    assert data["options"]["interaction"]["zoomView"] is False
-    assert data["options"]["interaction"]["keyboard"]["enabled"] is True
 
 
 def test_parallel_edges_are_kept():
@@ -110,8 +107,7 @@ def test_dark_theme_differs_only_in_paint():
 def test_heights_are_pixels_within_bounds():
     for explanation in (*CASES.values(), samples.riftwar(400, users=200)):
         spec = figure(explanation)
-        assert 180 <= graph_height(spec) <= 640
-        assert frame_height(spec) > graph_height(spec)
+        assert 180 <= frame_height(spec) <= 900
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -129,7 +125,10 @@ def test_svg_is_well_formed_with_the_same_coordinates(name, theme):
     groups = [group for group in root.findall(f"{space}g") if "node" in (group.get("class") or "")]
     assert len(groups) == len(spec.nodes)
     for group, node in zip(groups, spec.nodes, strict=True):
-        assert float(group.findall(f"{space}text")[0].get("x", "nan")) == pytest.approx(node.x, abs=0.06)
+        frame = group.find(f"{space}rect")
+        assert frame is not None
+        middle = float(frame.get("x", "nan")) + float(frame.get("width", "nan")) / 2
+        assert middle == pytest.approx(node.x, abs=0.11)
         assert [line.text for line in group.findall(f"{space}text")] == list(node.lines)
 
 

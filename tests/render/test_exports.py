@@ -89,7 +89,7 @@ def test_svg_and_page_are_well_formed_and_run_nothing_of_a_label(explanation):
         "svg", "title", "desc", "rect", "path", "polygon", "circle", "g", "text",
     }  # fmt: skip
     page = Document(rendered(explanation, {}, "html").decode())
-    assert page.tags.count("script") == 5, "three of data, two that run"
+    assert page.tags.count("script") == 2, "one of data, one that runs"
     assert "img" not in page.tags
     assert not [name for _, name, _ in page.attributes if name.startswith("on")]
     assert "default-src 'none'" in page.policy()

@@ -7,8 +7,9 @@ import dataclasses
 import pytest
 
 from tests.render import samples
-from upgan.explain.explanation import UserShare
+from upgan.explain.explanation import UserShare, Walk
 from upgan.render import words
+from upgan.render.caption import caption, changed, headline
 
 
 @pytest.mark.parametrize(
@@ -76,7 +77,7 @@ def test_wrap_breaks_between_words_and_cuts_with_an_ellipsis():
 
 
 def test_caption_of_the_first_case():
-    text = words.caption(samples.bargain())
+    text = caption(samples.bargain())
     assert text.startswith("“Linda Lael Miller” is ranked 1 for “Part of the Bargain — author — ?”; without simulated")
     assert "without simulated users it would be 14." in text
     assert "The five heaviest of 23 simulated users carry 75% of the weight." in text
@@ -84,12 +85,12 @@ def test_caption_of_the_first_case():
 
 
 def test_caption_reads_backward_queries_the_right_way():
-    assert "“? — has sub-series — The Riftwar Cycle”" in words.caption(samples.riftwar())
-    assert "ranked 1.5 for" in words.caption(samples.riftwar())
+    assert "“? — has sub-series — The Riftwar Cycle”" in caption(samples.riftwar())
+    assert "ranked 1.5 for" in caption(samples.riftwar())
 
 
 def test_caption_says_when_known_answers_stand_above():
-    text = words.caption(dataclasses.replace(samples.riftwar(), rank=10, filtered_rank=1.0))
+    text = caption(dataclasses.replace(samples.riftwar(), rank=10, filtered_rank=1.0))
     assert "is ranked 1 for “? — has sub-series — The Riftwar Cycle”, the other known answers left out (10" in text
     assert "without users it would be 2." in text
 
@@ -98,18 +99,18 @@ def test_caption_says_both_ranks_where_the_filter_matters_only_without_users():
     """The table beside it shows rank 1 against 4: "ranked the same" alone would contradict it."""
     case = dataclasses.replace(samples.riftwar(), rank=1, filtered_rank=1.0)
     case = dataclasses.replace(case, rank_without_users=4, filtered_rank_without_users=1.0)
-    text = words.caption(case)
+    text = caption(case)
     assert "left out (1 with them, 4 without " in text
     assert "ranked the same" in text
 
 
 def test_caption_says_when_users_change_nothing():
-    text = words.caption(dataclasses.replace(samples.riftwar(), filtered_rank=2.0))
+    text = caption(dataclasses.replace(samples.riftwar(), filtered_rank=2.0))
     assert "it would be ranked the same" in text
 
 
 def test_caption_without_users():
-    text = words.caption(samples.unreachable())
+    text = caption(samples.unreachable())
     assert "No user reaches “Lonely Book”" in text
     assert "knowledge graph alone" in text
 
@@ -117,18 +118,18 @@ def test_caption_without_users():
 def test_caption_with_one_user():
     base = samples.bargain(simulated=False)
     one = dataclasses.replace(base, users=(UserShare("77OC0", 1.0, 0.84),))
-    assert "A single user reaches the target and carries all of the weight." in words.caption(one)
+    assert "A single user reaches the target and carries all of the weight." in caption(one)
 
 
 def test_caption_says_when_the_heaviest_user_pulls_the_other_way():
     base = samples.bargain()
     users = (dataclasses.replace(base.users[0], contribution=-0.33), *base.users[1:])
-    assert "pulls the other way (−0.330)" in words.caption(dataclasses.replace(base, users=users))
+    assert "pulls the other way (−0.330)" in caption(dataclasses.replace(base, users=users))
 
 
 def test_nothing_is_called_a_probability():
     for case in (samples.bargain(), samples.riftwar(), samples.unreachable()):
-        assert "probab" not in words.caption(case)
+        assert "probab" not in caption(case)
 
 
 def test_proof_names_both_sums_and_both_fingerprints():
@@ -149,3 +150,33 @@ def test_proof_names_both_sums_and_both_fingerprints():
 def test_what_users_say_on_a_path_is_said_in_words(said, users, text):
     assert words.said_words(said, users) == text
     assert words.said_words(said, users, simulated=True) == text.replace("user", "simulated user")
+
+
+class TestTheReasonFirst:
+    """One sentence from the counts, then what users change; by whom the rank is decided says which counts."""
+
+    def case(self, **changes):
+        reasons = (samples.counted(), samples.counted(agree=12, answer="Diana Palmer"))
+        base = samples.bargain(simulated=False)
+        return dataclasses.replace(base, reasons=reasons, **changes)
+
+    def test_users_who_decide_are_counted_and_set_beside_the_first_without_them(self):
+        text = headline(self.case())
+        assert text.startswith("16 of the 24 users of “Part of the Bargain” also chose something else with author ")
+        assert text.endswith("For “Diana Palmer”, ranked first without users, 12 of them did.")
+        assert changed(self.case()) == "Rank 1 instead of 14: users make it better."
+        assert caption(self.case()).startswith(text)
+
+    def test_where_users_change_nothing_the_facts_come_first(self):
+        walk = Walk((*(samples.bargain().paths[0].nodes[1:]), samples.node("Linda")), ("author",), 1.0, 0.5)
+        same = self.case(filtered_rank_without_users=1.0, rank_without_users=1, walks=(walk,))
+        text = headline(same)
+        assert text.startswith("2 of the 3 others with author “Linda Lael Miller” share its genre “Romance”. The path")
+        assert "Part of the Bargain — author → Linda (+0.500)" in text
+        assert changed(same) == "Rank 1, with users and without."
+
+    def test_known_answers_above_are_said_to_be_left_out(self):
+        assert changed(self.case(rank=3)).startswith("Rank 1 (2 known answers above it left out) instead of 14")
+
+    def test_an_explanation_without_counts_has_no_headline(self):
+        assert headline(samples.bargain()) == ""

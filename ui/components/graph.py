@@ -17,6 +17,9 @@ from ui.services.nodes import node_facts
 from ui.services.questions import Question
 from ui.services.view import NODE, TOP_USERS, View, known_node
 from ui.session import cache, state
+from upgan.data.query import Query
+from upgan.explain.explanation import Explanation
+from upgan.render.figure.build import Drawing
 from upgan.render.words import question, shorten
 
 if TYPE_CHECKING:
@@ -59,6 +62,21 @@ def show(answered: Answered) -> None:
         "upgan_widget_node",
         placeholder="Look at a node: click it in the graph, or choose it here",
         label_visibility="collapsed",
+    )
+
+
+def still(predictor: Predictor, query: Query, answer: str, users: int, explanation: Explanation) -> None:
+    """The figure of one answer beside a list: the same drawing, no node to look at."""
+    drawn = cache.graph(predictor, query, answer, users, Drawing(), theme())
+    _FRAME(
+        key="upgan_still",
+        data={
+            "document": drawn.document,
+            "digest": hashlib.sha256(drawn.document.encode("utf-8", "replace")).hexdigest(),
+            "height": drawn.height,
+            "alt": f"Graph: {question(explanation)}",
+            "node": None,
+        },
     )
 
 

@@ -8,8 +8,9 @@ from ui.components import controls
 from ui.components.text import plain
 from ui.services.view import LAYOUT, TOP_USERS, WEIGHT, View
 from upgan.explain.explanation import Explanation
+from upgan.render.caption import caption, changed, details, headline
 from upgan.render.figure.styles import Theme
-from upgan.render.words import caption, known_sentence, proof, sentence, user_noun
+from upgan.render.words import clean, known_sentence, proof, sentence, signed, user_noun
 
 
 def theme() -> Theme:
@@ -27,7 +28,17 @@ def heading(explanation: Explanation) -> None:
         answer=answer.label or answer.id,
     )
     st.subheader(plain(filled), anchor=False)
-    st.markdown(plain(f"{caption(explanation)} {known_sentence(explanation.known)}"))
+    known = known_sentence(explanation.known)
+    if why := headline(explanation):
+        st.markdown(f"**{plain(why)}**")
+        st.markdown(plain(f"{changed(explanation)} {known}"))
+        with st.expander("Weights and parts", icon=":material/balance:"):
+            st.markdown(plain(details(explanation)))
+            if explanation.score_parts:
+                parts = " · ".join(f"{clean(part.name)} {signed(part.value)}" for part in explanation.score_parts)
+                st.markdown(plain(f"The score's parts: {parts}."))
+    else:
+        st.markdown(plain(f"{caption(explanation)} {known}"))
     if explanation.target.layer < 0 and not explanation.limits:
         st.info(
             "No user reaches this entity: the answer comes from the knowledge graph alone.",

@@ -10,6 +10,7 @@ from ui.components import checkpoint, links, say
 from ui.components.text import plain
 from ui.panels import PARAMETERS
 from ui.services import datasets
+from ui.services.access import training_allowed
 from ui.services.examples import Example
 from ui.services.runs import checkpoint_root, list_runs
 from ui.session import cache, state
@@ -46,6 +47,8 @@ def data(entries: Sequence[datasets.DatasetEntry]) -> None:
         more = f" and {len(entries) - _MOST_DATASETS:,} more" if len(entries) > _MOST_DATASETS else ""
         st.caption(plain(f"Datasets: {names}{more}."))
     links.link("models", "Models & data: metrics, datasets, your own files", "table")
+    if training_allowed():
+        links.link("tables", "Bring your own table: find what is missing in it", "table_view")
 
 
 def main() -> None:

@@ -29,7 +29,7 @@ MOST_FILES, MOST_MEGABYTES = 40, 200
 #: Of what is packed in them: a small file can unpack to more than this machine holds.
 MOST_UNPACKED_MEGABYTES = 2_000
 #: The kinds of files that `upgan data prepare` reads.
-PLAIN = ("tsv", "csv", "txt", "dat", "inter", "kg", "link", "item", "user", "nt")
+PLAIN = ("tsv", "csv", "txt", "dat", "inter", "kg", "link", "item", "user", "nt", "nq", "ttl", "parquet", "jsonl")
 #: Each of them, and each compressed.
 ENDINGS = (*PLAIN, *(f"{ending}.gz" for ending in PLAIN))
 #: Hears (what is checked, how much of it is done, of how much).

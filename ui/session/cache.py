@@ -17,8 +17,8 @@ from ui.services.estimates import Rehearsal
 from ui.services.following import Followed
 from ui.services.runs import RunEntry
 from upgan.data.query import Query
-from upgan.render.figure.build import Drawing, figures
-from upgan.render.figure.graph_html import frame_height, graph_html
+from upgan.render.figure.build import Drawing
+from upgan.render.figure.graph_html import forms_of, frame_height, graph_html
 from upgan.render.figure.styles import Theme
 
 if TYPE_CHECKING:
@@ -110,10 +110,11 @@ class DrawnGraph:
 def graph(opened: Predictor, query: Query, answer: str, top_users: int, drawing: Drawing, theme: Theme) -> DrawnGraph:
     """The interactive figure of an explanation."""
     explained = explanation(opened, query, answer, top_users)
-    spec, narrow = figures(explained, drawing, questions.relation_labels(opened.dataset))
+    drawings = forms_of(explained, drawing, questions.relation_labels(opened.dataset))
+    spec = drawings[0].spec
     # What the narrow figure has no room for can be chosen all the same.
     names = {node.id: " ".join(node.title.split("\n")[:1]) for node in spec.nodes if node.role != "more"}
-    return DrawnGraph(graph_html(spec, theme, narrow=narrow), frame_height(spec), names)
+    return DrawnGraph(graph_html(spec, theme, drawings=drawings), frame_height(spec), names)
 
 
 @kept(most=16)

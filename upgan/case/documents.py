@@ -17,10 +17,11 @@ from upgan.explain.explanation import Explanation
 from upgan.explain.results import Contrast, FlipSet, WhatIf
 from upgan.files import write_bytes, write_text
 from upgan.predict.predictor import Predictor
+from upgan.render.caption import caption
 from upgan.render.export import FILES, rendered
 from upgan.render.figure.build import figure
 from upgan.render.pseudonyms import pseudonyms_of, renamed
-from upgan.render.words import caption, question
+from upgan.render.words import question
 from upgan.version import __version__
 
 #: A case with every user of a large catalogue stays below this.

@@ -8,13 +8,16 @@ from typing import Annotated
 import typer
 
 from upgan.cli.check import check
+from upgan.cli.importing import import_tables
 from upgan.cli.options import Dataset, JsonFlag
 from upgan.cli.output import note, print_result
 from upgan.cli.prepare import Out, Seed, prepare
+from upgan.cli.review import apply
 from upgan.errors import ConfigError
 
 app = typer.Typer(help="Prepare and describe datasets.", no_args_is_help=True, rich_markup_mode=None)
 app.command()(prepare)
+app.command("import")(import_tables)
 
 
 @app.command()
@@ -30,6 +33,7 @@ def demo(out: Out, seed: Seed = 0) -> None:
 
 
 app.command()(check)
+app.command()(apply)
 
 
 @app.command()

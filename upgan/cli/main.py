@@ -5,7 +5,9 @@ Exit 0 done, 1 failed while running, 2 wrong argument or input, 130 interrupted.
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import io
 import os
 import signal
 import sys
@@ -15,7 +17,22 @@ from typing import Any
 
 import typer
 
-from upgan.cli import ask, bench, case, compare, complete, data, life, machine, reproduce, runs, share, trash
+from upgan.cli import (
+    ask,
+    bench,
+    case,
+    compare,
+    complete,
+    data,
+    life,
+    machine,
+    refresh,
+    reproduce,
+    review,
+    runs,
+    share,
+    trash,
+)
 from upgan.errors import UpganError, did_you_mean
 from upgan.version import __version__
 
@@ -30,6 +47,7 @@ app = typer.Typer(
 app.add_typer(data.app, name="data")
 app.add_typer(case.app, name="case")
 app.add_typer(trash.app, name="trash")
+app.add_typer(review.app, name="review")
 #: Every other command, in the order of the help. Their modules import what computes only when they run: the command
 #: line answers `--help` and a press of Tab without numpy, pandas and torch.
 COMMANDS: dict[str, Callable[..., Any]] = {
@@ -46,6 +64,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "predict": ask.predict,
     "explain": ask.explain,
     "complete": complete.complete,
+    "refresh": refresh.refresh,
     "app": machine.open_app,
     "demo": machine.demo,
     "doctor": machine.doctor,
@@ -76,6 +95,10 @@ def run(arguments: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     # A shell starts background jobs with SIGINT ignored, and Python would leave it so.
     signal.signal(signal.SIGINT, _interrupt)
+    # The name of a file may be no text; it is shown with escapes, as on stderr.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        with contextlib.suppress(OSError):
+            sys.stdout.reconfigure(errors="backslashreplace")
     try:
         # The name is given, so that messages and completion are the same under `python -m upgan`.
         result = app(args=list(arguments), prog_name="upgan", standalone_mode=False)

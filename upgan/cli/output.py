@@ -28,7 +28,8 @@ def print_result(json: bool, document: Any, text: str) -> None:
 
 def note(text: str) -> None:
     """A line for the person at the terminal, on stderr."""
-    print(text, file=sys.stderr, flush=True)
+    # The name of a file may be no text; it is shown with escapes.
+    print(text.encode("utf-8", "backslashreplace").decode("utf-8"), file=sys.stderr, flush=True)
 
 
 def check_choice(option: str, value: str, allowed: Iterable[str]) -> None:

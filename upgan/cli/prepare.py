@@ -51,6 +51,13 @@ Encoding = Annotated[str | None, typer.Option(help="Encoding of the raw files, s
 SkipBadLines = Annotated[
     bool, typer.Option("--skip-bad-lines", help="Leave out and count lines that do not fit their format.")
 ]
+NoValue = Annotated[
+    str | None,
+    typer.Option(
+        help="Words that say there is no value, between commas; rows with one as an id are left out, and '' keeps all. "
+        "[default: N/A, unknown, none, -, ? and the like]"
+    ),
+]
 Relations = Annotated[
     str | None,
     typer.Option(
@@ -87,6 +94,7 @@ def prepare(
     labels: Labels = None,
     encoding: Encoding = None,
     skip_bad_lines: SkipBadLines = False,
+    no_value: NoValue = None,
     relations: Relations = None,
     wikidata: Wikidata = None,
     work: Work = None,
@@ -102,6 +110,7 @@ def prepare(
     from upgan.data.prepare.domains import domain_settings
     from upgan.data.prepare.prepare import PrepareSettings
     from upgan.data.prepare.prepare import prepare as prepare_source
+    from upgan.data.raw.no_value import NO_VALUES, folded
     from upgan.data.raw.text_stream import ReadOptions
 
     options = {
@@ -121,10 +130,16 @@ def prepare(
     settings = PrepareSettings(**domain_settings(preset, options))
     # Reading may take hours: what would stand in the way of the result is said before.
     check_replaceable(out)
-    reading = ReadOptions(encoding, skip_bad_lines, counts("reading {} (MiB)", 1 << 20))
+    words = NO_VALUES if no_value is None else no_value.split(",")
+    progress = counts("reading {} (MiB)", 1 << 20)
+    reading = ReadOptions(encoding, skip_bad_lines, progress, no_value=folded(word for word in words if word.strip()))
     dumps = work or out.with_name(f"{out.name}.work")
     raw = _read(source, format, labels or [], settings, reading, relations or "", wikidata, dumps)
     dataset = prepare_source(raw, out, settings, progress=note)
+    for entry in dataset.manifest["dropped"]:
+        note(f"left out {entry['count']:,} {entry['what']}: {entry['reason']}")
+    kept = (f"{each['kept']:,} of {each['read']:,} {what}" for what, each in dataset.manifest["accounts"].items())
+    note(f"kept {', '.join(kept)}")
     note(f"wrote {dataset} to {out}; manifest.json there says what was dropped and why")
 
 

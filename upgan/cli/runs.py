@@ -38,7 +38,11 @@ def train(
     seed: Annotated[int | None, typer.Option(help="Seed of every random draw; 0 unless the settings name one.")] = None,
     device: Device = None,
     start: Annotated[
-        Path | None, typer.Option(help="A finished run of --model complex or distmult to go on from (upgan only).")
+        Path | None,
+        typer.Option(
+            help="A finished run to go on from (upgan only): a complex or distmult run of the same data, or an "
+            "upgan run of this or an earlier version of the data, whose settings then count where none are given."
+        ),
     ] = None,
     pin_head: Annotated[str | None, typer.Option(help="Follow <head, relation, ?> through training.")] = None,
     pin_tail: Annotated[str | None, typer.Option(help="Follow <?, relation, tail> through training.")] = None,
@@ -65,6 +69,7 @@ def train(
     from upgan.machine import has_bfloat16
     from upgan.training.workers import leads
 
+    config = config or _settings_of(start, preset)
     if json and not estimate:
         raise ConfigError("--json: a training prints its folder; what it costs is printed by --estimate --json")
     overrides: dict[str, Any] = {"model_name": model, "seed": seed, "device": device}
@@ -97,6 +102,19 @@ def train(
     metrics = train_new(data, settings, folder, start, force=force)
     note(f"test MRR {number(metrics['mrr'], '.4f')}, Hits@10 {number(metrics['hits@10'], '.4f')}; run: {folder}")
     typer.echo(str(folder))
+
+
+def _settings_of(start: Path | None, preset: str | None) -> Path | None:
+    """The settings of a run of the model itself that is to be gone on from, where no others are named."""
+    from upgan.errors import RunError
+    from upgan.training.checkpoint import load_config
+
+    if start is None or preset is not None:
+        return None
+    try:
+        return start / "config.toml" if load_config(start).model_name == "upgan" else None
+    except RunError:  # told of later, where the run is opened
+        return None
 
 
 def estimate_cost(
@@ -196,10 +214,10 @@ def evaluate(
         groups = group_metrics(ranking, predictor.dataset, predictor.graph, by)
         result["groups"] = {name: metrics.to_dict() for name, metrics in groups.items()}
     if ranks is not None:
-        from upgan.files import write_atomic
+        from upgan.files import write_bytes
 
         table = ranks_table(ranking, predictor.dataset)
-        write_atomic(ranks, lambda path: table.to_parquet(path, index=False))
+        write_bytes(ranks, table.to_parquet(index=False))
     print_result(json, result, f"{split}, filtered\n\n{_metrics_table(result)}")
 
 

@@ -14,6 +14,7 @@ from upgan.cli.output import note
 from upgan.cli.progress import TrainingProgress
 from upgan.config.settings import Config
 from upgan.data.dataset import KGDataset, load_dataset
+from upgan.data.lacking import lacking
 from upgan.errors import Stopped, UpganError
 from upgan.experiment.log import RunLog
 from upgan.experiment.resume import Checkpointer, has_state, load_state
@@ -72,6 +73,8 @@ def train_new(
         prepared = prepare_training(data, settings)
         start_from = None if start is None else load_start(start, data, settings)
         return _follow(prepared, settings, folder, TrainingState(prepared.random), start_from)
+    for notice in lacking(users=data.num_users, valid=len(data.valid), test=len(data.test)):
+        note(f"warning: {notice.text}")
     with run_lock(folder), device_lock(device.type, folder, force=force):
         start_from = None if start is None else load_start(start, data, settings)
         if not force:

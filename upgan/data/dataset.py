@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,10 @@ import numpy as np
 import pandas as pd
 
 from upgan.data import marks, tables
+from upgan.data.kinds import inferred_kinds
 from upgan.data.tables import Coded
 from upgan.errors import DataError
-from upgan.files import folder_written_whole, write_json
+from upgan.files import folder_written_whole, write_json, write_text
 from upgan.types import SPLITS
 
 FORMAT_VERSION = 1
@@ -55,6 +56,10 @@ class KGDataset:
     ratings: np.ndarray | None = None
     #: Seconds since 1970, or places in an order; marks.NO_TIME where that is not known.
     times: np.ndarray | None = None
+    #: What people said of proposed facts (tables.COLUMNS["reviewed"]), one row a fact; None where nobody did.
+    reviewed: pd.DataFrame | None = None
+    #: Known non-facts, int64 (N, 3), sorted by row.
+    rejected: np.ndarray = field(default_factory=lambda: np.empty((0, 3), dtype=np.int64))
 
     @property
     def num_entities(self) -> int:
@@ -72,6 +77,11 @@ class KGDataset:
     def simulated_users(self) -> bool:
         """True where the interactions were generated, not observed."""
         return bool(self.manifest.get("simulated_users", False))
+
+    @property
+    def catalogue(self) -> str:
+        """What all versions of a dataset have in common: the fingerprint of the first one."""
+        return str(self.manifest.get("catalogue") or self.fingerprint)
 
     def triples(self, split: str) -> np.ndarray:
         """The (N, 3) array of one split; an unknown name is a DataError."""
@@ -98,6 +108,11 @@ class KGDataset:
         # Counted, not sorted: np.unique takes seconds for millions of rows.
         return np.flatnonzero(np.bincount(self.interactions[:, 1]))
 
+    @cached_property
+    def kinds(self) -> list[str]:
+        """(E,) the kind of each entity: as given, else told by the training triples (upgan.data.kinds)."""
+        return inferred_kinds(self.train, self.items, self.entity_kinds, self.relation_labels)
+
     def __repr__(self) -> str:
         return (
             f"KGDataset({self.name!r}, {self.num_entities} entities, {self.num_relations} relations, "
@@ -112,6 +127,7 @@ def build_dataset(
     interactions: tables.Table | None = None,
     entities: tables.Table | None = None,
     relations: tables.Table | None = None,
+    reviewed: pd.DataFrame | None = None,
     manifest: Mapping[str, Any] | None = None,
     path: Path | None = None,
 ) -> KGDataset:
@@ -119,9 +135,9 @@ def build_dataset(
 
     ``triples``: head, relation, tail, split. ``interactions``: user, item and optionally rating, time (None: no users).
     ``entities``: id and optionally label, kind; ``relations``: id and optionally label; None takes the ids that the
-    triples use. An empty label becomes the id. Raises DataError naming the table, row and value where an id is empty,
-    repeated or unknown, a split has another name, a row is repeated, a rating or a time is no number, or no training
-    triple is there.
+    triples use. ``reviewed``: what people said of proposed facts. An empty label becomes the id. Raises DataError
+    naming the table, row and value where an id is empty, repeated or unknown, a split has another name, a row is
+    repeated, a rating or a time is no number, or no training triple is there.
     """
     rows = tables.checked_columns("triples", triples)
     if interactions is None:
@@ -155,8 +171,24 @@ def build_dataset(
         **marks.marks_of(interactions, chosen),
         **tables.split_rows(numbered, rows["split"]),
     }
+    judged: dict[str, Any] = {}
+    if reviewed is not None and len(reviewed):
+        content["rejected"] = _rejected(reviewed, entity, relation)
+        judged = {"reviewed": reviewed.reset_index(drop=True)}
+        if not len(content["rejected"]):
+            del content["rejected"]  # the same data as without: it keeps its fingerprint
     fingerprint = tables.fingerprint_of(content)
-    return KGDataset(name=name, path=path, fingerprint=fingerprint, manifest=dict(manifest or {}), **content)
+    return KGDataset(name=name, path=path, fingerprint=fingerprint, manifest=dict(manifest or {}), **content, **judged)
+
+
+def _rejected(reviewed: pd.DataFrame, entity: tables.Vocabulary, relation: tables.Vocabulary) -> np.ndarray:
+    """The (N, 3) triples that people said no to."""
+    rows = tables.checked_columns("reviewed", reviewed[reviewed["verdict"] == "no"])
+    numbers = [
+        vocabulary.number("reviewed", name, rows[name])
+        for name, vocabulary in (("head", entity), ("relation", relation), ("tail", entity))
+    ]
+    return tables.distinct_rows(np.stack(numbers, axis=1))
 
 
 def counts_of(dataset: KGDataset) -> dict[str, int]:
@@ -184,7 +216,10 @@ def load_dataset(path: Path | str) -> KGDataset:
     """
     folder = Path(path)
     manifest = _read_manifest(folder)
-    frames = {key: tables.read_table(folder, key) for key in tables.COLUMNS}
+    there = [
+        key for key in tables.COLUMNS if key not in tables.OPTIONAL_TABLES or (folder / f"{key}.parquet").is_file()
+    ]
+    frames = {key: tables.read_table(folder, key) for key in there}
     try:
         dataset = build_dataset(name=str(manifest.get("name") or folder.name), manifest=manifest, path=folder, **frames)
     except DataError as error:
@@ -208,12 +243,13 @@ def load_dataset(path: Path | str) -> KGDataset:
     return dataset
 
 
-def copy_dataset(dataset: KGDataset, out: Path) -> None:
+def copy_dataset(dataset: KGDataset, out: Path, beside: Mapping[str, str] | None = None) -> None:
     """Write ``dataset`` as a prepared folder, whole or not at all; the same content gives the same bytes.
 
     ``format_version``, ``name``, ``counts``, ``marks`` and ``fingerprint`` of the manifest are set here. ``out`` may be
     absent, empty or a prepared dataset, which is replaced; anything else is a DataError. Written from memory, so the
-    copy is what was loaded even if the folder it came from has changed since.
+    copy is what was loaded even if the folder it came from has changed since. ``beside``: names and texts of further
+    files in the folder.
     """
     check_replaceable(out)
     rows = np.concatenate([dataset.triples(split) for split in SPLITS])
@@ -229,10 +265,15 @@ def copy_dataset(dataset: KGDataset, out: Path) -> None:
     counted = {"counts": counts_of(dataset), **_marks(dataset), "fingerprint": dataset.fingerprint}
     manifest = {**fixed, **dataset.manifest, **fixed, **counted}
     numbers = {"interactions": marks.columns_of(dataset.ratings, dataset.times)}
+    written = {"triples": triples, "interactions": interactions, "entities": entities, "relations": relations}
+    if dataset.reviewed is not None:
+        written["reviewed"] = {name: Coded.of(dataset.reviewed[name]) for name in tables.COLUMNS["reviewed"]}
     with folder_written_whole(out) as folder:
-        for key, columns in zip(tables.COLUMNS, (triples, interactions, entities, relations), strict=True):
+        for key, columns in written.items():
             tables.write_table(folder, key, columns, numbers.get(key))
         write_json(folder / "manifest.json", manifest)
+        for name, text in (beside or {}).items():
+            write_text(folder / name, text)
 
 
 def _marks(dataset: KGDataset) -> dict[str, Any]:

@@ -7,11 +7,14 @@ from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
-from upgan.data.raw.format import DumpReading, Format, Sources
-from upgan.data.raw.roles import LABELS, read_role
-from upgan.data.raw.source import RawSource
+from upgan.data.raw.format import DumpReading, Format, Sources, is_table
+from upgan.data.raw.joins import labels_of_nothing
+from upgan.data.raw.no_value import leave_out_no_values
+from upgan.data.raw.roles import INTERACTIONS, LABELS, LINKS, TRIPLES, read_role, role_of_header, role_of_stem
+from upgan.data.raw.source import Notice, RawSource
 from upgan.data.raw.text_stream import STRICT, ReadOptions
-from upgan.data.raw.text_tables import read_table
+from upgan.data.raw.text_tables import TABLES, first_rows, read_table, table_suffix
+from upgan.data.raw.unread import files_below, is_document, unread_of
 from upgan.data.read import format_names
 from upgan.errors import ConfigError, DataError, listed
 
@@ -43,16 +46,35 @@ def read_sources(
     """
     chosen, sources = chosen_format(paths, format, options)
     source = chosen.read(replace(sources, dump=dump))
+    source = leave_out_no_values(source, options.no_value)
     if not len(source.triples):
         names = listed(file.name for file in files_of(sources.named))
         raise DataError(
             f"no triples file in {listed(sources.named)} (found: {names}); a graph needs one: {chosen.needs}"
         )
+    source = source.with_notices(*labels_of_nothing(source, source.labels, "labels"))
     for path in labels:
         table = read_table(Path(path), options=options)
         frame = read_role(table, LABELS).astype(str)
         source = source.with_labels(frame, table.file(len(frame)))
-    return source
+        source = source.with_notices(*labels_of_nothing(source, frame, Path(path).name))
+    return _with_unread(source, chosen, sources)
+
+
+def _with_unread(source: RawSource, chosen: Format, sources: Sources) -> RawSource:
+    """``source`` with the names of the files that no reader took, and of those that were read by their header."""
+    told = [file.name for file in sources.files if file not in sources.named and not chosen.takes(file)]
+    read = [file.path for file in source.files if file.path is not None]
+    others = {
+        file: name
+        for file in files_below(sources.named)
+        for name, format in FORMATS.items()
+        if format is not chosen and format.precedence == 1 and format.takes(file) and not is_table(file)
+    }
+    unread, notices = unread_of(sources.named, read, others)
+    texts = [f"{name}: read although its name says nothing, because its header tells what it is" for name in told]
+    by_header = [Notice("columns-told", text, 1, examples=(text,)) for text in texts]
+    return replace(source.with_notices(*by_header, *notices), unread=unread)
 
 
 def chosen_format(paths: Sequence[Path], format: str, options: ReadOptions = STRICT) -> tuple[Format, Sources]:
@@ -70,7 +92,22 @@ def chosen_format(paths: Sequence[Path], format: str, options: ReadOptions = STR
     chosen = FORMATS[detect_format(named) if format == "auto" else format]
     # A folder may hold other files as well; one that was named must be read.
     files = [file for file in files_of(named) if file in named or chosen.takes(file)]
+    if chosen.tables:
+        files += _told_by_header(chosen, files_of(named), files, options)
     return chosen, Sources(named, files, options)
+
+
+def _told_by_header(chosen: Format, there: Sequence[Path], taken: Sequence[Path], options: ReadOptions) -> list[Path]:
+    """Tables of unknown names whose header names all columns of a role that no file taken has."""
+    roles = {role.name for file in taken if (role := role_of_stem(file))}
+    # Other formats than plain tables have a graph of their own, and some their interactions.
+    roles |= {TRIPLES.name} if chosen.precedence else set()
+    wanted = {role.name for role in (TRIPLES, INTERACTIONS, LINKS)} - roles
+    tables = [file for file in there if file not in taken and table_suffix(file) in TABLES and not is_document(file)]
+    if not wanted:
+        return []
+    rows = {file: first_rows(file, options) for file in tables}
+    return [file for file, table in rows.items() if table and (role := role_of_header(table)) and role.name in wanted]
 
 
 def files_of(paths: Sequence[Path]) -> list[Path]:

@@ -14,6 +14,13 @@ _MAX_CANDIDATES = 10
 _NEAREST, _LEAST_LIKENESS = 5, 40
 
 
+#: What can be done about an entity that is new since the training.
+NEW_ENTITY = (
+    " A model knows the entities it was trained with; one that is new can be asked about after its facts and users are "
+    "in the data: `upgan data prepare` with them, then `upgan train DIR --start RUN`, which goes on from this model"
+)
+
+
 def resolve_entity(dataset: KGDataset, text: str | None) -> int:
     """The number of the entity with this id, or else with this unique label; QueryError otherwise."""
     return _resolve("entity", text, dataset.entity_index, dataset.entities, dataset.entity_labels)
@@ -57,7 +64,9 @@ def _resolve(kind: str, text: str | None, index: dict[str, int], ids: list[str],
         raise QueryError(f"{len(matches)} {kind} labels are {wanted!r}; give one of these ids: {listed}{more}")
     near = _nearest(wanted, ids, labels)
     hint = f"; nearest: {'; '.join(f'{ids[n]} ({labels[n]})' for n in near)}" if near else ""
-    raise QueryError(f"the dataset has no {kind} with id or label {wanted!r}{hint}")
+    raise QueryError(
+        f"the dataset has no {kind} with id or label {wanted!r}{hint}.{NEW_ENTITY if kind == 'entity' else ''}"
+    )
 
 
 def _nearest(wanted: str, ids: list[str], labels: list[str]) -> list[int]:

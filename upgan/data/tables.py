@@ -26,13 +26,17 @@ COLUMNS = {
     "interactions": ("user", "item"),
     "entities": ("id", "label", "kind"),
     "relations": ("id", "label"),
+    "reviewed": ("head", "relation", "tail", "verdict", "who", "when", "run", "model", "score", "sure", "reason"),
 }
+#: Tables that a dataset may lack. ``reviewed``: what people said of proposed facts, "yes" of triples that have joined
+#: it and "no" of known non-facts, with who, when (ISO 8601), which run proposed it (name, fingerprint) and how sure.
+OPTIONAL_TABLES = frozenset({"reviewed"})
 #: Columns that a table may have beside them, and their types; the meaning stands in upgan.data.marks.
 NUMBERS: dict[str, dict[str, pa.DataType]] = {"interactions": {"rating": pa.float64(), "time": pa.int64()}}
 #: Rows of a row group of the parquet files.
 ROW_GROUP = 1 << 20
 #: Columns that build_dataset fills in where a caller's frame has none, and whose cells may be empty.
-OPTIONAL = frozenset({"label", "kind"})
+OPTIONAL = frozenset({"label", "kind", "who", "when", "run", "model", "score", "sure", "reason"})
 #: Strings in a list or an object array.
 Names = Sequence[str] | np.ndarray
 _AGAIN = "prepare the dataset again with `upgan data prepare SOURCE... --out DIR`"
@@ -108,7 +112,9 @@ def read_table(folder: Path, key: str) -> pd.DataFrame:
         raise DataError(f"{path} is missing; {_AGAIN}, or copy the whole folder")
     try:
         # Text stays what it mostly is in the file, places in a list of values; other types are refused below.
-        table = pq.read_table(path, read_dictionary=list(COLUMNS[key]))
+        # An open file, not a path: one with a colon in it would be taken for an address.
+        with path.open("rb") as file:
+            table = pq.read_table(file, read_dictionary=list(COLUMNS[key]))
     except (pa.ArrowException, OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read as parquet ({error}); it may be truncated: {_AGAIN}") from error
     missing = [column for column in COLUMNS[key] if column not in table.column_names]
@@ -142,7 +148,8 @@ def write_table(
         [(name, pa.string()) for name in COLUMNS[key]] + [(name, numbers[name].type) for name in numbers]
     )
     table = pa.table([*(columns[column].strings() for column in COLUMNS[key]), *numbers.values()], schema=schema)
-    pq.write_table(table, folder / f"{key}.parquet", compression="zstd", version="2.6", row_group_size=ROW_GROUP)
+    with (folder / f"{key}.parquet").open("wb") as file:
+        pq.write_table(table, file, compression="zstd", version="2.6", row_group_size=ROW_GROUP)
 
 
 def checked_columns(key: str, table: Table) -> dict[str, Coded]:

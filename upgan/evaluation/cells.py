@@ -41,10 +41,10 @@ def interval(change: Mapping[str, Any] | None) -> str:
     return f"{percent(change['value'], '+.2f')} [{percent(change['low'], '+.2f')}, {percent(change['high'], '+.2f')}]"
 
 
-def csv_text(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> str:
+def csv_text(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], separator: str = ",") -> str:
     """Rows as CSV under a header; what a row does not have is empty."""
     stream = io.StringIO()
-    writer = csv.DictWriter(stream, columns, lineterminator="\n")
+    writer = csv.DictWriter(stream, columns, lineterminator="\n", delimiter=separator)
     writer.writeheader()
     writer.writerows(rows)
     return stream.getvalue()

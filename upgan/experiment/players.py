@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import NamedTuple, TypeVar, cast
 
 import numpy as np
-from torch import nn
+from torch import Tensor, nn
 
 from upgan.config.phases import PlannedPhase
 from upgan.config.sections import AdversarialConfig, FusionConfig, InitialisationConfig, PretrainConfig, WalksConfig
@@ -39,11 +39,15 @@ Module = TypeVar("Module", bound=nn.Module)
 
 
 class Start(NamedTuple):
-    """The vectors of a finished DistMult or ComplEx run, to go on from instead of training them again."""
+    """What a finished run learned, to go on from instead of training it again.
+
+    The vectors of a DistMult or ComplEx run; of a run of the model itself also all else that its steps changed.
+    """
 
     model: Factorisation
     squares: Squares
     fingerprint: str
+    learned: dict[str, Tensor] | None = None
 
 
 @dataclass
@@ -96,6 +100,8 @@ class Players:
         model = build_discriminator(self.config, *self._sizes, self.prepared.dataset.num_users)
         model = model.to(self.prepared.device)
         model.initialise_from(self.start)
+        if self.start_from is not None and self.start_from.learned is not None:
+            model.load_state_dict(self.start_from.learned, strict=False)
         return self._tracked("discriminator", model)
 
     @cached_property

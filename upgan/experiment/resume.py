@@ -24,7 +24,7 @@ from torch import Tensor
 from upgan.data.dataset import KGDataset
 from upgan.errors import RunError, Stopped
 from upgan.evaluation.metrics import HITS_AT, Metrics
-from upgan.files import sha256_of_file
+from upgan.files import sha256_of_file, spelled_in_utf8
 from upgan.runs.files import CONFIG_FILE, RESUME_FILE
 from upgan.runs.status import check_folder
 from upgan.training.checkpoint import save_tensors
@@ -147,7 +147,7 @@ def load_state(run: Path, dataset: KGDataset, random: torch.Generator) -> Traini
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     try:
-        with safe_open(path, framework="pt") as file:
+        with spelled_in_utf8(path) as spelled, safe_open(spelled, framework="pt") as file:
             header = json.loads((file.metadata() or {})["state"])
             return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, KeyError, ValueError) as error:

@@ -28,8 +28,10 @@ from upgan.machine import hardware
 from upgan.model.base import Model
 from upgan.model.factorisation import Factorisation
 from upgan.model.generator import Generator
+from upgan.model.guided import AnyDiscriminator
 from upgan.runs.files import GENERATOR_FILE, MODEL_FILE, SQUARES_FILE
 from upgan.training.checkpoint import (
+    LoadedRun,
     load_run,
     load_weights,
     save_tensors,
@@ -39,6 +41,9 @@ from upgan.training.checkpoint import (
 )
 from upgan.training.loop import Context, PhaseResult, Reporter, Values
 from upgan.training.state import PhaseState, TrainingState
+
+#: Parts of the model that are fitted on validation after the steps.
+FITTED_AFTER = ("fusion.", "walks.")
 
 __all__ = ["Prepared", "Start", "Training", "load_start", "prepare_training", "resolve_device", "train"]
 
@@ -162,12 +167,26 @@ def _deadline(prepared: Prepared, config: Config, state: TrainingState) -> float
 
 
 def load_start(run: Path, dataset: KGDataset, config: Config) -> Start:
-    """A run to start from; ConfigError where it does not fit the dataset or the settings."""
+    """A run to start from; ConfigError where it does not fit the dataset or the settings.
+
+    A DistMult or ComplEx run of the same data gives its vectors. A run of the model itself gives all that it learned by
+    steps, of the same data or of an earlier version of it with the same names: training goes on from there.
+    """
     loaded = load_run(run)
+    model = loaded.model
+    if isinstance(model, AnyDiscriminator):
+        _check_continued(run, loaded, dataset, config)
+        start = Factorisation(dataset.num_entities, dataset.num_relations, config.model.dim, product=model.product)
+        start.load_state_dict({"entity": model.entity, "relation": model.relation})
+        # What phases after the steps fit on validation is fitted anew.
+        learned = {name: value for name, value in model.state_dict().items() if not name.startswith(FITTED_AFTER)}
+        return Start(start, {}, loaded.fingerprint, learned)
     wanted: dict[str, Any] = {"model.product": config.model.product, "model.dim": config.model.dim}
     wanted["graph.triple_share"] = config.graph.triple_share
-    if not loaded.model.starts_others:
-        raise ConfigError(f"--start {run}: a {loaded.config.model_name} run; give one of --model distmult or complex")
+    if not model.starts_others:
+        raise ConfigError(
+            f"--start {run}: a {loaded.config.model_name} run; give one of --model upgan, distmult or complex"
+        )
     if loaded.dataset.fingerprint != dataset.fingerprint:
         raise ConfigError(f"--start {run}: trained on other data ({loaded.dataset.name}) than {dataset.name}")
     for key, value in wanted.items():
@@ -178,8 +197,27 @@ def load_start(run: Path, dataset: KGDataset, config: Config) -> Start:
     if config.graph.triple_share < 1 and loaded.config.seed != config.seed:
         raise ConfigError(f"--start {run}: another seed drew other training triples; train with --seed {config.seed}")
     squares = load_weights(run / SQUARES_FILE) if (run / SQUARES_FILE).is_file() else {}
-    loaded.model.requires_grad_(True)
-    return Start(cast(Factorisation, loaded.model), squares, loaded.fingerprint)
+    model.requires_grad_(True)
+    return Start(cast(Factorisation, model), squares, loaded.fingerprint)
+
+
+def _check_continued(run: Path, loaded: LoadedRun, dataset: KGDataset, config: Config) -> None:
+    """ConfigError unless the run's weights mean the same here, and it has seen nothing that is held out now."""
+    for name in ("entities", "relations", "users"):
+        if getattr(loaded.dataset, name) != getattr(dataset, name):
+            raise ConfigError(
+                f"--start {run}: trained on other {name} than those of {dataset.name}; "
+                "a training goes on with a version that has the same ones"
+            )
+    if loaded.config.model != config.model:
+        raise ConfigError(
+            f"--start {run}: its settings of the model differ from this training's; give its own (--config "
+            f"{run / 'config.toml'})"
+        )
+    held_out = {tuple(row) for split in ("valid", "test") for row in dataset.triples(split).tolist()}
+    seen = sum(tuple(row) in held_out for row in loaded.dataset.train.tolist())
+    if seen:
+        raise ConfigError(f"--start {run}: it was trained with {seen:,} facts that {dataset.name} holds out")
 
 
 def _final_metrics(training: Training) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from typing import Any, Literal
 from pydantic_core import to_jsonable_python
 
 from upgan.data.query import Query as Query
+from upgan.explain.reason import Reason
 from upgan.explain.shares import UserShare as UserShare
 from upgan.explain.shares import UserShares
 from upgan.types import INTERACTED, INVERSE_MARK, SplitName
@@ -43,7 +44,7 @@ _DOCUMENT = (
     *("query", "answer", "score", "rank", "filtered_rank"),
     *("score_without_users", "rank_without_users", "filtered_rank_without_users"),
     *("known", "baseline", "score_baseline", "users", "answer_users", *_PATHS, "chains", "context"),
-    *("score_parts", "residual", "effective_users", "target", "limits", "labels"),
+    *("reasons", "score_parts", "residual", "effective_users", "target", "limits", "labels"),
     *("run_fingerprint", "dataset_fingerprint", "simulated_users"),
 )
 
@@ -187,6 +188,9 @@ class Explanation:
     #: The paths that carry most of the answer, largest part first, where the score has walks; and its parts by name.
     walks: tuple[Walk, ...] = ()
     score_parts: tuple[ScorePart, ...] = ()
+    #: What the data say for the answer, in counts; after it the same for the answer that is first without users, where
+    #: that is another one. Empty in older files.
+    reasons: tuple[Reason, ...] = ()
     #: How many of the users (by ``sort``) paths and figure show, and how many paths and ways of evidence of each.
     top_users: int = 5
     sort: Sort = "weight"

@@ -31,6 +31,12 @@ class Scored:
             filtered_rank_without_users=filtered_ranks(self.without, [candidate], self.known)[0],
         )
 
+    def first_without(self, candidate: int) -> int:
+        """Which candidate is first without users, the known answers but ``candidate`` left out."""
+        scores = self.without.clone()
+        scores[[answer for answer in self.known if answer != candidate]] = -torch.inf
+        return candidate if scores[candidate] >= scores.max() else int(scores.argmax())
+
     def best(self, count: int) -> Tensor:
         """The ``count`` best candidates, best first; ties by entity order."""
         if count < len(self.scores) // 8:

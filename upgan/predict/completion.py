@@ -1,12 +1,14 @@
 """The most plausible missing triples of a whole graph: what a catalogue team fills its holes with.
 
-Every query <h, r, ?> and <?, r, t> that makes sense is scored over all entities. A candidate's ``share`` is its part of
-the softmax over all entities, known answers included: the quantity that 1-N cross-entropy trains, comparable between
-queries where raw scores are not. It orders suggestions; it is not a calibrated probability. A triple that is asked for
-from both ends has the larger of its two shares: an author is found from the book, seldom the book from the author.
+Every query <h, r, ?> and <?, r, t> that makes sense is scored over all entities: one slot each (upgan.predict.slots).
+Empty slots come first, then further values for slots that have the usual number. In both, lines are ordered by
+``sure``, the estimated precision (upgan.predict.sureness), and equal ones by x, the part of the softmax over all
+answers that are not known (upgan.predict.slot_queries). ``share`` is the part of the softmax over all entities, known
+answers included: the quantity that 1-N cross-entropy trains. A triple that is asked for from both ends is an answer to
+the end whose slot is empty, or else to the surer end: an author is found from the book, seldom a book from the author.
 
-Left out: triples that the dataset holds in any split, an entity related to itself, and, unless ``anywhere``, entities
-at an end of a relation where no training triple has one of their kind (of themselves, where they have no kind).
+Left out: triples that the dataset holds in any split or knows to be wrong, an entity related to itself, and, unless
+``anywhere``, entities at an end of a relation where no training triple has one of their kind.
 """
 
 from __future__ import annotations
@@ -20,45 +22,101 @@ from torch import Tensor
 
 from upgan.data.dataset import KGDataset
 from upgan.data.lookup import resolve_relation
-from upgan.errors import QueryError
-from upgan.evaluation.evaluator import SCORES_PER_BLOCK, Progress
+from upgan.errors import QueryError, did_you_mean
+from upgan.evaluation.evaluator import Progress
+from upgan.explain.reasons import reasons
+from upgan.graph.queries import QueryIndex
 from upgan.predict.predictor import Predictor
-from upgan.types import BoolArray, FloatArray, IntArray
+from upgan.predict.slot_queries import block_size, blocks
+from upgan.predict.slots import Slots
+from upgan.predict.sureness import Sureness, sureness
+from upgan.render.reasons import reason_sentence
+from upgan.types import SPLITS, BoolArray, FloatArray, IntArray
 
 COLUMNS = (
     *("place", "head", "head_label", "relation", "relation_label", "tail", "tail_label"),
-    *("share", "asked", "rank", "score", "share_without_users", "rank_without_users"),
+    *(
+        "slot",
+        "sure",
+        "share",
+        "asked",
+        "rank",
+        "score",
+        "users",
+        "share_without_users",
+        "rank_without_users",
+        "reason",
+    ),
 )
+#: What the column ``slot`` says.
+EMPTY, FURTHER = "empty", "further"
 
 
 @dataclass(frozen=True)
 class Suggestions:
-    """(N,) candidates of queries, best first; a relation number from R on asks for the head."""
+    """(N,) candidates of queries, best first; an end from R on asks for the head."""
 
-    head: Tensor
-    relation: Tensor
-    answer: Tensor
-    log_share: Tensor
+    entity: IntArray
+    end: IntArray
+    answer: IntArray
+    left: FloatArray
+    sure: FloatArray
 
     @staticmethod
     def none() -> Suggestions:
-        empty = torch.empty(0, dtype=torch.long)
-        return Suggestions(empty, empty, empty, torch.empty(0))
+        nobody = np.empty(0, dtype=np.int64)
+        return Suggestions(nobody, nobody, nobody, np.empty(0), np.empty(0))
 
-    def best_with(self, other: Suggestions, count: int) -> Suggestions:
-        """The ``count`` best of both; equal shares keep their order."""
+    def with_(self, other: Suggestions) -> Suggestions:
+        """Both, surest first, among equals by what is left; then as they stood."""
         pairs = zip(vars(self).values(), vars(other).values(), strict=True)
-        joined = Suggestions(*(torch.cat(pair) for pair in pairs))
-        return joined.taken(torch.argsort(joined.log_share, descending=True, stable=True)[:count])
+        both = Suggestions(*(np.concatenate(pair) for pair in pairs))
+        return both.taken(np.lexsort((np.arange(len(both.sure)), -both.left, -both.sure)))
 
-    def taken(self, places: Tensor | slice) -> Suggestions:
+    def taken(self, places: IntArray | slice) -> Suggestions:
         return Suggestions(*(value[places] for value in vars(self).values()))
 
-    def triples(self, num_relations: int) -> tuple[Tensor, Tensor, Tensor]:
-        """(N,) head, relation (0 .. R-1) and tail of what is suggested, whichever end is asked for."""
-        ends = torch.stack([self.head, self.answer])
-        head, tail = torch.where(self.relation >= num_relations, ends.flip(0), ends)
-        return head, self.relation % num_relations, tail
+    def triples(self, num_relations: int) -> IntArray:
+        """(N, 3) head, relation (0 .. R-1) and tail of what is suggested, whichever end is asked for."""
+        turned = self.end >= num_relations
+        head, tail = np.where(turned, self.answer, self.entity), np.where(turned, self.entity, self.answer)
+        return np.stack([head, self.end % num_relations, tail], axis=1)
+
+    def distinct(self, num_relations: int, but: IntArray, most: int) -> Suggestions:
+        """Each triple once, as it stands first, without the (M, 3) triples ``but``; at most so many."""
+        rows = np.concatenate([but, self.triples(num_relations)])
+        first = np.unique(rows, axis=0, return_index=True)[1] - len(but)
+        return self.taken(np.sort(first[first >= 0])[:most])
+
+
+@dataclass(frozen=True)
+class Search:
+    """What a completion looks for and where; ``found`` keeps the best so far, never all."""
+
+    predictor: Predictor
+    slots: Slots
+    sure: Sureness
+    candidates: BoolArray
+    known: QueryIndex
+    top: int
+
+    def best(self, asked: BoolArray, *, empty: bool, progress: Progress | None, done: int, total: int) -> Suggestions:
+        """The best answers of (2R, E) slots: the first 2 top of all, since a triple can come from both its ends."""
+        found, most = Suggestions.none(), 2 * self.top
+        for block in blocks(self.predictor, asked, self.candidates, self.known):
+            # The last of the best so far: what is less sure cannot be among them.
+            last = float(found.sure[most - 1]) if len(found.sure) >= most else 0.0
+            for first in (True, False):
+                curve = self.sure.curve(block.end, empty=empty, first=first)
+                least = curve.least(last)
+                row, answer, left = block.best(least) if first else block.rest(least, most)
+                order = np.lexsort((answer, row))
+                new = Suggestions(block.entities[row], np.full(len(row), block.end), answer, left, curve.at(left))
+                found = found.with_(new.taken(order)).taken(slice(most))
+            done += len(block.entities)
+            if progress is not None:
+                progress(done, total)
+        return found
 
 
 def complete(
@@ -66,111 +124,114 @@ def complete(
     relation: str | None = None,
     top: int = 100,
     *,
+    kind: str | None = None,
     anywhere: bool = False,
+    sure: Sureness | None = None,
+    but: IntArray | None = None,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
-    """The ``top`` most plausible triples that the dataset does not hold, best first, with COLUMNS.
+    """The ``top`` most plausible triples that the dataset does not hold, with COLUMNS: empty slots first.
 
-    ``rank`` is the candidate's place in its query among all entities that are not known answers already (optimistic
-    among ties); ``asked`` says which end was asked for. Raises QueryError for an unknown relation or ``top`` < 1.
+    ``kind``: only slots of entities of this kind. ``sure``: the curves, where they are there already. ``but``: (M, 3)
+    triples to leave out besides. ``rank`` is the candidate's place in its query among all entities that are not known
+    answers already (optimistic among ties); ``asked`` says which end was asked for; ``users`` is what they add to the
+    share. ``sure`` is NaN where no fact was held out to learn it from. Raises QueryError for an unknown relation or
+    kind, or ``top`` < 1.
     """
     if top < 1:
         raise QueryError(f"top = {top}: ask for at least one triple")
-    data = predictor.dataset
-    relations = range(data.num_relations) if relation is None else [resolve_relation(data, relation)]
-    ends = _ends(data, anywhere=anywhere)
-    numbers = np.array([*relations, *(number + data.num_relations for number in relations)], dtype=np.int64)
-    place, known = np.nonzero(ends[numbers])
-    queries = torch.from_numpy(np.stack([known, numbers[place]], axis=1))
-    suggestions, done = Suggestions.none(), 0
-    for block in queries.split(_block_size(data)) if len(queries) else ():
-        # Twice as many as asked for: a triple can come from both of its ends.
-        suggestions = suggestions.best_with(_of_block(predictor, block, ends, 2 * top), 2 * top)
-        done += len(block)
-        if progress is not None:
-            progress(done, len(queries))
-    return _table(predictor, _distinct(suggestions, data).taken(slice(top)))
+    data, slots = predictor.dataset, Slots.of(predictor.dataset)
+    asked = _asked(data, slots, relation, kind, anywhere=anywhere)
+    fits = np.ones_like(slots.candidates) if anywhere else slots.candidates
+    everything = np.concatenate([data.triples(name) for name in SPLITS])
+    known = QueryIndex.build(everything, data.num_entities, data.num_relations)
+    wrong = np.concatenate([data.rejected, np.empty((0, 3), dtype=np.int64) if but is None else but])
+    search = Search(predictor, slots, sure or sureness(predictor), fits, known, top + len(wrong))
+    empty, total = asked & slots.empty, int(asked.sum())
+    first = search.best(empty, empty=True, progress=progress, done=0, total=total)
+    first = first.distinct(data.num_relations, wrong, top)
+    rest = Suggestions.none()
+    if len(first.sure) < top:
+        further = asked & ~slots.empty
+        rest = search.best(further, empty=False, progress=progress, done=int(empty.sum()), total=total)
+        but_first = np.concatenate([wrong, first.triples(data.num_relations)])
+        rest = rest.distinct(data.num_relations, but_first, top - len(first.sure))
+    slot = np.repeat([EMPTY, FURTHER], [len(first.sure), len(rest.sure)])
+    pairs = zip(vars(first).values(), vars(rest).values(), strict=True)
+    return _table(search, Suggestions(*(np.concatenate(pair) for pair in pairs)), slot)
 
 
-def _ends(data: KGDataset, *, anywhere: bool) -> BoolArray:
-    """(2R, E) which entities may stand at the head of a relation, and (from R on) at its tail."""
-    ends = np.ones((2 * data.num_relations, data.num_entities), dtype=bool)
-    if anywhere:
-        return ends
-    kinds = np.asarray(data.entity_kinds, dtype=str)
-    # An entity without a kind is a kind of its own.
-    named = np.where(kinds == "", [f"\0{number}" for number in range(len(kinds))], kinds)
-    kind = np.unique(named, return_inverse=True)[1]
-    seen = np.zeros((2 * data.num_relations, int(kind.max(initial=-1)) + 1), dtype=bool)
-    seen[data.train[:, 1], kind[data.train[:, 0]]] = True
-    seen[data.train[:, 1] + data.num_relations, kind[data.train[:, 2]]] = True
-    return seen[:, kind]
+def kinds(data: KGDataset) -> list[str]:
+    """The kinds of entities that can be asked about."""
+    return sorted(set(data.kinds) - {""})
 
 
-def _block_size(data: KGDataset) -> int:
-    """How many queries' scores fit the memory bound."""
-    return max(1, SCORES_PER_BLOCK // max(data.num_entities, 1))
+def _asked(data: KGDataset, slots: Slots, relation: str | None, kind: str | None, *, anywhere: bool) -> BoolArray:
+    """(2R, E) the slots that the filters leave."""
+    asked = np.ones_like(slots.fit) if anywhere else slots.fit.copy()
+    if relation is not None:
+        number = resolve_relation(data, relation)
+        chosen = np.zeros(len(asked), dtype=bool)
+        chosen[[number, number + data.num_relations]] = True
+        asked &= chosen[:, None]
+    if kind is not None:
+        allowed = kinds(data)
+        if kind not in allowed:
+            listed = ", ".join(allowed) or "none"
+            raise QueryError(f"there is no kind {kind!r}; kinds: {listed}{did_you_mean(kind, allowed)}")
+        asked &= np.asarray(data.kinds, dtype=object)[None, :] == kind
+    return asked
 
 
-def _of_block(predictor: Predictor, block: Tensor, ends: BoolArray, count: int) -> Suggestions:
-    """The best unknown candidates of (B, 2) queries."""
-    heads, relations = block[:, 0], block[:, 1]
-    scores = predictor.score_queries(heads, relations)
-    shares = torch.log_softmax(scores.double(), dim=1)
-    shares[predictor.known_answers(heads, relations)] = -torch.inf
-    shares[torch.arange(len(heads)), heads] = -torch.inf
-    other_end = (relations + len(ends) // 2) % len(ends)
-    allowed = torch.from_numpy(ends)[other_end]
-    shares[~allowed] = -torch.inf
-    flat = shares.flatten()
-    best = torch.topk(flat, min(count, int((flat > -torch.inf).sum())))
-    row, answer = best.indices // shares.shape[1], best.indices % shares.shape[1]
-    return Suggestions(heads[row], relations[row], answer, best.values)
-
-
-def _distinct(suggestions: Suggestions, data: KGDataset) -> Suggestions:
-    """Each triple once, with the larger share: it stands first."""
-    head, relation, tail = suggestions.triples(data.num_relations)
-    keys = (head * data.num_relations + relation) * data.num_entities + tail
-    _, first = np.unique(keys.numpy(), return_index=True)
-    return suggestions.taken(torch.from_numpy(np.sort(first)))
-
-
-def _table(predictor: Predictor, suggestions: Suggestions) -> pd.DataFrame:
+def _table(search: Search, best: Suggestions, slot: np.ndarray) -> pd.DataFrame:
     """Names, and what each candidate is in its query with and without users."""
-    data, count = predictor.dataset, len(suggestions.head)
-    head, relation, tail = (numbers.numpy() for numbers in suggestions.triples(data.num_relations))
+    predictor, data = search.predictor, search.predictor.dataset
+    head, relation, tail = best.triples(data.num_relations).T
     ids, labels = np.asarray(data.entities, dtype=object), np.asarray(data.entity_labels, dtype=object)
-    score, rank, _ = _in_query(predictor, suggestions, users=True)
-    _, rank_without, log_without = _in_query(predictor, suggestions, users=False)
+    score, rank, share = _in_query(search, best, users=True)
+    _, rank_without, without = _in_query(search, best, users=False)
+    told = [search.sure.known(empty=text == EMPTY) for text in slot.tolist()]
     columns = {
-        "place": np.arange(1, count + 1),
+        "place": np.arange(1, len(head) + 1),
         "head": ids[head],
         "head_label": labels[head],
         "relation": np.asarray(data.relations, dtype=object)[relation],
         "relation_label": np.asarray(data.relation_labels, dtype=object)[relation],
         "tail": ids[tail],
         "tail_label": labels[tail],
-        "share": suggestions.log_share.exp().numpy(),
-        "asked": np.where(suggestions.relation.numpy() >= data.num_relations, "head", "tail"),
+        "slot": slot.astype(object),
+        "sure": np.where(np.asarray(told, dtype=bool), best.sure, np.nan),
+        "share": share,
+        "asked": np.where(best.end >= data.num_relations, "head", "tail"),
         "rank": rank,
         "score": score,
-        "share_without_users": np.exp(log_without),
+        "users": share - without,
+        "share_without_users": without,
         "rank_without_users": rank_without,
+        "reason": [
+            reason_sentence(reason, users=predictor.has_users) for reason in reasons(data, head, relation, tail)
+        ],
     }
     return pd.DataFrame(columns, columns=list(COLUMNS))
 
 
-def _in_query(predictor: Predictor, best: Suggestions, *, users: bool) -> tuple[FloatArray, IntArray, FloatArray]:
-    """(N,) score, rank among the unknown entities and log share of each candidate in its own query."""
-    parts = []
-    for places in torch.arange(len(best.head)).split(_block_size(predictor.dataset)):
-        heads, relations, answer = best.head[places], best.relation[places], best.answer[places].unsqueeze(1)
-        scores = predictor.score_queries(heads, relations, users=users).double()
-        log_share = torch.log_softmax(scores, dim=1).gather(1, answer)
-        own = scores.gather(1, answer)
-        scores[predictor.known_answers(heads, relations)] = -torch.inf
-        rank = 1 + (scores > own).sum(1, keepdim=True)
-        parts.append(torch.cat([own, rank.double(), log_share], dim=1))
-    score, rank, log_share = torch.cat(parts).numpy().T
-    return score, rank.astype(np.int64), log_share
+def _in_query(search: Search, best: Suggestions, *, users: bool) -> tuple[FloatArray, IntArray, FloatArray]:
+    """(N,) score, rank among the unknown entities and share of each candidate in its own query."""
+    predictor = search.predictor
+    entities, ends, answers = (torch.from_numpy(value) for value in (best.entity, best.end, best.answer))
+    parts = [torch.empty(0, 3, dtype=torch.float64)]
+    for places in torch.arange(len(entities)).split(block_size(predictor.dataset)):
+        asked, answer = (entities[places], ends[places]), answers[places].unsqueeze(1)
+        parts.append(_standing(predictor.score_queries(*asked, users=users), answer, search.known, asked))
+    score, rank, share = torch.cat(parts).numpy().T
+    return score, rank.astype(np.int64), share
+
+
+def _standing(scores: Tensor, answer: Tensor, known: QueryIndex, asked: tuple[Tensor, Tensor]) -> Tensor:
+    """(B, 3) score, rank and share of (B, 1) answers among the (B, E) scores of their queries."""
+    scores = scores.double()
+    share = torch.softmax(scores, dim=1).gather(1, answer)
+    own = scores.gather(1, answer)
+    scores[known.answers_of(known.rows(*asked))] = -torch.inf
+    rank = 1 + (scores > own).sum(1, keepdim=True)
+    return torch.cat([own, rank.double(), share], dim=1)

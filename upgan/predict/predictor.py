@@ -18,6 +18,8 @@ from upgan.explain.answering import Answering
 from upgan.explain.base import Explainer, PathCounts
 from upgan.explain.contrast import contrast
 from upgan.explain.explanation import BASELINES, SORTS, Baseline, Explanation, Sort
+from upgan.explain.reason import Reason
+from upgan.explain.reasons import reasons
 from upgan.explain.results import CandidateRow, Changes, Contrast, FlipSet, WhatIf
 from upgan.explain.scored import filtered_ranks, positions
 from upgan.explain.smallest_set import smallest_set
@@ -78,21 +80,21 @@ class Predictor:
     def relations_of(self, entity: str) -> dict[str, list[str]]:
         """Relations seen in training with this kind of entity at their head and at their tail.
 
-        Where the dataset names no kinds, those seen with the entity itself.
+        Where the dataset names no kinds, they are told by the relations (upgan.data.kinds).
         """
         number = resolve_entity(self.dataset, entity)
         train, kinds = self.dataset.train, self._kind_numbers
         sides = {}
         for side, column in (("head", 0), ("tail", 2)):
             ends = train[:, column]
-            alike = ends == number if not self.dataset.entity_kinds[number] else kinds[ends] == kinds[number]
+            alike = kinds[ends] == kinds[number] if self.dataset.kinds[number] else ends == number
             sides[side] = [self.relations[r] for r in np.unique(train[alike, 1]).tolist()]
         return sides
 
     @cached_property
     def _kind_numbers(self) -> IntArray:
         """(E,) a number for each entity's kind."""
-        return np.unique(np.asarray(self.dataset.entity_kinds, dtype=str), return_inverse=True)[1].astype(np.int64)
+        return np.unique(np.asarray(self.dataset.kinds, dtype=str), return_inverse=True)[1].astype(np.int64)
 
     # Scores ----------------------------------------------------------------------------------------------------------
 
@@ -200,6 +202,7 @@ class Predictor:
             **vars(paths),
             context=explainer.context(target, chosen, *paths.everything),
             score_parts=influence.score_parts,
+            reasons=self._reasons(target, number, chosen, scored.first_without(chosen)),
             residual=influence.residual,
             effective_users=influence.effective_users,
             baseline=baseline,
@@ -213,6 +216,13 @@ class Predictor:
             dataset_fingerprint=self.dataset.fingerprint,
             simulated_users=self.dataset.simulated_users,
         )
+
+    def _reasons(self, target: int, number: int, chosen: int, other: int) -> tuple[Reason, ...]:
+        """The counts behind the chosen answer, and behind the one ranked first without users where it is another."""
+        answers = np.array(list(dict.fromkeys([chosen, other])), dtype=np.int64)
+        targets, count = np.full_like(answers, target), self.dataset.num_relations
+        heads, tails = (targets, answers) if number < count else (answers, targets)
+        return tuple(reasons(self.dataset, heads, np.full_like(answers, number % count), tails))
 
     def contrast(
         self,

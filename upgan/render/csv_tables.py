@@ -73,10 +73,16 @@ def _row(user: str, path: UserPath | EvidencePath, labels: Mapping[str, str]) ->
     return {"user": user, **words}
 
 
-def to_csv(rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> str:
-    """UTF-8 CSV with a header; text that a spreadsheet would take for a formula is marked as text."""
+def to_csv(rows: Iterable[Mapping[str, object]], columns: Sequence[str], separator: str = ",") -> str:
+    """UTF-8 CSV (or TSV) with a header; text that a spreadsheet would take for a formula is marked as text."""
     # The mark at the start is what makes Excel read UTF-8.
-    return "\ufeff" + csv_text([{name: _cell(row.get(name, "")) for name in columns} for row in rows], columns)
+    cells = [{name: _cell(row.get(name, "")) for name in columns} for row in rows]
+    return "\ufeff" + csv_text(cells, columns, separator)
+
+
+def plain_cell(text: str) -> str:
+    """A cell of such a file as it was before it was marked as text."""
+    return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA) else text
 
 
 def _cell(value: object) -> object:

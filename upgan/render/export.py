@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 from upgan.explain.explanation import Explanation
 from upgan.explain.results import Results
+from upgan.render.caption import caption
 from upgan.render.csv_tables import paths_csv, users_csv
 from upgan.render.figure.build import Drawing, figures
 from upgan.render.figure.png import png
@@ -14,7 +15,7 @@ from upgan.render.figure.svg import svg
 from upgan.render.page import page
 from upgan.render.results_sections import contrast_caption
 from upgan.render.text_tables import explanation_table, results_text
-from upgan.render.words import caption, question, user_noun
+from upgan.render.words import question, user_noun
 
 Labels = Mapping[str, str]
 Renderer = Callable[[Explanation, Labels, Results, Drawing], str | bytes]

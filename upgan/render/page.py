@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from upgan.explain.explanation import Explanation
 from upgan.explain.results import Results
-from upgan.render.figure.build import Drawing, figures
-from upgan.render.figure.graph_html import graph_html
+from upgan.render.caption import caption, changed, details, headline
+from upgan.render.figure.build import Drawing
+from upgan.render.figure.graph_html import forms_of, graph_html
 from upgan.render.figure.styles import Theme
 from upgan.render.paths import WALK_HEAD, Path, path_row, score_parts, walk_row
 from upgan.render.results_sections import results_sections, shares_table
 from upgan.render.table import Section, Table, Words
-from upgan.render.words import caption, known_sentence, proof, question, score_text, user_noun
+from upgan.render.words import known_sentence, proof, question, score_text, user_noun
 
 _MOST_USERS = 50
 _MOST_PATHS = 100
@@ -27,15 +28,17 @@ def page(
     drawing: Drawing | None = None,
 ) -> str:
     """The whole report as one HTML document; ``results``: what was asked beside it."""
-    spec, narrow = figures(explanation, drawing or Drawing(), relation_labels)
+    drawings = forms_of(explanation, drawing or Drawing(), relation_labels)
     sections = [
         _ranks(explanation),
         *results_sections(results or Results(), explanation.answer.label, user_noun(explanation.simulated_users)),
         *_users(explanation),
         *_chains(explanation, relation_labels),
     ]
-    report = {"title": question(explanation), "lead": caption(explanation), "proof": proof(explanation)}
-    return graph_html(spec, theme, narrow=narrow, template="page.html", sections=sections, **report)
+    why = headline(explanation)
+    report = {"title": question(explanation), "lead": why or caption(explanation), "proof": proof(explanation)}
+    report |= {"changed": changed(explanation), "details": details(explanation)} if why else {}
+    return graph_html(drawings[0].spec, theme, drawings=drawings, template="page.html", sections=sections, **report)
 
 
 def _ranks(explanation: Explanation) -> Section:

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from upgan.explain.explanation import EvidencePath, Explanation, UserPath
 from upgan.explain.results import CandidateRow, Results
+from upgan.render.caption import changed, details, headline
 from upgan.render.paths import WALK_HEAD, path_row, score_parts, walk_row
 from upgan.render.results_sections import results_sections, shares_table
 from upgan.render.table import Table
-from upgan.render.words import caption, clean, proof, question, rank_text, score_text, shorten, user_noun
+from upgan.render.words import clean, proof, question, rank_text, score_text, shorten, user_noun
 
 _LABEL_WIDTH = 48
 _RESULT_WIDTH = 60
@@ -36,7 +37,7 @@ def candidates_table(rows: Sequence[CandidateRow]) -> str:
 
 def explanation_table(explanation: Explanation, *, relation_labels: Mapping[str, str] | None = None) -> str:
     """An explanation as text: caption, ranks and scores, users, paths, evidence, proof."""
-    blocks = [f"{question(explanation)}\n{caption(explanation)}", _ranks(explanation).text()]
+    blocks = [f"{question(explanation)}\n{_lead(explanation)}", _ranks(explanation).text()]
     noun = user_noun(explanation.simulated_users, 1)
     for shares, whose in ((explanation.users, "target"), (explanation.answer_users, "answer")):
         if shares:
@@ -56,6 +57,12 @@ def explanation_table(explanation: Explanation, *, relation_labels: Mapping[str,
     if explanation.score_parts:
         blocks.append(score_parts(explanation).text())
     return "\n\n".join([*blocks, "\n".join(proof(explanation))])
+
+
+def _lead(explanation: Explanation) -> str:
+    """The reason, what users change, and the rest, a line each."""
+    why = headline(explanation)
+    return "\n".join([why, changed(explanation), details(explanation)]) if why else details(explanation)
 
 
 def results_text(results: Results, explanation: Explanation) -> str:

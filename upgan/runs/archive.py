@@ -27,7 +27,7 @@ from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError, safe_open
 
 from upgan.errors import RunError
-from upgan.files import folder_written_whole, sha256_of_file, write_atomic
+from upgan.files import folder_written_whole, sha256_of_file, spelled_in_utf8, write_atomic
 from upgan.runs import files
 from upgan.runs.status import check_over
 from upgan.version import __version__
@@ -203,10 +203,11 @@ def _unpack(archive: Path, opened: zipfile.ZipFile, name: str, stated: Stated, t
     try:
         # By its header alone: of weights it must describe exactly the bytes that follow.
         if to.suffix == ".safetensors":
-            with safe_open(to, framework="numpy"):
+            with spelled_in_utf8(to) as spelled, safe_open(spelled, framework="numpy"):
                 pass
         elif to.suffix == ".parquet":
-            pq.read_metadata(to)
+            with to.open("rb") as parquet:
+                pq.read_metadata(parquet)
     except (SafetensorError, pa.ArrowException, OSError) as error:
         raise RunError(f"{archive}: {name!r} is not a sound {to.suffix[1:]} file ({error})") from None
 

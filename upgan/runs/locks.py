@@ -77,7 +77,7 @@ def _named(lock: Path) -> Path:
 
 
 def _key_of(run: Path) -> str:
-    return "run-" + hashlib.sha256(str(run.resolve()).encode()).hexdigest()[:24]
+    return "run-" + hashlib.sha256(os.fsencode(run.resolve())).hexdigest()[:24]
 
 
 def _folder() -> Path:

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from upgan.config.settings import Config, config_from_dict, read_toml, to_toml
 from upgan.data.dataset import KGDataset, copy_dataset, load_dataset
 from upgan.errors import ConfigError, RunError
-from upgan.files import sha256_of_file, write_atomic, write_json, write_text
+from upgan.files import sha256_of_file, spelled_in_utf8, write_atomic, write_json, write_text
 from upgan.model.base import Model
 from upgan.runs.files import CONFIG_FILE, MODEL_FILE, SQUARES_FILE
 from upgan.systems.build import build_model
@@ -139,7 +139,8 @@ def load_weights(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise RunError(f"{path}: missing; copy the whole run folder, or train again")
     try:
-        return load_file(path)
+        with spelled_in_utf8(path) as spelled:
+            return load_file(spelled)
     except (SafetensorError, OSError, ValueError) as error:
         raise RunError(
             f"{path}: truncated or damaged ({error}); copy it again from its source, or train again"

@@ -22,13 +22,18 @@ from upgan.data.check.catalogue import Catalogue, of_dataset, of_source
 from upgan.data.check.report import CheckReport, Finding, Severity, finding, ordered
 from upgan.data.check.scan import Progress
 from upgan.data.dataset import KGDataset
+from upgan.data.lacking import lacking
+from upgan.data.prepare.split import OPEN
+from upgan.data.raw.joins import labels_of_nothing, low_ratings
 from upgan.data.raw.ratings import rated_at_least
 from upgan.data.raw.roles import LABELS, read_role
+from upgan.data.raw.source import Notice, RawSource
 from upgan.data.raw.text_stream import STRICT, ReadOptions
 from upgan.data.raw.text_tables import read_table
 from upgan.errors import ConfigError, DataError
+from upgan.types import SPLITS
 
-__all__ = ["CheckReport", "Finding", "Progress", "Severity", "check_dataset", "check_source"]
+__all__ = ["CheckReport", "Finding", "Progress", "Severity", "check_dataset", "check_raw", "check_source"]
 
 
 def check_source(
@@ -73,10 +78,32 @@ def check_source(
         if not any(result.bad for result in scans):
             raise
         return _unreadable(sources.named, chosen.name, of_lines, error)
+    if min_rating is None:
+        source = source.with_notices(*low_ratings(source))
     catalogue = of_source(rated_at_least(source, min_rating)[0])
+    given = (labels_of_nothing(source, _names([path], options), Path(path).name) for path in labels)
+    of_lines += noticed([*source.notices, *(notice for each in given for notice in each)], examples)
     repeated = any(catalogue.repeated.values())
     of_lines += triples.repeated(catalogue, scan.repeats(scans, examples, options) if repeated else {})
     return _report(catalogue, of_lines, names, source.format, sources.named, min_interactions, examples, seed, say)
+
+
+def check_raw(
+    source: RawSource,
+    paths: Sequence[Path],
+    *,
+    min_interactions: int = 5,
+    examples: int = 5,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> CheckReport:
+    """Check a source that was read already; arguments and errors as of ``check_source``."""
+    _check_limits(min_interactions, examples)
+    catalogue = of_source(source)
+    of_lines = noticed([*source.notices, *low_ratings(source)], examples)
+    of_lines += triples.repeated(catalogue, {})
+    names, say = _names([], STRICT), progress or _silent
+    return _report(catalogue, of_lines, names, source.format, paths, min_interactions, examples, seed, say)
 
 
 def check_dataset(
@@ -114,6 +141,7 @@ def _report(
         *of_lines,
         *triples.alike_relations(catalogue, relations, examples),
         *triples.held_out(catalogue, relations, examples),
+        *noticed(_lacking(catalogue), examples),
         *triples.shapes(catalogue, examples),
         *items.links(catalogue, examples),
         *items.marks(catalogue),
@@ -134,6 +162,25 @@ def _report(
         alignment=alignment,
         counts=catalogue.counts(),
     )
+
+
+def noticed(notices: Sequence[Notice], limit: int) -> list[Finding]:
+    """What reading found worth a word, one finding for each code."""
+    findings = []
+    for code in dict.fromkeys(notice.code for notice in notices):
+        those = [notice for notice in notices if notice.code == code]
+        examples = [notice.text for notice in those] if len(those) > 1 else list(those[0].examples or [those[0].text])
+        count = sum(notice.count for notice in those)
+        total = those[0].total if len(those) == 1 else None
+        findings.append(finding(code, count, total=total, examples=examples[: max(limit, len(those))] if limit else ()))
+    return findings
+
+
+def _lacking(catalogue: Catalogue) -> list[Notice]:
+    """No users, no validation, no test; triples whose split preparation draws are of all."""
+    drawn = int((catalogue.split == OPEN).sum())
+    counts = {split: int((catalogue.split == SPLITS.index(split)).sum()) + drawn for split in ("valid", "test")}
+    return lacking(users=len(catalogue.users), **counts)
 
 
 def _unreadable(paths: Sequence[Path], format_name: str, of_lines: list[Finding], error: DataError) -> CheckReport:

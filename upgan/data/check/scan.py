@@ -7,7 +7,8 @@ blank: blank lines count for nothing, so line numbers stay true and the other ch
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import csv
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -18,9 +19,12 @@ import pyarrow.compute as pc
 
 from upgan.data.check.report import Finding, finding
 from upgan.data.raw.format import Layout, Sources
-from upgan.data.raw.text_stream import LONGEST_LIST, EndlessError, ReadOptions, TextStream, as_mask
-from upgan.data.raw.text_tables import read_table
+from upgan.data.raw.packing import EndlessError
+from upgan.data.raw.text_stream import LONGEST_LIST, ReadOptions, TextStream, as_mask
+from upgan.data.raw.text_tables import read_table, table_suffix
 
+#: Rows of a CSV file that one row may span: an unclosed quotation mark takes the rest of the file.
+_MOST_LINES = 100
 #: A file of this many bytes whose rows have no known form (a dump of a whole graph) is left to its reader.
 LARGE = 1 << 30
 #: Files of this many bytes or more are not read a second time to show where rows repeat.
@@ -43,6 +47,14 @@ class FileScan:
     #: Lines with white space around a cell, which reading trims.
     padded: list[int] = field(default_factory=list)
     padded_count: int = 0
+    #: A CSV file with a quotation mark in it: its rows are read as CSV once more.
+    quoted: bool = False
+    #: Further lines of bad rows that span several.
+    also_bad: set[int] = field(default_factory=set)
+
+    @property
+    def path_is_csv(self) -> bool:
+        return table_suffix(self.path) == ".csv"
 
     def note(self, kind: str, line: int, text: str) -> None:
         self.bad.setdefault(kind, {})[line] = text
@@ -57,6 +69,7 @@ def scan(sources: Sources, layout_of: Callable[[Path], Layout], progress: Progre
     """Look through every text file of a source; DataError only for a file that cannot be read at all."""
     options = sources.options
     layouts = [(path, layout_of(path)) for path in sources.files if path.is_file()]
+    layouts = [(path, layout) for path, layout in layouts if layout.text]
     files = [(path, layout) for path, layout in layouts if layout.separators or path.stat().st_size < LARGE]
     total = sum(path.stat().st_size for path, _ in files)
     done = 0
@@ -76,6 +89,9 @@ def scan(sources: Sources, layout_of: Callable[[Path], Layout], progress: Progre
         except EndlessError as error:
             result.note(OVERLONG, result.lines + 1, str(error).removeprefix(str(path)).lstrip(":, "))
         result.byte_order_mark = stream.marked
+        if result.quoted:
+            # Counted by separators, a quoted cell that holds one would be two.
+            look_at_quoted(result, sources.options)
         done += path.stat().st_size
         scans.append(result)
     return scans
@@ -125,7 +141,7 @@ def repeats(scans: Sequence[FileScan], limit: int, options: ReadOptions) -> dict
 def without_bad_lines(scans: Sequence[FileScan], options: ReadOptions) -> ReadOptions:
     """``options`` with the bad lines blank; an overlong one, whose end nobody looked for, stays."""
     blank = {
-        result.path: frozenset(line for kind, lines in result.bad.items() for line in lines if kind != OVERLONG)
+        result.path: result.also_bad.union(*(lines for kind, lines in result.bad.items() if kind != OVERLONG))
         for result in scans
     }
     return replace(options, blank=blank)
@@ -144,7 +160,9 @@ def _look(result: FileScan, first: int, block: bytes) -> None:
     bad = result.bad.get("undecodable-lines", {})
     fine = as_mask(pc.not_equal(pc.utf8_trim_whitespace(rows), "")) & ~np.isin(numbers, list(bad))
     # Cells of quoted CSV may hold the separator or a line end: a count of separators says nothing there.
-    if "," in result.layout.separators and '"' in text:
+    if "," in result.layout.separators and '"' in text and result.path_is_csv:
+        result.quoted = True
+    if result.quoted:
         return
     _look_at_cells(result, rows.filter(pa.array(fine)), numbers[fine])
 
@@ -172,6 +190,63 @@ def _look_at_cells(result: FileScan, rows: pa.Array, numbers: np.ndarray) -> Non
     padded = as_mask(pc.match_substring_regex(even, rf"(?:^|{mark})[ ]|[ ](?:{mark}|$)"))
     result.padded_count += int(padded.sum())
     result.padded += kept[padded][: max(0, 100 - len(result.padded))].tolist()
+
+
+def look_at_quoted(result: FileScan, options: ReadOptions) -> None:
+    """Judge a CSV file with quotation marks row by row, from its start, as a reader of CSV takes it."""
+    for kind in ("ragged-lines", "empty-ids"):
+        result.bad.pop(kind, None)
+    result.padded, result.padded_count = [], 0
+    lines: list[str] = []
+    for _, block in TextStream(result.path, replace(options, progress=None), LONGEST_LIST).whole_lines():
+        lines += block.decode("utf-8", errors="replace").removesuffix("\n").split("\n")
+    bad = result.bad.get("undecodable-lines", {})
+    lines = ["" if number in bad else line.removesuffix("\r") for number, line in enumerate(lines, 1)]
+    separator = (
+        result.separator
+        or _usual_form(
+            pc.replace_substring_regex(pa.array(lines[:200], pa.large_string()), r'"[^"]*"', ""),
+            result.layout.separators,
+        )[0]
+    )
+    result.separator = separator
+    rows = list(_csv_rows(result, lines, separator))
+    widths = np.bincount([len(row) for _, _, row in rows])
+    result.width = int(widths[2:].argmax()) + 2 if len(widths) > 2 else 1
+    for line, end, row in rows:
+        if len(row) != result.width:
+            result.also_bad.update(range(line, end + 1))
+            result.note("ragged-lines", line, f"{len(row)} cells, not {result.width}: {_short(separator.join(row))}")
+            continue
+        for column in range(min(result.layout.keys, result.width)):
+            if not row[column].strip():
+                result.also_bad.update(range(line, end + 1))
+                result.note("empty-ids", line, f"column {column + 1} is empty: {_short(separator.join(row))}")
+        if any(cell != cell.strip(" ") for cell in row):
+            result.padded_count += 1
+            result.padded += [line] if len(result.padded) < 100 else []
+
+
+def _csv_rows(result: FileScan, lines: list[str], separator: str) -> Iterator[tuple[int, int, list[str]]]:
+    """The lines each filled row begins and ends on, and its cells.
+
+    A line that is no CSV is noted, and reading begins anew with the next one.
+    """
+    start = 0
+    while start < len(lines):
+        reader = csv.reader((f"{line}\n" for line in lines[start:]), strict=True, delimiter=separator)
+        begun = start
+        try:
+            for row in reader:
+                if reader.line_num + start - begun > _MOST_LINES:
+                    raise csv.Error(f"a quoted cell of more than {_MOST_LINES} lines")
+                if len(row) > 1 or (row and row[0].strip()):
+                    yield begun + 1, start + reader.line_num, row
+                begun = start + reader.line_num
+            return
+        except csv.Error as error:
+            result.note("ragged-lines", begun + 1, f"not standard CSV ({error}): {_short(lines[begun])}")
+            start = begun + 1
 
 
 def _usual_form(rows: pa.Array, separators: Sequence[str]) -> tuple[str, int]:
@@ -215,5 +290,8 @@ def _decoded(result: FileScan, first: int, block: bytes, lines: list[bytes]) -> 
 
 
 def _cut(value: pa.Scalar) -> str:
-    text = value.as_py()
+    return _short(value.as_py())
+
+
+def _short(text: str) -> str:
     return repr(text if len(text) <= 80 else f"{text[:77]}...")

@@ -18,6 +18,8 @@ from upgan.data.raw.text_stream import as_mask
 _MOJIBAKE = r"[ÂÃ][\x{0080}-\x{00BF}ŒœŠšŸŽžƒˆ˜–—‘’‚“”„†‡•…‰‹›€™]|â€|ï»¿|ðŸ"
 _CONTROL = r"[\x{0000}-\x{001F}\x{007F}-\x{009F}\x{200B}\x{FEFF}]"
 _PERCENT = r"%[0-9A-Fa-f]{2}"
+#: Accents of decomposed letters, and white space.
+_BESIDE_LETTERS = r"[\x{0300}-\x{036F}\s]+"
 _EDGES = r"^[\s\x{00A0}\x{3000}]|[\s\x{00A0}\x{3000}]$"
 
 
@@ -109,21 +111,27 @@ def _percent(entities: pa.Array, limit: int) -> Finding:
 
 
 def _collisions(arrays: dict[str, pa.Array], limit: int) -> list[Finding]:
-    """Ids that are the same but for case, white space or Unicode form."""
+    """Ids, and labels, that are the same but for case, accents, white space or Unicode form."""
+    return [
+        _alike("near-identical-ids", {what: arrays[what] for what in ("entity", "relation", "user", "item")}, limit),
+        _alike("near-identical-labels", {"label": arrays["label"]}, limit),
+    ]
+
+
+def _alike(code: str, arrays: dict[str, pa.Array], limit: int) -> Finding:
     groups: list[str] = []
     by_kind = {}
-    for what in ("entity", "relation", "user", "item"):
-        values = arrays[what]
-        folded = pc.replace_substring_regex(pc.utf8_lower(pc.utf8_normalize(values, "NFKC")), r"\s+", "")
-        key = pd.Series(folded.to_pandas())
-        alike = key.duplicated(keep=False)
+    for what, values in arrays.items():
+        plain = pc.replace_substring_regex(pc.utf8_lower(pc.utf8_normalize(values, "NFKD")), _BESIDE_LETTERS, "")
+        key = pd.Series(plain.to_pandas())
+        # What is made of accents or spaces alone is no spelling of another.
+        alike = key.duplicated(keep=False) & (key != "")
         if alike.any():
             ids = pd.Series(values.to_pylist(), dtype=object)[alike]
             joined = ids.map(_shown).groupby(key[alike], sort=True).agg(" | ".join)
             by_kind[what] = len(joined)
             groups += [f"{what}: {names}" for names in joined.head(limit)]
-    count = sum(by_kind.values())
-    return [finding("near-identical-ids", count, examples=groups[:limit], details={"by_kind": by_kind})]
+    return finding(code, sum(by_kind.values()), examples=groups[:limit], details={"by_kind": by_kind})
 
 
 def _addresses(catalogue: Catalogue, limit: int) -> Finding:

@@ -16,6 +16,7 @@ from upgan.data.prepare.relations import (
     compare_relations,
 )
 from upgan.data.prepare.split import TRAIN
+from upgan.errors import listed
 from upgan.types import SPLITS
 
 #: Overlap from which a pair that preparation leaves alone is worth a look.
@@ -68,11 +69,33 @@ def alike_relations(catalogue: Catalogue, report: RelationReport, limit: int) ->
         )
         for kind, pairs in alike.items()
     ]
+    findings.append(_containing(catalogue, report, limit))
     symmetric = {name: share for name, share in report.symmetric.items() if share >= SYMMETRIC_SHARE}
     strongest = sorted(symmetric.items(), key=lambda entry: -entry[1])[:limit]
     examples = (f"{name}: {share:.0%} of its triples also stand turned round" for name, share in strongest)
     details = {"share_mirrored": symmetric}
     return [*findings, finding("symmetric-relations", len(symmetric), examples=examples, details=details)]
+
+
+def _containing(catalogue: Catalogue, report: RelationReport, limit: int) -> Finding:
+    """Relations that hold the pairs of smaller ones, and what preparation does with them."""
+    held: dict[str, list[str]] = {}
+    for pair in report.pairs:
+        if pair.kind == "contained":
+            small, large = sorted(
+                ((pair.size_first, pair.first), (pair.size_second, pair.second)), key=lambda each: each[0]
+            )
+            held.setdefault(large[1], []).append(small[1])
+    reasons = report.drops()
+    examples = (
+        f"{large}: prepare drops it: {reasons[large]}"
+        if large in reasons
+        else f"{large} holds {listed(smaller, 6)}: both stay, and triples of one pair share a split"
+        for large, smaller in list(held.items())[:limit]
+    )
+    return finding(
+        "containing-relations", len(held), examples=examples, details={"holds": held}, variant=catalogue.kind
+    )
 
 
 def held_out(catalogue: Catalogue, report: RelationReport, limit: int) -> list[Finding]:
@@ -139,7 +162,8 @@ def _equivalents(report: RelationReport, relations: list[str]) -> list[tuple[int
     for pair in report.pairs:
         if pair.kind:
             first, second = number[pair.first], number[pair.second]
-            result += [(first, second, pair.kind == "reverse"), (second, first, pair.kind == "reverse")]
+            turns = {"reverse": (True,), "duplicate": (False,), "contained": (False, True)}[pair.kind]
+            result += [each for turned in turns for each in ((first, second, turned), (second, first, turned))]
     symmetric = [number[name] for name, share in report.symmetric.items() if share >= SYMMETRIC_SHARE]
     return result + [(relation, relation, True) for relation in symmetric]
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from upgan.data.raw.packing import plain_name
 from upgan.data.raw.roles import role_of_stem
 from upgan.data.raw.source import RawSource
 from upgan.data.raw.text_stream import STRICT, ReadOptions
-from upgan.data.raw.text_tables import EXTENSIONS, MOVIELENS, plain_name, table_suffix
+from upgan.data.raw.text_tables import EXTENSIONS, MOVIELENS, TABLES, table_suffix
+from upgan.data.raw.typed_tables import PARQUET
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,12 @@ class Sources:
     def name(self) -> str:
         """A name for the dataset: that of the first folder, or of the first file without its extension."""
         first = self.named[0].resolve()
-        return first.name if first.is_dir() else first.stem
+        return printable(first.name if first.is_dir() else first.stem)
+
+
+def printable(name: str) -> str:
+    """A file's name as text: bytes that are no UTF-8 become U+FFFD."""
+    return os.fsencode(name).decode("utf-8", errors="replace")
 
 
 @dataclass(frozen=True)
@@ -60,11 +68,13 @@ class Layout:
     keys: int = 0
     #: Readers take another encoding than UTF-8 too.
     any_encoding: bool = False
+    #: False where a file is no text.
+    text: bool = True
 
 
 def is_table(path: Path) -> bool:
     """Whether a file's name says that it is a text table of a plain catalogue, and of which role."""
-    return plain_name(path) in MOVIELENS or (table_suffix(path) in EXTENSIONS and role_of_stem(path) is not None)
+    return plain_name(path) in MOVIELENS or (table_suffix(path) in TABLES and role_of_stem(path) is not None)
 
 
 def table_layout(path: Path) -> Layout:
@@ -72,7 +82,7 @@ def table_layout(path: Path) -> Layout:
     if plain_name(path) in MOVIELENS:
         return Layout(MOVIELENS[plain_name(path)], "interactions", 2)
     if table_suffix(path) not in EXTENSIONS:
-        return Layout()
+        return Layout(text=table_suffix(path) not in PARQUET)
     role = role_of_stem(path)
     if role is None:
         return Layout(EXTENSIONS[table_suffix(path)])
@@ -96,7 +106,9 @@ class Format:
     #: Reads them; DataError for what is missing or malformed, naming file, line and value.
     read: Callable[[Sources], RawSource]
     #: Which files it reads; a folder may hold others.
-    takes: Callable[[Path], bool] = lambda path: True
+    takes: Callable[[Path], bool]
+    #: Plain text tables of any name are a part of it, where their header tells a role that no other file has.
+    tables: bool = False
     #: What `upgan data check` expects of a file's lines; None where it cannot check the format.
     layout: Callable[[Path], Layout] | None = table_layout
     #: Of the formats that recognise a source those of the highest precedence count; several of them are ambiguous.

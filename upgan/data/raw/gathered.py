@@ -9,6 +9,8 @@ from typing import Any
 
 import pandas as pd
 
+from upgan.data.raw.headers import Columns
+from upgan.data.raw.packing import plain_name
 from upgan.data.raw.roles import (
     INTERACTIONS,
     KINDS,
@@ -18,20 +20,25 @@ from upgan.data.raw.roles import (
     SPLIT_NAMES,
     TRIPLES,
     Role,
-    read_role,
+    role_columns,
+    role_frame,
     role_of_content,
     role_of_stem,
 )
-from upgan.data.raw.source import RawSource, SourceFile
+from upgan.data.raw.source import Notice, RawSource, SourceFile
 from upgan.data.raw.text_stream import STRICT, ReadOptions
-from upgan.data.raw.text_tables import MOVIELENS, TextTable, plain_name, read_table, table_stem
+from upgan.data.raw.text_tables import MOVIELENS, TextTable, read_table, table_stem
 
 
 def gather_table(gathered: Gathered, path: Path, options: ReadOptions = STRICT) -> None:
     """Read one text table into ``gathered``, by the role that its name, header or column count tells."""
     table = _table(path, options)
     role = role_of_stem(path) or role_of_content(table)
-    frame = read_role(table, role)
+    columns = role_columns(table, role)
+    frame = role_frame(table, role, columns)
+    gathered.note(path.name, columns)
+    if not columns.named:
+        gathered.unnamed.add((role.name, len(gathered.parts[role.name])))
     if role is TRIPLES and "split" not in frame:
         frame["split"] = SPLIT_NAMES.get(table_stem(path), "")
     gathered.add(role, frame, table)
@@ -56,6 +63,20 @@ class Gathered:
     reading: dict[str, Any] = field(default_factory=dict)
     #: id of an item, label: titles from lists of items, which also name the linked entities.
     titles: list[pd.DataFrame] = field(default_factory=list)
+    #: What the user should know.
+    notices: list[Notice] = field(default_factory=list)
+    #: Role and place in its parts of tables whose columns no header names.
+    unnamed: set[tuple[str, int]] = field(default_factory=set)
+
+    def note(self, name: str, columns: Columns) -> None:
+        """Keep how the columns of the file ``name`` were understood."""
+        if columns.notes:
+            self.reading[f"columns_of_{name}"] = list(columns.notes)
+        for code, texts in (
+            ("columns-told", columns.notes),
+            ("column-order", [columns.doubt] if columns.doubt else []),
+        ):
+            self.notices += [Notice(code, f"{name}: {text}", 1, examples=(f"{name}: {text}",)) for text in texts]
 
     def add(self, role: Role, frame: pd.DataFrame, table: TextTable) -> None:
         """One table, read from its file."""
@@ -71,6 +92,7 @@ class Gathered:
 def assemble(name: str, format_name: str, gathered: Gathered) -> RawSource:
     """One RawSource of the tables read, by role; a row that stands there again is dropped and counted."""
     parts, dropped = gathered.parts, gathered.dropped
+    turn_columns(gathered)
     whole: dict[str, pd.DataFrame] = {"interactions": _interactions(parts["interactions"])}
     for role in (TRIPLES, LINKS, LABELS, KINDS):
         columns = [*role.columns, "split"] if role is TRIPLES else list(role.columns)
@@ -94,7 +116,42 @@ def assemble(name: str, format_name: str, gathered: Gathered) -> RawSource:
         dropped=dropped,
         reading=gathered.reading,
         titles=_titles(gathered.titles),
+        notices=tuple(gathered.notices),
     )
+
+
+def turn_columns(gathered: Gathered) -> None:
+    """Turn tables without a header whose two columns stand the other way round, as the ids of the other tables show.
+
+    Of interactions the items, of links the entities, of labels and kinds the ids are known: turned where hardly any of
+    them is known, and half or more of the other column are.
+    """
+    if not {role for role, _ in gathered.unnamed} - {TRIPLES.name}:
+        return
+    triples, links = gathered.parts[TRIPLES.name], gathered.parts[LINKS.name]
+    entities = _ids(triples, ("head", "tail"))
+    known = {
+        LINKS.name: (entities, "entity", "item"),
+        INTERACTIONS.name: (_ids(links, ("item",)) if links else entities, "item", "user"),
+        LABELS.name: (entities | _ids(triples, ("relation",)), "id", "label"),
+        KINDS.name: (entities, "id", "kind"),
+    }
+    for role, (ids, column, other) in known.items():
+        for place, frame in enumerate(gathered.parts[role]):
+            if (role, place) not in gathered.unnamed or not ids:
+                continue
+            share, turned = (frame[each].drop_duplicates().isin(ids).mean() for each in (column, other))
+            if share <= 0.02 and turned >= 0.5:
+                gathered.parts[role][place] = frame.rename(columns={column: other, other: column})
+                text = (
+                    f"{role}: of what would be the {other} {turned:.0%} are known as {column}, and of what would be "
+                    f"the {column} {share:.0%}: the two columns are read the other way round (a header row decides it)"
+                )
+                gathered.notices.append(Notice("column-order", text, 1, examples=(text,)))
+
+
+def _ids(frames: Sequence[pd.DataFrame], columns: Sequence[str]) -> set[str]:
+    return {value for frame in frames for column in columns for value in frame[column].unique()}
 
 
 def _titles(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from upgan.data.raw.headers import (
+    Columns,
+    header_by_content,
+    left_over_numbers,
+    named_places,
+    plain_word,
+    relation_place,
+)
+from upgan.data.raw.no_value import without_no_value
+from upgan.data.raw.packing import plain_name
 from upgan.data.raw.ratings import LEAST_TIME, looks_numeric, rating_numbers, time_numbers
-from upgan.data.raw.text_tables import MOVIELENS, TextTable, plain_name, table_stem
+from upgan.data.raw.text_tables import MOVIELENS, TextTable, table_stem
 from upgan.errors import DataError, listed, shown
 
 SPLIT_NAMES = {
@@ -21,15 +31,20 @@ SPLIT_NAMES = {
     "dev": "valid",
     "test": "test",
 }
-_ITEM_NAMES = "item item_id itemid movie_id movieid book_id bookid artist_id artistid product_id productid"
+_ITEMS = (
+    "item itemid movie movieid film filmid book bookid artist artistid product productid track trackid song songid "
+    "album albumid game gameid asin parentasin isbn business businessid article articleid news newsid recipe recipeid "
+    "course courseid place placeid poi poiid anime animeid iid"
+)
 
 
 @dataclass(frozen=True)
 class Role:
-    """What a table is for: its columns, the header names that mean them, and how many of them make a header.
+    """What a table is for: its columns, the header words that mean them, and how many of them make a header.
 
-    A first row is a header when at least ``header_names`` of the columns are named in it by a long name, or all of
-    them by any name: a single "h" may well be an id.
+    Words are compared as ``headers.plain_word`` writes them; of two for one column the earlier counts. A first row is
+    a header when at least ``header_names`` of the columns are named in it by a long word, or all of them by any word:
+    a single "h" may well be an id.
     """
 
     name: str
@@ -38,7 +53,7 @@ class Role:
     #: The number of columns without a header must be this, or at least this.
     exact_width: bool = False
     stems: frozenset[str] = frozenset()
-    #: Columns that may be there beside the others, and the header names that mean them.
+    #: Columns that may be there beside the others, and the header words that mean them.
     optional: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -49,9 +64,12 @@ class Role:
 TRIPLES = Role(
     "triples",
     {
-        "head": "head head_id subject subject_id h s",
-        "relation": "relation relation_id predicate predicate_id r p",
-        "tail": "tail tail_id object object_id t o",
+        "head": "head headid subject subjectid source sourceid src node1 startid start from fromid xid h s",
+        "relation": (
+            "relation relationid predicate predicateid property propertyid metaedge rel relationtype relationship "
+            "edgetype edgelabel edge type label interaction displayrelation r p"
+        ),
+        "tail": "tail tailid object objectid target targetid dst node2 endid end to toid yid t o",
     },
     header_names=2,
     exact_width=True,
@@ -59,64 +77,154 @@ TRIPLES = Role(
 )
 INTERACTIONS = Role(
     "interactions",
-    {"user": "user user_id userid u", "item": f"{_ITEM_NAMES} i"},
+    {
+        "user": (
+            "user userid uid username reviewer reviewerid reader readerid listener listenerid viewer viewerid customer "
+            "customerid member memberid visitor visitorid profile profileid account accountid u"
+        ),
+        "item": f"{_ITEMS} i",
+    },
     header_names=1,
     stems=frozenset({"interactions", "ratings"}),
     optional={
-        "rating": "rating ratings score stars weight",
-        "timestamp": "timestamp timestamps time unixtime date datetime",
+        "rating": (
+            "rating ratings bookrating overall score stars rate preference feedback liked like weight playcount plays "
+            "click clicked label value count"
+        ),
+        "timestamp": "timestamp timestamps unixtime unixreviewtime time datetime date createdat ts",
     },
 )
 LINKS = Role(
     "links",
-    {"item": f"{_ITEM_NAMES} i", "entity": "entity entity_id entityid freebase_id uri e"},
+    {
+        "item": f"{_ITEMS} i",
+        "entity": "entity entityid freebaseid freebase mid wikidata wikidataid qid dbpedia dbpediaid uri iri e",
+    },
     header_names=1,
     stems=frozenset({"links", "link"}),
 )
 LABELS = Role(
     "labels",
-    {"id": "id entity entity_id", "label": "label name title"},
+    {"id": "id entity entityid uri iri", "label": "label name title"},
     header_names=2,
     stems=frozenset({"labels", "names"}),
 )
-KINDS = Role("kinds", {"id": "id entity entity_id", "kind": "kind type"}, header_names=2, stems=frozenset({"kinds"}))
+KINDS = Role(
+    "kinds",
+    {"id": "id entity entityid uri iri", "kind": "kind type class"},
+    header_names=2,
+    stems=frozenset({"kinds"}),
+)
 ROLES = (TRIPLES, INTERACTIONS, LINKS, LABELS, KINDS)
 
 
 def read_role(table: TextTable, role: Role) -> pd.DataFrame:
     """The columns of ``role`` (and, for triples with a header, ``split``), by header or else by position."""
-    first = [cell.casefold() for cell in table.row(0)]
-    places = _header_places(first, role)
-    if places is None:
-        width, needed = len(first), len(role.columns)
-        if width < needed or (role.exact_width and width > needed):
-            least = "" if role.exact_width else "at least "
-            raise DataError(
-                f"{table.path}, line {table.lines[0]}: {width} column(s) and no header; a {role.name} file has "
-                f"{least}{needed}: {', '.join(role.columns)}"
-            )
-        if role is INTERACTIONS:
-            return unnamed_interactions(table)
-        return table.frame({column: place for place, column in enumerate(role.columns)}, 0)
+    return role_frame(table, role, role_columns(table, role))
+
+
+def role_frame(table: TextTable, role: Role, columns: Columns) -> pd.DataFrame:
+    """Those columns, ratings and times as numbers; DataError for an empty id, a split or number that is none."""
+    frame = table.frame(columns.places, columns.first_row)
+    if role is INTERACTIONS and not columns.first_row:
+        return unnamed_interactions(table)
+    if "split" in frame:
+        frame["split"] = _checked_splits(table, frame["split"])
+    return with_numbers(table, frame, columns.first_row)
+
+
+def role_columns(table: TextTable, role: Role) -> Columns:
+    """Where the columns of ``role`` are. Raises DataError where a header lacks one, or has one word twice."""
+    words = [plain_word(cell) for cell in table.row(0)]
+    places = header_places(words, role)
+    if places is not None:
+        return _by_words(table, role, words, places)
+    width, needed = len(words), len(role.columns)
+    reason = "" if width < needed else header_by_content(table, range(needed))
+    if not reason and table.named:
+        reason = "the file names its columns"
+    if reason and not (role.exact_width and width > needed):
+        return _by_content(table, role, words, reason)
+    if width < needed or (role.exact_width and width > needed):
+        least = "" if role.exact_width else "at least "
+        raise DataError(
+            f"{table.path}, line {table.lines[0]}: {width} column(s) and no header; a {role.name} file has "
+            f"{least}{needed}: {', '.join(role.columns)}"
+        )
+    by_position = {column: place for place, column in enumerate(role.columns)}
+    if role is TRIPLES:
+        return _ordered(table, by_position)
+    return Columns(by_position, 0, named=False)
+
+
+def _by_words(table: TextTable, role: Role, words: list[str], places: dict[str, int]) -> Columns:
+    """The columns that a header names; one that lacks a name is the only one that is left."""
+    places, notes = named_places(words, role.aliases)
     missing = [column for column in role.columns if column not in places]
-    if missing:
+    optional, more = named_places(words, role.optional, set(places.values()))
+    split = {"split": words.index("split")} if role is TRIPLES and "split" in words else {}
+    free = set(range(len(words))) - {*places.values(), *optional.values(), *split.values()}
+    if len(missing) == 1 and len(free) == 1 and words[next(iter(free))]:
+        places[missing[0]] = free.pop()
+        notes.append(f"{shown(table.row(0)[places[missing[0]]])} is taken as the {missing[0]}: no other column is left")
+    elif missing:
         raise DataError(
             f"{table.path}, line {table.lines[0]}: the header lacks the column(s) {', '.join(missing)}; found: "
             f"{listed(table.row(0))}; needed: {', '.join(role.columns)}"
         )
-    if role is TRIPLES and "split" in first:
-        places["split"] = first.index("split")
-    places |= _named_places(first, role.optional, set(places.values()))
+    places |= split | optional
     for place in places.values():
-        if first.count(first[place]) > 1:
+        if words.count(words[place]) > 1:
             raise DataError(
                 f"{table.path}, line {table.lines[0]}: the header has {shown(table.row(0)[place])} twice; it is not "
                 "clear which of the two columns is meant"
             )
-    frame = table.frame(places, 1)
-    if "split" in frame:
-        frame["split"] = _checked_splits(table, frame["split"])
-    return with_numbers(table, frame, 1)
+    if role is INTERACTIONS:
+        places, more = _with_numbers_left(table, 1, places, more)
+    doubt = ""
+    if role is TRIPLES and len(table.lines) > 1:
+        ends = [table.cells[places[column]].slice(1).to_pandas() for column in role.columns]
+        if words_against := relation_place(ends)[1]:
+            doubt = f"{words_against} They are read as the header says"
+    return Columns(places, 1, True, (*notes, *more, *_unread(table, places)), doubt)
+
+
+def _by_content(table: TextTable, role: Role, words: list[str], reason: str) -> Columns:
+    """The columns below a header of unknown words: by position, and ratings and times by what they are."""
+    note = f"the first row ({listed(table.row(0), 6)}) is read as a header, because {reason}"
+    places = {column: place for place, column in enumerate(role.columns)}
+    notes = [note]
+    if role is INTERACTIONS:
+        places, notes = _with_numbers_left(table, 1, places, notes)
+    taken = "; ".join(f"{column} is {shown(table.row(0)[place])}" for column, place in places.items())
+    return Columns(places, 1, False, (*notes, f"columns by position: {taken}", *_unread(table, places)))
+
+
+def _with_numbers_left(
+    table: TextTable, first_row: int, places: dict[str, int], notes: list[str]
+) -> tuple[dict[str, int], list[str]]:
+    """``places`` with the rating and the time among columns that no word names."""
+    wanted = {"rating", "timestamp"} - places.keys()
+    told = left_over_numbers(table, first_row, places.values(), wanted) if wanted else {}
+    notes = [*notes, *(f"{shown(table.row(0)[place])} is taken as the {name}" for name, place in told.items())]
+    return places | told, notes
+
+
+def _ordered(table: TextTable, places: dict[str, int]) -> Columns:
+    """The columns of triples without a header, in the order that their values show."""
+    place, reason = relation_place([cells.to_pandas() for cells in table.cells])
+    if place in (-1, 1):
+        return Columns(places, 0, False, (), f"{reason} They are read as head, relation, tail" if reason else "")
+    ends = [each for each in (0, 1, 2) if each != place]
+    order = {"head": ends[0], "relation": place, "tail": ends[1]}
+    said = "They are read so; a header row (head, relation, tail) would say otherwise"
+    return Columns(order, 0, False, (), f"{reason} {said}")
+
+
+def _unread(table: TextTable, places: dict[str, int]) -> list[str]:
+    """The header's names of columns that are not read, in words."""
+    names = [cell for place, cell in enumerate(table.row(0)) if place not in places.values()]
+    return [f"columns that are not read: {listed(names)}"] if names else []
 
 
 def with_numbers(table: TextTable, frame: pd.DataFrame, first_row: int) -> pd.DataFrame:
@@ -126,9 +234,9 @@ def with_numbers(table: TextTable, frame: pd.DataFrame, first_row: int) -> pd.Da
         return f"{table.path}, line {table.lines[first_row + row]}"
 
     if "rating" in frame:
-        frame["rating"] = rating_numbers(frame["rating"], place)
+        frame["rating"] = rating_numbers(without_no_value(frame["rating"], table.no_value), place)
     if "timestamp" in frame:
-        frame["timestamp"] = time_numbers(frame["timestamp"], place)
+        frame["timestamp"] = time_numbers(without_no_value(frame["timestamp"], table.no_value), place)
     return frame
 
 
@@ -139,7 +247,7 @@ def unnamed_interactions(table: TextTable) -> pd.DataFrame:
     """
     frame = table.frame({column: place for place, column in enumerate(INTERACTIONS.columns)}, 0)
     columns = []
-    for column in (cells.to_pandas() for cells in table.cells[2:4]):
+    for column in (table.marks(place, 0) for place in range(2, min(4, len(table.cells)))):
         numbers = looks_numeric(column)
         if numbers is None:
             break
@@ -160,11 +268,17 @@ def role_of_stem(path: Path) -> Role | None:
     return next((role for role in ROLES if stem in role.stems), None)
 
 
+def role_of_header(table: TextTable) -> Role | None:
+    """The role all of whose columns the first row names, or None."""
+    words = [plain_word(cell) for cell in table.row(0)]
+    return next((role for role in ROLES if set(header_places(words, role) or ()) >= set(role.columns)), None)
+
+
 def role_of_content(table: TextTable) -> Role:
-    first = [cell.casefold() for cell in table.row(0)]
-    for role in ROLES:
-        if set(_header_places(first, role) or ()) >= set(role.columns):
-            return role
+    """The role that a table's header tells, or else its number of columns; DataError where neither does."""
+    first = table.row(0)
+    if role := role_of_header(table):
+        return role
     by_width = {3: TRIPLES, 2: INTERACTIONS}.get(len(first))
     if by_width is None:
         stems = ", ".join(sorted(stem for each in ROLES for stem in each.stems))
@@ -175,23 +289,13 @@ def role_of_content(table: TextTable) -> Role:
     return by_width
 
 
-def _header_places(first: list[str], role: Role) -> dict[str, int] | None:
-    """Where a header row (case-folded cells) names the role's columns; None where the row is data."""
-    places = _named_places(first, role.aliases)
+def header_places(words: list[str], role: Role) -> dict[str, int] | None:
+    """Where a header row (plain words) names the role's columns; None where the row is data."""
+    places, _ = named_places(words, role.aliases)
     # "entity" may mean an id in one role and nothing in another; one cell cannot be two columns.
-    long = {place for place in places.values() if len(first[place]) > 1}
+    long = {place for place in places.values() if len(words[place]) > 1}
     whole = len(set(places.values())) == len(role.columns)
     return places if whole or len(long) >= role.header_names else None
-
-
-def _named_places(first: list[str], aliases: Mapping[str, str], taken: Collection[int] = ()) -> dict[str, int]:
-    """The first place, of those not ``taken``, where a header row names each column."""
-    places = {}
-    for column, words in aliases.items():
-        named = [place for place, cell in enumerate(first) if cell in words.split() and place not in taken]
-        if named:
-            places[column] = named[0]
-    return places
 
 
 def _checked_splits(table: TextTable, values: pd.Series) -> pd.Series:

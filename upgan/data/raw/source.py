@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -15,6 +16,25 @@ class SourceFile:
     name: str
     sha256: str
     rows: int
+    #: Where it lies; of this machine, so not for the manifest.
+    path: Path | None = field(default=None, compare=False, repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"name": self.name, "sha256": self.sha256, "rows": self.rows}
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something about a source that its user should know before a training: prepare says it, check finds it.
+
+    ``code``: of the finding that `upgan data check` makes of it. ``text``: one sentence with its number and an example.
+    """
+
+    code: str
+    text: str
+    count: int
+    total: int | None = None
+    examples: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +66,14 @@ class RawSource:
     titles: pd.DataFrame = field(default_factory=lambda: pd.DataFrame({"item": [], "title": []}, dtype=object))
     #: How it was read, where a reader had to decide: assumed column order, separator, encoding. For the manifest.
     reading: dict[str, Any] = field(default_factory=dict)
+    #: What its user should know.
+    notices: tuple[Notice, ...] = ()
+    #: Files of the source that no reader took, as paths in it.
+    unread: tuple[str, ...] = ()
+
+    def with_notices(self, *notices: Notice) -> RawSource:
+        """The same source with more to know."""
+        return replace(self, notices=(*self.notices, *notices)) if notices else self
 
     def with_labels(self, labels: pd.DataFrame, file: SourceFile) -> RawSource:
         """The same source with more ``labels`` (id, label), which count more than its own, read from ``file``."""

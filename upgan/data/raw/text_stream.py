@@ -1,57 +1,41 @@
 """From the bytes of a text file to blocks of whole lines, with memory bounded by a block whatever the file holds.
 
-Everything that makes a file no text is refused here, once for all readers: other encodings, NUL bytes, archives, a gzip
-file that is cut off or grows without end, a line longer than any row of a catalogue. Errors name the file and the
+Everything that makes a file no text is refused here, once for all readers: other encodings, NUL bytes, archives, packed
+data that are cut off or grow without end, a line longer than any row of a catalogue. Errors name the file and the
 1-based line.
 """
 
 from __future__ import annotations
 
 import codecs
-import gzip
 import hashlib
 import os
-import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from upgan.data.raw.no_value import NO_VALUES, folded
+from upgan.data.raw.packing import BLOCK, EndlessError, packing_of, unpacked
 from upgan.errors import ConfigError, DataError
 
-BLOCK = 8 << 20
 #: No row of a table is longer; a row of a KGAT list of items may be (see LONGEST_LIST).
 LONGEST_LINE = 1 << 20
 LONGEST_LIST = 64 << 20
-#: A gzip file may grow to so many times its size once it has passed the first so many bytes. Tables of text shrink to a
-#: tenth or a fiftieth; a file made to fill a memory grows a thousandfold.
-GZIP_RATIO, GZIP_FREE = 200, 64 << 20
-
-_GZIP = b"\x1f\x8b"
 #: First bytes of files that are no text, and what to say about them.
 _MAGIC = {
-    b"PK\x03\x04": "a zip archive: unpack it and give the folder",
-    b"PK\x05\x06": "an empty zip archive",
-    b"BZh": "compressed by bzip2: decompress it first, or give it as .gz",
-    b"\xfd7zXZ\x00": "compressed by xz: decompress it first, or give it as .gz",
-    b"\x28\xb5\x2f\xfd": "compressed by zstd: decompress it first, or give it as .gz",
     b"7z\xbc\xaf\x27\x1c": "a 7z archive: unpack it and give the folder",
     b"Rar!": "a rar archive: unpack it and give the folder",
-    b"PAR1": "a parquet file; raw files are text",
+    b"PAR1": "a parquet file, which is read where it is a table of its own (NAME.parquet)",
 }
 _TAR_PLACE, _TAR = 257, b"ustar"
 
 
 class NotUtf8Error(DataError):
     """A file whose encoding was not given holds a byte that UTF-8 does not allow."""
-
-
-class EndlessError(DataError):
-    """A line longer than any row, or gzip data that grow without end."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +50,8 @@ class ReadOptions:
     progress: Callable[[str, int, int], None] | None = None
     #: File -> numbers of lines that are taken for blank.
     blank: Mapping[Path, Collection[int]] = field(default_factory=dict)
+    #: Cells that say there is no value, folded (see upgan.data.raw.no_value).
+    no_value: frozenset[str] = folded(NO_VALUES)
 
     def __post_init__(self) -> None:
         if self.encoding is None:
@@ -135,10 +121,12 @@ class TextStream:
             with self.path.open("rb") as file:
                 head = file.read(512)
                 file.seek(0)
-                self._refuse_other_kinds(head)
                 size = os.fstat(file.fileno()).st_size
-                packed = head.startswith(_GZIP)
-                for block in self._gunzipped(file) if packed else iter(lambda: file.read(BLOCK), b""):
+                packing, first = packing_of(head), True
+                for block in unpacked(self.path, file, packing) if packing else iter(lambda: file.read(BLOCK), b""):
+                    if first:
+                        self._refuse_other_kinds(block[:512])
+                    first = False
                     yield block
                     if self.progress is not None:
                         self.progress(self.path.name, file.tell(), size)
@@ -148,25 +136,6 @@ class TextStream:
             raise DataError(f"{self.path}: no such file") from error
         except OSError as error:
             raise DataError(f"{self.path} cannot be read: {error.strerror or error}") from error
-
-    def _gunzipped(self, file: BinaryIO) -> Iterator[bytes]:
-        size = 0
-        try:
-            with gzip.GzipFile(fileobj=file) as unpacked:
-                while block := unpacked.read(BLOCK):
-                    if not size:
-                        self._refuse_other_kinds(block[:512])
-                    size += len(block)
-                    if size > GZIP_FREE and size > GZIP_RATIO * file.tell():
-                        raise EndlessError(
-                            f"{self.path}: the gzip data grow more than {GZIP_RATIO}-fold ({file.tell()} bytes gave "
-                            f"{size} so far), as no catalogue does; decompress the file yourself if this is meant"
-                        )
-                    yield block
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise DataError(
-                f"{self.path}: the gzip data are cut off or damaged ({error}); fetch the file again"
-            ) from error
 
     def _utf8(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         """The same text in UTF-8, without a byte-order mark."""
@@ -218,6 +187,8 @@ class TextStream:
 
     def _refuse_other_kinds(self, head: bytes) -> None:
         kind = next((text for magic, text in _MAGIC.items() if head.startswith(magic)), None)
+        if packing := packing_of(head):
+            kind = f"packed twice, the second time as {packing}: unpack it and give the folder"
         if head[_TAR_PLACE : _TAR_PLACE + len(_TAR)] == _TAR:
             kind = "a tar archive: unpack it and give the folder"
         if kind:

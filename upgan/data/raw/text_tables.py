@@ -6,6 +6,7 @@ count for nothing. Errors name the file, the 1-based line and the value.
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +16,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from upgan.data.raw.no_value import without_no_value
+from upgan.data.raw.packing import plain_name
 from upgan.data.raw.quoted_csv import quoted_rows
 from upgan.data.raw.source import SourceFile
 from upgan.data.raw.text_stream import STRICT, LineBlock, ReadOptions, TextStream, refuse_carriage_returns
+from upgan.data.raw.typed_tables import JSON_LINES, PARQUET, is_typed, read_typed
 from upgan.errors import DataError
 
 #: Extension -> separators that such a file may have, the first of them where none is seen.
@@ -26,6 +30,8 @@ EXTENSIONS: dict[str, tuple[str, ...]] = {
     ".txt": ("\t", ",", ";", "|", " "),
     ".csv": (",", ";", "\t"),
 }
+#: Extensions of files that are tables: those, and the ones that have names and types.
+TABLES = frozenset({*EXTENSIONS, *PARQUET, *JSON_LINES})
 #: MovieLens' ratings (user, item, rating, timestamp) by the names of their files -> separators, the usual one first.
 MOVIELENS: dict[str, tuple[str, ...]] = {"u.data": ("\t",), "ratings.dat": ("::", "\t")}
 _BETWEEN = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "bars", " ": "spaces"}
@@ -46,6 +52,10 @@ class TextTable:
     separator: str = "\t"
     #: Lines left out because they have another number of cells (with ``skip_bad_lines``).
     skipped: int = 0
+    #: The first row is sure to name the columns.
+    named: bool = False
+    #: Cells (folded) that say there is no value; of ratings and times they are empty.
+    no_value: frozenset[str] = frozenset()
 
     def row(self, number: int) -> list[str]:
         return [column[number].as_py() for column in self.cells]
@@ -62,13 +72,12 @@ class TextTable:
                 raise DataError(f"{self.path}, line {line}: the {name} is empty (''); every row needs one")
         return frame
 
+    def marks(self, place: int, first_row: int) -> pd.Series:
+        """A column of what may be numbers: cells that say there is no value are empty."""
+        return without_no_value(self.cells[place].slice(first_row).to_pandas(), self.no_value)
+
     def file(self, rows: int) -> SourceFile:
-        return SourceFile(self.path.name, self.sha256, rows)
-
-
-def plain_name(path: Path) -> str:
-    """The name that says what a file is: "a.tsv" of "a.tsv" and of "a.tsv.gz"; its bytes tell that it is packed."""
-    return path.stem if path.suffix.lower() == ".gz" else path.name
+        return SourceFile(self.path.name, self.sha256, rows, self.path)
 
 
 def by_plain_name(paths: Iterable[Path]) -> dict[str, Path]:
@@ -91,24 +100,61 @@ def table_stem(path: Path) -> str:
     return Path(plain_name(path)).stem.lower()
 
 
-def read_table(path: Path, separator: str | None = None, options: ReadOptions = STRICT) -> TextTable:
+def read_table(
+    path: Path, separator: str | None = None, options: ReadOptions = STRICT, *, quoted: bool = False
+) -> TextTable:
     """Read a text table. Raises DataError for what cannot be read as rows of equal length.
 
     ``separator`` None takes it from the extension and, where that allows several (.csv, .txt), from the first lines:
     the first separator that divides all of them into the same number of cells. With ``options.skip_bad_lines`` rows of
-    another length than the first are left out and counted.
+    another length than the first are left out and counted. ``quoted``: quotation marks quote, whatever the extension.
     """
+    if is_typed(path):
+        return _typed_table(path, options)
     stream = TextStream(path, options)
     parts = _Parts(path, options.skip_bad_lines)
     for block in stream.blocks():
         if separator is None:
             separator = _separator(path, block.lines)
         refuse_carriage_returns(path, block.lines, block.first)
-        if table_suffix(path) == ".csv" and pc.any(pc.match_substring(block.lines, '"')).as_py():
+        if (quoted or table_suffix(path) == ".csv") and pc.any(pc.match_substring(block.lines, '"')).as_py():
             return _read_quoted(path, options, separator)
         lines, numbers = _filled(block)
         parts.add(_rows(lines, separator), numbers, separator)
-    return parts.table(stream.sha256, separator or "\t")
+    return parts.table(stream.sha256, separator or "\t", options)
+
+
+def first_rows(path: Path, options: ReadOptions = STRICT) -> TextTable | None:
+    """The table of a file's first lines, at most some hundreds of them; None where they are no table."""
+    try:
+        if is_typed(path):
+            return _typed_table(path, options)
+        stream = TextStream(path, options)
+        block = next(stream.blocks(), None)
+        if block is None:
+            return None
+        sample = LineBlock(block.lines.slice(0, _SAMPLE), block.first)
+        separator = _separator(path, sample.lines)
+        parts = _Parts(path, skip_bad_lines=True)
+        lines, numbers = _filled(sample)
+        if pc.any(pc.match_substring(lines, '"')).as_py():
+            rows = list(csv.reader(lines.to_pylist(), delimiter=separator if len(separator) == 1 else "\t"))
+            parts.add(pa.array(rows, pa.list_(pa.large_string())), numbers[: len(rows)], separator)
+        else:
+            parts.add(_rows(lines, separator), numbers, separator)
+        return parts.table("", separator, options)
+    except (DataError, csv.Error, pa.ArrowException, ValueError):
+        return None
+
+
+def _typed_table(path: Path, options: ReadOptions) -> TextTable:
+    """A table with names and types, its names as the first row."""
+    names, columns, lines, sha256 = read_typed(path, options)
+    cells = [
+        pa.chunked_array([pa.array([name.strip()], pa.large_string()), *column.chunks])
+        for name, column in zip(names, columns, strict=True)
+    ]
+    return TextTable(path, sha256, cells, np.concatenate([[0], lines]), named=True, no_value=options.no_value)
 
 
 class _Parts:
@@ -144,11 +190,13 @@ class _Parts:
             column.append(pc.utf8_trim_whitespace(pc.list_element(rows, place)))
         self.lines.append(lines)
 
-    def table(self, sha256: str, separator: str) -> TextTable:
+    def table(self, sha256: str, separator: str, options: ReadOptions) -> TextTable:
         if not self.columns:
             raise DataError(f"{self.path} is empty; a table needs at least one row")
         columns = [pa.chunked_array(column, type=pa.large_string()) for column in self.columns]
-        return TextTable(self.path, sha256, columns, np.concatenate(self.lines), separator, self.skipped)
+        return TextTable(
+            self.path, sha256, columns, np.concatenate(self.lines), separator, self.skipped, no_value=options.no_value
+        )
 
 
 def _filled(block: LineBlock) -> tuple[pa.Array, np.ndarray]:
@@ -171,7 +219,7 @@ def _read_quoted(path: Path, options: ReadOptions, separator: str) -> TextTable:
     parts = _Parts(path, options.skip_bad_lines)
     for rows, numbers in quoted_rows(path, stream, separator):
         parts.add(rows, numbers, separator)
-    return parts.table(stream.sha256, separator)
+    return parts.table(stream.sha256, separator, options)
 
 
 def _separator(path: Path, lines: pa.Array) -> str:

@@ -16,10 +16,11 @@ import pandas as pd
 
 from upgan.data.raw.format import Format, Layout, Sources, is_table, table_layout
 from upgan.data.raw.gathered import Gathered, assemble, entity_labels, gather_table
+from upgan.data.raw.packing import plain_name
 from upgan.data.raw.roles import INTERACTIONS, LABELS, LINKS, TRIPLES, with_numbers
 from upgan.data.raw.source import RawSource
 from upgan.data.raw.text_stream import NotUtf8Error, ReadOptions
-from upgan.data.raw.text_tables import TextTable, by_plain_name, plain_name, read_table
+from upgan.data.raw.text_tables import TextTable, by_plain_name, read_table
 from upgan.data.read.ntriples import gather_graph, is_ntriples
 from upgan.errors import DataError, listed
 
@@ -118,6 +119,11 @@ def _recognised(sources: Sources) -> str:
     return domain.interactions if domain else ""
 
 
+def _takes(path: Path) -> bool:
+    own = {name for domain in DOMAINS for name in (domain.interactions, domain.titles)}
+    return plain_name(path) in own or is_table(path) or is_ntriples(path)
+
+
 def _layout(path: Path) -> Layout:
     if plain_name(path) in {domain.titles for domain in DOMAINS}:
         return Layout(any_encoding=True)
@@ -132,6 +138,8 @@ FORMAT = Format(
     needs="user_artists.dat, user_ratedmovies.dat or user_taggedbookmarks.dat; and a graph, triples.tsv, links.tsv",
     recognised=_recognised,
     read=read_hetrec,
+    takes=_takes,
+    tables=True,
     layout=_layout,
     # An .nt file beside HetRec's interactions is the graph that they lack.
     includes=("ntriples",),

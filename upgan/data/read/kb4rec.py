@@ -201,9 +201,9 @@ def _assembled(
         labels=names,
         kinds=pd.DataFrame({"id": [], "kind": []}, dtype=str),
         files=(
-            SourceFile(files.links.name, sha256_of_file(files.links), len(links)),
-            SourceFile(files.ratings.path.name, sha256_of_file(files.ratings.path), ratings.rows),
-            SourceFile(files.dump.name, tally.sha256, tally.lines),
+            SourceFile(files.links.name, sha256_of_file(files.links), len(links), files.links),
+            SourceFile(files.ratings.path.name, sha256_of_file(files.ratings.path), ratings.rows, files.ratings.path),
+            SourceFile(files.dump.name, tally.sha256, tally.lines, files.dump),
         ),
         dropped={reason: count for reason, count in dropped.items() if count},
         reading=reading,
@@ -216,6 +216,7 @@ FORMAT = Format(
     needs=NEEDS,
     recognised=lambda sources: "a Freebase dump and links into it" if find_files(sources.named) else "",
     read=read_kb4rec,
+    takes=lambda path: True,
     layout=None,
     # A dump may be named like N-Triples, and ratings like a plain table.
     precedence=2,

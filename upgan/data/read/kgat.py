@@ -22,10 +22,11 @@ import pyarrow.compute as pc
 from upgan.data.raw.format import Format, Layout, Sources
 from upgan.data.raw.gathered import Gathered, assemble
 from upgan.data.raw.id_maps import IdMap
+from upgan.data.raw.packing import plain_name
 from upgan.data.raw.roles import INTERACTIONS, TRIPLES
 from upgan.data.raw.source import RawSource, SourceFile
 from upgan.data.raw.text_stream import LONGEST_LIST, ReadOptions, read_lines
-from upgan.data.raw.text_tables import by_plain_name, plain_name, read_table
+from upgan.data.raw.text_tables import by_plain_name, read_table
 from upgan.errors import DataError, listed, shown
 
 GRAPH = "kg_final.txt"
@@ -80,7 +81,7 @@ def _gather_interactions(gathered: Gathered, path: Path, lists: Mapping[str, IdM
         }
     )
     gathered.parts[INTERACTIONS.name].append(frame)
-    gathered.files.append(SourceFile(path.name, sha256, len(frame)))
+    gathered.files.append(SourceFile(path.name, sha256, len(frame), path))
 
 
 def _read_list(gathered: Gathered, path: Path, options: ReadOptions) -> IdMap:
@@ -99,7 +100,7 @@ def _read_list(gathered: Gathered, path: Path, options: ReadOptions) -> IdMap:
             f"{path}, line {numbers[row]}: {shown(lines[row].as_py())} is not an original id and its number"
             f"{', and the entity of it' if is_three else ''}"
         )
-    gathered.files.append(SourceFile(path.name, sha256, len(lines)))
+    gathered.files.append(SourceFile(path.name, sha256, len(lines), path))
     # An item is known by its entity's id where the list tells it.
     original = pc.struct_field(parts, "entity" if is_three else "original")
     return IdMap.of(path, pc.struct_field(parts, "number").to_pandas(), original.to_pandas(), numbers)
@@ -134,5 +135,6 @@ FORMAT = Format(
     needs="kg_final.txt, train.txt; for ids instead of numbers user_list.txt, entity_list.txt, relation_list.txt",
     recognised=lambda sources: GRAPH if any(plain_name(file) == GRAPH for file in sources.files) else "",
     read=read_kgat,
+    takes=lambda path: plain_name(path) in {GRAPH, *INTERACTION_FILES, *LISTS.values()},
     layout=lambda path: Layout((" ",), "triples", 3) if plain_name(path) == GRAPH else Layout(),
 )

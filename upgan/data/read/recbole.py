@@ -13,6 +13,7 @@ import pandas as pd
 
 from upgan.data.raw.format import Format, Layout, Sources, table_layout
 from upgan.data.raw.gathered import Gathered, assemble, entity_labels
+from upgan.data.raw.headers import Columns, left_over_numbers, named_places, plain_word
 from upgan.data.raw.roles import INTERACTIONS, LABELS, LINKS, TRIPLES, Role, with_numbers
 from upgan.data.raw.source import RawSource
 from upgan.data.raw.text_tables import TextTable, read_table, table_suffix
@@ -25,8 +26,6 @@ FIELDS: dict[str, tuple[Role, dict[str, str]]] = {
     ".link": (LINKS, {"item": "item_id", "entity": "entity_id"}),
     ".item": (LABELS, {"id": "item_id"}),
 }
-#: Fields of .inter that are numbers, by the names RecBole gives them; of type float.
-NUMBERS = ("rating", "timestamp")
 TYPES = ("token", "token_seq", "float", "float_seq")
 #: Fields of .item that name an item, best first.
 TITLES = ("title", "name", "movie_title", "book_title", "artist_name", "item_name", "item_title")
@@ -56,7 +55,10 @@ def read_recbole(sources: Sources) -> RawSource:
             fields = fields | {"label": title} if title else fields
         places = _places(table, header, fields)
         if extension == ".inter":
-            places |= {field: header[field][0] for field in NUMBERS if header.get(field, (0, ""))[1] == "float"}
+            places |= _numbers(table, header, places)
+        unread = [field for field, (place, _) in header.items() if place not in places.values()]
+        notes = (f"fields that are not read: {listed(unread)}",) if unread else ()
+        gathered.note(path.name, Columns(places, 1, True, notes))
         frame = with_numbers(table, table.frame(places, 1), 1)
         if role is LABELS:
             titles = frame if "label" in frame else None
@@ -99,6 +101,16 @@ def _header(table: TextTable) -> dict[str, tuple[int, str]]:
             raise DataError(f"{table.path}, line {table.lines[0]}: the header has the field {shown(name)} twice")
         fields[name] = (place, kind)
     return fields
+
+
+def _numbers(table: TextTable, header: dict[str, tuple[int, str]], taken: dict[str, int]) -> dict[str, int]:
+    """Rating and time of an .inter file: float fields by their usual names, or the only one that is left."""
+    floats = [place for place, kind in header.values() if kind == "float"]
+    others = {place for place, _ in header.values()} - set(floats)
+    words = [plain_word(cell) for cell in table.row(0)]
+    named, _ = named_places(words, INTERACTIONS.optional, {*others, *taken.values()})
+    wanted = {"rating", "timestamp"} - named.keys()
+    return named | left_over_numbers(table, 1, {*others, *taken.values(), *named.values()}, wanted)
 
 
 def _places(table: TextTable, header: dict[str, tuple[int, str]], fields: dict[str, str]) -> dict[str, int]:

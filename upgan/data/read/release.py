@@ -23,16 +23,18 @@ import pandas as pd
 from upgan.data.raw.format import Format, Layout, Sources
 from upgan.data.raw.gathered import Gathered, assemble, entity_labels
 from upgan.data.raw.id_maps import IdMap
+from upgan.data.raw.packing import plain_name
 from upgan.data.raw.roles import INTERACTIONS, LABELS, LINKS, TRIPLES, unnamed_interactions
 from upgan.data.raw.source import RawSource
 from upgan.data.raw.text_stream import ReadOptions
-from upgan.data.raw.text_tables import TextTable, by_plain_name, plain_name, read_table
+from upgan.data.raw.text_tables import TextTable, by_plain_name, read_table
 from upgan.errors import DataError, listed
 from upgan.types import SPLITS
 
 #: Without these it is no release.
 MAPS = ("e_map.dat", "r_map.dat")
 _SPLIT_FILES = {f"{split}.dat": split for split in SPLITS}
+_FILES = frozenset({*MAPS, *_SPLIT_FILES, "u_map.dat", "i_map.dat", "i2kg_map.tsv", "ratings.txt", "ratings.dat"})
 #: Orders of a triple's columns, the authors' own first: it counts where the numbers allow both.
 _ORDERS = {"head, relation, tail": (0, 1, 2), "head, tail, relation": (0, 2, 1)}
 
@@ -188,5 +190,6 @@ FORMAT = Format(
     needs="kg/e_map.dat, kg/r_map.dat, kg/train.dat; with users rs/ratings.txt, rs/i_map.dat, rs/i2kg_map.tsv",
     recognised=_recognised,
     read=read_release,
+    takes=lambda path: plain_name(path) in _FILES,
     layout=lambda path: Layout(("\t", " "), "triples", 3) if plain_name(path) in _SPLIT_FILES else Layout(),
 )

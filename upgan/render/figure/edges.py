@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-from upgan.explain.explanation import ContextEdge, EvidencePath, Explanation, Node, UserPath
+from upgan.explain.explanation import ContextEdge, EvidencePath, Explanation, Node, UserPath, Walk
 from upgan.render.figure.selection import Selection
 from upgan.render.figure.spec import FigureEdge, figure_id
 from upgan.render.figure.styles import EdgeKind
-from upgan.render.words import clean, coefficient, node_words, rank_text, relation_words, score_text, shorten
+from upgan.render.words import (
+    clean,
+    coefficient,
+    node_words,
+    rank_text,
+    relation_words,
+    said_words,
+    score_text,
+    shorten,
+    signed,
+)
 from upgan.types import INVERSE_MARK
 
 _RELATION_WIDTH = 18
@@ -17,23 +28,41 @@ _RELATION_WIDTH = 18
 def edges_of(
     explanation: Explanation, chosen: Selection, labels: Mapping[str, str] | None, *, narrow: bool = False
 ) -> list[FigureEdge]:
-    """The prediction, then paths, evidence and known facts; what several paths share is drawn once."""
-    walked: list[tuple[UserPath | EvidencePath, tuple[float, ...], EdgeKind]] = []
-    walked += [(path, path.alphas, "path") for path in chosen.paths]
-    walked += [(path, path.coefficients, "evidence") for path in chosen.evidence]
+    """The prediction, then paths, evidence, walks and known facts; what several paths share is drawn once."""
+    chains = chain_numbers(chosen)
+    walked: list[tuple[UserPath | EvidencePath, tuple[float, ...], EdgeKind, int]] = []
+    walked += [(path, path.alphas, "path", chains[path.nodes[0].id]) for path in chosen.paths]
+    walked += [(path, path.coefficients, "evidence", chains[path.nodes[-1].id]) for path in chosen.evidence]
     edges: dict[tuple[str, str, str, EdgeKind], FigureEdge] = {}
     used: set[tuple[frozenset[str], str]] = set()
-    for path, numbers, kind in walked:
+
+    def add(key: tuple[str, str, str, EdgeKind], edge: FigureEdge, chain: int) -> None:
+        used.add((frozenset(key[:2]), key[2].removesuffix(INVERSE_MARK)))
+        before = edges[key].chains if key in edges else ()
+        edges[key] = replace(edge, chains=before if chain in before else (*before, chain))
+
+    for path, numbers, kind, chain in walked:
         for source, target, relation, number in zip(path.nodes, path.nodes[1:], path.relations, numbers, strict=False):
-            ends = (figure_id(source), figure_id(target))
-            used.add((frozenset(ends), relation.removesuffix(INVERSE_MARK)))
-            edges[(*ends, relation, kind)] = _step(source, relation, target, number, kind, labels)
+            step = _step(source, relation, target, number, kind, labels)
+            add((figure_id(source), figure_id(target), relation, kind), step, chain)
+    for place, walk in enumerate(chosen.walks):
+        for source, target, relation in zip(walk.nodes, walk.nodes[1:], walk.relations, strict=False):
+            key: tuple[str, str, str, EdgeKind] = (figure_id(source), figure_id(target), relation, "walk")
+            so_far = edges[key].number if key in edges else None
+            step = _walk_step(source, relation, target, walk, so_far or 0.0, labels, explanation)
+            add(key, step, len(chains) + place)
     for known in chosen.context:
         edge = _context(known, labels)
         if (frozenset((edge.source, edge.target)), known.relation.removesuffix(INVERSE_MARK)) not in used:
             edges[(edge.source, edge.target, known.relation, edge.kind)] = edge
-    # A self-loop has no room in columns; a candidate that is the target itself is said in words instead.
+    # A self-loop has no room in layers; a candidate that is the target itself is said in words instead.
     return [edge for edge in (_prediction(explanation, narrow=narrow), *edges.values()) if edge.source != edge.target]
+
+
+def chain_numbers(chosen: Selection) -> dict[str, int]:
+    """A number for every user that paths or evidence name; walks count on from there."""
+    named = [path.nodes[0].id for path in chosen.paths] + [path.nodes[-1].id for path in chosen.evidence]
+    return {user: number for number, user in enumerate(dict.fromkeys(named))}
 
 
 def _step(
@@ -54,6 +83,32 @@ def _step(
         text=f"{name} {coefficient(number)}".strip(),
         title=f"{_fact(source, relation, target, labels)}\n{meaning}",
         width=1.2 + 4.5 * max(0.0, min(1.0, number)) if kind == "path" else 1.4,
+    )
+
+
+def _walk_step(
+    source: Node,
+    relation: str,
+    target: Node,
+    walk: Walk,
+    so_far: float,
+    labels: Mapping[str, str] | None,
+    explanation: Explanation,
+) -> FigureEdge:
+    """An edge of a path that walks take, with what the drawn ones that pass it add to the score."""
+    together = so_far + walk.contribution
+    largest = max(abs(each.contribution) for each in explanation.walks)
+    said = said_words(walk.said, walk.users, simulated=explanation.simulated_users)
+    name = "" if "user" in (source.role, target.role) else _relation_text(relation, labels)
+    title = f"{_fact(source, relation, target, labels)}\npaths that pass here add {signed(together)} to the score"
+    return FigureEdge(
+        figure_id(source),
+        figure_id(target),
+        kind="walk",
+        number=together,
+        text=f"{name} {signed(together)}".strip(),
+        title=f"{title}\n{said}".rstrip(),
+        width=1.2 + 3.0 * min(1.0, abs(together) / largest) if largest else 1.2,
     )
 
 

@@ -1,27 +1,35 @@
-"""Where things go: fixed columns from target to answer, rows without overlap, edge labels in free spots.
+"""Where things go: boxes in layers from target to answer, and curves that run only between the layers.
 
-The prediction runs along the top like a bridge from target to answer; what carries it hangs below: target | entities of
-the paths | users | entities of the evidence | answer.
+An edge that passes a layer has a lane of its own between the boxes there, so no line crosses a box; a text stands on
+its own line where it covers no box, no other text and no other line, and nowhere where there is no such place.
+"main" is the way from target to answer (x in columns, y in rows), "cross" the other one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate, pairwise
-from math import atan2, cos, hypot, pi, sin
+from itertools import pairwise
 
-from upgan.render.figure.selection import Selection
-from upgan.render.figure.spec import FigureEdge, FigureNode, Layout, figure_id
-from upgan.render.figure.styles import EDGE_FONT_SIZE, FONT_SIZE, LINE_HEIGHT, NODE_SIZE
+import numpy as np
 
-BRIDGE_GAP = 78.0
-#: Between rows: from the bridge to what stands beside it, and from one row to the next.
-BRIDGE_WIDTH, ROW_GAP = 96.0, 92.0
-_LABEL_SPOTS = (0.5, 0.42, 0.58, 0.34, 0.66, 0.27, 0.73, 0.2, 0.8, 0.14, 0.86)
-_BENDS = (0.0, 0.1, -0.1, 0.18, -0.18, 0.28, -0.28, 0.4, -0.4)
+from upgan.render.figure.spec import FigureEdge, FigureNode, Layout, Point
+from upgan.render.figure.styles import EDGE_FONT_SIZE, FONT_SIZE, LINE_HEIGHT
 
-Point = tuple[float, float]
+MARGIN = 8.0
+#: Between boxes of a layer, and the width of a lane between them.
+SPACING, LANE = 12.0, 12.0
+#: Beside the text within a box: the symbol on its left (above, in a box narrower than STACKED), and padding.
+SYMBOL, PADDING, STACKED = 20.0, 4.0, 116.0
+#: Widest box in a row, so that few boxes do not look like bars.
+_WIDEST = 200.0
+_ROW_GAP = 62.0
+_STEPS = np.linspace(0.0, 1.0, 41)
+_SPOTS = (0.5, 0.38, 0.62, 0.28, 0.72, 0.2, 0.8, 0.14, 0.86)
+_ORDER = ("prediction", "path", "walk", "evidence", "fact", "interaction")
+_NARROW, _WIDE = frozenset("fijlrtI.,:;'|!()[] -"), frozenset("mwMW@%&—")
+
+_Id = str | tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -39,221 +47,296 @@ class Box:
         height = min(self.bottom, other.bottom) - max(self.top, other.top)
         return width * height if width > 0 and height > 0 else 0.0
 
-    def holds(self, point: Point) -> bool:
-        """Whether the point lies in it."""
-        return self.left <= point[0] <= self.right and self.top <= point[1] <= self.bottom
-
 
 def text_width(text: str, size: float) -> float:
-    """A cautious estimate without font metrics: wide letters (CJK, emoji) count double."""
-    return sum(1.0 if ord(character) > 0x2E80 else 0.56 for character in text) * size
+    """A cautious estimate for the widest of the usual fonts; scripts of East Asia and emoji take a whole square."""
+
+    def letter(character: str) -> float:
+        if ord(character) > 0x2E80:
+            return 1.0
+        if character in _WIDE:
+            return 0.98
+        if character in _NARROW:
+            return 0.41
+        return 0.7 if character.isupper() else 0.62
+
+    return sum(map(letter, text)) * size
 
 
-def node_box(x: float, y: float, lines: Sequence[str], above: bool = False) -> Box:
-    """A node's shape and the label lines below it (or above)."""
-    half = max([text_width(line, FONT_SIZE) / 2 for line in lines] + [NODE_SIZE])
-    text = 4 + LINE_HEIGHT * len(lines)
-    return Box(x - half, y - NODE_SIZE - (text if above else 0), x + half, y + NODE_SIZE + (0 if above else text))
+def fitted(text: str, room: float, size: float = FONT_SIZE, lines: int = 1) -> list[str]:
+    """``text`` in at most ``lines`` lines that are no wider than ``room``; an ellipsis where something was cut."""
+    # More letters than the narrowest font has room for need not be looked at, one apart: it calls for the ellipsis.
+    most = lines * (int(room / (0.4 * size)) + 1) + 1
+    rest, made = [word for word in text[:most].split(" ") if word], []
+    while rest and len(made) < lines:
+        last = len(made) == lines - 1
+        count = max((n for n in range(1, len(rest) + 1) if text_width(" ".join(rest[:n]), size) <= room), default=0)
+        line = " ".join(rest[: count or 1])
+        left = rest[count or 1 :]
+        if not count or (last and left):
+            line, torn = _cut(" ".join(rest) if last else line, room, size, last)
+            left = [] if last else [*([torn] if torn else []), *left]
+        made.append(line)
+        rest = left
+    return made
 
 
-def control_point(start: Point, end: Point, bend: float) -> Point:
-    """The middle point of the quadratic curve that vis-network draws for ``curvedCW`` (``CCW`` where bend < 0)."""
-    length = hypot(end[0] - start[0], end[1] - start[1])
-    angle = atan2(end[1] - start[1], end[0] - start[0]) - bend * pi / 2
-    reach = (abs(bend) / 2 + 0.5) * length
-    return start[0] + reach * cos(angle), start[1] + reach * sin(angle)
+def _cut(line: str, room: float, size: float, last: bool) -> tuple[str, str]:
+    """As much of a line as there is room for, and the rest; at the end an ellipsis stands for the rest."""
+    if text_width(line, size) <= room:
+        return line, ""
+    mark = "…" if last else ""
+    count = max((n for n in range(1, len(line)) if text_width(line[:n] + mark, size) <= room), default=1)
+    return line[:count].rstrip() + mark, line[count:]
 
 
-def point_on(start: Point, end: Point, bend: float, at: float) -> Point:
-    """The point at fraction ``at`` of an edge, straight or bent."""
-    middle = control_point(start, end, bend)
-    a, b, c = (1 - at) ** 2, 2 * at * (1 - at), at**2
-    return a * start[0] + b * middle[0] + c * end[0], a * start[1] + b * middle[1] + c * end[1]
+def node_box(node: FigureNode) -> Box:
+    """A node's rectangle."""
+    return Box(node.x - node.width / 2, node.y - node.height / 2, node.x + node.width / 2, node.y + node.height / 2)
 
 
-def column_positions(count: int) -> list[float]:
-    """x of each column. The first and last gap are wider: many edges end in one node there."""
-    # Six columns and more would not fit a screen at a readable size with the wider gaps.
-    end, inner = (205.0, 178.0) if count <= 5 else (186.0, 160.0)
-    gaps = [2 * end] if count == 2 else [end, *[inner] * (count - 3), end]
-    return list(accumulate(gaps[: max(0, count - 1)], initial=0.0))
-
-
-def order_columns(
-    columns: Sequence[Sequence[str]], neighbours: Mapping[str, Iterable[str]], fixed: int | None
-) -> list[list[str]]:
-    """Rows of each column by the mean height of what they are tied to, which removes most crossings.
-
-    Column ``fixed`` (the users, heaviest first) keeps its order.
-    """
-    ordered = [list(column) for column in columns]
-    for _ in range(4):
-        height = {node: (row + 0.5) / len(column) for column in ordered for row, node in enumerate(column)}
-        for index, column in enumerate(ordered):
-            if index == fixed:
-                continue
-            means = {}
-            for node in column:
-                tied = [height[other] for other in neighbours.get(node, ()) if other in height]
-                means[node] = sum(tied) / len(tied) if tied else height[node]
-            # The sort is stable: ties keep the order they came in.
-            column.sort(key=means.__getitem__)
-    return ordered
-
-
-def row_heights(lines_of: Sequence[int]) -> list[float]:
-    """Centres of stacked nodes whose labels have that many lines, from 0 downward."""
-    steps = [2 * NODE_SIZE + 4 + LINE_HEIGHT * lines + 16 for lines in lines_of]
-    return list(accumulate(steps, initial=0.0))[: len(steps)]
-
-
-def node_width(lines: Sequence[str]) -> float:
-    """How wide a node with these lines is."""
-    return max([text_width(line, FONT_SIZE) for line in lines] + [2.0 * NODE_SIZE])
-
-
-def row_places(widths: Sequence[float]) -> list[float]:
-    """Centres of nodes of these widths beside each other, from 0 to the right."""
-    steps = [(left + right) / 2 + 14 for left, right in pairwise(widths)]
-    return list(accumulate(steps, initial=0.0))[: len(widths)]
-
-
-def text_box(middle: Point, text: str) -> Box:
+def text_box(edge: FigureEdge, text: str | None = None, place: Point | None = None) -> Box:
     """What the text of an edge covers."""
-    half_width, half_height = text_width(text, EDGE_FONT_SIZE) / 2 + 2, EDGE_FONT_SIZE / 2 + 2
-    return Box(middle[0] - half_width, middle[1] - half_height, middle[0] + half_width, middle[1] + half_height)
+    (x, y), half = place or edge.text_place, text_width(edge.written if text is None else text, EDGE_FONT_SIZE) / 2 + 2
+    return Box(x - half, y - EDGE_FONT_SIZE / 2 - 2, x + half, y + EDGE_FONT_SIZE / 2 + 2)
 
 
-def choose_bend(start: Point, end: Point, shapes: Sequence[Box], texts: Sequence[Box]) -> float:
-    """The smallest bend with which an edge passes by other nodes; crossing a shape is worse than crossing its text."""
-
-    def hits(bend: float) -> int:
-        points = [point_on(start, end, bend, step / 30) for step in range(2, 29)]
-        crossed = [sum(any(box.holds(point) for point in points) for box in boxes) for boxes in (shapes, texts)]
-        return 4 * crossed[0] + crossed[1]
-
-    return min(_BENDS, key=lambda bend: (hits(bend), abs(bend)))
+def column_room(count: int, width: float) -> tuple[float, float]:
+    """Width of the boxes and of the gaps between them, for ``count`` columns in a figure of that width."""
+    gap = 34.0 if count < 3 else max(34.0, min(120.0, 0.29 * width / (count - 1)))
+    return (width - 2 * MARGIN - gap * (count - 1)) / max(1, count), gap
 
 
-def choose_spot(start: Point, end: Point, bend: float, text: str, taken: Sequence[Box]) -> tuple[float, Box]:
-    """The fraction of an edge at which its label covers least of what is already there."""
-
-    def box_at(at: float) -> Box:
-        return text_box(point_on(start, end, bend, at), text)
-
-    def cost(at: float) -> float:
-        box = box_at(at)
-        return sum(box.overlap(other) for other in taken) + abs(at - 0.5)
-
-    best = min(_LABEL_SPOTS, key=cost)
-    return best, box_at(best)
+def text_room(box: float) -> float:
+    """How wide the text in a box of that width may be."""
+    return box - 2 * PADDING - (0.0 if box < STACKED else SYMBOL)
 
 
-# The figure ---------------------------------------------------------------------------------------------------------
+def row_room(count: int, lanes: int, width: float) -> float:
+    """Width of each of ``count`` boxes in a row with that many lanes between them."""
+    free = width - 2 * MARGIN - lanes * (LANE + SPACING) - SPACING * (count - 1)
+    return min(_WIDEST, free / max(1, count))
+
+
+def curve(points: Sequence[Point]) -> np.ndarray:
+    """(N, 2) points on a curve of cubic pieces."""
+    pieces = []
+    for start in range(0, len(points) - 1, 3):
+        a, b, c, d = (np.asarray(point) for point in points[start : start + 4])
+        t = _STEPS[:, None]
+        pieces.append((1 - t) ** 3 * a + 3 * t * (1 - t) ** 2 * b + 3 * t**2 * (1 - t) * c + t**3 * d)
+    return np.concatenate(pieces) if pieces else np.empty((0, 2))
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A figure with every place decided."""
+
+    nodes: list[FigureNode]
+    edges: list[FigureEdge]
+    width: float
+    height: float
+
+
+def lanes_of(columns: Sequence[Sequence[str]], edges: Sequence[FigureEdge]) -> list[int]:
+    """How many edges pass each layer."""
+    layer = {node: index for index, column in enumerate(columns) for node in column}
+    counts = [0] * len(columns)
+    for edge in edges:
+        low, high = sorted((layer[edge.source], layer[edge.target]))
+        for index in range(low + 1, high):
+            counts[index] += 1
+    return counts
 
 
 def placed(
-    nodes: list[FigureNode], edges: list[FigureEdge], chosen: Selection, way: Layout = "columns"
-) -> list[FigureNode]:
-    """Every node at its place: columns from left to right, or the same as rows from top to bottom."""
-    by_id = {node.id: node for node in nodes}
-    neighbours: dict[str, list[str]] = {}
-    for edge in edges:
-        neighbours.setdefault(edge.source, []).append(edge.target)
-        neighbours.setdefault(edge.target, []).append(edge.source)
-    columns = [[figure_id(node) for node in column] for column in chosen.columns]
-    columns = order_columns(columns, neighbours, chosen.user_column)
-    for index in chosen.hidden:
-        columns[index].append(f"more:{index}")
-    groups = [[by_id[node] for node in column] for column in columns]
-    return _in_rows(groups) if way == "rows" else _in_columns(groups)
+    columns: Sequence[Sequence[FigureNode]],
+    edges: Sequence[FigureEdge],
+    way: Layout,
+    width: float,
+    fixed: int | None = None,
+) -> Placed:
+    """Every node and edge at its place in a figure of that width; the layer ``fixed`` keeps its order."""
+    layers = _Layers(columns, edges, fixed)
+    rows = way == "rows"
+    nodes = {node.id: node for column in columns for node in column}
+    box, gap = column_room(len(columns), width)
+    depths = [box] * len(columns)
+    if rows:
+        gap = _ROW_GAP
+        depths = [
+            _height(
+                max((len(node.lines) for node in column), default=1),
+                row_room(len(column), len(order) - len(column), width),
+            )
+            for column, order in zip(columns, layers.order, strict=True)
+        ]
+    sizes: dict[_Id, float] = dict.fromkeys(layers.lanes, LANE)
+    for column, order in zip(columns, layers.order, strict=True):
+        lanes = len(order) - len(column)
+        for node in column:
+            sizes[node.id] = row_room(len(column), lanes, width) if rows else _height(len(node.lines), box)
+    cross, extent = _stacked(layers.order, sizes, width - 2 * MARGIN if rows else 0.0)
+    main, far = {}, MARGIN
+    for depth, order in zip(depths, layers.order, strict=True):
+        main |= dict.fromkeys(order, (far, far + depth))
+        far += depth + gap
+    far += MARGIN - gap
+    routed = _routed(layers, edges, main, cross, sizes, gap)
+    made = []
+    for node in nodes.values():
+        middle, depth = sum(main[node.id]) / 2, main[node.id][1] - main[node.id][0]
+        x, y = (cross[node.id], middle) if rows else (middle, cross[node.id])
+        wide, high = (sizes[node.id], depth) if rows else (depth, sizes[node.id])
+        made.append(replace(node, x=round(x, 1), y=round(y, 1), width=round(wide, 1), height=round(high, 1)))
+    drawn = []
+    for edge, curved in zip(edges, routed, strict=True):
+        points = [(across, along) if rows else (along, across) for along, across in curved]
+        drawn.append(replace(edge, points=tuple((round(x, 1), round(y, 1)) for x, y in points)))
+    whole = (max(width, extent + 2 * MARGIN), far) if rows else (width, extent + 2 * MARGIN)
+    return Placed(made, written(made, drawn, whole[0]), round(whole[0], 1), round(whole[1], 1))
 
 
-def _in_columns(columns: list[list[FigureNode]]) -> list[FigureNode]:
-    """Target and answer on the bridge, the other columns stacked below and centred on the tallest."""
-    rows = [row_heights([len(node.lines) for node in column]) for column in columns]
-    tallest = max((heights[-1] for heights in rows[1:-1] if heights), default=0.0)
-    rows = [_spread(heights, tallest) for heights in rows]
-    placed = []
-    last = len(columns) - 1
-    positions = column_positions(len(columns))
-    for index, (column, heights) in enumerate(zip(columns, rows, strict=True)):
-        on_bridge = index in (0, last)
-        top = 0.0 if on_bridge else BRIDGE_GAP + (tallest - (heights[-1] if heights else 0.0)) / 2
-        placed += [replace(node, x=positions[index], y=top + y) for node, y in zip(column, heights, strict=True)]
-    return placed
+def _height(lines: int, width: float) -> float:
+    return LINE_HEIGHT * lines + 8.0 + (SYMBOL if width < STACKED else 0.0)
 
 
-def _in_rows(rows: list[list[FigureNode]]) -> list[FigureNode]:
-    """Target above and answer below, the bridge between them on the left; the other rows to the right of it."""
-    last = len(rows) - 1
-    places = [row_places([node_width(node.lines) for node in row]) for row in rows]
-    widest = max((place[-1] for place in places[1:-1] if place), default=0.0)
-    placed, y = [], 0.0
-    for index, (row, place) in enumerate(zip(rows, places, strict=True)):
-        left = 0.0 if index in (0, last) else BRIDGE_WIDTH + (widest - (place[-1] if place else 0.0)) / 2
-        placed += [replace(node, x=left + x, y=y, last=index == last) for node, x in zip(row, place, strict=True)]
-        y += ROW_GAP + LINE_HEIGHT * max((len(node.lines) for node in row), default=0)
-    return placed
+class _Layers:
+    """The order within each layer, lanes of passing edges included."""
+
+    def __init__(self, columns: Sequence[Sequence[FigureNode]], edges: Sequence[FigureEdge], fixed: int | None) -> None:
+        self.layer: dict[_Id, int] = {node.id: index for index, column in enumerate(columns) for node in column}
+        self.order: list[list[_Id]] = [[node.id for node in column] for column in columns]
+        self.lanes: list[tuple[int, int]] = []
+        #: The stations of each edge, in the order of layers.
+        self.ways: list[list[_Id]] = []
+        first: set[_Id] = set()
+        for number, edge in enumerate(edges):
+            ends = sorted((edge.source, edge.target), key=lambda end: self.layer[end])
+            lanes = [(number, layer) for layer in range(self.layer[ends[0]] + 1, self.layer[ends[1]])]
+            for lane in lanes:
+                self.layer[lane] = lane[1]
+                self.order[lane[1]].append(lane)
+            self.lanes += lanes
+            first |= set(lanes) if edge.kind == "prediction" else set()
+            self.ways.append([ends[0], *lanes, ends[1]])
+        self._sort(fixed, first)
+
+    def _sort(self, fixed: int | None, first: set[_Id]) -> None:
+        """By the mean place of what each is tied to, which removes most crossings; the prediction's lanes first."""
+        near: dict[_Id, list[_Id]] = {}
+        for way in self.ways:
+            for one, other in pairwise(way):
+                near.setdefault(one, []).append(other)
+                near.setdefault(other, []).append(one)
+        for turn in range(6):
+            height = {node: (row + 0.5) / len(order) for order in self.order for row, node in enumerate(order)}
+            layers = range(len(self.order)) if turn % 2 == 0 else range(len(self.order) - 1, -1, -1)
+            for index in layers:
+                order = self.order[index]
+
+                def key(node: _Id, index: int = index, height: Mapping[_Id, float] = height) -> float:
+                    if node in first:
+                        return -1.0
+                    if index == fixed and isinstance(node, str):
+                        return height[node]
+                    tied = [height[other] for other in near.get(node, ())]
+                    return sum(tied) / len(tied) if tied else 2.0
+
+                order.sort(key=key)
+                height |= {node: (row + 0.5) / len(order) for row, node in enumerate(order)}
 
 
-def _spread(heights: list[float], tallest: float) -> list[float]:
-    """Rows of a short column moved apart, so that edges to the nodes of a long one keep clear of its labels."""
-    if len(heights) < 2:
-        return heights
-    factor = max(1.0, min(1.7, tallest / heights[-1]))
-    return [height * factor for height in heights]
+def _stacked(
+    orders: Sequence[Sequence[_Id]], sizes: Mapping[_Id, float], least: float
+) -> tuple[dict[_Id, float], float]:
+    """Middles across, every layer centred on the widest, and how wide that is."""
+    wide = [sum(sizes[node] for node in order) + SPACING * max(0, len(order) - 1) for order in orders]
+    extent = max([*wide, least])
+    cross: dict[_Id, float] = {}
+    for order, size in zip(orders, wide, strict=True):
+        # Some air between the boxes of a short layer, so that the lines to them part.
+        air = SPACING + (min(26.0, (extent - size) / (len(order) + 1)) if len(order) > 1 else 0.0)
+        at = MARGIN + (extent - (size + (air - SPACING) * max(0, len(order) - 1))) / 2
+        for node in order:
+            cross[node] = at + sizes[node] / 2
+            at += sizes[node] + air
+    return cross, extent
 
 
-def routed(nodes: list[FigureNode], edges: list[FigureEdge]) -> list[FigureEdge]:
-    """Bends for parallel and long edges, then a free spot for every number."""
-    at = {node.id: (node.x, node.y) for node in nodes}
-    boxes = {node.id: node_box(node.x, node.y, node.lines, node.text_above) for node in nodes}
-    pairs: dict[frozenset[str], list[int]] = {}
-    for index, edge in enumerate(edges):
-        pairs.setdefault(frozenset((edge.source, edge.target)), []).append(index)
-    ways = list(edges)
-    for pair, members in pairs.items():
-        if len(members) == 1:
-            edge = edges[members[0]]
-            texts = [box for node, box in boxes.items() if node not in pair]
-            shapes = [node_box(*at[node], ()) for node in boxes if node not in pair]
-            straight_on = edge.kind == "prediction"
-            bend = 0.0 if straight_on else choose_bend(at[edge.source], at[edge.target], shapes, texts)
-            ways[members[0]] = replace(edge, bend=bend)
+def _routed(
+    layers: _Layers,
+    edges: Sequence[FigureEdge],
+    main: Mapping[_Id, tuple[float, float]],
+    cross: Mapping[_Id, float],
+    sizes: Mapping[_Id, float],
+    gap: float,
+) -> list[list[Point]]:
+    """(main, cross) points of every edge's curve, from its source to its target."""
+    ports = _ports(layers, cross, sizes)
+    ways = []
+    for number, (edge, way) in enumerate(zip(edges, layers.ways, strict=True)):
+        if layers.layer[way[0]] == layers.layer[way[-1]]:
+            out = main[way[0]][1]
+            ends = [(out, ports[number, "out", end]) for end in (edge.source, edge.target)]
+            bulge = out + 0.75 * gap
+            ways.append([ends[0], (bulge, ends[0][1]), (bulge, ends[1][1]), ends[1]])
             continue
-        straight = any(edges[index].kind == "prediction" for index in members) or len(members) % 2 == 1
-        for order, index in enumerate(members):
-            step = order if straight else order + 1
-            size = 0.16 * ((step + 1) // 2) * (1 if step % 2 else -1)
-            # One side of the pair must be the same side whichever way each edge points.
-            flip = -1 if edges[index].source > edges[index].target else 1
-            ways[index] = replace(edges[index], bend=size * flip)
-    taken = list(boxes.values())
-    for index in sorted(range(len(ways)), key=lambda i: ways[i].kind not in ("prediction", "path")):
-        edge = ways[index]
-        if not edge.text:
-            continue
-        spot, box = choose_spot(at[edge.source], at[edge.target], edge.bend, edge.text, taken)
-        taken.append(box)
-        ways[index] = replace(edge, text_at=spot)
+        points: list[Point] = [(main[way[0]][1], ports[number, "out", way[0]])]
+        for station in way[1:]:
+            lane = not isinstance(station, str)
+            to = (main[station][0], cross[station] if lane else ports[number, "in", station])
+            middle = (points[-1][0] + to[0]) / 2
+            points += [(middle, points[-1][1]), (middle, to[1]), to]
+            if lane:
+                end = main[station][1]
+                points += [(to[0], to[1]), (end, to[1]), (end, to[1])]
+        ways.append(points if edge.source == way[0] else points[::-1])
     return ways
 
 
-def framed(nodes: list[FigureNode], edges: list[FigureEdge]) -> tuple[float, float, list[FigureNode]]:
-    """Shift everything so that the drawing starts at a margin, and say how large it is."""
-    at = {node.id: (node.x, node.y) for node in nodes}
-    boxes = [node_box(node.x, node.y, node.lines, node.text_above) for node in nodes]
-    boxes += [
-        text_box(point_on(at[edge.source], at[edge.target], edge.bend, edge.text_at), edge.text)
-        for edge in edges
-        if edge.text
-    ]
-    for edge in edges:
-        curve = [point_on(at[edge.source], at[edge.target], edge.bend, step / 10) for step in range(11)]
-        boxes += [Box(*point, *point) for point in curve]
-    left, top = min(box.left for box in boxes), min(box.top for box in boxes)
-    right, bottom = max(box.right for box in boxes), max(box.bottom for box in boxes)
-    margin = 18.0
-    moved = [replace(node, x=round(node.x - left + margin, 1), y=round(node.y - top + margin, 1)) for node in nodes]
-    return round(right - left + 2 * margin, 1), round(bottom - top + 2 * margin, 1), moved
+def _ports(
+    layers: _Layers, cross: Mapping[_Id, float], sizes: Mapping[_Id, float]
+) -> dict[tuple[int, str, str], float]:
+    """Where on the side of a box each edge begins or ends: (edge, side, node) -> across, in the order of other ends."""
+    wanted: dict[tuple[str, str], list[tuple[float, int]]] = {}
+    for number, way in enumerate(layers.ways):
+        same = layers.layer[way[0]] == layers.layer[way[-1]]
+        for node, side, other in ((way[0], "out", way[1]), (way[-1], "out" if same else "in", way[-2])):
+            if isinstance(node, str):
+                wanted.setdefault((side, node), []).append((cross[other], number))
+    ports = {}
+    for (side, node), tied in wanted.items():
+        step = min(10.0, (sizes[node] - 8.0) / len(tied))
+        for place, (_, number) in enumerate(sorted(tied)):
+            ports[number, side, node] = cross[node] + step * (place - (len(tied) - 1) / 2)
+    return ports
+
+
+def written(nodes: Sequence[FigureNode], edges: Sequence[FigureEdge], width: float) -> list[FigureEdge]:
+    """The edges with their texts where there is room: the whole text, or its number alone, or nothing."""
+    curves = [curve(edge.points) for edge in edges]
+    points = np.concatenate(curves) if curves else np.empty((0, 2))
+    owner = np.repeat(np.arange(len(edges)), [len(each) for each in curves])
+    taken = [node_box(node) for node in nodes]
+    made = list(edges)
+    for number in sorted(range(len(edges)), key=lambda n: _ORDER.index(edges[n].kind)):
+        edge, own = edges[number], curves[number]
+        others = points[owner != number]
+        shorter = edge.text.rpartition(" ")[2] if edge.number is not None else ""
+        if edge.kind == "prediction":
+            shorter = edge.text.partition("?")[0] + "?"
+        texts = list(dict.fromkeys(filter(None, (edge.text, shorter))))
+        for text, spot in ((text, spot) for text in texts for spot in _SPOTS):
+            x, y = own[int(spot * (len(own) - 1))]
+            box = text_box(edge, text, (x, y))
+            inside = box.left >= 0 and box.right <= width and box.top >= 0
+            crossed = (
+                (others[:, 0] > box.left - 2) & (others[:, 0] < box.right + 2)
+                & (others[:, 1] > box.top - 1) & (others[:, 1] < box.bottom + 1)
+            )  # fmt: skip
+            if inside and not crossed.any() and not any(box.overlap(other) for other in taken):
+                taken.append(box)
+                made[number] = replace(edge, written=text, text_place=(round(float(x), 1), round(float(y), 1)))
+                break
+    return made

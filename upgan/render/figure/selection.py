@@ -7,9 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
-from upgan.explain.explanation import ContextEdge, EvidencePath, Explanation, Node, UserPath, UserShare
+from upgan.explain.explanation import ContextEdge, EvidencePath, Explanation, Node, UserPath, UserShare, Walk
 
 _MAX_FACTS = 40
+#: Users whose chains are drawn, alone or together with others.
+MOST_USERS = 20
+#: Paths of walks that are drawn.
+_MAX_WALKS = 4
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,7 @@ class Selection:
     user_column: int | None
     paths: tuple[UserPath, ...]
     evidence: tuple[EvidencePath, ...]
+    walks: tuple[Walk, ...]
     context: tuple[ContextEdge, ...]
     #: Column -> how many of its nodes are not drawn.
     hidden: dict[int, int]
@@ -77,7 +82,9 @@ class _Columns:
         """Place the new ones among ``nodes``, unless one of them no longer fits."""
         new = [(node, column) for node, column in zip(nodes, columns, strict=True) if _key(node) not in self.of]
         sizes = Counter([*self.of.values(), *(column for _, column in new)])
-        full = any(sizes[column] > self._max_per_column for _, column in new)
+        full = any(
+            sizes[column] > (MOST_USERS if node.role == "user" else self._max_per_column) for node, column in new
+        )
         if full or len(self.of) + len(new) > self._max_nodes:
             for node, column in new:
                 self.refused.setdefault(_key(node), column)
@@ -108,8 +115,9 @@ def select(explanation: Explanation, *, max_nodes: int, max_per_column: int, min
         for path in sorted(side.evidence, key=lambda path: -prod(path.coefficients))
         if columns.has(path.nodes[-1]) and columns.accept(path.nodes, side.evidence_columns(path))
     ]
-    context = _context(explanation, side, columns)
-    return _pack(side, columns, paths, evidence, context)
+    walks = _walks(explanation, side, columns)
+    context = _context(explanation, side, columns, alone=not (paths or walks))
+    return _pack(side, columns, paths, evidence, walks, context)
 
 
 def _by_user_in_turn(paths: tuple[UserPath, ...]) -> list[UserPath]:
@@ -123,14 +131,30 @@ def _by_user_in_turn(paths: tuple[UserPath, ...]) -> list[UserPath]:
     return [path for _, path in sorted(keyed, key=lambda item: item[0])]
 
 
-def _context(explanation: Explanation, side: _Side, columns: _Columns) -> list[ContextEdge]:
+def _walks(explanation: Explanation, side: _Side, columns: _Columns) -> list[Walk]:
+    """The paths of walks with the largest parts of the score, their nodes spread over the columns."""
+    chosen: list[Walk] = []
+    for walk in sorted(explanation.walks, key=lambda walk: -abs(walk.contribution)):
+        steps = len(walk.nodes) - 1
+        inner = [min(side.last - 1, max(1, round(place * side.last / steps))) for place in range(1, steps)]
+        at = [0, *inner, side.last]
+        at = [
+            side.users_at if node.role == "user" and side.paths else column
+            for node, column in zip(walk.nodes, at, strict=True)
+        ]
+        if len(chosen) < _MAX_WALKS and columns.accept(walk.nodes, at):
+            chosen.append(walk)
+    return chosen
+
+
+def _context(explanation: Explanation, side: _Side, columns: _Columns, *, alone: bool) -> list[ContextEdge]:
     """Facts between what is drawn; where no user reaches the target also the neighbours, or nothing would be drawn."""
     ends = {explanation.target.id, explanation.answer.id}
     ordered = sorted(explanation.context, key=lambda edge: not ({edge.source.id, edge.target.id} & ends))
     chosen: list[ContextEdge] = []
     for edge in ordered:
         missing = [node for node in (edge.source, edge.target) if not columns.has(node)]
-        if missing and (side.paths or any(node.role == "user" for node in missing)):
+        if missing and (not alone or any(node.role == "user" for node in missing)):
             continue
         if len(chosen) < _MAX_FACTS and columns.accept(missing, [side.last - 1] * len(missing)):
             chosen.append(edge)
@@ -142,6 +166,7 @@ def _pack(
     columns: _Columns,
     paths: list[UserPath],
     evidence: list[EvidencePath],
+    walks: list[Walk],
     context: list[ContextEdge],
 ) -> Selection:
     """Close empty columns, sort users by weight, count what stayed out."""
@@ -166,6 +191,7 @@ def _pack(
         user_column=user_column,
         paths=tuple(paths),
         evidence=tuple(evidence),
+        walks=tuple(walks),
         context=tuple(context),
         hidden=hidden,
         left_out_paths=len(side.paths) - len(paths) + relevant - len(evidence),

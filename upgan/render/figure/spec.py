@@ -1,4 +1,4 @@
-"""What a drawn case study consists of: the one form that the interactive graph and the SVG both draw from."""
+"""What a drawn case study consists of: the one form that page, picture and file are drawn from."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from upgan.render.figure.styles import EdgeKind, FigureRole
 Layout = Literal["columns", "rows"]
 #: "auto": columns, and rows where what shows the figure is too narrow for them.
 Arrangement = Literal["auto", "columns", "rows"]
+Point = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class FigureNode:
-    """A drawn node: position, the lines under its shape, and the whole story for the hover text."""
+    """A drawn node: a box around its middle (x, y) with lines of text, and the whole story for the hover text."""
 
     id: str
     role: FigureRole
@@ -25,13 +26,12 @@ class FigureNode:
     title: str
     x: float = 0.0
     y: float = 0.0
-    #: The last node of a figure in rows: what it hangs from stands above it.
+    #: Of older case files only.
     last: bool = False
-
-    @property
-    def text_above(self) -> bool:
-        """Target and answer hang everything below them; their names stand above, where no edge passes."""
-        return self.role in ("target", "answer") and not self.last
+    width: float = 0.0
+    height: float = 0.0
+    #: Numbers of the users and walks whose chains pass it.
+    chains: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -45,10 +45,16 @@ class FigureEdge:
     text: str
     title: str
     width: float
-    #: Curvature as vis-network's roundness; negative bends the other way, 0 is straight.
+    #: Of older case files only.
     bend: float = 0.0
-    #: Where along the edge its text stands, 0 … 1.
     text_at: float = 0.5
+    #: A cubic curve, or several joined: its start, then two control points and an end for each.
+    points: tuple[Point, ...] = ()
+    #: What is written at ``text_place``, the middle of it: the text, its number, or nothing where there is no room.
+    written: str = ""
+    text_place: Point = (0.0, 0.0)
+    #: Numbers of the users and walks whose chains pass it.
+    chains: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,8 @@ class FigureSpec:
     kinds: tuple[tuple[EdgeKind, str], ...]
     #: What the figure leaves out, in words; empty where it shows everything.
     note: str = ""
+    #: Whether users are drawn together, so that they can be opened.
+    grouped: bool = False
 
 
 def figure_id(node: Node) -> str:

@@ -14,15 +14,15 @@ from upgan.explain.explanation import Explanation
 from upgan.render.words import user_noun
 
 FigureRole = Literal["target", "answer", "entity", "user", "more"]
-EdgeKind = Literal["path", "evidence", "fact", "interaction", "prediction"]
+EdgeKind = Literal["path", "walk", "evidence", "fact", "interaction", "prediction"]
 Theme = Literal["light", "dark"]
 
 #: Okabe and Ito's colours, which most colour-blind people tell apart: for curves and bars.
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 #: Half the height of a node's shape, and the letter sizes, in figure units (pixels at zoom 1).
 NODE_SIZE = 14
-FONT_SIZE = 13
-LINE_HEIGHT = 15
+FONT_SIZE = 12
+LINE_HEIGHT = 14
 EDGE_FONT_SIZE = 11
 FONT = "Arial, Helvetica, sans-serif"
 
@@ -70,6 +70,7 @@ NODE_STYLES: dict[FigureRole, NodeStyle] = {
 
 EDGE_STYLES: dict[EdgeKind, EdgeStyle] = {
     "path": EdgeStyle({"light": "#1f2328", "dark": "#f0f3f6"}, ()),
+    "walk": EdgeStyle({"light": "#00664b", "dark": "#5fd3b3"}, (10, 3)),
     "evidence": EdgeStyle({"light": "#9c3d77", "dark": "#e69bc8"}, (12, 4, 2, 4)),
     "fact": EdgeStyle({"light": "#0072B2", "dark": "#56B4E9"}, (6, 5)),
     "interaction": EdgeStyle({"light": "#8c959f", "dark": "#7d8590"}, (3, 4)),
@@ -81,10 +82,12 @@ EDGE_STYLES: dict[EdgeKind, EdgeStyle] = {
 EDGE_HELP: dict[EdgeKind, str] = {
     "path": "α is the share of what a node knows from users that comes this way; all arrows into a node sum to 1, "
     "and along a path they multiply to its weight.",
+    "walk": "A path from target to answer that the score listens to; its number is what the drawn paths that pass here "
+    "add to the score.",
     "evidence": "How the model gathers what a user stands for: each arrow is one part of all that its end collects.",
     "fact": "A fact of the training data between two nodes shown here; it has no number in this prediction.",
     "interaction": "The user interacted with this too; it has no number in this prediction.",
-    "prediction": "The fact that is asked about. The score orders candidates and is no probability.",
+    "prediction": "The fact that is asked about. The score orders candidates; it is not a probability.",
 }
 
 
@@ -94,8 +97,8 @@ def role_words(explanation: Explanation) -> dict[FigureRole, str]:
         "target": "target (what is asked about)",
         "answer": "answer (the candidate explained)",
         "entity": "entity of the knowledge graph",
-        "user": f"{user_noun(explanation.simulated_users, 1)}, w = weight",
-        "more": "not drawn",
+        "user": f"{user_noun(explanation.simulated_users, 1)}, w = weight; a click lights the chain",
+        "more": "several together",
     }
 
 
@@ -105,6 +108,7 @@ def edge_words(explanation: Explanation, *, of_answer: bool = False) -> dict[Edg
     near, far = ("answer", "target") if of_answer else ("target", "answer")
     return {
         "path": f"attention α from {noun} to {near}",
+        "walk": "path that adds to the score",
         "evidence": f"how the {far} reached the {noun}",
         "fact": "known fact",
         "interaction": f"{noun} also interacted",

@@ -5,7 +5,7 @@ Built as an XML tree, so that every label is escaped by the library and the resu
 
 from __future__ import annotations
 
-from math import cos, hypot, pi, sin, sqrt
+from math import atan2, cos, pi, sin, sqrt
 from xml.etree import ElementTree as ET
 
 from upgan.render.figure import layout, styles
@@ -20,7 +20,7 @@ _SAMPLE = 34
 def svg(spec: FigureSpec, theme: Theme = "light") -> str:
     """The figure as one SVG document, legend included."""
     legend, legend_rows = _legend(spec, theme)
-    height = spec.height + _LEGEND_ROW * (legend_rows + (1 if spec.note else 0)) + 10
+    height = spec.height + _LEGEND_ROW * legend_rows + 10
     root = ET.Element(
         "svg",
         {
@@ -36,94 +36,83 @@ def svg(spec: FigureSpec, theme: Theme = "light") -> str:
     ET.SubElement(root, "desc").text = spec.description
     palette = styles.PALETTES[theme]
     ET.SubElement(root, "rect", {"width": "100%", "height": "100%", "fill": palette.surface})
-    at = {node.id: (node.x, node.y) for node in spec.nodes}
-    for edge in spec.edges:
-        _edge(root, edge, at[edge.source], at[edge.target], theme)
+    for number, edge in enumerate(spec.edges):
+        _edge(root, edge, number, theme)
     for node in spec.nodes:
         _node(root, node, theme)
-    for edge in spec.edges:
-        if edge.text:
-            x, y = layout.point_on(at[edge.source], at[edge.target], edge.bend, edge.text_at)
-            color, size = styles.EDGE_STYLES[edge.kind].color[theme], styles.EDGE_FONT_SIZE
-            half = layout.text_width(edge.text, size) / 2
+    for number, edge in enumerate(spec.edges):
+        if edge.written:
+            (x, y), size = edge.text_place, styles.EDGE_FONT_SIZE
+            color = styles.EDGE_STYLES[edge.kind].color[theme]
+            half = layout.text_width(edge.written, size) / 2
+            chains = " ".join(map(str, edge.chains))
+            marks = {"class": "label", "data-edge": str(number), "data-chains": chains}
+            group = ET.SubElement(root, "g", marks)
+            ET.SubElement(group, "title").text = edge.title
             ground = {"x": f"{x - half:.1f}", "y": f"{y - 7:.1f}", "width": f"{2 * half:.1f}", "height": "14"}
-            ET.SubElement(root, "rect", {**ground, "fill": palette.surface})
-            _text(root, edge.text, x, y + size * 0.35, size, color, palette.surface, "bold")
+            ET.SubElement(group, "rect", {**ground, "fill": palette.surface})
+            written = _text(group, edge.written, x, y + size * 0.35, size, color, palette.surface, "bold")
+            written.set("data-room", f"{2 * half:.1f}")
     root.extend(legend)
-    if spec.note:
-        y = spec.height + 6 + _LEGEND_ROW * legend_rows
-        _text(root, spec.note, 18, y + 4, 12, palette.faint, palette.surface, "normal", "start")
     return ET.tostring(root, encoding="unicode")
 
 
-def role_symbol(role: FigureRole, theme: Theme) -> str:
-    """A small stand-alone drawing of a node shape, for legends in HTML."""
-    root = ET.Element("svg", {"viewBox": "-17 -17 34 34", "width": "18", "height": "18", "aria-hidden": "true"})
-    root.append(_shape(role, 0, 0, theme))
-    return ET.tostring(root, encoding="unicode")
-
-
-def kind_symbol(kind: EdgeKind, theme: Theme) -> str:
-    """A small stand-alone drawing of an edge style, for legends in HTML."""
-    root = ET.Element("svg", {"viewBox": f"0 0 {_SAMPLE} 12", "width": f"{_SAMPLE}", "height": "12"})
-    root.set("aria-hidden", "true")
-    root.append(_line_sample(kind, 0, 6, theme))
-    return ET.tostring(root, encoding="unicode")
-
-
-def _edge(root: ET.Element, edge: FigureEdge, start: layout.Point, end: layout.Point, theme: Theme) -> None:
-    """A line or quadratic curve that stops at the border of its target, with an arrow head."""
-    stop = _border(start, end, edge.bend)
-    middle = layout.control_point(start, end, edge.bend)
-    tip = layout.point_on(start, end, edge.bend, stop)
-    control = start[0] + (middle[0] - start[0]) * stop, start[1] + (middle[1] - start[1]) * stop
+def _edge(root: ET.Element, edge: FigureEdge, number: int, theme: Theme) -> None:
+    """A curve with an arrow head at its end."""
+    start, *rest = edge.points
     color = styles.EDGE_STYLES[edge.kind].color[theme]
+    pieces = [rest[place : place + 3] for place in range(0, len(rest), 3)]
+    cubic = "".join("C" + " ".join(f"{x:g} {y:g}" for x, y in piece) for piece in pieces)
     attributes = {
-        "d": f"M{start[0]:.1f} {start[1]:.1f}Q{control[0]:.1f} {control[1]:.1f} {tip[0]:.1f} {tip[1]:.1f}",
+        "d": f"M{start[0]:g} {start[1]:g}{cubic}",
         "fill": "none",
         "stroke": color,
         "stroke-width": f"{edge.width:.2f}",
         "class": f"edge {edge.kind}",
+        "data-edge": str(number),
+        "data-chains": " ".join(map(str, edge.chains)),
     }
     if styles.EDGE_STYLES[edge.kind].dashes:
         attributes["stroke-dasharray"] = " ".join(map(str, styles.EDGE_STYLES[edge.kind].dashes))
     path = ET.SubElement(root, "path", attributes)
     ET.SubElement(path, "title").text = edge.title
-    length = hypot(tip[0] - control[0], tip[1] - control[1]) or 1.0
-    across = (tip[0] - control[0]) / length, (tip[1] - control[1]) / length
-    size = 6 + edge.width
-    points = [tip]
+    tip, before = edge.points[-1], edge.points[-2]
+    angle = atan2(tip[1] - before[1], tip[0] - before[0])
+    size = 5 + edge.width
+    corners = [tip]
     for side in (1, -1):
-        angle = pi - side * pi / 8
-        turned = across[0] * cos(angle) - across[1] * sin(angle), across[0] * sin(angle) + across[1] * cos(angle)
-        points.append((tip[0] + size * turned[0], tip[1] + size * turned[1]))
-    ET.SubElement(root, "polygon", {"points": " ".join(f"{x:.1f},{y:.1f}" for x, y in points), "fill": color})
-
-
-def _border(start: layout.Point, end: layout.Point, bend: float) -> float:
-    """The fraction of the edge at which it meets the outline of its target."""
-    low, high = 0.5, 1.0
-    for _ in range(20):
-        middle = (low + high) / 2
-        x, y = layout.point_on(start, end, bend, middle)
-        if hypot(end[0] - x, end[1] - y) > styles.NODE_SIZE + 3:
-            low = middle
-        else:
-            high = middle
-    return low
+        wing = angle + pi + side * pi / 8
+        corners.append((tip[0] + size * cos(wing), tip[1] + size * sin(wing)))
+    points = " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
+    marks = {"class": "head", "data-chains": attributes["data-chains"]}
+    ET.SubElement(root, "polygon", {"points": points, "fill": color, **marks})
 
 
 def _node(root: ET.Element, node: FigureNode, theme: Theme) -> None:
-    group = ET.SubElement(root, "g", {"class": f"node {node.role}"})
+    """A box: the role's symbol, and beside it the lines."""
+    chains = " ".join(map(str, node.chains))
+    group = ET.SubElement(root, "g", {"class": f"node {node.role}", "data-id": node.id, "data-chains": chains})
     ET.SubElement(group, "title").text = node.title
-    group.append(_shape(node.role, node.x, node.y, theme))
-    palette = styles.PALETTES[theme]
-    top = node.y + styles.NODE_SIZE + 4
-    if node.text_above:
-        top = node.y - styles.NODE_SIZE - 4 - styles.LINE_HEIGHT * len(node.lines)
+    palette, style = styles.PALETTES[theme], styles.NODE_STYLES[node.role]
+    left, top = node.x - node.width / 2, node.y - node.height / 2
+    place = {"x": f"{left:.1f}", "y": f"{top:.1f}", "width": f"{node.width:.1f}", "height": f"{node.height:.1f}"}
+    strong = node.role in ("target", "answer")
+    paint = {"fill": palette.surface, "stroke": style.border[theme] if strong else palette.rule}
+    frame = ET.SubElement(group, "rect", {**place, "rx": "6", **paint, "stroke-width": "2" if strong else "1.2"})
+    if node.role == "more":
+        frame.set("stroke-dasharray", "3 3")
+    stacked = node.width < layout.STACKED
+    x, y = (node.x, top + 13) if stacked else (left + 12, node.y)
+    symbol = ET.SubElement(group, "g", {"transform": f"translate({x:.1f} {y:.1f}) scale(0.5)"})
+    symbol.append(_shape(node.role, 0, 0, theme))
+    first = top + 4 + (layout.SYMBOL if stacked else (node.height - 8 - styles.LINE_HEIGHT * len(node.lines)) / 2)
+    x = node.x if stacked else left + layout.SYMBOL + layout.PADDING
     for index, line in enumerate(node.lines):
-        y = top + styles.LINE_HEIGHT * (index + 0.75)
-        _text(group, line, node.x, y, styles.FONT_SIZE, palette.text, palette.surface, "normal")
+        y = first + styles.LINE_HEIGHT * (index + 0.8)
+        anchor = "middle" if stacked else "start"
+        written = _text(group, line, x, y, styles.FONT_SIZE, palette.text, palette.surface, "normal", anchor)
+        # A font wider than any we know is drawn narrower by the page's script: see graph.html.
+        written.set("data-room", f"{layout.text_room(node.width) + 2:.1f}")
 
 
 def _shape(role: FigureRole, x: float, y: float, theme: Theme) -> ET.Element:
@@ -157,7 +146,7 @@ def _text(
     halo: str,
     weight: str,
     anchor: str = "middle",
-) -> None:
+) -> ET.Element:
     attributes = {
         "x": f"{x:.1f}",
         "y": f"{y:.1f}",
@@ -171,7 +160,9 @@ def _text(
         "paint-order": "stroke",
         "stroke-linejoin": "round",
     }
-    ET.SubElement(root, "text", attributes).text = text
+    written = ET.SubElement(root, "text", attributes)
+    written.text = text
+    return written
 
 
 def _line_sample(kind: EdgeKind, x: float, y: float, theme: Theme) -> ET.Element:
@@ -188,20 +179,29 @@ def _line_sample(kind: EdgeKind, x: float, y: float, theme: Theme) -> ET.Element
 
 def _legend(spec: FigureSpec, theme: Theme) -> tuple[ET.Element, int]:
     """What each shape and line stands for, in rows of the figure's width, and how many rows these are."""
-    legend, palette = ET.Element("g"), styles.PALETTES[theme]
+    legend, palette = ET.Element("g", {"class": "legend"}), styles.PALETTES[theme]
     x, y, rows = 18.0, spec.height + 6, 1
     entries: list[tuple[FigureRole | None, EdgeKind | None, str]] = [(role, None, words) for role, words in spec.roles]
     entries += [(None, kind, words) for kind, words in spec.kinds]
     for role, kind, words in entries:
-        width = (26 if role else _SAMPLE + 8) + layout.text_width(words, 12) + 22
+        start = 22 if role else _SAMPLE + 6
+        lines = layout.fitted(words, spec.width - 26 - start, 12, lines=3)
+        width = start + max(layout.text_width(line, 12) for line in lines) + 18
         if x > 18.0 and x + width > spec.width:
             x, y, rows = 18.0, y + _LEGEND_ROW, rows + 1
+        entry = ET.SubElement(legend, "g")
         if role:
-            symbol = ET.SubElement(legend, "g", {"transform": f"translate({x + 8:g} {y:g}) scale(0.5)"})
+            symbol = ET.SubElement(entry, "g", {"transform": f"translate({x + 8:g} {y:g}) scale(0.5)"})
             symbol.append(_shape(role, 0, 0, theme))
         elif kind:
-            legend.append(_line_sample(kind, x, y, theme))
-        start = x + (22 if role else _SAMPLE + 6)
-        _text(legend, words, start, y + 4, 12, palette.faint, palette.surface, "normal", "start")
+            ET.SubElement(entry, "title").text = styles.EDGE_HELP[kind]
+            entry.append(_line_sample(kind, x, y, theme))
+        for number, line in enumerate(lines):
+            if number:
+                y, rows = y + 15, rows + 1
+            _text(entry, line, x + start, y + 4, 12, palette.faint, palette.surface, "normal", "start")
         x += width
+    for line in layout.fitted(spec.note, spec.width - 36, 12, lines=6):
+        y, rows = y + _LEGEND_ROW, rows + 1
+        _text(legend, line, 18, y + 4, 12, palette.faint, palette.surface, "normal", "start")
     return legend, rows

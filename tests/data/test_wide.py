@@ -1,0 +1,403 @@
+"""An export of one's own: what its columns are taken for, what a cell says, what is refused and with which words."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import tempfile
+import tomllib
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.data.damaged import PIECES, tried
+from upgan.cli.main import run
+from upgan.data.dataset import load_dataset
+from upgan.data.wide.mapping import Mapping, load_mapping, mapping_of
+from upgan.data.wide.run import MAP_FILE, read_import, write_import
+from upgan.data.wide.tables import MOST_BYTES, read_wide
+from upgan.errors import InputError
+
+#: Twelve records of a shop: two artists who also produce, cells with several values, and gaps of several kinds.
+ARTISTS = ["Ann, the Lion", "Bo & Co.", "Çelik", "Dee"]
+ROWS = [
+    {
+        "Record No": f"R{n:02d}",
+        "Name": f"Record “{n}”; live" if n % 5 == 0 else f"Record {n}",
+        "Released": str(1970 + n),
+        "Artist": ["", "N/A", "Unknown", *ARTISTS][n % 7],
+        "Producers": " / ".join(sorted({ARTISTS[n % 4], ARTISTS[(n + 1) % 4]})),
+        "Label": ["Blue", "Red"][n % 2] if n % 3 else "",
+        "Note": f"A long remark on record {n}",
+    }
+    for n in range(24)
+]
+PLAYS = [
+    {"listener": f"l{u}", "record": f"R{(u * 7 + k) % 24:02d}", "plays": (u + k) % 4 or "", "day": "2024-05-01"}
+    for u in range(12)
+    for k in range(5)
+]
+#: The facts that these rows are, counted by hand: artist, producers, label of each record.
+FACTS = {
+    (row["Record No"], relation, value)
+    for row in ROWS
+    for relation, values in (
+        ("Artist", [row["Artist"]]),
+        ("Producers", row["Producers"].split(" / ")),
+        ("Label", [row["Label"]]),
+    )
+    for value in values
+    if value.casefold() not in ("", "n/a", "unknown")
+}
+
+
+def sheet(rows: list[list[object]], path: Path, name: str = "Sheet 1") -> Path:
+    """A workbook of one sheet, as little of the format as is read: cells as inline strings or numbers."""
+
+    def cell(place: int, row: int, value: object) -> str:
+        at = f"{chr(65 + place)}{row}"
+        if isinstance(value, int | float):
+            return f'<c r="{at}"><v>{value}</v></c>'
+        text = str(value).replace("&", "&amp;").replace("<", "&lt;")
+        return f'<c r="{at}" t="inlineStr"><is><t>{text}</t></is></c>' if text else ""
+
+    body = "".join(
+        f'<row r="{n}">' + "".join(cell(place, n, value) for place, value in enumerate(row)) + "</row>"
+        for n, row in enumerate(rows, 1)
+    )
+    main, office = "http://schemas.openxmlformats.org/spreadsheetml/2006/main", "http://schemas.openxmlformats.org"
+    parts = {
+        "[Content_Types].xml": f'<Types xmlns="{office}/package/2006/content-types"><Default Extension="rels" '
+        'ContentType="application/vnd.openxmlformats-package.relationships+xml"/><Default Extension="xml" '
+        'ContentType="application/xml"/><Override PartName="/xl/workbook.xml" ContentType="application/vnd.openxml'
+        'formats-officedocument.spreadsheetml.sheet.main+xml"/></Types>',
+        "_rels/.rels": f'<Relationships xmlns="{office}/package/2006/relationships"><Relationship Id="r1" '
+        f'Type="{office}/officeDocument/2006/relationships/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+        "xl/workbook.xml": f'<workbook xmlns="{main}" xmlns:r="{office}/officeDocument/2006/relationships"><sheets>'
+        f'<sheet name="{name}" sheetId="1" r:id="r1"/></sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{office}/package/2006/relationships"><Relationship '
+        f'Id="r1" Type="{office}/officeDocument/2006/relationships/worksheet" Target="worksheets/sheet1.xml"/>'
+        "</Relationships>",
+        "xl/worksheets/sheet1.xml": f'<worksheet xmlns="{main}"><sheetData>{body}</sheetData></worksheet>',
+    }
+    with zipfile.ZipFile(path, "w") as archive:
+        for part, text in parts.items():
+            archive.writestr(part, text)
+    return path
+
+
+def written(folder: Path, kind: str) -> list[Path]:
+    """The two tables as files of that kind."""
+    records, plays = pd.DataFrame(ROWS), pd.DataFrame(PLAYS)
+    folder.mkdir(parents=True, exist_ok=True)
+    if kind == "xlsx":
+        paths = []
+        for frame, name in ((records, "records"), (plays, "plays")):
+            rows = [list(frame.columns), *frame.to_numpy().tolist()]
+            paths.append(sheet(rows, folder / f"{name}.xlsx"))
+        return paths
+    if kind == "parquet":
+        plays = plays.assign(plays=pd.to_numeric(plays["plays"]), day=datetime.date(2024, 5, 1))
+        records.to_parquet(folder / "records.parquet")
+        plays.to_parquet(folder / "plays.parquet")
+    elif kind == "jsonl":
+        # Several values are a list there, not a cell with a sign in it.
+        split = records.assign(Producers=records["Producers"].str.split(" / "))
+        split.to_json(folder / "records.jsonl", orient="records", lines=True)
+        plays.to_json(folder / "plays.jsonl", orient="records", lines=True)
+    else:
+        sep, encoding = {
+            "csv": (",", "utf-8"),
+            "semicolon": (";", "cp1252"),
+            "tsv": ("\t", "utf-16"),
+            "bar": ("|", "utf-8-sig"),
+        }[kind]
+        for frame, name in ((records, "records"), (plays, "plays")):
+            frame.to_csv(
+                folder / f"{name}.{'tsv' if kind == 'tsv' else 'csv'}", index=False, sep=sep, encoding=encoding
+            )
+    return sorted(folder.iterdir(), reverse=True)
+
+
+@pytest.mark.parametrize("kind", ["csv", "semicolon", "tsv", "bar", "xlsx", "parquet", "jsonl"])
+def test_the_same_facts_come_of_every_kind_of_file(tmp_path, kind):
+    imported = read_import(written(tmp_path / kind, kind))
+    source = imported.source
+    label = dict(zip(source.labels["id"], source.labels["label"], strict=True))
+    triples = {(head, relation, label[tail]) for head, relation, tail in source.triples.iloc[:, :3].to_numpy().tolist()}
+    assert triples == FACTS
+    (part,) = imported.mapping.items
+    assert (part.id, part.title, part.kind) == ("Record No", "Name", "Record")
+    assert {name for name, column in part.columns.items() if column.use == "leave out"} == {"Released", "Note"}
+    (chosen,) = imported.mapping.interactions
+    assert (chosen.user, chosen.item, chosen.rating, chosen.time) == ("listener", "record", "plays", "day")
+    pairs = {(row["listener"], row["record"]) for row in PLAYS}
+    assert {tuple(pair) for pair in source.interactions[["user", "item"]].to_numpy().tolist()} == pairs
+    expected = [float(row["plays"]) if row["plays"] else np.nan for row in PLAYS]
+    np.testing.assert_array_equal(source.interactions["rating"].to_numpy(), expected)
+    assert set(source.interactions["timestamp"]) == {datetime.datetime(2024, 5, 1, tzinfo=datetime.UTC).timestamp()}
+
+
+def test_kinds_follow_from_the_columns_and_people_in_two_columns_are_one(tmp_path):
+    source = read_import(written(tmp_path, "csv")).source
+    kinds = dict(zip(source.kinds["id"], source.kinds["kind"], strict=True))
+    assert kinds["R00"] == "Record"
+    assert kinds["Label:Red"] == "Label"
+    # Who records also produces: one entity, whatever the column.
+    tails = source.triples[source.triples["tail"].str.endswith("Dee")]
+    assert set(tails["relation"]) == {"Artist", "Producers"}
+    assert tails["tail"].unique().tolist() == ["Artist or Producers:Dee"]
+
+
+def test_nothing_is_filtered_and_no_fact_is_lost_to_the_split(tmp_path, capsys):
+    out = tmp_path / "out"
+    files = [str(path) for path in written(tmp_path / "in", "csv")]
+    assert run(["data", "import", *files, "--out", str(out)]) == 0
+    said = capsys.readouterr().err
+    dataset = load_dataset(out)
+    facts = np.concatenate([dataset.train, dataset.valid, dataset.test])
+    assert len(facts) == len(FACTS)
+    assert len(dataset.test) > 0
+    assert len(dataset.interactions) == len({(row["listener"], row["record"]) for row in PLAYS})
+    # Held-out facts are about what training knows.
+    assert set(np.concatenate([dataset.valid, dataset.test])[:, [0, 2]].ravel()) <= set(
+        dataset.train[:, [0, 2]].ravel()
+    )
+    gaps = sum(row["Artist"] in ("", "N/A", "Unknown") for row in ROWS)
+    assert f"{gaps} of {len(ROWS)} rows have no Artist" in said
+    assert "'N/A'" in said
+    assert "the column Released is left out" in said
+
+
+def test_the_mapping_that_was_used_is_written_and_gives_the_same_again(tmp_path):
+    files = [str(path) for path in written(tmp_path / "in", "semicolon")]
+    assert run(["data", "import", *files, "--out", str(tmp_path / "one")]) == 0
+    mapping = tmp_path / "one" / MAP_FILE
+    assert run(["data", "import", *files, "--out", str(tmp_path / "two"), "--map", str(mapping)]) == 0
+    one, two = load_dataset(tmp_path / "one"), load_dataset(tmp_path / "two")
+    assert one.fingerprint == two.fingerprint
+    assert mapping.read_text() == (tmp_path / "two" / MAP_FILE).read_text()
+    assert load_mapping(mapping).items[0].encoding == "cp1252"
+
+
+def test_a_corrected_mapping_is_followed(tmp_path):
+    files = written(tmp_path / "in", "csv")
+    mapping = read_import(files).mapping
+    part = mapping.items[0]
+    part.columns["Released"].use = "relation"
+    part.columns["Producers"].split = ""
+    part.columns["Label"].use = "leave out"
+    part.title, part.kind = "", "LP"
+    mapping.no_value = ["Dee"]
+    source = read_import(files, mapping).source
+    assert set(source.triples["relation"]) == {"Released", "Artist", "Producers"}
+    assert "Artist:Dee" not in set(source.triples["tail"])
+    assert any(tail.endswith(":N/A") for tail in source.triples["tail"])
+    assert all(" / " in tail for tail in source.triples.loc[source.triples["relation"] == "Producers", "tail"])
+    assert source.labels.set_index("id")["label"]["R00"] == "R00"
+    assert source.kinds.set_index("id")["kind"]["R00"] == "LP"
+
+
+def test_the_preview_is_the_first_ten_rows_as_facts(tmp_path, capsys):
+    files = [str(path) for path in written(tmp_path, "csv")]
+    assert run(["data", "import", *files, "--preview"]) == 0
+    text = capsys.readouterr().out
+    lines = [line for line in text.splitlines() if line.startswith("# ") and " | " in line]
+    first = {row["Record No"] for row in ROWS[:10]}
+    assert len(lines) == sum(head in first for head, _, _ in FACTS)
+    assert "# records.csv, line 5: Record 3 | Artist | Ann, the Lion" in lines
+    assert mapping_of(tomllib.loads(text), "x").items[0].id == "Record No"
+
+
+def test_a_title_that_is_missing_is_the_id_and_items_without_facts_are_named(tmp_path):
+    path = tmp_path / "things.csv"
+    path.write_text("id,name,colour\na,,red\nb,B,red\nc,C,\nd,D,blue\n")
+    source = read_import([path]).source
+    assert source.labels.set_index("id")["label"]["a"] == "a"
+    assert any("1 of 4 items have no fact at all" in notice.text for notice in source.notices)
+
+
+BAD = {
+    "an empty id": ({"a.csv": "id,tag\nx,1a\n,2b\n"}, "a.csv, line 3, column id: the id is ''"),
+    "an id that says nothing": ({"a.csv": "id,tag\nx,1a\nN/A,2b\n"}, "a.csv, line 3, column id: the id is 'N/A'"),
+    "a repeated id": (
+        {"a.csv": "id,tag\nx,a\ny,b\nx,c\nz,b\n" + "".join(f"n{n},b\n" for n in range(99))},
+        "a.csv, line 4, column id: the id 'x' is that of line 2 too",
+    ),
+    "no rows": ({"a.csv": "id,tag\n"}, "a.csv has no row below row 1"),
+    "nothing at all": ({"a.csv": ""}, "a.csv is empty"),
+    "a ragged row": ({"a.csv": "id,tag\nx,a\ny,b,c\n"}, "a.csv, line 3: 3 column(s)"),
+    "an empty user": (
+        {"a.csv": "id,tag\nx,a\ny,a\nz,b\n", "b.csv": "user,item\nu,x\n,y\n"},
+        "b.csv, line 3, column user: the user is ''",
+    ),
+    "a rating that is none": (
+        {"a.csv": "id,tag\nx,a\ny,a\nz,b\n", "b.csv": "user,item,rating\nu,x,5\nu,y,good\n"},
+        "b.csv, line 3, column rating: the rating 'good' is not a finite number",
+    ),
+    "items of another table": (
+        {"a.csv": "id,tag\nx,a\ny,a\nz,b\n", "b.csv": "user,item\nu,1\nu,2\n"},
+        "b.csv, line 2, column item: none of the 2 rows is of an item",
+    ),
+    "no items": ({"b.csv": "user,item\nu,x\nu,y\n"}, "none of b.csv is a table of items"),
+    "no relation": ({"a.csv": "id,title\nx,A\ny,B\n"}, "no column is a relation"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_one_sentence_with_its_place_and_nothing_is_written(tmp_path, name, capsys):
+    files, words = BAD[name]
+    for file, text in files.items():
+        (tmp_path / file).write_text(text)
+    out = tmp_path / "out"
+    assert run(["data", "import", *(str(tmp_path / file) for file in files), "--out", str(out)]) == 2
+    said = capsys.readouterr().err
+    assert words in said.split("upgan: ")[-1]
+    assert "Traceback" not in said
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(files)
+
+
+@pytest.mark.parametrize("kind", ["empty", "header", "wrong", "locked"])
+def test_a_bad_sheet_is_one_sentence(tmp_path, kind):
+    path = tmp_path / "records.xlsx"
+    if kind == "wrong":
+        path.write_bytes(b"PK\x03\x04 no workbook")
+    elif kind == "locked":
+        path.write_bytes(bytes.fromhex("d0cf11e0a1b11ae1") + b"\0" * 600)
+    else:
+        sheet([] if kind == "empty" else [["id", "tag"]], path, "Films")
+    with pytest.raises(InputError) as error:
+        read_wide(path)
+    assert "records.xlsx" in str(error.value)
+    if kind in ("empty", "header"):
+        assert "sheet Films has no row" in str(error.value)
+
+
+def test_a_table_of_200_mb_is_refused_before_it_is_read(tmp_path):
+    path = tmp_path / "huge.csv"
+    with path.open("wb") as file:
+        file.truncate(200_000_000)
+    with pytest.raises(InputError, match=r"huge.csv is 200 MB; a table of up to 134 MB"):
+        read_import([path])
+    assert MOST_BYTES < 200_000_000
+
+
+def test_a_column_that_is_mapped_twice_is_refused(tmp_path):
+    files = written(tmp_path / "in", "csv")
+    mapping = read_import(files).mapping.model_dump()
+    changes = {
+        "records.csv: the column Name is mapped twice, as title and a relation": lambda part, _: part["columns"].update(
+            Name={"use": "relation"}
+        ),
+        "records.csv: the column Record No is mapped twice, as id and title": lambda part, _: part.update(
+            title="Record No"
+        ),
+        "plays.csv: the column record is mapped twice, as item and rating": lambda _, part: part.update(
+            rating="record"
+        ),
+        "records.csv has no column 'Colour'": lambda part, _: part["columns"].update(Colour={"use": "relation"}),
+        "of other.csv, which was not given": lambda part, _: part.update(file="other.csv"),
+    }  # fmt: skip
+    for words, change in changes.items():
+        document = json.loads(json.dumps(mapping))
+        change(document["items"][0], document["interactions"][0])
+        with pytest.raises(InputError, match=words.replace(".", r"\.")):
+            read_import(files, mapping_of(document, "map.toml"))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("x = ", "is not TOML"),
+        ("items = 3", "items"),
+        ("[[items]]\nfile = 'a'\nid = 'b'\nkind = 'c'\ncolour = 1", "colour"),
+        ("[[items]]\nfile = 'a'\nid = 'b'\nkind = 'c'\n[items.columns.x]\nuse = 'edge'", "items.0.columns.x.use"),
+    ],
+)
+def test_a_bad_mapping_names_the_file_and_the_key(tmp_path, text, words):
+    path = tmp_path / "map.toml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=words) as error:
+        load_mapping(path)
+    assert "map.toml" in str(error.value)
+
+
+def _attempt(records: bytes, plays: bytes, suffix: str) -> str:
+    """Import damaged tables; "accepted" where every row is accounted for, "refused" in a sentence."""
+    with tempfile.TemporaryDirectory() as scratch:
+        work = Path(scratch)
+        (work / f"records{suffix}").write_bytes(records)
+        (work / "plays.csv").write_bytes(plays)
+        out, sentence = work / "out", ""
+        try:
+            imported = read_import([work / f"records{suffix}", work / "plays.csv"])
+            dataset = write_import(imported, out)
+        except InputError as error:
+            sentence = str(error)
+        if sentence:
+            assert len(sentence) < 3000
+            assert not out.exists()
+            assert len(list(work.iterdir())) == 2
+            return "refused"
+        assert isinstance(imported.mapping, Mapping)
+        loaded = load_dataset(out)
+        assert loaded.fingerprint == dataset.fingerprint
+        kept = len(loaded.train) + len(loaded.valid) + len(loaded.test)
+        left = sum(e["count"] for e in loaded.manifest["dropped"] if e["reason"].startswith("triples:"))
+        assert kept == len(imported.source.triples)
+        assert loaded.manifest["accounts"]["triples"]["read"] == kept + left
+        for part in imported.mapping.items:
+            table = next(each for each in imported.tables if each.name == part.file)
+            ids = set(table.columns[part.id])
+            silent = [n for n in imported.source.notices if n.code == "items-without-facts" and part.file in n.text]
+            assert len(ids - set(loaded.entities)) == sum(notice.count for notice in silent)
+        return "accepted"
+
+
+def _fuzz(inputs: int) -> dict[str, int]:
+    text = {
+        "records": pd.DataFrame(ROWS).to_csv(index=False).encode(),
+        "plays": pd.DataFrame(PLAYS).to_csv(index=False).encode(),
+    }
+    lines = pd.DataFrame(ROWS).to_json(orient="records", lines=True).encode()
+    seen = {"accepted": 0, "refused": 0}
+
+    @st.composite
+    def tables(draw):
+        suffix = draw(st.sampled_from([".csv", ".tsv", ".txt", ".jsonl", ".xlsx", ".parquet"]))
+        files = {"records": lines if suffix == ".jsonl" else text["records"], "plays": text["plays"]}
+        if suffix == ".tsv":
+            files["records"] = files["records"].replace(b",", b"\t")
+        for _ in range(draw(st.integers(1, 3))):
+            name = draw(st.sampled_from(sorted(files)))
+            content = files[name]
+            place = draw(st.integers(0, len(content)))
+            end = min(len(content), place + draw(st.integers(0, 15)))
+            files[name] = content[:place] + draw(st.sampled_from(PIECES) | st.binary(max_size=6)) + content[end:]
+        return files["records"], files["plays"], suffix
+
+    @given(tables())
+    @tried(inputs)
+    def attempt(given_tables):
+        seen[_attempt(*given_tables)] += 1
+
+    attempt()
+    return seen
+
+
+def test_damaged_tables_are_imported_whole_or_refused():
+    seen = _fuzz(40)
+    assert min(seen.values()) > 1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(6 * 3600)
+def test_many_damaged_tables():
+    inputs = int(os.environ.get("UPGAN_FUZZ", "10000"))
+    print(_fuzz(inputs))

@@ -1,0 +1,170 @@
+"""Proposed facts and decisions about them, as the page shows them; lists in the making."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ui.services import datasets
+from ui.services.access import require_training
+from upgan.data.query import Query
+from upgan.errors import UpganError
+from upgan.render.reasons import asked_words, slot_words
+from upgan.render.words import clean
+from upgan.review.store import FILE_NAME, Filter, Line, ReviewList, ReviewStore
+
+if TYPE_CHECKING:
+    from upgan.predict.predictor import Predictor
+    from upgan.review.apply import Applied
+
+#: Lines that are seen at once.
+PAGE_LINES = 12
+#: Sureness from which lines are shown, as a filter.
+LEVELS = {"0": "any", "0.5": "50% and more", "0.7": "70% and more", "0.9": "90% and more"}
+STATES = {
+    "open": "not judged yet", "all": "all", "judged": "judged", "yes": "accepted", "no": "rejected", "unsure": "unsure",
+}  # fmt: skip
+MARKS = {"yes": "✓ yes", "no": "✗ no", "unsure": "? unsure", None: ""}
+
+
+def open_store() -> ReviewStore:
+    """The reviews of the data folder."""
+    return ReviewStore(datasets.data_root() / FILE_NAME)
+
+
+def list_words(shown: ReviewList) -> str:
+    """A list in a list of lists."""
+    asked = [shown.options.get("kind"), shown.options.get("relation")]
+    parts = [f"{shown.id}", shown.run, datetime.fromisoformat(shown.made).strftime("%d %b %Y %H:%M"), *asked]
+    return " · ".join(clean(str(part)) for part in parts if part)
+
+
+def query_of(line: Line) -> tuple[Query, str]:
+    """The question that a line answers, and its answer."""
+    if line.asked == "head":
+        return Query.about(line.tail, line.relation, "head"), line.head
+    return Query.about(line.head, line.relation, "tail"), line.tail
+
+
+def ends(line: Line) -> tuple[str, str, str]:
+    """Item, relation and proposed answer in words."""
+    turned = line.asked == "head"
+    item, answer = (line.tail_label, line.head_label) if turned else (line.head_label, line.tail_label)
+    return clean(item), asked_words(line.relation_label, turned=turned), clean(answer)
+
+
+def row(line: Line) -> dict[str, object]:
+    """A line of the table."""
+    item, relation, answer = ends(line)
+    return {
+        "place": line.place,
+        "verdict": MARKS[line.verdict] + (" (others differ)" if line.against else ""),
+        "item": item,
+        "relation": relation,
+        "answer": answer,
+        "sure": None if line.sure is None else 100 * line.sure,
+        "users": 100 * line.users,
+        "slot": slot_words(empty=line.slot == "empty"),
+        "reason": clean(line.reason),
+    }
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The lines that a filter leaves, and the one looked at; ``at`` is its place among them."""
+
+    lines: Sequence[Line]
+    at: int
+
+    @property
+    def line(self) -> Line:
+        return self.lines[self.at]
+
+    @property
+    def page(self) -> int:
+        return self.at // PAGE_LINES
+
+    @property
+    def pages(self) -> int:
+        return -(-len(self.lines) // PAGE_LINES)
+
+    @property
+    def visible(self) -> Sequence[Line]:
+        """The lines of the page that holds the one looked at."""
+        return self.lines[self.page * PAGE_LINES : (self.page + 1) * PAGE_LINES]
+
+    def moved(self, by: int) -> int:
+        """The list's place of another line, at most the first or last one."""
+        return self.lines[min(max(self.at + by, 0), len(self.lines) - 1)].place
+
+    def following(self) -> int:
+        """The next line that nobody judged, from the top again after the last; the same where there is none."""
+        around = [*self.lines[self.at + 1 :], *self.lines[: self.at]]
+        return next((line.place for line in around if line.verdict is None), self.line.place)
+
+
+def shown(store: ReviewStore, chosen: ReviewList, filtered: Filter, place: int) -> Shown | None:
+    """The lines that are left, and the one at the list's ``place``, or the first after it; None where none is."""
+    lines = store.lines(chosen, filtered)
+    if not lines:
+        return None
+    return Shown(lines, next((at for at, line in enumerate(lines) if line.place >= place), 0))
+
+
+class Making:
+    """A list in the making, in a thread of its own, so that no page waits."""
+
+    def __init__(self, predictor: Predictor, top: int, kind: str | None, relation: str | None) -> None:
+        self._began = time.monotonic()
+        self.what, self.done, self.total = "learning how sure the scores are", 0, 1
+        self._told = ThreadPoolExecutor(1, "upgan-review").submit(self._make, predictor, top, kind, relation)
+
+    def _make(self, predictor: Predictor, top: int, kind: str | None, relation: str | None) -> int:
+        from upgan.predict.sureness import report, sureness
+        from upgan.review.listing import make_list
+
+        sure = sureness(predictor, self._progress("learning how sure the scores are"))
+        promise = report(predictor, sure, progress=self._progress("trying the promises on held-out facts"))
+        progress = self._progress("asking every question")
+        return make_list(
+            open_store(), predictor, sure, promise, top=top, kind=kind, relation=relation, progress=progress
+        )
+
+    def _progress(self, what: str) -> Callable[[int, int], None]:
+        def told(done: int, total: int) -> None:
+            self.what, self.done, self.total = what, done, max(total, 1)
+
+        return told
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been at it."""
+        return time.monotonic() - self._began
+
+    @property
+    def running(self) -> bool:
+        """Whether it is still being made."""
+        return not self._told.done()
+
+    def result(self) -> int | None:
+        """The list's number, None while it is being made. Raises UpganError where it could not be."""
+        if self.running:
+            return None
+        try:
+            return self._told.result()
+        except (OSError, MemoryError) as error:
+            raise UpganError(str(error)) from None
+
+
+def apply(predictor: Predictor, name: str) -> tuple[Path, Applied]:
+    """Put the decisions into a new dataset of that name in the data folder."""
+    from upgan.review.apply import apply as apply_review
+
+    require_training()
+    out = datasets.new_folder(name)
+    return out, apply_review(open_store().path, predictor.dataset, out)

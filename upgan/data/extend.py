@@ -1,0 +1,128 @@
+"""New users, items and interactions for a dataset that is there: everything else of it stays as it is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from upgan.data import tables
+from upgan.data.dataset import KGDataset, build_dataset
+from upgan.data.marks import NO_TIME
+from upgan.data.named_columns import numbers_of, read_named
+from upgan.errors import DataError
+from upgan.files import sha256_of_file
+from upgan.types import SPLITS, Document
+
+
+@dataclass(frozen=True)
+class Extension(Document):
+    """What was new in the files."""
+
+    interactions: int
+    users: int
+    items: int
+    #: Interactions that were there already (a new rating or time of one counts), and items that no file of items names.
+    known: int
+    unnamed: int
+
+
+def extend(data: KGDataset, interactions: Path, items: Path | None = None) -> tuple[KGDataset, Extension]:
+    """A dataset with the interactions of a file (user, item, optionally rating, time), and the items of another.
+
+    ``items``: id, optionally label and kind. An item that neither the dataset nor that file has is taken up under its
+    id, as the kind that most items are. Of repeated pairs the last counts. Raises DataError naming file, line and
+    column for what is missing, empty, repeated or no number, and where nothing is new.
+    """
+    rows = read_named(interactions, ("user", "item"), ("rating", "time"))
+    named = _items(data, items)
+    chosen = set(rows["item"])
+    unnamed = sorted(chosen - set(data.entity_index) - set(named["id"]))
+    own = [kind for number in data.items if (kind := data.entity_kinds[int(number)])]
+    usual = Counter(own).most_common(1)[0][0] if own else ""
+    fresh = pd.concat([named, pd.DataFrame({"id": unnamed, "label": "", "kind": usual}, dtype=object)])
+    fresh["kind"] = fresh["kind"].where(fresh["kind"] != "", usual)
+    pairs = _pairs(data, interactions, rows)
+    known = len(data.interactions) + len(rows.drop_duplicates(["user", "item"])) - len(pairs)
+    found = Extension(
+        interactions=len(pairs) - len(data.interactions),
+        users=len(set(rows["user"]) - set(data.user_index)),
+        items=len(fresh),
+        known=known,
+        unnamed=len(unnamed),
+    )
+    if not found.interactions and not found.items and not _marked(rows):
+        raise DataError(f"{interactions}: all {len(rows):,} interactions are in {data.name} already")
+    entities = {
+        "id": [*data.entities, *fresh["id"]],
+        "label": [*data.entity_labels, *fresh["label"]],
+        "kind": [*data.entity_kinds, *fresh["kind"]],
+    }
+    files = [path for path in (interactions, items) if path is not None]
+    manifest: dict[str, Any] = {
+        **data.manifest,
+        "catalogue": data.catalogue,
+        "extended": [
+            *data.manifest.get("extended", []),
+            {
+                "from": data.fingerprint,
+                "files": [{"name": path.name, "sha256": sha256_of_file(path)} for path in files],
+                **found.to_dict(),
+            },
+        ],
+    }
+    triples = np.concatenate([data.triples(name) for name in SPLITS])
+    splits = np.repeat(np.arange(len(SPLITS)), [len(data.triples(name)) for name in SPLITS])
+    extended = build_dataset(
+        name=data.name,
+        triples={
+            **tables.triple_columns(triples, data.entities, data.relations),
+            "split": tables.Coded(splits, SPLITS),
+        },
+        interactions=pairs,
+        entities=tables.plain_columns(entities),
+        relations=tables.plain_columns({"id": data.relations, "label": data.relation_labels}),
+        reviewed=data.reviewed,
+        manifest=manifest,
+    )
+    return extended, found
+
+
+def _marked(rows: pd.DataFrame) -> bool:
+    return bool({"rating", "time"} & set(rows.columns))
+
+
+def _items(data: KGDataset, path: Path | None) -> pd.DataFrame:
+    """id, label, kind of the items that the dataset has not; an id that stands in two rows is a DataError."""
+    if path is None:
+        return pd.DataFrame({"id": [], "label": [], "kind": []}, dtype=object)
+    table = read_named(path, ("id",), ("label", "kind"))
+    twice = table[table["id"].duplicated()]
+    if len(twice):
+        raise DataError(f"{path}, line {twice.iloc[0]['line']}: id {twice.iloc[0]['id']!r} is in an earlier line too")
+    table = table.reindex(columns=["id", "label", "kind"], fill_value="")
+    return table[~table["id"].isin(data.entity_index)].reset_index(drop=True)
+
+
+def _pairs(data: KGDataset, path: Path, rows: pd.DataFrame) -> pd.DataFrame:
+    """All interactions, old and new, each pair once, the last of them."""
+    old = pd.DataFrame(
+        {
+            "user": np.asarray(data.users, dtype=object)[data.interactions[:, 0]],
+            "item": np.asarray(data.entities, dtype=object)[data.interactions[:, 1]],
+        }
+    )
+    new = rows[["user", "item"]].astype(object)
+    if data.ratings is not None or "rating" in rows:
+        old["rating"] = np.nan if data.ratings is None else data.ratings
+        new["rating"] = numbers_of(path, rows, "rating") if "rating" in rows else np.nan
+    if data.times is not None or "time" in rows:
+        old["time"] = NO_TIME if data.times is None else data.times
+        times = numbers_of(path, rows, "time") if "time" in rows else pd.Series(np.nan, index=rows.index)
+        new["time"] = times.fillna(NO_TIME).astype(np.int64)
+    both = pd.concat([old, new], ignore_index=True)
+    return both.drop_duplicates(["user", "item"], keep="last").reset_index(drop=True)

@@ -1,0 +1,208 @@
+"""Files as columns of text under the names of their first row: CSV, TSV, Excel sheets, parquet, JSON lines."""
+
+from __future__ import annotations
+
+import datetime
+import zipfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.compute as pc
+
+from upgan.data.raw.format import printable
+from upgan.data.raw.packing import plain_name
+from upgan.data.raw.source import SourceFile
+from upgan.data.raw.text_stream import NotUtf8Error, ReadOptions, TextStream
+from upgan.data.raw.text_tables import read_table
+from upgan.data.raw.typed_tables import is_typed, read_typed
+from upgan.errors import DataError, listed, shown
+from upgan.files import sha256_of_file
+
+#: Larger files are refused: a table of this kind is looked at whole, and a larger one is no export of a catalogue.
+MOST_BYTES = 128 << 20
+#: A workbook may unpack to so many bytes.
+_MOST_UNPACKED = 1 << 30
+#: What may stand between cells, the usual one first.
+SEPARATORS = (",", ";", "\t", "|")
+EXCEL = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
+_SAMPLE = 200
+
+
+@dataclass(frozen=True, eq=False)
+class WideTable:
+    """The columns of a table as text without white space around it, and where each row stands."""
+
+    path: Path
+    #: Name -> cells (N,); an empty cell is "".
+    columns: dict[str, pd.Series]
+    #: The line of a text file, or the row of a sheet or parquet file, that each row begins on: int64 (N,), from 1.
+    rows: np.ndarray
+    unit: str
+    sha256: str
+    sheet: str = ""
+    encoding: str = ""
+    separator: str = ""
+
+    @property
+    def name(self) -> str:
+        return printable(self.path.name)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def place(self, row: int, column: str = "") -> str:
+        """Where a cell is, for a message."""
+        sheet = f", sheet {self.sheet}" if self.sheet else ""
+        return f"{self.name}{sheet}, {self.unit} {self.rows[row]}" + (f", column {column}" if column else "")
+
+    def file(self) -> SourceFile:
+        return SourceFile(self.name, self.sha256, len(self), self.path)
+
+
+def read_wide(path: Path, *, sheet: str = "", encoding: str = "", separator: str = "") -> WideTable:
+    """Read a table; what is not given is guessed. Raises DataError naming file, row and what is wrong.
+
+    ``sheet``: of a workbook; the first with rows where none is given. ``encoding``: UTF-8, or else Windows-1252.
+    ``separator``: of a text table, one of SEPARATORS or any other sign.
+    """
+    if not path.is_file():
+        raise DataError(f"{printable(str(path))}: no such file")
+    size = path.stat().st_size
+    if size > MOST_BYTES:
+        raise DataError(
+            f"{printable(path.name)} is {size / 1e6:,.0f} MB; a table of up to {MOST_BYTES / 1e6:,.0f} MB is imported: "
+            "leave columns out, split it, or give facts and interactions to `upgan data prepare`, which has no limit"
+        )
+    if not size:
+        raise DataError(f"{printable(path.name)} is empty; row 1 names the columns, and each row below is an item")
+    if Path(plain_name(path)).suffix.lower() in EXCEL:
+        table = _read_sheet(path, sheet)
+    elif is_typed(path):
+        names, cells, rows, sha256 = read_typed(path)
+        unit = "line" if Path(plain_name(path)).suffix.lower() != ".parquet" else "row"
+        table = WideTable(path, _named(names, [cell.to_pandas() for cell in cells]), rows, unit, sha256)
+    else:
+        table = _read_text(path, encoding, separator)
+    if not len(table):
+        where = f", sheet {table.sheet}" if table.sheet else ""
+        raise DataError(f"{table.name}{where} has no row below row 1, which names the columns")
+    return table
+
+
+def _read_text(path: Path, encoding: str, separator: str) -> WideTable:
+    options = ReadOptions(encoding or None)
+    try:
+        separator = separator or _separator(path, options)
+        table = read_table(path, separator, options, quoted=True)
+    except NotUtf8Error:
+        # What Excel in Western Europe writes; the mapping says so, and another can be chosen.
+        encoding, options = "cp1252", replace(options, encoding="cp1252")
+        separator = separator or _separator(path, options)
+        table = read_table(path, separator, options, quoted=True)
+    except DataError as error:
+        if not encoding and _utf16(path):
+            return _read_text(path, "utf-16", separator)
+        raise error
+    names, cells = table.row(0), [column.slice(1).to_pandas() for column in table.cells]
+    rows = table.lines[1:]
+    return WideTable(path, _named(names, cells), rows, "line", table.sha256, "", encoding or "utf-8", separator)
+
+
+def _utf16(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(2) in (b"\xff\xfe", b"\xfe\xff")
+
+
+def _separator(path: Path, options: ReadOptions) -> str:
+    """The sign that stands most often in the first row, of those that stand equally often in the next ones."""
+    block = next(TextStream(path, options).blocks(), None)
+    if block is None:
+        return SEPARATORS[0]
+    # A sign inside quotation marks separates nothing.
+    lines = pc.replace_substring_regex(block.lines.slice(0, _SAMPLE), r'"[^"]*"', "")
+    lines = lines.filter(pc.not_equal(pc.utf8_trim_whitespace(lines), ""))
+    if not len(lines):
+        return SEPARATORS[0]
+    best, most = SEPARATORS[0], (0.0, 0)
+    for sign in SEPARATORS:
+        counts = pc.count_substring(lines, sign).to_numpy(zero_copy_only=False)
+        alike = float((counts == counts[0]).mean()) if counts[0] else 0.0
+        if (alike, int(counts[0])) > most:
+            best, most = sign, (alike, int(counts[0]))
+    return best
+
+
+def _read_sheet(path: Path, wanted: str) -> WideTable:
+    from python_calamine import CalamineError, CalamineWorkbook, PasswordError
+
+    name = printable(path.name)
+    _check_unpacked(path, name)
+    try:
+        with path.open("rb") as file:
+            book = CalamineWorkbook.from_filelike(file)
+            if wanted and wanted not in book.sheet_names:
+                raise DataError(f"{name} has no sheet {wanted!r}; it has: {listed(book.sheet_names)}")
+            sheets = {
+                title: book.get_sheet_by_name(title).to_python() for title in ([wanted] if wanted else book.sheet_names)
+            }
+    except PasswordError as error:
+        raise DataError(f"{name} is protected by a password: save it without one") from error
+    except (CalamineError, OSError, ValueError, zipfile.BadZipFile) as error:
+        raise DataError(f"{name} cannot be read as a workbook ({error}); save it again, or as CSV") from error
+    filled = {title: rows for title, rows in sheets.items() if any(any(_text(cell) for cell in row) for row in rows)}
+    if not filled:
+        raise DataError(f"{name}, sheet {listed(sheets)} has no rows; row 1 names the columns")
+    title, rows = next(iter(filled.items()))
+    first = next(place for place, row in enumerate(rows) if any(_text(cell) for cell in row))
+    names = [_text(cell) for cell in rows[first]]
+    body = [(place + 1, row) for place, row in enumerate(rows) if place > first and any(_text(cell) for cell in row)]
+    cells = [
+        pd.Series([_text(row[column]) if column < len(row) else "" for _, row in body], dtype=str)
+        for column in range(len(names))
+    ]
+    numbers = np.array([number for number, _ in body], dtype=np.int64)
+    return WideTable(path, _named(names, cells), numbers, "row", sha256_of_file(path), title)
+
+
+def _check_unpacked(path: Path, name: str) -> None:
+    """A workbook is a zip archive, whose list says what it unpacks to."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(member.file_size for member in archive.infolist())
+    except (zipfile.BadZipFile, OSError, ValueError):
+        return  # an old .xls is none; another fault is the reader's to name
+    if size > _MOST_UNPACKED:
+        raise DataError(f"{name} unpacks to {size / 1e6:,.0f} MB; save the sheet that is meant as CSV")
+
+
+def _text(cell: Any) -> str:
+    """A cell of a sheet as text: whole numbers without a point, dates as ISO 8601."""
+    if isinstance(cell, bool):
+        return str(cell).lower()
+    if isinstance(cell, float) and cell.is_integer() and abs(cell) < 2**53:
+        return str(int(cell))
+    if isinstance(cell, datetime.datetime) and cell.time() == datetime.time():
+        return cell.date().isoformat()
+    if isinstance(cell, datetime.date | datetime.time):
+        return cell.isoformat()
+    return str(cell).strip()
+
+
+def _named(names: list[str], cells: list[pd.Series]) -> dict[str, pd.Series]:
+    """Columns by unique names; one without a name is called by its place, a name that comes again by a number."""
+    columns: dict[str, pd.Series] = {}
+    for place, (name, values) in enumerate(zip(names, cells, strict=True), 1):
+        name = " ".join(name.split()) or f"column {place}"
+        again = 2
+        unique = name
+        while unique in columns:
+            unique, again = f"{name} ({again})", again + 1
+        if name.startswith("column ") and not (values != "").any():
+            continue  # what a spreadsheet leaves right of its table
+        columns[unique] = values.astype(str).reset_index(drop=True)
+    if not columns:
+        raise DataError(f"row 1 names no column; got {listed(map(shown, names))}")
+    return columns

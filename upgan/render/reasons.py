@@ -1,0 +1,84 @@
+"""The reason for a proposed fact in one sentence that a curator would say, written from its counts alone.
+
+The only place that chooses these words: lists, pages, reports and the headline of an explanation take them from here.
+"""
+
+from __future__ import annotations
+
+from upgan.explain.reason import Reason
+from upgan.render.words import clean, percent, relation_words, user_noun
+
+
+def reason_sentence(reason: Reason, *, users: bool = True) -> str:
+    """One sentence, or two; ``users=False`` for a model that does not use interactions: then the facts speak alone."""
+    said = _users(reason) if users else ""
+    if said and reason.agree:
+        return said
+    return " ".join(part for part in (said, facts_sentence(reason)) if part)
+
+
+def others_clause(other: Reason, reason: Reason) -> str:
+    """The same count for another answer, the one that would be first without users, beside ``reason``'s sentence."""
+    same = (other.about, other.turned) == (reason.about, reason.turned)
+    name = f"“{clean(other.value if same else other.about)}”, ranked first without users,"
+    if not other.users:
+        return f"Nobody chose {name.removesuffix(',')}."
+    count = f"{other.agree:,}" if other.agree else "none"
+    return f"For {name} {count} of {'them' if same else f'{other.users:,}'} did."
+
+
+def _users(reason: Reason) -> str:
+    """What the users of the entity chose beside it."""
+    if not reason.users:
+        return ""
+    noun, others = user_noun(reason.simulated_users, reason.users), f"something else {_with_value(reason)}"
+    about = f"“{clean(reason.about)}”"
+    if not reason.agree:
+        who = f"None of the {reason.users:,} {noun}" if reason.users > 1 else f"The only {noun}"
+        return f"{who} of {about} {'' if reason.users > 1 else 'never '}chose {others}."
+    who = f"{reason.agree:,} of the {reason.users:,} {noun}" if reason.users > 1 else f"The only {noun}"
+    many = f" (usually {reason.others:,} of them)" if reason.others > 1 else ""
+    everybody = user_noun(reason.simulated_users)
+    return f"{who} of {about} also chose {others}{many}; of all {everybody}, {percent(reason.everybody)} did."
+
+
+def facts_sentence(reason: Reason) -> str:
+    """What the entities with this value have in common with this one."""
+    if not reason.alike:
+        return "Nothing else in the data has this value."
+    alike = f"{reason.alike:,} other{'' if reason.alike == 1 else 's'} {_with_value(reason)}"
+    if reason.common is None:
+        return f"Of the {alike}, none shares a typical fact with it: the model's own vectors speak for it."
+    relation, value = reason.common
+    fact = f"{relation_words(relation)} “{clean(value)}”"
+    return f"{reason.sharing:,} of the {alike} share{'s' if reason.sharing == 1 else ''} its {fact}."
+
+
+def _with_value(reason: Reason) -> str:
+    """ "with author “Linda Lael Miller”", or, from the tail, "that “Linda Lael Miller” has as wrote"."""
+    relation, value = relation_words(reason.relation), f"“{clean(reason.value)}”"
+    return f"that “{clean(reason.value)}” has as {relation}" if reason.turned else f"with {relation} {value}"
+
+
+def sure_sentence(sure: float | None, *, empty: bool) -> str:
+    """What an estimated precision means for one line."""
+    if sure is None:
+        return "How sure this is cannot be said: no facts were held out to learn it from."
+    share = percent(sure)
+    if empty:
+        return f"Of such lines {share} were right where an answer that is known was hidden and asked for again."
+    return (
+        f"Of such lines at least {share} were right: a proposal that the data do not hold counts as wrong here, though "
+        "it may be true."
+    )
+
+
+def slot_words(*, empty: bool) -> str:
+    """Which of the two a line is, for a curator."""
+    return "fills a gap" if empty else "one more"
+
+
+def asked_words(relation: str, *, turned: bool) -> str:
+    """A relation as it is asked: "author", or from its other end "is the author of"."""
+    words = relation_words(relation)
+    return f"is the {words} of" if turned else words
