@@ -22,7 +22,7 @@ from upgan.graph.queries import QueryIndex
 from upgan.model.build import build_discriminator, build_factorisation
 from upgan.model.generator import Generator
 from upgan.objectives.batches import Batch, BatchSampler
-from upgan.training import loop
+from upgan.training import initialise, loop, pretrain
 from upgan.training.adversarial import AdversarialTrainer
 from upgan.training.initialise import initialisation
 from upgan.training.loop import Context, run_phase
@@ -83,6 +83,8 @@ def world(request, monkeypatch):
     prepared = prepare_training(build_dataset(name="toy", **tables), config)
     for owner, name in ((BatchSampler, "batch"), (QueryIndex, "answers_of"), (loop, "_check_finite")):
         on_the_host(monkeypatch, owner, name)
+    for phase in (initialise, pretrain):  # as on a GPU, where steps go through whole tables
+        monkeypatch.setattr(phase, "excerpted", lambda *_: False)
     monkeypatch.setattr(loop, "_judge", lambda at, *_: setattr(at, "best", Metrics(1.0, 1.0, {}, 0)))
     return config, prepared
 

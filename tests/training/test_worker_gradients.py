@@ -25,6 +25,12 @@ from upgan.training.pretrain import pretraining
 from upgan.training.team import Team
 
 
+def whole_gradient(parameter):
+    """A copy; of a step that drew candidates it may hold some rows."""
+    gradient = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+    return gradient.to_dense().clone()
+
+
 class OneOf(Team):
     """A worker without a connection: its own gradients are kept instead of being sent."""
 
@@ -34,7 +40,7 @@ class OneOf(Team):
 
     def sum_gradients(self, optimizer, losses):
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
-        self.kept.append([torch.zeros_like(p) if p.grad is None else p.grad.clone() for p in parameters])
+        self.kept.append([whole_gradient(p) for p in parameters])
         return dict(losses)
 
 
@@ -84,7 +90,7 @@ def test_the_workers_gradients_add_up_to_one_process(world, phase, size):
     alone: list[list[torch.Tensor]] = []
 
     def before_step(optimizer, *_):
-        alone.append([torch.zeros_like(p) if p.grad is None else p.grad.clone() for p in params(optimizer)])
+        alone.append([whole_gradient(p) for p in params(optimizer)])
 
     def params(optimizer):
         return [p for group in optimizer.param_groups for p in group["params"]]
