@@ -13,12 +13,12 @@ from tests.ui.driving import QUESTION, SEARCH, address, checked, matches, run_pa
 class TestAsking:
     def test_swapping_asks_from_the_other_end(self):
         app = run_page("ask")
-        assert "Missing: the end of “author”" in said(app)
+        assert "What is the “author” of “" in said(app)
         checked(app, app.button(key="upgan_swap").click())
         assert app.query_params["entity"] == "author:linda-lael-miller"
         assert app.query_params["direction"] == "head"
         assert "“? — author — Linda Lael Miller”" in said(app)
-        assert "Missing: the start of “author”" in said(app)
+        assert "Whose “author” is “" in said(app)
         checked(app, app.button(key="upgan_swap").click())
         assert "“Part of the Bargain — author — ?”" in said(app)
 
