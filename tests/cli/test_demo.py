@@ -98,7 +98,8 @@ def test_the_app_opens_all_the_same_where_nothing_can_be_written(tmp_path, start
         raise OSError(f"{folder}: read-only file system")
 
     monkeypatch.setattr(machine.demo_checkpoint, "copy_demo", read_only)
-    done = app(tmp_path)
+    (tmp_path / "checkpoints").mkdir()
+    done = app(tmp_path / "checkpoints")
     assert done.returncode == 0
     assert "no demo checkpoint: " in done.stderr
     assert len(started) == 1

@@ -13,7 +13,7 @@ from ui.services.answers import Candidates
 from ui.services.view import KNOWN, K, View
 from ui.session import state
 from upgan.explain.results import CandidateRow
-from upgan.render.words import MINUS, clean, rank_text
+from upgan.render.words import MINUS, clean
 
 
 def options(view: View) -> None:
@@ -67,12 +67,12 @@ def choose(candidates: Candidates, view: View, run: str, answer: str | None, *, 
 
 def _row(row: CandidateRow) -> dict[str, object]:
     return {
-        "rank": rank_text(row["filtered_rank"]),
+        "rank": row["filtered_rank"],
         "answer": clean(row["label"]) or clean(row["id"]),
         "score": row["score"],
         "known": row["known"] or "",
         "lift": _lift(row),
-        "without": rank_text(row["filtered_rank_without_users"]),
+        "without": row["filtered_rank_without_users"],
     }
 
 
@@ -84,14 +84,14 @@ def _lift(row: CandidateRow) -> str:
 
 def _columns(*, mark_known: bool, silent: bool) -> dict[str, Any]:
     columns = {
-        "rank": text(
+        "rank": number(
             "Rank",
-            alignment="right",
+            format="localized",
             width=44,
             help="Place among all entities, the other known answers left out; 1 is the model's first choice. A known "
             "answer stands in the list at its score and is marked.",
         ),
-        "answer": text("Answer", width=120, help="Click a name to see why it stands there."),
+        "answer": text("Answer", width=112, help="Click a name to see why it stands there."),
         "score": number(
             "Score", format="%.2f", width=50, help="The model's raw score: it orders candidates and is no probability."
         ),
@@ -99,13 +99,13 @@ def _columns(*, mark_known: bool, silent: bool) -> dict[str, Any]:
             "Known", width=50, help="The part of the dataset that holds this answer; empty: it would be new."
         ),
         "lift": text(
-            "Users move it",
+            "Gained",
             alignment="right",
-            width=60,
+            width=54,
             help="How many places users move this answer up (+) or down (−).",
         ),
-        "without": text(
-            "Rank without", alignment="right", width=62, help="The rank that this answer has without users."
+        "without": number(
+            "Without users", format="localized", width=92, help="The rank that this answer would have without users."
         ),
     }
     hidden = [*(() if mark_known else ("known",)), *(("lift", "without") if silent else ())]
