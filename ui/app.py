@@ -36,6 +36,7 @@ def main() -> None:
         position="top" if admitted else "hidden",
     )
     if admitted:
+        st.set_page_config(page_title=f"{chosen.title} · UPGAN explorer")
         chosen.run()
     else:
         gate.ask()

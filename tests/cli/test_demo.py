@@ -68,11 +68,17 @@ def app(folder: Path) -> subprocess.CompletedProcess[str]:
     return here("app", "--no-browser", "--checkpoints", folder)
 
 
-@pytest.mark.parametrize("there", [False, True], ids=["no folder", "an empty folder"])
-def test_the_app_starts_with_the_demo_where_there_are_no_runs(tmp_path, started, there):
+def test_a_folder_that_is_named_and_not_there_is_refused(tmp_path, started):
+    done = app(tmp_path / "mistyped")
+    assert done.returncode == 2
+    assert "no such folder" in done.stderr
+    assert not (tmp_path / "mistyped").exists()
+    assert started == []
+
+
+def test_the_app_starts_with_the_demo_where_there_are_no_runs(tmp_path, started):
     root = tmp_path / "checkpoints"
-    if there:
-        root.mkdir()
+    root.mkdir()
     done = app(root)
     assert done.returncode == 0
     assert f"the demo checkpoint was put into {root / 'demo'}" in done.stderr
@@ -87,15 +93,20 @@ def test_the_demo_does_not_come_back_where_runs_are_or_were(tmp_path, started, n
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == [name]
 
 
-@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="a place where nobody can write is needed")
-def test_the_app_opens_all_the_same_where_nothing_can_be_written(started):
-    done = app(Path("/proc/checkpoints"))
+def test_the_app_opens_all_the_same_where_nothing_can_be_written(tmp_path, started, monkeypatch):
+    def read_only(folder: Path) -> None:
+        raise OSError(f"{folder}: read-only file system")
+
+    monkeypatch.setattr(machine.demo_checkpoint, "copy_demo", read_only)
+    (tmp_path / "checkpoints").mkdir()
+    done = app(tmp_path / "checkpoints")
     assert done.returncode == 0
     assert "no demo checkpoint: " in done.stderr
     assert len(started) == 1
 
 
 def test_an_installed_app_ignores_the_working_folder_and_a_checkout_reads_its_own_settings(tmp_path, started):
+    (tmp_path / "checkpoints").mkdir()
     app(tmp_path / "checkpoints")
     site = tmp_path / "site"
     (site / ".streamlit").mkdir()

@@ -171,8 +171,8 @@ class TestTheReasonFirst:
         walk = Walk((*(samples.bargain().paths[0].nodes[1:]), samples.node("Linda")), ("author",), 1.0, 0.5)
         same = self.case(filtered_rank_without_users=1.0, rank_without_users=1, walks=(walk,))
         text = headline(same)
-        assert text.startswith("2 of the 3 others with author “Linda Lael Miller” share its genre “Romance”. The path")
-        assert "Part of the Bargain — author → Linda (+0.500)" in text
+        assert text.startswith("The path that adds most: Part of the Bargain — author → Linda (+0.500). 2 of the 3 ")
+        assert "others with author “Linda Lael Miller” share its genre “Romance”." in text
         assert changed(same) == "Rank 1, with users and without."
 
     def test_known_answers_above_are_said_to_be_left_out(self):

@@ -87,6 +87,8 @@ def test_a_folder_of_the_environment_counts_unless_an_option_names_another(told,
     variable = f"UPGAN_{kind.upper()}"
     assert here("app", "--no-browser").returncode == 0
     assert told[variable] == str(Path(kind).resolve())
+    for name in ("mine", "other"):
+        (tmp_path / name).mkdir()
     monkeypatch.setenv(variable, str(tmp_path / "mine"))
     here("app", "--no-browser")
     assert told[variable] == str(tmp_path / "mine")

@@ -23,6 +23,7 @@ from tests.ui.chromium import (
     playwright,
     serving,
 )
+from tests.ui.figure_boxes import assert_readable, measured
 from tests.ui.made import make_run
 
 pytestmark = pytest.mark.browser
@@ -93,8 +94,9 @@ def test_keyboard_alone_finds_an_entity_and_a_node(browser, server):
     page.keyboard.press("Enter")
     page.wait_for_url("**entity=book%3Amagician**")
     frame = graph(page)
-    frame.locator(".vis-network").focus()
-    page.keyboard.press("ArrowRight")
+    frame.locator(".form:not([hidden]) .node.user").first.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**node=u%3A**")
     choice = page.get_by_role("combobox", name="Look at a node")
     choice.focus()
     page.keyboard.type("magician", delay=20)
@@ -110,17 +112,7 @@ def test_a_click_on_a_node_shows_its_facts_and_keeps_the_view(browser, server):
     frame.get_by_role("button", name="Zoom in").click()
     frame.get_by_role("button", name="Fit").click()
     frame.locator("body").evaluate("body => { body.dataset.untouched = 'yes'; }")
-    x, y = frame.locator("#graph").evaluate(
-        """holder => {
-            const read = id => JSON.parse(document.getElementById(id).textContent);
-            const node = read("network-data").nodes.find(node => node.id.startsWith("e:"));
-            const { width, height } = read("settings");
-            const scale = Math.min(1.15, holder.clientWidth / width, holder.clientHeight / height);
-            return [holder.clientWidth / 2 + (node.x - width / 2) * scale,
-                    holder.clientHeight / 2 + (node.y - height / 2) * scale];
-        }"""
-    )
-    frame.locator("#graph").click(position={"x": x, "y": y})
+    frame.locator(".form:not([hidden]) .node.entity").first.click()
     page.wait_for_url("**node=e%3A**")
     page.get_by_text("training fact").first.wait_for()
     assert frame.locator("body").get_attribute("data-untouched") == "yes", "the graph was drawn anew"
@@ -203,7 +195,7 @@ def test_graph_as_pictures_and_the_page_as_a_file(browser, server, tmp_path):
         assert (tmp_path / name).read_bytes().startswith(start)
     drawn = ElementTree.fromstring((tmp_path / "SVG").read_text())
     texts = [element.text for element in drawn.iter("{http://www.w3.org/2000/svg}text")]
-    assert "Part of the Bargain" in texts
+    assert "Part of the Bargain" in " ".join(filter(None, texts))
     for name in ("Page (HTML)", "Figure (PNG)", "Figure (SVG)", "Users (CSV)", "Paths (CSV)", "Case file (JSON)"):
         with page.expect_download() as download:
             page.get_by_role("button", name=name).click()
@@ -229,24 +221,46 @@ def test_graph_as_pictures_and_the_page_as_a_file(browser, server, tmp_path):
 
 
 def test_on_a_phone_the_figure_runs_from_top_to_bottom_and_is_whole(browser, server):
-    fits = """holder => {
-        const read = id => JSON.parse(document.getElementById(id).textContent);
-        const { width, smallest } = read("narrow-data").settings;
-        return [document.documentElement.dataset.layout ?? "columns", holder.scrollWidth <= window.innerWidth,
-                document.documentElement.scrollHeight <= window.innerHeight, width * smallest <= window.innerWidth];
-    }"""
     page, seen = open_page(browser, server, width=390, height=844)
     frame = graph(page)
     page.wait_for_timeout(500)  # the frame takes the height that the figure asked for
-    assert frame.locator("#graph").evaluate(fits) == ["rows", True, True, True]
-    assert_clean(seen)
-    page.context.close()
-    page, seen = open_page(browser, server)
-    assert graph(page).locator("#graph").evaluate(fits)[0] == "columns"
+    target, answer = (
+        frame.locator(f".form:not([hidden]) .node.{role} rect").bounding_box() for role in ("target", "answer")
+    )
+    assert target["y"] < answer["y"]
+    assert abs(target["x"] - answer["x"]) < 60
+    assert_readable(measured(frame))
     assert_clean(seen)
     page.context.close()
     page, seen = open_page(browser, server, width=390, height=844, layout="columns")
-    assert graph(page).locator("html").get_attribute("data-layout") is None, "a choice is kept"
+    frame = graph(page)
+    boxes = (frame.locator(f".form:not([hidden]) .node.{role} rect").bounding_box() for role in ("target", "answer"))
+    target, answer = boxes
+    assert target["x"] < answer["x"], "a choice is kept"
+    assert_clean(seen)
+
+
+@pytest.mark.parametrize("width", [1280, 1920])
+def test_the_figure_is_readable_opens_groups_lights_chains_and_saves_what_it_shows(browser, server, tmp_path, width):
+    page, seen = open_page(browser, server, width=width, users="20")
+    frame = graph(page)
+    page.wait_for_timeout(500)
+    assert_readable(measured(frame))
+    shown = ".form:not([hidden])"
+    frame.locator(f"{shown} .node.user").first.click()
+    page.wait_for_url("**node=u%3A**")
+    assert 0 < frame.locator(f"{shown} .edge.lit").count() < frame.locator(f"{shown} .edge").count()
+    assert frame.locator(f"{shown} .edge.path.lit").count() == 1, "from the target's side one share"
+    page.get_by_role("button", name="Close").click()
+    frame.locator(f"{shown} .edge.lit").first.wait_for(state="detached")
+    frame.get_by_role("button", name="By kind").click()
+    assert "chains" in frame.locator(shown).inner_text()
+    assert_readable(measured(frame))
+    with page.expect_download() as download:
+        frame.get_by_role("button", name="SVG").click()
+    download.value.save_as(tmp_path / "kinds.svg")
+    texts = ElementTree.fromstring((tmp_path / "kinds.svg").read_text()).iter("{http://www.w3.org/2000/svg}text")
+    assert [text.text for text in texts] == frame.locator(f"{shown} text").all_text_contents()
     assert_clean(seen)
 
 

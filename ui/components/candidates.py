@@ -41,7 +41,12 @@ def choose(candidates: Candidates, view: View, run: str, answer: str | None, *, 
     key = f"upgan_candidates_{hashlib.sha1(names.encode('utf-8', 'replace')).hexdigest()[:16]}"
 
     def take() -> None:
-        chosen = st.session_state[key]["selection"]["rows"]
+        selection = st.session_state[key]["selection"]
+        if cells := selection.get("cells"):  # a click on the name, or on any other cell of the row
+            if 0 <= cells[0][0] < len(ids):
+                state.choose_answer(ids[cells[0][0]], anew=True)
+            return
+        chosen = selection["rows"]
         if chosen and 0 <= chosen[0] < len(ids):
             state.choose_answer(ids[chosen[0]])
 
@@ -52,7 +57,7 @@ def choose(candidates: Candidates, view: View, run: str, answer: str | None, *, 
         highest=424,
         key=key,
         on_select=take,
-        selection_mode="single-row-required",
+        selection_mode=["single-row-required", "single-cell"],
         selection_default={"selection": {"rows": [position]}},
     )
     if candidates.hidden:
@@ -62,25 +67,31 @@ def choose(candidates: Candidates, view: View, run: str, answer: str | None, *, 
 
 def _row(row: CandidateRow) -> dict[str, object]:
     return {
-        "rank": row["rank"],
+        "rank": row["filtered_rank"],
         "answer": clean(row["label"]) or clean(row["id"]),
         "score": row["score"],
         "known": row["known"] or "",
         "lift": _lift(row),
-        "without": row["rank_without_users"],
+        "without": row["filtered_rank_without_users"],
     }
 
 
 def _lift(row: CandidateRow) -> str:
     """Places gained through the users, with a sign; text, because a number column would print "+0"."""
-    without, rank = row["rank_without_users"], row["rank"]
-    return f"{without - rank:+,}".replace("-", MINUS) if without != rank else "0"
+    gained = row["filtered_rank_without_users"] - row["filtered_rank"]
+    return f"{gained:+,g}".replace("-", MINUS) if gained else "0"
 
 
 def _columns(*, mark_known: bool, silent: bool) -> dict[str, Any]:
     columns = {
-        "rank": number("#", width=32, help="Rank among all entities; 1 is the model's first choice."),
-        "answer": text("Answer", width=120, help="Choose a row to see why it stands there."),
+        "rank": number(
+            "Rank",
+            format="localized",
+            width=44,
+            help="Place among all entities, the other known answers left out; 1 is the model's first choice. A known "
+            "answer stands in the list at its score and is marked.",
+        ),
+        "answer": text("Answer", width=112, help="Click a name to see why it stands there."),
         "score": number(
             "Score", format="%.2f", width=50, help="The model's raw score: it orders candidates and is no probability."
         ),
@@ -88,9 +99,14 @@ def _columns(*, mark_known: bool, silent: bool) -> dict[str, Any]:
             "Known", width=50, help="The part of the dataset that holds this answer; empty: it would be new."
         ),
         "lift": text(
-            "Lift", alignment="right", width=40, help="How many places users move this answer up (+) or down (−)."
+            "Gained",
+            alignment="right",
+            width=54,
+            help="How many places users move this answer up (+) or down (−).",
         ),
-        "without": number("Without", width=58, help="The rank that this answer has without users."),
+        "without": number(
+            "Without users", format="localized", width=92, help="The rank that this answer would have without users."
+        ),
     }
     hidden = [*(() if mark_known else ("known",)), *(("lift", "without") if silent else ())]
     return columns | dict.fromkeys(hidden)

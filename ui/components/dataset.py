@@ -54,7 +54,8 @@ def table_one(description: Description) -> None:
     splits = ", ".join(f"{split} {count:,}" for split, count in description.splits.items())
     sentences = [f"Triples by split: {splits}."]
     if description.interaction_sparsity is not None:
-        sentences.append(f"{description.interaction_sparsity:.2%} of all user–item pairs were not observed.")
+        observed = 1 - description.interaction_sparsity
+        sentences.append(f"Of all possible pairs of a user and an item, {observed:.2%} are in the data.")
     if description.unseen:
         sentences.append(
             f"{description.unseen:,} held-out triples contain an entity or relation that no training triple has."
@@ -68,12 +69,12 @@ def layers(description: Description) -> None:
     """How far entities are from the users."""
     counts = {f"{layer}": count for layer, count in description.layers.items()} | {"never": description.unreachable}
     st.markdown(
-        "**Nodes by layer**",
-        help="A layer is the number of steps to the nearest user: 0 are the users, 1 the items they chose, and so on. "
+        "**How many steps from the nearest user**",
+        help="0 are the users, 1 the items they chose, and so on. "
         "Information from users reaches an entity only through the layers before it.",
     )
     words = ", ".join(f"{name} {count:,}" for name, count in counts.items())
-    chart(layers_chart(counts), "layers", f"Nodes by layer: {words}")
+    chart(layers_chart(counts), "layers", f"Users and entities by steps from the nearest user: {words}")
 
 
 def relations(description: Description) -> None:

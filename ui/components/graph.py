@@ -37,7 +37,9 @@ _FRAME = st.components.v2.component(
 def show(answered: Answered) -> None:
     """The figure in a frame of its own, and the list of its nodes; a click or a choice there looks at a node."""
     predictor, view = answered.predictor, answered.view
-    drawn = cache.graph(predictor, answered.query, answered.answer, view[TOP_USERS], view.drawing, theme())
+    drawn = cache.graph(
+        predictor, answered.query, answered.answer, view[TOP_USERS], view.drawing, theme(), real_ids=state.real_ids()
+    )
 
     def look(node: object) -> None:
         if node is None or (isinstance(node, str) and known_node(predictor.dataset, node)):
@@ -67,7 +69,7 @@ def show(answered: Answered) -> None:
 
 def still(predictor: Predictor, query: Query, answer: str, users: int, explanation: Explanation) -> None:
     """The figure of one answer beside a list: the same drawing, no node to look at."""
-    drawn = cache.graph(predictor, query, answer, users, Drawing(), theme())
+    drawn = cache.graph(predictor, query, answer, users, Drawing(), theme(), real_ids=state.real_ids())
     _FRAME(
         key="upgan_still",
         data={

@@ -8,7 +8,7 @@ from ui.components import controls
 from ui.components.text import plain
 from ui.services.view import LAYOUT, TOP_USERS, WEIGHT, View
 from upgan.explain.explanation import Explanation
-from upgan.render.caption import caption, changed, details, headline
+from upgan.render.caption import caption, changed, details, why
 from upgan.render.figure.styles import Theme
 from upgan.render.words import clean, known_sentence, proof, sentence, signed, user_noun
 
@@ -29,8 +29,8 @@ def heading(explanation: Explanation) -> None:
     )
     st.subheader(plain(filled), anchor=False)
     known = known_sentence(explanation.known)
-    if why := headline(explanation):
-        st.markdown(f"**{plain(why)}**")
+    if said := why(explanation):
+        st.markdown(f"**{plain(said[0])}** {plain(' '.join(said[1:]))}")
         st.markdown(plain(f"{changed(explanation)} {known}"))
         with st.expander("Weights and parts", icon=":material/balance:"):
             st.markdown(plain(details(explanation)))

@@ -74,6 +74,9 @@ def main() -> None:
     st.subheader("What is here", anchor=False)
     st.caption(f"A checkpoint is a trained model together with its data. {checkpoint.MRR}")
     checkpoint.choice_table(entries)
+    with st.container(horizontal=True):
+        for each in list(ready)[:_MOST_DATASETS]:
+            links.link("ask", f"Ask {shorten(clean(each), 40)}", "hub", {"checkpoint": each})
     data(datasets.list_datasets(datasets.data_root(), list(ready.values())))
     gpu = ", ".join(machine.gpus()) or machine.NO_GPU
     st.caption(

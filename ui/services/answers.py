@@ -54,6 +54,7 @@ def with_answer(listed: Candidates, explanation: Explanation | None) -> Candidat
         "rank_without_users": explanation.rank_without_users,
         "score_without_users": explanation.score_without_users,
         "filtered_rank": explanation.filtered_rank,
+        "filtered_rank_without_users": explanation.filtered_rank_without_users,
     }
     return replace(listed, rows=tuple(sorted([*listed.rows, row], key=lambda row: row["rank"])))
 

@@ -112,7 +112,7 @@ def charts(curves: Mapping[str, Curve]) -> list[Chart]:
     every = (
         Chart("valid", "Validation", "Filtered MRR and Hits on facts held out of training; higher is better.",
               valid),
-        Chart("losses", "Losses before the adversarial phase", "Mean of each epoch of the initialisation and of "
+        Chart("losses", "Losses of the first phases", "Mean of each epoch of the initialisation and of "
               "pre-training; the two are different losses, so do not compare their heights.", before),
         Chart("game", "Losses of D and G", "Mean of each epoch of the adversarial phase. D's loss is the sum of its "
               "losses on facts and on G's negatives.", game),

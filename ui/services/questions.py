@@ -70,8 +70,8 @@ def direction_words(dataset: KGDataset, query: Query) -> str:
     """Which end is missing, for someone who has never heard of heads and tails."""
     relation = relation_label(dataset, query.relation)
     if query.inverse:
-        return f"Missing: the start of “{relation}”. Which entities have “{label_of(dataset, query.entity)}” there?"
-    return f"Missing: the end of “{relation}”. What stands there for “{label_of(dataset, query.entity)}”?"
+        return f"Whose “{relation}” is “{label_of(dataset, query.entity)}”?"
+    return f"What is the “{relation}” of “{label_of(dataset, query.entity)}”?"
 
 
 def swapped(question: Question, answer: str | None) -> Question:

@@ -107,10 +107,12 @@ class DrawnGraph:
 
 
 @kept()
-def graph(opened: Predictor, query: Query, answer: str, top_users: int, drawing: Drawing, theme: Theme) -> DrawnGraph:
-    """The interactive figure of an explanation."""
+def graph(
+    opened: Predictor, query: Query, answer: str, top_users: int, drawing: Drawing, theme: Theme, *, real_ids: bool
+) -> DrawnGraph:
+    """The interactive figure of an explanation; what it saves names users by ``real_ids`` or pseudonyms."""
     explained = explanation(opened, query, answer, top_users)
-    drawings = forms_of(explained, drawing, questions.relation_labels(opened.dataset))
+    drawings = forms_of(explained, drawing, questions.relation_labels(opened.dataset), aliases=not real_ids)
     spec = drawings[0].spec
     # What the narrow figure has no room for can be chosen all the same.
     names = {node.id: " ".join(node.title.split("\n")[:1]) for node in spec.nodes if node.role != "more"}

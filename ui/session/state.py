@@ -116,9 +116,14 @@ def put(parameter: Parameter[_Value], value: _Value) -> None:
         _keep(_kept().put(parameter, value))
 
 
-def choose_answer(answer: str) -> None:
-    """Explain another candidate of the same question (chosen in the table, which therefore stays as it is)."""
+def choose_answer(answer: str, *, anew: bool = False) -> None:
+    """Explain another candidate of the same question, chosen by its row in the table, which so stays as it is.
+
+    ``anew``: chosen by a cell, which does not choose the row: the table is made anew with the row chosen.
+    """
     _keep(_kept().choose(answer))
+    if anew:
+        _next_turn()
 
 
 def _kept() -> View:
@@ -129,6 +134,11 @@ def _kept() -> View:
 def _keep(view: View) -> None:
     st.session_state[_VIEW] = view
     st.session_state[_NOTICES] = []
+
+
+def real_ids() -> bool:
+    """Whether what is saved names users by their ids: off until the switch at the files is used."""
+    return bool(st.session_state.get("upgan_widget_real_ids", False))
 
 
 def turn() -> int:

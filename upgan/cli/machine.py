@@ -45,6 +45,8 @@ def open_app(
     checkpoint. Where the environment variable UPGAN_PASSWORD is set, the app asks for that password first.
     """
     script = _app_script()
+    if checkpoints != RUNS and not checkpoints.expanduser().is_dir():
+        raise RunError(f"--checkpoints {checkpoints}: no such folder; name the folder that holds the run folders")
     _offer_demo(checkpoints)
     folders = {"UPGAN_CHECKPOINTS": checkpoints, "UPGAN_DATA": data, "UPGAN_RESULTS": results}
     environment = {**os.environ, **{name: str(folder.expanduser().resolve()) for name, folder in folders.items()}}

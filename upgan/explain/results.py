@@ -47,6 +47,7 @@ class CandidateRow(TypedDict):
     rank_without_users: int
     score_without_users: float
     filtered_rank: float
+    filtered_rank_without_users: float
 
 
 # Contrast ------------------------------------------------------------------------------------------------------------

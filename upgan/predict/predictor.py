@@ -140,6 +140,7 @@ class Predictor:
         scored = self._answering.scored(*query.numbers(self.dataset))
         best = scored.best(k).tolist()
         filtered = filtered_ranks(scored.scores, best, scored.known)
+        filtered_without = filtered_ranks(scored.without, best, scored.known)
         without = positions(scored.without)
         return [
             {
@@ -151,6 +152,7 @@ class Predictor:
                 "rank_without_users": int(without[candidate]),
                 "score_without_users": float(scored.without[candidate]),
                 "filtered_rank": filtered[place - 1],
+                "filtered_rank_without_users": filtered_without[place - 1],
             }
             for place, candidate in enumerate(best, start=1)
         ]

@@ -23,21 +23,26 @@ from upgan.render.words import (
 
 
 def headline(explanation: Explanation) -> str:
-    """Why, as a person would say it; empty for an explanation of an older file, which has no counts.
+    """Why, as a person would say it; empty for an explanation of an older file, which has no counts."""
+    return " ".join(why(explanation))
 
-    Where users change the rank, what they chose; otherwise what the graph's facts say, and the path that adds most.
+
+def why(explanation: Explanation) -> list[str]:
+    """The reason in one or more sentences, the first by itself enough.
+
+    Where users change the rank, what they chose; otherwise the path that adds most, and what the graph's facts say.
     """
     if not explanation.reasons:
-        return ""
+        return []
     reason, *others = explanation.reasons
     has_users = bool(explanation.users or explanation.answer_users)
     if has_users and reason.agree and explanation.filtered_rank != explanation.filtered_rank_without_users:
         said = [reason_sentence(reason), *(others_clause(other, reason) for other in others)]
     else:
-        said = [facts_sentence(reason), _walk_sentence(explanation)]
+        said = [_walk_sentence(explanation), facts_sentence(reason)]
         if has_users and reason.agree:
             said.append(reason_sentence(reason))
-    return " ".join(filter(None, said))
+    return [sentence for sentence in said if sentence]
 
 
 def changed(explanation: Explanation) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from upgan.explain.explanation import Explanation, Node
 from upgan.render.caption import caption
@@ -89,7 +90,7 @@ def figures(
     explanation: Explanation, drawing: Drawing, relation_labels: Mapping[str, str] | None = None
 ) -> tuple[FigureSpec, FigureSpec | None]:
     """The figure as ``drawing`` asks for it, and beside it the one for a narrow window where the width decides."""
-    given = {"relation_labels": relation_labels, "min_weight": drawing.min_weight}
+    given: dict[str, Any] = {"relation_labels": relation_labels, "min_weight": drawing.min_weight}
     if drawing.arrangement == "auto":
         return _wide(explanation, 1000, **given), figure(explanation, layout="rows", width=340, **given)
     width = 1000 if drawing.arrangement == "columns" else 690
@@ -105,7 +106,11 @@ def forms(
         if drawing.arrangement == "columns" and width < 520:
             continue
         for opened in (False, True):
-            given = {"relation_labels": relation_labels, "min_weight": drawing.min_weight, "opened": opened}
+            given: dict[str, Any] = {
+                "relation_labels": relation_labels,
+                "min_weight": drawing.min_weight,
+                "opened": opened,
+            }
             if drawing.arrangement == "auto" and width > _NARROW:
                 spec = _wide(explanation, width, **given)
             else:
@@ -120,11 +125,11 @@ def forms(
     return made
 
 
-def _wide(explanation: Explanation, width: float, **given: object) -> FigureSpec:
+def _wide(explanation: Explanation, width: float, **given: Any) -> FigureSpec:
     """In columns where they fit that width, otherwise in rows."""
-    spec = figure(explanation, layout="columns", width=width, **given)  # type: ignore[arg-type]
+    spec = figure(explanation, layout="columns", width=width, **given)
     if spec.width > width:
-        spec = figure(explanation, layout="rows", width=width, **given)  # type: ignore[arg-type]
+        spec = figure(explanation, layout="rows", width=width, **given)
     return spec
 
 
@@ -138,6 +143,8 @@ def _groups(chosen: Selection, edges: Sequence[FigureEdge], *, apart: int, most:
     column = chosen.columns[chosen.user_column]
     users = [node for node in column if node.role == "user"]
     nodes = {figure_id(node): node for each in chosen.columns for node in each}
+    if most == 1 and len(users) > apart + 1:
+        return [Group("more:others", None, tuple(users[apart:]))]
     groups = sorted(groups_of(users, edges, nodes, apart), key=lambda group: -len(group.members))
     if len(groups) > most:
         rest = tuple(user for group in groups[most - 1 :] for user in group.members)

@@ -2,7 +2,8 @@
 // Shows the form of the figure that fits, lights chains, opens users drawn together, saves what is shown.
 (() => {
   const holder = document.getElementById("graph");
-  const forms = [...holder.querySelectorAll(".form")];
+  const every = [...holder.querySelectorAll(".form")];
+  const forms = every.filter((form) => form.dataset.aliased === undefined);
   const state = { view: "chains", opened: "0", zoom: 1, chosen: "" };
   let shown = null;
   const svg = () => shown.querySelector("svg");
@@ -25,7 +26,7 @@
     const opened = own.filter((form) => form.dataset.opened === state.opened);
     const fitting = (opened.length ? opened : own).sort((a, b) => b.dataset.width - a.dataset.width);
     shown = fitting.find((form) => Number(form.dataset.width) <= room + 1) ?? fitting.at(-1);
-    for (const form of forms) form.hidden = form !== shown;
+    for (const form of every) form.hidden = form !== shown;
     const [, , width, height] = svg().getAttribute("viewBox").split(" ").map(Number);
     // The whole frame; never smaller than it was laid out for, which is the smallest type that can be read.
     const wide = Math.max(width, room) * state.zoom;
@@ -116,7 +117,16 @@
     link.click();
   };
   const drawing = () => {
-    const copy = svg().cloneNode(true);
+    // Users go by pseudonyms in what leaves this page, where the document has them.
+    const same = (form) =>
+      form.dataset.aliased !== undefined && ["view", "opened", "width"].every((k) => form.dataset[k] === shown.dataset[k]);
+    const alias = every.find(same);
+    const copy = (alias?.querySelector("svg") ?? svg()).cloneNode(true);
+    const unlit = [...svg().querySelectorAll("[data-chains]")].map((part) => part.classList.contains("unlit"));
+    copy.querySelectorAll("[data-chains]").forEach((part, place) => part.classList.toggle("unlit", unlit[place]));
+    copy.setAttribute("width", svg().getAttribute("width"));
+    copy.setAttribute("height", svg().getAttribute("height"));
+    for (const part of copy.querySelectorAll("[data-id]")) part.removeAttribute("data-id");
     for (const part of copy.querySelectorAll("[tabindex]")) {
       for (const name of ["tabindex", "role", "aria-label"]) part.removeAttribute(name);
     }
@@ -125,7 +135,7 @@
     const text = new XMLSerializer().serializeToString(copy);
     return "data:image/svg+xml;charset=utf-8," + encodeURIComponent(text);
   };
-  on("save-svg", () => save("upgan-graph.svg", drawing()));
+  on("save-svg", () => save(holder.dataset.name + ".svg", drawing()));
   on("save-png", () => {
     const picture = new Image();
     picture.onload = () => {
@@ -134,7 +144,7 @@
       const context = canvas.getContext("2d");
       context.scale(2, 2);
       context.drawImage(picture, 0, 0);
-      save("upgan-graph.png", canvas.toDataURL("image/png"));
+      save(holder.dataset.name + ".png", canvas.toDataURL("image/png"));
     };
     picture.src = drawing();
   });

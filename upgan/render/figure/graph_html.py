@@ -10,8 +10,10 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+import re
+import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -25,6 +27,7 @@ from upgan.render.figure.kinds import kinds_figure
 from upgan.render.figure.spec import FigureEdge, FigureNode, FigureSpec, Layout
 from upgan.render.figure.styles import Theme
 from upgan.render.figure.svg import svg
+from upgan.render.pseudonyms import pseudonymised, users_of
 from upgan.render.table import isolated
 
 if TYPE_CHECKING:
@@ -41,15 +44,24 @@ class Form:
     view: Literal["chains", "kinds"]
     spec: FigureSpec
     opened: bool = False
+    #: The same under pseudonyms: what the buttons save in the place of the one without, which alone is shown.
+    aliased: bool = False
 
 
-def forms_of(explanation: Explanation, drawing: Drawing, labels: Mapping[str, str] | None = None) -> list[Form]:
-    """All drawings of an explanation: chain by chain, opened where users are drawn together, and by kind."""
+def forms_of(
+    explanation: Explanation, drawing: Drawing, labels: Mapping[str, str] | None = None, *, aliases: bool = False
+) -> list[Form]:
+    """All drawings of an explanation: chain by chain, opened where users are drawn together, and by kind.
+
+    ``aliases``: those that name users once more under pseudonyms, for what the buttons save.
+    """
     made = [Form("chains", spec, opened) for spec, opened in forms(explanation, drawing, labels)]
     for width in (1000, 690, 340):
         layout: Layout = "rows" if width < NARROW else "columns"
         if (spec := kinds_figure(explanation, labels, layout=layout, width=width)) is not None:
             made.append(Form("kinds", spec))
+    if aliases and users_of(explanation):
+        made += [replace(form, aliased=True) for form in forms_of(pseudonymised(explanation), drawing, labels)]
     return made
 
 
@@ -80,6 +92,7 @@ def graph_html(
         palette=styles.PALETTES[theme],
         drawings=[(form, Markup(svg(form.spec, theme))) for form in shown],
         grouped=any(form.opened for form in shown),
+        file_name=_file_name(spec.title),
         kinds=any(form.view == "kinds" for form in shown),
         **around,
     )
@@ -87,6 +100,14 @@ def graph_html(
     network.templateEnv = environment
     network.path = template
     return str(network.generate_html())
+
+
+def _file_name(question: str) -> str:
+    """What is drawn, as the name of a file."""
+    words = re.sub(
+        r"[^0-9a-z]+", "-", unicodedata.normalize("NFKD", question).encode("ascii", "ignore").decode().lower()
+    )
+    return f"upgan-{words.strip('-')[:60].strip('-') or 'graph'}"
 
 
 def network_of(spec: FigureSpec, theme: Theme = "light") -> Network:

@@ -67,7 +67,8 @@ def fitted(text: str, room: float, size: float = FONT_SIZE, lines: int = 1) -> l
     """``text`` in at most ``lines`` lines that are no wider than ``room``; an ellipsis where something was cut."""
     # More letters than the narrowest font has room for need not be looked at, one apart: it calls for the ellipsis.
     most = lines * (int(room / (0.4 * size)) + 1) + 1
-    rest, made = [word for word in text[:most].split(" ") if word], []
+    rest = [word for word in text[:most].split(" ") if word]
+    made: list[str] = []
     while rest and len(made) < lines:
         last = len(made) == lines - 1
         count = max((n for n in range(1, len(rest) + 1) if text_width(" ".join(rest[:n]), size) <= room), default=0)
@@ -177,7 +178,8 @@ def placed(
         for node in column:
             sizes[node.id] = row_room(len(column), lanes, width) if rows else _height(len(node.lines), box)
     cross, extent = _stacked(layers.order, sizes, width - 2 * MARGIN if rows else 0.0)
-    main, far = {}, MARGIN
+    main: dict[_Id, tuple[float, float]] = {}
+    far = MARGIN
     for depth, order in zip(depths, layers.order, strict=True):
         main |= dict.fromkeys(order, (far, far + depth))
         far += depth + gap
@@ -297,7 +299,7 @@ def _routed(
 
 def _ports(
     layers: _Layers, cross: Mapping[_Id, float], sizes: Mapping[_Id, float]
-) -> dict[tuple[int, str, str], float]:
+) -> dict[tuple[int, str, _Id], float]:
     """Where on the side of a box each edge begins or ends: (edge, side, node) -> across, in the order of other ends."""
     wanted: dict[tuple[str, str], list[tuple[float, int]]] = {}
     for number, way in enumerate(layers.ways):
@@ -305,7 +307,7 @@ def _ports(
         for node, side, other in ((way[0], "out", way[1]), (way[-1], "out" if same else "in", way[-2])):
             if isinstance(node, str):
                 wanted.setdefault((side, node), []).append((cross[other], number))
-    ports = {}
+    ports: dict[tuple[int, str, _Id], float] = {}
     for (side, node), tied in wanted.items():
         step = min(10.0, (sizes[node] - 8.0) / len(tied))
         for place, (_, number) in enumerate(sorted(tied)):

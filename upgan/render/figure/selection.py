@@ -104,6 +104,7 @@ def select(explanation: Explanation, *, max_nodes: int, max_per_column: int, min
     side = _side(explanation)
     light = {user.id for user in side.users if user.weight < min_weight}
     columns = _Columns(explanation, side.last, max_nodes - 4, max_per_column)
+    walks = _walks(explanation, side, columns, 1)
     paths = [
         path
         for path in _by_user_in_turn(side.paths)
@@ -115,7 +116,7 @@ def select(explanation: Explanation, *, max_nodes: int, max_per_column: int, min
         for path in sorted(side.evidence, key=lambda path: -prod(path.coefficients))
         if columns.has(path.nodes[-1]) and columns.accept(path.nodes, side.evidence_columns(path))
     ]
-    walks = _walks(explanation, side, columns)
+    walks += [walk for walk in _walks(explanation, side, columns, _MAX_WALKS) if walk not in walks]
     context = _context(explanation, side, columns, alone=not (paths or walks))
     return _pack(side, columns, paths, evidence, walks, context)
 
@@ -131,8 +132,8 @@ def _by_user_in_turn(paths: tuple[UserPath, ...]) -> list[UserPath]:
     return [path for _, path in sorted(keyed, key=lambda item: item[0])]
 
 
-def _walks(explanation: Explanation, side: _Side, columns: _Columns) -> list[Walk]:
-    """The paths of walks with the largest parts of the score, their nodes spread over the columns."""
+def _walks(explanation: Explanation, side: _Side, columns: _Columns, most: int) -> list[Walk]:
+    """The ``most`` paths of walks with the largest parts of the score, their nodes spread over the columns."""
     chosen: list[Walk] = []
     for walk in sorted(explanation.walks, key=lambda walk: -abs(walk.contribution)):
         steps = len(walk.nodes) - 1
@@ -142,7 +143,7 @@ def _walks(explanation: Explanation, side: _Side, columns: _Columns) -> list[Wal
             side.users_at if node.role == "user" and side.paths else column
             for node, column in zip(walk.nodes, at, strict=True)
         ]
-        if len(chosen) < _MAX_WALKS and columns.accept(walk.nodes, at):
+        if len(chosen) < most and columns.accept(walk.nodes, at):
             chosen.append(walk)
     return chosen
 
