@@ -272,7 +272,7 @@ class _Writer:
         lines = self._fit(name, 2 if self.compact else 3)
         second = " · ".join(part for part in (word, kind) if part)
         if second and not (self.compact and role == "entity"):
-            lines += self._fit(second)
+            lines += self._fit(second, 2)
         hops = "no user reaches it"
         if node.layer >= 0:
             hops = f"{node.layer} hop{'s' if node.layer != 1 else ''} from a user"

@@ -6,6 +6,7 @@
   const forms = every.filter((form) => form.dataset.aliased === undefined);
   const state = { view: "chains", opened: "0", zoom: 1, chosen: "" };
   let shown = null;
+  const button = (id) => document.getElementById(id);
   const svg = () => shown.querySelector("svg");
 
   // A font wider than any we know is drawn narrower, so that no word leaves its box.
@@ -23,9 +24,13 @@
     const room = holder.parentElement.clientWidth;
     if (!room) return; // A frame that is not laid out yet: it is asked again when it is.
     const own = forms.filter((form) => form.dataset.view === state.view);
-    const opened = own.filter((form) => form.dataset.opened === state.opened);
-    const fitting = (opened.length ? opened : own).sort((a, b) => b.dataset.width - a.dataset.width);
+    const closed = own.filter((form) => form.dataset.opened === "0");
+    const fitting = closed.sort((a, b) => b.dataset.width - a.dataset.width);
     shown = fitting.find((form) => Number(form.dataset.width) <= room + 1) ?? fitting.at(-1);
+    const twin = own.find((form) => form.dataset.opened === "1" && form.dataset.width === shown.dataset.width);
+    // Where nobody is drawn together at this width there is nothing to open.
+    if (button("open-users")) button("open-users").hidden = !twin;
+    if (state.opened === "1" && twin) shown = twin;
     for (const form of every) form.hidden = form !== shown;
     const [, , width, height] = svg().getAttribute("viewBox").split(" ").map(Number);
     // The whole frame; never smaller than it was laid out for, which is the smallest type that can be read.
@@ -52,7 +57,6 @@
     }
   };
 
-  const button = (id) => document.getElementById(id);
   const press = (id, pressed) => button(id)?.setAttribute("aria-pressed", String(pressed));
   const open = () => {
     state.opened = state.opened === "0" ? "1" : "0";

@@ -97,7 +97,7 @@ def role_words(explanation: Explanation) -> dict[FigureRole, str]:
         "target": "target (what is asked about)",
         "answer": "answer (the candidate explained)",
         "entity": "entity of the knowledge graph",
-        "user": f"{user_noun(explanation.simulated_users, 1)}, w = weight; a click lights the chain",
+        "user": f"{user_noun(explanation.simulated_users, 1)}, w = weight",
         "more": "several together",
     }
 
