@@ -436,7 +436,18 @@ def test_a_dataset_that_lacks_something_says_so_before_training(tmp_path, missin
         assert run(["data", "check", str(source)]) == 0
         report = capsys.readouterr().out
         assert all((text in report) == (what in missing) for what, text in texts.items())
-    train = ["train", str(out), "--model", "distmult", "--set", "pretrain.epochs=1", "--run", str(tmp_path / "run")]
+    train = [
+        "train",
+        str(out),
+        "--model",
+        "distmult",
+        "--preset",
+        "demo",
+        "--set",
+        "initialisation.epochs=1",
+        "--run",
+        str(tmp_path / "run"),
+    ]
     assert run([*train, "--force"]) == 0
     said = capsys.readouterr().err
     assert all((f"warning: {text}" in said) == (what in missing) for what, text in texts.items())
