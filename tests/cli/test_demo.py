@@ -97,7 +97,7 @@ def test_the_app_opens_all_the_same_where_nothing_can_be_written(tmp_path, start
     def read_only(folder: Path) -> None:
         raise OSError(f"{folder}: read-only file system")
 
-    monkeypatch.setattr(machine.demo_checkpoint, "copy_demo", read_only)
+    monkeypatch.setattr(demo, "copy_demo", read_only)
     (tmp_path / "checkpoints").mkdir()
     done = app(tmp_path / "checkpoints")
     assert done.returncode == 0

@@ -10,6 +10,7 @@ import os
 import random
 import tempfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -102,7 +103,13 @@ def test_a_file_that_is_not_read_is_named_everywhere(tmp_path, name, content, hi
 
 
 def test_documents_are_named_apart_and_hidden_files_are_not(tmp_path):
-    files = {**GARDEN, "README.md": "x", "paper.pdf": b"%PDF", ".DS_Store": b"x", "LICENSE": "x"}
+    files: dict[str, str | bytes] = {
+        **GARDEN,
+        "README.md": "x",
+        "paper.pdf": b"%PDF",
+        ".DS_Store": b"x",
+        "LICENSE": "x",
+    }
     source = read_sources([write_source(tmp_path, files)])
     assert source.unread == ("LICENSE", "README.md", "paper.pdf")
     assert codes(source) == ["unread-documents"]
@@ -131,14 +138,14 @@ def _packed(kind: str, text: str) -> bytes:
     half = len(text) // 2
     one, two = text[:half].encode(), text[half:].encode()
     if kind == "zst":
-        return pa.compress(text.encode(), codec="zstd", asbytes=True)
+        return bytes(pa.compress(text.encode(), codec="zstd", asbytes=True))
     if kind == "zip":
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr("__MACOSX/._triples.tsv", "x")
             archive.writestr("folder/triples.tsv", text)
         return buffer.getvalue()
-    pack = {"bz2": bz2.compress, "xz": lzma.compress}[kind]
+    pack: Callable[[bytes], bytes] = bz2.compress if kind == "bz2" else lzma.compress
     # Several members in a row are one file.
     return pack(one) + pack(two)
 

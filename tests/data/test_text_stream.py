@@ -15,7 +15,8 @@ import pytest
 
 from tests.data.sources import FORMATS, write_source
 from upgan.data.formats import read_sources
-from upgan.data.raw.text_stream import BLOCK, ReadOptions, TextStream
+from upgan.data.raw.packing import BLOCK
+from upgan.data.raw.text_stream import ReadOptions, TextStream
 from upgan.data.raw.text_tables import read_table
 from upgan.errors import ConfigError, DataError
 

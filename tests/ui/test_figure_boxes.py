@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ def test_no_word_covers_another_or_a_line(browser, tmp_path, questions, counts):
     for place in range(questions):
         head, relation, tail = (int(number) for number in draw.choice(data.test))
         ends = ("head", head, tail) if place % 2 else ("tail", tail, head)
-        asked = {ends[0]: data.entities[ends[1]], "relation": data.relations[relation]}
+        asked: dict[str, Any] = {ends[0]: data.entities[ends[1]], "relation": data.relations[relation]}
         for users in counts:
             explanation = predictor.explain(**asked, answer=data.entities[ends[2]], top_users=users)
             drawings = forms_of(explanation, Drawing(), labels)
