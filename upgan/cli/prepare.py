@@ -12,6 +12,7 @@ from upgan.data.read import format_names
 from upgan.errors import ConfigError
 
 if TYPE_CHECKING:
+    from upgan.data.dataset import KGDataset
     from upgan.data.prepare.prepare import PrepareSettings
     from upgan.data.raw.source import RawSource
     from upgan.data.raw.text_stream import ReadOptions
@@ -136,6 +137,11 @@ def prepare(
     dumps = work or out.with_name(f"{out.name}.work")
     raw = _read(source, format, labels or [], settings, reading, relations or "", wikidata, dumps)
     dataset = prepare_source(raw, out, settings, progress=note)
+    _say_what_became(dataset, out)
+
+
+def _say_what_became(dataset: KGDataset, out: Path) -> None:
+    """What was left out and why, and what is kept of each kind of thing."""
     for entry in dataset.manifest["dropped"]:
         note(f"left out {entry['count']:,} {entry['what']}: {entry['reason']}")
     kept = (f"{each['kept']:,} of {each['read']:,} {what}" for what, each in dataset.manifest["accounts"].items())

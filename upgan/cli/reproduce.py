@@ -91,15 +91,16 @@ def reproduce(
         raise ConfigError(f"{target!r} is not one of the paper's tables and figures; choose from {', '.join(PAPER)}")
     refuse_file("--out", out)
     numbers = None if seeds is None else parse_seeds(seeds)
+    from upgan.data.dataset import load_dataset
+
     if target == "fig4":
         options = {"--budget": budget, "--systems": systems, "--set": assignments, "--search": search}
         options |= {"--jobs": jobs > 1, "--threads": threads > 1, "--no-resume": not resume}
         _refuse(target, {**options, "--search-budget": search_budget, "--dry-run": dry_run})
         from upgan.cli.fig4 import Runs, reproduce_fig4
-        from upgan.data.dataset import load_dataset
 
-        dataset = load_dataset(data)
-        reproduce_fig4(dataset, out, Runs(dataset, run or [], preset, numbers, checkpoints), _command(), json=json)
+        runs = Runs(load_dataset(data), run or [], preset, numbers, checkpoints)
+        reproduce_fig4(runs.dataset, out, runs, _command(), json=json)
         return
     from upgan.config.sized import Size
     from upgan.machine import has_bfloat16
@@ -111,12 +112,10 @@ def reproduce(
     named = () if systems is None else parse_names(systems)
     request = Request(target, tuple(numbers or [0]), limit, named, preset or "", tuple(assignments or ()), threads)
     plan(request)  # a mistake in it is reported before the data are read
-    from upgan.data.dataset import load_dataset
     from upgan.reproduce.execute import Executor
 
-    dataset = load_dataset(data)
-    request = replace(request, size=Size(dataset.num_entities, has_bfloat16()))
-    executor = Executor(dataset, checkpoints, note, jobs=jobs, resume=resume)
+    executor = Executor(load_dataset(data), checkpoints, note, jobs=jobs, resume=resume)
+    request = replace(request, size=Size(executor.dataset.num_entities, has_bfloat16()))
     if dry_run:
         _list_runs(request, executor, json=json)
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -25,25 +25,31 @@ from upgan.cli.output import check_choice, note, print_result, refuse_folder
 from upgan.errors import ConfigError, TrainingError
 from upgan.evaluation.cells import HEADS, SHARES, number
 
+if TYPE_CHECKING:
+    from upgan.config.settings import Config
+    from upgan.config.sized import Size
+    from upgan.data.dataset import KGDataset
+
+NewRun = Annotated[Path | None, typer.Option(help="Run folder; default checkpoints/DATASET-MODEL-PRESET-sSEED.")]
+Start = Annotated[
+    Path | None,
+    typer.Option(
+        help="A finished run to go on from (upgan only): a complex or distmult run of the same data, or an "
+        "upgan run of this or an earlier version of the data, whose settings then count where none are given."
+    ),
+]
+
 
 def train(
     dataset: Dataset,
-    run: Annotated[
-        Path | None, typer.Option(help="Run folder; default checkpoints/DATASET-MODEL-PRESET-sSEED.")
-    ] = None,
+    run: NewRun = None,
     model: Model = "upgan",
     preset: Preset = None,
     config: SettingsFile = None,
     assignments: Assignments = None,
     seed: Annotated[int | None, typer.Option(help="Seed of every random draw; 0 unless the settings name one.")] = None,
     device: Device = None,
-    start: Annotated[
-        Path | None,
-        typer.Option(
-            help="A finished run to go on from (upgan only): a complex or distmult run of the same data, or an "
-            "upgan run of this or an earlier version of the data, whose settings then count where none are given."
-        ),
-    ] = None,
+    start: Start = None,
     pin_head: Annotated[str | None, typer.Option(help="Follow <head, relation, ?> through training.")] = None,
     pin_tail: Annotated[str | None, typer.Option(help="Follow <?, relation, tail> through training.")] = None,
     pin_relation: Annotated[str | None, typer.Option(help="Relation of the query that is followed.")] = None,
@@ -64,30 +70,22 @@ def train(
     """
     from upgan.cli.training import train_new
     from upgan.config.settings import flat_settings, make_config
-    from upgan.config.sized import Size, told
+    from upgan.config.sized import told
     from upgan.data.dataset import load_dataset
-    from upgan.machine import has_bfloat16
     from upgan.training.workers import leads
 
     config = config or _settings_of(start, preset)
     if json and not estimate:
         raise ConfigError("--json: a training prints its folder; what it costs is printed by --estimate --json")
-    overrides: dict[str, Any] = {"model_name": model, "seed": seed, "device": device}
     pinned = {"head": pin_head, "tail": pin_tail, "relation": pin_relation, "answer": pin_answer}
-    overrides |= {f"pinned.{key}": value for key, value in pinned.items()}
-    named: dict[str, Any] = {
-        "file": config,
-        "assignments": assignments or [],
-        "overrides": {key: value for key, value in overrides.items() if value is not None},
-    }
-    settings = make_config(preset, **named)  # what is wrong with it is said before the data are read
+    overrides = _given(model, seed, device, pinned)
+    named: dict[str, Any] = {"file": config, "assignments": assignments or [], "overrides": overrides}
+    make_config(preset, **named)  # what is wrong with it is said before the data are read
     data = load_dataset(dataset)
-    size = Size(data.num_entities, has_bfloat16(settings.device))
-    settings = make_config(preset, size=size, **named)
+    settings, size = _sized(data, preset, named)
     if start is not None and settings.model_name != "upgan":
         raise ConfigError("--start: only --model upgan goes on from another run")
-    by_size = told(flat_settings(settings), size, settings.preset)
-    if by_size:
+    if by_size := told(flat_settings(settings), size, settings.preset):
         note(by_size)
     if estimate:
         _print_estimate(data, settings, json, force=force)
@@ -102,6 +100,22 @@ def train(
     metrics = train_new(data, settings, folder, start, force=force)
     note(f"test MRR {number(metrics['mrr'], '.4f')}, Hits@10 {number(metrics['hits@10'], '.4f')}; run: {folder}")
     typer.echo(str(folder))
+
+
+def _given(model: str, seed: int | None, device: str | None, pinned: dict[str, str | None]) -> dict[str, Any]:
+    """The settings that options of their own name."""
+    given = {"model_name": model, "seed": seed, "device": device, **{f"pinned.{key}": pinned[key] for key in pinned}}
+    return {key: value for key, value in given.items() if value is not None}
+
+
+def _sized(data: KGDataset, preset: str | None, named: dict[str, Any]) -> tuple[Config, Size]:
+    """The settings with the preset's values for the size of the data, and that size."""
+    from upgan.config.settings import make_config
+    from upgan.config.sized import Size
+    from upgan.machine import has_bfloat16
+
+    size = Size(data.num_entities, has_bfloat16(make_config(preset, **named).device))
+    return make_config(preset, size=size, **named), size
 
 
 def _settings_of(start: Path | None, preset: str | None) -> Path | None:
@@ -131,19 +145,14 @@ def estimate_cost(
     The same as `upgan train --estimate`. The time is that of a short rehearsal on this machine.
     """
     from upgan.config.settings import make_config
-    from upgan.config.sized import Size
     from upgan.data.dataset import load_dataset
-    from upgan.machine import has_bfloat16
 
     chosen = {"model_name": None if config is not None else model, "device": device}
-    named: dict[str, Any] = {
-        "file": config,
-        "assignments": assignments or [],
-        "overrides": {key: value for key, value in chosen.items() if value is not None},
-    }
-    settings = make_config(preset, **named)
+    overrides = {key: value for key, value in chosen.items() if value is not None}
+    named: dict[str, Any] = {"file": config, "assignments": assignments or [], "overrides": overrides}
+    make_config(preset, **named)  # what is wrong with it is said before the data are read
     data = load_dataset(dataset)
-    settings = make_config(preset, size=Size(data.num_entities, has_bfloat16(settings.device)), **named)
+    settings, _ = _sized(data, preset, named)
     _print_estimate(data, settings, json, force=False)
 
 
