@@ -136,7 +136,7 @@ def test_systems_of_other_kinds_are_named_by_their_own_settings(runs: dict[str, 
     made = here("train", books, "--run", tmp_path / "run", "--model=transe", "--set=epochs=1", "--set=transe.lr=0.5")
     assert made.returncode == 0, made.stderr
     names = [entry["name"] for entry in compared(runs["8s0"], tmp_path / "run")["systems"]]
-    own = ("distmult demo model.dim=8 initialisation.epochs=2", "transe paper transe.epochs=1 transe.lr=0.5")
+    own = ("distmult demo model.dim=8 initialisation.epochs=2", "transe quality transe.epochs=1 transe.lr=0.5")
     assert tuple(names) == own
 
 

@@ -40,7 +40,7 @@ def pairs(dataset) -> set[tuple[str, str]]:
         ("u\tb1\nv\tb2\n", None, None),
         ("timestamp\tuser\titem\tstars\n1400000000000\tu\tb1\t3\n\tv\tb2\t4\n", [3.0, 4.0], [1.4e9, np.nan]),
         ("user\titem\tdate\nu\tb1\t1970-01-02\nv\tb2\t1970-01-01T00:00:10\n", None, [86400.0, 10.0]),
-        ("user\titem\tcomment\nu\tb1\t3\nv\tb2\t4\n", None, None),
+        ("user\titem\tcomment\nu\tb1\t3\nv\tb2\t4\n", [3.0, 4.0], None),
     ],
     ids=["both", "one", "times-only", "words", "none", "header", "dates", "other-name"],
 )
@@ -59,7 +59,7 @@ def test_readers_hand_on_ratings_and_times(tmp_path, text, ratings, times):
     [
         ("user\titem\trating\nu\tb1\t3\nv\tb2\tgood\n", ["line 3", "rating 'good'", "finite number"]),
         ("user\titem\trating\nu\tb1\t1e999\n", ["line 2", "'1e999'"]),
-        ("user\titem\trating\nu\tb1\tnan\n", ["line 2", "'nan'"]),
+        ("user\titem\trating\nu\tb1\tinf\n", ["line 2", "'inf'"]),
         ("user\titem\ttimestamp\n\nu\tb1\tyesterday\n", ["line 3", "'yesterday'", "ISO 8601"]),
     ],
 )

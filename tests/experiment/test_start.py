@@ -191,10 +191,20 @@ def test_any_seed_may_go_on_from_the_whole_of_the_triples(toy_dataset, complex_r
     assert load_start(complex_run, toy_dataset, config_of("seed=9")).fingerprint == load_run(complex_run).fingerprint
 
 
-def test_a_upgan_run_is_no_start(toy_dataset, complex_run, tmp_path):
+def test_a_upgan_run_gives_all_that_it_learned_by_steps(toy_dataset, complex_run, tmp_path):
     run_training(toy_dataset, tmp_path / "run", *STILL, start=complex_run)
+    start = load_start(tmp_path / "run", toy_dataset, config_of())
+    model = load_run(tmp_path / "run").model
+    assert {"entity", "relation"} <= set(start.learned)
+    assert all(torch.equal(value, model.state_dict()[name]) for name, value in start.learned.items())
+    assert "settings of the model differ" in refusal(tmp_path / "run", toy_dataset, "model.preference_init=0.9")
+
+
+def test_a_compared_system_s_run_is_no_start(toy_dataset, tmp_path):
+    config = make_config("quality", assignments=["model_name=transe", "transe.epochs=1", "model.dim=4", "device=cpu"])
+    train(prepare_training(toy_dataset, config), config, tmp_path / "run")
     message = refusal(tmp_path / "run", toy_dataset)
-    assert "upgan" in message
+    assert "transe" in message
     assert "complex" in message
 
 

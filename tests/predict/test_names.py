@@ -94,9 +94,9 @@ def test_relations_of_an_entity_are_those_of_its_kind(predictor):
     assert predictor.relations_of("x") == {"head": ["from"], "tail": ["by"]}, "an author, though in no training triple"
 
 
-def test_relations_of_an_entity_without_a_kind_are_its_own(toy_frames, tmp_path):
+def test_relations_of_an_entity_without_a_kind_are_those_of_the_kind_that_relations_tell(toy_frames, tmp_path):
     toy_frames["entities"] = toy_frames["entities"][["id", "label"]]
     predictor = upgan.load(make_run(tmp_path / "run", build_dataset(name="toy", **toy_frames)))
     assert predictor.relations_of("a1") == {"head": ["from"], "tail": ["by"]}  # entity number 0
-    assert predictor.relations_of("b3") == {"head": ["by"], "tail": ["linked"]}
+    assert predictor.relations_of("b3") == {"head": ["by", "linked"], "tail": ["linked"]}
     assert predictor.relations_of("x") == {"head": [], "tail": []}

@@ -120,7 +120,7 @@ def test_training_works_with_each_setting(toy_dataset, tmp_path, settings):
 
 
 def test_distmult_alone_trains_and_leaves_a_run(toy_dataset, tmp_path):
-    metrics = run_training(toy_dataset, tmp_path / "run", "model_name=distmult")
+    metrics = run_training(toy_dataset, tmp_path / "run", "model_name=distmult", preset="quality")
     assert list(metrics["stages"]) == ["initialisation", "relaxation"]
     assert load_run(tmp_path / "run").config.model_name == "distmult"
     assert not (tmp_path / "run" / "generator.safetensors").exists()

@@ -34,7 +34,7 @@ def import_tables(
     ] = False,
     seed: Seed = 0,
 ) -> None:
-    """Make a prepared dataset of an export: CSV, TSV, Excel, parquet, JSON lines.
+    """Make a prepared dataset of tables of your own.
 
     Columns are guessed; correct them in the map.toml that is written, and give it by --map. Nothing is filtered out.
     """

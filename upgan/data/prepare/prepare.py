@@ -57,8 +57,6 @@ class PrepareSettings:
 
     #: Users and items need at least this many interactions (k-core); 1 keeps all.
     min_interactions: int = 5
-    #: Users with more interactions are dropped, before the k-core; None keeps all.
-    max_interactions: int | None = None
     #: Entities need to stand in at least this many triples; 1 keeps all.
     min_triples: int = 3
     #: Entities farther than this many triples from every item are dropped; None keeps all.
@@ -75,11 +73,13 @@ class PrepareSettings:
     #: Interactions before and after these are dropped (ISO dates or times, UTC, both inclusive); None is unbounded.
     since: str | None = None
     until: str | None = None
+    #: The domain whose preparation of the paper these settings began with (see upgan.data.prepare.domains), or "".
+    preset: str = ""
+    #: Users with more interactions are dropped, before the k-core; None keeps all.
+    max_interactions: int | None = None
     #: What becomes of a validation or test triple with an entity or relation that training does not have: it is
     #: dropped, or it goes to training, so that no fact is lost.
     unseen: Literal["drop", "train"] = "drop"
-    #: The domain whose preparation of the paper these settings began with (see upgan.data.prepare.domains), or "".
-    preset: str = ""
 
     def __post_init__(self) -> None:
         problems = [
