@@ -22,13 +22,13 @@ test: env-test ## Install what is missing, then check style, types and imports a
 	@status=0; \
 	$(MAKE) --no-print-directory --no-builtin-rules checks || status=$$?; \
 	echo "== pytest"; \
-	$(VENV_PYTHON) -m pytest -m "not slow" --durations=10 || status=$$?; \
+	$(VENV_PYTHON) -m pytest -n 2 --dist loadfile -m "not slow" --durations=10 || status=$$?; \
 	exit $$status
 
 test-all: env-test ## The same, the slow tests included.
 	@$(VENV_PYTHON) scripts/browser.py || true
 	@$(MAKE) --no-print-directory checks
-	@$(VENV_PYTHON) -m pytest --durations=10
+	@$(VENV_PYTHON) -m pytest -n 2 --dist loadfile --durations=10
 
 lint: env-test checks ## Only the checks: style, types, imports.
 
