@@ -195,6 +195,7 @@ def test_a_upgan_run_gives_all_that_it_learned_by_steps(toy_dataset, complex_run
     run_training(toy_dataset, tmp_path / "run", *STILL, start=complex_run)
     start = load_start(tmp_path / "run", toy_dataset, config_of())
     model = load_run(tmp_path / "run").model
+    assert start.learned is not None
     assert {"entity", "relation"} <= set(start.learned)
     assert all(torch.equal(value, model.state_dict()[name]) for name, value in start.learned.items())
     assert "settings of the model differ" in refusal(tmp_path / "run", toy_dataset, "model.preference_init=0.9")
