@@ -134,6 +134,13 @@ def test_interactions_of_an_unknown_name_are_read_by_their_header(tmp_path):
     assert source.unread == ("purchases_2024.csv",)
 
 
+@pytest.mark.parametrize("key", ["head", "\ud800"], ids=["value", "name"])
+def test_half_a_character_in_json_lines_is_refused(tmp_path, key):
+    row = {key: "m1" if key != "head" else "\ud800", "relation": "by", "tail": "p1"}
+    with pytest.raises(DataError, match="half a character"):
+        read_sources([write_source(tmp_path, {"triples.jsonl": json.dumps(row)})])
+
+
 def _packed(kind: str, text: str) -> bytes:
     half = len(text) // 2
     one, two = text[:half].encode(), text[half:].encode()

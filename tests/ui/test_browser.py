@@ -119,6 +119,15 @@ def test_a_click_on_a_node_shows_its_facts_and_keeps_the_view(browser, server):
     assert_clean(seen)
 
 
+def choose_tab(page, name, tab):
+    """Click until it opens: the first click scrolls the page under itself and may miss; a person sees where it is."""
+    for _ in range(5):
+        page.get_by_role("tab", name=name).click()
+        with contextlib.suppress(playwright.TimeoutError):
+            page.wait_for_url(f"**tab={tab}**", timeout=8000)
+            break
+
+
 def test_a_deep_link_reopens_the_view_with_contrast_and_what_if(browser, server, tmp_path):
     link = {
         "checkpoint": "demo", "entity": "book:part-of-the-bargain", "relation": "author", "direction": "tail",
@@ -129,8 +138,7 @@ def test_a_deep_link_reopens_the_view_with_contrast_and_what_if(browser, server,
     graph(page)
     page.get_by_text("Σ differences =").wait_for()
     assert all(f"{name}={value}".split(":")[0] in page.url for name, value in link.items())
-    page.get_by_role("tab", name="What if").click()
-    page.wait_for_url("**tab=whatif**")
+    choose_tab(page, "What if", "whatif")
     page.get_by_text("r1, w =").click()
     page.get_by_text("Weights frozen").wait_for()
     page.wait_for_url("**without=r1**")
@@ -157,11 +165,7 @@ def test_the_exported_page_holds_what_the_screen_shows(browser, server, tmp_path
     fewest = page.get_by_text("the answer falls from rank").inner_text()
     ranks = page.get_by_test_id("stMetricValue").first.inner_text()
     idle(page)
-    for _ in range(5):  # the first click scrolls the page under itself and may miss; a person sees where the tab is
-        page.get_by_role("tab", name="Why not another?").click()
-        with contextlib.suppress(playwright.TimeoutError):
-            page.wait_for_url("**tab=contrast**", timeout=8000)
-            break
+    choose_tab(page, "Why not another?", "contrast")
     sums = page.get_by_text("Σ differences =").inner_text()
     page.get_by_role("tab", name="Files").click()
     with page.expect_download() as download:

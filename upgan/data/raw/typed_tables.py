@@ -84,9 +84,20 @@ def _json_lines(path: Path, options: ReadOptions) -> tuple[pa.Table, np.ndarray,
             rows.append({name: _plain(value) for name, value in row.items()})
             lines.append(number)
     names = list(dict.fromkeys(name for row in rows for name in row))
+    if any(not _is_text(name) for name in names):
+        raise DataError(f"{path}: a column's name holds half a character (a lone surrogate), which is no text")
     columns = [[row.get(name, "") for row in rows] for name in names]
     arrays = [_joined(path, name, lines, cells) for name, cells in zip(names, columns, strict=True)]
     return pa.table(arrays, names=names), np.array(lines, dtype=np.int64), stream.sha256
+
+
+def _is_text(value: str) -> bool:
+    """Whether a string can be written down: JSON's escapes can say half of a character."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _plain(value: Any) -> Any:
