@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 CONTEXT: ForkServerContext = multiprocessing.get_context("forkserver")
@@ -35,7 +36,13 @@ Place = tuple[str, int]
 def begin(arguments: Sequence[str | Path], log: Path, place: Place | None = None, **limits: Any) -> ForkServerProcess:
     """Start a command; its output is added to ``log``."""
     process = CONTEXT.Process(target=_run, args=([str(argument) for argument in arguments], log, place, limits))
-    process.start()
+    # A test of the app leaves its script as the main module, which the new process would run first.
+    left = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        process.start()
+    finally:
+        sys.modules["__main__"] = left
     return process
 
 
