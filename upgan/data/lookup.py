@@ -16,8 +16,8 @@ _NEAREST, _LEAST_LIKENESS = 5, 40
 
 #: What can be done about an entity that is new since the training.
 NEW_ENTITY = (
-    " A model knows the entities it was trained with; one that is new can be asked about after its facts and users are "
-    "in the data: `upgan data prepare` with them, then `upgan train DIR --start RUN`, which goes on from this model"
+    " A model knows the entities it was trained with; for one that is new, `upgan refresh RUN --interactions FILE "
+    "--items FILE` takes up its users with the weights frozen, and `upgan data prepare` and `upgan train` its facts too"
 )
 
 
