@@ -120,8 +120,11 @@ def test_a_click_on_a_node_shows_its_facts_and_keeps_the_view(browser, server):
 
 
 def choose_tab(page, name, tab):
-    """Click until it opens: the first click scrolls the page under itself and may miss; a person sees where it is."""
+    """Click until it opens: a page that grows while it is drawn moves under a click; a person sees where the tab is."""
     for _ in range(5):
+        page.get_by_role("tab", name=name).scroll_into_view_if_needed()
+        idle(page)
+        page.wait_for_timeout(500)
         page.get_by_role("tab", name=name).click()
         with contextlib.suppress(playwright.TimeoutError):
             page.wait_for_url(f"**tab={tab}**", timeout=8000)

@@ -137,7 +137,7 @@ def test_a_training_is_started_seen_moving_stopped_resumed_and_asked(browser, se
     stopped = run_state(root / "runs" / RUN)
     assert stopped.state == "stopped"
     page.get_by_role("button", name="Resume").click()
-    page.get_by_role("button", name="Stop").wait_for()
+    page.get_by_role("button", name="Stop").first.wait_for()  # the old one may still be there beside the new
     run = root / "runs" / RUN
     while run_state(run).step <= stopped.step or not (run / "model.safetensors").exists():
         page.wait_for_timeout(200)
