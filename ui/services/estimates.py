@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypedDict, cast
 
+from ui.services.background import Background
 from upgan.config.settings import Config, to_toml
-from upgan.errors import UpganError
 from upgan.runs.launch import estimated
 
 
@@ -31,26 +29,10 @@ def key(fingerprint: str, config: Config) -> str:
     return hashlib.sha256((fingerprint + to_toml(plain)).encode()).hexdigest()
 
 
-class Rehearsal:
-    """One estimate in the making: in a process of its own, waited for by a thread, so that no page waits."""
+class Rehearsal(Background[Cost]):
+    """One estimate in the making: in a process of its own, waited for by a thread."""
+
+    told_as_is = (OSError, ValueError)
 
     def __init__(self, dataset: Path, config: Config) -> None:
-        self._began = time.monotonic()
-        self._told = ThreadPoolExecutor(1, "upgan-estimate").submit(estimated, dataset, config)
-
-    @property
-    def seconds(self) -> float:
-        """How long it has been at it."""
-        return time.monotonic() - self._began
-
-    @property
-    def running(self) -> bool:
-        """Whether it is still being found out."""
-        return not self._told.done()
-
-    def result(self) -> Cost | None:
-        """The cost, None while it is being found out. Raises UpganError where it could not be."""
-        try:
-            return None if self.running else cast(Cost, self._told.result())
-        except (OSError, ValueError) as error:
-            raise UpganError(str(error)) from None
+        super().__init__("upgan-estimate", lambda: cast(Cost, estimated(dataset, config)))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from ui.services import datasets
 from ui.services.access import require_training
+from ui.services.background import Background
 from upgan.data.query import Query
-from upgan.errors import UpganError
 from upgan.render.reasons import asked_words, slot_words
 from upgan.render.words import clean
 from upgan.review.store import FILE_NAME, Filter, Line, ReviewList, ReviewStore
@@ -116,13 +114,14 @@ def shown(store: ReviewStore, chosen: ReviewList, filtered: Filter, place: int) 
     return Shown(lines, next((at for at, line in enumerate(lines) if line.place >= place), 0))
 
 
-class Making:
-    """A list in the making, in a thread of its own, so that no page waits."""
+class Making(Background[int]):
+    """A list in the making; the result is its number."""
+
+    told_as_is = (OSError, MemoryError)
 
     def __init__(self, predictor: Predictor, top: int, kind: str | None, relation: str | None) -> None:
-        self._began = time.monotonic()
         self.what, self.done, self.total = "learning how sure the scores are", 0, 1
-        self._told = ThreadPoolExecutor(1, "upgan-review").submit(self._make, predictor, top, kind, relation)
+        super().__init__("upgan-review", lambda: self._make(predictor, top, kind, relation))
 
     def _make(self, predictor: Predictor, top: int, kind: str | None, relation: str | None) -> int:
         from upgan.predict.sureness import report, sureness
@@ -140,25 +139,6 @@ class Making:
             self.what, self.done, self.total = what, done, max(total, 1)
 
         return told
-
-    @property
-    def seconds(self) -> float:
-        """How long it has been at it."""
-        return time.monotonic() - self._began
-
-    @property
-    def running(self) -> bool:
-        """Whether it is still being made."""
-        return not self._told.done()
-
-    def result(self) -> int | None:
-        """The list's number, None while it is being made. Raises UpganError where it could not be."""
-        if self.running:
-            return None
-        try:
-            return self._told.result()
-        except (OSError, MemoryError) as error:
-            raise UpganError(str(error)) from None
 
 
 def apply(predictor: Predictor, name: str) -> tuple[Path, Applied]:
