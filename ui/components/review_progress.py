@@ -116,5 +116,5 @@ def into_data(predictor: Predictor) -> None:
             )
             command = f"upgan train {out.name} --start {predictor.run_path.name}"
             st.caption("Train on it, or go on from this checkpoint at a terminal:")
-            st.code(command, language="bash")
+            st.code(command, language=None)
     links.link("train", "Train", "model_training")
