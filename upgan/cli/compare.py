@@ -41,10 +41,12 @@ def compare(
 ) -> None:
     """Set systems side by side, differences with 95% intervals.
 
-    Runs whose settings differ in the seed alone, or in where and how long they train, are one system: its mean and its
-    standard deviation over the seeds are shown. Intervals come from a paired bootstrap over triples, a triple's two
-    queries drawn together; of several seeds the mean of each triple is resampled, so that an interval is over triples
-    and not over trainings. With --by hops the hops are those of the first run's graph, for all systems alike.
+    Runs that learned by the same settings are one system: its mean and its standard deviation over the seeds are shown.
+    Preset name, seed, device, threads, saves and a pinned query make no other system, nor does a time limit, unless it
+    cut a training short; what began with another run's weights (--start) is another one. Intervals come from a paired
+    bootstrap over triples, a triple's two queries drawn together; of several seeds the mean of each triple is
+    resampled, so that an interval is over triples and not over trainings. With --by hops the hops are those of the
+    first run's graph, for all systems alike.
     """
     check_choice("--split", split, ("test", "valid"))
     if json and markdown:
@@ -117,9 +119,12 @@ def _opened(runs: Sequence[Path]) -> list[Predictor]:
 def _ranked(predictors: Sequence[Predictor], split: str) -> list[System]:
     """The systems that the runs are of, in the order they were named; no seed twice in one system."""
     from upgan.cli.progress import CountProgress
+    from upgan.runs.settings import learned_by
 
     members: dict[str, dict[int, Predictor]] = {}
-    for name, predictor in zip(_names([predictor.config for predictor in predictors]), predictors, strict=True):
+    learned = [learned_by(predictor.config, predictor.metrics or {}) for predictor in predictors]
+    names = _names([predictor.config for predictor in predictors], learned)
+    for name, predictor in zip(names, predictors, strict=True):
         other = members.setdefault(name, {}).setdefault(predictor.config.seed, predictor)
         if other is not predictor:
             raise RunError(
@@ -140,25 +145,23 @@ def _ranked(predictors: Sequence[Predictor], split: str) -> list[System]:
     ]
 
 
-def _names(configs: Sequence[Config]) -> list[str]:
+def _names(configs: Sequence[Config], learned: Sequence[dict[str, Any]]) -> list[str]:
     """Model, preset, and what a system changed of its preset, unless all systems have that in common.
 
-    Runs with the same settings have the same name, whichever preset the later ones started from.
+    Runs that ``learned`` by the same have the same name, whichever preset the later ones started from.
     """
-    from upgan.config.settings import system_settings
     from upgan.config.sized import MANY, Size, sized
 
-    settings = [system_settings(config) for config in configs]
-    shared = {key for key, value in settings[0].items() if all(other.get(key) == value for other in settings)}
+    shared = {key for key, value in learned[0].items() if all(other.get(key) == value for other in learned)}
     names: list[str] = []
-    for config, own in zip(configs, settings, strict=True):
+    for config, own in zip(configs, learned, strict=True):
         usual = _usual_settings(config)
         apart = {key: value for key, value in own.items() if key not in shared and key != "model_name"}
         # What the preset has for large data is the preset too.
         by_size = sized(config.preset, Size(MANY + 1, bfloat16=True))
         changed = {key: value for key, value in apart.items() if value not in (usual.get(key), by_size.get(key))}
         texts = [f"{key}={str(value).lower() if isinstance(value, bool) else value}" for key, value in changed.items()]
-        same = [name for name, other in zip(names, settings, strict=False) if other == own]
+        same = [name for name, other in zip(names, learned, strict=False) if other == own]
         names.append(same[0] if same else " ".join([config.model_name, config.preset, *texts]))
     return names
 

@@ -10,23 +10,24 @@ Copied to another machine the folder opens and answers there. Nothing in it is c
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import TypeAdapter
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from upgan.config.settings import Config, config_from_dict, read_toml, to_toml
 from upgan.data.dataset import KGDataset, copy_dataset, load_dataset
-from upgan.errors import ConfigError, RunError
+from upgan.errors import ConfigError, RunError, shown
 from upgan.files import sha256_of_file, spelled_in_utf8, write_atomic, write_json, write_text
 from upgan.model.base import Model
-from upgan.runs.files import CONFIG_FILE, MODEL_FILE, SQUARES_FILE
+from upgan.runs.files import CONFIG_FILE, MODEL_FILE, RESULT_FILE, SEAL_FILE, SQUARES_FILE, STATUS_FILE
+from upgan.runs.schema import RESULT, SEAL, STATUS, read_as
 from upgan.systems.build import build_model
 from upgan.version import __version__
 
@@ -80,7 +81,7 @@ def save_tensors(
 def seal_run(run: Path, dataset: KGDataset) -> None:
     """Write run.json: what the weights belong to. Without it a run has nothing to answer with yet."""
     write_json(
-        run / "run.json",
+        run / SEAL_FILE,
         {
             "format_version": FORMAT_VERSION,
             "upgan_version": __version__,
@@ -119,8 +120,8 @@ def load_run(run: Path) -> LoadedRun:
         dataset=dataset,
         model=model,
         fingerprint=run_fingerprint(run),
-        metrics=_optional_json(run / "metrics.json"),
-        status=_optional_json(run / "status.json"),
+        metrics=_optional_json(run / RESULT_FILE, RESULT),
+        status=_optional_json(run / STATUS_FILE, STATUS),
     )
 
 
@@ -162,19 +163,18 @@ def dataset_fingerprint(run: Path) -> str:
 
 
 def _sealed(run: Path) -> dict[str, Any]:
-    seal = _optional_json(run / "run.json")
+    """run.json, if what it seals is as it was. Raises RunError."""
+    seal = _optional_json(run / SEAL_FILE, TypeAdapter(dict[str, Any]))
     if seal is None:
-        status = _optional_json(run / "status.json") or {}
+        status = _optional_json(run / STATUS_FILE, STATUS) or {}
         state = f" (its state is {status['state']!r})" if "state" in status else ""
         raise RunError(f"{run}: run.json is missing, so no weights were saved yet{state}; train it to the end")
-    if seal.get("format_version") != FORMAT_VERSION:
+    version = seal.get("format_version")
+    if type(version) is not int or version != FORMAT_VERSION:
         raise RunError(
-            f"{run}: format version {seal.get('format_version')!r}, this upgan reads {FORMAT_VERSION}; "
-            "train again with this version"
+            f"{run}: format version {shown(version)}, this upgan reads {FORMAT_VERSION}; train again with this version"
         )
-    for key in ("dataset_fingerprint", "model_sha256", "config_sha256"):
-        if not isinstance(seal.get(key), str):
-            raise RunError(f"{run / 'run.json'}: {key} is missing; restore the file or train again")
+    seal = _optional_json(run / SEAL_FILE, SEAL) or seal
     for name, key in ((MODEL_FILE, "model_sha256"), (CONFIG_FILE, "config_sha256")):
         # A settings file cut at the end of a line is still valid, with other settings: only its hash tells.
         if (run / name).is_file() and sha256_of_file(run / name) != seal[key]:
@@ -182,16 +182,13 @@ def _sealed(run: Path) -> dict[str, Any]:
     return seal
 
 
-def _optional_json(path: Path) -> dict[str, Any] | None:
-    if not path.is_file():
-        return None
+def _optional_json(path: Path, shape: TypeAdapter[Any]) -> dict[str, Any] | None:
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        return read_as(path, shape)
+    except FileNotFoundError:
+        return None
     except (ValueError, OSError) as error:
-        raise RunError(f"{path}: not readable as JSON ({error}); restore the file or train again") from None
-    if not isinstance(value, dict):
-        raise RunError(f"{path}: a JSON object is expected, found {type(value).__name__}")
-    return value
+        raise RunError(f"{path}: {error}; restore the file or train again") from None
 
 
 def _check_shapes(path: Path, tensors: dict[str, Tensor], model: nn.Module) -> None:
