@@ -13,6 +13,7 @@ from upgan.config.settings import read_toml
 from upgan.errors import ConfigError
 from upgan.files import checked, read_object
 from upgan.runs.schema import RESULT, SEAL, STATUS
+from upgan.runs.sound import unsound
 
 #: Environment variable that names the folder of run folders.
 ROOT_VARIABLE = "UPGAN_CHECKPOINTS"
@@ -106,6 +107,8 @@ def _read(path: Path) -> RunEntry:
     read_small(path / "run.json", SEAL)
     manifest = read_small(path / "dataset" / "manifest.json")
     mrr = read_small(path / "metrics.json", RESULT, optional=True).get("mrr")
+    if problem := unsound(path):
+        raise ValueError(problem)
     return RunEntry(
         name=path.name,
         path=path,

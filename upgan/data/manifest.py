@@ -8,7 +8,7 @@ from typing import Annotated, Any, cast
 from pydantic import ConfigDict, Field, TypeAdapter, with_config
 from typing_extensions import TypedDict  # of pydantic, which reads typing's own from Python 3.12 on
 
-from upgan.errors import DataError, shown
+from upgan.errors import DataError
 from upgan.files import checked, read_object
 
 FORMAT_VERSION = 1
@@ -46,7 +46,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         manifest = read_object(path)
         version = manifest.get("format_version")
         if type(version) is not int or version != FORMAT_VERSION:
-            raise DataError(f"{path}: format_version {shown(version)}; this version of upgan reads {FORMAT_VERSION}")
+            raise DataError(f"{path}: format_version {version!r:.100}; this version of upgan reads {FORMAT_VERSION}")
         return cast("dict[str, Any]", checked(manifest, _SHAPE))
     except (OSError, ValueError) as error:
         raise DataError(f"{path} does not hold a manifest ({error}); prepare the dataset again") from error

@@ -7,10 +7,15 @@ is said to be so, by its name and the place in it, and concerns its own run alon
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import (
+    Annotated,
+    Any,
+    NotRequired,  # of pydantic, which reads typing's own from Python 3.12 on
+    cast,
+)
 
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, with_config
-from typing_extensions import TypedDict  # of pydantic, which reads typing's own from Python 3.12 on
+from typing_extensions import TypedDict
 
 from upgan.files import checked, read_object
 
@@ -157,6 +162,9 @@ class SealShape(TypedDict):
     dataset_fingerprint: Name
     model_sha256: Name
     config_sha256: Name
+    #: Of squares.safetensors, where there is one; runs of before sealed neither it nor the sizes.
+    squares_sha256: NotRequired[Name]
+    sizes: NotRequired[dict[str, Count]]
 
 
 @_OPEN

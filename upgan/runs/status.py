@@ -14,6 +14,7 @@ from upgan.files import read_object, write_json
 from upgan.runs.files import CONFIG_FILE, MANIFEST_FILE, RESULT_FILE, RUN_FILES, STATUS_FILE, STOP_FILE, is_run
 from upgan.runs.process import Process, boot_id, this_process
 from upgan.runs.schema import LONGEST_STATUS, NAME, RESULT, STATUS, read_as
+from upgan.runs.sound import unsound
 
 State = Literal["pending", "running", "stopping", "stopped", "finished", "failed", "interrupted"]
 #: States of a run that a process is working on.
@@ -91,6 +92,8 @@ def run_state(folder: Path) -> RunStatus:
     except (OSError, ValueError) as error:
         return RunStatus(folder, "failed", f"status.json cannot be read ({error}); `upgan resume` writes it anew")
     state, message = _true_state(folder, status)
+    if state == "finished":
+        message = unsound(folder) or message
     known: dict[str, Any] = {key: status[key] for key in ("dataset", "model", "preset", "seed") if key in status}
     progress = _progress(status, state)
     written: dict[str, Any] = {key: str(status.get(key) or "") for key in ("device", "phase")}

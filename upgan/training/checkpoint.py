@@ -23,11 +23,20 @@ from torch import Tensor, nn
 
 from upgan.config.settings import Config, config_from_dict, read_toml, to_toml
 from upgan.data.dataset import KGDataset, copy_dataset, load_dataset
-from upgan.errors import ConfigError, RunError, shown
+from upgan.errors import ConfigError, RunError
 from upgan.files import sha256_of_file, spelled_in_utf8, write_atomic, write_json, write_text
 from upgan.model.base import Model
-from upgan.runs.files import CONFIG_FILE, MODEL_FILE, RESULT_FILE, SEAL_FILE, SQUARES_FILE, STATUS_FILE
+from upgan.runs.files import (
+    CHANGED_FILE,
+    CONFIG_FILE,
+    MODEL_FILE,
+    RESULT_FILE,
+    SEAL_FILE,
+    SQUARES_FILE,
+    STATUS_FILE,
+)
 from upgan.runs.schema import RESULT, SEAL, STATUS, read_as
+from upgan.runs.sound import sizes
 from upgan.systems.build import build_model
 from upgan.version import __version__
 
@@ -80,6 +89,7 @@ def save_tensors(
 
 def seal_run(run: Path, dataset: KGDataset) -> None:
     """Write run.json: what the weights belong to. Without it a run has nothing to answer with yet."""
+    squares = {"squares_sha256": sha256_of_file(run / SQUARES_FILE)} if (run / SQUARES_FILE).is_file() else {}
     write_json(
         run / SEAL_FILE,
         {
@@ -89,8 +99,26 @@ def seal_run(run: Path, dataset: KGDataset) -> None:
             "dataset_fingerprint": dataset.fingerprint,
             "model_sha256": sha256_of_file(run / MODEL_FILE),
             "config_sha256": sha256_of_file(run / CONFIG_FILE),
+            **squares,
+            "sizes": sizes(run),
         },
     )
+
+
+def restore_settings(run: Path, config: Config) -> str:
+    """Write config.toml again where it no longer says what a training uses; what happened, empty where nothing did.
+
+    The run would otherwise be sealed with settings that nothing was trained with. The changed file is kept.
+    """
+    try:
+        if load_config(run) == config:
+            return ""
+        (run / CONFIG_FILE).replace(run / CHANGED_FILE)
+    except RunError:
+        if (run / CONFIG_FILE).is_file():
+            (run / CONFIG_FILE).replace(run / CHANGED_FILE)
+    write_text(run / CONFIG_FILE, to_toml(config), make_folder=False)
+    return f"{CONFIG_FILE} was changed while it was in use: it is as it was, the changed one is {CHANGED_FILE}"
 
 
 def load_run(run: Path) -> LoadedRun:
@@ -112,6 +140,7 @@ def load_run(run: Path) -> LoadedRun:
     model = build_model(config, dataset)
     tensors = load_weights(run / MODEL_FILE)
     _check_shapes(run / MODEL_FILE, tensors, model)
+    check_finite(run / MODEL_FILE, tensors)
     model.load_state_dict(tensors)
     model.requires_grad_(False).eval()
     return LoadedRun(
@@ -148,6 +177,30 @@ def load_weights(path: Path) -> dict[str, Tensor]:
         ) from None
 
 
+def load_squares(run: Path) -> dict[str, Tensor]:
+    """The squares of a run that has any. RunError where the file is damaged, or not the sealed one."""
+    path = run / SQUARES_FILE
+    if not path.is_file():
+        return {}
+    sealed = _sealed(run).get("squares_sha256")
+    if sealed is not None and sha256_of_file(path) != sealed:
+        raise RunError(f"{path}: truncated or changed since training; copy it again, or train again")
+    tensors = load_weights(path)
+    check_finite(path, tensors)
+    return tensors
+
+
+def check_finite(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Raise RunError for NaN and infinite numbers: whatever is asked of them has no meaning."""
+    for name, values in tensors.items():
+        if values.is_floating_point() and not bool(torch.isfinite(values).all()):
+            count = int((~torch.isfinite(values)).sum())
+            raise RunError(
+                f"{path}: {name} holds {count:,} numbers that are NaN or infinite, so no score means anything; copy it "
+                "again from its source, or train again"
+            )
+
+
 def run_fingerprint(run: Path) -> str:
     """Hash of the weights and the settings."""
     digest = hashlib.sha256()
@@ -172,7 +225,7 @@ def _sealed(run: Path) -> dict[str, Any]:
     version = seal.get("format_version")
     if type(version) is not int or version != FORMAT_VERSION:
         raise RunError(
-            f"{run}: format version {shown(version)}, this upgan reads {FORMAT_VERSION}; train again with this version"
+            f"{run}: format version {version!r:.100}, this upgan reads {FORMAT_VERSION}; train again with this version"
         )
     seal = _optional_json(run / SEAL_FILE, SEAL) or seal
     for name, key in ((MODEL_FILE, "model_sha256"), (CONFIG_FILE, "config_sha256")):
