@@ -43,7 +43,11 @@ class TestStart:
 
     def test_lists_the_checkpoints_and_why_others_cannot_be_opened(self):
         app = run_page("start")
-        assert list(table(app)["checkpoint"]) == ["demo", "plain", "truncated"]
+        rows = [link for link in links(app) if link.help.startswith("Ask ")]
+        assert [(row.label, row.query_string) for row in rows] == [
+            (name, f"checkpoint={name}") for name in ("demo", "plain", "truncated")
+        ]
+        assert "test MRR 0.500 · UPGAN, preset demo · data tiny books · finished" in said(app)
         assert "**unfinished**: model.safetensors is missing (training is running)" in said(app)
 
     def test_a_link_to_a_question_goes_to_the_page_that_asks(self):
