@@ -39,6 +39,8 @@ class Example:
 _TITLES = ("The graph knows little, users know more", "The popular answer is a trap")
 #: Scores of all test queries, with and without users, that take a second or two.
 _MOST_SCORES = 5_000_000
+#: Of the answers that users move most, so many are looked at for one that they speak for themselves.
+_TRIED = 5
 #: Candidates among which the one that is first without users is looked for.
 _LOOKED_AT = 50
 
@@ -69,16 +71,17 @@ def mined_cases(predictor: Predictor, checkpoint: str) -> list[Example]:
     if len(predictor.dataset.test) * len(predictor.entities) > _MOST_SCORES:
         return []
     try:
-        mined = mine(predictor, "test", n=1)
+        mined = mine(predictor, "test", n=_TRIED)
     except QueryError:
         return []
     examples = []
     counts = f"Of {mined.queries:,} such questions they lift {mined.moved_up:,} answers and lower {mined.moved_down:,}."
     for cases, title, verb in ((mined.up, "Users find it", "lift"), (mined.down, "Users mislead", "lower")):
-        for case in cases:
-            question = Question(checkpoint, case.query, case.answer)
+        asked = [(case, Question(checkpoint, case.query, case.answer)) for case in cases]
+        # Users may also move an answer by speaking for others alone: then there is less to see.
+        for case, question in sorted(asked, key=lambda pair: not _users_speak(predictor, pair[1]))[:1]:
             ranks = f"from rank {rank_text(case.rank_without_users)} to {rank_text(case.rank)}"
-            why = f"Users {verb} the right answer {ranks}, more than in any other held-out question. {counts}"
+            why = f"Users {verb} the right answer {ranks}, as far as in few held-out questions. {counts}"
             text = questions.question_text(predictor.dataset, case.query)
             shown, rival = ("users", "who pushes which way, and how far."), None
             if verb == "lift" and (rival := _first_without_users(predictor, question)) is not None:
