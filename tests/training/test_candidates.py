@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -107,7 +108,8 @@ def test_over_all_draws_the_estimated_sum_is_the_full_sum() -> None:
 
 
 def proposing(count: int = 2, by: str = "generator") -> tuple[Candidates, QueryIndex]:
-    data = build_dataset(name="toy", **toy_tables())
+    tables: dict[str, Any] = {**toy_tables()}
+    data = build_dataset(name="toy", **tables)
     index = QueryIndex.build(data.train, data.num_entities, data.num_relations)
     config = make_config(
         "quality", assignments=["model.dim=4", f"pretrain.candidates={count}", f"pretrain.candidates_by={by}"]
@@ -161,7 +163,8 @@ def test_nothing_is_drawn_where_all_are_candidates(by: str) -> None:
 
 @pytest.mark.parametrize("score", ["mlp", "bilinear"])
 def test_steps_learn_from_proposed_candidates_with_excerpts_and_without(score: str) -> None:
-    data = build_dataset(name="toy", **toy_tables())
+    tables: dict[str, Any] = {**toy_tables()}
+    data = build_dataset(name="toy", **tables)
     settings = ["pretrain.candidates=3", "pretrain.candidates_by=generator", "model.dim=4", f"model.score={score}"]
     config = make_config(
         "quality", assignments=[*settings, "fusion.enabled=false", "walks.enabled=false", "device=cpu"]

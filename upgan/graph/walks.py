@@ -109,9 +109,8 @@ class WalkEdges:
         change = np.zeros((len(own.answers), 2 * kinds))
         for kind in (own.relation, (own.relation + self.num_relations) % kinds):
             ((_, destination),) = own.ends(kind, self.num_relations)
-            count = self.degree[
-                (kind + self.num_relations) % kinds, own.answers
-            ]  # edges of k into t: of its inverse out
+            out = (kind + self.num_relations) % kinds  # edges of k into t are those of k's inverse out of it
+            count = self.degree[out, own.answers]
             rest = np.maximum(count - 1, 0)  # an answer that is not the destination may have none
             lost = np.stack([np.log1p(rest) - np.log1p(count), (count > 1) * 1.0 - 1.0])
             change[:, kind], change[:, kinds + kind] = np.where(destination == own.answers, lost, 0.0)
