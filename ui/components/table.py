@@ -23,21 +23,24 @@ def table(
     alt: str,
     columns: Mapping[str, Any] | None = None,
     highest: int = 388,
+    row_height: int = _ROW,
     *,
     users: str = "",
     **more: Any,
 ) -> None:
     """Rows, mappings or dataclasses, as a table of at most ``highest`` pixels; a column that is None is not shown.
 
-    ``users``: the name of a table that names users by their ids. It has no button of its own to be taken away by, as
-    long as real ids are not switched on: the files have pseudonyms.
+    In rows higher than usual, text is broken into lines. ``users``: the name of a table that names users by their ids.
+    It has no button of its own to be taken away by, as long as real ids are not switched on: the files have pseudonyms.
     """
     if users and not state.real_ids():
         with st.container(key=f"upgan_private_{users}"):
-            table(rows, alt, columns, highest, **more)
+            table(rows, alt, columns, highest, row_height, **more)
         return
     frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(list(rows))
-    height = min(_ROW * len(frame) + _HEAD, highest)
+    height = min(row_height * len(frame) + _HEAD, highest)
+    if row_height != _ROW:
+        more["row_height"] = row_height
     st.dataframe(frame, hide_index=True, height=height, column_config=dict(columns or {}), alt=alt, **more)
 
 
