@@ -49,8 +49,8 @@ class Noisy:
     def __getattr__(self, name):
         return getattr(self._scorer, name)
 
-    def scores(self, heads, relations, *, users=True):
-        scores = self._scorer.scores(heads, relations, users=users)
+    def scores(self, heads, relations, *, users=True, among=None):
+        scores = self._scorer.scores(heads, relations, users=users, among=among)
         rows, columns = scores.shape
         wave = torch.arange(rows).unsqueeze(1) * 3.1 + torch.arange(columns) * 1.7 + rows
         return scores + 2e-6 * torch.sin(wave) * scores.abs().clamp(min=1)
