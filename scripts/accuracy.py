@@ -21,10 +21,11 @@ from upgan.evaluation.compare import Change, compare_rankings, summarise
 from upgan.evaluation.evaluator import Ranking
 from upgan.evaluation.groups import GROUPINGS
 from upgan.predict.predictor import Predictor
+from upgan.render.templates import escaped
 from upgan.reproduce.measure import ranking_of
 
 BASELINE, QUALITY, SHUFFLED = "ComplEx-N3", "quality", "shuffled users"
-GROUPS = ("sparsity", "hops")
+GROUPS = {"sparsity": "frequency", "hops": "hops", "side": "asked for"}
 
 
 @dataclass(frozen=True)
@@ -63,16 +64,16 @@ def system_name(config: Config) -> str:
 
 
 def overall(systems: Sequence[System]) -> list[str]:
-    """MRR and Hits of each system, and its difference to ComplEx and to shuffled users."""
+    """MRR and Hits of each system, its difference to ComplEx, and that of the quality preset to it."""
     by_name = {system.name: system for system in systems}
-    lines = ["| system | seeds | MRR | H@1 | H@3 | H@10 | minus ComplEx-N3 | relative | minus shuffled users |"]
+    lines = ["| system | seeds | MRR | H@1 | H@3 | H@10 | minus ComplEx-N3 | relative | quality minus it |"]
     lines.append("| --- " * 9 + "|")
     for system in systems:
         told = summarise(system.all)
         spread = "" if np.isnan(told.mrr_std) else f" ± {100 * told.mrr_std:.2f}"
         hits = " | ".join(f"{100 * told.metrics.hits[k]:.1f}" for k in (1, 3, 10))
         first = change_of(by_name.get(BASELINE), system)
-        second = change_of(by_name.get(SHUFFLED), system) if system.name == QUALITY else None
+        second = change_of(system, by_name[QUALITY]) if QUALITY in by_name else None
         lines.append(
             f"| {system.name} | {len(system.rankings)} | {100 * told.metrics.mrr:.2f}{spread} | {hits} "
             f"| {interval(first.to_dict()) if first else ''} | {f'{100 * first.relative:+.1f}%' if first else ''} "
@@ -82,24 +83,46 @@ def overall(systems: Sequence[System]) -> list[str]:
 
 
 def grouped(systems: Sequence[System], predictor: Predictor) -> list[str]:
-    """MRR by the answer's frequency and hops, and what the users are worth there."""
+    """MRR by the answer's frequency and hops and by side, and what the users are worth there."""
     lines = [f"| group | queries | {' | '.join(system.name for system in systems)} | quality minus shuffled users |"]
     lines.append("| --- " * (len(systems) + 3) + "|")
     by_name = {system.name: system for system in systems}
-    for grouping in GROUPS:
+    for grouping, title in GROUPS.items():
         names = GROUPINGS[grouping](systems[0].all[0], predictor.dataset, predictor.graph)
         for group in sorted(set(names.tolist())):
             mask = names == group
             values = " | ".join(f"{100 * summarise(system.all, mask).metrics.mrr:.2f}" for system in systems)
             told = change_of(by_name.get(SHUFFLED), by_name[QUALITY], mask) if QUALITY in by_name else None
             change = interval(told.to_dict()) if told else ""
-            title = f"frequency {group}" if grouping == "sparsity" else f"hops {group}"
-            lines.append(f"| {title} | {int(mask.sum())} | {values} | {change} |")
+            lines.append(f"| {title} {group} | {int(mask.sum())} | {values} | {change} |")
+    return lines
+
+
+def spread(base: System, quality: System, predictor: Predictor) -> list[str]:
+    """For each relation and side: what the preset gains over the base, and how far its seeds lie apart."""
+    seeds = sorted(base.rankings.keys() & quality.rankings.keys())
+    lines = [
+        "| relation | asked for | queries | ComplEx-N3 | quality | gain | least gain of a seed |",
+        "| --- " * 7 + "|",
+    ]
+    relations = GROUPINGS["relation"](base.all[0], predictor.dataset, predictor.graph)
+    sides = GROUPINGS["side"](base.all[0], predictor.dataset, predictor.graph)
+    for relation in sorted(set(relations.tolist())):
+        for side in ("tail", "head"):
+            mask = (relations == relation) & (sides == side)
+            before, after = (
+                np.array([100 * (1.0 / system.rankings[seed].ranks[mask]).mean() for seed in seeds])
+                for system in (base, quality)
+            )
+            shown = [f"{each.mean():.1f} ± {each.std(ddof=min(1, len(seeds) - 1)):.1f}" for each in (before, after)]
+            gain = after - before
+            name = f"{escaped(relation)} | {side} | {int(mask.sum())}"
+            lines.append(f"| {name} | {' | '.join(shown)} | {gain.mean():+.1f} | {gain.min():+.1f} |")
     return lines
 
 
 def main() -> None:
-    """Print both tables."""
+    """Print the tables."""
     parser = options(__doc__)
     parser.add_argument("runs", nargs="+", type=Path)
     parser.add_argument("--cache", type=Path)
@@ -116,6 +139,8 @@ def main() -> None:
     ordered = sorted(systems.values(), key=lambda system: (system.name != BASELINE, system.name != QUALITY))
     assert whole is not None
     print("\n".join([*overall(ordered), "", *grouped(ordered, whole)]))
+    if BASELINE in systems and QUALITY in systems:
+        print("\n".join(["", *spread(systems[BASELINE], systems[QUALITY], whole)]))
 
 
 if __name__ == "__main__":

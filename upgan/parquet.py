@@ -18,6 +18,10 @@ import pyarrow.parquet as pq
 from upgan.bounds import check_bytes, check_rows
 
 
+#: What a file with flipped bits raises where it is decoded: whatever the bits say.
+UNREADABLE = (pa.ArrowException, OSError, ValueError, LookupError, TypeError, ArithmeticError, MemoryError)
+
+
 def check_footer(path: Path, name: str = "") -> None:
     """DataError where the footer states too much; ArrowException, OSError or ValueError where there is none."""
     with path.open("rb") as file:
@@ -27,8 +31,8 @@ def check_footer(path: Path, name: str = "") -> None:
 def read_bounded(path: Path, columns: Collection[str] | None = None, most: int | None = None) -> pa.Table:
     """A file's table (of ``columns``, those that are there; of the first ``most`` rows), texts as dictionaries.
 
-    Raises DataError naming the file, the number found and what is allowed; ArrowException, OSError or ValueError where
-    it is no parquet file or a damaged one.
+    Pages that have a checksum are checked. Raises DataError naming the file, the number found and what is allowed, and
+    one of UNREADABLE where it is no parquet file or a damaged one.
     """
     # A file object: a path with a colon in it would be taken for an address.
     with path.open("rb") as file:
@@ -36,7 +40,7 @@ def read_bounded(path: Path, columns: Collection[str] | None = None, most: int |
         schema = pq.read_schema(file)
         texts = [field.name for field in schema if _is_text(field.type)]
         file.seek(0)
-        opened = pq.ParquetFile(file, read_dictionary=texts)
+        opened = pq.ParquetFile(file, read_dictionary=texts, page_checksum_verification=True)
         _check(opened, str(path), size)
         wanted = None if columns is None else [name for name in schema.names if name in columns]
         table = opened.read(columns=wanted) if most is None else _first(opened, most)

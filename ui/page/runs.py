@@ -115,10 +115,14 @@ def live(name: str, state_before: str, empty: bool) -> None:
         return
     if run.state != state_before:
         st.rerun()
-    curves, pinned = cache.followed(run.folder).update()
+    followed = cache.followed(run.folder)
+    curves, pinned = followed.update()
     if empty and curves:
         st.rerun()
     run_list.status(run)
+    for file, count in followed.damaged.items():
+        if count:
+            st.caption(f"{file} has {count:,} damaged line{'s' * (count > 1)}, left out here.")
     if run.state in ("failed", "interrupted"):
         st.markdown("**Last lines of its log**")
         st.code("\n".join(tail_log(run.folder, LAST_LINES)) or "none", language=None, wrap_lines=True, height=220)

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
 
 from upgan.errors import DataError
-from upgan.parquet import read_bounded
+from upgan.parquet import UNREADABLE, read_bounded
 
 ENDINGS = (".csv", ".tsv", ".parquet")
 
@@ -74,7 +73,7 @@ def _text(path: Path, separator: str) -> pd.DataFrame:
 def _parquet(path: Path) -> pd.DataFrame:
     try:
         table: pd.DataFrame = read_bounded(path).to_pandas(ignore_metadata=True)
-    except (pa.ArrowException, OSError, ValueError) as error:
+    except UNREADABLE as error:
         raise DataError(f"{path}: not readable as parquet ({error})") from None
     table = table.astype(object).where(table.notna(), "").map(str)
     return table.assign(line=range(1, len(table) + 1))

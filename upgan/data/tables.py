@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from upgan.bounds import LONGEST_TEXT
 from upgan.errors import DataError
-from upgan.parquet import read_bounded
+from upgan.parquet import UNREADABLE, read_bounded
 from upgan.types import SPLITS
 
 COLUMNS = {
@@ -115,7 +115,7 @@ def read_table(folder: Path, key: str) -> pd.DataFrame:
     try:
         # Text stays what it mostly is in the file, places in a list of values; other types are refused below.
         table = read_bounded(path, {*COLUMNS[key], *NUMBERS.get(key, {})})
-    except (pa.ArrowException, OSError, ValueError) as error:
+    except UNREADABLE as error:
         raise DataError(f"{path} cannot be read as parquet ({error}); it may be truncated: {_AGAIN}") from error
     missing = [column for column in COLUMNS[key] if column not in table.column_names]
     if missing:
@@ -133,9 +133,12 @@ def read_table(folder: Path, key: str) -> pd.DataFrame:
     numbers = [name for name in NUMBERS.get(key, {}) if name in table.column_names]
     # With a null among them whole numbers would become floats.
     types = {integer: pd.Int64Dtype() for integer in (pa.int64(), pa.int32())}
-    frame: pd.DataFrame = table.select([*COLUMNS[key], *numbers]).to_pandas(
-        strings_to_categorical=True, ignore_metadata=True, types_mapper=types.get
-    )
+    try:
+        frame: pd.DataFrame = table.select([*COLUMNS[key], *numbers]).to_pandas(
+            strings_to_categorical=True, ignore_metadata=True, types_mapper=types.get
+        )
+    except UNREADABLE as error:
+        raise DataError(f"{path}: its cells cannot be read ({error}); it may be damaged: {_AGAIN}") from error
     return frame
 
 
@@ -149,7 +152,8 @@ def write_table(
     )
     table = pa.table([*(columns[column].strings() for column in COLUMNS[key]), *numbers.values()], schema=schema)
     with (folder / f"{key}.parquet").open("wb") as file:
-        pq.write_table(table, file, compression="zstd", version="2.6", row_group_size=ROW_GROUP)
+        options: Any = {"compression": "zstd", "version": "2.6", "write_page_checksum": True}
+        pq.write_table(table, file, row_group_size=ROW_GROUP, **options)
 
 
 def checked_columns(key: str, table: Table) -> dict[str, Coded]:

@@ -24,6 +24,7 @@ from upgan.data.dataset import KGDataset
 from upgan.data.lookup import resolve_relation
 from upgan.errors import QueryError, did_you_mean
 from upgan.evaluation.evaluator import Progress
+from upgan.evaluation.ties import bounds
 from upgan.explain.reasons import reasons
 from upgan.graph.queries import QueryIndex
 from upgan.predict.predictor import Predictor
@@ -229,9 +230,8 @@ def _in_query(search: Search, best: Suggestions, *, users: bool) -> tuple[FloatA
 
 def _standing(scores: Tensor, answer: Tensor, known: QueryIndex, asked: tuple[Tensor, Tensor]) -> Tensor:
     """(B, 3) score, rank and share of (B, 1) answers among the (B, E) scores of their queries."""
-    scores = scores.double()
-    share = torch.softmax(scores, dim=1).gather(1, answer)
     own = scores.gather(1, answer)
+    share = torch.softmax(scores.double(), dim=1).gather(1, answer)
     scores[known.answers_of(known.rows(*asked))] = -torch.inf
-    rank = 1 + (scores > own).sum(1, keepdim=True)
-    return torch.cat([own, rank.double(), share], dim=1)
+    rank = 1 + (scores > bounds(own)[1]).sum(1, keepdim=True)
+    return torch.cat([own.double(), rank.double(), share], dim=1)

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from upgan.data.dataset import KGDataset
 from upgan.evaluation.evaluator import SCORES_PER_BLOCK
+from upgan.evaluation.ties import bounds
 from upgan.graph.queries import QueryIndex
 from upgan.predict.predictor import Predictor
 from upgan.types import BoolArray, FloatArray, IntArray
@@ -31,6 +32,8 @@ class Block:
     columns: Tensor
     #: (B, C) x; 0 for known answers and the entity itself.
     left: Tensor
+    #: (B,) the candidate with the best score; of equal ones the first.
+    first: Tensor
     #: (B,) the part of the softmax over all entities that known answers leave.
     unknown: FloatArray
 
@@ -38,17 +41,16 @@ class Block:
         """Place in the block, entity and x of each slot's best answer, where x is above ``least``."""
         if not len(self.columns):
             return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
-        most, column = self.left.max(dim=1)
+        most = self.left.gather(1, self.first.unsqueeze(1)).squeeze(1)
         row = torch.nonzero(most > least).flatten()
-        return row.numpy(), self.columns[column[row]].numpy(), most[row].double().numpy()
+        return row.numpy(), self.columns[self.first[row]].numpy(), most[row].double().numpy()
 
     def rest(self, least: float, count: int) -> tuple[IntArray, IntArray, FloatArray]:
         """The same of all other answers, the ``count`` largest of the whole block where there are more."""
         if not len(self.columns):
             return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
-        column = self.left.argmax(dim=1)
         above = self.left > least
-        above[torch.arange(len(column)), column] = False
+        above[torch.arange(len(above)), self.first] = False
         row, column = torch.nonzero(above, as_tuple=True)
         left = self.left[row, column]
         if len(left) > count:
@@ -75,12 +77,24 @@ def blocks(predictor: Predictor, slots: BoolArray, candidates: BoolArray, known:
 
 
 def _block(end: int, entities: Tensor, columns: Tensor, scores: Tensor, known: QueryIndex) -> Block:
-    parts = torch.exp(scores - scores.max(dim=1, keepdim=True).values)
+    highest = scores.max(dim=1).values
+    parts = torch.exp(scores - highest.unsqueeze(1))
     whole = parts.sum(dim=1)
     position, answer = known.answers_of(known.rows(entities, torch.full_like(entities, end)))
     parts[position, answer] = 0
     rest = parts.sum(dim=1)
     parts[torch.arange(len(entities)), entities] = 0
     # Where known answers have all of it, what is left is too small to be told from 0.
-    left = parts.index_select(1, columns) / rest.clamp(min=torch.finfo(rest.dtype).tiny).unsqueeze(1)
-    return Block(end, entities.numpy(), columns, left, (rest.double() / whole.double()).numpy())
+    left = parts.index_select(1, columns)
+    first = _first(left, highest)
+    left /= rest.clamp(min=torch.finfo(rest.dtype).tiny).unsqueeze(1)
+    return Block(end, entities.numpy(), columns, left, first, (rest.double() / whole.double()).numpy())
+
+
+def _first(parts: Tensor, highest: Tensor) -> Tensor:
+    """(B, C) e^(s - highest) -> (B,) the first candidate whose score equals the best one's."""
+    if not parts.shape[1]:
+        return torch.zeros(len(parts), dtype=torch.long)
+    best = parts.max(dim=1).values
+    least = torch.exp(bounds(best.log() + highest)[0] - highest)
+    return (parts >= least.clamp(max=best).unsqueeze(1)).view(torch.uint8).argmax(dim=1)

@@ -21,13 +21,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Literal
 
-import pyarrow as pa
 from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError, safe_open
 
 from upgan.errors import DataError, InputError, RunError
 from upgan.files import folder_written_whole, sha256_of_file, spelled_in_utf8, write_atomic
-from upgan.parquet import check_footer
+from upgan.parquet import UNREADABLE, check_footer
 from upgan.runs import files
 from upgan.runs.status import check_over
 from upgan.version import __version__
@@ -77,7 +76,8 @@ FILES: dict[str, Kind] = {
     files.LOG_FILE: Kind(1 * GB),
     files.CARD_FILE: Kind(64 * MB),
     files.MANIFEST_FILE: Kind(64 * MB, needed=True),
-    **{f"dataset/{name}.parquet": TABLE for name in ("triples", "interactions", "entities", "relations")},
+    **dict.fromkeys(files.TABLE_FILES, TABLE),
+    "dataset/reviewed.parquet": Kind(4 * GB, compressed=False),
 }
 #: A file beyond this size that shrank to less than this share of it is no text of a run.
 SMALL, RATIO = 1 * MB, 200
@@ -219,7 +219,7 @@ def _unpack(archive: Path, opened: zipfile.ZipFile, name: str, stated: Stated, t
             check_footer(to, f"{archive}: {name!r}")
     except DataError as error:
         raise RunError(str(error)) from None
-    except (SafetensorError, pa.ArrowException, OSError) as error:
+    except (SafetensorError, *UNREADABLE) as error:
         raise RunError(f"{archive}: {name!r} is not a sound {to.suffix[1:]} file ({error})") from None
 
 

@@ -16,7 +16,7 @@ from upgan.data.raw.packing import plain_name
 from upgan.data.raw.text_stream import STRICT, ReadOptions
 from upgan.errors import DataError, shown
 from upgan.files import sha256_of_file
-from upgan.parquet import read_bounded
+from upgan.parquet import UNREADABLE, read_bounded
 
 PARQUET, JSON = (".parquet",), (".jsonl", ".ndjson", ".json")
 
@@ -53,7 +53,7 @@ def read_typed(
 def _parquet(path: Path, most: int | None) -> pa.Table:
     try:
         return read_bounded(path, most=most)
-    except (pa.ArrowException, OSError, ValueError) as error:
+    except UNREADABLE as error:
         raise DataError(f"{path} cannot be read as parquet ({error}); export it again") from error
 
 
