@@ -17,7 +17,6 @@ import pyarrow.parquet as pq
 
 from upgan.bounds import check_bytes, check_rows
 
-
 #: What a file with flipped bits raises where it is decoded: whatever the bits say.
 UNREADABLE = (pa.ArrowException, OSError, ValueError, LookupError, TypeError, ArithmeticError, MemoryError)
 
