@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
+from ui.components import say
 from ui.components.table import number, table, text
-from ui.components.text import plain
 from ui.services.following import phase_words
 from ui.services.trainings import duration, headline
+from upgan.config.systems import MODEL_NAMES
 from upgan.render.words import clean
 from upgan.runs.status import RunStatus
 
@@ -36,8 +37,9 @@ def rows(runs: Sequence[RunStatus]) -> list[dict[str, object]]:
             "progress": run.progress,
             "best validation MRR": run.best_valid_mrr,
             "test MRR": run.test_mrr,
-            "heartbeat": f"{duration(run.heartbeat_age)} ago" if run.active and run.heartbeat_age is not None else "",
+            "last report": f"{duration(run.heartbeat_age)} ago" if run.active and run.heartbeat_age is not None else "",
             "device": clean(run.device),
+            "model": MODEL_NAMES.get(run.model, clean(run.model)),
             "dataset": clean(run.dataset),
             "preset": clean(run.preset),
             "started": (run.started or "").replace("T", " ")[:16],
@@ -65,17 +67,17 @@ def choose(runs: Sequence[RunStatus], chosen: str, on_choose: Callable[[str], No
 
     listed = rows(runs)
     # Where no run trains, some columns have nothing to say.
-    empty = {name: None for name in ("phase", "heartbeat", "device") if not any(row[name] for row in listed)}
+    empty = {name: None for name in ("phase", "last report", "device") if not any(row[name] for row in listed)}
     table(
         listed,
-        "Runs with state, phase, progress, best validation MRR, age of the heartbeat and device",
+        "Runs with state, phase, progress, best validation MRR, age of the last report, device and model",
         {
             "progress": st.column_config.ProgressColumn("phase done", format="percent", min_value=0, max_value=1),
             "best validation MRR": number(
                 format="%.4f", help="MRR on validation facts, of the phase in progress or the last one."
             ),
             "test MRR": number(format="%.4f", help="MRR, the mean reciprocal rank: 1 is always first."),
-            "heartbeat": text(help="How long ago its process last reported."),
+            "last report": text(help="How long ago its process said that it is alive."),
             "started": text(help="In universal time."),
             **empty,
         },
@@ -95,7 +97,7 @@ def _selected() -> list[int]:
 
 def status(run: RunStatus) -> None:
     """Where one run is: phases, progress, figures, its last word."""
-    st.markdown(f"**{_SIGNS[run.state]} {plain(clean(headline(run)))}**")
+    st.markdown(f"**{_SIGNS[run.state]} {say.told(headline(run))}**")
     if run.phases:
         here = run.phases.index(run.phase) if run.phase in run.phases else -1
         over = len(run.phases) if run.state == "finished" else here
@@ -112,7 +114,7 @@ def status(run: RunStatus) -> None:
         "test MRR": "" if run.test_mrr is None else f"{run.test_mrr:.4f}",
         "trained for": duration(run.seconds),
         "steps": f"{run.step:,}" if run.step else "",
-        "heartbeat": f"{duration(run.heartbeat_age)} ago" if run.active and run.heartbeat_age is not None else "",
+        "last report": f"{duration(run.heartbeat_age)} ago" if run.active and run.heartbeat_age is not None else "",
         "device": run.device,
     }
     with st.container(horizontal=True):
@@ -121,4 +123,4 @@ def status(run: RunStatus) -> None:
                 st.metric(name, value)
     if run.message and run.state in ("failed", "interrupted", "stopped", "finished"):
         message = st.error if run.state == "failed" else st.warning
-        message(plain(clean(run.message)), icon=":material/error:" if run.state == "failed" else ":material/info:")
+        message(say.told(run.message), icon=":material/error:" if run.state == "failed" else ":material/info:")

@@ -81,7 +81,8 @@ def data(choices: Choices) -> None:
 
     entry = dataset.choose(choices)
     if entry is None:
-        st.info("There is no dataset yet. Import your own files, or run `upgan data demo --out data/demo`.")
+        say.notices(state.unread("dataset"))
+        dataset.none_at_all()
         return
     description = say.attempt(lambda: cache.description(str(entry.path), entry.fingerprint))
     if description is None:
@@ -209,6 +210,7 @@ def main() -> None:
     elif part == "import":
         own()
     elif not ready:
+        say.notices(state.unread("run", "compare"))
         checkpoint.none_at_all(entries)
     else:
         (models if part == "models" else compare)(choices, ready)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ui.services.access import require_training
 from ui.services.runs import RunEntry, checkpoint_root, folders, written
 from upgan.errors import ConfigError, DataError
 
@@ -153,6 +154,14 @@ def remove(prepared: Path) -> None:
     if prepared.parent != data_root() or prepared.is_symlink() or not written(prepared / "manifest.json"):
         raise ConfigError(f"{prepared.name!r}: there is no such dataset any more")
     shutil.rmtree(prepared)
+
+
+def make_demo() -> None:
+    """Write the embedded book catalogue into the data folder."""
+    from upgan.data.demo.demo import write_demo
+
+    require_training()
+    write_demo(new_folder("demo"))
 
 
 def new_folder(name: str) -> Path:

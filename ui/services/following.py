@@ -14,6 +14,7 @@ import numpy as np
 from upgan.config.settings import setting_keys
 from upgan.errors import UpganError
 from upgan.render.csv_tables import to_csv
+from upgan.render.pseudonyms import PREFIX
 from upgan.runs import history
 from upgan.runs.history import Curve, Position
 from upgan.runs.settings import settings_of
@@ -194,15 +195,22 @@ def metrics_csv(runs: Mapping[str, Path]) -> str:
     return table_csv(rows, _PLACE)
 
 
-def pinned_csv(runs: Mapping[str, Path]) -> str:
-    """The pinned queries of the runs: a row for each look and each user or negative named there."""
+def pinned_csv(runs: Mapping[str, Path], *, real_ids: bool = False) -> str:
+    """The pinned queries of the runs: a row for each look and each user or negative named there.
+
+    Users go by pseudonyms, in the order in which they are named, unless ``real_ids``.
+    """
     rows: list[dict[str, Any]] = []
+    aliases: dict[Any, str] = {}
     for name, folder in runs.items():
         for line in history.read_pinned(folder).lines:
             place = {"run": name} | {key: line.get(key) for key in ("t", "phase", "epoch", "step", "rank", "score")}
             for kind, what, size in (("user", "users", "weight"), ("negative", "negatives", "probability")):
-                rows += [place | {"kind": kind, "place": number, "id": each.get("id"), "value": each.get(size)}
-                         for number, each in enumerate(line.get(what) or (), 1)]  # fmt: skip
+                for number, each in enumerate(line.get(what) or (), 1):
+                    name = each.get("id")
+                    if kind == "user" and not real_ids:
+                        name = aliases.setdefault(name, f"{PREFIX}{len(aliases) + 1}")
+                    rows.append(place | {"kind": kind, "place": number, "id": name, "value": each.get(size)})
             if not (line.get("users") or line.get("negatives")):
                 rows.append(place)
     return table_csv(rows, (*_PLACE[:-1], "rank", "score", "kind", "place", "id", "value"))
