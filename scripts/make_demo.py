@@ -51,10 +51,13 @@ def main() -> None:
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
     with tempfile.TemporaryDirectory(prefix="upgan-demo-") as temporary:
         made = Path(temporary)
+        environment["UPGAN_LOCKS"] = str(made / "locks")  # another training on this machine is no reason to end
         for words in commands(given.seed):
             print(f"upgan {shlex.join(words)}", flush=True)
             command = [sys.executable, "-m", "upgan", *words]
-            subprocess.run(command, cwd=made, env=environment, stdin=subprocess.DEVNULL, check=True)
+            done = subprocess.run(command, cwd=made, env=environment, stdin=subprocess.DEVNULL)
+            if done.returncode:
+                raise SystemExit(done.returncode)
         for name in RUNS:
             put(made / "checkpoints" / name, ROOT / "checkpoints" / name, *NOT_SHIPPED)
         others = (path.name for path in (made / "results" / NAME).iterdir() if path.name not in TABLE_FILES)
