@@ -168,7 +168,9 @@ def ask_this(run: RunStatus) -> None:
         return
     pinned = pinning.pinned_of(run.folder, data_of(run.folder))
     link: links.Query = {"checkpoint": run.name} if pinned is None else pinned.parameters()
-    links.link("ask", "Ask this checkpoint", "arrow_forward", link)
+    with st.container(horizontal=True):
+        links.link("ask", "Ask this checkpoint", "arrow_forward", link)
+        links.link("review", "See which facts are missing", "fact_check", {"checkpoint": run.name})
 
 
 def tables(chosen: Mapping[str, Path], all_runs: Sequence[RunStatus]) -> None:

@@ -94,6 +94,11 @@ def to_document(case: CaseFile) -> dict[str, Any]:
     return document
 
 
+def json_schema() -> dict[str, Any]:
+    """What a case file must be, as JSON Schema."""
+    return _adapter().json_schema()
+
+
 def from_document(document: Any) -> CaseFile:
     """JSON values as a case; CaseError says where a document is not one."""
     if not isinstance(document, dict) or document.get("format") != FORMAT:

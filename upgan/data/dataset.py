@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,24 @@ class KGDataset:
     def kinds(self) -> list[str]:
         """(E,) the kind of each entity: as given, else told by the training triples (upgan.data.kinds)."""
         return inferred_kinds(self.train, self.items, self.entity_kinds, self.relation_labels)
+
+    def to_frame(self) -> pd.DataFrame:
+        """The triples of all splits: head, relation, tail by id, head_label, relation_label, tail_label, and split."""
+        return pd.concat([self._frame(self.triples(split), split) for split in SPLITS], ignore_index=True)
+
+    def _frame(self, triples: np.ndarray, split: str) -> pd.DataFrame:
+        columns = {}
+        entities, relations = (self.entities, self.entity_labels), (self.relations, self.relation_labels)
+        for end, names in enumerate(("", "_label")):
+            for place, (side, texts) in enumerate({"head": entities, "relation": relations, "tail": entities}.items()):
+                columns[side + names] = np.asarray(texts[end], dtype=object)[triples[:, place]]
+        return pd.DataFrame(columns | {"split": split})
+
+    def _repr_html_(self) -> str:
+        counts = pd.DataFrame([counts_of(self)]).to_html(index=False, border=0)
+        made = "Its users are simulated: nothing here says what real users choose. " if self.simulated_users else ""
+        first = self._frame(self.train[:5], "train").to_html(index=False, border=0)
+        return f"<h4>{escape(self.name)}</h4>{counts}<p>{made}The first training triples:</p>{first}"
 
     def __repr__(self) -> str:
         return (

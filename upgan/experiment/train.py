@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import torch
 
-from upgan.config.phases import PlannedPhase, planned_phases
+from upgan.config.phases import GAME, PlannedPhase, planned_phases
 from upgan.config.settings import Config
 from upgan.data.dataset import KGDataset
 from upgan.errors import ConfigError
@@ -115,7 +115,7 @@ class Training(Context):
         if players.final is not None:
             self.keep(save_weights, players.final, self.run / MODEL_FILE)
             self.seal()
-        if "generator" in self.state.modules:
+        if "generator" in self.state.modules and GAME in self.state.stages:
             self.keep(save_weights, players.generator, self.run / GENERATOR_FILE)
             self.state.release("generator")
             del players.generator
