@@ -9,11 +9,13 @@ whole, or not at all.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import re
 import shutil
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -133,8 +135,12 @@ def import_run(archive: Path, to: Path | None, root: Path, check: Callable[[Path
                     _check_opened(archive, building, check)
     except FileNotFoundError:
         raise RunError(f"{archive}: no such file") from None
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, struct.error, RuntimeError, EOFError, ValueError, OverflowError) as error:
         raise RunError(f"{archive}: not a zip file, or a damaged one ({error}); get it again from its source") from None
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        raise RunError(f"{archive}: damaged, it points outside itself; get it again from its source") from None
     return folder
 
 
