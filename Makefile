@@ -6,7 +6,7 @@ PORT ?= 8501
 VENV_PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help app test test-all lint format hooks docs wheel env env-test clean
+.PHONY: help app test test-all lint format hooks docs wheel demo env env-test clean
 
 help: ## Show this list.
 	@echo "usage: make TARGET [PYTHON=python3.12] [PORT=8501]"
@@ -59,6 +59,9 @@ wheel: env-test ## Build what people install, into dist.
 	@rm -rf build dist
 	@$(VENV_PYTHON) -m pip wheel --no-deps --no-build-isolation --wheel-dir dist .
 	@rm -rf build
+
+demo: env ## Train again what is shipped to be looked at: checkpoints/demo*, results/demo (minutes).
+	@$(VENV_PYTHON) scripts/make_demo.py
 
 env: ## Create .venv and install the package.
 	@$(BOOTSTRAP)

@@ -74,7 +74,7 @@ class TestComparing:
         )  # fmt: skip
         assert found.after.score < found.before.score
         assert changes["score"] == f"{found.after.score - found.before.score:+.4f}"
-        assert (found.after.rank - found.before.rank, changes["rank"]) == (1, "+1")
+        assert (found.after.filtered_rank - found.before.filtered_rank, changes["rank"]) == (1, "+1")
 
     def test_what_if_stays_with_another_answer_and_goes_with_another_question(self):
         app = run_page("ask", **self.BARGAIN, tab="whatif", without="r1")

@@ -55,7 +55,7 @@ class TestFirstVisit:
     def test_unusable_runs_are_listed_with_the_reason(self):
         text = said(run_page("ask"))
         assert "**unfinished**: model.safetensors is missing (training is running)" in text
-        assert "**garbled**: run.json is not readable" in text
+        assert "**garbled**: run.json is not as upgan writes it" in text
 
 
 @pytest.mark.usefixtures("checkpoints")

@@ -52,7 +52,7 @@ def test_runs_are_listed_with_what_is_wrong_with_them(made_runs):
     assert entries["demo"].problem is None
     assert (entries["demo"].mrr, entries["demo"].model, entries["demo"].dataset) == (0.5, "upgan", "tiny books")
     assert "is missing (training is running)" in (entries["unfinished"].problem or "")
-    assert "run.json is not readable" in (entries["garbled"].problem or "")
+    assert "run.json is not as upgan writes it" in (entries["garbled"].problem or "")
     assert next(iter(list_runs(made_runs))).name == "demo"
     assert "0.500" in entries["demo"].summary()
 

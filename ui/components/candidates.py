@@ -13,7 +13,7 @@ from ui.services.answers import Candidates
 from ui.services.view import KNOWN, K, View
 from ui.session import state
 from upgan.explain.results import CandidateRow
-from upgan.render.words import MINUS, clean
+from upgan.render.words import MINUS, clean, place_text
 
 
 def options(view: View) -> None:
@@ -67,7 +67,7 @@ def choose(candidates: Candidates, view: View, run: str, answer: str | None, *, 
 
 def _row(row: CandidateRow) -> dict[str, object]:
     return {
-        "rank": row["filtered_rank"],
+        "rank": place_text(row["filtered_rank"], known=row["known"] is not None),
         "answer": clean(row["label"]) or clean(row["id"]),
         "score": row["score"],
         "known": row["known"] or "",
@@ -84,12 +84,12 @@ def _lift(row: CandidateRow) -> str:
 
 def _columns(*, mark_known: bool, silent: bool) -> dict[str, Any]:
     columns = {
-        "rank": number(
+        "rank": text(
             "Rank",
-            format="localized",
+            alignment="right",
             width=44,
             help="Place among all entities, the other known answers left out; 1 is the model's first choice. A known "
-            "answer stands in the list at its score and is marked.",
+            "answer has its rank in brackets: those below it are counted without it.",
         ),
         "answer": text("Answer", width=112, help="Click a name to see why it stands there."),
         "score": number(

@@ -25,7 +25,7 @@ MRR = (
     "1 is always first, 0.5 is as good as always second."
 )
 _COMMANDS = """upgan data demo --out data/demo
-upgan train data/demo --preset demo --run checkpoints/demo"""
+upgan train data/demo --run checkpoints/demo"""
 
 
 def open_checkpoint(title: str) -> Predictor:
@@ -97,6 +97,22 @@ def choice_table(entries: Sequence[RunEntry]) -> None:
         "preset": text(help="The set of settings that training began from."),
     }
     table(rows, "Checkpoints with test MRR, dataset, model, preset and state", columns, highest=300)
+
+
+def choice_rows(entries: Sequence[RunEntry], most: int = 12) -> None:
+    """Every checkpoint that can be asked as a row: a link that asks it, its test MRR, and what it is."""
+    ready = [entry for entry in entries if entry.problem is None]
+    for entry in ready[:most]:
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            name = shorten(clean(entry.name), 40)
+            links.link("ask", name, "hub", {"checkpoint": entry.name}, help=plain(f"Ask {name}"))
+            model = MODEL_NAMES.get(entry.model, clean(entry.model))
+            quality = "not evaluated" if entry.mrr is None else f"test MRR {entry.mrr:.3f}"
+            trained = f"{model}, preset {clean(entry.preset)}" if entry.preset else model
+            parts = (quality, trained, f"data {clean(entry.dataset)}", clean(entry.state))
+            st.caption(plain(" · ".join(part for part in parts if part)))
+    if len(ready) > most:
+        links.link("models", f"{len(ready) - most:,} more", "table", {"part": "models"})
 
 
 def broken(entries: Sequence[RunEntry]) -> None:

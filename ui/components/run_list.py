@@ -119,6 +119,6 @@ def status(run: RunStatus) -> None:
         for name, value in figures.items():
             if value:
                 st.metric(name, value)
-    if run.message and run.state in ("failed", "interrupted", "stopped"):
+    if run.message and run.state in ("failed", "interrupted", "stopped", "finished"):
         message = st.error if run.state == "failed" else st.warning
         message(plain(clean(run.message)), icon=":material/error:" if run.state == "failed" else ":material/info:")

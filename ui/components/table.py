@@ -22,11 +22,17 @@ def table(
     alt: str,
     columns: Mapping[str, Any] | None = None,
     highest: int = 388,
+    row_height: int = _ROW,
     **more: Any,
 ) -> None:
-    """Rows, mappings or dataclasses, as a table of at most ``highest`` pixels; a column that is None is not shown."""
+    """Rows, mappings or dataclasses, as a table of at most ``highest`` pixels; a column that is None is not shown.
+
+    In rows higher than usual, text is broken into lines.
+    """
     frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(list(rows))
-    height = min(_ROW * len(frame) + _HEAD, highest)
+    height = min(row_height * len(frame) + _HEAD, highest)
+    if row_height != _ROW:
+        more["row_height"] = row_height
     st.dataframe(frame, hide_index=True, height=height, column_config=dict(columns or {}), alt=alt, **more)
 
 

@@ -111,7 +111,7 @@ def own() -> None:
         importer.ask_how(lambda name, settings: prepare(stored[1], name, settings))
     result = st.session_state.get(_OUTCOME)
     if isinstance(result, Path):
-        importer.done(result.name, lambda: undo(result))
+        importer.done(result, lambda: undo(result))
     elif result is not None:
         say.error(result)
 

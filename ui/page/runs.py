@@ -115,10 +115,14 @@ def live(name: str, state_before: str, empty: bool) -> None:
         return
     if run.state != state_before:
         st.rerun()
-    curves, pinned = cache.followed(run.folder).update()
+    followed = cache.followed(run.folder)
+    curves, pinned = followed.update()
     if empty and curves:
         st.rerun()
     run_list.status(run)
+    for file, count in followed.damaged.items():
+        if count:
+            st.caption(f"{file} has {count:,} damaged line{'s' * (count > 1)}, left out here.")
     if run.state in ("failed", "interrupted"):
         st.markdown("**Last lines of its log**")
         st.code("\n".join(tail_log(run.folder, LAST_LINES)) or "none", language=None, wrap_lines=True, height=220)
@@ -164,7 +168,9 @@ def ask_this(run: RunStatus) -> None:
         return
     pinned = pinning.pinned_of(run.folder, data_of(run.folder))
     link: links.Query = {"checkpoint": run.name} if pinned is None else pinned.parameters()
-    links.link("ask", "Ask this checkpoint", "arrow_forward", link)
+    with st.container(horizontal=True):
+        links.link("ask", "Ask this checkpoint", "arrow_forward", link)
+        links.link("review", "See which facts are missing", "fact_check", {"checkpoint": run.name})
 
 
 def tables(chosen: Mapping[str, Path], all_runs: Sequence[RunStatus]) -> None:

@@ -107,8 +107,9 @@ def _outcome(result: WhatIf, answered: Answered) -> None:
     before, after = result.before, result.after
     with st.container(horizontal=True):
         st.metric(
-            "rank", rank_text(after.rank), delta=_moved(before.rank, after.rank), delta_color="inverse",
-            help="Among all candidates, after the change; the small number is the change.",
+            "rank", rank_text(after.filtered_rank), delta=_moved(before.filtered_rank, after.filtered_rank),
+            delta_color="inverse",
+            help="After the change, the other known answers left out; the small number is the change.",
         )  # fmt: skip
         # With the hyphen, by which Streamlit tells which way the arrow points.
         st.metric("score", score_text(after.score), delta=signed(after.score - before.score).replace(MINUS, "-"))
@@ -125,9 +126,9 @@ def _outcome(result: WhatIf, answered: Answered) -> None:
             {"rank": row.rank, "answer": clean(row.label) or clean(row.id), "score": row.score,
              "before": str(places.get(row.id, "lower"))} for row in result.candidates_after
         ],
-        "The first candidates after the change, with their rank before",
+        "The first candidates after the change, known ones among them, with their place before",
         {
-            "rank": number("#", width=40),
+            "rank": number("#", width=40, help="Place in the list, known answers counted too."),
             "score": number(format="%.3f"),
             "before": text("# before", help="“lower”: not among those listed before."),
         },
@@ -135,8 +136,8 @@ def _outcome(result: WhatIf, answered: Answered) -> None:
     st.caption(plain(result.label.capitalize() + ": only the graph was changed, the model was not trained again."))
 
 
-def _moved(before: int, after: int) -> str:
-    return f"{after - before:+,}" if after != before else "0"
+def _moved(before: float, after: float) -> str:
+    return f"{after - before:+,g}" if after != before else "0"
 
 
 def _smallest(result: FlipSet, simulated: bool) -> None:
@@ -173,7 +174,7 @@ def results(answered: Answered) -> Mapping[str, Callable[[], object]]:
 def words(case: CaseFile) -> Iterable[str]:
     """What a case file holds of the two, a sentence each."""
     if case.what_if is not None:
-        before, after = (rank_text(side.rank) for side in (case.what_if.before, case.what_if.after))
+        before, after = (rank_text(side.filtered_rank) for side in (case.what_if.before, case.what_if.after))
         yield f"**What if** ({plain(changes_words(case.what_if.changes))}): rank {before} becomes {after}."
     if case.smallest_set is not None:
         yield f"**Fewest users that change it**: {plain(clean(case.smallest_set.reason))}"

@@ -65,8 +65,13 @@ def list_datasets(root: Path, runs: Sequence[RunEntry]) -> list[DatasetEntry]:
         fingerprint = str(manifest.get("fingerprint", ""))
         if fingerprint and fingerprint not in entries:
             name = str(manifest.get("name") or path.name)
-            entries[fingerprint] = DatasetEntry(fingerprint[:16], name, path, fingerprint, where)
+            entries[fingerprint] = DatasetEntry(key_of(fingerprint), name, path, fingerprint, where)
     return list(entries.values())
+
+
+def key_of(fingerprint: str) -> str:
+    """What a link calls a dataset."""
+    return fingerprint[:16]
 
 
 def fingerprint(folder: Path) -> str:

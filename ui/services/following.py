@@ -36,6 +36,8 @@ class Followed:
         self._pinned_read: Position | None = None
         self._curves: dict[str, Curve] = {}
         self._pinned: tuple[dict[str, Any], ...] = ()
+        #: Lines of each file that are no lines of a run, and are left out.
+        self.damaged = {"metrics.jsonl": 0, "pinned.jsonl": 0}
 
     def update(self) -> tuple[Mapping[str, Curve], tuple[dict[str, Any], ...]]:
         """(key -> curve, looks at the pinned query), oldest first."""
@@ -47,6 +49,8 @@ class Followed:
             looks = history.read_pinned(self._run, self._pinned_read)
             self._pinned = tuple(looks.lines) if looks.whole else (*self._pinned, *looks.lines)
             self._pinned_read = looks.position
+            for name, part in (("metrics.jsonl", new), ("pinned.jsonl", looks)):
+                self.damaged[name] = part.damaged + (0 if part.whole else self.damaged[name])
             return dict(self._curves), self._pinned
 
 

@@ -65,6 +65,9 @@ PLANS = [
     *_plans("query", entities=1, edges=0, interactions=0, K=1, whole_graph=1),
     *_plans("explanation", entities=1, edges=1, interactions=1, K=2, whole_graph=1),
     *_plans("serving", entities=1, K=1),
+    # A path of three steps meets what is three steps away: all entities, where each has many edges.
+    *_plans("walks", entities=1, edges=1, interactions=1, whole_graph=1),
+    *_plans("walked question", entities=1, edges=1, interactions=1, whole_graph=1),
 ]
 
 

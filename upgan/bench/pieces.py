@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +16,19 @@ from upgan.bench.measure import SHORTEST, Piece, Work, repeated
 from upgan.bench.random_data import RELATIONS, random_dataset
 from upgan.bench.search import top_k
 from upgan.bench.workload import EnoughError, Workload
-from upgan.config.sections import PropagationConfig
+from upgan.config.sections import CoInteractionConfig, PropagationConfig, WalksConfig
+from upgan.data.dataset import KGDataset
 from upgan.evaluation.evaluator import Evaluator
 from upgan.experiment.inputs import prepare_training
+from upgan.graph.cointeraction import build_cointeraction
 from upgan.graph.layered import build_graph
 from upgan.graph.queries import QueryIndex
+from upgan.graph.said import chosen_together
+from upgan.graph.walks import WalkEdges
 from upgan.model.propagation import Propagation
+from upgan.model.walks import walked
 from upgan.training.loop import Reporter
+from upgan.training.walk import Listening
 
 Size = Mapping[str, int]
 #: Calls or steps of a piece within a round, at most.
@@ -30,6 +37,8 @@ MOST_CALLS = 200
 POOL = 1_000
 #: Queries and answers of a search in a large table.
 SEARCHES, BEST = 16, 10
+#: Triples that a relation's walks are chosen and weighed on, and kinds of paths of a question.
+WALKED, WALKED_PATHS = 64, 24
 
 
 @dataclass
@@ -117,9 +126,42 @@ def serving_of(size: Size, seed: int) -> Work:
     return lambda: top_k(vectors, table, BEST)
 
 
+def walks_of(size: Size, seed: int) -> Work:
+    """Choosing, weighing and judging the walks of one relation, ``WALKED`` triples each."""
+    data, edges = _walk_edges(size, seed)
+    index = QueryIndex.build(data.train, data.num_entities, data.num_relations)
+    every = QueryIndex.build(np.concatenate([data.train, data.valid]), data.num_entities, data.num_relations)
+    table = torch.randn(data.num_entities, size["K"], generator=torch.Generator().manual_seed(seed))
+    config = WalksConfig(triples=WALKED, triples_to_choose=WALKED)
+    phase = Listening(
+        edges, index, Evaluator(data.valid, every), lambda heads, _: table[heads] @ table.T, config, seed=seed
+    )
+    return lambda: phase.direction(0)
+
+
+def walked_question_of(size: Size, seed: int) -> Work:
+    """What ``WALKED_PATHS`` kinds of paths of two steps add to the scores of all entities, for one question."""
+    data, edges = _walk_edges(size, seed)
+    paths = sorted(product(range(edges.num_kinds), repeat=2))[:: edges.num_kinds**2 // WALKED_PATHS][:WALKED_PATHS]
+    weights = np.ones(len(paths))
+    heads = data.train[:1, 0]
+    return lambda: walked(edges, paths, weights, weights, heads, np.zeros((1, data.num_entities)))
+
+
+def _walk_edges(size: Size, seed: int) -> tuple[KGDataset, WalkEdges]:
+    """The edges that walks go along in a random dataset, users' among them."""
+    data = random_dataset(size, seed)
+    sizes = data.num_entities, data.num_relations
+    settings = CoInteractionConfig().model_dump()
+    co = build_cointeraction(data.interactions, data.num_entities, data.num_users, **settings)
+    return data, WalkEdges.build(data.train, sizes, (chosen_together(co),))
+
+
 #: What needs no training set up for it.
 PLAIN: dict[str, Callable[[Size, int], Work]] = {
     "propagation": propagation_of,
     "evaluation": evaluation_of,
     "serving": serving_of,
+    "walks": walks_of,
+    "walked question": walked_question_of,
 }

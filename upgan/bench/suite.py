@@ -137,13 +137,13 @@ SERVING = "serving"
 NAMES = (*MEASUREMENTS, SERVING)
 
 
-def chosen_names(only: Iterable[str]) -> list[str]:
-    """The measurements asked for, or all but serving; ConfigError for one that does not exist."""
-    names = list(dict.fromkeys(only))
-    for name in names:
-        if name not in NAMES:
-            raise ConfigError(f"--only {name}: choose among {', '.join(NAMES)}")
-    return names or list(MEASUREMENTS)
+def chosen_names(only: Iterable[str], names: Iterable[str] = NAMES) -> list[str]:
+    """The measurements asked for, each once; ConfigError for one that does not exist."""
+    chosen, there = list(dict.fromkeys(only)), list(dict.fromkeys(names))
+    for name in chosen:
+        if name not in there:
+            raise ConfigError(f"--only {name}: choose among {', '.join(there)}")
+    return chosen
 
 
 def run_bench(
@@ -159,7 +159,7 @@ def run_bench(
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Measure, dataset by dataset; returns the JSON document."""
-    names = chosen_names(only)
+    names = chosen_names(only) or list(MEASUREMENTS)
     on_data = [name for name in names if name != SERVING]
     total, done = len(on_data) * len(data) + (len(FORMS) if SERVING in names else 0), 0
     torch.set_num_threads(threads)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from upgan.case.schema import FORMAT, MOST_ENTRIES, VERSION, CaseDataset, CaseFile, CaseRun, from_document, to_document
 from upgan.errors import CaseError
@@ -22,10 +22,12 @@ from upgan.render.export import FILES, rendered
 from upgan.render.figure.build import figure
 from upgan.render.pseudonyms import pseudonyms_of, renamed
 from upgan.render.words import question
+from upgan.runs.schema import LARGEST
 from upgan.version import __version__
 
 #: A case with every user of a large catalogue stays below this.
 LARGEST_FILE = 256 * 1024 * 1024
+Number = TypeVar("Number", int, float)
 
 
 def make_case(
@@ -113,7 +115,13 @@ def parsed(content: bytes) -> Any:
     if content.count(b",") > MOST_ENTRIES:
         raise CaseError(f"more than {MOST_ENTRIES:,} values; no explanation has as many")
     try:
-        return json.loads(content.decode("utf-8-sig"), parse_constant=_refuse_constant, object_pairs_hook=_object)
+        return json.loads(
+            content.decode("utf-8-sig"),
+            parse_constant=_refuse_constant,
+            parse_float=lambda text: _number(float(text)),
+            parse_int=lambda text: _number(int(text)),
+            object_pairs_hook=_object,
+        )
     except UnicodeDecodeError as error:
         raise CaseError(f"byte {error.start}: not UTF-8, so not a case file") from None
     except json.JSONDecodeError as error:
@@ -126,6 +134,13 @@ def parsed(content: bytes) -> Any:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise CaseError(f"{name} is not a number that a model gives (and not JSON)")
+
+
+def _number(value: Number) -> Number:
+    """A number as it is; CaseError for one beyond float32: sums and squares of it would be infinite."""
+    if not abs(value) <= LARGEST:
+        raise CaseError(f"{str(value)[:20]}… is not a number that a model gives")
+    return value
 
 
 def _object(pairs: list[tuple[str, Any]]) -> Mapping[str, Any]:

@@ -23,7 +23,8 @@ def bench(
         list[str] | None,
         typer.Option(
             help="One measurement: preparation, initialisation, pretrain, adversarial, propagation, evaluation, query, "
-            "explanation, serving; repeatable. Without it all (serving only with --growth)."
+            "explanation, serving; with --growth also walks, walked question; repeatable. Without it all (serving only "
+            "with --growth)."
         ),
     ] = None,
     repeat: Annotated[int, typer.Option(min=1, max=1000, help="Repetitions, of which the median counts.")] = 5,
@@ -48,14 +49,14 @@ def bench(
 
     Each is set beside a reference that is run in turn with it. The weights are random: speed does not depend on them.
     """
-    from upgan.bench.suite import chosen_names, run_bench
+    from upgan.bench.suite import run_bench
     from upgan.cli.progress import CountProgress
 
     _check_together(growth, page, [*(data or []), *(assignments or []), *([] if preset == "paper" else [preset])])
     refuse_folder("--out", out)
     refuse_folder("--page", page)
     if growth:
-        document = _growth(chosen_names(only) if only else [], repeat, threads, seed, page)
+        document = _growth(only or [], repeat, threads, seed, page)
     else:
         note("measuring; the first lines of progress come with the first results")
         document = run_bench(
@@ -82,12 +83,14 @@ def _check_together(growth: bool, page: Path | None, chosen: list[str]) -> None:
 def _growth(only: list[str], repeat: int, threads: int, seed: int, page: Path | None) -> dict[str, Any]:
     import torch
 
-    from upgan.bench.growth import growth
+    from upgan.bench.growth import PLANS, growth
     from upgan.bench.growth_page import write_page
+    from upgan.bench.suite import chosen_names
     from upgan.cli.progress import CountProgress
 
+    names = chosen_names(only, [plan.what for plan in PLANS])
     torch.set_num_threads(threads)
-    document = growth(repeat, seed, only, progress=CountProgress("curves"))
+    document = growth(repeat, seed, names, progress=CountProgress("curves"))
     if page is not None:
         write_page(document, page)
     return document

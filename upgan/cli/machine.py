@@ -42,12 +42,13 @@ def open_app(
     """Open the app in the browser.
 
     It answers at http://localhost:PORT, to this machine only. Where there are no runs yet, it starts with the demo
-    checkpoint. Where the environment variable UPGAN_PASSWORD is set, the app asks for that password first.
+    checkpoint, two runs to compare it with, and their table. Where the environment variable UPGAN_PASSWORD is set, the
+    app asks for that password first.
     """
     script = _app_script()
     if checkpoints != RUNS and not checkpoints.expanduser().is_dir():
         raise RunError(f"--checkpoints {checkpoints}: no such folder; name the folder that holds the run folders")
-    _offer_demo(checkpoints)
+    _offer_demo(checkpoints, results)
     folders = {"UPGAN_CHECKPOINTS": checkpoints, "UPGAN_DATA": data, "UPGAN_RESULTS": results}
     environment = {**os.environ, **{name: str(folder.expanduser().resolve()) for name, folder in folders.items()}}
     if not training:
@@ -93,17 +94,18 @@ def _app_script() -> Path:
     return script
 
 
-def _offer_demo(checkpoints: Path) -> None:
-    """Where there is no run at all yet, the demo checkpoint, so that the first page has something to ask."""
-    folder = checkpoints.expanduser() / demo_checkpoint.NAME
-    if folder.parent.is_dir() and any(folder.parent.iterdir()):
+def _offer_demo(checkpoints: Path, results: Path) -> None:
+    """Where there is no run at all yet, the demo and what it is compared with, so that every page has something."""
+    root = checkpoints.expanduser()
+    if root.is_dir() and any(root.iterdir()):
         return
     try:
-        demo_checkpoint.copy_demo(folder)
+        demo_checkpoint.copy_all(root, results.expanduser())
     except (OSError, RunError) as error:  # a folder that cannot be written to can still be looked at
         note(f"no demo checkpoint: {error}")
     else:
-        note(f"there are no runs yet, so the demo checkpoint was put into {folder}")
+        names = ", ".join(demo_checkpoint.RUNS)
+        note(f"there are no runs yet, so the demo checkpoint was put into {root} ({names}), its table into {results}")
 
 
 def demo(

@@ -39,6 +39,8 @@ ROW_GROUP = 1 << 20
 OPTIONAL = frozenset({"label", "kind", "who", "when", "run", "model", "score", "sure", "reason"})
 #: Strings in a list or an object array.
 Names = Sequence[str] | np.ndarray
+#: What a table with flipped bits raises where it is decoded: whatever the bits say.
+_UNREADABLE = (pa.ArrowException, OSError, ValueError, LookupError, TypeError, ArithmeticError, MemoryError)
 _AGAIN = "prepare the dataset again with `upgan data prepare SOURCE... --out DIR`"
 
 
@@ -114,8 +116,8 @@ def read_table(folder: Path, key: str) -> pd.DataFrame:
         # Text stays what it mostly is in the file, places in a list of values; other types are refused below.
         # An open file, not a path: one with a colon in it would be taken for an address.
         with path.open("rb") as file:
-            table = pq.read_table(file, read_dictionary=list(COLUMNS[key]))
-    except (pa.ArrowException, OSError, ValueError) as error:
+            table = pq.read_table(file, read_dictionary=list(COLUMNS[key]), page_checksum_verification=True)
+    except _UNREADABLE as error:
         raise DataError(f"{path} cannot be read as parquet ({error}); it may be truncated: {_AGAIN}") from error
     missing = [column for column in COLUMNS[key] if column not in table.column_names]
     if missing:
@@ -133,9 +135,12 @@ def read_table(folder: Path, key: str) -> pd.DataFrame:
     numbers = [name for name in NUMBERS.get(key, {}) if name in table.column_names]
     # With a null among them whole numbers would become floats.
     types = {integer: pd.Int64Dtype() for integer in (pa.int64(), pa.int32())}
-    frame: pd.DataFrame = table.select([*COLUMNS[key], *numbers]).to_pandas(
-        strings_to_categorical=True, ignore_metadata=True, types_mapper=types.get
-    )
+    try:
+        frame: pd.DataFrame = table.select([*COLUMNS[key], *numbers]).to_pandas(
+            strings_to_categorical=True, ignore_metadata=True, types_mapper=types.get
+        )
+    except _UNREADABLE as error:
+        raise DataError(f"{path}: its cells cannot be read ({error}); it may be damaged: {_AGAIN}") from error
     return frame
 
 
@@ -149,7 +154,8 @@ def write_table(
     )
     table = pa.table([*(columns[column].strings() for column in COLUMNS[key]), *numbers.values()], schema=schema)
     with (folder / f"{key}.parquet").open("wb") as file:
-        pq.write_table(table, file, compression="zstd", version="2.6", row_group_size=ROW_GROUP)
+        options: Any = {"compression": "zstd", "version": "2.6", "write_page_checksum": True}
+        pq.write_table(table, file, row_group_size=ROW_GROUP, **options)
 
 
 def checked_columns(key: str, table: Table) -> dict[str, Coded]:

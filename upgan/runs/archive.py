@@ -77,7 +77,8 @@ FILES: dict[str, Kind] = {
     files.LOG_FILE: Kind(1 * GB),
     files.CARD_FILE: Kind(64 * MB),
     files.MANIFEST_FILE: Kind(64 * MB, needed=True),
-    **{f"dataset/{name}.parquet": TABLE for name in ("triples", "interactions", "entities", "relations")},
+    **dict.fromkeys(files.TABLE_FILES, TABLE),
+    "dataset/reviewed.parquet": Kind(4 * GB, compressed=False),
 }
 #: A file beyond this size that shrank to less than this share of it is no text of a run.
 SMALL, RATIO = 1 * MB, 200

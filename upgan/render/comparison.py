@@ -17,13 +17,13 @@ TESTED = ("mrr", "hits@10")
 
 def to_text(document: Mapping[str, Any]) -> str:
     """Titles, aligned tables and notes, for a terminal."""
-    return "\n\n".join(section.text() for section in _sections(document))
+    return "\n\n".join(section.text() for section in sections(document))
 
 
 def to_markdown(document: Mapping[str, Any]) -> str:
     """Titles, pipe tables and notes, to be pasted into a text."""
     parts = []
-    for section in _sections(document):
+    for section in sections(document):
         parts.append(section.title)
         parts += [_pipes(part) if isinstance(part, Table) else part.words for part in section.parts]
     return "\n\n".join(parts)
@@ -37,6 +37,12 @@ def _pipes(table: Table) -> str:
 
 def to_csv(document: Mapping[str, Any]) -> str:
     """One row per group and system, group "all" first, fractions; what is not known is empty."""
+    rows = flat_rows(document)
+    return csv_text(rows, list(rows[0]))
+
+
+def flat_rows(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A row for each group and system, fractions; None for what is not known."""
     seeds = {system["name"]: " ".join(map(str, system["seeds"])) for system in document["systems"]}
     groups = {"all": document, **document.get("groups", {})}
     rows = []
@@ -50,10 +56,11 @@ def to_csv(document: Mapping[str, Any]) -> str:
                 row |= {f"delta_{key}_{part}": change.get(part) for part in ("value", "low", "high", "relative")}
             row["positive_seeds"], row["paired_seeds"] = difference.get("positive_seeds") or (None, None)
             rows.append(row)
-    return csv_text(rows, list(rows[0]))
+    return rows
 
 
-def _sections(document: Mapping[str, Any]) -> list[Section]:
+def sections(document: Mapping[str, Any]) -> list[Section]:
+    """What to_text and to_markdown write, and a notebook shows."""
     systems = document["systems"]
     several = any(len(system["seeds"]) > 1 for system in systems)
     title = f"{document['split']} of {clean(document['dataset']['name'])}, filtered; percent, but MR"
