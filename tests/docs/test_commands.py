@@ -2,7 +2,8 @@
 
 A page's ``console`` blocks hold commands after ``$ `` and what they print below, where ``...`` is anything; what a
 ``python`` block prints stands in a ``text`` block behind it. Three comments are read before a block:
-``<!-- not run: reason -->``, ``<!-- slow -->``, which leaves it to the slow tests, and ``<!-- in the test: Python -->`` for what a person does in the app.
+``<!-- not run: reason -->``, ``<!-- slow -->``, which leaves it to the slow tests, and ``<!-- in the test: Python -->``
+for what a person does in the app.
 
 Trainings are cut short (SHORT), after which what is printed is not compared; the slow tests run every page as it is.
 """
