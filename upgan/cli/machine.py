@@ -48,9 +48,9 @@ def open_app(
 ) -> None:
     """Open the app in the browser.
 
-    It answers at http://localhost:PORT, to this machine only, and to no page from elsewhere. Where there are no runs yet, it starts with the demo
-    checkpoint, two runs to compare it with, and their table. Where the environment variable UPGAN_PASSWORD is set, the
-    app asks for that password first.
+    It answers at http://localhost:PORT, to this machine only, and to no page from elsewhere. Where there are no runs
+    yet, it starts with the demo checkpoint, two runs to compare it with, and their table. Where the environment
+    variable UPGAN_PASSWORD is set, the app asks for that password first.
     """
     script = _app_script()
     if checkpoints != RUNS and not checkpoints.expanduser().is_dir():
