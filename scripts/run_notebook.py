@@ -20,10 +20,14 @@ NOTEBOOK = ROOT / "docs" / "notebook.ipynb"
 
 
 def main() -> None:
-    """Run, and write."""
+    """Read the command line."""
     parser = options(__doc__)
     parser.add_argument("notebook", type=Path, nargs="?", default=NOTEBOOK)
-    path = parser.parse_args().notebook
+    renew(parser.parse_args().notebook)
+
+
+def renew(path: Path) -> None:
+    """Run it, and write it with what its cells show now."""
     document = run(path)
     path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     print(f"{path}: {sum(cell['cell_type'] == 'code' for cell in document['cells'])} cells run", file=sys.stderr)

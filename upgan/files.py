@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -61,6 +61,25 @@ def _force_to_disk(path: Path) -> None:
 def write_bytes(path: Path, content: bytes, *, make_folder: bool = True) -> None:
     """Write bytes atomically."""
     write_atomic(path, lambda temporary: temporary.write_bytes(content), make_folder=make_folder)
+
+
+def write_together(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Write several files into a folder, made if need be: all of them, or none where one does not fit on the disk."""
+    made = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    written = {name: _beside(folder / name, "tmp") for name in contents}
+    try:
+        for name, temporary in written.items():
+            temporary.write_bytes(contents[name])
+        for name, temporary in written.items():
+            temporary.replace(folder / name)
+    except BaseException:
+        for temporary in written.values():
+            temporary.unlink(missing_ok=True)
+        if made:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        raise
 
 
 def write_text(path: Path, text: str, *, make_folder: bool = True) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 import run_notebook
@@ -13,7 +14,7 @@ import upgan
 from tests.command_line import DEMO, ROOT, here
 from tests.ui.made import make_run
 
-ASKED = {"head": "book:part-of-the-bargain", "relation": "author", "answer": "author:linda-lael-miller"}
+ASKED: Any = {"head": "book:part-of-the-bargain", "relation": "author", "answer": "author:linda-lael-miller"}
 EVIL = "<script>alert(1)</script>"
 
 

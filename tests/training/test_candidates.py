@@ -18,7 +18,7 @@ from upgan.experiment.inputs import prepare_training
 from upgan.experiment.players import Players
 from upgan.graph.queries import QueryIndex
 from upgan.model.generator import Generator
-from upgan.objectives.batches import Drawn, chances, draw_by_chance
+from upgan.objectives.batches import Batch, Drawn, QuerySampler, chances, draw_by_chance
 from upgan.objectives.losses import BLOCKS
 from upgan.training.candidates import EVENLY, Candidates
 from upgan.training.state import TrainingState
@@ -120,13 +120,18 @@ def proposing(count: int = 2, by: str = "generator") -> tuple[Candidates, QueryI
     return Candidates(config.pretrain, index, random, CPU, generator), index
 
 
+def asking(index: QueryIndex, count: int) -> Batch:
+    """The first queries as a mini-batch."""
+    return QuerySampler(index, count, torch.Generator()).batch(torch.arange(count))
+
+
 @pytest.mark.parametrize("by", ["popularity", "generator"])
 def test_a_draw_stands_for_all_entities_whoever_proposes(by: str) -> None:
     """The mean over draws of the number that is stood for is the number of entities, and of one entity's share is 1."""
     candidates, index = proposing(by=by)
     counts, rounds = torch.zeros(index.num_entities, dtype=torch.float64), 4000
     for _ in range(rounds):
-        drawn = candidates.draw(index.heads[:3], index.relations[:3])
+        drawn = candidates.draw(asking(index, 3))
         assert drawn is not None
         assert drawn.chance is not None
         assert len(set(drawn.entities.tolist())) == 2
@@ -140,12 +145,14 @@ def test_the_generator_proposes_what_it_holds_for_likely_and_popularity_what_is_
     candidates, index = proposing()
     generator = candidates.generator
     assert generator is not None
-    head, relation = index.heads[:1], index.relations[:1]
+    asked = asking(index, 1)
+    head, relation = asked.heads, asked.relations
+    other = next(e for e in range(index.num_entities) if e not in [*asked.known.tolist(), *head.tolist()])
     with torch.no_grad():
-        generator.entity[3] = (
+        generator.entity[other] = (
             20 * generator.composed(head, relation)[0] / generator.composed(head, relation).norm() ** 2
         )
-    often = sum(3 in candidates.draw(head, relation).entities.tolist() for _ in range(200))  # type: ignore[union-attr]
+    often = sum(other in candidates.draw(asked).entities.tolist() for _ in range(200))  # type: ignore[union-attr]
     assert often > 150
     popular, index = proposing(by="popularity")
     assert popular.fixed is not None
@@ -157,7 +164,7 @@ def test_the_generator_proposes_what_it_holds_for_likely_and_popularity_what_is_
 def test_nothing_is_drawn_where_all_are_candidates(by: str) -> None:
     candidates, index = proposing(0, by)
     before = candidates.random.get_state()
-    assert candidates.draw(index.heads, index.relations) is None
+    assert candidates.draw(asking(index, len(index))) is None
     assert torch.equal(before, candidates.random.get_state())
 
 

@@ -15,7 +15,7 @@ from upgan.case.schema import FORMAT, MOST_ENTRIES, VERSION, CaseDataset, CaseFi
 from upgan.errors import CaseError
 from upgan.explain.explanation import Explanation
 from upgan.explain.results import Contrast, FlipSet, WhatIf
-from upgan.files import write_bytes, write_text
+from upgan.files import write_text, write_together
 from upgan.predict.predictor import Predictor
 from upgan.render.caption import caption
 from upgan.render.export import FILES, rendered
@@ -88,13 +88,13 @@ def write_case(path: Path, case: CaseFile) -> None:
 def write_bundle(folder: Path, case: CaseFile) -> list[Path]:
     """Write a case with its page, figure, tables and caption into ``folder``, made if need be; other files there stay.
 
-    All are made before the first is written: an error leaves no half of them behind. Returns the paths.
+    All are made, and written beside their places, before the first gets its name: neither an error nor a full disk
+    leaves a half of them behind. Returns the paths.
     """
     files = {"case.json": case_json(case).encode()}
     for name, format in FILES.items():
         files[name] = rendered(case.explanation, case.relation_labels, format, case.results)
-    for name, content in files.items():
-        write_bytes(folder / name, content)
+    write_together(folder, files)
     return [folder / name for name in files]
 
 

@@ -60,7 +60,9 @@ class Config(Section):
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="auto: a CUDA device where there is one", json_schema_extra=NEUTRAL
     )
-    threads: int = Field(0, ge=0, description="CPU threads; 0 leaves PyTorch's choice", json_schema_extra=NEUTRAL)
+    threads: int = Field(
+        0, ge=0, le=1024, description="CPU threads; 0 leaves PyTorch's choice", json_schema_extra=NEUTRAL
+    )
     max_seconds: float = Field(
         0.0,
         ge=0,

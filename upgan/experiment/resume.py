@@ -16,10 +16,10 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
-from pydantic import ConfigDict, TypeAdapter, with_config
+from pydantic import ConfigDict, Field, TypeAdapter, with_config
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 from typing_extensions import TypedDict  # of pydantic, which reads typing's own from Python 3.12 on
@@ -73,7 +73,7 @@ class HeaderShape(TypedDict):
     version: Count
     dataset: Name
     config: Name
-    threads: Count
+    threads: Annotated[int, Field(ge=1, le=1024)]
     started_from: Name | None
     stages: dict[str, StageShape]
     seconds: Seconds

@@ -12,6 +12,7 @@ from upgan.config.settings import read_toml
 from upgan.errors import ConfigError, RunError, TrainingError
 from upgan.files import read_object, write_json
 from upgan.runs.files import CONFIG_FILE, MANIFEST_FILE, RESULT_FILE, RUN_FILES, STATUS_FILE, STOP_FILE, is_run
+from upgan.runs.locks import run_holder
 from upgan.runs.process import Process, boot_id, this_process
 from upgan.runs.schema import LONGEST_STATUS, NAME, RESULT, STATUS, read_as
 from upgan.runs.sound import unsound
@@ -86,7 +87,7 @@ def run_state(folder: Path) -> RunStatus:
         status = _read_status(folder)
         if status is None:
             return _without_status(folder)
-        if status.get("state") in ACTIVE and not _alive(status):
+        if status.get("state") in ACTIVE and not _alive(folder, status):
             # Over, or ended without a message? It may have written its end after the first look.
             status = _read_status(folder) or status
     except (OSError, ValueError) as error:
@@ -187,17 +188,22 @@ def _true_state(folder: Path, status: dict[str, Any]) -> tuple[State, str]:
         return stated, message
     if stated not in ACTIVE:
         return "failed", f"status.json has the state {stated!r}, which no run has"
-    if not _alive(status):
+    if not _alive(folder, status):
         return "interrupted", GONE
     return ("stopping" if (folder / STOP_FILE).exists() else stated), message
 
 
-def _alive(status: dict[str, Any]) -> bool:
+def _alive(folder: Path, status: dict[str, Any]) -> bool:
     """Whether the process that wrote the status still works on the run."""
     process = Process.from_dict(status.get("process"))
     alive = process is not None and process.alive()
     if alive is None:  # another machine's: only its heartbeat can be seen
-        alive = time.time() - float(status.get("heartbeat") or 0.0) < SILENT
+        silent = time.time() - float(status.get("heartbeat") or 0.0)
+        if silent < -SILENT:  # of a clock that is wrong, or of no training: then a living one has just written
+            silent = abs(time.time() - (folder / STATUS_FILE).stat().st_mtime)
+        return silent < SILENT
+    if alive and (_heartbeat_age(status) or 0.0) > SILENT:  # busy, or a status that names some other program
+        return run_holder(folder) is not None
     return alive
 
 

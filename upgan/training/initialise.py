@@ -45,7 +45,7 @@ def initialisation(
         first, last = team.share(len(drawn))
         rows, position, answer, pairs = _answers(host, drawn, first, last, device)
         heads, relations, part = index.heads[rows], index.relations[rows], model
-        offered = candidates.draw(heads, relations)
+        offered = candidates.draw()
         entities = len(model.entity)
         if offered is not None and excerpted(config.candidates, model.entity):
             excerpt = Excerpt.of(entities, heads, answer, offered.entities)

@@ -48,13 +48,13 @@ def pretraining(
     def step(rows: Tensor) -> dict[str, Tensor]:
         batch = sampler.batch(rows)
         if excerpts:
-            drawn = candidates.draw(batch.heads, batch.relations)
+            drawn = candidates.draw(batch)
             assert drawn is not None
             part, batch, places, view = model.excerpt(graph, batch, drawn.entities, by_rows)
             drawn = drawn._replace(entities=places)
         else:
             part, view = model, model.view(graph, batch, sampler.generator)
-            drawn = candidates.draw(batch.heads, batch.relations)
+            drawn = candidates.draw(batch)
         first, last = team.share(len(batch.heads))
         own = batch.part(first, last)
         loss = pretrain_loss(view.part(first, last), own, config, drawn, len(model.entity))
