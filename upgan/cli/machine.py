@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from upgan.cli.options import RUNS, JsonFlag
-from upgan.cli.output import note, print_result
+from upgan.cli.output import note, print_result, say
 from upgan.errors import RunError
 from upgan.runs import demo as demo_checkpoint
 
@@ -48,9 +48,9 @@ def open_app(
 ) -> None:
     """Open the app in the browser.
 
-    It answers at http://localhost:PORT, to this machine only, and to no page from elsewhere. Where there are no runs yet, it starts with the demo
-    checkpoint, two runs to compare it with, and their table. Where the environment variable UPGAN_PASSWORD is set, the
-    app asks for that password first.
+    It answers at http://localhost:PORT, to this machine only, and to no page from elsewhere. Where there are no runs
+    yet, it starts with the demo checkpoint, two runs to compare it with, and their table. Where the environment
+    variable UPGAN_PASSWORD is set, the app asks for that password first.
     """
     script = _app_script()
     if checkpoints != RUNS and not checkpoints.expanduser().is_dir():
@@ -132,7 +132,7 @@ def demo(
     """
     demo_checkpoint.copy_demo(out)
     note(f"its readers are simulated; try: upgan predict {out} --head 'Part of the Bargain' --relation author")
-    typer.echo(str(out))
+    say(str(out))
 
 
 def _has_display() -> bool:
