@@ -7,7 +7,7 @@ import json
 import pytest
 
 import upgan
-from tests.ui.driving import QUESTION, SEARCH, address, checked, matches, run_page, said, table
+from tests.ui.driving import QUESTION, SEARCH, address, checked, graphs, matches, run_page, said, table
 
 
 @pytest.mark.usefixtures("checkpoints")
@@ -27,7 +27,7 @@ class TestAsking:
         app = run_page("ask")
         checked(app, app.button(key="upgan_random").click())
         assert "answer" not in app.query_params
-        assert len(app.get("bidi_component")) == 1
+        assert len(graphs(app)) == 1
 
     def test_search_and_choose_another_entity(self):
         app = run_page("ask")

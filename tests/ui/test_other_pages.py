@@ -213,7 +213,7 @@ class TestData:
         app = run_page("models", part="data")
         counts = {metric.label: metric.value for metric in app.metric}
         assert counts["simulated users"] == "6"
-        assert counts["triples"] == "18"
+        assert counts["facts"] == "18"
         (button,) = [button for button in app.button if button.label == "Check this dataset"]
         checked(app, button.click())
         assert "**Check**:" in said(app)

@@ -42,12 +42,12 @@ def choose(candidates: Candidates, view: View, run: str, answer: str | None, *, 
 
     def take() -> None:
         selection = st.session_state[key]["selection"]
-        if cells := selection.get("cells"):  # a click on the name, or on any other cell of the row
-            if 0 <= cells[0][0] < len(ids):
-                state.choose_answer(ids[cells[0][0]], anew=True)
-            return
-        chosen = selection["rows"]
+        # A click on the name or on any other cell of a row, and the arrow keys, choose a cell: its row is to follow.
+        # The box before a row leaves the cell where it was.
+        rows, cells = selection["rows"], selection.get("cells", [])
+        chosen = [cells[0][0]] if cells and rows in ([], [position]) else rows
         if chosen and 0 <= chosen[0] < len(ids):
+            st.session_state[key] = {"selection": {"rows": chosen, "columns": [], "cells": cells}}
             state.choose_answer(ids[chosen[0]])
 
     table(
@@ -58,7 +58,8 @@ def choose(candidates: Candidates, view: View, run: str, answer: str | None, *, 
         key=key,
         on_select=take,
         selection_mode=["single-row-required", "single-cell"],
-        selection_default={"selection": {"rows": [position]}},
+        # With a cell of its own, from which the arrow keys go on.
+        selection_default={"selection": {"rows": [position], "cells": [(position, "answer")]}},
     )
     if candidates.hidden:
         answers = "answer" if candidates.hidden == 1 else "answers"

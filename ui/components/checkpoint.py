@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from ui.components import controls, links
+from ui.components import controls, links, say
 from ui.components.say import attempt
 from ui.components.table import number, table, text
 from ui.components.text import plain
@@ -34,6 +34,7 @@ def open_checkpoint(title: str) -> Predictor:
     ready = {entry.name: entry for entry in entries if entry.problem is None}
     if not ready:
         st.header(title, anchor=False)
+        say.notices(state.unread("checkpoint"))
         none_at_all(entries)
         st.stop()
     name = _in_use(entries, ready)
@@ -123,15 +124,17 @@ def broken(entries: Sequence[RunEntry]) -> None:
     folders = "folder" if len(problems) == 1 else "folders"
     with st.expander(f"{len(problems)} {folders} here cannot be opened", icon=":material/warning:"):
         for entry in problems:
-            st.markdown(f"**{plain(clean(entry.name))}**: {plain(clean(entry.problem or ''))}")
+            st.markdown(f"**{plain(clean(entry.name))}**: {say.told(entry.problem or '')}")
 
 
 def none_at_all(entries: Sequence[RunEntry]) -> None:
     """The first thing to do where there is no checkpoint that can be asked; and what the folders there lack."""
     st.info("There is no checkpoint to ask yet.", icon=":material/hub:")
-    st.markdown("Two commands make one from the embedded book catalogue; the second takes about two minutes:")
-    st.code(_COMMANDS, language="bash", wrap_lines=True)
-    st.caption(f"Then reload this page. It looks in {plain(clean(str(checkpoint_root())))}.")
     if training_allowed():
-        links.link("train", "Or train one here", "model_training")
+        links.link("train", "Train one here", "model_training")
+        links.link("tables", "Bring your own table", "table_view")
+    st.caption(f"This page looks in {plain(clean(str(checkpoint_root())))}.")
+    with st.expander("From a terminal", icon=":material/terminal:"):
+        st.caption("Two commands make one from the embedded book catalogue; the second takes about two minutes:")
+        st.code(_COMMANDS, language=None, wrap_lines=True)
     broken(entries)

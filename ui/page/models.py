@@ -90,7 +90,8 @@ def data(choices: Choices) -> None:
 
     entry = dataset.choose(choices)
     if entry is None:
-        st.info("There is no dataset yet. Import your own files, or run `upgan data demo --out data/demo`.")
+        say.notices(state.unread("dataset"))
+        dataset.none_at_all()
         return
     description = say.attempt(lambda: cache.description(str(entry.path), entry.fingerprint))
     if description is None:
@@ -120,7 +121,7 @@ def own() -> None:
         importer.ask_how(lambda name, settings: prepare(stored[1], name, settings))
     result = st.session_state.get(_OUTCOME)
     if isinstance(result, Path):
-        importer.done(result.name, lambda: undo(result))
+        importer.done(result, lambda: undo(result))
     elif result is not None:
         say.error(result)
 
@@ -218,6 +219,7 @@ def main() -> None:
     elif part == "import":
         own()
     elif not ready:
+        say.notices(state.unread("run", "compare"))
         checkpoint.none_at_all(entries)
     else:
         (models if part == "models" else compare)(choices, ready)

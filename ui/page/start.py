@@ -71,6 +71,9 @@ def main() -> None:
     with say.problems_said():
         opened = cache.predictor(ready[name])
         cards(cache.cards(opened, name), name)
+    links.link(
+        "review", "Missing facts: what this catalogue lacks, how sure, and why", "fact_check", {"checkpoint": name}
+    )
     st.subheader("What is here", anchor=False)
     st.caption(f"A checkpoint is a trained model together with its data. {checkpoint.MRR}")
     checkpoint.choice_rows(entries)

@@ -80,6 +80,7 @@ def _show(contrast: Contrast, answered: Answered) -> None:
             "contrast",
             f"Difference of each {one}'s part of the two scores; the largest, "
             f"{clean(differences[0].id)}, is {signed(differences[0].difference)}.",
+            users=True,
         )
         table(
             [replace(user, id=clean(user.id)) for user in differences],
@@ -92,6 +93,7 @@ def _show(contrast: Contrast, answered: Answered) -> None:
                 "difference": number(format="%+.4f"),
             },
             highest=320,
+            users="differences",
         )
     st.caption(
         f"Σ differences = {signed(contrast.difference)} = what users add to {plain(shorten(answer, 60))} minus what "

@@ -24,10 +24,12 @@ def compare(
 ) -> None:
     """Set systems side by side, differences with 95% intervals.
 
-    Runs whose settings differ in the seed alone, or in where and how long they train, are one system: its mean and its
-    standard deviation over the seeds are shown. Intervals come from a paired bootstrap over triples, a triple's two
-    queries drawn together; of several seeds the mean of each triple is resampled, so that an interval is over triples
-    and not over trainings. With --by hops the hops are those of the first run's graph, for all systems alike.
+    Runs that learned by the same settings are one system: its mean and its standard deviation over the seeds are shown.
+    Preset name, seed, device, threads, saves and a pinned query make no other system, nor does a time limit, unless it
+    cut a training short; what began with another run's weights (--start) is another one. Intervals come from a paired
+    bootstrap over triples, a triple's two queries drawn together; of several seeds the mean of each triple is
+    resampled, so that an interval is over triples and not over trainings. With --by hops the hops are those of the
+    first run's graph, for all systems alike.
     """
     check_choice("--split", split, ("test", "valid"))
     if json and markdown:

@@ -131,10 +131,12 @@ class Changes:
     remove_triples: _Many[tuple[str, str, str]] = ()
     #: (user, item); both must be known to the dataset.
     add_interactions: _Many[tuple[str, str]] = ()
+    #: (head, relation, tail) of names that the dataset knows, as though it were a training fact.
+    add_triples: _Many[tuple[str, str, str]] = ()
 
     @property
     def empty(self) -> bool:
-        return not (self.remove_users or self.remove_interactions or self.remove_triples or self.add_interactions)
+        return self == Changes()
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from upgan.evaluation.groups import GROUPINGS
 from upgan.predict.predictor import Predictor, load
 from upgan.render.comparison import flat_rows, sections
 from upgan.render.notebook import shown
+from upgan.runs.settings import learned_by
 from upgan.types import SplitName
 
 
@@ -62,7 +63,7 @@ def compare(
     progress: Callable[[Path], Progress] | None = None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Comparison:
-    """Rank a split with every run and set the systems side by side, with 95% intervals (docs/accuracy.md).
+    """Rank a split with every run and set the systems side by side, with 95% intervals (docs/records/accuracy.md).
 
     ``by``: a grouping of upgan.evaluation.groups. ``progress`` gives what hears how far a run is; ``tell`` hears what
     is done. Raises RunError for runs of different datasets, and for the same seed of a system twice; ConfigError for
@@ -129,7 +130,9 @@ def _opened(runs: Sequence[Path]) -> list[Predictor]:
 def _ranked(predictors: Sequence[Predictor], split: SplitName, progress: Callable[[Path], Progress]) -> list[System]:
     """The systems that the runs are of, in the order they were named; no seed twice in one system."""
     members: dict[str, dict[int, Predictor]] = {}
-    for name, predictor in zip(_names([predictor.config for predictor in predictors]), predictors, strict=True):
+    learned = [learned_by(predictor.config, predictor.metrics or {}) for predictor in predictors]
+    names = _names([predictor.config for predictor in predictors], learned)
+    for name, predictor in zip(names, predictors, strict=True):
         other = members.setdefault(name, {}).setdefault(predictor.config.seed, predictor)
         if other is not predictor:
             raise RunError(
@@ -150,22 +153,21 @@ def _ranked(predictors: Sequence[Predictor], split: SplitName, progress: Callabl
     ]
 
 
-def _names(configs: Sequence[Config]) -> list[str]:
+def _names(configs: Sequence[Config], learned: Sequence[dict[str, Any]]) -> list[str]:
     """Model, preset, and what a system changed of its preset, unless all systems have that in common.
 
-    Runs with the same settings have the same name, whichever preset the later ones started from.
+    Runs that ``learned`` by the same have the same name, whichever preset the later ones started from.
     """
-    settings = [system_settings(config) for config in configs]
-    shared = {key for key, value in settings[0].items() if all(other.get(key) == value for other in settings)}
+    shared = {key for key, value in learned[0].items() if all(other.get(key) == value for other in learned)}
     names: list[str] = []
-    for config, own in zip(configs, settings, strict=True):
+    for config, own in zip(configs, learned, strict=True):
         usual = _usual_settings(config)
         apart = {key: value for key, value in own.items() if key not in shared and key != "model_name"}
         # What the preset has for large data is the preset too.
         by_size = sized(config.preset, Size(MANY + 1, bfloat16=True))
         changed = {key: value for key, value in apart.items() if value not in (usual.get(key), by_size.get(key))}
         texts = [f"{key}={str(value).lower() if isinstance(value, bool) else value}" for key, value in changed.items()]
-        same = [name for name, other in zip(names, settings, strict=False) if other == own]
+        same = [name for name, other in zip(names, learned, strict=False) if other == own]
         names.append(same[0] if same else " ".join([config.model_name, config.preset, *texts]))
     return names
 

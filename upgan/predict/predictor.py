@@ -26,6 +26,7 @@ from upgan.explain.results import CandidateRow, Changes, Contrast, FlipSet, What
 from upgan.explain.scored import filtered_ranks, positions
 from upgan.explain.smallest_set import smallest_set
 from upgan.explain.what_if import what_if
+from upgan.graph.candidates import Candidates
 from upgan.graph.observed import seen_interactions, seen_triples
 from upgan.graph.queries import QueryIndex
 from upgan.render import notebook as notebook  # registers how explanations and contrasts show themselves
@@ -144,9 +145,18 @@ class Predictor:
         numbers = torch.tensor([resolve_relation(self.dataset, name) for name in relations], dtype=torch.long)
         return self.score_queries(known, numbers + offset)
 
-    def score_queries(self, heads: Tensor, relations: Tensor, *, users: bool = True) -> Tensor:
-        """(B,) numbers of known entities and relations (0 .. 2R-1, from R on the head is asked for) -> (B, E)."""
-        return self._scorer.scores(heads, relations, users=users)
+    def score_queries(
+        self, heads: Tensor, relations: Tensor, *, users: bool = True, among: Candidates | None = None
+    ) -> Tensor:
+        """(B,) numbers of known entities and relations (0 .. 2R-1, from R on the head is asked for) -> (B, E).
+
+        ``among``: (B, C) for these candidates alone.
+        """
+        return self._scorer.scores(heads, relations, users=users, among=among)
+
+    def held(self, among: Candidates) -> int:
+        """How many scores are held for each query where only these are asked for."""
+        return self._scorer.width(among)
 
     def known_answers(self, heads: Tensor, relations: Tensor) -> tuple[Tensor, Tensor]:
         """(B,) queries as in ``score_queries`` -> (position in B, entity) of their known answers in any split."""

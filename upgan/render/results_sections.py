@@ -51,6 +51,7 @@ def changes_words(changes: Changes, name: Name = short_id) -> str:
     parts += [f"user {name(user)} had not chosen {clean(item)}" for user, item in changes.remove_interactions]
     parts += [f"without the fact {' — '.join(map(clean, fact))}" for fact in changes.remove_triples]
     parts += [f"user {name(user)} had chosen {clean(item)}" for user, item in changes.add_interactions]
+    parts += [f"with the fact {' — '.join(map(clean, fact))}" for fact in changes.add_triples]
     return "; ".join(parts) or "nothing changed"
 
 
