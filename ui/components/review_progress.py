@@ -73,8 +73,10 @@ def _promise(chosen: ReviewList) -> None:
         return
     words = (
         f"Tried on {told['examples']:,} held-out questions about gaps: promises and what came true lie "
-        f"{percent(told['error'])} apart on average."
+        f"{percent(told['error'])} apart on average"
     )
+    chance = told.get("by_chance")  # lists made before do not say it
+    words += f", where chance alone makes {percent(chance)}." if chance is not None else "."
     if told["sure_right"] is not None:
         words += f" Of the {told['sure']:,} promised at 90% or more, {percent(told['sure_right'])} were right."
     st.caption(plain(words), help="Technically: the expected calibration error over ten bins, on the test facts.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 
 import streamlit as st
@@ -14,7 +15,9 @@ from upgan.config.systems import MODEL_NAMES
 from upgan.render.words import clean
 from upgan.runs.status import RunStatus
 
-_TABLE, _ROWS = "upgan_runs_table", "upgan_runs_rows"
+_TABLE, _ROWS, _MOVED = "upgan_runs_table", "upgan_runs_rows", "upgan_runs_moved"
+#: Seconds in which a browser that refreshes itself may still name the row that the chosen run was moved from.
+_ECHO = 5.0
 #: A sign for each state, so that colour is not the only one.
 _SIGNS = {
     "pending": "◌",
@@ -57,10 +60,14 @@ def choose(runs: Sequence[RunStatus], chosen: str, on_choose: Callable[[str], No
     st.session_state[_ROWS] = names
     here = [names.index(chosen)] if chosen in names else []
     if here and _selected() != here:
+        st.session_state[_MOVED] = (_selected(), time.monotonic())
         st.session_state[_TABLE] = {"selection": {"rows": here, "columns": [], "cells": []}}
 
     def take() -> None:
         shown: list[str] = st.session_state.get(_ROWS, [])
+        moved, when = st.session_state.get(_MOVED, ([], 0.0))
+        if _selected() == moved and time.monotonic() - when < _ECHO:
+            return
         for row in _selected()[:1]:
             if row < len(shown):
                 on_choose(shown[row])

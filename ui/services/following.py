@@ -119,7 +119,8 @@ def charts(curves: Mapping[str, Curve]) -> list[Chart]:
               valid),
         Chart("losses", "Losses of the first phases", "Mean of each epoch of the initialisation and of "
               "pre-training; the two are different losses, so do not compare their heights.", before),
-        Chart("game", "Losses of D and G", "Mean of each epoch of the adversarial phase. D's loss is the sum of its "
+        Chart("game", "Losses of discriminator (D) and generator (G)",
+              "Mean of each epoch of the adversarial phase. D's loss is the sum of its "
               "losses on facts and on G's negatives.", game),
         Chart("generator", "Generator", "The reward that G gets from D for its negatives, and the entropy of G's "
               "choice: near 0, G always offers the same negatives.", generator),
