@@ -9,6 +9,7 @@ import streamlit as st
 
 from ui.components import say
 from ui.components.table import number, table, text
+from ui.components.text import plain
 from ui.services.following import phase_words
 from ui.services.trainings import duration, headline
 from upgan.config.systems import MODEL_NAMES
