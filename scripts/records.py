@@ -28,6 +28,8 @@ from upgan.files import write_json, write_text
 from upgan.version import __version__
 
 FOLDER = ROOT / "docs/records"
+#: Names under which datasets are known; what they call themselves is the name of a folder of sources.
+KNOWN = {"lastfm": "music", "librarything": "book", "ml-100k": "movie"}
 BLOCK = re.compile(r"(<!-- record: (\S+)(?: (\S+))? -->\n).*?(<!-- end of record -->)", re.DOTALL)
 
 Cell = str | int | float | None | dict[str, Any]
@@ -169,8 +171,21 @@ def _headline(records: Mapping[str, Mapping[str, Any]]) -> Table:
     return Table(columns, rows)
 
 
+def _index(records: Mapping[str, Mapping[str, Any]]) -> Table:
+    """The newest record of each name."""
+    rows = [
+        [each["title"], each["date"], each["machine"]["cpu"], f"[`{file}`]({file})"]
+        for each in sorted(records.values(), key=lambda each: str(each["name"]))
+        for file in [f"{each['date']}-{each['name']}.json"]
+    ]
+    return Table({"what": "text", "date": "text", "machine": "text", "record": "text"}, rows)
+
+
 #: Tables that are computed from several records.
-VIEWS: dict[str, Callable[[Mapping[str, Mapping[str, Any]]], Table]] = {"headline": _headline}
+VIEWS: dict[str, Callable[[Mapping[str, Mapping[str, Any]]], Table]] = {
+    "headline": _headline,
+    "index": _index,
+}
 
 
 def main() -> int:

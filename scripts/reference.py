@@ -224,7 +224,7 @@ def _value(value: Any) -> str:
 def columns() -> Iterator[str]:
     """What a source of each format needs, and the words of headers that are understood."""
     yield from ("# File names and columns that are understood", "")
-    yield "What every format is and how it is told stands in [the page on formats](../formats.md)."
+    yield "What every format is and how it is told stands in [the page on formats](formats.md)."
     yield from ("", "## What each format needs", "")
     yield from table(("format", "files"), [(f"`{name}`", cell(format.needs)) for name, format in FORMATS.items()])
     yield from ("", "## Words of a header", "")

@@ -16,7 +16,7 @@ from tests.command_line import ROOT
 pytest.importorskip("sphinx")
 DOCS = ROOT / "docs"
 #: What scripts/gpu_record.py writes where there is a GPU.
-WRITTEN = "docs/gpu.md"
+WRITTEN = "docs/records/gpu.md"
 
 
 def build(source: Path, out: Path) -> subprocess.CompletedProcess[str]:

@@ -19,18 +19,21 @@ SERIOUS = ("serious", "critical")
 STREAMLITS: dict[tuple[str, str], str] = {}
 
 
-def faults(where) -> list[tuple[str, str]]:
-    """(rule, element) of every serious fault of a page or frame that is not known as Streamlit's own."""
+def faults(where, *rules: str) -> list[tuple[str, str]]:
+    """(rule, element) of every serious fault of a page or frame that is not known as Streamlit's own; ``rules``: only
+    these are looked at."""
     found = []
-    for rule in Axe().run(where).response["violations"]:
+    options = {"resultTypes": ["violations"], **({"runOnly": list(rules)} if rules else {})}
+    for rule in Axe().run(where, options=options).response["violations"]:
         if rule["impact"] in SERIOUS:
             found += [(rule["id"], node["html"][:300]) for node in rule["nodes"]]
     return [(rule, html) for rule, html in found if not any(r == rule and part in html for r, part in STREAMLITS)]
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)  # 30 s alone
 def test_axe_finds_no_serious_fault_on_any_page(browser, server):
     page, seen = open_page(browser, server, at="", height=1600)
+    page.set_default_timeout(180_000)
     titles: dict[str, str] = {}
     found: dict[str, list[tuple[str, str]]] = {}
     for address in PAGES:
@@ -40,10 +43,10 @@ def test_axe_finds_no_serious_fault_on_any_page(browser, server):
         if address.startswith("ask"):
             page.frame_locator("iframe").locator("html[data-drawn]").wait_for(state="attached")
         titles.setdefault(address.partition("?")[0], page.title())
-        for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme)
-            page.wait_for_timeout(300)
-            found[f"{address} {scheme}"] = faults(page)
+        found[f"{address} light"] = faults(page)
+        page.emulate_media(color_scheme="dark")  # another page in nothing but its colours
+        page.wait_for_timeout(300)
+        found[f"{address} dark"] = faults(page, "color-contrast")
         if address.endswith("tab=users"):
             frame = page.locator("iframe").first.element_handle().content_frame()
             found["figure"] = faults(frame)

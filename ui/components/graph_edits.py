@@ -34,15 +34,16 @@ def show(answered: Answered) -> None:
     """The changes so far, each with its undoing, and the form for another one."""
     dataset, view = answered.predictor.dataset, answered.view
     for edit in EDITS:
-        for place, row in enumerate(view[edit]):
+        changed = view[edit]
+        for place, change in enumerate(changed):
             st.button(
-                plain(shorten(edits.in_words(edit, row, dataset), 160)),
+                plain(shorten(edits.in_words(edit, change, dataset), 160)),
                 key=f"upgan_undo_{edit.name}_{place}",
                 type="tertiary",
                 icon=":material/close:",
                 help="Undo this change.",
                 on_click=state.put,
-                args=(edit, tuple(other for other in view[edit] if other != row)),
+                args=(edit, tuple(other for other in changed if other != change)),
             )
     with st.expander("Change facts and choices", icon=":material/edit:"):
         action = st.segmented_control(
@@ -79,10 +80,10 @@ def _row(edit: Rows, answered: Answered) -> Row | None:
         with columns[2]:
             tail = _typed("Object", names, "tail")
         return (head, relation, tail) if head and relation and tail else None
-    columns = st.columns(2)
-    with columns[0]:
+    left, right = st.columns(2)
+    with left:
         user = _typed("Who", {name: clean(name) for name in _users(explanation)}, "user")
-    with columns[1]:
+    with right:
         if edit is ADD_CHOICE:
             item = _typed("Had chosen", names, "item")
         else:
@@ -141,8 +142,8 @@ def _entities(answered: Answered) -> dict[str, str]:
     """What the figure and the list of candidates name: id -> label."""
     explanation = answered.explanation
     nodes: list[Node] = [explanation.target, explanation.answer]
-    for chain in (*explanation.paths, *explanation.answer_paths, *explanation.walks, *explanation.evidence):
-        nodes += [node for node in chain.nodes if node.role != "user"]
+    for chain in (explanation.paths, explanation.answer_paths, explanation.walks, explanation.evidence):
+        nodes += [node for path in chain for node in path.nodes if node.role != "user"]
     ids = [*(node.id for node in nodes), *(row["id"] for row in answered.candidates.rows)]
     return {name: questions.label_of(answered.predictor.dataset, name) for name in dict.fromkeys(ids)}
 

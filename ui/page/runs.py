@@ -251,7 +251,6 @@ def main() -> None:
         others = choices.several("Compare with", more, help="Draws the curves of all chosen runs together, and lists "
                                  "the settings in which they differ.")  # fmt: skip
     run = next(run for run in runs if run.name == name)
-    say.notices(state.gone(one))
     st.session_state.setdefault(_LIVE, True)
     actions(run)
     live_chart.library()  # below the table: the browser reads megabytes of script here

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import streamlit as st
 
@@ -12,7 +12,7 @@ from ui.components.answered import Answered, Panel
 from ui.components.table import number, table, text
 from ui.components.text import plain
 from ui.services.edits import EDITS, WITHOUT, changes_of
-from ui.services.view import Choice
+from ui.services.view import Choice, Parameter
 from ui.session import state
 from ui.session.cache import kept
 from upgan.explain.results import Changes
@@ -101,7 +101,8 @@ def _untick(answered: Answered, without: tuple[str, ...]) -> None:
 
 
 def _reset() -> None:
-    for parameter in (WITHOUT, *EDITS):
+    parameters: tuple[Parameter[Any], ...] = (WITHOUT, *EDITS)
+    for parameter in parameters:
         state.put(parameter, ())
 
 

@@ -80,8 +80,9 @@ EDITS = (REMOVE_FACT, ADD_FACT, REMOVE_CHOICE, ADD_CHOICE)
 
 def changes_of(view: View) -> Changes:
     """All changes that the view asks about."""
+    without = view[WITHOUT]
     return Changes(
-        remove_users=view[WITHOUT],
+        remove_users=without,
         remove_triples=cast(tuple[tuple[str, str, str], ...], view[REMOVE_FACT]),
         add_triples=cast(tuple[tuple[str, str, str], ...], view[ADD_FACT]),
         remove_interactions=cast(tuple[tuple[str, str], ...], view[REMOVE_CHOICE]),
@@ -107,7 +108,7 @@ def facts_of(dataset: KGDataset, entity: str) -> tuple[list[Row], int]:
     """The first training facts of an entity, and how many it has."""
     number, train = dataset.entity_index[entity], dataset.train
     rows = np.flatnonzero((train[:, 0] == number) | (train[:, 2] == number))
-    facts = [
+    facts: list[Row] = [
         (dataset.entities[head], dataset.relations[relation], dataset.entities[tail])
         for head, relation, tail in train[rows[:MOST_FACTS]].tolist()
     ]

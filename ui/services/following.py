@@ -15,6 +15,7 @@ from upgan.config.settings import setting_keys
 from upgan.errors import UpganError
 from upgan.render.csv_tables import to_csv
 from upgan.render.pseudonyms import PREFIX
+from upgan.render.words import clean, shorten
 from upgan.runs import history
 from upgan.runs.history import Curve, Position
 from upgan.runs.settings import settings_of
@@ -119,7 +120,8 @@ def charts(curves: Mapping[str, Curve]) -> list[Chart]:
               valid),
         Chart("losses", "Losses of the first phases", "Mean of each epoch of the initialisation and of "
               "pre-training; the two are different losses, so do not compare their heights.", before),
-        Chart("game", "Losses of D and G", "Mean of each epoch of the adversarial phase. D's loss is the sum of its "
+        Chart("game", "Losses of discriminator (D) and generator (G)",
+              "Mean of each epoch of the adversarial phase. D's loss is the sum of its "
               "losses on facts and on G's negatives.", game),
         Chart("generator", "Generator", "The reward that G gets from D for its negatives, and the entropy of G's "
               "choice: near 0, G always offers the same negatives.", generator),
@@ -150,8 +152,8 @@ def _valid_name(key: str) -> str:
 
 
 def phase_words(phase: str) -> str:
-    """A phase's name for people."""
-    return phase.replace("pretrain", "pre-training")
+    """A phase's name for people, on one line."""
+    return shorten(clean(phase), 60).replace("pretrain", "pre-training")
 
 
 def value_words(key: str) -> str:

@@ -225,8 +225,10 @@ class View:
         written: dict[str, str | list[str]] = {**self.question.parameters()}
         for key, value in self.values.items():
             texts = key.write(value)
-            one = isinstance(texts, str)
-            written[key.name] = key.renamed(texts, name) if one else [key.renamed(text, name) for text in texts]
+            if isinstance(texts, str):
+                written[key.name] = key.renamed(texts, name)
+            else:
+                written[key.name] = [key.renamed(text, name) for text in texts]
         return written
 
     def ask(self, question: Question) -> View:

@@ -29,7 +29,7 @@ from upgan.types import INTERACTED, INVERSE_MARK, Shown, SplitName, frame_of
 if TYPE_CHECKING:
     import pandas as pd
 
-#: What contributions are counted from: p = 0, or p of the mean user (see ``docs/explanations.md``).
+#: What contributions are counted from: p = 0, or p of the mean user (see ``docs/explanation/explanations.md``).
 Baseline = Literal["none", "mean"]
 BASELINES: tuple[Baseline, ...] = ("none", "mean")
 #: Which users come first, and get their paths shown.

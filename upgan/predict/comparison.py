@@ -63,7 +63,7 @@ def compare(
     progress: Callable[[Path], Progress] | None = None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Comparison:
-    """Rank a split with every run and set the systems side by side, with 95% intervals (docs/accuracy.md).
+    """Rank a split with every run and set the systems side by side, with 95% intervals (docs/records/accuracy.md).
 
     ``by``: a grouping of upgan.evaluation.groups. ``progress`` gives what hears how far a run is; ``tell`` hears what
     is done. Raises RunError for runs of different datasets, and for the same seed of a system twice; ConfigError for

@@ -4,7 +4,7 @@
     check_dataset(dataset) -> CheckReport   a prepared dataset
 
 Nothing is written and nothing repaired. Every check is a function of a ``Catalogue`` (or, for lines, of the files)
-that returns ``Finding``s; docs/check.md says what each means.
+that returns ``Finding``s; docs/reference/check.md says what each means.
 """
 
 from __future__ import annotations
