@@ -48,9 +48,10 @@ def table(
 
 def _guarded(frame: pd.DataFrame) -> pd.DataFrame:
     """Texts that a spreadsheet would run, behind a sign without width: the toolbar's own CSV is of what is shown."""
-    texts = frame.select_dtypes(["object", "string"])
-    changed = {name: cells.map(_cell) for name, cells in texts.items()}
-    return frame.assign(**changed).rename(columns=_cell) if len(texts.columns) else frame
+    guarded = frame.rename(columns=_cell)
+    for name, cells in guarded.select_dtypes(["object", "string"]).items():
+        guarded[name] = cells.map(_cell)
+    return guarded
 
 
 def _cell(value: Any) -> Any:
