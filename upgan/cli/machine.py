@@ -57,12 +57,7 @@ def open_app(
         raise RunError(f"--checkpoints {checkpoints}: no such folder; name the folder that holds the run folders")
     if training:
         _offer_demo(checkpoints, results)
-    folders = {"UPGAN_CHECKPOINTS": checkpoints, "UPGAN_DATA": data, "UPGAN_RESULTS": results}
-    environment = {**os.environ, **{name: str(folder.expanduser().resolve()) for name, folder in folders.items()}}
-    if not training:
-        environment["UPGAN_NO_TRAINING"] = "1"
-    if host:
-        environment["UPGAN_HOSTS"] = ",".join(host)
+    environment = _environment(checkpoints, data, results, host or [], training=training)
     local = address in ("127.0.0.1", "localhost", "::1")
     if not local and not os.environ.get("UPGAN_PASSWORD"):
         note(f"whoever reaches {address} can use this app: set UPGAN_PASSWORD, or --no-training")
@@ -88,6 +83,15 @@ def open_app(
         raise
     if code:
         raise RunError(f"the app ended with code {code}; is port {port} taken? Try --port {port + 1}")
+
+
+def _environment(checkpoints: Path, data: Path, results: Path, host: list[str], *, training: bool) -> dict[str, str]:
+    """What the app's process is told."""
+    folders = {"UPGAN_CHECKPOINTS": checkpoints, "UPGAN_DATA": data, "UPGAN_RESULTS": results}
+    told = {name: str(folder.expanduser().resolve()) for name, folder in folders.items()}
+    told |= {} if training else {"UPGAN_NO_TRAINING": "1"}
+    told |= {"UPGAN_HOSTS": ",".join(host)} if host else {}
+    return {**os.environ, **told}
 
 
 def _open_when_ready(port: int, app: subprocess.Popen[bytes]) -> None:
