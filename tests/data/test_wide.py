@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime
 import json
 import os
+import subprocess
+import sys
 import tempfile
 import tomllib
 import zipfile
@@ -21,7 +23,7 @@ from upgan.cli.main import run
 from upgan.data.dataset import load_dataset
 from upgan.data.wide.mapping import Mapping, load_mapping, mapping_of
 from upgan.data.wide.run import MAP_FILE, read_import, write_import
-from upgan.data.wide.tables import MOST_BYTES, read_wide
+from upgan.data.wide.tables import MOST_BYTES, MOST_BYTES_OF_OBJECTS, read_wide
 from upgan.errors import InputError
 
 #: Twelve records of a shop: two artists who also produce, cells with several values, and gaps of several kinds.
@@ -279,13 +281,40 @@ def test_a_bad_sheet_is_one_sentence(tmp_path, kind):
         assert "sheet Films has no row" in str(error.value)
 
 
-def test_a_table_of_200_mb_is_refused_before_it_is_read(tmp_path):
-    path = tmp_path / "huge.csv"
+@pytest.mark.parametrize(("name", "size"), [("huge.csv", MOST_BYTES), ("huge.xlsx", MOST_BYTES_OF_OBJECTS)])
+def test_a_table_beyond_the_limit_is_refused_before_it_is_read(tmp_path, name, size):
+    path = tmp_path / name
     with path.open("wb") as file:
-        file.truncate(200_000_000)
-    with pytest.raises(InputError, match=r"huge.csv is 200 MB; a table of up to 134 MB"):
+        file.truncate(size + 1_000_000)  # a hole: no bytes on the disk
+    with pytest.raises(InputError, match=rf"{name} is {size / 1e6 + 1:,.0f} MB; .*up to {size / 1e6:,.0f} MB"):
         read_import([path])
-    assert MOST_BYTES < 200_000_000
+    assert MOST_BYTES > MOST_BYTES_OF_OBJECTS > 200_000_000
+
+
+@pytest.mark.slow
+def test_a_table_of_200_mb_is_read_with_progress_and_in_bounded_memory(tmp_path):
+    path, note = tmp_path / "large.csv", "x" * 400
+    with path.open("w") as file:
+        file.write("id,director,note\n")
+        file.writelines(f"f{n},Director {n % 5000},{note}{n}\n" for n in range(480_000))
+    assert path.stat().st_size > 200_000_000
+    done = subprocess.run([sys.executable, "-c", WATCHED, str(path)], capture_output=True, text=True, check=True)
+    facts, calls, megabytes = map(float, done.stdout.split())
+    assert facts == 480_000
+    assert calls > 10
+    assert megabytes < 1_500
+
+
+#: Reads a table as an import does: how many facts, how often it told of progress, and the memory that it took.
+WATCHED = """
+import resource, sys
+from pathlib import Path
+from upgan.data.wide.run import read_import
+told = []
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+source = read_import([Path(sys.argv[1])], progress=lambda *at: told.append(at)).source
+print(len(source.triples), len(told), (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+"""
 
 
 def test_a_column_that_is_mapped_twice_is_refused(tmp_path):

@@ -31,8 +31,8 @@ def test_hidden_facts_are_asked_for_again_and_found_or_not(predictor, split):
         ask = predictor.score_heads if turned else predictor.score_tails
         names = ([data.relations[relation]], [data.entities[entity]])
         scores = np.exp(ask(*(names if turned else names[::-1]))[0].double().numpy())
-        whole = sum(score for answer, score in enumerate(scores) if answer not in answers)
         fits = [a for a in range(9) if slots.candidates[end, a] and a not in answers and a != entity]
+        whole = sum(scores[answer] for answer in fits)
         best = sorted(fits, key=lambda answer: -scores[answer])[:1]
         expected.append((end, empty, scores[best[0]] / whole if best else 0.0, bool(best and best[0] in held)))
     found = judged(predictor, split)

@@ -1,14 +1,16 @@
-"""Missing facts in a real Chromium: two people judge by keys at once, see each other, and take the list away."""
+"""Missing facts in a real Chromium: from an export to an exported list, and two people who judge by keys at once."""
 
 from __future__ import annotations
 
 import csv
+import re
 
 import pytest
 
 import upgan
 from tests.ui.chromium import assert_clean, graph, idle, open_page, serving
 from tests.ui.made import make_run
+from tests.ui.test_tables import PLAYED, RECORDS
 from upgan.predict.sureness import report, sureness
 from upgan.review.listing import make_list
 from upgan.review.store import FILE_NAME, ReviewStore
@@ -16,24 +18,40 @@ from upgan.review.store import FILE_NAME, ReviewStore
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture
-def server(tmp_path):
-    make_run(tmp_path / "runs" / "demo")
-    predictor = upgan.load(tmp_path / "runs" / "demo")
+#: From the start page to the first explained missing fact of one's own tables.
+CLICKS = 7
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A run that was never trained, with a list of what it proposes."""
+    root = tmp_path_factory.mktemp("review")
+    make_run(root / "runs" / "demo")
+    predictor = upgan.load(root / "runs" / "demo")
     sure = sureness(predictor)
-    store = ReviewStore(tmp_path / "data" / FILE_NAME)
+    store = ReviewStore(root / "data" / FILE_NAME)
     make_list(store, predictor, sure, report(predictor, sure), top=40)
-    where = {"UPGAN_CHECKPOINTS": tmp_path / "runs", "UPGAN_DATA": tmp_path / "data"}
-    with serving(tmp_path / "app.log", "streamlit", **where) as address:
-        yield address, store
+    return root
 
 
-def judged(page, store, key, verdict, who, count):
+@pytest.fixture(scope="module")
+def server(folder):
+    names = {"UPGAN_CHECKPOINTS": "runs", "UPGAN_DATA": "data", "UPGAN_LOCKS": "locks"}
+    with serving(folder / "app.log", "streamlit", **{name: folder / path for name, path in names.items()}) as address:
+        yield address, ReviewStore(folder / "data" / FILE_NAME)
+
+
+def named(store, name="tiny books"):
+    """The newest list of a catalogue."""
+    return next(each for each in store.lists() if each.name == name)
+
+
+def judged(page, store, key, verdict, who, count, name="tiny books"):
     """Press a key, and wait until the decision is written down."""
     idle(page)
     page.locator("h3").first.click()
     page.keyboard.press(key)
-    shown = store.lists()[0]
+    shown = named(store, name)
     for _ in range(300):
         if store.people(shown.catalogue).get(who, 0) == count:
             break
@@ -45,14 +63,14 @@ def test_two_people_judge_at_once_and_take_the_list_away(browser, server):
     address, store = server
     pages = {}
     for who in ("Anna", "Ben"):
-        page, seen = open_page(browser, address, at="review", height=900)
+        page, seen = open_page(browser, address, at="review", height=900, checkpoint="demo")
         graph(page)
-        page.get_by_label("Your name").fill(who)
+        page.get_by_role("textbox", name="Your name").fill(who)
         page.keyboard.press("Enter")
         page.get_by_role("button", name="Yes").wait_for()
         page.wait_for_function("document.querySelector('.st-key-upgan_review_yes button')?.disabled === false")
         pages[who] = page, seen
-    shown = store.lists()[0]
+    shown = named(store)
     first = page.locator("h3").first.inner_text()
     judged(pages["Anna"][0], store, "y", "yes", "Anna", 1)
     judged(pages["Ben"][0], store, "n", "no", "Ben", 1)
@@ -73,3 +91,68 @@ def test_two_people_judge_at_once_and_take_the_list_away(browser, server):
     anna.wait_for_url("**/review?**line=**")
     for _, seen in pages.values():
         assert_clean(seen)
+
+
+@pytest.mark.timeout(400)
+def test_from_an_export_to_an_exported_list_in_seven_clicks(browser, server, tmp_path):
+    address, store = server
+    for name, text in (("records.csv", "\ufeff" + RECORDS), ("plays.csv", PLAYED)):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    page, seen = open_page(browser, address, at="", height=900)
+    clicked = []
+
+    def click(role, name, place=page):
+        place.get_by_role(role, name=name).click()
+        clicked.append(name)
+
+    click("link", re.compile("Bring your own table"))
+    page.locator("input[type=file]").set_input_files([tmp_path / "records.csv", tmp_path / "plays.csv"])
+    clicked.append("Upload")
+    page.get_by_text("In all 76 facts of 24 items, and 60 choices of 12 users.").wait_for()
+    page.get_by_text("the column Released is left out").wait_for()
+    # A correction, and a look at the findings: what one can do, not what one must.
+    page.get_by_role("textbox", name="A row is a").fill("LP")
+    page.keyboard.press("Enter")
+    idle(page)
+    page.get_by_text("Look for what is suspicious").click()
+    page.get_by_role("button", name="Check these tables").click()
+    page.get_by_text(re.compile("Nothing suspicious was found|What the check found")).or_(
+        page.locator("[data-testid=stExpander] [data-testid=stDataFrame]")
+    ).first.wait_for()
+    idle(page)
+    click("button", "Make the dataset")
+    page.get_by_text("The dataset “mine” is ready").wait_for()
+    click("link", "Train on it")
+    page.wait_for_url("**/train?dataset=**")
+    page.get_by_text("30 entities · 3 relations · 12 users").wait_for()
+    idle(page)
+    click("button", "Start training")
+    page.wait_for_url("**/runs?run=mine-**")
+    page.get_by_role("link", name="See which facts are missing").wait_for(timeout=240_000)
+    click("link", "See which facts are missing")
+    page.get_by_text("Which facts does this catalogue lack").wait_for()
+    click("button", "Make the list")
+    page.locator("h3").first.wait_for()
+    graph(page)
+    assert len(clicked) <= CLICKS, clicked
+    missing = named(store, "mine")
+    first = store.lines(missing)[0]
+    assert (first.kind, first.slot) == ("LP", "empty")
+    page.get_by_text(first.reason).first.wait_for()
+
+    page.get_by_role("textbox", name="Your name").fill("Çiğdem; path=/x")
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.querySelector('.st-key-upgan_review_yes button')?.disabled === false")
+    judged(page, store, "y", "yes", "Çiğdem; path=/x", 1, "mine")
+    page.wait_for_url("**/review?**line=2**")
+    judged(page, store, "n", "no", "Çiğdem; path=/x", 2, "mine")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Accepted (CSV)").click()
+    (row,) = csv.DictReader(download.value.path().open(encoding="utf-8-sig"))
+    assert (row["head"], row["relation"], row["tail"], row["reason"]) == (*first[1:4], first.reason)
+    # The browser keeps the name: another visit need not type it again.
+    again = page.context.new_page()
+    again.goto(f"{address}/review?checkpoint={missing.run}")
+    again.wait_for_function("document.querySelector('.st-key-upgan_review_yes button')?.disabled === false")
+    assert again.get_by_role("textbox", name="Your name").input_value() == "Çiğdem; path=/x"
+    assert_clean(seen)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import streamlit as st
 
 from ui.components import links
 from ui.components.text import plain
-from ui.services.datasets import MOST_MEGABYTES, PLAIN
+from ui.services.datasets import MOST_MEGABYTES, PLAIN, fingerprint, key_of
 from upgan.data.prepare.prepare import PrepareSettings
 
 
@@ -65,17 +66,17 @@ def ask_how(on_order: Callable[[str, PrepareSettings], None]) -> None:
             help="Users and items with fewer are left out, repeatedly, until all that remain have enough (a k-core).",
         )  # fmt: skip
         triples = st.number_input(
-            "Fewest triples of an entity", 1, 1000, 3, help="Entities that stand in fewer facts are left out."
+            "Fewest facts of an entity", 1, 1000, 3, help="Entities that stand in fewer facts are left out."
         )
         if st.form_submit_button("Prepare the dataset", icon=":material/play_arrow:"):
             on_order(name, PrepareSettings(min_interactions=int(interactions), min_triples=int(triples)))
 
 
-def done(name: str, on_undo: Callable[[], None]) -> None:
+def done(made: Path, on_undo: Callable[[], None]) -> None:
     """The dataset is there; the way to use it, and to be rid of it again."""
-    st.success(f"The dataset “{plain(name)}” is ready: see it under Datasets.", icon=":material/check_circle:")
+    st.success(f"The dataset “{plain(made.name)}” is ready. Next: train a model on it.", icon=":material/check_circle:")
     with st.container(horizontal=True, vertical_alignment="center"):
-        links.link("train", "Train on it", "model_training")
+        links.link("train", "Train on it", "model_training", {"dataset": key_of(fingerprint(made))})
         st.button(
             "Undo: remove the dataset",
             key="upgan_import_undo",

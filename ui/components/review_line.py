@@ -15,7 +15,7 @@ from ui.services.reviews import Shown
 from ui.session import cache
 from upgan.render.reasons import sure_sentence
 from upgan.render.words import clean, percent
-from upgan.review.store import Filter, ReviewList, ReviewStore
+from upgan.review.store import ReviewList, ReviewStore
 
 if TYPE_CHECKING:
     from upgan.predict.predictor import Predictor
@@ -79,16 +79,15 @@ def decide(
 
 def accept_all(store: ReviewStore, chosen: ReviewList, who: str, said: Callable[[str], None]) -> None:
     """One button for all lines that are sure enough, with what was promised of such; one Undo takes all of it back."""
-    waiting = store.lines(chosen, Filter(state="open", least_sure=ENOUGH))
+    waiting, promised = store.waiting(chosen, ENOUGH)
 
     def accept() -> None:
         with say.problems_said():
             count = store.accept_all(chosen, ENOUGH, who)
             said(f"Accepted {count:,} lines at once. Undo takes all of them back.")
 
-    promised = sum(line.sure or 0.0 for line in waiting) / max(len(waiting), 1)
     st.button(
-        f"Accept all {len(waiting):,} above {percent(ENOUGH)}",
+        f"Accept all {waiting:,} above {percent(ENOUGH)}",
         key="upgan_review_accept_all",
         icon=":material/done_all:",
         disabled=not waiting or not who.strip(),

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from ui.components import files, links, say
-from ui.components.table import number, table
+from ui.components.table import number, table, text
 from ui.components.text import plain
 from ui.services import reviews
 from ui.services.access import training_allowed
+from ui.services.datasets import fingerprint, key_of
 from upgan.render.words import clean, percent
 from upgan.review.agreement import Agreement, agreement
 from upgan.review.export import exported, report
@@ -37,10 +38,15 @@ def show(store: ReviewStore, chosen: ReviewList) -> None:
     table(
         _rows(found), "Promised and found, by how sure the lines are",
         {
-            "promised": number("Promised right", format="%.0f%%", help="The mean of “Sure” of the lines judged."),
-            "found": number("Found right", format="%.0f%%", help="Of those judged yes or no, the share of yes."),
+            "how sure": text("How sure", help="As in the column “Sure” of the list."),
+            "lines": number("Lines"),
+            "judged": number("Judged", help="Yes or no; “unsure” is no verdict on the promise."),
+            "promised": number(
+                "Promised right", format="%.0f%%",
+                help="The mean of “Sure”: of the lines judged, or of all where nobody judged one yet."),
+            "found": number("Found right", format="%.0f%%", help="Of the lines judged, the share of yes."),
         },
-        placeholder="",
+        placeholder="none judged yet",
     )  # fmt: skip
     _promise(chosen)
 
@@ -51,10 +57,11 @@ def _rows(found: Agreement) -> list[dict[str, object]]:
             "how sure": f"{percent(level.low)} to {percent(level.high)}",
             "lines": level.lines,
             "judged": level.judged,
-            "promised": None if level.promised is None else 100 * level.promised,
+            "promised": 100 * (level.promised if level.promised is not None else level.promised_of_all or 0.0),
             "found": 100 * level.right / level.judged if level.judged else None,
         }
         for level in found.levels
+        if level.lines
     ]
 
 
@@ -66,8 +73,10 @@ def _promise(chosen: ReviewList) -> None:
         return
     words = (
         f"Tried on {told['examples']:,} held-out questions about gaps: promises and what came true lie "
-        f"{percent(told['error'])} apart on average."
+        f"{percent(told['error'])} apart on average"
     )
+    chance = told.get("by_chance")  # lists made before do not say it
+    words += f", where chance alone makes {percent(chance)}." if chance is not None else "."
     if told["sure_right"] is not None:
         words += f" Of the {told['sure']:,} promised at 90% or more, {percent(told['sure_right'])} were right."
     st.caption(plain(words), help="Technically: the expected calibration error over ten bins, on the test facts.")
@@ -114,7 +123,7 @@ def into_data(predictor: Predictor) -> None:
                 ),
                 icon=":material/check_circle:",
             )
+            links.link("train", "Train on it", "model_training", {"dataset": key_of(fingerprint(out))})
             command = f"upgan train {out.name} --start {predictor.run_path.name}"
-            st.caption("Train on it, or go on from this checkpoint at a terminal:")
-            st.code(command, language="bash")
-    links.link("train", "Train", "model_training")
+            st.caption("Or go on from this checkpoint at a terminal, which is quicker:")
+            st.code(command, language=None)

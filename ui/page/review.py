@@ -15,7 +15,7 @@ from ui.components.text import plain
 from ui.services import reviews
 from ui.services.reviews import LEVELS, STATES, Making, Shown
 from ui.services.view import Number, one_of
-from ui.session import state
+from ui.session import person, state
 from ui.session.registry import Page
 from upgan.errors import UpganError
 from upgan.render.words import clean
@@ -24,12 +24,27 @@ from upgan.review.store import Filter, ReviewList, ReviewStore
 if TYPE_CHECKING:
     from upgan.predict.predictor import Predictor
 
-PAGE = Page("Missing facts", ":material/fact_check:", 15)
+PAGE = Page(
+    "Missing facts",
+    ":material/fact_check:",
+    15,
+    keys={
+        "Y": "yes",
+        "N": "no",
+        "U": "unsure",
+        "Z": "undo",
+        "J": "next line",
+        "K": "line before",
+        "Page up": "page before",
+        "Page down": "next page",
+    },
+)
 LINE = Number("line", 1, "session", low=1, high=1_000_000)
 _MAKING = "upgan_review_making"
-_WHO = "upgan_review_who"
 _SAID = "upgan_review_said"
 _ANY = ""
+#: Three lines of text: most of a reason can be read in the list.
+_ROW = 66
 
 
 def new_list(predictor: Predictor) -> None:
@@ -123,48 +138,49 @@ def lines(shown: Shown) -> None:
         [reviews.row(line) for line in visible],
         "Proposed facts with how sure each is, what users add, the reason and the decision",
         {
-            "place": number("#", width=40),
-            "verdict": text("Decision", width=80),
-            "item": text("Item", width=170),
-            "relation": text("Relation", width=90),
-            "answer": text("Proposed answer", width=150),
-            "sure": number(
-                "Sure", format="%.0f%%", width=50, help="Of such lines so many were right on held-out facts."
-            ),
+            # The narrowest window that has two columns is 1280 pixels wide; in a wider one all of these grow.
+            "place": number("#", width=38),
+            "verdict": text("✓", width=32, help="✓ yes, ✗ no, ? unsure; ≠: somebody else thinks otherwise."),
+            "item": text("Item", width=102),
+            "relation": text("Relation", width=68),
+            "answer": text("Answer", width=96, help="What is proposed."),
+            "sure": number("Sure", format="%d%%", width=46, help="Of such lines so many were right on held-out facts."),
             "users": number(
-                "Users add", format="%+.0f", width=70, help="By how many points in 100 users raise this answer's share."
+                "Users", format="%+.0f", width=46, help="By how many points in 100 users raise this answer's share."
             ),
-            "slot": text("What", width=80, help="A gap: such things usually have an answer. One more: it has some."),
-            "reason": text("Reason", width=420),
+            "slot": None,
+            "reason": text("Reason", width=166),
         },
-        highest=480,
+        highest=580,
+        row_height=_ROW,
         key=key,
         on_select=take,
         selection_mode="single-row-required",
         selection_default={"selection": {"rows": [shown.at % reviews.PAGE_LINES]}},
     )
     with st.container(horizontal=True, vertical_alignment="center"):
-        first, last = (shown.page - 1) * reviews.PAGE_LINES, (shown.page + 1) * reviews.PAGE_LINES
         st.button(
             "Page up", key="upgan_review_page_up", icon=":material/keyboard_double_arrow_up:", shortcut="PageUp",
-            disabled=shown.page == 0, on_click=lambda: state.put(LINE, shown.lines[max(first, 0)].place),
+            disabled=shown.page == 0, on_click=lambda: state.put(LINE, shown.turned(-1)),
         )  # fmt: skip
         st.button(
             "Page down", key="upgan_review_page_down", icon=":material/keyboard_double_arrow_down:",
-            shortcut="PageDown",
-            disabled=last >= len(shown.lines),
-            on_click=lambda: state.put(LINE, shown.lines[min(last, len(shown.lines) - 1)].place),
+            shortcut="PageDown", disabled=shown.page == shown.pages - 1,
+            on_click=lambda: state.put(LINE, shown.turned(1)),
         )  # fmt: skip
-        st.caption(f"Page {shown.page + 1:,} of {shown.pages:,}, {len(shown.lines):,} lines")
+        st.caption(f"Page {shown.page + 1:,} of {shown.pages:,}, {len(shown.places):,} lines")
 
 
 def who_decides() -> str:
     """The name that decisions are kept with."""
-    st.session_state.setdefault(_WHO, "")
-    name = st.text_input("Your name", key="upgan_widget_who", value=st.session_state[_WHO], max_chars=60)
-    st.session_state[_WHO] = name
+    name = st.text_input(
+        "Your name", key="upgan_widget_who", value=person.name(), max_chars=60,
+        placeholder="name or initials, asked once in this browser",
+        help="Each decision is kept with who made it, and when. This browser remembers the name.",
+    )  # fmt: skip
+    person.call(name)
     if not name.strip():
-        st.caption("Type your name or initials to decide: each decision is kept with who made it, and when.")
+        st.caption("Type your name or initials first, then Yes, No and Unsure can be pressed.")
     return str(name)
 
 
@@ -192,6 +208,7 @@ def judge(predictor: Predictor, store: ReviewStore, chosen: ReviewList, shown: S
 def main() -> None:
     """The page."""
     predictor = open_checkpoint("Missing facts")
+    say.notices(state.notices())
     said = st.session_state.pop(_SAID, "")
     if said:
         say.info(said)
@@ -200,6 +217,7 @@ def main() -> None:
         st.stop()
     lists = store.lists(predictor.dataset.catalogue)
     if not lists:
+        say.notices(state.unread("list"))
         st.markdown("Which facts does this catalogue lack, which can be trusted, and why? One list tells.")
         new_list(predictor)
         st.stop()

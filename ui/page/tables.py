@@ -193,7 +193,7 @@ def main() -> None:
     order(imported)
     result = st.session_state.get(_OUTCOME)
     if isinstance(result, Path):
-        importer.done(result.name, lambda: undo(result))
+        importer.done(result, lambda: undo(result))
     elif result is not None:
         say.error(result)
 

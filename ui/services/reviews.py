@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,20 +15,20 @@ from ui.services.background import Background
 from upgan.data.query import Query
 from upgan.render.reasons import asked_words, slot_words
 from upgan.render.words import clean
-from upgan.review.store import FILE_NAME, Filter, Line, ReviewList, ReviewStore
+from upgan.review.store import FILE_NAME, Filter, Line, Place, ReviewList, ReviewStore
 
 if TYPE_CHECKING:
     from upgan.predict.predictor import Predictor
     from upgan.review.apply import Applied
 
 #: Lines that are seen at once.
-PAGE_LINES = 12
+PAGE_LINES = 8
 #: Sureness from which lines are shown, as a filter.
 LEVELS = {"0": "any", "0.5": "50% and more", "0.7": "70% and more", "0.9": "90% and more"}
 STATES = {
     "open": "not judged yet", "all": "all", "judged": "judged", "yes": "accepted", "no": "rejected", "unsure": "unsure",
 }  # fmt: skip
-MARKS = {"yes": "✓ yes", "no": "✗ no", "unsure": "? unsure", None: ""}
+MARKS = {"yes": "✓", "no": "✗", "unsure": "?", None: ""}
 
 
 def open_store() -> ReviewStore:
@@ -38,7 +39,7 @@ def open_store() -> ReviewStore:
 def list_words(shown: ReviewList) -> str:
     """A list in a list of lists."""
     asked = [shown.options.get("kind"), shown.options.get("relation")]
-    parts = [f"{shown.id}", shown.run, datetime.fromisoformat(shown.made).strftime("%d %b %Y %H:%M"), *asked]
+    parts = [f"{shown.id}", datetime.fromisoformat(shown.made).strftime("%d %b %H:%M"), *asked, shown.run]
     return " · ".join(clean(str(part)) for part in parts if part)
 
 
@@ -61,11 +62,12 @@ def row(line: Line) -> dict[str, object]:
     item, relation, answer = ends(line)
     return {
         "place": line.place,
-        "verdict": MARKS[line.verdict] + (" (others differ)" if line.against else ""),
+        "verdict": MARKS[line.verdict] + (" ≠" if line.against else ""),
         "item": item,
         "relation": relation,
         "answer": answer,
-        "sure": None if line.sure is None else 100 * line.sure,
+        # Rounded down: nothing is promised for certain.
+        "sure": None if line.sure is None else int(100 * line.sure),
         "users": 100 * line.users,
         "slot": slot_words(empty=line.slot == "empty"),
         "reason": clean(line.reason),
@@ -74,14 +76,16 @@ def row(line: Line) -> dict[str, object]:
 
 @dataclass(frozen=True)
 class Shown:
-    """The lines that a filter leaves, and the one looked at; ``at`` is its place among them."""
+    """Where the lines stand that a filter leaves, and those of the page that holds the one looked at."""
 
-    lines: Sequence[Line]
+    places: Sequence[Place]
+    #: The one looked at: its place among ``places``.
     at: int
+    visible: Sequence[Line]
 
     @property
     def line(self) -> Line:
-        return self.lines[self.at]
+        return self.visible[self.at % PAGE_LINES]
 
     @property
     def page(self) -> int:
@@ -89,29 +93,31 @@ class Shown:
 
     @property
     def pages(self) -> int:
-        return -(-len(self.lines) // PAGE_LINES)
-
-    @property
-    def visible(self) -> Sequence[Line]:
-        """The lines of the page that holds the one looked at."""
-        return self.lines[self.page * PAGE_LINES : (self.page + 1) * PAGE_LINES]
+        return -(-len(self.places) // PAGE_LINES)
 
     def moved(self, by: int) -> int:
         """The list's place of another line, at most the first or last one."""
-        return self.lines[min(max(self.at + by, 0), len(self.lines) - 1)].place
+        return self.places[min(max(self.at + by, 0), len(self.places) - 1)].place
+
+    def turned(self, by: int) -> int:
+        """The list's place of the first line of another page, at most the first or last one."""
+        return self.places[min(max(self.page + by, 0), self.pages - 1) * PAGE_LINES].place
 
     def following(self) -> int:
         """The next line that nobody judged, from the top again after the last; the same where there is none."""
-        around = [*self.lines[self.at + 1 :], *self.lines[: self.at]]
-        return next((line.place for line in around if line.verdict is None), self.line.place)
+        around = [*self.places[self.at + 1 :], *self.places[: self.at]]
+        return next((each.place for each in around if each.verdict is None), self.line.place)
 
 
 def shown(store: ReviewStore, chosen: ReviewList, filtered: Filter, place: int) -> Shown | None:
     """The lines that are left, and the one at the list's ``place``, or the first after it; None where none is."""
-    lines = store.lines(chosen, filtered)
-    if not lines:
+    places = store.places(chosen, filtered)
+    if not places:
         return None
-    return Shown(lines, next((at for at, line in enumerate(lines) if line.place >= place), 0))
+    at = bisect_left(places, place, key=lambda each: each.place) % len(places)
+    first = at - at % PAGE_LINES
+    visible = store.lines(chosen, places=[each.place for each in places[first : first + PAGE_LINES]])
+    return Shown(places, at, visible)
 
 
 class Making(Background[int]):

@@ -38,6 +38,7 @@ def import_tables(
 
     Columns are guessed; correct them in the map.toml that is written, and give it by --map. Nothing is filtered out.
     """
+    from upgan.cli.progress import counts
     from upgan.data.dataset import check_replaceable
     from upgan.data.wide.mapping import load_mapping
     from upgan.data.wide.run import read_import, write_import
@@ -49,7 +50,9 @@ def import_tables(
         check_replaceable(out)
     sign = {"tab": "\t", "\\t": "\t", "space": " "}.get(separator or "", separator or "")
     note("reading " + ", ".join(str(file) for file in files))
-    imported = read_import(files, load_mapping(map) if map else None, encoding=encoding or "", separator=sign)
+    progress = counts("reading {} (MiB)", 1 << 20)
+    mapping = load_mapping(map) if map else None
+    imported = read_import(files, mapping, encoding=encoding or "", separator=sign, progress=progress)
     if preview or out is None:
         typer.echo(imported.mapping.to_toml())
         typer.echo("# The first rows as facts:")

@@ -46,7 +46,7 @@ def make(
     progress = CountProgress("scoring questions")
     number = make_list(store, predictor, sure, promise, top=top, kind=kind, relation=relation, progress=progress)
     shown = next(each for each in store.lists() if each.id == number)
-    note(f"wrote list {number} with {len(store.lines(shown)):,} lines to {to}")
+    note(f"wrote list {number} with {len(store.places(shown)):,} lines to {to}")
 
 
 @app.command()

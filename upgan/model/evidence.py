@@ -21,12 +21,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from upgan.graph.candidates import Candidates
 from upgan.graph.cointeraction import ItemWeights
 from upgan.graph.facts import Facts
 from upgan.graph.queries import QueryIndex
 from upgan.graph.sparse import spans
 
 CHANNELS = ("target", "answer", "direct", "target_linked", "answer_linked")
+
+#: Query's position in the batch, entity, weight: one entry per path.
+Paths = tuple[Tensor, Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -38,18 +42,22 @@ class Evidence:
     value: Tensor  # (M, C)
 
 
-def gather_evidence(common: ItemWeights, facts: Facts, heads: Tensor, relations: Tensor) -> Evidence:
-    """(B,) queries -> their evidence, by segment operations on whole blocks."""
+def gather_evidence(
+    common: ItemWeights, facts: Facts, heads: Tensor, relations: Tensor, among: Candidates | None = None
+) -> Evidence:
+    """(B,) queries -> their evidence, for all entities or those ``among`` alone, by segment operations on blocks."""
     row, place = spans(common.pattern.row_start, heads)
     item, weight = common.pattern.column.index_select(0, place), common.weight.index_select(0, place)
     linked = torch.zeros_like(relations)
-    parts = (
+    parts: tuple[Paths, ...] = (
         _through_target(facts.by_relation, row, item, weight, relations),
         _through_answer(common, facts.by_relation, heads, relations),
         (row, item, weight),
         _through_target(facts.linked, row, item, weight, linked),
         _through_answer(common, facts.linked, heads, linked),
     )
+    if among is not None:
+        parts = tuple(_inside(part, among) for part in parts)
     size, device = facts.by_relation.num_entities, heads.device
     keys = torch.cat([part[0] * size + part[1] for part in parts])
     distinct, place = torch.unique(keys, return_inverse=True)
@@ -61,8 +69,10 @@ def gather_evidence(common: ItemWeights, facts: Facts, heads: Tensor, relations:
     return Evidence(distinct // size, distinct % size, value.view(-1, len(CHANNELS)))
 
 
-#: Query's position in the batch, entity, weight: one entry per path.
-Paths = tuple[Tensor, Tensor, Tensor]
+def _inside(paths: Paths, among: Candidates) -> Paths:
+    row, entity, weight = paths
+    inside = among.column.index_select(0, entity) >= 0
+    return row[inside], entity[inside], weight[inside]
 
 
 def _through_target(index: QueryIndex, row: Tensor, item: Tensor, weight: Tensor, relations: Tensor) -> Paths:
@@ -95,18 +105,27 @@ class EvidenceFusion(nn.Module):
         """(M, C) f -> log(1 + f / epsilon)."""
         return torch.log1p(value / self.smoothing)
 
-    def add(self, scores: Tensor, common: ItemWeights, facts: Facts, heads: Tensor, relations: Tensor) -> Tensor:
-        """(B, E) scores of the queries with their evidence added, in place."""
+    def add(
+        self,
+        scores: Tensor,
+        common: ItemWeights,
+        facts: Facts,
+        heads: Tensor,
+        relations: Tensor,
+        among: Candidates | None = None,
+    ) -> Tensor:
+        """(B, E) scores of the queries, or (B, C) of the candidates ``among``, with their evidence added, in place."""
         kinds = 2 * facts.by_relation.num_relations
-        keys, inverse = torch.unique(heads * kinds + relations, return_inverse=True)
+        spoken = self.gamma.any(1).index_select(0, relations).nonzero().flatten()
+        keys, inverse = torch.unique((heads * kinds + relations)[spoken], return_inverse=True)
         distinct_heads, distinct_relations = keys // kinds, keys % kinds
+        order = torch.argsort(inverse, stable=True)  # equal queries beside each other
+        starts = torch.searchsorted(inverse[order], torch.arange(len(keys) + 1, device=keys.device))
         for part in torch.arange(len(keys), device=keys.device).split(256):
-            evidence = gather_evidence(common, facts, distinct_heads[part], distinct_relations[part])
+            evidence = gather_evidence(common, facts, distinct_heads[part], distinct_relations[part], among)
             gamma = self.gamma.index_select(0, distinct_relations[part]).index_select(0, evidence.row)
-            added = scores.new_zeros(len(part), scores.shape[1])
-            added[evidence.row, evidence.entity] = (
-                (self.transformed(evidence.value).to(gamma) * gamma).sum(1).to(scores.dtype)
-            )
-            rows = ((inverse >= part[0]) & (inverse <= part[-1])).nonzero().flatten()
-            scores.index_add_(0, rows, added.index_select(0, inverse.index_select(0, rows) - part[0]))
+            added = (self.transformed(evidence.value).to(gamma) * gamma).sum(1).to(scores.dtype)
+            column = evidence.entity if among is None else among.column.index_select(0, evidence.entity)
+            position, place = spans(starts, part.index_select(0, evidence.row))
+            scores[spoken[order[place]], column[position]] += added[position]
         return scores

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from upgan.graph.candidates import Candidates
 from upgan.graph.walks import LONGEST, Path, WalkEdges
 from upgan.types import BoolArray, FloatArray, IntArray
 
@@ -84,38 +85,75 @@ class Walks(nn.Module):
             self.gamma[relation, :count].double().cpu().numpy(),
         )
 
-    def add(self, scores: Tensor, edges: WalkEdges, heads: Tensor, relations: Tensor, *, users: bool = True) -> Tensor:
-        """(B, E) scores b of the queries -> s, in place; without ``users``, paths that they are on count nothing."""
+    def add(
+        self,
+        scores: Tensor,
+        edges: WalkEdges,
+        heads: Tensor,
+        relations: Tensor,
+        *,
+        users: bool = True,
+        among: Candidates | None = None,
+    ) -> Tensor:
+        """(B, E) scores b of the queries, or (B, C) of the candidates ``among`` -> s, in place; without ``users``,
+        paths that they are on count nothing."""
         if self.silent:
             return scores
+        rows = max(1, CELLS_PER_BLOCK // edges.num_entities)
         for relation in torch.unique(relations).tolist():
             asked = (relations == relation).nonzero().flatten()
             distinct, inverse = torch.unique(heads[asked], return_inverse=True)
             order = torch.argsort(inverse, stable=True)
             starts = torch.searchsorted(inverse[order], torch.arange(len(distinct) + 1, device=inverse.device)).tolist()
-            rows = max(1, CELLS_PER_BLOCK // edges.num_entities)
-            scores[asked] *= self.tau[relation].to(scores.dtype)
+            if self.tau[relation] != 1:
+                scores[asked] *= self.tau[relation].to(scores.dtype)
+            own = self.own(edges, relation, among)
             for first in range(0, len(distinct), rows):
                 last = min(first + rows, len(distinct))
                 some = order[starts[first] : starts[last]]
-                said = self.of(edges, distinct[first:last].cpu().numpy(), relation, users=users)
+                said = self._with_paths(edges, distinct[first:last].cpu().numpy(), relation, own, users, among)
                 added = torch.from_numpy(said).to(scores)
-                scores.index_add_(0, asked[some], added.index_select(0, inverse[some] - first))
+                if len(some) > last - first:
+                    added = added.index_select(0, inverse[some] - first)
+                scores.index_add_(0, asked[some], added)
         return scores
 
     def of(self, edges: WalkEdges, heads: IntArray, relation: int, *, users: bool = True) -> FloatArray:
         """(N,) heads -> (N, E) all that is added to tau b."""
-        said = np.repeat((edges.own_facts @ self.phi[relation].double().cpu().numpy())[None], len(heads), axis=0)
+        return self._with_paths(edges, heads, relation, self.own(edges, relation), users)
+
+    def own(self, edges: WalkEdges, relation: int, among: Candidates | None = None) -> FloatArray:
+        """(E,) or (C,) F(t) . phi."""
+        facts = edges.own_facts if among is None else edges.own_facts[among.entities.numpy()]
+        added: FloatArray = facts @ self.phi[relation].double().cpu().numpy()
+        return added
+
+    def _with_paths(
+        self,
+        edges: WalkEdges,
+        heads: IntArray,
+        relation: int,
+        own: FloatArray,
+        users: bool,
+        among: Candidates | None = None,
+    ) -> FloatArray:
         paths = self.paths_of(relation)
         epsilon, gamma = self.said(relation)
         counted = np.array([users or not self.of_users(path) for path in paths], dtype=bool)
-        return walked(edges, paths, epsilon, gamma * counted, heads, said)
+        return walked(edges, paths, epsilon, gamma * counted, heads, np.repeat(own[None], len(heads), axis=0), among)
 
 
 def walked(
-    edges: WalkEdges, paths: list[Path], epsilon: FloatArray, gamma: FloatArray, heads: IntArray, onto: FloatArray
+    edges: WalkEdges,
+    paths: list[Path],
+    epsilon: FloatArray,
+    gamma: FloatArray,
+    heads: IntArray,
+    onto: FloatArray,
+    among: Candidates | None = None,
 ) -> FloatArray:
-    """Add sum_p gamma_p log(1 + f_p / epsilon_p) of (N,) heads to (N, E) ``onto``, in place; gamma 0 is not walked.
+    """Add sum_p gamma_p log(1 + f_p / epsilon_p) of (N,) heads to (N, E) or (N, C) ``onto``, in place; gamma 0 is not
+    walked.
 
     ``gamma``: (P,), or (P, N) for each head its own.
     """
@@ -123,6 +161,10 @@ def walked(
     counted: BoolArray = np.asarray(each_head.astype(bool).any(axis=1))
     chosen = [path for path, counts in zip(paths, counted.tolist(), strict=True) if counts]
     for each, smooth, reached in zip(each_head[counted], epsilon[counted], edges.along(chosen, heads), strict=True):
-        row = np.repeat(np.arange(len(heads)), np.diff(reached.indptr))
-        onto[row, reached.indices] += each[row] * np.log1p(reached.data / smooth)
+        row, column, value = np.repeat(np.arange(len(heads)), np.diff(reached.indptr)), reached.indices, reached.data
+        if among is not None:
+            column = among.column.numpy()[column]
+            inside = column >= 0
+            row, column, value = row[inside], column[inside], value[inside]
+        onto[row, column] += each[row] * np.log1p(value / smooth)
     return onto

@@ -24,6 +24,7 @@ from upgan.data.dataset import KGDataset
 from upgan.data.lookup import resolve_relation
 from upgan.errors import QueryError, did_you_mean
 from upgan.evaluation.evaluator import Progress
+from upgan.evaluation.ties import bounds
 from upgan.explain.reasons import reasons
 from upgan.graph.queries import QueryIndex
 from upgan.predict.predictor import Predictor
@@ -69,6 +70,8 @@ class Suggestions:
 
     def with_(self, other: Suggestions) -> Suggestions:
         """Both, surest first, among equals by what is left; then as they stood."""
+        if not len(other.sure):
+            return self
         pairs = zip(vars(self).values(), vars(other).values(), strict=True)
         both = Suggestions(*(np.concatenate(pair) for pair in pairs))
         return both.taken(np.lexsort((np.arange(len(both.sure)), -both.left, -both.sure)))
@@ -147,13 +150,14 @@ def complete(
     known = QueryIndex.build(everything, data.num_entities, data.num_relations)
     wrong = np.concatenate([data.rejected, np.empty((0, 3), dtype=np.int64) if but is None else but])
     search = Search(predictor, slots, sure or sureness(predictor), fits, known, top + len(wrong))
-    empty, total = asked & slots.empty, int(asked.sum())
-    first = search.best(empty, empty=True, progress=progress, done=0, total=total)
+    empty = asked & slots.empty
+    # Further values are asked for only where empty slots leave room, so that they are no part of the work before.
+    first = search.best(empty, empty=True, progress=progress, done=0, total=int(empty.sum()))
     first = first.distinct(data.num_relations, wrong, top)
     rest = Suggestions.none()
     if len(first.sure) < top:
         further = asked & ~slots.empty
-        rest = search.best(further, empty=False, progress=progress, done=int(empty.sum()), total=total)
+        rest = search.best(further, empty=False, progress=progress, done=int(empty.sum()), total=int(asked.sum()))
         but_first = np.concatenate([wrong, first.triples(data.num_relations)])
         rest = rest.distinct(data.num_relations, but_first, top - len(first.sure))
     slot = np.repeat([EMPTY, FURTHER], [len(first.sure), len(rest.sure)])
@@ -218,20 +222,23 @@ def _table(search: Search, best: Suggestions, slot: np.ndarray) -> pd.DataFrame:
 def _in_query(search: Search, best: Suggestions, *, users: bool) -> tuple[FloatArray, IntArray, FloatArray]:
     """(N,) score, rank among the unknown entities and share of each candidate in its own query."""
     predictor = search.predictor
-    entities, ends, answers = (torch.from_numpy(value) for value in (best.entity, best.end, best.answer))
-    parts = [torch.empty(0, 3, dtype=torch.float64)]
-    for places in torch.arange(len(entities)).split(block_size(predictor.dataset)):
-        asked, answer = (entities[places], ends[places]), answers[places].unsqueeze(1)
-        parts.append(_standing(predictor.score_queries(*asked, users=users), answer, search.known, asked))
-    score, rank, share = torch.cat(parts).numpy().T
+    # Answers to one question stand beside each other, and questions about one relation.
+    order = np.lexsort((best.entity, best.end))
+    entities, ends, answers = (torch.from_numpy(value[order]) for value in (best.entity, best.end, best.answer))
+    found, back = torch.empty(len(order), 3, dtype=torch.float64), torch.from_numpy(order)
+    for places in torch.arange(len(order)).split(block_size(predictor.dataset.num_entities)):
+        asked, row = torch.unique(torch.stack([ends[places], entities[places]]), dim=1, return_inverse=True)
+        queries = asked[1], asked[0]
+        scores = predictor.score_queries(*queries, users=users)
+        found[back[places]] = _standing(scores, row, answers[places], search.known, queries)
+    score, rank, share = found.numpy().T
     return score, rank.astype(np.int64), share
 
 
-def _standing(scores: Tensor, answer: Tensor, known: QueryIndex, asked: tuple[Tensor, Tensor]) -> Tensor:
-    """(B, 3) score, rank and share of (B, 1) answers among the (B, E) scores of their queries."""
-    scores = scores.double()
-    share = torch.softmax(scores, dim=1).gather(1, answer)
-    own = scores.gather(1, answer)
+def _standing(scores: Tensor, row: Tensor, answer: Tensor, known: QueryIndex, asked: tuple[Tensor, Tensor]) -> Tensor:
+    """(N, 3) score, rank and share of (N,) answers, each among the scores of the query at its ``row`` of (B, E)."""
+    own = scores[row, answer]
+    whole = torch.logsumexp(scores.double(), dim=1)
     scores[known.answers_of(known.rows(*asked))] = -torch.inf
-    rank = 1 + (scores > own).sum(1, keepdim=True)
-    return torch.cat([own, rank.double(), share], dim=1)
+    rank = 1 + (scores.index_select(0, row) > bounds(own.unsqueeze(1))[1]).sum(1)
+    return torch.stack([own.double(), rank.double(), torch.exp(own.double() - whole[row])], dim=1)

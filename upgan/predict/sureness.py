@@ -112,18 +112,16 @@ def judged(predictor: Predictor, split: SplitName, progress: Progress | None = N
     sizes = data.num_entities, data.num_relations
     known, hidden = QueryIndex.build(others, *sizes), QueryIndex.build(data.triples(split), *sizes)
     candidates = slots.candidates
-    asked = _asked(slots, hidden, data.num_entities)
+    asked, empty = _asked(slots, hidden, data.num_entities), slots.empty
     parts, done, total = [], 0, int(asked.sum())
     for block in blocks(predictor, asked, candidates, known):
         best = torch.topk(block.left, min(BEST, block.left.shape[1]), dim=1)
-        entities = torch.from_numpy(block.entities)
-        right = torch.zeros(len(entities), data.num_entities, dtype=torch.bool)
-        right[hidden.answers_of(hidden.rows(entities, torch.full_like(entities, block.end)))] = True
-        proposed = right.gather(1, block.columns[best.indices])
-        left, hit = (_padded(value.double().numpy()) for value in (best.values, proposed))
-        ends = np.full(len(entities), block.end)
-        parts.append((ends, slots.empty[block.end, block.entities], left, hit > 0))
-        done += len(entities)
+        right = torch.zeros(block.left.shape, dtype=torch.bool)
+        right[block.answers(hidden)] = True
+        left, hit = (_padded(value.double().numpy()) for value in (best.values, right.gather(1, best.indices)))
+        ends = np.full(len(block.entities), block.end)
+        parts.append((ends, empty[block.end, block.entities], left, hit > 0))
+        done += len(block.entities)
         if progress is not None:
             progress(done, total)
     if not parts:

@@ -18,7 +18,8 @@ def promises_text(report: Mapping[str, Any]) -> str:
         told = report[key]
         sure = "" if told["sure_right"] is None else f", {percent(told['sure_right'])} of them right"
         parts.append(
-            f"{words}: {told['examples']:,} questions, expected calibration error {told['error']:.3f}; "
+            f"{words}: {told['examples']:,} questions, expected calibration error {told['error']:.3f} "
+            f"(a perfect estimate would have {told['by_chance']:.3f} by chance); "
             f"promised at 90% or more: {told['sure']:,}{sure}"
         )
     bins = [

@@ -64,7 +64,7 @@ def sure_sentence(sure: float | None, *, empty: bool) -> str:
     """What an estimated precision means for one line."""
     if sure is None:
         return "How sure this is cannot be said: no facts were held out to learn it from."
-    share = percent(sure)
+    share = percent(min(sure, 0.999))  # no number of examples makes certain
     if empty:
         return f"Of such lines {share} were right where an answer that is known was hidden and asked for again."
     return (

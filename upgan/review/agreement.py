@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from upgan.review.store import Outcome
+from upgan.review.store import LEVELS, VERDICTS, Outcome
 from upgan.types import Document
-
-#: The levels of sureness that people are shown.
-LEVELS = ((0.9, 1.0), (0.7, 0.9), (0.5, 0.7), (0.3, 0.5), (0.0, 0.3))
 
 
 @dataclass(frozen=True)
 class Level(Document):
-    """Lines whose sureness lies between two bounds: how many, how many judged yes or no, right, and promised."""
+    """Lines whose sureness lies between two bounds: how many, how many of them judged yes or no, and right."""
 
     low: float
     high: float
     lines: int
     judged: int
     right: int
-    #: The mean sureness of those judged; None where there are none.
+    #: The mean sureness of those judged, and of all; None where there are none.
     promised: float | None
+    promised_of_all: float | None
 
 
 @dataclass(frozen=True)
@@ -42,17 +40,22 @@ class Agreement(Document):
         return self.yes + self.no + self.unsure
 
 
-def agreement(lines: Sequence[Outcome]) -> Agreement:
+def agreement(outcomes: Sequence[Outcome]) -> Agreement:
     """Of a list's lines; "unsure" is no verdict on the promise, and lines without a sureness are in no level."""
     levels = []
-    for low, high in LEVELS:
-        here = [
-            line for line in lines if line.sure is not None and low <= line.sure and (line.sure < high or high == 1)
-        ]
-        judged = [line for line in here if line.verdict in ("yes", "no")]
-        promised = sum(line.sure or 0.0 for line in judged) / len(judged) if judged else None
-        right = sum(line.verdict == "yes" for line in judged)
-        levels.append(Level(low, high, len(here), len(judged), right, promised))
-    said = [line.verdict for line in lines]
-    disputed = sum(bool(line.against) for line in lines)
-    return Agreement(len(lines), said.count("yes"), said.count("no"), said.count("unsure"), disputed, tuple(levels))
+    for low, high in zip(LEVELS, (1.0, *LEVELS), strict=False):
+        here = [each for each in outcomes if each.low == low]
+        judged = [each for each in here if each.verdict in ("yes", "no")]
+        right = _lines(each for each in judged if each.verdict == "yes")
+        levels.append(Level(low, high, _lines(here), _lines(judged), right, _mean(judged), _mean(here)))
+    said = {verdict: _lines(each for each in outcomes if each.verdict == verdict) for verdict in VERDICTS}
+    return Agreement(_lines(outcomes), **said, disputed=sum(each.disputed for each in outcomes), levels=tuple(levels))
+
+
+def _lines(outcomes: Iterable[Outcome]) -> int:
+    return sum(each.lines for each in outcomes)
+
+
+def _mean(outcomes: Sequence[Outcome]) -> float | None:
+    count = _lines(outcomes)
+    return sum(each.sure for each in outcomes) / count if count else None

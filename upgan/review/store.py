@@ -9,10 +9,11 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
+from itertools import starmap
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -26,10 +27,25 @@ VERSION = 1
 PATIENCE = 30.0
 Verdict = Literal["yes", "no", "unsure"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
-_LONGEST_NAME = 60
+LONGEST_NAME = 60
 _FACT = ("head", "relation", "tail")
 _LABELS = ("head_label", "relation_label", "tail_label")
+#: The levels of sureness that people are shown, by their lower bounds.
+LEVELS = (0.9, 0.7, 0.5, 0.3, 0.0)
 _LINE = ("place", *_FACT, *_LABELS, "asked", "kind", "slot", "sure", "score", "users", "decides", "reason")
+#: Lines ``l`` of a list with the decision ``d`` that stands of each, looked up line by line: joined with the view each
+#: line would be held against every decision.
+_STANDING = (
+    "FROM lines l LEFT JOIN decisions d ON d.id = (SELECT max(s.id) FROM decisions s WHERE s.undone IS NULL AND "
+    "s.catalogue = ? AND s.head = l.head AND s.relation = l.relation AND s.tail = l.tail) WHERE l.list = ?"
+)
+#: How many people think otherwise: their own last decision is another one.
+_AGAINST = (
+    "CASE WHEN d.id IS NOT NULL THEN (SELECT count(*) FROM decisions o WHERE o.undone IS NULL AND o.catalogue = "
+    "d.catalogue AND o.head = d.head AND o.relation = d.relation AND o.tail = d.tail AND o.verdict <> d.verdict AND "
+    "o.id = (SELECT max(p.id) FROM decisions p WHERE p.undone IS NULL AND p.catalogue = o.catalogue AND "
+    "p.head = o.head AND p.relation = o.relation AND p.tail = o.tail AND p.who = o.who)) END"
+)
 
 
 @dataclass(frozen=True)
@@ -70,12 +86,22 @@ class Line(NamedTuple):
     against: int | None = None
 
 
-class Outcome(NamedTuple):
-    """How sure a line is, what stands of it, and how many people think otherwise."""
+class Place(NamedTuple):
+    """Where a line stands in its list, and what stands of it."""
 
-    sure: float | None
+    place: int
     verdict: Verdict | None
-    against: int | None
+
+
+class Outcome(NamedTuple):
+    """Lines of one level and one verdict: how many, the sum of their sureness, and on how many people differ."""
+
+    #: The level's lower bound; None: it is not known how sure they are.
+    low: float | None
+    verdict: Verdict | None
+    lines: int
+    sure: float
+    disputed: int
 
 
 @dataclass(frozen=True)
@@ -179,28 +205,42 @@ class ReviewStore:
             for row in rows
         ]
 
-    def lines(self, shown: ReviewList, chosen: Filter | None = None) -> list[Line]:
-        """The lines of a list that a filter leaves, best first, each with what stands of its fact."""
+    def lines(self, shown: ReviewList, chosen: Filter | None = None, places: Sequence[int] | None = None) -> list[Line]:
+        """The lines of a list that a filter leaves, best first, each with what stands of its fact.
+
+        ``places``: of these places alone.
+        """
         condition, values = (chosen or Filter()).where()
+        if places is not None:
+            condition, values = f"{condition} AND l.place IN ({', '.join('?' * len(places))})", [*values, *places]
         columns = ", ".join(f"l.{name}" for name in _LINE)
+        query = f"SELECT {columns}, d.verdict, d.who, {_AGAINST} {_STANDING}{condition} ORDER BY l.place"
         with self._connected() as connection:
-            rows = connection.execute(
-                f"SELECT {columns}, d.verdict, d.who, d.against FROM lines l LEFT JOIN standing d ON d.catalogue = ? "
-                "AND d.head = l.head AND d.relation = l.relation AND d.tail = l.tail "
-                f"WHERE l.list = ?{condition} ORDER BY l.place",
-                (shown.catalogue, shown.id, *values),
-            ).fetchall()
-        return [Line(*row) for row in rows]
+            return list(starmap(Line, connection.execute(query, (shown.catalogue, shown.id, *values))))
+
+    def places(self, shown: ReviewList, chosen: Filter | None = None) -> list[Place]:
+        """Where the lines stand that a filter leaves, best first, and which are judged: what turning pages needs."""
+        condition, values = (chosen or Filter()).where()
+        query = f"SELECT l.place, d.verdict {_STANDING}{condition} ORDER BY l.place"
+        with self._connected() as connection:
+            return list(starmap(Place, connection.execute(query, (shown.catalogue, shown.id, *values))))
 
     def outcomes(self, shown: ReviewList) -> list[Outcome]:
-        """How sure each line of a list is, and what stands of it: all that counting needs."""
+        """The lines of a list counted by LEVELS and by what stands of them."""
+        level = " ".join(f"WHEN l.sure >= {low} THEN {low}" for low in LEVELS)
+        query = (
+            "SELECT level, verdict, count(*), coalesce(sum(sure), 0.0), coalesce(sum(against > 0), 0) FROM (SELECT "
+            f"l.sure, d.verdict, CASE {level} END AS level, {_AGAINST} AS against {_STANDING}) GROUP BY level, verdict"
+        )
         with self._connected() as connection:
-            rows = connection.execute(
-                "SELECT l.sure, d.verdict, d.against FROM lines l LEFT JOIN standing d ON d.catalogue = ? "
-                "AND d.head = l.head AND d.relation = l.relation AND d.tail = l.tail WHERE l.list = ?",
-                (shown.catalogue, shown.id),
-            ).fetchall()
-        return [Outcome(*row) for row in rows]
+            return list(starmap(Outcome, connection.execute(query, (shown.catalogue, shown.id))))
+
+    def waiting(self, shown: ReviewList, least: float) -> tuple[int, float]:
+        """How many lines that are at least so sure nobody judged yet, and how sure they are on average."""
+        query = f"SELECT count(*), coalesce(avg(l.sure), 0.0) {_STANDING} AND l.sure >= ? AND d.id IS NULL"
+        with self._connected() as connection:
+            count, promised = connection.execute(query, (shown.catalogue, shown.id, least)).fetchone()
+        return int(count), float(promised)
 
     def kinds_and_relations(self, shown: ReviewList) -> tuple[list[str], dict[str, str]]:
         """The kinds of a list's lines, and their relations with what these are called."""
@@ -243,9 +283,8 @@ class ReviewStore:
             connection.execute(
                 f'INSERT INTO decisions (catalogue, verdict, who, "when", list, place, run, model, batch, '
                 f"{', '.join(copied)}) SELECT ?, 'yes', ?, ?, l.list, l.place, ?, ?, ?, "
-                f"{', '.join(f'l.{name}' for name in copied)} FROM lines l LEFT JOIN standing d ON d.catalogue = ? "
-                "AND d.head = l.head AND d.relation = l.relation AND d.tail = l.tail "
-                "WHERE l.list = ? AND l.sure >= ? AND d.verdict IS NULL ORDER BY l.place",
+                f"{', '.join(f'l.{name}' for name in copied)} {_STANDING} AND l.sure >= ? AND d.id IS NULL "
+                "ORDER BY l.place",
                 (shown.catalogue, named, now, shown.run, shown.model, last + 1, shown.catalogue, shown.id, least),
             )
             return int(connection.execute("SELECT count(*) FROM decisions WHERE id > ?", (last,)).fetchone()[0])
@@ -291,7 +330,7 @@ class ReviewStore:
 
 def person(who: str) -> str:
     """A name as it is kept; ConfigError for none."""
-    name = shorten(clean(who), _LONGEST_NAME)
+    name = shorten(clean(who), LONGEST_NAME)
     if not name:
         raise ConfigError("say who decides: a name, or initials")
     return name

@@ -16,7 +16,7 @@ from upgan.data.raw.source import RawSource
 from upgan.data.wide.build import build_source, preview
 from upgan.data.wide.guess import guess_mapping
 from upgan.data.wide.mapping import Mapping
-from upgan.data.wide.tables import WideTable, read_wide
+from upgan.data.wide.tables import Progress, WideTable, read_wide
 from upgan.errors import DataError
 
 MAP_FILE = "map.toml"
@@ -42,7 +42,12 @@ class Import:
 
 
 def read_import(
-    paths: Sequence[Path], mapping: Mapping | None = None, *, encoding: str = "", separator: str = ""
+    paths: Sequence[Path],
+    mapping: Mapping | None = None,
+    *,
+    encoding: str = "",
+    separator: str = "",
+    progress: Progress | None = None,
 ) -> Import:
     """Read tables and map them, by guesses where no ``mapping`` is given.
 
@@ -56,7 +61,8 @@ def read_import(
         part = mapping.of_file(printable(path.name)) if mapping else None
         told = {"sheet": part.sheet, "encoding": part.encoding, "separator": part.separator} if part else {}
         given = {"encoding": encoding, "separator": separator}
-        tables.append(read_wide(path, **{**told, **{name: value for name, value in given.items() if value}}))
+        told |= {name: value for name, value in given.items() if value}
+        tables.append(read_wide(path, **told, progress=progress))
     mapping = mapping or guess_mapping(tables)
     first = Path(paths[0])
     return Import(tuple(tables), mapping, build_source(tables, mapping, printable(first.stem)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,18 +18,23 @@ from upgan.data.raw.packing import plain_name
 from upgan.data.raw.source import SourceFile
 from upgan.data.raw.text_stream import NotUtf8Error, ReadOptions, TextStream
 from upgan.data.raw.text_tables import read_table
-from upgan.data.raw.typed_tables import is_typed, read_typed
+from upgan.data.raw.typed_tables import JSON_LINES, is_typed, read_typed
 from upgan.errors import DataError, listed, shown
 from upgan.files import sha256_of_file
 
-#: Larger files are refused: a table of this kind is looked at whole, and a larger one is no export of a catalogue.
-MOST_BYTES = 128 << 20
+#: Larger files are refused. A table is held whole, as columns of packed text: about as many bytes as the file has, and
+#: for a moment three times as many.
+MOST_BYTES = 1 << 30
+#: The same where every cell is an object of Python's first: workbooks and JSON lines.
+MOST_BYTES_OF_OBJECTS = 256 << 20
 #: A workbook may unpack to so many bytes.
 _MOST_UNPACKED = 1 << 30
 #: What may stand between cells, the usual one first.
 SEPARATORS = (",", ";", "\t", "|")
 EXCEL = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 _SAMPLE = 200
+#: Told a file's name, how many of its bytes are read, and of how many.
+Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,38 +68,42 @@ class WideTable:
         return SourceFile(self.name, self.sha256, len(self), self.path)
 
 
-def read_wide(path: Path, *, sheet: str = "", encoding: str = "", separator: str = "") -> WideTable:
+def read_wide(
+    path: Path, *, sheet: str = "", encoding: str = "", separator: str = "", progress: Progress | None = None
+) -> WideTable:
     """Read a table; what is not given is guessed. Raises DataError naming file, row and what is wrong.
 
     ``sheet``: of a workbook; the first with rows where none is given. ``encoding``: UTF-8, or else Windows-1252.
-    ``separator``: of a text table, one of SEPARATORS or any other sign.
+    ``separator``: of a text table, one of SEPARATORS or any other sign. ``progress``: of text tables, in bytes.
     """
     if not path.is_file():
         raise DataError(f"{printable(str(path))}: no such file")
-    size = path.stat().st_size
-    if size > MOST_BYTES:
+    size, suffix = path.stat().st_size, Path(plain_name(path)).suffix.lower()
+    most = MOST_BYTES_OF_OBJECTS if suffix in (*EXCEL, *JSON_LINES) else MOST_BYTES
+    if size > most:
+        instead = "save it as CSV or parquet" if most < MOST_BYTES else "leave columns out, split it"
         raise DataError(
-            f"{printable(path.name)} is {size / 1e6:,.0f} MB; a table of up to {MOST_BYTES / 1e6:,.0f} MB is imported: "
-            "leave columns out, split it, or give facts and interactions to `upgan data prepare`, which has no limit"
+            f"{printable(path.name)} is {size / 1e6:,.0f} MB; of its kind, files of up to {most / 1e6:,.0f} MB are "
+            f"imported: {instead}, or give facts and interactions to `upgan data prepare`, which has no limit"
         )
     if not size:
         raise DataError(f"{printable(path.name)} is empty; row 1 names the columns, and each row below is an item")
-    if Path(plain_name(path)).suffix.lower() in EXCEL:
+    if suffix in EXCEL:
         table = _read_sheet(path, sheet)
     elif is_typed(path):
-        names, cells, rows, sha256 = read_typed(path)
-        unit = "line" if Path(plain_name(path)).suffix.lower() != ".parquet" else "row"
+        names, cells, rows, sha256 = read_typed(path, ReadOptions(progress=progress))
+        unit = "line" if suffix in JSON_LINES else "row"
         table = WideTable(path, _named(names, [cell.to_pandas() for cell in cells]), rows, unit, sha256)
     else:
-        table = _read_text(path, encoding, separator)
+        table = _read_text(path, encoding, separator, progress)
     if not len(table):
         where = f", sheet {table.sheet}" if table.sheet else ""
         raise DataError(f"{table.name}{where} has no row below row 1, which names the columns")
     return table
 
 
-def _read_text(path: Path, encoding: str, separator: str) -> WideTable:
-    options = ReadOptions(encoding or None)
+def _read_text(path: Path, encoding: str, separator: str, progress: Progress | None) -> WideTable:
+    options = ReadOptions(encoding or None, progress=progress)
     try:
         separator = separator or _separator(path, options)
         table = read_table(path, separator, options, quoted=True)
@@ -104,7 +114,7 @@ def _read_text(path: Path, encoding: str, separator: str) -> WideTable:
         table = read_table(path, separator, options, quoted=True)
     except DataError as error:
         if not encoding and _utf16(path):
-            return _read_text(path, "utf-16", separator)
+            return _read_text(path, "utf-16", separator, progress)
         raise error
     names, cells = table.row(0), [column.slice(1).to_pandas() for column in table.cells]
     rows = table.lines[1:]

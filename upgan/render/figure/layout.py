@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -48,6 +49,7 @@ class Box:
         return width * height if width > 0 and height > 0 else 0.0
 
 
+@lru_cache(maxsize=1 << 14)  # a figure's forms measure the same words again and again
 def text_width(text: str, size: float) -> float:
     """A cautious estimate for the widest of the usual fonts; scripts of East Asia and emoji take a whole square."""
 
