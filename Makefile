@@ -6,7 +6,7 @@ PORT ?= 8501
 VENV_PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help app test test-all lint format hooks wheel env env-test clean
+.PHONY: help app test test-all lint format hooks docs wheel demo env env-test clean
 
 help: ## Show this list.
 	@echo "usage: make TARGET [PYTHON=python3.12] [PORT=8501]"
@@ -49,10 +49,19 @@ hooks: env-test ## Let git run the checks before each commit (pre-commit, instal
 	@$(VENV_PYTHON) -m pip install --quiet "pre-commit>=4,<5"
 	@.venv/bin/pre-commit install
 
+docs: env-test ## Write the pages that come from code and records, and build all of them as a site into site.
+	@$(VENV_PYTHON) scripts/reference.py
+	@$(VENV_PYTHON) scripts/records.py
+	@$(VENV_PYTHON) -m sphinx --fail-on-warning --keep-going --quiet docs site
+	@echo "site/index.html"
+
 wheel: env-test ## Build what people install, into dist.
 	@rm -rf build dist
 	@$(VENV_PYTHON) -m pip wheel --no-deps --no-build-isolation --wheel-dir dist .
 	@rm -rf build
+
+demo: env ## Train again what is shipped to be looked at: checkpoints/demo*, results/demo (minutes).
+	@$(VENV_PYTHON) scripts/make_demo.py
 
 env: ## Create .venv and install the package.
 	@$(BOOTSTRAP)
@@ -61,7 +70,7 @@ env-test: ## Create .venv and install the package with what its tests need.
 	@$(BOOTSTRAP) --extra test
 
 clean: ## Remove .venv and every cache (not checkpoints, not data).
-	rm -rf .venv .bootstrap.lock build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .bootstrap.lock build dist site *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The first Python that is new enough. Each is run, not looked up: a version manager's shim may exist and still fail.

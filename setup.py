@@ -1,4 +1,4 @@
-"""What the build adds to the wheel: two things that a checkout has outside its packages. All else: pyproject.toml."""
+"""What the build adds to the wheel: what a checkout has outside its packages. All else: pyproject.toml."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ from setuptools.command.build_py import build_py
 ROOT = Path(__file__).resolve().parent
 #: In the checkout -> in the wheel. They stand in the repository once; upgan.runs.demo and `upgan app` know both places.
 ADDED = {
-    "checkpoints/demo": "upgan/runs/demo_checkpoint",
+    **{
+        f"checkpoints/{name}": f"upgan/runs/shipped/checkpoints/{name}"
+        for name in ("demo", "demo-complex", "demo-distmult")
+    },
+    "results/demo": "upgan/runs/shipped/results/demo",
     ".streamlit": "ui/.streamlit",
 }
-#: What resuming needs may lie beside the demo checkpoint, and secrets beside the app's settings.
+#: What resuming needs may lie beside the demo's runs, and secrets beside the app's settings.
 LEFT_OUT = shutil.ignore_patterns("resume*", ".*", "secrets.toml")
 
 

@@ -1,22 +1,26 @@
-"""The tables of docs/accuracy.md: python scripts/accuracy.py [--cache FOLDER] RUN [RUN ...]
+"""The tables of accuracy: python scripts/accuracy.py [--cache FOLDER] [--record docs/records] RUN [RUN ...]
 
-All runs of one dataset: ComplEx (the baseline), the quality preset, its controls, in as many seeds as there are. The
-cache keeps each run's test ranks, so that a second call takes seconds.
+Runs of one dataset or of several: ComplEx (the baseline), the quality preset, its controls, other systems, in as many
+seeds as there are. The cache keeps each run's test ranks, so that a second call takes seconds. --record writes a record
+for each dataset; scripts/records.py then writes the tables into the pages.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 import upgan
 from measuring import options
+from records import Cell, Table, write_record
 from upgan.config.settings import Config
-from upgan.evaluation.cells import interval
+from upgan.config.systems import MODEL_NAMES
 from upgan.evaluation.compare import Change, compare_rankings, summarise
 from upgan.evaluation.evaluator import Ranking
 from upgan.evaluation.groups import GROUPINGS
@@ -24,8 +28,10 @@ from upgan.predict.predictor import Predictor
 from upgan.render.templates import escaped
 from upgan.reproduce.measure import ranking_of
 
-BASELINE, QUALITY, SHUFFLED = "ComplEx-N3", "quality", "shuffled users"
+BASELINE, QUALITY, PERMUTED = "ComplEx-N3", "quality", "permuted users"
 GROUPS = {"sparsity": "frequency", "hops": "hops", "side": "asked for"}
+#: Names under which the datasets are known; what they call themselves differs from folder to folder.
+KNOWN = {"lastfm": "music", "librarything": "book", "ml-100k": "movie"}
 
 
 @dataclass(frozen=True)
@@ -40,107 +46,167 @@ class System:
         return [self.rankings[seed] for seed in sorted(self.rankings)]
 
 
-def change_of(base: System | None, system: System, queries: np.ndarray | None = None) -> Change | None:
+@dataclass
+class Runs:
+    """All runs on one dataset."""
+
+    predictor: Predictor
+    systems: dict[str, System] = field(default_factory=dict)
+    #: What each run was: name, seed, processor seconds, most memory.
+    made: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        name = self.predictor.dataset.name
+        return KNOWN.get(name, name)
+
+    @property
+    def ordered(self) -> list[System]:
+        """The baseline first, the preset second."""
+        return sorted(self.systems.values(), key=lambda system: (system.name != BASELINE, system.name != QUALITY))
+
+    def tables(self) -> dict[str, Table]:
+        """Name -> table, those that these runs have."""
+        tables = {"overall": overall(self.ordered), "groups": grouped(self.ordered, self.predictor)}
+        if {BASELINE, QUALITY} <= self.systems.keys():
+            tables["relations"] = spread(self.systems[BASELINE], self.systems[QUALITY], self.predictor)
+        return tables
+
+
+def change_of(base: System | None, system: System | None, queries: np.ndarray | None = None) -> Change | None:
     """MRR of ``system`` minus the base's, over the seeds that both have."""
-    seeds = sorted(base.rankings.keys() & system.rankings.keys()) if base and base is not system else []
-    if base is None or not seeds:
+    if base is None or system is None or base is system or not (seeds := base.rankings.keys() & system.rankings.keys()):
         return None
-    pair = [base.rankings[seed] for seed in seeds], [system.rankings[seed] for seed in seeds]
-    return compare_rankings(*pair, queries=queries).mrr
+    before, after = ([each.rankings[seed] for seed in sorted(seeds)] for each in (base, system))
+    return compare_rankings(before, after, queries=queries).mrr
 
 
 def system_name(config: Config) -> str:
     """What sets a run apart from the quality preset."""
     if config.model_name != "upgan":
-        return BASELINE if config.model_name == "complex" else config.model_name
+        return BASELINE if config.model_name == "complex" else MODEL_NAMES[config.model_name]
     changed = []
     if not config.model.use_users:
         changed.append("without users")
     if config.graph.interactions == "shuffled":
-        changed.append(SHUFFLED)
+        changed.append(PERMUTED)
     if not config.adversarial.use_generator:
         changed.append("without generator")
     return ", ".join(changed) or config.preset
 
 
-def overall(systems: Sequence[System]) -> list[str]:
+def overall(systems: Sequence[System]) -> Table:
     """MRR and Hits of each system, its difference to ComplEx, and that of the quality preset to it."""
     by_name = {system.name: system for system in systems}
-    lines = ["| system | seeds | MRR | H@1 | H@3 | H@10 | minus ComplEx-N3 | relative | quality minus it |"]
-    lines.append("| --- " * 9 + "|")
+    rows: list[list[Cell]] = []
     for system in systems:
-        told = summarise(system.all)
-        spread = "" if np.isnan(told.mrr_std) else f" ± {100 * told.mrr_std:.2f}"
-        hits = " | ".join(f"{100 * told.metrics.hits[k]:.1f}" for k in (1, 3, 10))
+        summary = summarise(system.all)
         first = change_of(by_name.get(BASELINE), system)
-        second = change_of(system, by_name[QUALITY]) if QUALITY in by_name else None
-        lines.append(
-            f"| {system.name} | {len(system.rankings)} | {100 * told.metrics.mrr:.2f}{spread} | {hits} "
-            f"| {interval(first.to_dict()) if first else ''} | {f'{100 * first.relative:+.1f}%' if first else ''} "
-            f"| {interval(second.to_dict()) if second else ''} |"
+        second = change_of(system, by_name.get(QUALITY))
+        rows.append(
+            [
+                *(system.name, len(system.rankings), {"mean": summary.metrics.mrr, "std": _known(summary.mrr_std)}),
+                *(summary.metrics.hits[k] for k in (1, 3, 10)),
+                *(first.to_dict() if first else None, first.relative if first else None),
+                second.to_dict() if second else None,
+            ]
         )
-    return lines
+    columns = {
+        "system": "text", "seeds": "count", "MRR": "percent2", "H@1": "percent", "H@3": "percent", "H@10": "percent",
+        "minus ComplEx-N3": "change", "relative": "relative", "quality minus it": "change",
+    }  # fmt: skip
+    return Table(columns, rows)
 
 
-def grouped(systems: Sequence[System], predictor: Predictor) -> list[str]:
+def grouped(systems: Sequence[System], predictor: Predictor) -> Table:
     """MRR by the answer's frequency and hops and by side, and what the users are worth there."""
-    lines = [f"| group | queries | {' | '.join(system.name for system in systems)} | quality minus shuffled users |"]
-    lines.append("| --- " * (len(systems) + 3) + "|")
     by_name = {system.name: system for system in systems}
+    rows: list[list[Cell]] = []
     for grouping, title in GROUPS.items():
         names = GROUPINGS[grouping](systems[0].all[0], predictor.dataset, predictor.graph)
         for group in sorted(set(names.tolist())):
             mask = names == group
-            values = " | ".join(f"{100 * summarise(system.all, mask).metrics.mrr:.2f}" for system in systems)
-            told = change_of(by_name.get(SHUFFLED), by_name[QUALITY], mask) if QUALITY in by_name else None
-            change = interval(told.to_dict()) if told else ""
-            lines.append(f"| {title} {group} | {int(mask.sum())} | {values} | {change} |")
-    return lines
+            values = [summarise(system.all, mask).metrics.mrr for system in systems]
+            change = change_of(by_name.get(PERMUTED), by_name.get(QUALITY), mask)
+            rows.append([f"{title} {group}", int(mask.sum()), *values, change.to_dict() if change else None])
+    means = {system.name: "percent2" for system in systems}
+    return Table({"group": "text", "queries": "count", **means, "quality minus permuted users": "change"}, rows)
 
 
-def spread(base: System, quality: System, predictor: Predictor) -> list[str]:
+def spread(base: System, quality: System, predictor: Predictor) -> Table:
     """For each relation and side: what the preset gains over the base, and how far its seeds lie apart."""
     seeds = sorted(base.rankings.keys() & quality.rankings.keys())
-    lines = [
-        "| relation | asked for | queries | ComplEx-N3 | quality | gain | least gain of a seed |",
-        "| --- " * 7 + "|",
-    ]
     relations = GROUPINGS["relation"](base.all[0], predictor.dataset, predictor.graph)
     sides = GROUPINGS["side"](base.all[0], predictor.dataset, predictor.graph)
+    rows: list[list[Cell]] = []
     for relation in sorted(set(relations.tolist())):
         for side in ("tail", "head"):
             mask = (relations == relation) & (sides == side)
+            if not mask.any():
+                continue
             before, after = (
-                np.array([100 * (1.0 / system.rankings[seed].ranks[mask]).mean() for seed in seeds])
+                np.array([(1.0 / system.rankings[seed].ranks[mask]).mean() for seed in seeds])
                 for system in (base, quality)
             )
-            shown = [f"{each.mean():.1f} ± {each.std(ddof=min(1, len(seeds) - 1)):.1f}" for each in (before, after)]
+            shown: list[Cell] = [
+                {"mean": float(each.mean()), "std": float(each.std(ddof=1)) if len(seeds) > 1 else None}
+                for each in (before, after)
+            ]
             gain = after - before
-            name = f"{escaped(relation)} | {side} | {int(mask.sum())}"
-            lines.append(f"| {name} | {' | '.join(shown)} | {gain.mean():+.1f} | {gain.min():+.1f} |")
-    return lines
+            rows.append([escaped(relation), side, int(mask.sum()), *shown, float(gain.mean()), float(gain.min())])
+    columns = {
+        "relation": "text", "asked for": "text", "queries": "count", BASELINE: "percent", QUALITY: "percent",
+        "gain": "gain", "least gain of a seed": "gain",
+    }  # fmt: skip
+    return Table(columns, rows)
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else value
+
+
+def _cost(run: Path) -> dict[str, float]:
+    """Processor seconds and most memory of all phases of a run."""
+    stages = json.loads((run / "metrics.json").read_text(encoding="utf-8"))["stages"].values()
+    return {
+        "cpu_seconds": round(sum(stage.get("cpu_seconds", 0.0) for stage in stages), 1),
+        "peak_memory_mb": max((stage.get("peak_memory_mb", 0.0) for stage in stages), default=0.0),
+    }
 
 
 def main() -> None:
-    """Print the tables."""
+    """Rank, print the tables, write the records."""
     parser = options(__doc__)
     parser.add_argument("runs", nargs="+", type=Path)
     parser.add_argument("--cache", type=Path)
+    parser.add_argument("--record", type=Path, metavar="FOLDER")
     arguments = parser.parse_args()
-    systems: dict[str, System] = {}
-    whole: Predictor | None = None
+    by_data: dict[str, Runs] = {}
     for run in arguments.runs:
         predictor = upgan.load(run)
-        name = system_name(predictor.config)
+        name, seed = system_name(predictor.config), predictor.config.seed
         print(f"ranking {run} ({name})", file=sys.stderr)
-        system = systems.setdefault(name, System(name, {}))
-        system.rankings[predictor.config.seed] = ranking_of(run, predictor.dataset, arguments.cache)
-        whole = whole or predictor
-    ordered = sorted(systems.values(), key=lambda system: (system.name != BASELINE, system.name != QUALITY))
-    assert whole is not None
-    print("\n".join([*overall(ordered), "", *grouped(ordered, whole)]))
-    if BASELINE in systems and QUALITY in systems:
-        print("\n".join(["", *spread(systems[BASELINE], systems[QUALITY], whole)]))
+        runs = by_data.setdefault(predictor.dataset.fingerprint, Runs(predictor))
+        system = runs.systems.setdefault(name, System(name, {}))
+        system.rankings[seed] = ranking_of(run, runs.predictor.dataset, arguments.cache)
+        runs.made.append(
+            {"run": run.name, "system": name, "seed": seed, "threads": predictor.config.threads, **_cost(run)}
+        )
+    for fingerprint, runs in by_data.items():
+        tables = runs.tables()
+        print("\n".join([f"## {runs.name}\n", *(table.markdown() for table in tables.values())]))
+        if arguments.record:
+            data, names = runs.predictor.dataset, [f"runs/{each['run']}" for each in runs.made]
+            facts = {
+                "name": data.name, "fingerprint": fingerprint, "entities": data.num_entities,
+                "test_triples": len(data.test), "simulated_users": data.simulated_users,
+            }  # fmt: skip
+            path = write_record(
+                arguments.record, f"accuracy-{runs.name}", title=f"Test metrics on {runs.name}", data=facts,
+                command=f"python scripts/accuracy.py --record docs/records {' '.join(names)}",
+                seeds=sorted({each["seed"] for each in runs.made}), tables=tables, notes={"runs": runs.made},
+            )  # fmt: skip
+            print(f"{path}: written; python scripts/records.py puts its tables into the pages", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What a GPU does with all of this, in one command and one dated record.
 
-    python scripts/gpu_record.py [--out docs/gpu.md] [--device cuda] [--data synth:book] [--seeds 3] [--share 1]
+    python scripts/gpu_record.py [--out docs/records/gpu.md] [--device cuda] [--data synth:book] [--seeds 3] [--share 1]
 
 Four parts, each in a process of its own that is ended when its time is over, the others go on: about 8 minutes in all.
 
@@ -233,7 +233,7 @@ WORDS: dict[str, Callable[[Result], list[str]]] = {
 
 def main() -> None:
     parser = options(__doc__)
-    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "gpu.md", help="the record; a .json beside it")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs/records/gpu.md", help="the record; a .json beside it")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cuda")
     parser.add_argument("--data", default="synth:book")
     parser.add_argument("--seeds", type=int, default=3)

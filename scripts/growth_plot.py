@@ -1,6 +1,6 @@
 """The curves of `upgan bench --growth --out growth.json` as a picture.
 
-python scripts/growth_plot.py growth.json docs/growth.png
+python scripts/growth_plot.py growth.json docs/images/growth.png
 
 Drawn by plotly in a headless browser, like the page of `--page`.
 """

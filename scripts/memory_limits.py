@@ -1,8 +1,8 @@
-"""At which size a training no longer fits: python scripts/memory_limits.py [--dim 100] [--shrink 1] [--json]
+"""At which size a training no longer fits: python scripts/memory_limits.py [--preset quality] [--shrink 1] [--json]
 
 Five trainings in processes of their own, on random graphs: one of the base size, and one for each of entities, training
 triples, users and interactions with that number grown. Each reads its data into the graph, takes a step of every phase
-of the preset `paper` (small batches: their scores are bounded whatever the data) and keeps a copy of the best weights;
+of the preset (small batches: their scores are bounded whatever the data) and keeps a copy of the best weights;
 its peak memory less the base's, divided by what was added, is bytes per entity, triple, user, interaction. Linear, as
 all of it is tables and lists of edges. From these: the size at which each limit is reached, for data with the shape of
 the paper's three datasets, and how far one number alone can grow while the others stay Book's. For a GPU the same bytes
@@ -36,7 +36,7 @@ RELATIONS = 20
 SETTINGS = ("initialisation.batch=64", "pretrain.batch=64", "adversarial.batch=64", "adversarial.n_c=64")
 
 
-def measure(size: dict[str, int], dim: int) -> int:
+def measure(size: dict[str, int], preset: str, dim: int) -> int:
     """Peak memory of this process, in bytes, after a step of each phase on a random graph of this size."""
     from upgan.bench.random_data import distinct
     from upgan.bench.workload import Workload
@@ -62,7 +62,7 @@ def measure(size: dict[str, int], dim: int) -> int:
         test=np.empty((0, 3), dtype=np.int64),
         interactions=distinct(random, size["interactions"], users, entities),
     )
-    work = Workload.of(data, "paper", 1, 0, [*SETTINGS, f"model.dim={dim}"])
+    work = Workload.of(data, preset, 1, 0, [*SETTINGS, f"model.dim={dim}"])
     work.initialisation_step()
     best = snapshot(work.model)
     work.pretrain_step()
@@ -72,21 +72,21 @@ def measure(size: dict[str, int], dim: int) -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def in_a_process(size: dict[str, int], dim: int) -> int:
+def in_a_process(size: dict[str, int], preset: str, dim: int) -> int:
     """``measure`` in a process that holds nothing else."""
-    command = [sys.executable, __file__, "--dim", str(dim), "--measure", json.dumps(size)]
+    command = [sys.executable, __file__, "--preset", preset, "--dim", str(dim), "--measure", json.dumps(size)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     return int(done.stdout)
 
 
-def bytes_each(dim: int, shrink: int) -> dict[str, float]:
+def bytes_each(preset: str, dim: int, shrink: int) -> dict[str, float]:
     """Bytes per entity, triple, user, interaction, and what is needed before any ("fixed")."""
     base = {name: count // shrink for name, count in BASE.items()}
-    peak = in_a_process(base, dim)
+    peak = in_a_process(base, preset, dim)
     found = {}
     for name, grown in GROWN.items():
         added = grown // shrink - base[name]
-        found[name] = (in_a_process({**base, name: grown // shrink}, dim) - peak) / added
+        found[name] = (in_a_process({**base, name: grown // shrink}, preset, dim) - peak) / added
     return {**found, "fixed": peak - sum(found[name] * count for name, count in base.items())}
 
 
@@ -122,15 +122,16 @@ def as_text(each: dict[str, float], lines: list[dict[str, Any]]) -> str:
 
 def main() -> None:
     parser = options(__doc__)
+    parser.add_argument("--preset", default="quality")
     parser.add_argument("--dim", type=int, default=100)
     parser.add_argument("--shrink", type=int, default=1, help="divide all measured sizes, for a quick look")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--measure", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.measure:
-        print(measure(json.loads(given.measure), given.dim))
+        print(measure(json.loads(given.measure), given.preset, given.dim))
         return
-    each = bytes_each(given.dim, given.shrink)
+    each = bytes_each(given.preset, given.dim, given.shrink)
     lines = limits(each)
     print(json.dumps({"bytes": each, "limits": lines}, indent=2) if given.json else as_text(each, lines))
 

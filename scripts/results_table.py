@@ -1,4 +1,4 @@
-"""Print the rows of docs/results.md from finished run folders: python scripts/results_table.py RUN [RUN ...]"""
+"""Print the rows of docs/records/results.md from finished run folders: python scripts/results_table.py RUN [RUN ...]"""
 
 from __future__ import annotations
 

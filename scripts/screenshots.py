@@ -1,4 +1,4 @@
-"""Pictures of the app for the README and the manual: python scripts/screenshots.py [--out docs]
+"""Pictures of the app for the README and the manual: python scripts/screenshots.py [--out docs/images]
 
 Each is drawn by a real browser from the app as it is, and reduced to a palette to stay below 200 KB.
 """
@@ -51,7 +51,7 @@ def main() -> None:
     from playwright.sync_api import sync_playwright
 
     parser = options(__doc__)
-    parser.add_argument("--out", type=Path, default=ROOT / "docs")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs/images")
     parser.add_argument("--checkpoints", type=Path, default=ROOT / "checkpoints")
     given = parser.parse_args()
     path = browser_path()

@@ -23,13 +23,14 @@ from pathlib import Path
 
 import pytest
 
+from upgan.runs.demo import RUNS
 from upgan.version import __version__
 
 # Builds, an install and a server in one: on a busy machine more than a single test has.
 pytestmark = pytest.mark.timeout(300)
 ROOT = Path(__file__).resolve().parents[1]
 #: What the build reads.
-SOURCES = ("upgan", "ui", "checkpoints/demo", ".streamlit")
+SOURCES = ("upgan", "ui", *(f"checkpoints/{name}" for name in RUNS), "results/demo", ".streamlit")
 QUESTION = ("--head", "book:part-of-the-bargain", "--relation", "author")
 ANSWER = "Linda Lael Miller"
 #: Names in the working folder that nothing may be imported from.
@@ -91,13 +92,14 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installe
 def test_the_wheel_holds_what_it_should(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-        demo = {name: archive.read(name) for name in names if name.startswith("upgan/runs/demo_checkpoint/")}
+        demo = {name: archive.read(name) for name in names if name.startswith("upgan/runs/shipped/")}
         metadata = archive.read(f"upgan-{__version__}.dist-info/METADATA").decode()
-    tracked = {path: path.relative_to(ROOT / "checkpoints/demo") for path in (ROOT / "checkpoints/demo").rglob("*")}
+    folders = [ROOT / "checkpoints" / name for name in RUNS] + [ROOT / "results" / "demo"]
     expected = {
-        f"upgan/runs/demo_checkpoint/{name}": path.read_bytes()
-        for path, name in tracked.items()
-        if path.is_file() and not name.name.startswith("resume")
+        f"upgan/runs/shipped/{path.relative_to(ROOT)}": path.read_bytes()
+        for folder in folders
+        for path in folder.rglob("*")
+        if path.is_file() and not path.name.startswith("resume")
     }
     assert demo == expected
     code = {str(path.relative_to(ROOT)) for folder in ("upgan", "ui") for path in (ROOT / folder).rglob("*.py")}
@@ -106,7 +108,7 @@ def test_the_wheel_holds_what_it_should(wheel: Path) -> None:
     assert {f"upgan-{__version__}.dist-info/licenses/{name}" for name in ("LICENSE", "NOTICE")} <= names
     assert {name.split("/")[0] for name in names} == {"upgan", "ui", f"upgan-{__version__}.dist-info"}
     assert "License-Expression: MIT" in metadata
-    assert wheel.stat().st_size < 4e6
+    assert wheel.stat().st_size < 6e6
 
 
 def test_every_file_beside_the_code_is_in_the_wheel(wheel: Path) -> None:
@@ -205,8 +207,9 @@ def wait_for_health(port: int, process: subprocess.Popen[bytes], log: Path) -> N
 def test_the_app_opens_in_an_empty_folder_with_the_demo(served: Served) -> None:
     with urllib.request.urlopen(served.address, timeout=10) as page:
         assert b"<html" in page.read()
-    assert sorted(path.name for path in served.folder.iterdir()) == sorted([*DECOYS, "checkpoints"])
-    assert [path.name for path in (served.folder / "checkpoints").iterdir()] == ["demo"]
+    assert sorted(path.name for path in served.folder.iterdir()) == sorted([*DECOYS, "checkpoints", "results"])
+    assert {path.name for path in (served.folder / "checkpoints").iterdir()} == set(RUNS)
+    assert (served.folder / "results" / "demo" / "table3.json").is_file()
 
 
 def test_the_app_answers(installed: Installed, served: Served) -> None:

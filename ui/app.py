@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui.components import gate, links
+from ui.components import gate, keys, links
 from ui.services.access import training_allowed
 from ui.session.registry import Page, discovered
 
@@ -37,6 +37,7 @@ def main() -> None:
     )
     if admitted:
         st.set_page_config(page_title=f"{chosen.title} · UPGAN explorer")
+        keys.help(chosen.title, next((page.keys for page in pages.values() if page.title == chosen.title), {}))
         chosen.run()
     else:
         gate.ask()

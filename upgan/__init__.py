@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from upgan.version import __version__
 
-__all__ = ["__version__", "load", "load_dataset"]
+__all__ = ["__version__", "compare", "load", "load_dataset"]
 
 if TYPE_CHECKING:
     from upgan.data.dataset import load_dataset
+    from upgan.predict.comparison import compare
     from upgan.predict.predictor import load
 
 
@@ -19,6 +20,10 @@ def __getattr__(name: str) -> Any:
         from upgan.predict.predictor import load
 
         return load
+    if name == "compare":
+        from upgan.predict.comparison import compare
+
+        return compare
     if name == "load_dataset":
         from upgan.data.dataset import load_dataset
 

@@ -8,9 +8,16 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+#: Bytes that a JSON file of a run or a dataset has at most; those with tables are far below.
+LONGEST_JSON = 64_000_000
+Shape = TypeVar("Shape")
 
 
 def write_atomic(
@@ -54,6 +61,25 @@ def _force_to_disk(path: Path) -> None:
 def write_bytes(path: Path, content: bytes, *, make_folder: bool = True) -> None:
     """Write bytes atomically."""
     write_atomic(path, lambda temporary: temporary.write_bytes(content), make_folder=make_folder)
+
+
+def write_together(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Write several files into a folder, made if need be: all of them, or none where one does not fit on the disk."""
+    made = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    written = {name: _beside(folder / name, "tmp") for name in contents}
+    try:
+        for name, temporary in written.items():
+            temporary.write_bytes(contents[name])
+        for name, temporary in written.items():
+            temporary.replace(folder / name)
+    except BaseException:
+        for temporary in written.values():
+            temporary.unlink(missing_ok=True)
+        if made:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        raise
 
 
 def write_text(path: Path, text: str, *, make_folder: bool = True) -> None:
@@ -114,3 +140,33 @@ def sha256_of_file(path: Path) -> str:
     """Hex SHA-256 of a file's bytes, read in blocks so that size does not matter."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def read_object(path: Path, longest: int = LONGEST_JSON) -> dict[str, Any]:
+    """A JSON file that holds an object, of bounded length and depth (200).
+
+    Raises ValueError, saying what is wrong in a few words that follow the file's name; FileNotFoundError and OSError.
+    """
+    from pydantic_core import from_json
+
+    if (size := path.stat().st_size) > longest:
+        raise ValueError(f"{size:,} bytes, more than the {longest:,} that such a file has at most")
+    try:
+        value = from_json(path.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"not readable as JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise ValueError(f"an object is expected, found {type(value).__name__}")
+    return value
+
+
+def checked(value: object, shape: TypeAdapter[Shape]) -> Shape:
+    """``value``, which came out of a file, if it has the types and bounds of ``shape``; ValueError naming the place."""
+    from pydantic import ValidationError
+
+    try:
+        return shape.validate_python(value, strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) if isinstance(part, int) else ascii(part[:60])[1:-1] for part in first["loc"])
+        raise ValueError(f"{place or 'the whole'}: {first['msg']}") from None

@@ -12,7 +12,7 @@ import upgan
 from tests.command_line import DEMO
 from tests.render import samples
 from upgan.case import case_json, make_case, read_case, write_case
-from upgan.case.schema import LONGEST_TEXT, MOST_ENTRIES, VERSION
+from upgan.case.schema import LONGEST_PATH, LONGEST_TEXT, MOST_ENTRIES, VERSION
 from upgan.errors import CaseError
 
 
@@ -151,10 +151,21 @@ def test_a_document_that_does_not_fit_is_refused_at_its_place(keys, value, word,
 
 def test_numbers_that_no_model_gives_are_refused(document, tmp_path):
     text = json.dumps(_set(document, "explanation.score", 12345.5))
-    for number in ("1e999", "-Infinity", "NaN", "1" * 5000):
+    for number in ("1e999", "-1e308", "1" + "0" * 400, "-Infinity", "NaN", "1" * 5000):
         refused(text.replace("12345.5", number), tmp_path, "not a number that a model gives")
     text = json.dumps(_set(document, "explanation.paths.0.alphas.0", 12345.5))
-    refused(text.replace("12345.5", "1e999"), tmp_path, "explanation.paths.0.alphas.0: not a number that a model gives")
+    refused(text.replace("12345.5", "1e999"), tmp_path, "not a number that a model gives")
+
+
+@pytest.mark.parametrize("chain", ["paths", "evidence"])
+def test_a_path_of_thousands_of_nodes_is_refused_before_it_is_drawn(chain, document, tmp_path):
+    """Texts are placed beside each other one by one: what no graph holds would take for ever."""
+    longer = copy.deepcopy(document)
+    path = longer["explanation"][chain][0]
+    path["nodes"] = path["nodes"][:1] * (LONGEST_PATH + 1)
+    for key in {"relations", "alphas", "coefficients"} & path.keys():
+        path[key] = path[key][:1] * LONGEST_PATH
+    refused(longer, tmp_path, f"a path of {LONGEST_PATH + 1} nodes; at most {LONGEST_PATH}")
 
 
 def test_more_values_than_an_explanation_has_are_refused(tmp_path):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import upgan
-from tests.command_line import DEMO
+from tests.command_line import PAPER_FORM
 from tests.ui import made
 from upgan.case import make_case, read_case, reproduce, write_case
 from upgan.explain.explanation import UserShare
@@ -25,7 +25,7 @@ QUESTIONS = {
 
 @pytest.fixture(scope="module")
 def predictor():
-    return upgan.load(DEMO)
+    return upgan.load(PAPER_FORM)
 
 
 @pytest.fixture(scope="module")

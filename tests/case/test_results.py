@@ -8,7 +8,7 @@ import json
 import pytest
 
 import upgan
-from tests.command_line import DEMO
+from tests.command_line import PAPER_FORM
 from tests.render.parsed import Document
 from upgan.case import case_json, make_case, read_case, reproduce, write_bundle, write_case
 from upgan.errors import CaseError
@@ -22,7 +22,7 @@ QUESTION = {
 
 @pytest.fixture(scope="module")
 def predictor():
-    return upgan.load(DEMO)
+    return upgan.load(PAPER_FORM)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.command_line import DEMO, here, refused, upgan
+from tests.command_line import DEMO, PAPER_FORM, here, refused, upgan
 from tests.ui import made
 from upgan.cli.main import run as run_command
 
@@ -74,22 +74,22 @@ def test_who_is_named_follows_the_format_and_the_options(tmp_path):
 
 
 def test_contrast_and_the_rest_reach_case_page_and_caption(tmp_path):
-    asked = ("--head", "The Riftwar Cycle", "--relation", "has_sub_series", "--answer", "The Serpentwar Saga")
-    beside = ("--contrast", "The Wheel of Time", "--remove-user", "reader-0195", "--sort", "contribution")
-    result = here("explain", DEMO, *asked, *beside, "--export", tmp_path / "why")
+    heaviest = json.loads(here("explain", DEMO, *ASKED, "--json").stdout)["users"][0]["id"]
+    beside = ("--contrast", "Debbie Macomber", "--remove-user", heaviest, "--sort", "contribution")
+    result = here("explain", DEMO, *ASKED, *beside, "--export", tmp_path / "why")
     assert result.returncode == 0, result.stderr
     document = json.loads((tmp_path / "why" / "case.json").read_text(encoding="utf-8"))
-    assert document["contrast"]["against"] == "series:the-wheel-of-time"
+    assert document["contrast"]["against"] == "author:debbie-macomber"
     assert document["what_if"]["changes"]["remove_users"][0].startswith("U")
     assert "reader-" not in json.dumps(document)
     assert here("case", "open", tmp_path / "why" / "case.json", "--run", DEMO, "--check").returncode == 0
-    page = here("explain", DEMO, *asked, *beside, "--format", "html").stdout
+    page = here("explain", DEMO, *ASKED, *beside, "--format", "html").stdout
     assert "What if (weights frozen)" in page
     assert "reader-" not in page
-    caption = here("explain", DEMO, *asked, *beside, "--format", "caption").stdout
+    caption = here("explain", DEMO, *ASKED, *beside, "--format", "caption").stdout
     assert caption == (tmp_path / "why" / "caption.txt").read_text(encoding="utf-8")
-    assert "counting them would choose" in caption
-    refused(here("explain", DEMO, *asked, *beside, "--format", "svg"), "--format svg", "--case")
+    assert "of the target's simulated users touched “Debbie Macomber”" in caption
+    refused(here("explain", DEMO, *ASKED, *beside, "--format", "svg"), "--format svg", "--case")
 
 
 def test_png_to_stdout_is_a_picture(monkeypatch):
@@ -203,8 +203,9 @@ def test_mine_prints_the_honest_pair_first():
 # Fig. 4 --------------------------------------------------------------------------------------------------------------
 
 
-def test_fig4_on_the_demo_finds_both_answers_with_users(tmp_path):
-    result = here("reproduce", "fig4", "--data", DEMO / "dataset", "--run", DEMO, "--out", tmp_path / "fig4", "--json")
+def test_fig4_in_the_paper_s_form_finds_both_answers_with_users(tmp_path):
+    asked = ("--data", PAPER_FORM / "dataset", "--run", PAPER_FORM, "--out", tmp_path / "fig4", "--json")
+    result = here("reproduce", "fig4", *asked)
     assert result.returncode == 0, result.stderr
     first, second = json.loads(result.stdout)["cases"]
     assert (first["case"], first["how"], second["case"], second["how"]) == ("case1", "linked", "case2", "linked")
@@ -220,7 +221,9 @@ def test_fig4_on_the_demo_finds_both_answers_with_users(tmp_path):
     assert "counting them would choose “The Wheel of Time”" in told
     for key in ("case1", "case2"):
         assert {path.name for path in (tmp_path / "fig4" / key).iterdir()} == FILES
-        assert here("case", "open", tmp_path / "fig4" / key / "case.json", "--run", DEMO, "--check").returncode == 0
+        assert (
+            here("case", "open", tmp_path / "fig4" / key / "case.json", "--run", PAPER_FORM, "--check").returncode == 0
+        )
 
 
 def test_fig4_finds_the_newest_whole_run_of_the_dataset(tmp_path):

@@ -130,6 +130,24 @@ def test_seeds_alone_are_one_system_without_a_difference(runs: dict[str, Path]) 
     assert "ΔMRR" not in here("compare", runs["8s0"], runs["8s1"]).stdout
 
 
+OUT_OF_TIME: dict[str, Any] = {"stages": {"initialisation": {"ended": "stopped"}}}
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [(OUT_OF_TIME, "distmult demo max_seconds=1000.0"), ({"started_from": "another"}, "distmult demo start=true")],
+)
+def test_runs_that_learned_by_other_means_are_two_systems(
+    runs: dict[str, Path], tmp_path: Path, change: dict[str, Any], name: str
+) -> None:
+    """A limit that cut the training short, another run's weights to begin with: the settings alone do not tell."""
+    shutil.copytree(runs["8s1"], tmp_path / "run")
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    (tmp_path / "run" / "metrics.json").write_text(json.dumps({**metrics, **change}))
+    systems = compared(runs["8s0"], tmp_path / "run")["systems"]
+    assert [entry["name"] for entry in systems] == ["distmult demo", name]
+
+
 def test_systems_of_other_kinds_are_named_by_their_own_settings(runs: dict[str, Path], tmp_path: Path) -> None:
     """A compared system lacks UPGAN's phases: what it does not have is no change of its preset."""
     books = runs["8s0"].parent / "books"

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
+import make_demo
 import pytest
 
-from tests.command_line import DEMO, here, refused
+from tests.command_line import DEMO, ROOT, here, refused
+from ui.services.runs import list_runs
 from upgan.cli import machine
 from upgan.runs import demo
 
@@ -19,16 +23,43 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def test_the_copy_is_the_demo_checkpoint(tmp_path, monkeypatch):
-    source = tmp_path / "packaged"
-    shutil.copytree(DEMO, source, ignore=shutil.ignore_patterns("resume*"))
+    packaged = tmp_path / "packaged"
+    source = packaged / "checkpoints" / "demo"
+    shutil.copytree(DEMO, source)
     expected = contents(source)
-    (source / "resume.safetensors").write_bytes(b"what only resuming needs")
+    for name in ("resume.safetensors", "generator.safetensors", "squares.safetensors"):
+        (source / name).write_bytes(b"what only going on with a training needs")
     (source / ".status.json.tmp").write_bytes(b"half")
-    monkeypatch.setattr(demo, "PLACES", (tmp_path / "absent", source))
+    monkeypatch.setattr(demo, "PLACES", (tmp_path / "absent", packaged))
     done = here("demo", "--out", tmp_path / "runs" / "mine")
     assert (done.returncode, done.stdout) == (0, f"{tmp_path / 'runs' / 'mine'}\n")
     assert contents(tmp_path / "runs" / "mine") == expected
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["mine"]
+
+
+def test_what_is_shipped_is_what_the_recipe_makes():
+    """Default settings on the whole catalogue, each system once, and a table of just these runs."""
+    from ui.services.leaderboard import list_boards
+
+    boards = list_boards([ROOT / "results"])
+    (table,) = [board for board in boards if board.key == "demo/table3"]
+    assert table.problem is None
+    runs = {row["system"]: row["runs"] for row in table.document["rows"]}
+    assert set(runs) == set(demo.RUNS.values())
+    for name, model in demo.RUNS.items():
+        folder = ROOT / "checkpoints" / name
+        entry = next(entry for entry in list_runs(folder.parent) if entry.name == name)
+        assert (entry.problem, entry.model, entry.preset, entry.state) == (None, model, "quality", "finished")
+        (run,) = runs[model]
+        assert run["run"] == f"checkpoints/{name}"
+        assert run["metrics"]["mrr"] == entry.mrr
+        assert not {path.name for path in folder.iterdir()} & {"generator.safetensors", "tensorboard"}
+        assert "pid" not in json.loads((folder / "status.json").read_text(encoding="utf-8"))
+    assert {path.name for path in (ROOT / "results" / "demo").iterdir()} == set(make_demo.TABLE_FILES)
+    packed = tomllib.loads((ROOT / "checkpoints" / "demo" / "config.toml").read_text(encoding="utf-8"))
+    assert (packed["seed"], packed["threads"]) == (0, 1)
+    made = {words[words.index("--run") + 1] for words in make_demo.commands(0) if "--run" in words}
+    assert made == {f"checkpoints/{name}" for name in demo.RUNS}
 
 
 def test_nothing_is_replaced(tmp_path):
@@ -65,7 +96,7 @@ def started(tmp_path, monkeypatch) -> list[dict[str, Any]]:
 
 
 def app(folder: Path) -> subprocess.CompletedProcess[str]:
-    return here("app", "--no-browser", "--checkpoints", folder)
+    return here("app", "--no-browser", "--checkpoints", folder, "--results", folder.parent / "results")
 
 
 def test_a_folder_that_is_named_and_not_there_is_refused(tmp_path, started):
@@ -81,9 +112,17 @@ def test_the_app_starts_with_the_demo_where_there_are_no_runs(tmp_path, started)
     root.mkdir()
     done = app(root)
     assert done.returncode == 0
-    assert f"the demo checkpoint was put into {root / 'demo'}" in done.stderr
-    assert (root / "demo" / "run.json").is_file()
+    assert f"the demo checkpoint was put into {root} (demo, demo-complex, demo-distmult)" in done.stderr
+    assert {path.parent.name for path in root.glob("*/run.json")} == set(demo.RUNS)
+    assert (tmp_path / "results" / "demo" / "table3.json").is_file()
     assert started[0]["env"]["UPGAN_CHECKPOINTS"] == str(root)
+
+
+def test_a_table_of_ones_own_is_left_as_it_is(tmp_path, started):
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "results" / "demo").mkdir(parents=True)
+    assert app(tmp_path / "checkpoints").returncode == 0
+    assert list((tmp_path / "results" / "demo").iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["mine", ".trash"])
@@ -94,10 +133,10 @@ def test_the_demo_does_not_come_back_where_runs_are_or_were(tmp_path, started, n
 
 
 def test_the_app_opens_all_the_same_where_nothing_can_be_written(tmp_path, started, monkeypatch):
-    def read_only(folder: Path) -> None:
+    def read_only(folder: Path, _: Path) -> None:
         raise OSError(f"{folder}: read-only file system")
 
-    monkeypatch.setattr(demo, "copy_demo", read_only)
+    monkeypatch.setattr(demo, "copy_all", read_only)
     (tmp_path / "checkpoints").mkdir()
     done = app(tmp_path / "checkpoints")
     assert done.returncode == 0

@@ -15,7 +15,8 @@ WORDS = tomllib.loads((FOLDER / "findings.toml").read_text(encoding="utf-8"))
 
 
 def test_the_documentation_has_every_finding_and_no_other():
-    described = set(re.findall(r"`([a-z]+(?:-[a-z]+)+|hubs|layers|mojibake)`", (ROOT / "docs/check.md").read_text()))
+    page = (ROOT / "docs/reference/check.md").read_text(encoding="utf-8")
+    described = set(re.findall(r"`([a-z]+(?:-[a-z]+)+|hubs|layers|mojibake)`", page))
     assert WORDS.keys() <= described
     assert {code for code in described if code.endswith(("-relations", "-ids", "-lines"))} <= WORDS.keys()
 

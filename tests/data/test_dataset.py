@@ -152,7 +152,11 @@ def test_folders_that_are_no_datasets(tmp_path, toy_folder):
     assert "no such folder" in refused(tmp_path / "nowhere")
     (tmp_path / "raw").mkdir()
     assert "upgan data prepare" in refused(tmp_path / "raw")
-    for text, part in (("{", "not readable JSON"), ("[]", "does not hold a manifest"), ("{}", "format_version None")):
+    for text, part in (
+        ("{", "not readable as JSON"),
+        ("[]", "does not hold a manifest"),
+        ("{}", "format_version None"),
+    ):
         (toy_folder / "manifest.json").write_text(text)
         assert part in refused(toy_folder)
 

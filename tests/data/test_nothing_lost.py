@@ -77,10 +77,10 @@ GARDEN = {"triples.tsv": rows(GRAPH, ("head", "relation", "tail"))}
         ("choices.dat", rows(CHOSEN), "interactions"),
         ("names_of_plants.tsv", "plant1\tRose\nplant2\tIris\n", "labels.tsv"),
         ("garden.item", "item_id:token\tname:token\nplant1\tRose\n", "--format recbole"),
-        ("garden.rdf", "<rdf/>", "convert it to N-Triples"),
+        ("garden.jsonld", "{}", "convert it to N-Triples"),
         ("garden.xlsx", b"PK\x03\x04", "upgan data import"),
         ("deeper/still/ratings.csv", rows(CHOSEN, sep=","), "interactions"),
-        ("sheets.zip", None, "unpack it"),
+        ("deeper/still/sheets.zip", None, "unpack it"),
         ("blob.bin", b"\x00\x01\x02", "no table of a known form"),
     ],
 )

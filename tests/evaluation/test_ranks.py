@@ -19,8 +19,9 @@ from upgan.evaluation.ranks import filtered_ranks
 from upgan.graph.queries import QueryIndex
 
 ENTITIES, RELATIONS = 6, 2
-#: Few values, so that ties are the rule; every special one.
-SCORE = st.sampled_from([-math.inf, -2.0, 0.0, -0.0, 0.5, 3.0, math.inf, math.nan])
+#: Few values, so that ties are the rule; some as close as rounding makes them, and just too far apart; special ones.
+NEAR = [0.5, 0.5 + 8e-6, 0.5 + 12e-6, 3.0, 3.0 + 2e-5, 3.0 + 4e-5]
+SCORE = st.sampled_from([-math.inf, -2.0, 0.0, -0.0, *NEAR, math.inf, math.nan])
 ROWS = st.lists(st.lists(SCORE, min_size=ENTITIES, max_size=ENTITIES), min_size=1, max_size=4)
 TRIPLE = st.tuples(st.integers(0, ENTITIES - 1), st.integers(0, RELATIONS - 1), st.integers(0, ENTITIES - 1))
 

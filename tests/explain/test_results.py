@@ -71,11 +71,14 @@ def changed_worlds(draw):
     number = st.integers(0, dataset.num_entities - 1)
     new = draw(st.lists(st.tuples(st.integers(0, dataset.num_users - 1), number), max_size=2, unique=True))
     new = [pair for pair in new if list(pair) not in read]
+    more = draw(st.lists(st.tuples(number, st.integers(0, dataset.num_relations - 1), number), max_size=2, unique=True))
+    more = [triple for triple in more if list(triple) not in train and triple[0] != triple[2]]
     changes = Changes(
         tuple(without),
         tuple((dataset.users[u], dataset.entities[i]) for u, i in lost),
         tuple((dataset.entities[h], dataset.relations[r], dataset.entities[t]) for h, r, t in gone),
         tuple((dataset.users[u], dataset.entities[i]) for u, i in new),
+        tuple((dataset.entities[h], dataset.relations[r], dataset.entities[t]) for h, r, t in more),
     )
     return dataset, changes, seed
 
@@ -100,8 +103,9 @@ def test_a_what_if_is_the_graph_built_without_what_was_taken_out(world, own_vect
         for triple in dataset.train.tolist()
         if (names[0][triple[0]], names[1][triple[1]], names[0][triple[2]]) not in set(changes.remove_triples)
     ]
+    facts += edit.added_triples.tolist()
     reads = np.array(sorted(kept), dtype=np.int64).reshape(-1, 2)
-    again = answering.on(np.array(facts, dtype=np.int64).reshape(-1, 3), reads)
+    again = answering.on(np.array(sorted(facts), dtype=np.int64).reshape(-1, 3), reads)
     local = Local(answering, answering.explainer(), edit)
     for head in range(dataset.num_entities):
         relation, answer = head % (2 * dataset.num_relations), (head + 2) % dataset.num_entities
@@ -148,7 +152,8 @@ def test_a_what_if_of_the_bilinear_score_is_the_graph_built_anew(world, all_rows
     reads = np.concatenate([reads, edit.added])
     reads = reads[np.lexsort(reads.T[::-1])].astype(np.int64)
     anew = replace(dataset, interactions=reads, **marks_by_name(answering, reads))
-    train = np.delete(dataset.train, edit.triples, axis=0)
+    train = np.concatenate([np.delete(dataset.train, edit.triples, axis=0), edit.added_triples])
+    train = train[np.lexsort(train.T[::-1])]
     again = Answering(anew, answering.config, answering.model, train, reads, answering.known)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("upgan.graph.cointeraction_update.WORTHWHILE", 0.0 if all_rows else 2.0)
@@ -204,6 +209,9 @@ def test_changes_that_the_graph_does_not_allow_are_refused(predictor):
         ask(add_interactions=(("u1", "b1"),))
     with pytest.raises(QueryError, match="no user"):
         ask(add_interactions=(("new user", "b1"),))
+    with pytest.raises(QueryError, match=r"fact \('b1', 'by', 'a1'\): the fact to add is there already"):
+        ask(add_triples=(("b1", "by", "a1"),))
+    assert ask(add_triples=(("b3", "by", "a1"),)).changes.add_triples == (("b3", "by", "a1"),), "a test fact is no edge"
     assert ask(remove_users=("u1",), add_interactions=(("u1", "b1"),)).changes.add_interactions == (("u1", "b1"),)
 
 

@@ -20,7 +20,7 @@ from upgan.evaluation.metrics import Metrics
 from upgan.experiment.inputs import prepare_training
 from upgan.model.build import build_discriminator, build_factorisation
 from upgan.objectives import losses
-from upgan.objectives.batches import BatchSampler, QuerySampler, draw_candidates
+from upgan.objectives.batches import BatchSampler, Drawn, QuerySampler, draw_candidates
 from upgan.objectives.losses import BLOCKS
 from upgan.objectives.sampled import sampled_one_to_n
 from upgan.training.initialise import initialisation
@@ -42,7 +42,8 @@ def inputs(seed=0):
 
 def loss_of(kind, pool, vector, table, pairs=PAIRS, known=KNOWN):
     asked, other = torch.tensor(pairs), torch.tensor(known)
-    return sampled_one_to_n(kind, pool, vector, table, asked[:, 0], asked[:, 1], other[:, 0], other[:, 1])
+    drawn = pool if pool is None or isinstance(pool, Drawn) else Drawn(pool)
+    return sampled_one_to_n(kind, drawn, vector, table, asked[:, 0], asked[:, 1], other[:, 0], other[:, 1])
 
 
 def by_loops(kind, pool, scores, pairs=PAIRS, known=KNOWN):
@@ -150,7 +151,7 @@ def test_bfloat16_is_near_and_keeps_float32():
     pool = torch.randperm(300, generator=random)[:50]
     for kind in KINDS:
         exact, narrow = (
-            sampled_one_to_n(kind, pool, vector, table, row, answer, row, answer, precision)
+            sampled_one_to_n(kind, Drawn(pool), vector, table, row, answer, row, answer, precision)
             for precision in ("float32", "bfloat16")
         )
         assert narrow.dtype == torch.float32

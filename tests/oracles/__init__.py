@@ -8,7 +8,7 @@ types: r as seen from a triple's head, r + R from its tail, 2R from a user, 2R +
 from __future__ import annotations
 
 from tests.oracles.graph import Edge, Facts, facts_of, hops, layered_edges, random_facts
-from tests.oracles.ranking import filtered_rank, known_answers, metrics
+from tests.oracles.ranking import better, filtered_rank, known_answers, metrics, place
 from tests.oracles.scores import (
     discriminator_loss,
     discriminator_score,
@@ -28,6 +28,7 @@ __all__ = [
     "States",
     "Weights",
     "activate",
+    "better",
     "discriminator_loss",
     "discriminator_score",
     "facts_of",
@@ -39,6 +40,7 @@ __all__ = [
     "metrics",
     "one_to_n",
     "paths_down",
+    "place",
     "propagate",
     "random_facts",
     "rewards",

@@ -9,7 +9,8 @@ import pytest
 
 import upgan
 from tests import oracles
-from tests.predict.toy import ENTITIES, QUERIES, SPLITS, ask, known_splits, make_run, place
+from tests.oracles import place
+from tests.predict.toy import ENTITIES, QUERIES, SPLITS, ask, known_splits, make_run
 
 
 @pytest.mark.parametrize("k", [1, 4, 9, 1000])

@@ -8,8 +8,8 @@ import pytest
 
 import upgan
 from tests import oracles
-from tests.oracles import facts_of, hops
-from tests.predict.toy import ENTITIES, QUERIES, explain, known_splits, make_run, place
+from tests.oracles import facts_of, hops, place
+from tests.predict.toy import ENTITIES, QUERIES, explain, known_splits, make_run
 from upgan.data.dataset import build_dataset
 
 

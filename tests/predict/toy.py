@@ -41,12 +41,6 @@ def _sealed(folder, dataset, config, deviation):
     return folder
 
 
-def place(scores, entity):
-    """Position in the ranked list, 1 is best; ties by entity order."""
-    order = sorted(range(len(scores)), key=lambda e: (-scores[e], e))
-    return order.index(entity) + 1
-
-
 def known_splits(data, entity, relation):
     """Answer -> split of a query (relation 0 .. 2R-1)."""
     found = {}

@@ -162,14 +162,16 @@ def test_explanation_table_is_aligned_and_complete():
 
 
 def test_candidates_table():
-    row: Any = partial(dict, score_without_users=0.0, filtered_rank=1.0)
+    row: Any = partial(dict, score_without_users=0.0, rank_without_users=0, filtered_rank_without_users=12.0)
     rows = [
-        row(rank=1, id="a", label="Å", score=-1.5, known="test", rank_without_users=12),
-        row(rank=10, id="b", label="源氏\x1b[2J", score=0.25, known=None, rank_without_users=1),
+        row(rank=2, id="a", label="Å", score=-1.5, known="test", filtered_rank=1.0),
+        row(rank=10, id="b", label="源氏\x1b[2J", score=0.25, known=None, filtered_rank=7.5),
     ]
     lines = candidates_table(rows).splitlines()
     assert lines[0].split() == ["rank", "answer", "id", "score", "known", "in", "rank", "without", "users"]
-    assert lines[2].startswith("   1  Å")
+    assert lines[2].startswith(" (1)  Å"), "of a known answer in brackets: the others are counted without it"
+    assert lines[3].startswith(" 7.5  ")
+    assert lines[2].endswith(" 12")
     assert "\x1b" not in lines[3]
     assert candidates_table([]) == "no candidates"
 

@@ -65,12 +65,21 @@ VARIANTS: dict[str, tuple[list[str], list[victims.Place]]] = {
         [("step initialisation", 6), ("step pretrain", 3), ("step adversarial", 3)],
     ),
     "complex": (["--model=complex"], [("step initialisation", 5), ("step relaxation", 2), ("test relaxation", 1)]),
+    "proposed": (
+        [
+            "--set=initialisation.candidates=3",
+            "--set=initialisation.candidates_by=popularity",
+            "--set=pretrain.candidates=3",
+            "--set=pretrain.candidates_by=generator",
+        ],
+        [("step initialisation", 3), ("step pretrain", 2), ("step pretrain relaxation", 2), ("step adversarial", 2)],
+    ),
     "start": (["--start=START"], [("step pretrain", 2), ("step adversarial", 2)]),
 }
 
 
 @pytest.mark.parametrize(
-    "variant", ["paper", *(pytest.param(name, marks=pytest.mark.slow) for name in ("complex", "start"))]
+    "variant", ["paper", *(pytest.param(name, marks=pytest.mark.slow) for name in ("complex", "proposed", "start"))]
 )
 def test_other_models_and_forms_go_on_exactly_too(toy_run, tmp_path, variant):
     options, places = VARIANTS[variant]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import pickle
+import shutil
 import stat
 import struct
 import zipfile
 from pathlib import Path
+from random import Random
 
 import pytest
 import torch
@@ -237,3 +240,22 @@ def test_a_run_without_weights_or_at_work_is_not_exported(archive, tmp_path):
     with pytest.raises(RunError, match=r"config\.toml is missing"):
         export_run(written(tmp_path / "run", state="failed"), tmp_path / "out.zip")
     assert not (tmp_path / "out.zip").exists()
+
+
+def test_an_archive_with_wrong_bytes_anywhere_in_its_list_is_a_sentence(archive, tmp_path):
+    """Names, offsets, sizes, flags: refused with nothing left, or unpacked as it was."""
+    whole = archive.read_bytes()
+    with zipfile.ZipFile(archive) as opened:
+        listed = opened.start_dir
+        first = opened.infolist()[0]
+    random = Random(4)
+    damaged = [(listed + 42, 255), (listed + 45, 255), (listed + 46, 0xFF), (listed + 46, 0), (listed + 8, 8)]
+    assert whole[listed + 46 : listed + 46 + len(first.filename)].decode() == first.filename
+    damaged += [(random.randrange(listed, len(whole)), random.randrange(256)) for _ in range(150)]
+    for place, value in damaged:
+        content = bytearray(whole)
+        content[place] = value
+        (tmp_path / "bad.zip").write_bytes(content)
+        with contextlib.suppress(RunError):
+            shutil.rmtree(import_run(tmp_path / "bad.zip", tmp_path / "run", tmp_path))
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.zip"]

@@ -40,6 +40,10 @@ def process(**changes: object) -> dict[str, object]:
         ({"state": "pending", "process": process(start="1")}, "interrupted"),
         ({"process": process(host="another machine")}, "running"),
         ({"process": process(host="another machine"), "heartbeat": time.time() - 600}, "interrupted"),
+        # A clock that is wrong, while status.json is being written.
+        ({"process": process(host="another machine"), "heartbeat": time.time() + 10**6}, "running"),
+        # Alive, but silent for long and without the lock of a training: some other program.
+        ({"heartbeat_monotonic": time.monotonic() - 600}, "interrupted"),
         ({"state": "finished", "process": process(start="1")}, "finished"),
         ({"state": "stopped", "process": process(start="1")}, "stopped"),
         ({"state": "failed", "process": process(start="1")}, "failed"),
@@ -49,6 +53,31 @@ def process(**changes: object) -> dict[str, object]:
 )
 def test_the_state_is_what_status_json_says_while_its_process_lives(tmp_path, values, state):
     assert run_state(written(tmp_path / "run", **values)).state == state
+
+
+def test_a_heartbeat_from_the_future_does_not_live_for_ever(tmp_path):
+    run = written(tmp_path / "run", process=process(host="another machine"), heartbeat=time.time() + 10**6)
+    for changed in (time.time() - 600, time.time() + 600):
+        os.utime(run / "status.json", (changed, changed))
+        assert run_state(run).state == "interrupted"
+
+
+def test_force_ends_no_process_but_the_one_that_trains_the_folder(tmp_path):
+    """Whatever status.json says: the right start time, command, folder. The lock tells, which no run folder holds."""
+    run = tmp_path / "run"
+    waits = "import sys; print(flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", waits, "-m", "upgan", "resume", str(run)]
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=tmp_path)
+    assert child.stdout is not None
+    child.stdout.readline()
+    written(run, process=dataclasses.asdict(process_of(child.pid)), pid=child.pid)
+    assert run_state(run).state == "running"
+    with pytest.raises(RunError, match=f"names process {child.pid}, but that is not training"):
+        control.kill(run)
+    with run_lock(run), pytest.raises(RunError, match="not training this folder"):  # somebody else trains it
+        control.kill(run)
+    assert child.poll() is None
+    child.communicate(b"")
 
 
 def test_a_run_that_was_asked_to_stop_is_stopping_until_its_process_is_gone(tmp_path):

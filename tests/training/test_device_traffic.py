@@ -71,13 +71,15 @@ def on_the_host(monkeypatch, owner, name):
     monkeypatch.setattr(owner, name, uncounted)
 
 
-@pytest.fixture(params=["paper", "quality", "demo", "paper drawn", "quality drawn"])
+@pytest.fixture(params=["paper", "quality", "demo", "paper drawn", "quality drawn", "quality proposed"])
 def world(request, monkeypatch):
     settings = ["model.dim=4", "adversarial.n_c=5", "adversarial.n_g=3", "pretrain.batch=4", "initialisation.batch=4"]
     settings += ["device=cpu", "adversarial.batch=4", "initialisation.l2=0.01"]
     preset, _, drawn = request.param.partition(" ")
     if drawn:
-        settings += ["initialisation.candidates=5", "pretrain.candidates=5"]
+        settings += ["initialisation.candidates=5", "pretrain.candidates=2"]
+    if drawn == "proposed":
+        settings += ["initialisation.candidates_by=popularity", "pretrain.candidates_by=generator"]
     config = make_config(preset, assignments=settings)
     tables: dict[str, Any] = {**toy_tables()}
     prepared = prepare_training(build_dataset(name="toy", **tables), config)
@@ -111,7 +113,7 @@ def test_no_step_waits_for_the_device(world):
     with Traffic() as traffic:
         for phase in (
             initialisation(start, prepared.train, config.initialisation, prepared.random),
-            pretraining(model, prepared.graph, sampler, config.pretrain, no_scores),
+            pretraining(model, prepared.graph, sampler, config.pretrain, no_scores, generator=generator),
         ):
             with pytest.raises(KeyboardInterrupt):
                 run_phase(phase, Context(validation=unasked, reporter=Silently()))

@@ -72,6 +72,7 @@ def steps_of(data, config, whole, monkeypatch):
     "settings",
     [
         "pretrain.clip=0.01",
+        "initialisation.candidates_by=popularity pretrain.candidates_by=popularity",
         "pretrain.l2=0.1 initialisation.l2=0.1 pretrain.optimizer=adam initialisation.optimizer=adam",
         "pretrain.batch_by=triples pretrain.loss=bce initialisation.loss=bce",
         "model.use_users=false pretrain.loss=cross_entropy_filtered initialisation.loss=cross_entropy_filtered",

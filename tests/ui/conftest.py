@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.ui.made import make_run
+from tests.render.samples import HOSTILE
+from tests.ui.made import make_run, written
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +37,27 @@ def checkpoints(made_runs: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The same, as the app finds them."""
     monkeypatch.setenv("UPGAN_CHECKPOINTS", str(made_runs))
     return made_runs
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, browser_path: str) -> Iterator[str]:
+    """The app as a user starts it, on a good run, on one whose labels are hostile, and on one that was stopped."""
+    from tests.ui.chromium import serving
+
+    root = tmp_path_factory.mktemp("served")
+    make_run(root / "runs" / "demo")
+    labels = [label.encode("utf-8", "ignore").decode() for label in HOSTILE]
+    labels += ["long " * 2000, "javascript:alert(1)", "$$\\frac{1}{2}$$ :material/home: 👩‍💻🏳️‍🌈", "=cmd|' /C calc'!A0"]
+    names = ["book:part-of-the-bargain", "author:linda-lael-miller", "book:just-kate", "book:snowflakes", "author",
+             "genre:romance", "book:eye", "author:feist", "author:jordan", "genre"]  # fmt: skip
+    make_run(root / "runs" / "hostile", labels=dict(zip(names, labels, strict=True)))
+    written(
+        root / "runs" / "stopped", points=30, state="stopped", model="upgan", message="stopped; `upgan resume` goes on"
+    )
+    shutil.copytree(root / "runs" / "demo" / "dataset", root / "data" / "tiny")
+    where = {"UPGAN_CHECKPOINTS": root / "runs", "UPGAN_DATA": root / "data", "UPGAN_RESULTS": root / "results"}
+    with serving(root / "app.log", "streamlit", **where) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

@@ -45,6 +45,11 @@ def table(app: AppTest, number: int = 0) -> Any:
     return app.dataframe[number].value
 
 
+def graphs(app: AppTest) -> list[Any]:
+    """The figures of the page."""
+    return [each for each in app.get("bidi_component") if each.proto.component_name == "upgan_graph"]
+
+
 def matches(app: AppTest) -> list[Any]:
     """The search's buttons."""
     return [button for button in app.button if str(button.key).startswith("upgan_match_")]

@@ -47,6 +47,6 @@ def measured(frame: Any) -> Any:
 def assert_readable(seen: Any, told: str = "") -> None:
     """No word covers another or a line, none is outside or smaller than 11 pixels, and the frame is used."""
     faults = {name: seen[name] for name in ("covered", "crossed", "outside", "small") if seen[name]}
-    assert faults == {}, told
-    assert seen["wide"] >= 0.97 * seen["frame"], told
-    assert seen["scrolls"] <= seen["frame"] + 1, told
+    assert faults == {}, f"{told} {faults}"
+    assert seen["wide"] >= 0.97 * seen["frame"], f"{told} {seen['wide']:.0f} of {seen['frame']} pixels are used"
+    assert seen["scrolls"] <= seen["frame"] + 1, f"{told} {seen['scrolls']} pixels wide in {seen['frame']}"

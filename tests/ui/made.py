@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Literal
 
 import pandas as pd
 import torch
@@ -75,7 +74,7 @@ READS = {
 def make_run(
     run: Path,
     *,
-    model: Literal["upgan", "distmult"] = "upgan",
+    model: str = "upgan",
     labels: dict[str, str] | None = None,
     mrr: float = 0.5,
     seed: int = 3,

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
 import upgan
-from tests.ui.driving import checked, run_page, said
+from tests.ui.driving import address, checked, run_page, said
+from ui.components.text import plain
 from ui.panels.contrast import AGAINST
-from ui.panels.whatif import WITHOUT
+from ui.services.aliases import Aliases
+from ui.services.edits import WITHOUT
 from ui.services.questions import Question
 from ui.services.view import View
 from upgan.data.query import Query
 from upgan.explain.results import Changes
+from upgan.render.words import score_text
 
 
 @pytest.mark.usefixtures("checkpoints")
@@ -45,8 +48,7 @@ class TestComparing:
         assert len(boxes) == 3
         assert all(box.value for box in boxes)
         checked(app, boxes[0].uncheck())
-        (left_out,) = [app.query_params["without"]]
-        assert left_out == boxes[0].label.split("\\")[0]
+        assert app.query_params["without"] == "U1", "the heaviest, by its pseudonym"
         counts = {metric.label: metric.value for metric in app.metric}
         assert counts["simulated users who reach the target"] == "2"
         assert "Weights frozen" in said(app)
@@ -74,11 +76,11 @@ class TestComparing:
         )  # fmt: skip
         assert found.after.score < found.before.score
         assert changes["score"] == f"{found.after.score - found.before.score:+.4f}"
-        assert (found.after.rank - found.before.rank, changes["rank"]) == (1, "+1")
+        assert (found.after.filtered_rank - found.before.filtered_rank, changes["rank"]) == (1, "+1")
 
     def test_what_if_stays_with_another_answer_and_goes_with_another_question(self):
         app = run_page("ask", **self.BARGAIN, tab="whatif", without="r1")
-        assert app.query_params["without"] == "r1"
+        assert app.query_params["without"] == "U2"
         checked(app, app.button(key="upgan_swap").click())
         assert "without" not in app.query_params
         question = Question("demo", Query.about(self.BARGAIN["entity"], "author"), self.BARGAIN["answer"])
@@ -87,3 +89,90 @@ class TestComparing:
         assert (other[AGAINST], other[WITHOUT]) == (None, ("r1",))
         other = view.choose("author:jordan")
         assert (other[AGAINST], other[WITHOUT]) == ("author:feist", ("r1",)), "the list of candidates is the same"
+
+
+@pytest.mark.usefixtures("checkpoints")
+class TestEditingTheGraph:
+    BARGAIN = TestComparing.BARGAIN
+    LINK: ClassVar = {**BARGAIN, "tab": "whatif"}
+
+    def ask(self, checkpoints, changes):
+        """What the predictor says of a changed graph."""
+        asked: Any = {"head": self.BARGAIN["entity"], "relation": "author", "answer": self.BARGAIN["answer"]}
+        return upgan.load(checkpoints / "demo").what_if(**asked, changes=changes)
+
+    def test_a_fact_is_taken_out_and_its_link_reopens_it_and_it_can_come_back(self, checkpoints):
+        app = run_page("ask", **self.LINK)
+        facts = app.selectbox(key="upgan_edit_fact")
+        assert facts.options == ["Part of the Bargain — genre — Romance"]
+        checked(app, facts.select_index(0))
+        checked(app, app.button(key="upgan_edit_apply").click())
+        assert app.query_params["remove_fact"] == "book:part-of-the-bargain,genre,genre:romance"
+        told = self.ask(checkpoints, Changes(remove_triples=[("book:part-of-the-bargain", "genre", "genre:romance")]))
+        assert {m.label: m.value for m in app.metric}["score"] == score_text(told.after.score)
+        again = run_page("ask", **address(app))
+        assert [m.value for m in again.metric] == [m.value for m in app.metric]
+        (undo,) = [button for button in again.button if str(button.key).startswith("upgan_undo_")]
+        assert plain("without the fact Part of the Bargain — genre — Romance") == undo.label
+        checked(again, undo.click())
+        assert "remove_fact" not in again.query_params
+
+    def test_a_fact_is_put_in(self, checkpoints):
+        app = run_page("ask", **self.LINK)
+        checked(app, app.segmented_control(key="upgan_edit_action").set_value("Put in a fact"))
+        checked(app, app.selectbox(key="upgan_edit_head").select("book:part-of-the-bargain"))
+        checked(app, app.selectbox(key="upgan_edit_relation").select("author"))
+        checked(app, app.selectbox(key="upgan_edit_tail").select("author:linda-lael-miller"))
+        checked(app, app.button(key="upgan_edit_apply").click())
+        fact = ("book:part-of-the-bargain", "author", "author:linda-lael-miller")
+        assert app.query_params["add_fact"] == ",".join(fact)
+        told = self.ask(checkpoints, Changes(add_triples=[fact]))
+        assert told.after.score != told.before.score
+        assert {m.label: m.value for m in app.metric}["score"] == score_text(told.after.score)
+
+    def test_choices_are_put_in_and_taken_out_under_pseudonyms(self, checkpoints):
+        app = run_page("ask", **self.LINK)
+        checked(app, app.segmented_control(key="upgan_edit_action").set_value("Put in a choice"))
+        checked(app, app.selectbox(key="upgan_edit_user").select("r2"))
+        checked(app, app.selectbox(key="upgan_edit_item").select("book:just-kate"))
+        checked(app, app.button(key="upgan_edit_apply").click())
+        checked(app, app.segmented_control(key="upgan_edit_action").set_value("Take out a choice"))
+        checked(app, app.selectbox(key="upgan_edit_user").select("r1"))
+        checked(app, app.selectbox(key="upgan_edit_chosen").select("book:just-kate"))
+        checked(app, app.button(key="upgan_edit_apply").click())
+        chosen = "book:just-kate"
+        told = self.ask(checkpoints, Changes(add_interactions=[("r2", chosen)], remove_interactions=[("r1", chosen)]))
+        metrics = {m.label: m.value for m in app.metric}
+        assert metrics["score"] == score_text(told.after.score)
+        assert metrics["simulated users who reach the target"] == str(len(told.users_after))
+        link = address(app)
+        assert str(link["remove_interaction"]).split(",") == ["U2", "book:just-kate"]
+        assert not {"r1", "r2"} & {part for text in link.values() for part in str(text).split(",")}
+        again = run_page("ask", **link)
+        assert [m.value for m in again.metric] == [m.value for m in app.metric]
+
+    def test_a_change_that_the_graph_does_not_allow_is_told(self):
+        app = run_page("ask", **self.LINK, add_fact="book:part-of-the-bargain,genre,genre:romance")
+        assert "the fact to add is there already" in said(app)
+
+    def test_paths_are_only_those_through_an_entity(self):
+        app = run_page("ask", **self.BARGAIN, tab="evidence")
+        every = app.dataframe[1].value
+        chosen = app.selectbox(key="upgan_widget_through")
+        checked(app, chosen.select("book:just-kate"))
+        kept = app.dataframe[1].value
+        assert 0 < len(kept) < len(every)
+        assert all("Just Kate" in path for path in kept["path"])
+        assert len(kept) == sum("Just Kate" in path for path in every["path"])
+        assert app.query_params["through"] == "book:just-kate"
+
+
+def test_links_name_users_by_pseudonyms_that_no_id_can_be_taken_for(checkpoints):
+    dataset = upgan.load(checkpoints / "demo").dataset
+    odd = replace(dataset, users=["U1", "ann@example.org", *dataset.users[2:]])
+    aliases = Aliases(["ann@example.org", "U1"], odd)
+    assert [aliases.name(user) for user in odd.users[:2]] == ["U2", "~U1"]
+    assert [aliases.user(aliases.name(user)) for user in odd.users] == odd.users
+    assert len({aliases.name(user) for user in odd.users}) == len(odd.users)
+    assert aliases.user("U1") == "U1", "an id as it is"
+    assert (aliases.user("U99"), aliases.user("nobody")) == ("U99", "nobody")

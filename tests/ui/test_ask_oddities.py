@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.render.samples import HOSTILE
-from tests.ui.driving import QUESTION, SEARCH, checked, matches, run_page, said, table
+from tests.ui.driving import QUESTION, SEARCH, checked, graphs, matches, run_page, said, table
 from tests.ui.made import make_run
 
 
@@ -17,7 +17,7 @@ class TestOddities:
     def test_no_user_reaches_the_target(self):
         app = run_page("ask", checkpoint="demo", entity="book:lonely", relation="author", direction="tail")
         assert "No user reaches this entity" in said(app)
-        assert len(app.get("bidi_component")) == 1
+        assert len(graphs(app)) == 1
 
     def test_a_model_without_users_still_ranks(self):
         app = run_page("ask", checkpoint="plain")
@@ -53,7 +53,7 @@ class TestOddities:
         link = {"checkpoint": "demo", "entity": "book:eye", "relation": "genre", "direction": "tail", name: value}
         app = run_page("ask", **link)
         assert len(app.warning) >= 1
-        assert len(app.get("bidi_component")) == 1
+        assert len(graphs(app)) == 1
         for message in app.warning:
             assert "<" not in message.value.replace("\\<", "")
 

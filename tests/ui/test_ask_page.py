@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from tests.ui.driving import address, checked, run_page, said, table
+from tests.ui.driving import address, checked, graphs, run_page, said, table
 
 
 @pytest.mark.usefixtures("checkpoints")
@@ -16,7 +16,7 @@ class TestFirstVisit:
         assert "Part of the Bargain — author — Linda Lael Miller" in said(app)
         assert "“Linda Lael Miller” is ranked" in said(app)
         assert "simulated users" in said(app)
-        assert len(app.get("bidi_component")) == 1
+        assert len(graphs(app)) == 1
         assert len(app.get("plotly_chart")) == 0, "the browser would read the chart library before it shows the graph"
         assert not app.warning
         assert not app.error
@@ -55,7 +55,7 @@ class TestFirstVisit:
     def test_unusable_runs_are_listed_with_the_reason(self):
         text = said(run_page("ask"))
         assert "**unfinished**: model.safetensors is missing (training is running)" in text
-        assert "**garbled**: run.json is not readable" in text
+        assert "**garbled**: run.json is not as upgan writes it" in text
 
 
 @pytest.mark.usefixtures("checkpoints")

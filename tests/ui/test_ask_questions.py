@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from tests.ui.driving import QUESTION, SEARCH, address, checked, matches, run_page, said, table
+import upgan
+from tests.ui.driving import QUESTION, SEARCH, address, checked, graphs, matches, run_page, said, table
 
 
 @pytest.mark.usefixtures("checkpoints")
@@ -26,7 +27,7 @@ class TestAsking:
         app = run_page("ask")
         checked(app, app.button(key="upgan_random").click())
         assert "answer" not in app.query_params
-        assert len(app.get("bidi_component")) == 1
+        assert len(graphs(app)) == 1
 
     def test_search_and_choose_another_entity(self):
         app = run_page("ask")
@@ -86,8 +87,23 @@ class TestAsking:
             # The explained answer, fifth of all, is among them anyway.
             assert len(table(app)) == count
             assert table(app)["score"].is_monotonic_decreasing
-            new = table(app)[table(app)["known"] == ""]["rank"]
-            assert new.is_monotonic_increasing, "of those that are not known, the rank is their order"
+            shown = table(app)
+            new = shown[shown["known"] == ""]["rank"].astype(int)
+            assert list(new) == list(range(1, len(new) + 1)), "of those that are not known, the rank is their order"
+            assert shown[shown["known"] != ""]["rank"].str.fullmatch(r"\(\d+\)").all(), "the others count without them"
+
+    def test_sentence_table_contrast_and_chart_have_the_same_rank(self, checkpoints):
+        asked = {"entity": "author:feist", "relation": "author", "direction": "head"}
+        rows = upgan.load(checkpoints / "demo").predict(tail="author:feist", relation="author", k=18)
+        last = [row for row in rows if row["known"] is None][-1]
+        assert last["rank"] > last["filtered_rank"], "known answers stand above it"
+        app = run_page("ask", checkpoint="demo", **asked, answer=last["id"], tab="contrast", contrast=rows[0]["id"])
+        rank = f"{last['filtered_rank']:g}"
+        assert f"Rank {rank} " in said(app)
+        assert f"is ranked {rank}, " in said(app)
+        assert rank in list(table(app)["rank"])
+        both = next(frame.value for frame in app.dataframe if "answer" in frame.value and "against" in frame.value)
+        assert both.set_index("")["answer"]["rank"] == rank
 
     def test_hide_known_answers(self):
         app = run_page("ask", checkpoint="demo", entity="author:feist", relation="author", direction="head")

@@ -1,7 +1,11 @@
-"""The figure of many questions in a browser: no word covers another or a line, at three widths, with 5 to 20 users."""
+"""The figure of many questions in a browser: no word covers another or a line, at three widths, with 5 to 20 users.
+
+Of the demo; the slow test also of the runs that UPGAN_FIGURE_RUNS names (folders, with ":" between them).
+"""
 
 from __future__ import annotations
 
+import os
 import random
 from pathlib import Path
 from typing import Any
@@ -9,22 +13,32 @@ from typing import Any
 import pytest
 
 import upgan
+from tests.command_line import DEMO
 from tests.ui.figure_boxes import assert_readable, measured
 from upgan.render.figure.build import Drawing
 from upgan.render.figure.graph_html import forms_of, graph_html
 
-DEMO = Path(__file__).resolve().parents[2] / "checkpoints" / "demo"
 #: What the app gives the figure of windows that are 1280, 1920 and 390 pixels wide.
 FRAMES = (706, 1067, 358)
+RUNS = [DEMO, *(Path(run) for run in os.environ.get("UPGAN_FIGURE_RUNS", "").split(":") if run)]
 
 
 @pytest.mark.parametrize(
-    ("questions", "counts"), [(2, (10,)), pytest.param(20, (5, 10, 20), marks=pytest.mark.slow)], ids=["two", "twenty"]
+    ("run", "questions", "counts"),
+    [
+        pytest.param(DEMO, 2, (10,), id="two"),
+        *(
+            pytest.param(run, 20, (5, 10, 20), id=run.name, marks=(pytest.mark.slow, pytest.mark.timeout(3600)))
+            for run in RUNS
+        ),
+    ],
 )
-def test_no_word_covers_another_or_a_line(browser, tmp_path, questions, counts):
-    predictor = upgan.load(DEMO)
+def test_no_word_covers_another_or_a_line(browser, tmp_path, run, questions, counts):
+    predictor = upgan.load(run)
     data, draw, page = predictor.dataset, random.Random(7), browser.new_page()
     labels = dict(zip(data.relations, data.relation_labels, strict=True))
+    faults: list[str] = []
+    looks = 0
     for place in range(questions):
         head, relation, tail = (int(number) for number in draw.choice(data.test))
         ends = ("head", head, tail) if place % 2 else ("tail", tail, head)
@@ -42,4 +56,11 @@ def test_no_word_covers_another_or_a_line(browser, tmp_path, questions, counts):
                         continue
                     if button:
                         page.locator(button).click()
-                    assert_readable(measured(page), f"{asked}, {users} users, {width} pixels {button}")
+                    looks += 1
+                    try:
+                        assert_readable(measured(page))
+                    except AssertionError as fault:
+                        told = str(fault).splitlines()[0]
+                        faults.append(f"{asked}, {data.entities[ends[2]]}, {users} users, {width} px {button}: {told}")
+    print(f"{run.name}: {looks} drawings looked at, {len(faults)} with a fault")
+    assert faults == [], "\n".join([f"{len(faults)} of {looks} drawings", *faults])

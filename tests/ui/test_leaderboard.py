@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import shlex
+import shutil
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,6 +15,7 @@ import numpy as np
 import pytest
 
 from tests.reproduce.made import HOSTILE, document
+from tests.reproduce.test_job import ended, noted
 from tests.ui.driving import address, checked, run_page, said, table
 from ui.services.leaderboard import list_boards, paper_choices, results_roots
 from upgan.data.dataset import build_dataset
@@ -204,3 +208,42 @@ def test_hostile_names_stay_names(root, toy_frames, tmp_path):
     assert "](javascript" not in captions
     assert "<img" not in captions.replace("\\<", "")
     assert HOSTILE.split(" | ")[0] in table(app)["system"][0]
+
+
+class TestMeasuringHere:
+    @pytest.fixture
+    def data(self, root, toy_folder, tmp_path, monkeypatch):
+        """Beside the results one dataset."""
+        shutil.copytree(toy_folder, tmp_path / "data" / "toy")
+        monkeypatch.setenv("UPGAN_DATA", str(tmp_path / "data"))
+        return root
+
+    def test_the_form_says_what_it_will_do_as_a_command_that_is_one(self, data, tmp_path):
+        app = run_page("leaderboard")
+        checked(app, app.selectbox(key="upgan_widget_target").set_value("table4"))
+        checked(app, app.multiselect(key="upgan_widget_systems").set_value(["distmult"]))
+        checked(app, app.selectbox(key="upgan_widget_budget").set_value("5m"))
+        checked(app, app.number_input(key="upgan_reproduce_seeds").set_value(2))
+        told = shlex.split(next(code.value for code in app.code if code.value.startswith("upgan reproduce")))
+        asked = {
+            "--data": str(tmp_path / "data" / "toy"), "--out": str(data / "toy"), "--budget": "5m", "--seeds": "0,1",
+            "--checkpoints": str(tmp_path / "checkpoints"), "--systems": "distmult",
+        }  # fmt: skip
+        assert told[:3] == ["upgan", "reproduce", "table4"]
+        assert dict(zip(told[3::2], told[4::2], strict=True)) == asked
+        assert "2 runs, at most 5 minutes each." in said(app)
+        checked(app, app.text_input(key="upgan_reproduce_name").set_value("../up"))
+        assert "a name here is 1 to 40 of a-z" in said(app)
+        assert "upgan_reproduce_start" not in [button.key for button in app.button]
+
+    def test_what_is_at_work_is_followed_and_what_was_cancelled_can_go_on(self, data, monkeypatch):
+        noted(data / "now", os.getpid(), "[2/3] UPGAN s1 pretrain 4/9; ETA 0.1 min\n")
+        noted(data / "before", ended(), "interrupted: what is being trained is saved\n", cancelled=True)
+        app = run_page("leaderboard")
+        assert "2 of 3 runs are over" in [bar.proto.text for bar in cast(Any, app.get("progress"))]
+        assert "[2/3] UPGAN s1 pretrain 4/9; ETA 0.1 min" in said(app)
+        assert {"Cancel", "Go on"} <= {button.label for button in app.button}
+        monkeypatch.setenv("UPGAN_NO_TRAINING", "1")
+        app = run_page("leaderboard")
+        assert "[2/3] UPGAN s1" in said(app)
+        assert not {"Cancel", "Go on", "Start measuring"} & {button.label for button in app.button}

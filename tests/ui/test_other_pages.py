@@ -7,6 +7,7 @@ import json
 import shutil
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -39,11 +40,25 @@ class TestStart:
     def test_one_card_is_a_failure_found_by_ranking(self):
         text = said(run_page("start"))
         assert "Users mislead" in text
-        assert "users push the right answer most here: from rank" in text
+        assert "Users lower the right answer from rank" in text
+
+    def test_each_card_says_what_one_will_see_and_opens_the_tab_that_shows_it(self):
+        app = run_page("start")
+        asked = [parse_qs(link.query_string) for link in links(app) if link.label == "Ask this"]
+        assert [one["tab"] for one in asked] == [["users"], ["contrast"], ["users"]]
+        assert asked[1]["contrast"] == ["series:wheel"]
+        assert said(app).count("You will see ") == 3
+        shown = run_page("ask", **{name: values[0] for name, values in asked[1].items()})
+        assert "The Wheel of Time" in said(shown)
+        assert "“The Serpentwar Saga” is ranked" in said(shown)
 
     def test_lists_the_checkpoints_and_why_others_cannot_be_opened(self):
         app = run_page("start")
-        assert list(table(app)["checkpoint"]) == ["demo", "plain", "truncated"]
+        rows = [link for link in links(app) if link.help.startswith("Ask ")]
+        assert [(row.label, row.query_string) for row in rows] == [
+            (name, f"checkpoint={name}") for name in ("demo", "plain", "truncated")
+        ]
+        assert "test MRR 0.500 · UPGAN, preset demo · data tiny books · finished" in said(app)
         assert "**unfinished**: model.safetensors is missing (training is running)" in said(app)
 
     def test_a_link_to_a_question_goes_to_the_page_that_asks(self):
@@ -193,7 +208,7 @@ class TestData:
         app = run_page("models", part="data")
         counts = {metric.label: metric.value for metric in app.metric}
         assert counts["simulated users"] == "6"
-        assert counts["triples"] == "18"
+        assert counts["facts"] == "18"
         (button,) = [button for button in app.button if button.label == "Check this dataset"]
         checked(app, button.click())
         assert "**Check**:" in said(app)

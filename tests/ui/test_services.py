@@ -20,9 +20,9 @@ from ui.components.text import plain
 from ui.panels import PARAMETERS, TAB
 from ui.panels.contrast import AGAINST
 from ui.panels.users import ORDER
-from ui.panels.whatif import WITHOUT
 from ui.services import answers, casefiles, examples, questions
 from ui.services import view as views
+from ui.services.edits import ADD_CHOICE, ADD_FACT, REMOVE_CHOICE, REMOVE_FACT, WITHOUT
 from ui.services.questions import Question
 from ui.services.runs import checkpoint_root, list_runs
 from ui.services.view import View, read_view
@@ -52,7 +52,7 @@ def test_runs_are_listed_with_what_is_wrong_with_them(made_runs):
     assert entries["demo"].problem is None
     assert (entries["demo"].mrr, entries["demo"].model, entries["demo"].dataset) == (0.5, "upgan", "tiny books")
     assert "is missing (training is running)" in (entries["unfinished"].problem or "")
-    assert "run.json is not readable" in (entries["garbled"].problem or "")
+    assert "run.json is not as upgan writes it" in (entries["garbled"].problem or "")
     assert next(iter(list_runs(made_runs))).name == "demo"
     assert "0.500" in entries["demo"].summary()
 
@@ -168,6 +168,8 @@ def test_unknown_answers_are_refused_in_words(predictor):
         ({"layout": "<b>"}, "layout “<b>” is none of auto, columns, rows"),
         ({"contrast": "book:none"}, "contrast “book:none”"),
         ({"without": "r99"}, "left-out user “r99”"),
+        ({"remove_fact": "book:eye,author"}, "change “book:eye,author” is not made of head, relation, tail"),
+        ({"add_interaction": "r99,book:eye"}, "change “r99,book:eye” is not made of user, item"),
         ({"node": "book:eye"}, "node “book:eye”"),
     ],
 )
@@ -191,6 +193,8 @@ def test_links_reopen_what_they_name(predictor):
         views.LAYOUT: "rows",
     }
     values |= {ORDER: "contribution", TAB: "users", AGAINST: "book:eye", WITHOUT: ("r4", "r5"), views.NODE: "u:r4"}
+    values |= {REMOVE_FACT: (("book:magician", "author", "author:feist"),), REMOVE_CHOICE: (("r4", "book:magician"),)}
+    values |= {ADD_FACT: (("book:eye", "series", "series:saga"),), ADD_CHOICE: (("r1", "book:eye"), ("r2", "book:eye"))}
     view = View(question)
     for parameter, value in values.items():
         view = view.put(parameter, value)

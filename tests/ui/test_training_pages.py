@@ -104,8 +104,7 @@ class TestRuns:
         checked(app, app.button(key="upgan_delete").click())
         assert not (roots / "mine").exists()
         assert "There are no runs yet." in said(app)
-        place = (roots / ".trash").resolve()
-        assert f"mine is deleted: kept for 30 days in {place}; `upgan trash restore mine" in said(app)
+        assert "mine is deleted. It is kept for 30 days: see Deleted runs below." in said(app)
         checked(app, app.button(key="upgan_undo").click())
         assert run_state(roots / "mine").state == "stopped"
 

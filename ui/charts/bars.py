@@ -27,7 +27,6 @@ CONFIG: dict[str, Any] = {
     "displaylogo": False,
     "showSendToCloud": False,
     "modeBarButtonsToRemove": ["select2d", "lasso2d", "zoom2d", "pan2d", "autoScale2d"],
-    "toImageButtonOptions": {"format": "svg", "filename": "upgan-users"},
 }
 
 

@@ -20,12 +20,13 @@ MOST_POINTS = 1500
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8c959f")
 _DASHES = ("solid", "dash", "dot", "dashdot")
 _HEIGHT = 300
+#: Pixels between the rows of phases' names, and the share of a phone's chart that the longest of them takes.
+_LABEL_HEIGHT, _LABEL_WIDTH = 14, 0.34
 
 #: With zooming, which the other charts do without.
 CONFIG: dict[str, Any] = {
     **_CONFIG,
     "modeBarButtonsToRemove": ["select2d", "lasso2d"],
-    "toImageButtonOptions": {"format": "svg", "filename": "upgan-training"},
 }
 
 
@@ -36,22 +37,37 @@ def lines_chart(chart: Chart, starts: Sequence[tuple[str, int]], run: str) -> Fi
     drawn = [int(step) for curve in chart.lines.values() if len(curve.step) for step in curve.step[[0, -1]]]
     low, high = min(drawn, default=0), max(drawn, default=0)
     starts = [(phase, step) for phase, step in starts if low <= step <= high]
-    apart = (high - low) / 10
-    last = None
-    for phase, step in starts:
-        if last is None or step > last:
-            figure.add_vline(x=step, line_width=1, line_dash="dot", line_color="#8c959f")
-        if last is None or step - last > apart:
-            figure.add_annotation(
-                x=step, y=1, yref="paper", text=escape(phase_words(phase)), showarrow=False, xanchor="left",
-                yanchor="bottom", font={"size": 11},
-            )  # fmt: skip
-            last = step
+    for step in dict.fromkeys(step for _, step in starts):
+        figure.add_vline(x=step, line_width=1, line_dash="dot", line_color="#8c959f")
+    rows = _label_rows([(step - low) / max(high - low, 1) for _, step in starts])
+    for (phase, step), (row, left) in zip(starts, rows, strict=True):
+        figure.add_annotation(
+            x=step, y=1, yref="paper", yshift=_LABEL_HEIGHT * row, text=escape(phase_words(phase)), showarrow=False,
+            xanchor="left" if left else "right", yanchor="bottom", font={"size": 11},
+        )  # fmt: skip
+    more = _LABEL_HEIGHT * max((row for row, _ in rows), default=0)
+    figure.update_layout(height=_HEIGHT + more, margin_t=24 + more)
     if high - low < 12:
         figure.update_xaxes(dtick=1)  # there is no half step
     if chart.key == "valid":
         figure.update_yaxes(rangemode="tozero")
     return figure
+
+
+def _label_rows(places: Sequence[float]) -> list[tuple[int, bool]]:
+    """For labels at ``places`` (0 to 1, ascending) the row each stands in, and whether it runs to the right.
+
+    A label takes up a share of the width that it has on a phone, so that none covers another on any screen.
+    """
+    taken: list[float] = []  # where each row is free again
+    rows = []
+    for place in places:
+        left = place + _LABEL_WIDTH <= 1
+        start = place if left else place - _LABEL_WIDTH
+        row = next((number for number, free in enumerate(taken) if free <= start), len(taken))
+        taken[row : row + 1] = [start + _LABEL_WIDTH]
+        rows.append((row, left))
+    return rows
 
 
 def comparison_chart(curves: Mapping[str, Curve], what: str) -> Figure:

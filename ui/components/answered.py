@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ui.components import say
 from ui.services import answers, questions
+from ui.services.aliases import Aliases
 from ui.services.answers import Candidates
+from ui.services.questions import Question
 from ui.services.view import KNOWN, TOP_USERS, K, Parameter, View
 from ui.session import cache, state
 from upgan.data.query import Query
 from upgan.errors import UpganError
 from upgan.explain.explanation import Explanation
+from upgan.render.pseudonyms import users_of
 
 if TYPE_CHECKING:
     from upgan.case.schema import CaseFile
@@ -79,7 +83,16 @@ def look(
     def near(typed: str) -> list[str]:
         return questions.nearest(cache.search_index(predictor), predictor.dataset, typed)
 
-    view = state.view(predictor, predictor.run_path.name, parameters, near)
+    @functools.cache
+    def people(question: Question) -> Aliases:
+        """Pseudonyms as the answer's files have them, without those of the answer that is not known yet."""
+        users: list[str] = []
+        with contextlib.suppress(UpganError):
+            answer = question.answer or predictor.predict(**question.query.names, k=1)[0]["id"]
+            users = users_of(cache.explanation(predictor, question.query, answer, TOP_USERS.usual))
+        return Aliases(users, predictor.dataset)
+
+    view = state.view(predictor, predictor.run_path.name, parameters, near, people)
     hidden = view[KNOWN] == "hide" if hide_known is None else hide_known
     return view, cache.candidates(predictor, view.question.query, view[K], hide_known=hidden)
 

@@ -13,7 +13,7 @@ from ui.services.answers import Candidates
 from ui.services.view import KNOWN, K, View
 from ui.session import state
 from upgan.explain.results import CandidateRow
-from upgan.render.words import MINUS, clean
+from upgan.render.words import MINUS, clean, place_text
 
 
 def options(view: View) -> None:
@@ -42,12 +42,12 @@ def choose(candidates: Candidates, view: View, run: str, answer: str | None, *, 
 
     def take() -> None:
         selection = st.session_state[key]["selection"]
-        if cells := selection.get("cells"):  # a click on the name, or on any other cell of the row
-            if 0 <= cells[0][0] < len(ids):
-                state.choose_answer(ids[cells[0][0]], anew=True)
-            return
-        chosen = selection["rows"]
+        # A click on the name or on any other cell of a row, and the arrow keys, choose a cell: its row is to follow.
+        # The box before a row leaves the cell where it was.
+        rows, cells = selection["rows"], selection.get("cells", [])
+        chosen = [cells[0][0]] if cells and rows in ([], [position]) else rows
         if chosen and 0 <= chosen[0] < len(ids):
+            st.session_state[key] = {"selection": {"rows": chosen, "columns": [], "cells": cells}}
             state.choose_answer(ids[chosen[0]])
 
     table(
@@ -58,7 +58,8 @@ def choose(candidates: Candidates, view: View, run: str, answer: str | None, *, 
         key=key,
         on_select=take,
         selection_mode=["single-row-required", "single-cell"],
-        selection_default={"selection": {"rows": [position]}},
+        # With a cell of its own, from which the arrow keys go on.
+        selection_default={"selection": {"rows": [position], "cells": [(position, "answer")]}},
     )
     if candidates.hidden:
         answers = "answer" if candidates.hidden == 1 else "answers"
@@ -67,7 +68,7 @@ def choose(candidates: Candidates, view: View, run: str, answer: str | None, *, 
 
 def _row(row: CandidateRow) -> dict[str, object]:
     return {
-        "rank": row["filtered_rank"],
+        "rank": place_text(row["filtered_rank"], known=row["known"] is not None),
         "answer": clean(row["label"]) or clean(row["id"]),
         "score": row["score"],
         "known": row["known"] or "",
@@ -84,12 +85,12 @@ def _lift(row: CandidateRow) -> str:
 
 def _columns(*, mark_known: bool, silent: bool) -> dict[str, Any]:
     columns = {
-        "rank": number(
+        "rank": text(
             "Rank",
-            format="localized",
+            alignment="right",
             width=44,
             help="Place among all entities, the other known answers left out; 1 is the model's first choice. A known "
-            "answer stands in the list at its score and is marked.",
+            "answer has its rank in brackets: those below it are counted without it.",
         ),
         "answer": text("Answer", width=112, help="Click a name to see why it stands there."),
         "score": number(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from ui.components import controls, links
+from ui.components import controls, links, say
 from ui.components.say import attempt
 from ui.components.table import number, table, text
 from ui.components.text import plain
@@ -25,7 +25,7 @@ MRR = (
     "1 is always first, 0.5 is as good as always second."
 )
 _COMMANDS = """upgan data demo --out data/demo
-upgan train data/demo --preset demo --run checkpoints/demo"""
+upgan train data/demo --run checkpoints/demo"""
 
 
 def open_checkpoint(title: str) -> Predictor:
@@ -34,6 +34,7 @@ def open_checkpoint(title: str) -> Predictor:
     ready = {entry.name: entry for entry in entries if entry.problem is None}
     if not ready:
         st.header(title, anchor=False)
+        say.notices(state.unread("checkpoint"))
         none_at_all(entries)
         st.stop()
     name = _in_use(entries, ready)
@@ -99,6 +100,22 @@ def choice_table(entries: Sequence[RunEntry]) -> None:
     table(rows, "Checkpoints with test MRR, dataset, model, preset and state", columns, highest=300)
 
 
+def choice_rows(entries: Sequence[RunEntry], most: int = 12) -> None:
+    """Every checkpoint that can be asked as a row: a link that asks it, its test MRR, and what it is."""
+    ready = [entry for entry in entries if entry.problem is None]
+    for entry in ready[:most]:
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            name = shorten(clean(entry.name), 40)
+            links.link("ask", name, "hub", {"checkpoint": entry.name}, help=plain(f"Ask {name}"))
+            model = MODEL_NAMES.get(entry.model, clean(entry.model))
+            quality = "not evaluated" if entry.mrr is None else f"test MRR {entry.mrr:.3f}"
+            trained = f"{model}, preset {clean(entry.preset)}" if entry.preset else model
+            parts = (quality, trained, f"data {clean(entry.dataset)}", clean(entry.state))
+            st.caption(plain(" · ".join(part for part in parts if part)))
+    if len(ready) > most:
+        links.link("models", f"{len(ready) - most:,} more", "table", {"part": "models"})
+
+
 def broken(entries: Sequence[RunEntry]) -> None:
     """Runs that cannot be opened are said, not hidden."""
     problems = [entry for entry in entries if entry.problem is not None]
@@ -107,15 +124,17 @@ def broken(entries: Sequence[RunEntry]) -> None:
     folders = "folder" if len(problems) == 1 else "folders"
     with st.expander(f"{len(problems)} {folders} here cannot be opened", icon=":material/warning:"):
         for entry in problems:
-            st.markdown(f"**{plain(clean(entry.name))}**: {plain(clean(entry.problem or ''))}")
+            st.markdown(f"**{plain(clean(entry.name))}**: {say.told(entry.problem or '')}")
 
 
 def none_at_all(entries: Sequence[RunEntry]) -> None:
     """The first thing to do where there is no checkpoint that can be asked; and what the folders there lack."""
     st.info("There is no checkpoint to ask yet.", icon=":material/hub:")
-    st.markdown("Two commands make one from the embedded book catalogue; the second takes about two minutes:")
-    st.code(_COMMANDS, language="bash", wrap_lines=True)
-    st.caption(f"Then reload this page. It looks in {plain(clean(str(checkpoint_root())))}.")
     if training_allowed():
-        links.link("train", "Or train one here", "model_training")
+        links.link("train", "Train one here", "model_training")
+        links.link("tables", "Bring your own table", "table_view")
+    st.caption(f"This page looks in {plain(clean(str(checkpoint_root())))}.")
+    with st.expander("From a terminal", icon=":material/terminal:"):
+        st.caption("Two commands make one from the embedded book catalogue; the second takes about two minutes:")
+        st.code(_COMMANDS, language=None, wrap_lines=True)
     broken(entries)

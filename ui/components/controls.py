@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
+from ui.components import say
 from ui.services.view import Choice, Number, Parameter, Several, View
 from ui.session import state
 from upgan.render.words import clean
@@ -91,7 +92,9 @@ class Choices:
         segments(choice, value, label, label_visibility="collapsed")
         return value
 
-    def several(self, label: str, choice: Several, help: str) -> tuple[str, ...]:
+    def several(
+        self, label: str, choice: Several, help: str, words: Mapping[str, str] | None = None
+    ) -> tuple[str, ...]:
         """Any of them, in the order they were chosen."""
         key, value = choice.key, self._settled(choice)
         st.session_state[key] = list(value)
@@ -99,7 +102,7 @@ class Choices:
             label,
             choice.options,
             key=key,
-            format_func=clean,
+            format_func=lambda name: clean((words or {}).get(name, name)),
             help=help,
             on_change=lambda: state.put(choice, tuple(st.session_state[key])),
         )
@@ -107,5 +110,6 @@ class Choices:
 
     def _settled(self, parameter: Parameter[_Value]) -> _Value:
         value = state.settled(parameter)
+        say.notices(state.gone(parameter))
         self.named[parameter.name] = parameter.write(value)
         return value

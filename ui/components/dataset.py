@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from ui.charts.bars import layers_chart
+from ui.components import links
 from ui.components.controls import Choices
 from ui.components.table import chart, number, table, text
 from ui.components.text import plain
-from ui.services.datasets import DatasetEntry, data_root, list_datasets
+from ui.services.access import training_allowed
+from ui.services.datasets import DatasetEntry, data_root, list_datasets, make_demo
 from ui.services.runs import checkpoint_root, list_runs
 from ui.services.view import one_of
 from upgan.render.words import clean, shorten, user_noun
@@ -37,6 +39,18 @@ def choose(choices: Choices) -> DatasetEntry | None:
     return entries[choices.one("Dataset", one_of("dataset", list(entries), words))]
 
 
+def none_at_all(words: str = "There is no dataset yet.") -> None:
+    """The ways to a first one."""
+    st.info(words, icon=":material/database:")
+    if training_allowed():
+        st.button(
+            "Make the demo catalogue", key="upgan_make_demo", icon=":material/menu_book:", on_click=make_demo,
+            help="A small catalogue of books with simulated readers, in a second.",
+        )  # fmt: skip
+        links.link("tables", "Bring your own table", "table_view")
+    links.link("models", "Import your own files", "upload", {"part": "import"})
+
+
 def table_one(description: Description) -> None:
     """The counts of the paper's Table 1."""
     nouns = user_noun(description.simulated_users)
@@ -46,19 +60,19 @@ def table_one(description: Description) -> None:
         "interactions": (description.interactions, "Pairs of a user and an item."),
         "entities": (description.entities, "All things in the graph, items among them."),
         "relations": (description.relations, "Kinds of facts."),
-        "triples": (description.triples, "Facts: entity, relation, entity; the paper writes triplets."),
+        "facts": (description.triples, "Entity, relation, entity; the paper calls them triplets."),
     }
     with st.container(horizontal=True):
         for name, (count, help) in counts.items():
             st.metric(name, f"{count:,}", help=help)
     splits = ", ".join(f"{split} {count:,}" for split, count in description.splits.items())
-    sentences = [f"Triples by split: {splits}."]
+    sentences = [f"Facts by part: {splits}."]
     if description.interaction_sparsity is not None:
         observed = 1 - description.interaction_sparsity
         sentences.append(f"Of all possible pairs of a user and an item, {observed:.2%} are in the data.")
     if description.unseen:
         sentences.append(
-            f"{description.unseen:,} held-out triples contain an entity or relation that no training triple has."
+            f"{description.unseen:,} held-out facts contain an entity or relation that no training fact has."
         )
     if description.simulated_users:
         sentences.append("The interactions are generated, not observed.")
@@ -82,11 +96,12 @@ def relations(description: Description) -> None:
     rows = sorted(description.relation_table, key=lambda row: -row.triples)
     table(
         [replace(row, label=clean(row.label) or clean(row.id)) for row in rows],
-        "Relations with their triples by split, tails per head and heads per tail",
+        "Relations with their facts by part, tails per head and heads per tail",
         {
             "id": None,
             "label": text("relation"),
-            **{name: number(format="localized") for name in ("triples", "train", "valid", "test")},
+            "triples": number("facts", format="localized"),
+            **{name: number(format="localized") for name in ("train", "valid", "test")},
             "tails_per_head": number(
                 "tails per head", format="%.2f", help="How many answers “A — relation — ?” has on average."
             ),

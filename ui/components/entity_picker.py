@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
+from ui.components import keys
 from ui.components.text import plain
 from ui.services.questions import kind_of, label_of
 from ui.services.search import SearchIndex
@@ -31,15 +32,18 @@ def choose(index: SearchIndex, dataset: KGDataset, on_choose: Callable[[str], No
         key=_TEXT,
         placeholder="Type part of a name: a book, an author, a series …",
         help="Finds every entity whose name contains what you type, with or without accents; where few do, also "
-        "similar names. Words may stand in any order. An id or its beginning works too. Keyboard: Tab moves to the "
-        "matches, Enter takes one.",
+        "similar names. Words may stand in any order. An id or its beginning works too. Enter takes the first match; "
+        "Tab moves on to the others.",
     )
     if not text or not text.strip():
+        keys.search("", None)
         return
     # No name is longer; a limit of the field itself would show a counter.
     suggestions = index.suggest(text[:200])
     exact = [dataset.entities[number] for number in suggestions.exact]
     similar = [dataset.entities[number] for number in suggestions.similar[: _OFFERED - min(_OFFERED, len(exact))]]
+    first = next(iter([*exact, *similar]), None)
+    keys.search(text, None if first is None else _button(dataset, first))
     if not exact:
         nothing = f"No name contains “{plain(shorten(clean(text), 60))}”."
         st.caption(f"{nothing} Similar names:" if similar else f"{nothing} Try fewer letters.")
@@ -63,11 +67,16 @@ def _offer(matches: Sequence[str], dataset: KGDataset, on_choose: Callable[[str]
     for entity in matches:
         st.button(
             _option(dataset, entity),
-            key=f"upgan_match_{dataset.entity_index[entity]}",
+            key=_button(dataset, entity),
             type="tertiary",
             on_click=take,
             args=(entity,),
         )
+
+
+def _button(dataset: KGDataset, entity: str) -> str:
+    """The key of a match's button."""
+    return f"upgan_match_{dataset.entity_index[entity]}"
 
 
 def _option(dataset: KGDataset, entity: str) -> str:

@@ -104,7 +104,14 @@ def node_panel(predictor: Predictor, view: View) -> None:
                     on_click=ask,
                     args=(facts.entity,),
                 )
-            st.button("Close", key="upgan_node_close", icon=":material/close:", on_click=state.put, args=(NODE, None))
+            st.button(
+                "Close",
+                key="upgan_node_close",
+                shortcut="Z",
+                icon=":material/close:",
+                on_click=state.put,
+                args=(NODE, None),
+            )
         with st.container(key="upgan_node_facts", gap="xxsmall"):
             for number, fact in enumerate(facts.facts):
                 st.button(

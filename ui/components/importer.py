@@ -66,7 +66,7 @@ def ask_how(on_order: Callable[[str, PrepareSettings], None]) -> None:
             help="Users and items with fewer are left out, repeatedly, until all that remain have enough (a k-core).",
         )  # fmt: skip
         triples = st.number_input(
-            "Fewest triples of an entity", 1, 1000, 3, help="Entities that stand in fewer facts are left out."
+            "Fewest facts of an entity", 1, 1000, 3, help="Entities that stand in fewer facts are left out."
         )
         if st.form_submit_button("Prepare the dataset", icon=":material/play_arrow:"):
             on_order(name, PrepareSettings(min_interactions=int(interactions), min_triples=int(triples)))

@@ -32,7 +32,7 @@ _METRICS = {
 }
 PROTOCOL = (
     "Fractions, on facts held out of training; asked in both directions; other known answers are left out of the "
-    "ranking; ties count as the mean of their best and worst rank."
+    "ranking; equal scores (up to rounding: a hundred-thousandth) count as the mean of their best and worst rank."
 )
 
 

@@ -44,6 +44,7 @@ def choose(predictor: Predictor, question: Question, answer: str | None) -> None
         st.button(
             "Swap",
             key="upgan_swap",
+            shortcut="S",
             icon=":material/swap_horiz:",
             help=f"Ask the other way round: {plain(shorten(questions.question_text(dataset, other.query), 160))}",
             on_click=state.ask,
@@ -63,6 +64,7 @@ def options(predictor: Predictor, checkpoint: str) -> None:
     st.button(
         "Random question",
         key="upgan_random",
+        shortcut="Q",
         icon=":material/shuffle:",
         help="A fact that was held out of training: does the model find it?",
         on_click=lambda: state.ask(questions.random_question(predictor, checkpoint)),

@@ -126,4 +126,4 @@ def into_data(predictor: Predictor) -> None:
             links.link("train", "Train on it", "model_training", {"dataset": key_of(fingerprint(out))})
             command = f"upgan train {out.name} --start {predictor.run_path.name}"
             st.caption("Or go on from this checkpoint at a terminal, which is quicker:")
-            st.code(command, language="bash")
+            st.code(command, language=None)

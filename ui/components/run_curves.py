@@ -10,7 +10,7 @@ import streamlit as st
 
 from ui.charts.runs import CONFIG, comparison_chart, lines_chart, rank_chart
 from ui.components import live_chart
-from ui.components.table import number, table
+from ui.components.table import number, saved_as, table
 from ui.services.following import Chart, named_at_looks, value_words
 from upgan.render.words import clean, rank_text, shorten
 from upgan.runs import history
@@ -30,7 +30,12 @@ def charts(groups: Sequence[Chart], starts: Sequence[tuple[str, int]], run: str)
         left, right = st.columns([3, 2], gap="medium") if curved else (None, st.container())
         if left is not None:
             with left:
-                live_chart.show(lines_chart(chart, starts, run), f"upgan_run_chart_{chart.key}", CONFIG, words(chart))
+                live_chart.show(
+                    lines_chart(chart, starts, run),
+                    f"upgan_run_chart_{chart.key}",
+                    saved_as(CONFIG, f"{run}-{chart.key}"),
+                    words(chart),
+                )
         with right:
             _figures(
                 "",
@@ -52,8 +57,8 @@ def pinned(looks: Sequence[dict[str, Any]], run: str, name_of: Callable[[str], s
     ranks = history.curves(looks)["rank"]
     first, best, last = (rank_text(ranks.summary[name]) for name in ("first", "min", "last"))
     words = f"Rank of the pinned answer: first {first}, best {best}, last {last}."
-    live_chart.show(rank_chart(ranks, run), "upgan_run_chart_pinned", CONFIG, words)
-    st.caption(f"Filtered rank: first {first}, best {best}, last {last}.")
+    live_chart.show(rank_chart(ranks, run), "upgan_run_chart_pinned", saved_as(CONFIG, f"{run}-rank"), words)
+    st.caption(f"Rank, other known answers left out: first {first}, best {best}, last {last}.")
     for title, what, size, empty in (
         ("Heaviest users, with their weights", "users", "weight", "No phase that was trained so far uses users."),
         ("Hardest negatives of the generator, with its probabilities", "negatives", "probability",
@@ -77,7 +82,9 @@ def comparison(curves: Mapping[str, Mapping[str, Curve]]) -> None:
     key = st.selectbox("Value", keys, key="upgan_compare_value", format_func=value_words, persist_state="session")
     chosen = {name: of_run[key] for name, of_run in curves.items() if key in of_run and len(of_run[key].value)}
     words = f"{value_words(str(key))} of {', '.join(clean(name) for name in chosen)} over the steps of training"
-    live_chart.show(comparison_chart(chosen, str(key)), "upgan_run_chart_compare", CONFIG, words)
+    live_chart.show(
+        comparison_chart(chosen, str(key)), "upgan_run_chart_compare", saved_as(CONFIG, f"compared-{key}"), words
+    )
     named = {clean(name): curve for name, curve in chosen.items()}
     _figures("run", named, "First, least, greatest, last and best value of each run", "upgan_compare_figures")
 

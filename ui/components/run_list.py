@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 
 import streamlit as st
 
+from ui.components import say
 from ui.components.table import number, table, text
-from ui.components.text import plain
 from ui.services.following import phase_words
 from ui.services.trainings import duration, headline
+from upgan.config.systems import MODEL_NAMES
 from upgan.render.words import clean
 from upgan.runs.status import RunStatus
 
-_TABLE, _ROWS = "upgan_runs_table", "upgan_runs_rows"
+_TABLE, _ROWS, _MOVED = "upgan_runs_table", "upgan_runs_rows", "upgan_runs_moved"
+#: Seconds in which a browser that refreshes itself may still name the row that the chosen run was moved from.
+_ECHO = 5.0
 #: A sign for each state, so that colour is not the only one.
 _SIGNS = {
     "pending": "◌",
@@ -36,8 +40,9 @@ def rows(runs: Sequence[RunStatus]) -> list[dict[str, object]]:
             "progress": run.progress,
             "best validation MRR": run.best_valid_mrr,
             "test MRR": run.test_mrr,
-            "heartbeat": f"{duration(run.heartbeat_age)} ago" if run.active and run.heartbeat_age is not None else "",
+            "last report": f"{duration(run.heartbeat_age)} ago" if run.active and run.heartbeat_age is not None else "",
             "device": clean(run.device),
+            "model": MODEL_NAMES.get(run.model, clean(run.model)),
             "dataset": clean(run.dataset),
             "preset": clean(run.preset),
             "started": (run.started or "").replace("T", " ")[:16],
@@ -55,27 +60,31 @@ def choose(runs: Sequence[RunStatus], chosen: str, on_choose: Callable[[str], No
     st.session_state[_ROWS] = names
     here = [names.index(chosen)] if chosen in names else []
     if here and _selected() != here:
+        st.session_state[_MOVED] = (_selected(), time.monotonic())
         st.session_state[_TABLE] = {"selection": {"rows": here, "columns": [], "cells": []}}
 
     def take() -> None:
         shown: list[str] = st.session_state.get(_ROWS, [])
+        moved, when = st.session_state.get(_MOVED, ([], 0.0))
+        if _selected() == moved and time.monotonic() - when < _ECHO:
+            return
         for row in _selected()[:1]:
             if row < len(shown):
                 on_choose(shown[row])
 
     listed = rows(runs)
     # Where no run trains, some columns have nothing to say.
-    empty = {name: None for name in ("phase", "heartbeat", "device") if not any(row[name] for row in listed)}
+    empty = {name: None for name in ("phase", "last report", "device") if not any(row[name] for row in listed)}
     table(
         listed,
-        "Runs with state, phase, progress, best validation MRR, age of the heartbeat and device",
+        "Runs with state, phase, progress, best validation MRR, age of the last report, device and model",
         {
             "progress": st.column_config.ProgressColumn("phase done", format="percent", min_value=0, max_value=1),
             "best validation MRR": number(
                 format="%.4f", help="MRR on validation facts, of the phase in progress or the last one."
             ),
             "test MRR": number(format="%.4f", help="MRR, the mean reciprocal rank: 1 is always first."),
-            "heartbeat": text(help="How long ago its process last reported."),
+            "last report": text(help="How long ago its process said that it is alive."),
             "started": text(help="In universal time."),
             **empty,
         },
@@ -95,7 +104,7 @@ def _selected() -> list[int]:
 
 def status(run: RunStatus) -> None:
     """Where one run is: phases, progress, figures, its last word."""
-    st.markdown(f"**{_SIGNS[run.state]} {plain(clean(headline(run)))}**")
+    st.markdown(f"**{_SIGNS[run.state]} {say.told(headline(run))}**")
     if run.phases:
         here = run.phases.index(run.phase) if run.phase in run.phases else -1
         over = len(run.phases) if run.state == "finished" else here
@@ -112,13 +121,13 @@ def status(run: RunStatus) -> None:
         "test MRR": "" if run.test_mrr is None else f"{run.test_mrr:.4f}",
         "trained for": duration(run.seconds),
         "steps": f"{run.step:,}" if run.step else "",
-        "heartbeat": f"{duration(run.heartbeat_age)} ago" if run.active and run.heartbeat_age is not None else "",
+        "last report": f"{duration(run.heartbeat_age)} ago" if run.active and run.heartbeat_age is not None else "",
         "device": run.device,
     }
     with st.container(horizontal=True):
         for name, value in figures.items():
             if value:
                 st.metric(name, value)
-    if run.message and run.state in ("failed", "interrupted", "stopped"):
+    if run.message and run.state in ("failed", "interrupted", "stopped", "finished"):
         message = st.error if run.state == "failed" else st.warning
-        message(plain(clean(run.message)), icon=":material/error:" if run.state == "failed" else ":material/info:")
+        message(say.told(run.message), icon=":material/error:" if run.state == "failed" else ":material/info:")

@@ -9,20 +9,26 @@ from typing import TypeVar
 import streamlit as st
 
 from ui.components.text import plain
+from ui.services.spoken import spoken
 from upgan.errors import UpganError
 from upgan.render.words import clean
 
 _Made = TypeVar("_Made")
 
 
+def told(text: object) -> str:
+    """A message's own words as Markdown that shows them letter by letter, without what is meant for a terminal."""
+    return plain(clean(spoken(str(text))))
+
+
 def error(text: object) -> None:
     """Something that went wrong."""
-    st.error(plain(clean(str(text))), icon=":material/error:")
+    st.error(told(text), icon=":material/error:")
 
 
 def info(text: object) -> None:
     """Something that is so, and no fault."""
-    st.info(plain(clean(str(text))), icon=":material/info:")
+    st.info(told(text), icon=":material/info:")
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from ui.charts.bars import CONFIG
+from ui.session import state
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -23,12 +24,19 @@ def table(
     columns: Mapping[str, Any] | None = None,
     highest: int = 388,
     row_height: int = _ROW,
+    *,
+    users: str = "",
     **more: Any,
 ) -> None:
     """Rows, mappings or dataclasses, as a table of at most ``highest`` pixels; a column that is None is not shown.
 
-    In rows higher than usual, text is broken into lines.
+    In rows higher than usual, text is broken into lines. ``users``: the name of a table that names users by their ids.
+    It has no button of its own to be taken away by, as long as real ids are not switched on: the files have pseudonyms.
     """
+    if users and not state.real_ids():
+        with st.container(key=f"upgan_private_{users}"):
+            table(rows, alt, columns, highest, row_height, **more)
+        return
     frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(list(rows))
     height = min(row_height * len(frame) + _HEAD, highest)
     if row_height != _ROW:
@@ -36,6 +44,15 @@ def table(
     st.dataframe(frame, hide_index=True, height=height, column_config=dict(columns or {}), alt=alt, **more)
 
 
-def chart(figure: Figure, name: str, alt: str) -> None:
-    """A figure of plotly's; ``alt`` is its takeaway."""
-    st.plotly_chart(figure, key=f"upgan_{name}_chart", config=CONFIG, alt=alt)
+def chart(figure: Figure, name: str, alt: str, *, users: bool = False) -> None:
+    """A figure of plotly's; ``alt`` is its takeaway. ``users``: it names users, so that it is not saved as a picture
+    as long as real ids are not switched on."""
+    config = saved_as(CONFIG, name)
+    if users and not state.real_ids():
+        config = config | {"modeBarButtonsToRemove": [*CONFIG["modeBarButtonsToRemove"], "toImage"]}
+    st.plotly_chart(figure, key=f"upgan_{name}_chart", config=config, alt=alt)
+
+
+def saved_as(config: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """A chart's settings with the name of the file that its picture is saved as."""
+    return {**config, "toImageButtonOptions": {"format": "svg", "filename": f"upgan-{name}"}}

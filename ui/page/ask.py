@@ -19,7 +19,18 @@ from ui.session.registry import Page
 if TYPE_CHECKING:
     from upgan.predict.predictor import Predictor
 
-PAGE = Page("Ask & explain", ":material/hub:", 10)
+PAGE = Page(
+    "Ask & explain",
+    ":material/hub:",
+    10,
+    keys={
+        "/": "to the search; there Enter takes the first match",
+        "T": "to the table of answers; there ↑ and ↓ choose, and Enter too",
+        "S": "the same question from its other end",
+        "Q": "a random question",
+        "Z": "closes the node that is looked at",
+    },
+)
 _TABS = "upgan_tabs"
 
 

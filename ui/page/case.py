@@ -69,12 +69,13 @@ def current(predictor: Predictor) -> None:
     answered = explained(predictor, view, ranked, PANELS)
     if answered is None:
         return
-    show(answered.explanation, answered.labels, view.drawing)
-    if any(panel.results(answered) for panel in PANELS.values()):
-        shown_beside(case_of(answered, real_ids=True))
-    real = files.real_ids()
-    files.of_case(lambda: case_of(answered, real_ids=real), view.drawing)
-    links.copyable(view.parameters(), "case")
+    # What is frozen here is what is passed on: users are named as in the files.
+    case = case_of(answered, real_ids=state.real_ids())
+    show(case.explanation, answered.labels, view.drawing)
+    shown_beside(case)
+    files.real_ids()
+    files.of_case(lambda: case, view.drawing, answered.explanation)
+    links.copyable(state.address(), "case")
 
 
 def from_file(predictor: Predictor, name: str, content: bytes | None) -> None:
@@ -96,10 +97,12 @@ def from_file(predictor: Predictor, name: str, content: bytes | None) -> None:
         st.success(plain(clean(outcome.message)), icon=":material/check_circle:")
     else:
         st.warning(plain(clean(outcome.message)), icon=":material/difference:")
-    show(case.explanation, case.relation_labels, Drawing())
-    shown_beside(case)
-    real = case.pseudonyms or files.real_ids()
-    files.of_case(lambda: case if real else pseudonymous(case), Drawing())
+    shown = case if case.pseudonyms or state.real_ids() else pseudonymous(case)
+    show(shown.explanation, case.relation_labels, Drawing())
+    shown_beside(shown)
+    if not case.pseudonyms:
+        files.real_ids()
+    files.of_case(lambda: shown, Drawing(), case.explanation)
 
 
 def heading(case: CaseFile, name: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from ui.components import files, links
+from ui.components import files, links, reproduce, say
 from ui.components.controls import Choices
 from ui.components.table import chart, table
 from ui.components.text import plain
@@ -32,12 +32,13 @@ _MOST_LINES = 50
 def none_at_all() -> None:
     """How to make the first one."""
     places = " and ".join(plain(clean(str(root))) for root in leaderboard.results_roots())
-    st.info(
-        f"There is no reproduced table yet in {places}. These commands make one: they train every system of the "
-        "paper's Table 3 on the demo catalogue, for at most ten minutes each, and go on where they were stopped.",
-        icon=":material/leaderboard:",
-    )
-    st.code(_COMMANDS, language="bash", wrap_lines=True)
+    st.info(f"There is no reproduced table yet in {places}.", icon=":material/leaderboard:")
+    with st.expander("From a terminal", icon=":material/terminal:"):
+        st.caption(
+            "These commands make one: they train every system of the paper's Table 3 on the demo catalogue, for at "
+            "most ten minutes each, and go on where they were stopped."
+        )
+        st.code(_COMMANDS, language=None, wrap_lines=True)
 
 
 def about(document: Document) -> None:
@@ -90,7 +91,8 @@ def behind(board: Board) -> None:
             table(_cleaned(settings), "What the search of the settings found, system by system")
     failures = leaderboard.failures(board.document)
     if failures:
-        with st.expander(f"{len(failures):,} runs failed", icon=":material/error:"):
+        runs = "run" if len(failures) == 1 else "runs"
+        with st.expander(f"{len(failures):,} {runs} failed", icon=":material/error:"):
             st.code("\n".join(clean(line) for line in failures[:_MOST_LINES]), language=None, wrap_lines=True)
     files.downloads({"Table (CSV)": (f"upgan-{board.path.stem}.csv", lambda: to_csv(board.document))})
 
@@ -111,11 +113,15 @@ def main() -> None:
     st.header("Leaderboard", anchor=False)
     boards = leaderboard.list_boards(leaderboard.results_roots())
     ready = {board.key: board for board in boards if board.problem is None}
-    if not ready:
-        none_at_all()
-        broken(boards)
-        st.stop()
     choices = Choices()
+    reproduce.jobs()
+    if not ready:
+        say.notices(state.unread("board"))
+        none_at_all()
+        reproduce.order(choices, opened=True)
+        broken(boards)
+        state.write_address(choices.named)
+        st.stop()
     words = {name: clean(board.words()) for name, board in ready.items()}
     board = ready[choices.one("Table or figure", one_of("board", list(ready), words))]
     theirs = leaderboard.paper_choices(board.document)
@@ -127,8 +133,10 @@ def main() -> None:
     figure(board.document)
     behind(board)
     broken(boards)
-    state.write_address(choices.named)
-    links.copyable(choices.named, "leaderboard")
+    named = dict(choices.named)
+    reproduce.order(choices, opened=False)
+    state.write_address(named)
+    links.copyable(named, "leaderboard")
 
 
 if __name__ == "__main__":

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 PAGE = Page("Models & data", ":material/table:", 50)
 PARTS = {"models": "Models", "compare": "Compare", "data": "Datasets", "import": "Import"}
+#: Checkpoints that are compared without being chosen.
+_MOST_COMPARED = 3
 _REPORT = "upgan_check_report"
 _UPLOAD = "upgan_upload"
 _OUTCOME = "upgan_upload_outcome"
@@ -59,7 +61,7 @@ def compare(choices: Choices, ready: Mapping[str, RunEntry]) -> None:
     """Several checkpoints on the same held-out facts."""
     chosen = choices.several(
         "Checkpoints to compare, the baseline first",
-        Several("compare", lasts="session", options=list(ready)),
+        Several("compare", alike(ready), lasts="session", options=list(ready)),
         help="All must be trained on the same dataset. The first is what the others are compared with.",
     )
     if len(chosen) < 2:
@@ -75,13 +77,21 @@ def compare(choices: Choices, ready: Mapping[str, RunEntry]) -> None:
             metrics.comparison(rankings, skipped)
 
 
+def alike(ready: Mapping[str, RunEntry]) -> tuple[str, ...]:
+    """The first checkpoint and the next few of the same data: what is compared until something is chosen."""
+    data = next(iter(ready.values())).dataset
+    found = [name for name, entry in ready.items() if entry.dataset == data]
+    return tuple(found[:_MOST_COMPARED]) if len(found) > 1 else ()
+
+
 def data(choices: Choices) -> None:
     """One dataset: Table 1, layers, relations, and its check when asked for."""
     from upgan.data.check import check_dataset
 
     entry = dataset.choose(choices)
     if entry is None:
-        st.info("There is no dataset yet. Import your own files, or run `upgan data demo --out data/demo`.")
+        say.notices(state.unread("dataset"))
+        dataset.none_at_all()
         return
     description = say.attempt(lambda: cache.description(str(entry.path), entry.fingerprint))
     if description is None:
@@ -209,6 +219,7 @@ def main() -> None:
     elif part == "import":
         own()
     elif not ready:
+        say.notices(state.unread("run", "compare"))
         checkpoint.none_at_all(entries)
     else:
         (models if part == "models" else compare)(choices, ready)

@@ -24,7 +24,21 @@ from upgan.review.store import Filter, ReviewList, ReviewStore
 if TYPE_CHECKING:
     from upgan.predict.predictor import Predictor
 
-PAGE = Page("Missing facts", ":material/fact_check:", 15)
+PAGE = Page(
+    "Missing facts",
+    ":material/fact_check:",
+    15,
+    keys={
+        "Y": "yes",
+        "N": "no",
+        "U": "unsure",
+        "Z": "undo",
+        "J": "next line",
+        "K": "line before",
+        "Page up": "page before",
+        "Page down": "next page",
+    },
+)
 LINE = Number("line", 1, "session", low=1, high=1_000_000)
 _MAKING = "upgan_review_making"
 _SAID = "upgan_review_said"
@@ -194,6 +208,7 @@ def judge(predictor: Predictor, store: ReviewStore, chosen: ReviewList, shown: S
 def main() -> None:
     """The page."""
     predictor = open_checkpoint("Missing facts")
+    say.notices(state.notices())
     said = st.session_state.pop(_SAID, "")
     if said:
         say.info(said)
@@ -202,6 +217,7 @@ def main() -> None:
         st.stop()
     lists = store.lists(predictor.dataset.catalogue)
     if not lists:
+        say.notices(state.unread("list"))
         st.markdown("Which facts does this catalogue lack, which can be trusted, and why? One list tells.")
         new_list(predictor)
         st.stop()

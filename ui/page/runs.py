@@ -30,6 +30,8 @@ from upgan.runs.status import RunStatus
 PAGE = Page("Runs", ":material/monitoring:", 40)
 #: Seconds between looks while something trains, and at a run that has written nothing yet.
 EVERY, SOON = 2.0, 0.5
+#: And while nothing does: another tab, or a terminal, may begin, resume or delete a run.
+IDLE = 4.0
 #: Lines of the log's end; what a run that broke said last.
 LOG_LINES, LAST_LINES = 200, 20
 _SAID = "upgan_runs_said"
@@ -47,7 +49,7 @@ def act(action: Callable[[], object], done: str) -> None:
         if isinstance(result, trash.Deleted):
             st.session_state[_DELETED] = result
     except UpganError as error:
-        st.session_state[_SAID] = ("problem", clean(str(error)))
+        st.session_state[_SAID] = ("problem", str(error))
         if isinstance(error, BusyError):
             st.session_state[_BUSY] = True
 
@@ -56,7 +58,7 @@ def last_outcome() -> None:
     """What came of the last action, and its undoing."""
     kind, text = st.session_state.pop(_SAID, ("", ""))
     if kind == "problem":
-        st.error(plain(text), icon=":material/error:")
+        say.error(text)
     elif kind == "done":
         st.success(plain(text), icon=":material/check_circle:")
     gone = st.session_state.get(_DELETED)
@@ -90,19 +92,26 @@ def actions(run: RunStatus) -> None:
                 st.button("Resume anyway", key="upgan_resume_anyway", icon=":material/warning:", on_click=act,
                           args=(lambda: trainings.resume(name, force=True), f"{name} goes on."))  # fmt: skip
         if not run.active:
-            promise = trash.promise(checkpoint_root(), name)
+            kept = f"It is kept for {trash.KEPT_DAYS} days: see Deleted runs below."
             st.button("Delete", key="upgan_delete", icon=":material/delete:", on_click=act,
-                      args=(lambda: trainings.delete(name), f"{name} is deleted: {promise}."),
+                      args=(lambda: trainings.delete(name), f"{name} is deleted. {kept}"),
                       help="Moves it to the trash; it can be brought back.")  # fmt: skip
 
 
 def overview(before: Sequence[RunStatus], chosen: str) -> None:
-    """The list; a fragment, which asks for the whole page where other runs are at work, or another one is chosen."""
+    """The list; a fragment, which asks for the whole page where a run is new, gone or in another state, by whoever's
+    doing, or where another one is chosen."""
     now = trainings.overview()
     choice = one_of("run", [run.name for run in now] or [""])
-    if not now or trainings.active(now) != trainings.active(before) or state.settled(choice) != chosen:
+    if trainings.states(now) != trainings.states(before) or state.settled(choice) != chosen:
         st.rerun()
     run_list.choose(now, chosen, lambda name: state.put(choice, name))
+
+
+def first_run() -> None:
+    """Asks for the whole page when there is a run; a fragment."""
+    if trainings.overview():
+        st.rerun()
 
 
 def live(name: str, state_before: str, empty: bool) -> None:
@@ -115,10 +124,14 @@ def live(name: str, state_before: str, empty: bool) -> None:
         return
     if run.state != state_before:
         st.rerun()
-    curves, pinned = cache.followed(run.folder).update()
+    followed = cache.followed(run.folder)
+    curves, pinned = followed.update()
     if empty and curves:
         st.rerun()
     run_list.status(run)
+    for file, count in followed.damaged.items():
+        if count:
+            st.caption(f"{file} has {count:,} damaged line{'s' * (count > 1)}, left out here.")
     if run.state in ("failed", "interrupted"):
         st.markdown("**Last lines of its log**")
         st.code("\n".join(tail_log(run.folder, LAST_LINES)) or "none", language=None, wrap_lines=True, height=220)
@@ -171,11 +184,14 @@ def ask_this(run: RunStatus) -> None:
 
 def tables(chosen: Mapping[str, Path], all_runs: Sequence[RunStatus]) -> None:
     """Everything as CSV, made when it is asked for."""
+    of = "-and-".join(list(chosen)[:3])
     files.downloads({
-        "Curves (CSV)": ("upgan-curves.csv", lambda: following.metrics_csv(chosen)),
-        "Followed question (CSV)": ("upgan-pinned.csv", lambda: following.pinned_csv(chosen)),
-        "All runs (CSV)": ("upgan-runs.csv", lambda: following.table_csv([run.to_dict() for run in all_runs])),
-        "Settings (CSV)": ("upgan-settings.csv", lambda: following.settings_csv(chosen)),
+        "Curves (CSV)": (f"{of}-curves.csv", lambda: following.metrics_csv(chosen)),
+        "Followed question (CSV)": (
+            f"{of}-followed-question.csv", lambda: following.pinned_csv(chosen, real_ids=state.real_ids())
+        ),
+        "All runs (CSV)": ("all-runs.csv", lambda: following.table_csv([run.to_dict() for run in all_runs])),
+        "Settings (CSV)": (f"{of}-settings.csv", lambda: following.settings_csv(chosen)),
     })  # fmt: skip
 
 
@@ -217,7 +233,9 @@ def main() -> None:
     last_outcome()
     runs = trainings.overview()
     if not runs:
+        say.notices(state.unread("run"))
         st.info("There are no runs yet.", icon=":material/monitoring:")
+        st.fragment(first_run, run_every=IDLE, key="upgan_overview")()
         if training_allowed():
             links.link("train", "Train one", "model_training")
         trashed()
@@ -225,7 +243,7 @@ def main() -> None:
     choices, at_work, names = Choices(), trainings.active(runs), [run.name for run in runs]
     one, more = one_of("run", names), Several("beside", lasts="session", options=names)
     name = state.settled(one)
-    st.fragment(overview, run_every=EVERY if at_work else None, key="upgan_overview")(runs, name)
+    st.fragment(overview, run_every=EVERY if at_work else IDLE, key="upgan_overview")(runs, name)
     left, right = st.columns(2, gap="medium")
     with left:
         choices.one("Run", one)

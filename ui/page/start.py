@@ -35,7 +35,7 @@ def cards(examples: Sequence[Example], chosen: str) -> None:
             with st.container():
                 st.subheader(plain(example.title), anchor=False)
                 st.markdown(f"**{question}**")
-                st.markdown(plain(example.why))
+                st.markdown(plain(f"{example.why} You will see {example.see}"))
             links.link("ask", "Ask this", "arrow_forward", example.parameters(), help=question)
     st.caption(plain(f"Examples from the checkpoint “{shorten(clean(chosen), 60)}”."))
 
@@ -76,10 +76,7 @@ def main() -> None:
     )
     st.subheader("What is here", anchor=False)
     st.caption(f"A checkpoint is a trained model together with its data. {checkpoint.MRR}")
-    checkpoint.choice_table(entries)
-    with st.container(horizontal=True):
-        for each in list(ready)[:_MOST_DATASETS]:
-            links.link("ask", f"Ask {shorten(clean(each), 40)}", "hub", {"checkpoint": each})
+    checkpoint.choice_rows(entries)
     data(datasets.list_datasets(datasets.data_root(), list(ready.values())))
     gpu = ", ".join(machine.gpus()) or machine.NO_GPU
     st.caption(

@@ -24,7 +24,6 @@ from upgan.config.sized import told
 from upgan.config.systems import MODEL_NAMES, MODELS
 from upgan.data.dataset import KGDataset
 from upgan.errors import BusyError, ConfigError, UpganError
-from upgan.render.words import clean
 
 PAGE = Page("Train", ":material/model_training:", 30, trains=True)
 DEVICES = {"auto": "GPU, else CPU", "cpu": "CPU", "cuda": "GPU"}
@@ -35,9 +34,8 @@ def choose_data(choices: Choices) -> tuple[DatasetEntry, KGDataset]:
     """The dataset to train on; ends the page where there is none that can be read."""
     entry = dataset.choose(choices)
     if entry is None:
-        st.info("There is no dataset to train on yet.", icon=":material/database:")
-        st.code("upgan data demo --out data/demo", language="bash")
-        links.link("models", "Import your own files", "upload", {"part": "import"})
+        say.notices(state.unread("dataset"))
+        dataset.none_at_all("There is no dataset to train on yet.")
         st.stop()
     data = say.attempt(lambda: cache.dataset(str(entry.path), entry.fingerprint))
     if data is None:
@@ -185,13 +183,13 @@ def start(entry: DatasetEntry, data: KGDataset, config: Config) -> None:
         command = wanted.command_line(
             entry.path.resolve(), folder.resolve(), config, wanted.size_of(data, config.device)
         )
-        st.code(command, language="bash", wrap_lines=True)
+        st.code(command, language=None, wrap_lines=True)
     busy = ""
     if st.button("Start training", key="upgan_train_start", type="primary", icon=":material/play_arrow:",
                  disabled=folder is None):  # fmt: skip
         busy = begin(name, data, config, force=False)
     if busy:
-        st.warning(plain(clean(busy)), icon=":material/lock:")
+        st.warning(say.told(busy), icon=":material/lock:")
         st.button("Start anyway", key="upgan_train_force", icon=":material/warning:",
                   help="Both trainings will be slower, and may not fit into memory together.",
                   on_click=lambda: st.session_state.update({_ANYWAY: True}))  # fmt: skip
@@ -203,7 +201,7 @@ def main() -> None:
     """The page."""
     st.header("Train", anchor=False)
     if not training_allowed():
-        st.info("This app is read-only: it was started with --no-training.", icon=":material/lock:")
+        st.info("This app is read-only: runs cannot be started here.", icon=":material/lock:")
         return
     choices = Choices()
     left, right = st.columns([3, 2], gap="large")

@@ -19,12 +19,13 @@ from ui.services.view import Named, known_entity
 from ui.session import state
 from ui.session.cache import kept
 from upgan.render.results_sections import contrast_caption
-from upgan.render.words import clean, coefficient, rank_text, score_text, shorten, signed, user_noun
+from upgan.render.words import clean, coefficient, place_text, rank_text, score_text, shorten, signed, user_noun
 
 if TYPE_CHECKING:
     from upgan.case.schema import CaseFile
+    from upgan.data.dataset import KGDataset
     from upgan.data.query import Query
-    from upgan.explain.results import Contrast
+    from upgan.explain.results import CandidateRow, Contrast
     from upgan.predict.predictor import Predictor
 
 #: A second candidate to compare the answer with.
@@ -41,7 +42,7 @@ def compared(predictor: Predictor, query: Query, answer: str, against: str) -> C
 def draw(answered: Answered) -> None:
     """The answer set against another candidate."""
     dataset, against = answered.predictor.dataset, answered.view[AGAINST]
-    others = {row["id"]: f"{row['rank']}. {questions.label_of(dataset, row['id'])}" for row in answered.candidates.rows}
+    others = {row["id"]: _listed(row, dataset) for row in answered.candidates.rows}
     if against is not None:
         others.setdefault(against, questions.label_of(dataset, against))
     others.pop(answered.answer, None)
@@ -56,6 +57,11 @@ def draw(answered: Answered) -> None:
     if against in others and against is not None:
         with say.problems_said(as_info=True):
             _show(compared(answered.predictor, answered.query, answered.answer, against), answered)
+
+
+def _listed(row: CandidateRow, dataset: KGDataset) -> str:
+    place = place_text(row["filtered_rank"], known=row["known"] is not None)
+    return f"{place}  {questions.label_of(dataset, row['id'])}"
 
 
 def _show(contrast: Contrast, answered: Answered) -> None:
@@ -74,6 +80,7 @@ def _show(contrast: Contrast, answered: Answered) -> None:
             "contrast",
             f"Difference of each {one}'s part of the two scores; the largest, "
             f"{clean(differences[0].id)}, is {signed(differences[0].difference)}.",
+            users=True,
         )
         table(
             [replace(user, id=clean(user.id)) for user in differences],
@@ -86,6 +93,7 @@ def _show(contrast: Contrast, answered: Answered) -> None:
                 "difference": number(format="%+.4f"),
             },
             highest=320,
+            users="differences",
         )
     st.caption(
         f"Σ differences = {signed(contrast.difference)} = what users add to {plain(shorten(answer, 60))} minus what "
@@ -95,9 +103,11 @@ def _show(contrast: Contrast, answered: Answered) -> None:
 
 def _sentence(contrast: Contrast, answer: str, against: str, noun: str) -> str:
     mine, theirs = contrast.answer_standing, contrast.against_standing
+    ranks = [rank_text(side.filtered_rank) for side in (mine, theirs)]
+    without = [rank_text(side.filtered_rank_without_users) for side in (mine, theirs)]
     first = (
-        f"“{answer}” is ranked {rank_text(mine.rank)}, “{against}” {rank_text(theirs.rank)}; without {noun} they would "
-        f"be {rank_text(mine.rank_without_users)} and {rank_text(theirs.rank_without_users)}."
+        f"“{answer}” is ranked {ranks[0]}, “{against}” {ranks[1]}; without {noun} they would be {without[0]} and "
+        f"{without[1]}."
     )
     popular, other = contrast.popularity.against, contrast.popularity.answer
     if popular.touched > other.touched and popular.contribution < other.contribution:
@@ -115,8 +125,8 @@ def _both(contrast: Contrast, answer: str, against: str, noun: str) -> None:
     standings = contrast.answer_standing, contrast.against_standing
     popularities = contrast.popularity.answer, contrast.popularity.against
     rows: dict[str, list[str]] = {
-        "rank": [rank_text(side.rank) for side in standings],
-        f"rank without {noun}": [rank_text(side.rank_without_users) for side in standings],
+        "rank": [rank_text(side.filtered_rank) for side in standings],
+        f"rank without {noun}": [rank_text(side.filtered_rank_without_users) for side in standings],
         "score": [score_text(side.score) for side in standings],
         f"score without {noun}": [score_text(side.score_without_users) for side in standings],
         f"the target's {noun} who chose it": [f"{side.interacted:,}" for side in popularities],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from ui.components import through
 from ui.components.answered import Answered, Panel
 from ui.panels.paths import chains
 from upgan.render.csv_tables import evidence_rows
@@ -17,7 +18,7 @@ def draw(answered: Answered) -> None:
         st.caption(f"No path leads from the answer to the {user_noun(answered.simulated)} shown.")
         return
     chains(
-        evidence_rows(explanation, answered.labels),
+        evidence_rows(through.chosen(answered, "evidence", "answer_evidence"), answered.labels),
         "coefficients along the path",
         "Each coefficient is 1 / the number of neighbours whose mean a node takes.",
         f"Paths from the answer to each {user_noun(answered.simulated, 1)}",

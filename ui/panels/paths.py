@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 import streamlit as st
 
+from ui.components import through
 from ui.components.answered import Answered, Panel
 from ui.components.table import number, table, text
 from upgan.render.csv_tables import path_rows
@@ -21,7 +22,7 @@ def draw(answered: Answered) -> None:
     if not (explanation.paths or explanation.answer_paths):
         st.caption(f"No path from a {noun} to the target.")
         return
-    rows = path_rows(explanation, answered.labels)
+    rows = path_rows(through.chosen(answered, "paths", "answer_paths"), answered.labels)
     grouped = st.toggle(
         "Group by kind of path",
         key="upgan_widget_grouped",
@@ -35,6 +36,8 @@ def draw(answered: Answered) -> None:
             "Each α is the share that a node takes from this neighbour; their product is the path's weight.",
             f"Paths from each {noun} to the target",
         )
+        return
+    if not rows:
         return
     kinds = pd.DataFrame(rows).groupby("pattern", as_index=False).agg(paths=("path", "size"), weight=("weight", "sum"))
     table(
@@ -60,10 +63,11 @@ def chains(rows: Sequence[Mapping[str, object]], factors: str, meaning: str, alt
             "factors": text(factors, help=meaning),
             "weight": number("weight", format="%.4f", help="The product of the numbers along the path."),
         },
+        users="chains",
     )
     if len(rows) > _MOST_ROWS:
         st.caption(f"{len(rows) - _MOST_ROWS:,} more in the files.")
 
 
 # First: until a browser has read the chart library, it shows nothing else of the page either.
-PANEL = Panel("Paths to the target", 10, draw)
+PANEL = Panel("Paths to the target", 10, draw, (through.THROUGH,))

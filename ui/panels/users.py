@@ -35,7 +35,7 @@ def draw(answered: Answered) -> None:
         "comes from someone, the part of the score says which way and how far that pushes this answer.",
     )  # fmt: skip
     figure = users_chart(explanation, shares, answered.view[ORDER])
-    chart(figure, "users", users_chart_words(explanation, shares))
+    chart(figure, "users", users_chart_words(explanation, shares), users=True)
     table(
         [row for row in user_rows(explanation) if row["of"] == whose][:_MOST_ROWS],
         f"All {noun} with weight and part of the score",
@@ -51,6 +51,7 @@ def draw(answered: Answered) -> None:
             "paths": number("paths drawn", help="0: not among the users of the figure."),
         },
         highest=320,
+        users="shares",
     )
 
 

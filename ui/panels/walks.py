@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from ui.components import through
 from ui.components.answered import Answered, Panel
 from ui.components.table import number, table, text
 from upgan.render.csv_tables import walk_rows
@@ -20,7 +21,7 @@ def draw(answered: Answered) -> None:
         st.caption("No path that this relation listens to leads from the target to the answer.")
     else:
         table(
-            walk_rows(explanation, answered.labels),
+            walk_rows(through.chosen(answered, "walks"), answered.labels),
             "Paths from the target to the answer with their parts of the score",
             {
                 "user": None,
@@ -30,6 +31,7 @@ def draw(answered: Answered) -> None:
                 "contribution": number("part of the score", format="%+.4f"),
                 "said": text("who says so", help="How many users say what of the two items beside them on the path."),
             },
+            users="walks",
         )
     table(
         [{"part": part.name, "value": part.value} for part in explanation.score_parts],

@@ -1,17 +1,18 @@
-"""What if some users were not there: untick them, and the question is asked again; and the fewest who change it."""
+"""What if the graph were another one: users unticked, facts and choices in or out; and the fewest who change it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import streamlit as st
 
-from ui.components import say
+from ui.components import graph_edits, say
 from ui.components.answered import Answered, Panel
 from ui.components.table import number, table, text
 from ui.components.text import plain
-from ui.services.view import Choice, Several
+from ui.services.edits import EDITS, WITHOUT, changes_of
+from ui.services.view import Choice, Parameter
 from ui.session import state
 from ui.session.cache import kept
 from upgan.explain.results import Changes
@@ -24,16 +25,14 @@ if TYPE_CHECKING:
     from upgan.explain.results import FlipSet, WhatIf
     from upgan.predict.predictor import Predictor
 
-#: Users of the target that are left out.
-WITHOUT = Several("without", lasts="question", called="left-out user")
 #: Whether the fewest users that change the answer's place were asked for.
 FEWEST = Choice[Literal["no", "yes"]]("fewest", "no", "answer", words={"no": "", "yes": ""})
 
 
-@kept("Asking again without them …")
-def asked_again(predictor: Predictor, query: Query, answer: str, without: tuple[str, ...]) -> WhatIf:
-    """The question without some users. Raises QueryError where the run cannot say."""
-    return predictor.what_if(**query.names, answer=answer, changes=Changes(remove_users=without))
+@kept("Asking again on the changed graph …")
+def asked_again(predictor: Predictor, query: Query, answer: str, changes: Changes) -> WhatIf:
+    """The question on a changed graph. Raises QueryError where the run cannot say, or the graph does not allow it."""
+    return predictor.what_if(**query.names, answer=answer, changes=changes)
 
 
 @kept("Looking for the smallest set …")
@@ -43,15 +42,26 @@ def smallest_set(predictor: Predictor, query: Query, answer: str) -> FlipSet:
 
 
 def draw(answered: Answered) -> None:
-    """The question without the users that are unticked, and the fewest it takes to change the answer."""
+    """The question on the graph as it is changed here, and the fewest users it takes to change the answer."""
     explanation, view = answered.explanation, answered.view
-    if not (explanation.users or explanation.answer_users):
+    has_users, changes = bool(explanation.users or explanation.answer_users), changes_of(view)
+    st.caption(
+        "Untick users, take facts and choices out or put them in: the question is computed again on that graph. The "
+        "weights stay frozen, nothing is trained again, and nothing is written."
+    )
+    if has_users:
+        _untick(answered, view[WITHOUT])
+    else:
         st.caption("There are no users behind this answer to leave out.")
-        return
-    _untick(answered, view[WITHOUT])
+    graph_edits.show(answered)
+    if not changes.empty:
+        st.button("Back to the graph as it is", key="upgan_whatif_reset", on_click=_reset, icon=":material/undo:")
     with say.problems_said(as_info=True):
-        if view[WITHOUT]:
-            _outcome(asked_again(answered.predictor, answered.query, answered.answer, view[WITHOUT]), answered)
+        if not changes.empty:
+            _outcome(asked_again(answered.predictor, answered.query, answered.answer, changes), answered)
+    if not has_users:
+        return
+    with say.problems_said(as_info=True):
         st.button(
             "Fewest users that change the answer's place",
             key="upgan_smallest",
@@ -72,10 +82,6 @@ def _untick(answered: Answered, without: tuple[str, ...]) -> None:
     offered = [share for share in users[: explanation.top_users] if share.id not in without]
     offered += [share for share in users if share.id in without]
     offered.sort(key=lambda share: -share.weight)
-    st.caption(
-        f"Untick {noun} to leave them out. The question is then computed again on the graph without them; the weights "
-        "stay frozen, nothing is trained again. More of them can be shown under Options."
-    )
     with st.container(horizontal=True):
         for place, share in enumerate(offered):
             key = f"upgan_widget_keep_{place}"
@@ -92,9 +98,12 @@ def _untick(answered: Answered, without: tuple[str, ...]) -> None:
         st.caption(
             plain(f"Left out too, though not among the {noun} of this question: {', '.join(map(clean, others))}")
         )
-    if without:
-        st.button("Count all again", key="upgan_whatif_reset", on_click=state.put, args=(WITHOUT, ()),
-                  icon=":material/undo:")  # fmt: skip
+
+
+def _reset() -> None:
+    parameters: tuple[Parameter[Any], ...] = (WITHOUT, *EDITS)
+    for parameter in parameters:
+        state.put(parameter, ())
 
 
 def _toggle(user: str, without: tuple[str, ...]) -> None:
@@ -107,8 +116,9 @@ def _outcome(result: WhatIf, answered: Answered) -> None:
     before, after = result.before, result.after
     with st.container(horizontal=True):
         st.metric(
-            "rank", rank_text(after.rank), delta=_moved(before.rank, after.rank), delta_color="inverse",
-            help="Among all candidates, after the change; the small number is the change.",
+            "rank", rank_text(after.filtered_rank), delta=_moved(before.filtered_rank, after.filtered_rank),
+            delta_color="inverse",
+            help="After the change, the other known answers left out; the small number is the change.",
         )  # fmt: skip
         # With the hyphen, by which Streamlit tells which way the arrow points.
         st.metric("score", score_text(after.score), delta=signed(after.score - before.score).replace(MINUS, "-"))
@@ -125,18 +135,20 @@ def _outcome(result: WhatIf, answered: Answered) -> None:
             {"rank": row.rank, "answer": clean(row.label) or clean(row.id), "score": row.score,
              "before": str(places.get(row.id, "lower"))} for row in result.candidates_after
         ],
-        "The first candidates after the change, with their rank before",
+        "The first candidates after the change, known ones among them, with their place before",
         {
-            "rank": number("#", width=40),
+            "rank": number("#", width=40, help="Place in the list, known answers counted too."),
             "score": number(format="%.3f"),
             "before": text("# before", help="“lower”: not among those listed before."),
         },
     )  # fmt: skip
+    for limit in result.limits:
+        st.caption(plain(clean(limit)))
     st.caption(plain(result.label.capitalize() + ": only the graph was changed, the model was not trained again."))
 
 
-def _moved(before: int, after: int) -> str:
-    return f"{after - before:+,}" if after != before else "0"
+def _moved(before: float, after: float) -> str:
+    return f"{after - before:+,g}" if after != before else "0"
 
 
 def _smallest(result: FlipSet, simulated: bool) -> None:
@@ -161,10 +173,10 @@ def _smallest(result: FlipSet, simulated: bool) -> None:
 def results(answered: Answered) -> Mapping[str, Callable[[], object]]:
     """What was asked for of the two."""
     answer = (answered.predictor, answered.query, answered.answer)
-    without = answered.view[WITHOUT]
+    changes = changes_of(answered.view)
     results: dict[str, Callable[[], object]] = {}
-    if without:
-        results["what_if"] = lambda: asked_again(*answer, without)
+    if not changes.empty:
+        results["what_if"] = lambda: asked_again(*answer, changes)
     if answered.view[FEWEST] == "yes":
         results["smallest_set"] = lambda: smallest_set(*answer)
     return results
@@ -173,10 +185,10 @@ def results(answered: Answered) -> Mapping[str, Callable[[], object]]:
 def words(case: CaseFile) -> Iterable[str]:
     """What a case file holds of the two, a sentence each."""
     if case.what_if is not None:
-        before, after = (rank_text(side.rank) for side in (case.what_if.before, case.what_if.after))
+        before, after = (rank_text(side.filtered_rank) for side in (case.what_if.before, case.what_if.after))
         yield f"**What if** ({plain(changes_words(case.what_if.changes))}): rank {before} becomes {after}."
     if case.smallest_set is not None:
         yield f"**Fewest users that change it**: {plain(clean(case.smallest_set.reason))}"
 
 
-PANEL = Panel("What if", 50, draw, (WITHOUT, FEWEST), results, words)
+PANEL = Panel("What if", 50, draw, (WITHOUT, *EDITS, FEWEST), results, words)

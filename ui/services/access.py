@@ -28,7 +28,7 @@ def training_allowed() -> bool:
 def require_training() -> None:
     """Raise RunError where the app is read-only: what a page hides, a service refuses too."""
     if not training_allowed():
-        raise RunError("this app is read-only (--no-training): runs cannot be started, stopped or deleted here")
+        raise RunError("this app is read-only: runs cannot be started, stopped or deleted here")
 
 
 def password_needed() -> bool:

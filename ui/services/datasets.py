@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import gzip
-import io
 import os
 import re
 import shutil
 import tempfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ui.services.access import require_training
 from ui.services.runs import RunEntry, checkpoint_root, folders, written
 from upgan.errors import ConfigError, DataError
 
@@ -29,7 +27,8 @@ MOST_FILES, MOST_MEGABYTES = 40, 200
 #: Of what is packed in them: a small file can unpack to more than this machine holds.
 MOST_UNPACKED_MEGABYTES = 2_000
 #: The kinds of files that `upgan data prepare` reads.
-PLAIN = ("tsv", "csv", "txt", "dat", "inter", "kg", "link", "item", "user", "nt", "nq", "ttl", "parquet", "jsonl")
+TABLES, GRAPHS = ("tsv", "csv", "txt", "dat", "parquet", "jsonl", "json"), ("nt", "nq", "ttl", "rdf")
+PLAIN = (*TABLES, *GRAPHS, "inter", "kg", "link", "item", "user")
 #: Each of them, and each compressed.
 ENDINGS = (*PLAIN, *(f"{ending}.gz" for ending in PLAIN))
 #: Hears (what is checked, how much of it is done, of how much).
@@ -95,7 +94,6 @@ class Upload:
             if not _FILE_NAME.fullmatch(name) or not name.casefold().endswith(tuple(f".{end}" for end in ENDINGS)):
                 raise DataError(f"{name[:60]!r}: a file name of letters, digits, blank and . + - _ with one of the "
                                 f"endings {', '.join(ENDINGS)} is allowed")  # fmt: skip
-        _refuse_large_inside(files)
         if len({name.casefold().removesuffix(".gz") for name in files}) < len(files):
             raise DataError("a file was sent twice, plain and packed (.gz): send one of them")
         self._folder = tempfile.TemporaryDirectory(prefix="upgan-upload-")
@@ -103,6 +101,8 @@ class Upload:
         self.path.mkdir()
         for name, content in files.items():
             (self.path / name).write_bytes(content)
+        with self._as_named():
+            refuse_large_inside(sorted(self.path.iterdir()))
 
     def check(self, progress: Progress) -> CheckReport:
         """What is wrong or suspicious in the files. Raises DataError where they are no source at all."""
@@ -134,20 +134,19 @@ class Upload:
             raise DataError(str(error).replace(f"{self.path}/", "").replace(str(self.path), "the files")) from None
 
 
-def _refuse_large_inside(files: Mapping[str, bytes]) -> None:
+def refuse_large_inside(files: Sequence[Path]) -> None:
     """DataError where packed files hold too much, or cannot be unpacked; told by their first bytes, as readers do."""
+    from upgan.data.raw.packing import packing_of, unpacked
+
     room = MOST_UNPACKED_MEGABYTES * 1_000_000
-    for name, content in files.items():
-        if not content.startswith(b"\x1f\x8b"):
-            continue
-        try:
-            with gzip.open(io.BytesIO(content)) as stream:
-                while block := stream.read(1 << 20):
-                    room -= len(block)
-                    if room < 0:
-                        raise DataError(f"{name}: more than {MOST_UNPACKED_MEGABYTES:,} MB when unpacked")
-        except (OSError, EOFError, zlib.error) as error:
-            raise DataError(f"{name}: cannot be unpacked ({error})") from None
+    for path in files:
+        with path.open("rb") as file:
+            packing = packing_of(file.read(8))
+            file.seek(0)
+            for block in unpacked(path, file, packing) if packing else ():
+                room -= len(block)
+                if room < 0:
+                    raise DataError(f"{path.name}: more than {MOST_UNPACKED_MEGABYTES:,} MB when unpacked")
 
 
 def remove(prepared: Path) -> None:
@@ -155,6 +154,14 @@ def remove(prepared: Path) -> None:
     if prepared.parent != data_root() or prepared.is_symlink() or not written(prepared / "manifest.json"):
         raise ConfigError(f"{prepared.name!r}: there is no such dataset any more")
     shutil.rmtree(prepared)
+
+
+def make_demo() -> None:
+    """Write the embedded book catalogue into the data folder."""
+    from upgan.data.demo.demo import write_demo
+
+    require_training()
+    write_demo(new_folder("demo"))
 
 
 def new_folder(name: str) -> Path:

@@ -14,6 +14,7 @@ import numpy as np
 from upgan.config.settings import setting_keys
 from upgan.errors import UpganError
 from upgan.render.csv_tables import to_csv
+from upgan.render.pseudonyms import PREFIX
 from upgan.runs import history
 from upgan.runs.history import Curve, Position
 from upgan.runs.settings import settings_of
@@ -36,6 +37,8 @@ class Followed:
         self._pinned_read: Position | None = None
         self._curves: dict[str, Curve] = {}
         self._pinned: tuple[dict[str, Any], ...] = ()
+        #: Lines of each file that are no lines of a run, and are left out.
+        self.damaged = {"metrics.jsonl": 0, "pinned.jsonl": 0}
 
     def update(self) -> tuple[Mapping[str, Curve], tuple[dict[str, Any], ...]]:
         """(key -> curve, looks at the pinned query), oldest first."""
@@ -47,6 +50,8 @@ class Followed:
             looks = history.read_pinned(self._run, self._pinned_read)
             self._pinned = tuple(looks.lines) if looks.whole else (*self._pinned, *looks.lines)
             self._pinned_read = looks.position
+            for name, part in (("metrics.jsonl", new), ("pinned.jsonl", looks)):
+                self.damaged[name] = part.damaged + (0 if part.whole else self.damaged[name])
             return dict(self._curves), self._pinned
 
 
@@ -114,7 +119,8 @@ def charts(curves: Mapping[str, Curve]) -> list[Chart]:
               valid),
         Chart("losses", "Losses of the first phases", "Mean of each epoch of the initialisation and of "
               "pre-training; the two are different losses, so do not compare their heights.", before),
-        Chart("game", "Losses of D and G", "Mean of each epoch of the adversarial phase. D's loss is the sum of its "
+        Chart("game", "Losses of discriminator (D) and generator (G)",
+              "Mean of each epoch of the adversarial phase. D's loss is the sum of its "
               "losses on facts and on G's negatives.", game),
         Chart("generator", "Generator", "The reward that G gets from D for its negatives, and the entropy of G's "
               "choice: near 0, G always offers the same negatives.", generator),
@@ -190,15 +196,22 @@ def metrics_csv(runs: Mapping[str, Path]) -> str:
     return table_csv(rows, _PLACE)
 
 
-def pinned_csv(runs: Mapping[str, Path]) -> str:
-    """The pinned queries of the runs: a row for each look and each user or negative named there."""
+def pinned_csv(runs: Mapping[str, Path], *, real_ids: bool = False) -> str:
+    """The pinned queries of the runs: a row for each look and each user or negative named there.
+
+    Users go by pseudonyms, in the order in which they are named, unless ``real_ids``.
+    """
     rows: list[dict[str, Any]] = []
+    aliases: dict[Any, str] = {}
     for name, folder in runs.items():
         for line in history.read_pinned(folder).lines:
             place = {"run": name} | {key: line.get(key) for key in ("t", "phase", "epoch", "step", "rank", "score")}
             for kind, what, size in (("user", "users", "weight"), ("negative", "negatives", "probability")):
-                rows += [place | {"kind": kind, "place": number, "id": each.get("id"), "value": each.get(size)}
-                         for number, each in enumerate(line.get(what) or (), 1)]  # fmt: skip
+                for number, each in enumerate(line.get(what) or (), 1):
+                    name = each.get("id")
+                    if kind == "user" and not real_ids:
+                        name = aliases.setdefault(name, f"{PREFIX}{len(aliases) + 1}")
+                    rows.append(place | {"kind": kind, "place": number, "id": name, "value": each.get(size)})
             if not (line.get("users") or line.get("negatives")):
                 rows.append(place)
     return table_csv(rows, (*_PLACE[:-1], "rank", "score", "kind", "place", "id", "value"))

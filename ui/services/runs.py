@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from pydantic import TypeAdapter
+
+from upgan.config.settings import read_toml
+from upgan.errors import ConfigError
+from upgan.files import checked, read_object
+from upgan.runs.schema import RESULT, SEAL, STATUS
+from upgan.runs.sound import unsound
 
 #: Environment variable that names the folder of run folders.
 ROOT_VARIABLE = "UPGAN_CHECKPOINTS"
@@ -83,12 +89,12 @@ def card_text(run: Path) -> str:
 def _entry(path: Path) -> RunEntry:
     try:
         return _read(path)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, ConfigError) as error:
         return RunEntry(path.name, path, problem=str(error))
 
 
 def _read(path: Path) -> RunEntry:
-    status = read_small(path / "status.json", optional=True)
+    status = read_small(path / "status.json", STATUS, optional=True)
     state = str(status.get("state", ""))
     training = f" (training is {state})" if state else ""
     stamp = []
@@ -97,13 +103,12 @@ def _read(path: Path) -> RunEntry:
             raise ValueError(f"{name} is missing{training}")
         stat = (path / name).stat()
         stamp.append((stat.st_mtime_ns, stat.st_size))
-    try:
-        config = tomllib.loads((path / "config.toml").read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"config.toml is not readable: {error}") from None
-    read_small(path / "run.json")
+    config = read_toml(path / "config.toml")
+    read_small(path / "run.json", SEAL)
     manifest = read_small(path / "dataset" / "manifest.json")
-    mrr = read_small(path / "metrics.json", optional=True).get("mrr")
+    mrr = read_small(path / "metrics.json", RESULT, optional=True).get("mrr")
+    if problem := unsound(path):
+        raise ValueError(problem)
     return RunEntry(
         name=path.name,
         path=path,
@@ -117,16 +122,14 @@ def _read(path: Path) -> RunEntry:
     )
 
 
-def read_small(path: Path, *, optional: bool = False, largest: int = _SMALL) -> dict[str, Any]:
-    """A small JSON object, empty where an ``optional`` file is not there; OSError or ValueError names the file."""
+def read_small(
+    path: Path, shape: TypeAdapter[Any] | None = None, *, optional: bool = False, largest: int = _SMALL
+) -> dict[str, Any]:
+    """A small JSON object of this shape, empty where an ``optional`` file is not there; OSError, ValueError name it."""
     if optional and not path.is_file():
         return {}
-    if path.stat().st_size > largest:
-        raise ValueError(f"{path.name} is larger than such a file can be")
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = read_object(path, largest)
+        return value if shape is None else dict(checked(value, shape))
     except ValueError as error:
-        raise ValueError(f"{path.name} is not readable: {error}") from None
-    if not isinstance(value, dict):
-        raise ValueError(f"{path.name} does not hold a JSON object")
-    return value
+        raise ValueError(f"{path.name} is not as upgan writes it: {error}") from None

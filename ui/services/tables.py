@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from ui.services.access import require_training
-from ui.services.datasets import new_folder
+from ui.services.datasets import new_folder, refuse_large_inside
 from upgan.errors import DataError
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 #: Limits of what a browser may send; one table has a limit of its own.
 MOST_FILES, MOST_MEGABYTES = 8, 200
-ENDINGS = ("csv", "tsv", "txt", "xlsx", "xlsm", "xls", "ods", "parquet", "jsonl", "ndjson", "gz", "bz2", "xz", "zip")
+TEXTS, BOOKS = ("csv", "tsv", "txt", "jsonl", "ndjson", "json"), ("xlsx", "xlsm", "xls", "ods")
+ENDINGS = (*TEXTS, *BOOKS, "parquet", "gz", "bz2", "xz", "zip")
 #: A mapping of an earlier import.
 MAP_ENDING = "toml"
 #: Signs at which cells may be split, and how a form calls them.
@@ -61,6 +62,8 @@ class Sent:
                     self.mapping = load_mapping(path)
             else:
                 self.paths[name] = path
+        with self.as_named():
+            refuse_large_inside([path for path in self.paths.values() if path.suffix[1:].casefold() not in BOOKS])
 
     def table(self, name: str, sheet: str = "", encoding: str = "", separator: str = "") -> WideTable:
         """One of the tables; DataError for what cannot be read so."""

@@ -37,6 +37,11 @@ def active(runs: Sequence[RunStatus]) -> list[str]:
     return [run.name for run in runs if run.active]
 
 
+def states(runs: Sequence[RunStatus]) -> dict[str, str]:
+    """Each run's state, by name."""
+    return {run.name: run.state for run in runs}
+
+
 def state_of(name: str) -> RunStatus:
     """One run's state now. Raises RunError where it is none of this app's."""
     return run_state(folder_of(name))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from ui.services import questions
+from ui.services.aliases import Aliases
 from ui.services.questions import Question
 from upgan.data.query import Direction, Query
 from upgan.render.figure.build import Drawing
@@ -23,13 +24,17 @@ if TYPE_CHECKING:
 
 #: An address bar: each name with all its values.
 Link = Mapping[str, Sequence[str]]
+#: The pseudonyms that users have in links to a question's answer.
+People = Callable[[Question], Aliases]
 #: An id that is not known -> names that resemble it.
 Near = Callable[[str], Sequence[str]]
 #: How long a value of a view stays: for this answer, this list of candidates, this question, or always. A page's own
 #: choice belongs to no view: it stays for the session.
 Lasts = Literal["answer", "list", "question", "always", "session"]
 #: A link that names more at once than this is nobody's.
-_MOST_NAMED = 200
+MOST_NAMED = 200
+#: A message lists no more words that might have been meant.
+_MOST_WORDS = 8
 _Value = TypeVar("_Value")
 _Word = TypeVar("_Word", bound=str)
 
@@ -64,6 +69,10 @@ class Parameter(ABC, Generic[_Value]):
     def write(self, value: _Value) -> str | list[str]:
         """The value as the address has it."""
         return str(value)
+
+    def renamed(self, text: str, name: Callable[[str], str]) -> str:
+        """One text of the address with the user that it names, where it names one, called as ``name`` says."""
+        return text
 
 
 @dataclass(frozen=True)
@@ -102,7 +111,8 @@ class Choice(Parameter[_Value]):
         for word in self.words:
             if word == texts[-1]:
                 return word, ""
-        return self.usual, f"{_named(self.name, texts[-1])} is none of {', '.join(map(str, self.words))}."
+        allowed = f"none of {', '.join(map(str, self.words))}" if len(self.words) <= _MOST_WORDS else "not here"
+        return self.usual, f"{_named(self.name, texts[-1])} is {allowed}."
 
 
 @dataclass(frozen=True)
@@ -119,6 +129,14 @@ class Named(Parameter[str | None]):
 
 
 @dataclass(frozen=True)
+class Node(Named):
+    """A node of a figure: "e:…" an entity, "u:…" a user."""
+
+    def renamed(self, text: str, name: Callable[[str], str]) -> str:
+        return f"u:{name(text[2:])}" if text.startswith("u:") else text
+
+
+@dataclass(frozen=True)
 class Several(Parameter[tuple[str, ...]]):
     """Any of ``options``, for a view of the dataset's users by their ids, in the order they were named."""
 
@@ -129,12 +147,15 @@ class Several(Parameter[tuple[str, ...]]):
 
     def read(self, texts: Sequence[str], dataset: KGDataset | None = None) -> tuple[tuple[str, ...], str]:
         known = self.options if dataset is None else dataset.user_index
-        named = list(dict.fromkeys(texts[:_MOST_NAMED]))
+        named = list(dict.fromkeys(texts[:MOST_NAMED]))
         unknown = next((_unknown(self.called, name) for name in named if name not in known), "")
         return tuple(name for name in named if name in known), unknown
 
     def write(self, value: tuple[str, ...]) -> list[str]:
         return list(value)
+
+    def renamed(self, text: str, name: Callable[[str], str]) -> str:
+        return text if self.options else name(text)
 
 
 def one_of(
@@ -169,7 +190,7 @@ WEIGHT = Number("weight", 0.0, low=0.0, high=0.5, step=0.01)
 LAYOUT = Choice[Arrangement](
     "layout", "auto", words={"auto": "automatic", "columns": "left to right", "rows": "top to bottom"}
 )
-NODE = Named("node", lasts="answer", known=known_node)
+NODE = Node("node", lasts="answer", known=known_node)
 #: What every view has, whatever panels there are.
 OWN: tuple[Parameter[Any], ...] = (K, KNOWN, TOP_USERS, WEIGHT, LAYOUT, NODE)
 
@@ -199,9 +220,16 @@ class View:
         """How the figure is drawn, on the page and in every file."""
         return Drawing(self[WEIGHT], self[LAYOUT])
 
-    def parameters(self) -> dict[str, str | list[str]]:
-        """For the address bar."""
-        return {**self.question.parameters(), **{key.name: key.write(value) for key, value in self.values.items()}}
+    def parameters(self, name: Callable[[str], str] = str) -> dict[str, str | list[str]]:
+        """For the address bar; users are called as ``name`` says."""
+        written: dict[str, str | list[str]] = {**self.question.parameters()}
+        for key, value in self.values.items():
+            texts = key.write(value)
+            if isinstance(texts, str):
+                written[key.name] = key.renamed(texts, name)
+            else:
+                written[key.name] = [key.renamed(text, name) for text in texts]
+        return written
 
     def ask(self, question: Question) -> View:
         """Another question: what belonged to the old one is gone, what always lasts stays."""
@@ -226,23 +254,29 @@ def read_view(
     first: Question,
     parameters: Sequence[Parameter[Any]],
     near: Near | None = None,
+    people: People | None = None,
 ) -> tuple[View, list[str]]:
     """The view that a link names, and what in it this dataset does not know (said, not guessed).
 
     Its question is ``first`` where the link names no entity that is known; ``near`` gives names that an unknown one's
-    id resembles.
+    id resembles, ``people`` whom a pseudonym stands for.
     """
     problems: list[str] = []
+    question = first
+
+    def user(text: str) -> str:
+        if people is None or text in predictor.dataset.user_index:
+            return text
+        return people(question).user(text)
 
     def read(parameter: Parameter[_Value]) -> _Value:
-        texts = link.get(parameter.name)
+        texts = [parameter.renamed(text, user) for text in link.get(parameter.name, ())]
         value, problem = parameter.read(texts, predictor.dataset) if texts else (parameter.usual, "")
         problems.extend([problem] if problem else [])
         return value
 
     entity, relation, answer, direction = read(ENTITY), read(RELATION), read(ANSWER), read(DIRECTION)
     if entity is None:
-        question = first
         if "relation" in link and "entity" not in link:
             problems.append("The link names no entity.")
         if near is not None and link.get("entity") and (names := near(link["entity"][-1])):

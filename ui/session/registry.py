@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 
@@ -27,6 +28,8 @@ class Page:
     order: int
     #: A page that is not there where the app is read-only.
     trains: bool = False
+    #: Keys of its main actions: key -> what it does.
+    keys: Mapping[str, str] = field(default_factory=dict)
 
 
 def discovered(package: str, kind: type[_Entry]) -> dict[str, _Entry]:

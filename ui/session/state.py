@@ -9,8 +9,9 @@ import streamlit as st
 
 from ui.services import examples, questions
 from ui.services.questions import Question
-from ui.services.view import NODE, Near, Parameter, View, read_view
+from ui.services.view import NODE, Choice, Near, Parameter, People, View, read_view
 from upgan.data.query import Query
+from upgan.render.words import clean, shorten
 
 if TYPE_CHECKING:
     from upgan.predict.predictor import Predictor
@@ -21,6 +22,7 @@ _VIEW = "upgan_view"
 _ADDRESS = "upgan_address"
 _LINK = "upgan_link"
 _NOTICES = "upgan_notices"
+_GONE = "upgan_gone"
 _CHECKPOINT = "upgan_checkpoint"
 _TURN = "upgan_turn"
 #: Before anything is asked: the question of no checkpoint.
@@ -41,6 +43,11 @@ def write_address(parameters: Mapping[str, str | list[str]]) -> None:
     st.session_state[_ADDRESS] = listed
 
 
+def address() -> dict[str, str | list[str]]:
+    """What the page wrote to the address bar."""
+    return dict(_address())
+
+
 def _address() -> dict[str, list[str]]:
     return {name: st.query_params.get_all(name) for name in st.query_params}
 
@@ -52,19 +59,45 @@ def _link() -> dict[str, list[str]]:
     that names nothing is that of a page just turned to: what was looked at stays.
     """
     named = _address()
-    if named and named != st.session_state.get(_ADDRESS):
-        st.session_state[_LINK], st.session_state[_ADDRESS] = dict(named), named
+    if named != st.session_state.get(_ADDRESS):
+        st.session_state[_GONE] = {}
+        if named:
+            st.session_state[_LINK], st.session_state[_ADDRESS] = dict(named), named
     unread: dict[str, list[str]] = st.session_state.setdefault(_LINK, {})
     return unread
 
 
 def settled(parameter: Parameter[_Value]) -> _Value:
-    """A page's choice: what a link names, else the last one, else the usual one; nothing that it does not allow."""
+    """A page's choice: what a link names, else the last one, else the usual one; nothing that it does not allow.
+
+    What a link named and is not there, or is gone since it was chosen, is kept to be said (``gone``).
+    """
     last = parameter.write(st.session_state.get(parameter.place, parameter.usual))
-    texts = _link().pop(parameter.name, None) or ([last] if isinstance(last, str) else last)
-    value, _ = parameter.read(texts)
-    put(parameter, value)
+    linked = _link().pop(parameter.name, None)
+    value, problem = parameter.read(linked or ([last] if isinstance(last, str) else last))
+    st.session_state[parameter.place] = value
+    if problem:
+        chosen = "" if linked else f"The {parameter.name} chosen before is not here any more. "
+        instead = parameter.words.get(value, "") if isinstance(parameter, Choice) else ""
+        _gone()[parameter.place] = (chosen or f"{problem} ") + (f"Showing “{instead}” instead." if instead else "")
     return value
+
+
+def gone(parameter: Parameter[Any]) -> list[str]:
+    """Why a page's choice is another one than was asked for; empty where it is not."""
+    said = _gone().get(parameter.place)
+    return [said.strip()] if said else []
+
+
+def unread(*names: str) -> list[str]:
+    """What a link names of a page that has nothing of the kind at all."""
+    named = {name: texts[-1] for name, texts in _link().items() if name in names}
+    return [f"The link's {name} “{shorten(clean(text), 60)}” is not here." for name, text in named.items()]
+
+
+def _gone() -> dict[str, str]:
+    kept: dict[str, str] = st.session_state.setdefault(_GONE, {})
+    return kept
 
 
 def checkpoint() -> str | None:
@@ -83,21 +116,24 @@ def choose_checkpoint(name: str, notice: str | None = None) -> None:
     st.session_state[_NOTICES] = [notice] if notice else []
 
 
-def view(opened: Predictor, name: str, parameters: Parameters, near: Near | None = None) -> View:
+def view(opened: Predictor, name: str, parameters: Parameters, near: Near, people: People) -> View:
     """The session's view: a new link's where there is one, otherwise the one before, otherwise the first question.
 
-    It is written to the address bar. ``near`` gives names that resemble an unknown id.
+    It is written to the address bar, with users under pseudonyms unless real ids are switched on. ``near`` gives names
+    that resemble an unknown id, ``people`` the pseudonyms.
     """
     stored, link = _kept(), _link()
     named = {part: link.pop(part) for part in named_in_address(parameters) if part in link}
     same = stored.question.checkpoint == name
     if not same or (named and set(named) != {"checkpoint"}):
-        stored, problems = read_view(opened, name, named, examples.first_question(opened, name), parameters, near)
+        stored, problems = read_view(
+            opened, name, named, examples.first_question(opened, name), parameters, near, people
+        )
         st.session_state[_VIEW] = stored
         if named:
             st.session_state[_NOTICES] = problems
         _next_turn()
-    write_address(stored.parameters())
+    write_address(stored.parameters(str if real_ids() else lambda user: people(stored.question).name(user)))
     return stored
 
 
@@ -112,18 +148,14 @@ def put(parameter: Parameter[_Value], value: _Value) -> None:
     """Another value for one parameter of the view, whose question stays, or of a page."""
     if parameter.lasts == "session":
         st.session_state[parameter.place] = value
+        _gone().pop(parameter.place, None)
     else:
         _keep(_kept().put(parameter, value))
 
 
-def choose_answer(answer: str, *, anew: bool = False) -> None:
-    """Explain another candidate of the same question, chosen by its row in the table, which so stays as it is.
-
-    ``anew``: chosen by a cell, which does not choose the row: the table is made anew with the row chosen.
-    """
+def choose_answer(answer: str) -> None:
+    """Explain another candidate of the same question, chosen in the table, which so stays as it is."""
     _keep(_kept().choose(answer))
-    if anew:
-        _next_turn()
 
 
 def _kept() -> View:

@@ -9,23 +9,25 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from upgan.case.schema import FORMAT, MOST_ENTRIES, VERSION, CaseDataset, CaseFile, CaseRun, from_document, to_document
 from upgan.errors import CaseError
 from upgan.explain.explanation import Explanation
 from upgan.explain.results import Contrast, FlipSet, WhatIf
-from upgan.files import write_bytes, write_text
+from upgan.files import write_text, write_together
 from upgan.predict.predictor import Predictor
 from upgan.render.caption import caption
 from upgan.render.export import FILES, rendered
 from upgan.render.figure.build import figure
 from upgan.render.pseudonyms import pseudonyms_of, renamed
 from upgan.render.words import question
+from upgan.runs.schema import LARGEST
 from upgan.version import __version__
 
 #: A case with every user of a large catalogue stays below this.
 LARGEST_FILE = 256 * 1024 * 1024
+Number = TypeVar("Number", int, float)
 
 
 def make_case(
@@ -86,13 +88,13 @@ def write_case(path: Path, case: CaseFile) -> None:
 def write_bundle(folder: Path, case: CaseFile) -> list[Path]:
     """Write a case with its page, figure, tables and caption into ``folder``, made if need be; other files there stay.
 
-    All are made before the first is written: an error leaves no half of them behind. Returns the paths.
+    All are made, and written beside their places, before the first gets its name: neither an error nor a full disk
+    leaves a half of them behind. Returns the paths.
     """
     files = {"case.json": case_json(case).encode()}
     for name, format in FILES.items():
         files[name] = rendered(case.explanation, case.relation_labels, format, case.results)
-    for name, content in files.items():
-        write_bytes(folder / name, content)
+    write_together(folder, files)
     return [folder / name for name in files]
 
 
@@ -113,7 +115,13 @@ def parsed(content: bytes) -> Any:
     if content.count(b",") > MOST_ENTRIES:
         raise CaseError(f"more than {MOST_ENTRIES:,} values; no explanation has as many")
     try:
-        return json.loads(content.decode("utf-8-sig"), parse_constant=_refuse_constant, object_pairs_hook=_object)
+        return json.loads(
+            content.decode("utf-8-sig"),
+            parse_constant=_refuse_constant,
+            parse_float=lambda text: _number(float(text)),
+            parse_int=lambda text: _number(int(text)),
+            object_pairs_hook=_object,
+        )
     except UnicodeDecodeError as error:
         raise CaseError(f"byte {error.start}: not UTF-8, so not a case file") from None
     except json.JSONDecodeError as error:
@@ -126,6 +134,13 @@ def parsed(content: bytes) -> Any:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise CaseError(f"{name} is not a number that a model gives (and not JSON)")
+
+
+def _number(value: Number) -> Number:
+    """A number as it is; CaseError for one beyond float32: sums and squares of it would be infinite."""
+    if not abs(value) <= LARGEST:
+        raise CaseError(f"{str(value)[:20]}… is not a number that a model gives")
+    return value
 
 
 def _object(pairs: list[tuple[str, Any]]) -> Mapping[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import dataclass
 from functools import cache
@@ -20,6 +21,8 @@ VERSION: Final = 1
 #: Bounds of a document from elsewhere: far above what an explanation needs, far below what would hurt.
 LONGEST_TEXT = 100_000
 MOST_ENTRIES = 2_000_000
+#: Nodes of one path: no layer of a graph that people make lies so deep.
+LONGEST_PATH = 100
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,11 @@ def to_document(case: CaseFile) -> dict[str, Any]:
     return document
 
 
+def json_schema() -> dict[str, Any]:
+    """What a case file must be, as JSON Schema."""
+    return _adapter().json_schema()
+
+
 def from_document(document: Any) -> CaseFile:
     """JSON values as a case; CaseError says where a document is not one."""
     if not isinstance(document, dict) or document.get("format") != FORMAT:
@@ -120,6 +128,10 @@ def _check_whole(case: CaseFile) -> None:
     for path in (*explanation.paths, *explanation.answer_paths):
         if not len(path.nodes) - 1 == len(path.relations) == len(path.alphas) > 0:
             raise CaseError("explanation.paths: a path needs one relation and one alpha between each two nodes")
+    chains = (explanation.paths, explanation.answer_paths, explanation.heaviest_paths, explanation.walks)
+    for chain in (*itertools.chain(*chains), *explanation.evidence, *explanation.answer_evidence):
+        if len(chain.nodes) > LONGEST_PATH:
+            raise CaseError(f"explanation: a path of {len(chain.nodes):,} nodes; at most {LONGEST_PATH}")
     for walk in explanation.walks:
         if not len(walk.nodes) - 1 == len(walk.relations) > 0:
             raise CaseError("explanation.walks: one relation between each two nodes is needed")

@@ -13,6 +13,7 @@ import typer
 from upgan.cli.options import JsonFlag, RunFolder
 from upgan.cli.output import check_choice, note, print_result, refuse_file, refuse_folder
 from upgan.cli.results import (
+    AddFact,
     AddInteraction,
     Against,
     BaselineName,
@@ -96,6 +97,7 @@ def explain(
     remove_interaction: RemoveInteraction = None,
     remove_fact: RemoveFact = None,
     add_interaction: AddInteraction = None,
+    add_fact: AddFact = None,
     smallest_set: SmallestSet = False,
     format: Format = None,
     out: Out = None,
@@ -113,9 +115,8 @@ def explain(
     Contributions are exact. What is passed on (html, svg, png, csv, case file) names users U1, U2, …, simulated ones
     too; table and json, which answer here, name them by their ids. Other files and folders written say so on stderr.
     """
-    if pseudonyms and real_ids:
-        raise ConfigError("--pseudonyms and --real-ids: choose one of them")
-    changes = changes_of(remove_user, remove_interaction, remove_fact, add_interaction)
+    _one_of_both(pseudonyms, real_ids)
+    changes = changes_of(remove_user, remove_interaction, remove_fact, add_interaction, add_fact)
     if mine:
         from upgan.cli.mine import mine_cases
 
@@ -174,6 +175,11 @@ def _check_written(wanted: Wanted, output: Output) -> None:
     refuse_file("--export", output.export)
     if output.out is None and output.format == "png" and sys.stdout.isatty():
         raise ConfigError("--format png: name a file with --out, a terminal shows no picture")
+
+
+def _one_of_both(pseudonyms: bool, real_ids: bool) -> None:
+    if pseudonyms and real_ids:
+        raise ConfigError("--pseudonyms and --real-ids: choose one of them")
 
 
 def _refuse(options: Mapping[str, object], why: str) -> None:

@@ -36,25 +36,41 @@ def open_app(
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser window too.")] = True,
     training: Annotated[
         bool,
-        typer.Option("--training/--no-training", help="Let the app start, stop and delete runs, or only show them."),
+        typer.Option("--training/--no-training", help="Let the app change runs, data and reviews, or only show them."),
     ] = True,
+    address: Annotated[
+        str, typer.Option(help="Address to listen at; 0.0.0.0 lets other machines in: set UPGAN_PASSWORD then.")
+    ] = "127.0.0.1",
+    host: Annotated[
+        list[str] | None,
+        typer.Option(help="A further name by which it is reached, such as that of a proxy; may repeat."),
+    ] = None,
 ) -> None:
     """Open the app in the browser.
 
-    It answers at http://localhost:PORT, to this machine only. Where there are no runs yet, it starts with the demo
-    checkpoint. Where the environment variable UPGAN_PASSWORD is set, the app asks for that password first.
+    It answers at http://localhost:PORT, to this machine only, and to no page from elsewhere. Where there are no runs
+    yet, it starts with the demo checkpoint, two runs to compare it with, and their table. Where the environment
+    variable UPGAN_PASSWORD is set, the app asks for that password first.
     """
     script = _app_script()
     if checkpoints != RUNS and not checkpoints.expanduser().is_dir():
         raise RunError(f"--checkpoints {checkpoints}: no such folder; name the folder that holds the run folders")
-    _offer_demo(checkpoints)
+    if training:
+        _offer_demo(checkpoints, results)
     folders = {"UPGAN_CHECKPOINTS": checkpoints, "UPGAN_DATA": data, "UPGAN_RESULTS": results}
     environment = {**os.environ, **{name: str(folder.expanduser().resolve()) for name, folder in folders.items()}}
     if not training:
         environment["UPGAN_NO_TRAINING"] = "1"
+    if host:
+        environment["UPGAN_HOSTS"] = ",".join(host)
+    local = address in ("127.0.0.1", "localhost", "::1")
+    if not local and not os.environ.get("UPGAN_PASSWORD"):
+        note(f"whoever reaches {address} can use this app: set UPGAN_PASSWORD, or --no-training")
     note(f"the app opens at http://localhost:{port} (Ctrl-C ends it)")
     # Headless: otherwise its first start on a machine stops to ask for an email address.
-    options = [f"--server.port={port}", "--server.address=127.0.0.1", "--server.headless=true"]
+    options = [f"--server.port={port}", f"--server.address={address}", "--server.headless=true"]
+    # Said, it need not be found out: Streamlit would ask a service on the internet.
+    options.append(f"--browser.serverAddress={'localhost' if local or address == '0.0.0.0' else address}")
     # The app does not change while it is used; watching a whole checkout costs more than it tells.
     options.append("--server.fileWatcherType=none")
     checkout = UI.parent if (UI.parent / ".streamlit").is_dir() else None
@@ -93,17 +109,18 @@ def _app_script() -> Path:
     return script
 
 
-def _offer_demo(checkpoints: Path) -> None:
-    """Where there is no run at all yet, the demo checkpoint, so that the first page has something to ask."""
-    folder = checkpoints.expanduser() / demo_checkpoint.NAME
-    if folder.parent.is_dir() and any(folder.parent.iterdir()):
+def _offer_demo(checkpoints: Path, results: Path) -> None:
+    """Where there is no run at all yet, the demo and what it is compared with, so that every page has something."""
+    root = checkpoints.expanduser()
+    if root.is_dir() and any(root.iterdir()):
         return
     try:
-        demo_checkpoint.copy_demo(folder)
+        demo_checkpoint.copy_all(root, results.expanduser())
     except (OSError, RunError) as error:  # a folder that cannot be written to can still be looked at
         note(f"no demo checkpoint: {error}")
     else:
-        note(f"there are no runs yet, so the demo checkpoint was put into {folder}")
+        names = ", ".join(demo_checkpoint.RUNS)
+        note(f"there are no runs yet, so the demo checkpoint was put into {root} ({names}), its table into {results}")
 
 
 def demo(

@@ -32,6 +32,7 @@ from upgan.cli import (
     runs,
     share,
     trash,
+    vectors,
 )
 from upgan.errors import UpganError, did_you_mean
 from upgan.version import __version__
@@ -64,6 +65,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "predict": ask.predict,
     "explain": ask.explain,
     "complete": complete.complete,
+    "vectors": vectors.vectors,
     "refresh": refresh.refresh,
     "app": machine.open_app,
     "demo": machine.demo,

@@ -48,6 +48,10 @@ AddInteraction = Annotated[
     list[str] | None,
     typer.Option("--add-interaction", metavar="USER,ITEM", help="What if: USER had chosen ITEM. Repeatable."),
 ]
+AddFact = Annotated[
+    list[str] | None,
+    typer.Option("--add-fact", metavar="HEAD,RELATION,TAIL", help="What if: this were a training fact. Repeatable."),
+]
 SmallestSet = Annotated[
     bool, typer.Option("--smallest-set", help="A small set of users without whom the answer loses its rank.")
 ]
@@ -69,7 +73,11 @@ class Wanted:
 
 
 def changes_of(
-    users: list[str] | None, interactions: list[str] | None, facts: list[str] | None, added: list[str] | None
+    users: list[str] | None,
+    interactions: list[str] | None,
+    facts: list[str] | None,
+    added: list[str] | None,
+    added_facts: list[str] | None,
 ) -> Changes:
     """The changes that the options name. Raises ConfigError where one has not the values it needs."""
     from upgan.explain.results import Changes
@@ -79,6 +87,7 @@ def changes_of(
         tuple((user, item) for user, item in _values("--remove-interaction", interactions, "USER,ITEM")),
         tuple((h, r, t) for h, r, t in _values("--remove-fact", facts, "HEAD,RELATION,TAIL")),
         tuple((user, item) for user, item in _values("--add-interaction", added, "USER,ITEM")),
+        tuple((h, r, t) for h, r, t in _values("--add-fact", added_facts, "HEAD,RELATION,TAIL")),
     )
 
 

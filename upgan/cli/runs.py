@@ -206,7 +206,8 @@ def evaluate(
 ) -> None:
     """Rank the test queries and print MRR and Hits@k.
 
-    Filtered ranking over all entities, both directions pooled, ties at their mean rank.
+    Filtered ranking over all entities, both directions pooled, ties at their mean rank. Scores tie that differ by at
+    most 1e-5, of the score where it is above 1: what rounding changes.
     """
     check_choice("--split", split, ("test", "valid"))
     refuse_folder("--ranks", ranks)

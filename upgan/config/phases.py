@@ -10,6 +10,8 @@ from upgan.config.settings import Config
 
 #: The phase that trains the second start, whose scores are not those of the model that is trained.
 HELD_OUT = "held-out start"
+#: The game of both players (4.4, 4.5), after which the generator is not needed any more.
+GAME = "adversarial"
 #: The phases that fit numbers on validation triples; all others only choose and stop by them.
 ON_VALIDATION = ("fusion", "walks")
 
@@ -47,7 +49,7 @@ def planned_phases(config: Config, *, started: bool = False) -> list[PlannedPhas
     if config.model_name != "upgan":
         return phases
     phases += _with_relaxation("pretrain", "pretrain relaxation", config.pretrain)
-    phases.append(PlannedPhase("adversarial", "adversarial", config.adversarial))
+    phases.append(PlannedPhase(GAME, "adversarial", config.adversarial))
     if config.has_evidence:
         phases.append(PlannedPhase("fusion", "fusion", config.fusion))
     if config.has_walks and config.walks.held_out:

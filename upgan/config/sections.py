@@ -113,6 +113,12 @@ _CANDIDATES = (
     "over all entities"
 )
 
+_CANDIDATES_BY = (
+    "how these are drawn: uniform: each entity as likely as any other; popularity: half of them in proportion to the "
+    "triples that an entity stands in{more}. What is drawn counts for as many as its chance says, so that the sum over "
+    "entities is estimated without bias"
+)
+
 
 class InitialisationConfig(Section):
     """DistMult or ComplEx on the knowledge graph alone, whose vectors D and G start from (5.2.3)."""
@@ -129,6 +135,7 @@ class InitialisationConfig(Section):
     relax_epochs: int = Field(0, ge=0, le=1000, description=_RELAX_EPOCHS)
     precision: Precision = Field("float32", description=_PRECISION)
     candidates: int = Field(0, ge=0, le=100_000_000, description=_CANDIDATES)
+    candidates_by: Literal["uniform", "popularity"] = Field("uniform", description=_CANDIDATES_BY.format(more=""))
     scale: float = Field(0.1, gt=0, description="standard deviation of the random start")
     eval_every: int = Field(5, ge=1, description="epochs between evaluations on validation")
     patience: int = Field(2, ge=1, description="evaluations without a better MRR before stopping")
@@ -155,6 +162,10 @@ class PretrainConfig(Section):
     relax_epochs: int = Field(0, ge=0, le=1000, description=_RELAX_EPOCHS)
     precision: Precision = Field("float32", description=_PRECISION)
     candidates: int = Field(0, ge=0, le=100_000_000, description=_CANDIDATES)
+    candidates_by: Literal["uniform", "popularity", "generator"] = Field(
+        "uniform",
+        description=_CANDIDATES_BY.format(more="; generator: half of them as G, which sees no user, proposes"),
+    )
     clip: float = Field(1.0, gt=0, description="largest norm of the gradient")
     eval_every: int = Field(2, ge=1, description="epochs between evaluations on validation")
     patience: int = Field(3, ge=1, description="evaluations without a better MRR before stopping")
@@ -169,8 +180,8 @@ class AdversarialConfig(Section):
     lr_g: float = Field(0.0001, gt=0, le=1, description="generator's learning rate of Adam")
     l2: float = Field(1e-5, ge=0, description="lambda_D of Eq. 9")
     l2_g: float = Field(1e-5, ge=0, description="lambda_G of Eq. 14")
-    n_c: int = Field(1024, ge=2, description="entities in the candidate pool C (5.2.3: 1024)")
-    n_g: int = Field(200, ge=1, description="entities drawn from the pool by the generator (5.2.3: 200)")
+    n_c: int = Field(1024, ge=2, le=100_000_000, description="entities in the candidate pool C (5.2.3: 1024)")
+    n_g: int = Field(200, ge=1, le=1_000_000, description="draws from the pool by the generator (5.2.3: 200)")
     sigma: float = Field(1.0, ge=0, description="standard deviation of the generator's noise z (Eq. 11)")
     hidden_layers: int = Field(2, ge=1, le=6, description="hidden layers of the generator's MLP (5.2.3: 2)")
     use_generator: bool = Field(True, description="False: negatives uniform over the pool (Table 6, without G)")

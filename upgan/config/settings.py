@@ -34,6 +34,9 @@ from upgan.errors import ConfigError, did_you_mean
 #: Sections that the compared systems have no use for; of "model" they read the dimension alone.
 _OWN_SECTIONS = ("initialisation", "pretrain", "adversarial", "fusion", "walks")
 
+#: Bytes of a settings file at most.
+LONGEST_TOML = 1_000_000
+
 #: What needs the bilinear score.
 _BILINEAR = ("fusion.enabled", "walks.enabled")
 
@@ -57,7 +60,9 @@ class Config(Section):
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="auto: a CUDA device where there is one", json_schema_extra=NEUTRAL
     )
-    threads: int = Field(0, ge=0, description="CPU threads; 0 leaves PyTorch's choice", json_schema_extra=NEUTRAL)
+    threads: int = Field(
+        0, ge=0, le=1024, description="CPU threads; 0 leaves PyTorch's choice", json_schema_extra=NEUTRAL
+    )
     max_seconds: float = Field(
         0.0,
         ge=0,
@@ -219,10 +224,15 @@ def read_toml(path: Path) -> dict[str, Any]:
     """A TOML file as nested tables; ConfigError names the file and the place of a mistake."""
     try:
         with path.open("rb") as stream:
-            return tomllib.load(stream)
+            text = stream.read(LONGEST_TOML + 1)
+        if len(text) > LONGEST_TOML:
+            raise ConfigError(f"{path}: longer than a settings file can be ({LONGEST_TOML:,} bytes)")
+        return tomllib.loads(text.decode("utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such settings file") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except RecursionError:
+        raise ConfigError(f"{path}: not valid TOML: nested too deep") from None
+    except ValueError as error:  # no TOML, no UTF-8, or a number of thousands of digits
         raise ConfigError(f"{path}: not valid TOML: {error}") from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
@@ -290,7 +300,7 @@ def _literal(text: str) -> Any:
     """A value as TOML spells it (numbers, booleans, quoted text), else the text itself."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return text
 
 

@@ -6,11 +6,11 @@ of ids, and rows are sorted too, so equal content gives equal arrays whatever th
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,11 @@ import pandas as pd
 
 from upgan.data import marks, tables
 from upgan.data.kinds import inferred_kinds
+from upgan.data.manifest import FORMAT_VERSION, read_manifest
 from upgan.data.tables import Coded
 from upgan.errors import DataError
 from upgan.files import folder_written_whole, write_json, write_text
 from upgan.types import SPLITS
-
-FORMAT_VERSION = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,6 +111,24 @@ class KGDataset:
     def kinds(self) -> list[str]:
         """(E,) the kind of each entity: as given, else told by the training triples (upgan.data.kinds)."""
         return inferred_kinds(self.train, self.items, self.entity_kinds, self.relation_labels)
+
+    def to_frame(self) -> pd.DataFrame:
+        """The triples of all splits: head, relation, tail by id, head_label, relation_label, tail_label, and split."""
+        return pd.concat([self._frame(self.triples(split), split) for split in SPLITS], ignore_index=True)
+
+    def _frame(self, triples: np.ndarray, split: str) -> pd.DataFrame:
+        columns = {}
+        entities, relations = (self.entities, self.entity_labels), (self.relations, self.relation_labels)
+        for end, names in enumerate(("", "_label")):
+            for place, (side, texts) in enumerate({"head": entities, "relation": relations, "tail": entities}.items()):
+                columns[side + names] = np.asarray(texts[end], dtype=object)[triples[:, place]]
+        return pd.DataFrame(columns | {"split": split})
+
+    def _repr_html_(self) -> str:
+        counts = pd.DataFrame([counts_of(self)]).to_html(index=False, border=0)
+        made = "Its users are simulated: nothing here says what real users choose. " if self.simulated_users else ""
+        first = self._frame(self.train[:5], "train").to_html(index=False, border=0)
+        return f"<h4>{escape(self.name)}</h4>{counts}<p>{made}The first training triples:</p>{first}"
 
     def __repr__(self) -> str:
         return (
@@ -215,7 +232,7 @@ def load_dataset(path: Path | str) -> KGDataset:
     damaged, an id is unknown, a split has another name, or counts or fingerprint differ from the manifest's.
     """
     folder = Path(path)
-    manifest = _read_manifest(folder)
+    manifest = read_manifest(folder)
     there = [
         key for key in tables.COLUMNS if key not in tables.OPTIONAL_TABLES or (folder / f"{key}.parquet").is_file()
     ]
@@ -290,24 +307,3 @@ def check_replaceable(out: Path) -> None:
         raise DataError(f"{out} is a file; a prepared dataset is a folder: give another --out")
     if any(out.iterdir()) and not ((out / "manifest.json").is_file() and (out / "triples.parquet").is_file()):
         raise DataError(f"{out} is not empty and not a prepared dataset, so it is not overwritten: give another --out")
-
-
-def _read_manifest(folder: Path) -> dict[str, Any]:
-    path = folder / "manifest.json"
-    if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder; a prepared dataset is a folder with manifest.json and four tables")
-    if not path.is_file():
-        raise DataError(
-            f"{folder} has no manifest.json, so it is not a prepared dataset; "
-            f"make one with `upgan data prepare {folder} --out DIR`"
-        )
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} is not readable JSON ({error}); prepare the dataset again") from error
-    if not isinstance(manifest, dict) or not isinstance(manifest.get("counts", {}), dict):
-        raise DataError(f"{path} does not hold a manifest (an object with format_version, name, counts, …)")
-    version = manifest.get("format_version")
-    if version != FORMAT_VERSION:
-        raise DataError(f"{path}: format_version {version!r}; this version of upgan reads {FORMAT_VERSION}")
-    return manifest

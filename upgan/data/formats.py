@@ -7,6 +7,7 @@ from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
+from upgan.data.raw.archives import holds_several, unpacked
 from upgan.data.raw.format import DumpReading, Format, Sources, is_table
 from upgan.data.raw.joins import labels_of_nothing
 from upgan.data.raw.no_value import leave_out_no_values
@@ -44,6 +45,25 @@ def read_sources(
     earlier one and the source's own. ``dump``: how a dump is read, where the format has one. Raises ConfigError for an
     unknown format, DataError for a file that is missing, malformed or not recognised, naming file, line and value.
     """
+    named = [Path(path) for path in paths]
+    archives = archives_of(named)
+    with unpacked(named, archives) as opened:
+        return _read(opened, format, labels, options, dump, archives)
+
+
+def archives_of(paths: Sequence[Path]) -> list[Path]:
+    """The zip archives of several files in a source, which are to be unpacked before it is read."""
+    return [file for file in files_of(paths) if holds_several(file)]
+
+
+def _read(
+    paths: Sequence[Path],
+    format: str,
+    labels: Sequence[Path],
+    options: ReadOptions,
+    dump: DumpReading | None,
+    archives: Sequence[Path],
+) -> RawSource:
     chosen, sources = chosen_format(paths, format, options)
     source = chosen.read(replace(sources, dump=dump))
     source = leave_out_no_values(source, options.no_value)
@@ -58,13 +78,16 @@ def read_sources(
         frame = read_role(table, LABELS).astype(str)
         source = source.with_labels(frame, table.file(len(frame)))
         source = source.with_notices(*labels_of_nothing(source, frame, Path(path).name))
-    return _with_unread(source, chosen, sources)
+    return _with_unread(source, chosen, sources, archives)
 
 
-def _with_unread(source: RawSource, chosen: Format, sources: Sources) -> RawSource:
-    """``source`` with the names of the files that no reader took, and of those that were read by their header."""
+def _with_unread(source: RawSource, chosen: Format, sources: Sources, archives: Sequence[Path]) -> RawSource:
+    """``source`` with the names of the files that no reader took, and of those that were read by their header.
+
+    ``archives`` of it were unpacked.
+    """
     told = [file.name for file in sources.files if file not in sources.named and not chosen.takes(file)]
-    read = [file.path for file in source.files if file.path is not None]
+    read = [file.path for file in source.files if file.path is not None] + list(archives)
     others = {
         file: name
         for file in files_below(sources.named)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from upgan.errors import DataError
+from upgan.parquet import UNREADABLE, read_bounded
 
 ENDINGS = (".csv", ".tsv", ".parquet")
 
@@ -71,8 +72,8 @@ def _text(path: Path, separator: str) -> pd.DataFrame:
 
 def _parquet(path: Path) -> pd.DataFrame:
     try:
-        table = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
+        table: pd.DataFrame = read_bounded(path).to_pandas(ignore_metadata=True)
+    except UNREADABLE as error:
         raise DataError(f"{path}: not readable as parquet ({error})") from None
     table = table.astype(object).where(table.notna(), "").map(str)
     return table.assign(line=range(1, len(table) + 1))

@@ -18,7 +18,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from upgan.bounds import LONGEST_TEXT
 from upgan.errors import DataError
+from upgan.parquet import UNREADABLE, read_bounded
 from upgan.types import SPLITS
 
 COLUMNS = {
@@ -112,10 +114,8 @@ def read_table(folder: Path, key: str) -> pd.DataFrame:
         raise DataError(f"{path} is missing; {_AGAIN}, or copy the whole folder")
     try:
         # Text stays what it mostly is in the file, places in a list of values; other types are refused below.
-        # An open file, not a path: one with a colon in it would be taken for an address.
-        with path.open("rb") as file:
-            table = pq.read_table(file, read_dictionary=list(COLUMNS[key]))
-    except (pa.ArrowException, OSError, ValueError) as error:
+        table = read_bounded(path, {*COLUMNS[key], *NUMBERS.get(key, {})})
+    except UNREADABLE as error:
         raise DataError(f"{path} cannot be read as parquet ({error}); it may be truncated: {_AGAIN}") from error
     missing = [column for column in COLUMNS[key] if column not in table.column_names]
     if missing:
@@ -133,9 +133,12 @@ def read_table(folder: Path, key: str) -> pd.DataFrame:
     numbers = [name for name in NUMBERS.get(key, {}) if name in table.column_names]
     # With a null among them whole numbers would become floats.
     types = {integer: pd.Int64Dtype() for integer in (pa.int64(), pa.int32())}
-    frame: pd.DataFrame = table.select([*COLUMNS[key], *numbers]).to_pandas(
-        strings_to_categorical=True, ignore_metadata=True, types_mapper=types.get
-    )
+    try:
+        frame: pd.DataFrame = table.select([*COLUMNS[key], *numbers]).to_pandas(
+            strings_to_categorical=True, ignore_metadata=True, types_mapper=types.get
+        )
+    except UNREADABLE as error:
+        raise DataError(f"{path}: its cells cannot be read ({error}); it may be damaged: {_AGAIN}") from error
     return frame
 
 
@@ -149,7 +152,8 @@ def write_table(
     )
     table = pa.table([*(columns[column].strings() for column in COLUMNS[key]), *numbers.values()], schema=schema)
     with (folder / f"{key}.parquet").open("wb") as file:
-        pq.write_table(table, file, compression="zstd", version="2.6", row_group_size=ROW_GROUP)
+        options: Any = {"compression": "zstd", "version": "2.6", "write_page_checksum": True}
+        pq.write_table(table, file, row_group_size=ROW_GROUP, **options)
 
 
 def checked_columns(key: str, table: Table) -> dict[str, Coded]:
@@ -176,6 +180,7 @@ def checked_columns(key: str, table: Table) -> dict[str, Coded]:
         empty = coded.rows_where(np.asarray(coded.values, dtype=object) == "")
         if len(empty) and column not in OPTIONAL:
             raise DataError(f"table {key}, row {empty[0] + 1}: column {column} is empty; every row needs a value")
+        _refuse_endless(key, column, coded)
         columns[column] = coded
     return columns
 
@@ -187,6 +192,19 @@ def numbered_by_name(column: Coded) -> tuple[np.ndarray, list[str]]:
     numbers = np.zeros(len(column.values), dtype=np.int64)
     numbers[occurs] = places
     return numbers[column.codes], names.tolist()
+
+
+def _refuse_endless(key: str, column: str, coded: Coded) -> None:
+    """DataError for a text that no id or label is as long as: every list, page and hash would hold it again."""
+    if max(map(len, coded.values), default=0) * 4 <= LONGEST_TEXT:
+        return
+    sizes = np.array([len(value.encode("utf-8", "surrogatepass")) for value in coded.values])
+    rows = coded.rows_where(sizes > LONGEST_TEXT)
+    if len(rows):
+        raise DataError(
+            f"table {key}, row {rows[0] + 1}: column {column} holds a text of {sizes[coded.codes[rows[0]]]:,} bytes "
+            f"({len(rows):,} such rows); an id or label has at most {LONGEST_TEXT:,}"
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,6 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from upgan.evaluation.ties import bounds
+
 
 def filtered_ranks(scores: Tensor, answers: Tensor, known_row: Tensor, known: Tensor) -> Tensor:
     """Rank each answer among all entities that are no other known answer of its query.
@@ -18,16 +20,19 @@ def filtered_ranks(scores: Tensor, answers: Tensor, known_row: Tensor, known: Te
         known_row, known: query position and entity of each known answer (the answer itself may be among them).
 
     Returns:
-        (B,) float64 ranks, the mean of the optimistic (1 + better) and the pessimistic one (1 + better + ties).
+        (B,) float64 ranks, the mean of the optimistic (1 + better) and the pessimistic one (1 + better + ties);
+        upgan.evaluation.ties says what ties.
     """
     position = torch.arange(len(answers), device=scores.device)
     target = scores[position, answers].unsqueeze(1)
     broken = torch.isnan(target).squeeze(1)
     scores[known_row, known] = -torch.inf
     scores[position, answers] = -torch.inf
+    least, most = bounds(target)
     # NaN compares false: a NaN competitor counts as better.
-    better = scores.shape[1] - _row_counts(torch.le, scores, target)
-    ties = _row_counts(torch.eq, scores, target)
+    reached = _row_counts(torch.le, scores, most)
+    better = scores.shape[1] - reached
+    ties = reached - _row_counts(torch.lt, scores, least)
     # An answer scored -inf equals the entities that were just filtered out; they are no competitors.
     lowest = torch.isneginf(target).squeeze(1)
     ties = torch.where(lowest, ties - _filtered(answers, known_row, known), ties)

@@ -38,7 +38,8 @@ MOST_SECONDS = 4.0
 EVALUATED = 200
 #: Directions of walks that are rehearsed, and what a direction costs whatever its number of triples, in triples.
 DIRECTIONS, FIXED = 5, 100
-#: Where between the least and the most the likely time lies: the runs of docs/accuracy.md used 60% to 100% of epochs.
+#: Where between the least and the most the likely time lies: the runs of docs/records/accuracy.md used 60% to 100% of
+#: their epochs.
 LIKELY = 0.75
 
 
@@ -99,9 +100,9 @@ def estimate(dataset: KGDataset, config: Config) -> Estimate:
     prepared = prepare_training(dataset, config)
     preparing = _now() - began
     state = TrainingState(prepared.random)
-    rehearsal = _Rehearsal(
-        Players(prepared, config, state), Evaluator(dataset.valid[:EVALUATED], prepared.validation.index)
-    )
+    index = prepared.validation.index
+    some = (Evaluator(dataset.valid[:count], index) for count in (EVALUATED, 1))
+    rehearsal = _Rehearsal(Players(prepared, config, state), *some)
     phases = planned_phases(config)
     times: dict[str, _Times] = {}
     before: _Times | None = None
@@ -161,22 +162,15 @@ class _Watch(Keeper):
         gaps = np.diff(np.stack(self.times), axis=0)
         return np.zeros(2) if not len(gaps) else np.median(gaps[1:] if len(gaps) > 1 else gaps, axis=0)
 
-    @property
-    def evaluation(self) -> FloatArray:
-        """(2,) seconds of the evaluation before the first step."""
-        if len(self.times) < 2:
-            return np.zeros(2)
-        taken: FloatArray = np.maximum(0.0, self.times[1] - self.times[0] - self.step)
-        return taken
-
 
 @dataclass
 class _Rehearsal:
     """Freshly made models, and a few steps of each phase on them."""
 
     players: Players
-    #: Evaluates a part of the validation triples.
+    #: Evaluates a part of the validation triples, and one of them.
     validation: Evaluator
+    one: Evaluator
 
     def times(self, planned: PlannedPhase, before: _Times | None, *, last: bool) -> _Times:
         """A phase's; ``before`` are those of the phase before it, ``last``: all of test is ranked after it."""
@@ -197,9 +191,8 @@ class _Rehearsal:
             assert before is not None
             epoch, evaluation = before.epoch, before.evaluation
         else:
-            watch = self._rehearse(phase)
-            scale = len(prepared.validation.triples) / max(len(self.validation.triples), 1)
-            epoch, evaluation = watch.step * phase.steps, watch.evaluation * scale
+            evaluation = self._evaluation(phase)
+            epoch = self._rehearse(phase).step * phase.steps
             soonest += phase.patient_epochs
         least, most = (
             count * epoch + (1 + math.ceil(count / eval_every) + tested) * evaluation
@@ -236,11 +229,21 @@ class _Rehearsal:
         seconds = work.sum() * np.mean(each, axis=0) / together + (1 + 3 * tested) * evaluation
         return _Times(np.zeros(2), evaluation, seconds, seconds)
 
+    def _evaluation(self, phase: Phase) -> FloatArray:
+        """(2,) seconds of all validation triples: what is made once for all of them, and some ranked."""
+        began = _now()
+        scores = phase.scores()
+        made = _now()
+        self.validation.rank(scores)
+        scale = len(self.players.prepared.validation.triples) / max(len(self.validation.triples), 1)
+        taken: FloatArray = made - began + scale * (_now() - made)
+        return taken
+
     def _rehearse(self, phase: Phase) -> _Watch:
         """Times of a few steps."""
         few = dataclasses.replace(phase, settings=phase.settings.model_copy(update={"epochs": STEPS}))
         watch = _Watch()
         state = TrainingState(self.players.prepared.random, watch)
         with contextlib.suppress(Stopped):
-            run_phase(few, Context(validation=self.validation, state=state))
+            run_phase(few, Context(validation=self.one, state=state))
         return watch

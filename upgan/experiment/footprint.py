@@ -45,6 +45,9 @@ BYTES_PER_WALK = 60
 TABLES = 3
 #: (B, C) matrices of the adversarial step: both players' scores, their softmax, what is drawn from, their gradients.
 POOL_MATRICES = 6
+#: Bytes of one of its draws: its place, score, log-probability and reward, and what the losses and gradients make of
+#: them. They are drawn with replacement: there may be more of them than entities.
+BYTES_PER_DRAW = 48
 FLOAT = 4
 MB = 1e6
 #: Bytes of what is read, measured on four datasets: of a training triple in the index of queries and as evidence reads
@@ -173,9 +176,11 @@ def _passing(planned: PlannedPhase, load: Load, config: Config) -> float:
             queries = min(then.batch * (2 if then.batch_by == "triples" else 1), both)
             return wide + _one_to_n(load, queries, then)
         case AdversarialConfig() as game:
-            return wide + POOL_MATRICES * FLOAT * min(2 * game.batch, both) * min(game.n_c, load.entities)
+            pool = POOL_MATRICES * FLOAT * min(game.n_c, load.entities)
+            return wide + min(2 * game.batch, both) * (pool + BYTES_PER_DRAW * game.n_g)
         case SystemSettings() as settings:  # each has scores of its own, of all candidates at once
-            return 4.0 * min(settings.batch, both) * load.entities * FLOAT
+            drawn = getattr(settings, "candidates", 0)  # of each triple, with replacement (KBGAN)
+            return 4.0 * min(settings.batch, both) * max(load.entities, drawn) * FLOAT
         case WalksConfig() as walks:
             together = max(1, config.threads)
             blocks = 8.0 * max(3 * CELLS, BLOCKED)  # scores of validation queries, or of triples, in float64

@@ -14,6 +14,7 @@ from upgan.files import write_text
 from upgan.runs.files import LOG_FILE, METRICS_FILE, PINNED_FILE, RESUME_FILE, STOP_FILE, TENSORBOARD_FOLDER
 from upgan.runs.history import read_lines
 from upgan.runs.launch import clear
+from upgan.runs.schema import LINE, LOOK
 from upgan.runs.status import check_folder, now, write_status
 from upgan.training.loop import Reporter, Values
 from upgan.training.state import TrainingState
@@ -129,9 +130,9 @@ class RunLog(Reporter):
         """The lines written before the checkpoint; the others, and a torn last one, are taken out of the file."""
         if self._state is None or not (self.run / name).is_file():
             return []
-        kept = [
-            line for line in read_lines(self.run / name).lines if self._state.reported(line["phase"], line["epoch"])
-        ]
+        shape = LINE if name == METRICS_FILE else LOOK
+        lines = [line for line in read_lines(self.run / name, shape).lines if {"phase", "epoch"} <= line.keys()]
+        kept = [line for line in lines if self._state.reported(line["phase"], line["epoch"])]
         write_text(self.run / name, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in kept))
         return kept
 

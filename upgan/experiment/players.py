@@ -155,7 +155,8 @@ class Players:
                 return initialisation(self.start, index, settings, random, name=name, squares=self.squares, team=team)
             case PretrainConfig() as settings:
                 parts = self.discriminator, graph, self.sampler(settings), settings, self._scores
-                return pretraining(*parts, name=name, squares=self.squares, team=team)
+                proposing = self.generator if settings.candidates_by == "generator" else None
+                return pretraining(*parts, name=name, squares=self.squares, team=team, generator=proposing)
             case AdversarialConfig() as settings:
                 return adversarial(self.game(), self.sampler(settings), self._scores)
             case _:

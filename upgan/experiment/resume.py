@@ -10,22 +10,26 @@ one, never half of either, even if the power fails.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from pydantic import ConfigDict, Field, TypeAdapter, with_config
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
+from typing_extensions import TypedDict  # of pydantic, which reads typing's own from Python 3.12 on
 
 from upgan.data.dataset import KGDataset
 from upgan.errors import RunError, Stopped
 from upgan.evaluation.metrics import HITS_AT, Metrics
 from upgan.files import sha256_of_file, spelled_in_utf8
 from upgan.runs.files import CONFIG_FILE, RESUME_FILE
+from upgan.runs.schema import Count, FiguresShape, Name, Seconds, StageShape
 from upgan.runs.status import check_folder
 from upgan.training.checkpoint import save_tensors
 from upgan.training.state import (
@@ -38,11 +42,48 @@ from upgan.training.state import (
     random_tensors,
 )
 
-RESUME_VERSION = 1
+#: Version 1 had no checksum; it is read all the same.
+RESUME_VERSION = 2
 #: What the header says of a phase as the phase's state has it.
 COUNTS = ("patient_epochs", "epoch", "done", "best_epoch", "waited", "ended")
 #: A save that took t is not repeated before this many t, so that saving costs at most 1% of the time.
 REST = 100.0
+
+
+@with_config(ConfigDict(extra="allow", allow_inf_nan=False))
+class PhaseShape(TypedDict):
+    """What the header says of a phase."""
+
+    name: Name
+    patient_epochs: Count
+    epoch: Count
+    done: Count
+    best_epoch: Count
+    waited: Count
+    ended: Name
+    best: FiguresShape | None
+    seconds: Seconds
+    cpu_seconds: Seconds
+
+
+@with_config(ConfigDict(extra="allow", allow_inf_nan=False))
+class HeaderShape(TypedDict):
+    """The header of a checkpoint."""
+
+    version: Count
+    dataset: Name
+    config: Name
+    threads: Annotated[int, Field(ge=1, le=1024)]
+    started_from: Name | None
+    stages: dict[str, StageShape]
+    seconds: Seconds
+    cpu_seconds: Seconds
+    peak_memory_mb: Seconds
+    step: Count
+    phase: PhaseShape
+
+
+_HEADER: TypeAdapter[HeaderShape] = TypeAdapter(HeaderShape)
 
 
 class Checkpointer(Keeper):
@@ -104,7 +145,20 @@ def save_state(run: Path, state: TrainingState, belongs: dict[str, str]) -> None
         "step": state.step,
         "phase": _phase_header(at),
     }
-    save_tensors(tensors, run / RESUME_FILE, metadata={"state": json.dumps(header)}, durable=True)
+    text = json.dumps(header)
+    tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    checksum = {"state": text, "sha256": _checksum(text, tensors)}
+    save_tensors(tensors, run / RESUME_FILE, metadata=checksum, durable=True)
+
+
+def _checksum(header: str, tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 over the header and every tensor's name, type, shape and bytes: one flipped bit, and it is another."""
+    digest = hashlib.sha256(header.encode())
+    for name in sorted(tensors):
+        value = tensors[name]
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        digest.update(memoryview(value.reshape(-1).view(torch.uint8).numpy()))
+    return digest.hexdigest()
 
 
 def has_state(run: Path) -> bool:
@@ -119,7 +173,7 @@ def load_state(run: Path, dataset: KGDataset, random: torch.Generator) -> Traini
     """
     path = run / RESUME_FILE
     header, tensors = _read(path)
-    if header.get("version") != RESUME_VERSION:
+    if header["version"] not in (1, RESUME_VERSION):
         raise RunError(f"{path}: version {header.get('version')!r}, this upgan reads {RESUME_VERSION}; train again")
     if header["dataset"] != dataset.fingerprint:
         raise RunError(
@@ -148,8 +202,12 @@ def load_state(run: Path, dataset: KGDataset, random: torch.Generator) -> Traini
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     try:
         with spelled_in_utf8(path) as spelled, safe_open(spelled, framework="pt") as file:
-            header = json.loads((file.metadata() or {})["state"])
-            return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            stated = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        header = _HEADER.validate_json(stated["state"], strict=True)
+        if header["version"] > 1 and stated["sha256"] != _checksum(stated["state"], tensors):
+            raise ValueError("its checksum is another")
+        return dict(header), tensors
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise RunError(
             f"{path}: truncated or damaged ({error}); remove it, and `upgan resume` begins at the beginning"

@@ -20,6 +20,7 @@ SMALLER: tuple[tuple[str, Any], ...] = (
     ("threads", 1),
     ("pretrain.batch", 1024),
     ("adversarial.batch", 1024),
+    ("adversarial.n_g", 200),
     ("model.co_interaction.counted", 50),
     ("validation_triples", 4000),
     ("walks.entries", 1_000_000),

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import torch
 
-from upgan.config.phases import PlannedPhase, planned_phases
+from upgan.config.phases import GAME, PlannedPhase, planned_phases
 from upgan.config.settings import Config
 from upgan.data.dataset import KGDataset
 from upgan.errors import ConfigError
@@ -33,7 +33,8 @@ from upgan.runs.files import GENERATOR_FILE, MODEL_FILE, SQUARES_FILE
 from upgan.training.checkpoint import (
     LoadedRun,
     load_run,
-    load_weights,
+    load_squares,
+    restore_settings,
     save_tensors,
     save_weights,
     seal_run,
@@ -99,12 +100,22 @@ class Training(Context):
             "peak_memory_mb": self.state.peak_memory_mb,
         }
 
+    def seal(self) -> None:
+        """Say what the weights belong to, with the settings that were used."""
+
+        def write() -> None:
+            if told := restore_settings(self.run, self.config):
+                self.reporter.log(told)
+            seal_run(self.run, self.prepared.dataset)
+
+        self.keep(write)
+
     def save(self, players: Players) -> None:
         """Write what has been trained: from the first phase of the model that answers, the run answers with it."""
         if players.final is not None:
             self.keep(save_weights, players.final, self.run / MODEL_FILE)
-            self.keep(seal_run, self.run, self.prepared.dataset)
-        if "generator" in self.state.modules:
+            self.seal()
+        if "generator" in self.state.modules and GAME in self.state.stages:
             self.keep(save_weights, players.generator, self.run / GENERATOR_FILE)
             self.state.release("generator")
             del players.generator
@@ -153,6 +164,7 @@ def train(
             training.save(players)
     if config.model_name != "upgan" and players.squares:
         training.keep(save_tensors, players.squares, run / SQUARES_FILE)
+        training.seal()
     metrics = _final_metrics(training)
     training.keep(write_json, run / "metrics.json", metrics)
     training.keep(write_text, run / "card.md", run_card(prepared.dataset, config, metrics))
@@ -196,7 +208,7 @@ def load_start(run: Path, dataset: KGDataset, config: Config) -> Start:
             raise ConfigError(f"--start {run}: its {key} is {theirs!r}, this training's {value!r}")
     if config.graph.triple_share < 1 and loaded.config.seed != config.seed:
         raise ConfigError(f"--start {run}: another seed drew other training triples; train with --seed {config.seed}")
-    squares = load_weights(run / SQUARES_FILE) if (run / SQUARES_FILE).is_file() else {}
+    squares = load_squares(run)
     model.requires_grad_(True)
     return Start(cast(Factorisation, model), squares, loaded.fingerprint)
 

@@ -94,8 +94,9 @@ class Answering:
         kept: dict[str, Any] = {"precise": self.precise(), "like": like, "seen": self._seen}
         return Answering(*own, triples, interactions, self.known, **kept)
 
-    def without(self, gone: IntArray, interactions: IntArray, users: IntArray) -> Answering:
-        """The same weights without the triples of the rows ``gone``, and with interactions that differ for ``users``.
+    def changed(self, gone: IntArray, added: IntArray, interactions: IntArray, users: IntArray) -> Answering:
+        """The same weights without the triples of the rows ``gone``, with the triples ``added``, and with interactions
+        that differ for ``users``.
 
         With the bilinear score only that is computed anew which the change is felt in.
         """
@@ -103,6 +104,10 @@ class Answering:
         facts, co = self.facts, self.graph.cointeraction
         if facts is not None and len(gone):
             facts = facts.without(self.triples, gone)
+        if len(added):
+            triples = np.concatenate([triples, added])
+            triples = triples[np.lexsort(triples.T[::-1])]
+            facts = None  # counted anew: no fact is added to those that are counted
         distance = self.graph.distance.numpy()
         nobody = np.empty(0, dtype=np.int64)
         changed = None

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import prod
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic_core import to_jsonable_python
 
@@ -24,9 +24,12 @@ from upgan.data.query import Query as Query
 from upgan.explain.reason import Reason
 from upgan.explain.shares import UserShare as UserShare
 from upgan.explain.shares import UserShares
-from upgan.types import INTERACTED, INVERSE_MARK, SplitName
+from upgan.types import INTERACTED, INVERSE_MARK, Shown, SplitName, frame_of
 
-#: What contributions are counted from: p = 0, or p of the mean user (see ``docs/explanations.md``).
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: What contributions are counted from: p = 0, or p of the mean user (see ``docs/explanation/explanations.md``).
 Baseline = Literal["none", "mean"]
 BASELINES: tuple[Baseline, ...] = ("none", "mean")
 #: Which users come first, and get their paths shown.
@@ -142,8 +145,8 @@ class ContextEdge:
     relation: str
 
 
-@dataclass(frozen=True)
-class Explanation:
+@dataclass(frozen=True, repr=False)
+class Explanation(Shown):
     """Why the model ranks ``answer`` where it does for ``query``. Scores are logits, not probabilities."""
 
     query: Query
@@ -201,6 +204,20 @@ class Explanation:
     dataset_fingerprint: str = ""
     #: True where the dataset's interactions are generated ("simulated readers").
     simulated_users: bool = False
+
+    def __repr__(self) -> str:
+        ends = (self.answer, self.target) if self.inverse else (self.target, self.answer)
+        asked = " — ".join([ends[0].label, self.relation_label, ends[1].label])
+        users = " + ".join(str(len(side)) for side in (self.users, self.answer_users) if side) or "no"
+        ranks = f"{self.filtered_rank:g}, without users {self.filtered_rank_without_users:g}"
+        return f"Explanation({asked!r}, rank {ranks}, score {self.score:.4g}, {users} users)"
+
+    def to_frame(self, of: Literal["users", "paths", "walks", "parts"] = "users") -> pd.DataFrame:
+        """A table: the users with weight and contribution, their paths, the paths the score listens to, or its parts.
+
+        Users go by their own ids.
+        """
+        return frame_of(self, of)
 
     @property
     def baseline_score(self) -> float:

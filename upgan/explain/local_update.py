@@ -34,14 +34,17 @@ class Cone:
 class LocalChange:
     """One change of an explainer's graph."""
 
-    def __init__(self, explainer: LayeredExplainer, gone: BoolArray, added: IntArray) -> None:
-        """``gone``: (edges,) bool, interactions then triples; ``added``: (A, 2) interactions of (user, entity)."""
+    def __init__(self, explainer: LayeredExplainer, gone: BoolArray, added: IntArray, facts: IntArray) -> None:
+        """``gone``: (edges,) bool, interactions then triples; ``added``: (A, 2) interactions of (user, entity), and
+        ``facts``: (B, 3) triples that come in addition."""
         self.explainer = explainer
         data = explainer.dataset
         self.sizes = (data.num_entities, data.num_users, data.num_relations)
-        self.added_ends = (added[:, 0] + data.num_entities, added[:, 1])
-        nothing = np.empty((0, 3), dtype=np.int64)
-        self.edges = ChangedEdges(explainer.adjacency, gone, Adjacency.build(nothing, added, *self.sizes))
+        self.added_ends = (
+            np.concatenate([added[:, 0] + data.num_entities, facts[:, 0]]),
+            np.concatenate([added[:, 1], facts[:, 2]]),
+        )
+        self.edges = ChangedEdges(explainer.adjacency, gone, Adjacency.build(facts, added, *self.sizes))
         self._before = explainer.graph.distance.numpy()
         self.distance = self._before if self._layers_stay() else self.edges.distances(data.num_entities)
         self._touched = self._touched_nodes()
@@ -57,14 +60,16 @@ class LocalChange:
         return left, np.concatenate([reads[:, 1], triples[:, 2]])
 
     def _layers_stay(self) -> bool:
-        """Whether every node that lost an edge still has a neighbour nearer to the users, and no new one is nearer."""
+        """Whether who lost an edge still has a neighbour nearer to the users, and no new edge leads nearer to them."""
         ends = distinct(np.concatenate(self._lost()), len(self._before))
         ends = ends[self._before[ends] > 0]
         walked = self.edges.leave(ends)
         nearer = self._before[walked.other] == self._before[ends][walked.position] - 1
         held = np.zeros(len(ends), dtype=bool)
         held[walked.position[nearer]] = True
-        return bool(held.all()) and bool((self._before[self.added_ends[1]] == 1).all())
+        # A new edge brings nobody nearer between layers beside each other, or where no user is near.
+        left, right = (self._before[ends] for ends in self.added_ends)
+        return bool(held.all() and ((np.abs(left - right) <= 1) & ((left < 0) == (right < 0))).all())
 
     def _touched_nodes(self) -> BoolArray:
         """(N,) nodes whose F_n (their neighbours one layer farther) may not be what it was.

@@ -11,13 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict, TypeVar
 
 from pydantic import AfterValidator
 
 from upgan.explain.explanation import Baseline
 from upgan.explain.shares import UserDifferences, UserShares
-from upgan.types import Document, SplitName
+from upgan.types import Document, Shown, SplitName, frame_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: What every counterfactual result is marked with: nothing is trained again.
 FROZEN = "weights frozen"
@@ -77,8 +80,8 @@ class Popularities:
     against: Popularity
 
 
-@dataclass(frozen=True)
-class Contrast(Document):
+@dataclass(frozen=True, repr=False)
+class Contrast(Document, Shown):
     """Why ``answer`` and not ``against`` (ids): (s - s_0)(A) - (s - s_0)(B), user by user."""
 
     answer: str
@@ -99,6 +102,16 @@ class Contrast(Document):
     limits: tuple[str, ...]
     against_label: str
 
+    def __repr__(self) -> str:
+        return (
+            f"Contrast({self.answer!r} rather than {self.against!r}, difference {self.difference:+.4g}, "
+            f"{len(self.users)} users)"
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """The target's users by their ids, with their parts of both scores and the difference, largest first."""
+        return frame_of(self, "users")
+
 
 # What if -------------------------------------------------------------------------------------------------------------
 
@@ -118,10 +131,12 @@ class Changes:
     remove_triples: _Many[tuple[str, str, str]] = ()
     #: (user, item); both must be known to the dataset.
     add_interactions: _Many[tuple[str, str]] = ()
+    #: (head, relation, tail) of names that the dataset knows, as though it were a training fact.
+    add_triples: _Many[tuple[str, str, str]] = ()
 
     @property
     def empty(self) -> bool:
-        return not (self.remove_users or self.remove_interactions or self.remove_triples or self.add_interactions)
+        return self == Changes()
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from upgan.evaluation.ties import better, bounds, listed
 from upgan.explain.results import Standing
 from upgan.types import SplitName
 
@@ -32,32 +33,33 @@ class Scored:
         )
 
     def first_without(self, candidate: int) -> int:
-        """Which candidate is first without users, the known answers but ``candidate`` left out."""
+        """Which candidate is first without users, the known answers but ``candidate`` left out; itself among ties."""
         scores = self.without.clone()
         scores[[answer for answer in self.known if answer != candidate]] = -torch.inf
-        return candidate if scores[candidate] >= scores.max() else int(scores.argmax())
+        best = Scored(scores, scores, {}).best(1)
+        return candidate if scores.max() <= bounds(scores[candidate])[1] else int(best)
 
     def best(self, count: int) -> Tensor:
-        """The ``count`` best candidates, best first; ties by entity order."""
+        """The ``count`` best candidates in the order of the list (upgan.evaluation.ties)."""
         if count < len(self.scores) // 8:
-            # Faster than sorting everything; what ties with the last one is kept until entity order has decided.
-            least = torch.topk(self.scores, count, sorted=False).values.min()
-            chosen = (self.scores >= least).nonzero().flatten()
+            # Faster than sorting everything: who equals the last one is kept until the order of the list has decided.
+            last = torch.topk(self.scores, count, sorted=False).values.min()
+            chosen = (bounds(self.scores)[1] >= last).nonzero().flatten()
             if len(chosen) >= count:  # fewer only where a score is NaN
-                order = torch.argsort(self.scores[chosen], descending=True, stable=True)
-                return chosen[order][:count]
-        return torch.argsort(self.scores, descending=True, stable=True)[:count]
+                return chosen[listed(self.scores[chosen])][:count]
+        return listed(self.scores)[:count]
 
 
 def position(scores: Tensor, candidate: int) -> int:
-    """Place of one candidate in the ranked list of (E,) scores, 1 for the best; ties by entity order."""
-    own = scores[candidate]
-    return 1 + int((scores > own).sum()) + int((scores[:candidate] == own).sum())
+    """Place of one candidate in the list of (E,) scores, 1 for the best."""
+    above = better(scores)
+    own = above[candidate]
+    return 1 + int((above < own).sum()) + int((above[:candidate] == own).sum())
 
 
 def positions(scores: Tensor) -> Tensor:
-    """(E,) scores -> (E,) position of each entity in the ranked list, 1 for the best; ties by entity order."""
-    order = torch.argsort(scores, descending=True, stable=True)
+    """(E,) scores -> (E,) place of each entity in the list, 1 for the best."""
+    order = listed(scores)
     places = torch.empty_like(order)
     places[order] = torch.arange(1, len(order) + 1)
     return places
@@ -70,15 +72,16 @@ def filtered_ranks(scores: Tensor, candidates: list[int], known: dict[int, Split
     ascending = torch.sort(scores[kept]).values if len(candidates) > 8 else scores[kept]
     ranks = []
     for candidate in candidates:
-        better, ties = _above(ascending, scores[candidate : candidate + 1], ordered=len(candidates) > 8)
-        ranks.append(1 + better + (ties - (candidate not in known)) / 2)
+        above, ties = _above(ascending, scores[candidate : candidate + 1], ordered=len(candidates) > 8)
+        ranks.append(1 + above + (ties - (candidate not in known)) / 2)
     return ranks
 
 
 def _above(values: Tensor, own: Tensor, *, ordered: bool) -> tuple[int, int]:
-    """How many values are greater than (1,) ``own``, and how many equal it."""
+    """How many values are better than (1,) ``own``, and how many equal it."""
+    least, most = bounds(own)
     if not ordered:
-        return int((values > own).sum()), int((values == own).sum())
-    below = int(torch.searchsorted(values, own))
-    upto = int(torch.searchsorted(values, own, right=True))
+        upto, below = int((values <= most).sum()), int((values < least).sum())
+    else:
+        upto, below = int(torch.searchsorted(values, most, right=True)), int(torch.searchsorted(values, least))
     return len(values) - upto, upto - below

@@ -1,4 +1,4 @@
-"""The same question on a changed graph: users, interactions or facts taken out, interactions put in.
+"""The same question on a changed graph: users, interactions or facts taken out, interactions or facts put in.
 
 The graph is what it would be had it been built without (or with) the change: layers d_n, neighbourhoods, attention,
 co-interactions and evidence are all computed anew. Every trained weight stays as it is, which is why results are
@@ -8,7 +8,7 @@ attention (Eq. 4) reads p.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -32,11 +32,13 @@ from upgan.types import IntArray
 
 @dataclass(frozen=True)
 class Edit:
-    """Changes in numbers: (N,) rows of the triples and interactions to take out, (A, 2) interactions to put in."""
+    """Changes in numbers: (N,) rows of the triples and interactions to take out, and what to put in."""
 
     triples: IntArray
     interactions: IntArray
+    #: (A, 2) interactions and (B, 3) triples.
     added: IntArray
+    added_triples: IntArray
     #: The same in ids.
     named: Changes
 
@@ -68,7 +70,7 @@ def standing_without(answering: Answering, users: IntArray, target: int, relatio
     """Where ``answer`` stands with all interactions of ``users`` taken out."""
     none = np.empty(0, dtype=np.int64)
     rows = np.flatnonzero(np.isin(answering.interactions[:, 0], users))
-    edit = Edit(none, rows, none.reshape(0, 2), Changes())
+    edit = Edit(none, rows, none.reshape(0, 2), none.reshape(0, 3), Changes())
     return changed_graph(answering, edit).scored(target, relation).standing(answer)
 
 
@@ -81,7 +83,7 @@ class Local:
         gone = np.zeros(len(answering.interactions) + len(answering.triples), dtype=bool)
         gone[edit.interactions] = True
         gone[len(answering.interactions) + edit.triples] = True
-        self._change = LocalChange(explainer, gone, edit.added)
+        self._change = LocalChange(explainer, gone, edit.added, edit.added_triples)
         self._preferences: dict[int, Preference] = {}
 
     def scored(self, target: int, relation: int) -> Scored:
@@ -124,7 +126,8 @@ def rebuilt(answering: Answering, edit: Edit) -> Answering:
     if len(edit.added):
         interactions = np.concatenate([interactions, edit.added])
         interactions = interactions[np.lexsort(interactions.T[::-1])]
-    return answering.without(edit.triples, interactions, np.union1d(before[edit.interactions, 0], edit.added[:, 0]))
+    users = np.union1d(before[edit.interactions, 0], edit.added[:, 0])
+    return answering.changed(edit.triples, edit.added_triples, interactions, users)
 
 
 def candidates(dataset: KGDataset, scored: Scored, k: int) -> tuple[Candidate, ...]:
@@ -146,28 +149,32 @@ def resolved(answering: Answering, changes: Changes) -> Edit:
     gone = {(_user(data, user), resolve_entity(data, item)) for user, item in changes.remove_interactions}
     rows = [_row(read, pair, f"user {data.users[pair[0]]!r} and item {data.entities[pair[1]]!r}") for pair in gone]
     out = np.union1d(np.flatnonzero(np.isin(read[:, 0], users)), np.array(rows, dtype=np.int64))
-    triples = {
-        (resolve_entity(data, head), resolve_relation(data, relation), resolve_entity(data, tail))
-        for head, relation, tail in changes.remove_triples
-    }
+    triples = _triples(data, changes.remove_triples)
     facts = [_row(answering.triples, triple, _fact(data, triple)) for triple in triples]
     added = sorted({(_user(data, user), resolve_entity(data, item)) for user, item in changes.add_interactions})
+    new = _triples(data, changes.add_triples)
     kept = np.delete(read, out, axis=0) if added else read
     for user, item in added:
         if len(_rows(kept, (user, item))):
             raise QueryError(
                 f"user {data.users[user]!r} and item {data.entities[item]!r}: the interaction to add is there already"
             )
+    left = np.delete(answering.triples, facts, axis=0) if new else answering.triples
+    for triple in new:
+        if len(_rows(left, triple)):
+            raise QueryError(f"{_fact(data, triple)}: the fact to add is there already")
     named = Changes(
         tuple(data.users[user] for user in users),
         tuple((data.users[user], data.entities[item]) for user, item in sorted(gone)),
-        tuple((data.entities[h], data.relations[r], data.entities[t]) for h, r, t in sorted(triples)),
+        tuple((data.entities[h], data.relations[r], data.entities[t]) for h, r, t in triples),
         tuple((data.users[user], data.entities[item]) for user, item in added),
+        tuple((data.entities[h], data.relations[r], data.entities[t]) for h, r, t in new),
     )
     return Edit(
         np.array(sorted(facts), dtype=np.int64),
         out.astype(np.int64),
         np.array(added, dtype=np.int64).reshape(-1, 2),
+        np.array(new, dtype=np.int64).reshape(-1, 3),
         named,
     )
 
@@ -177,6 +184,13 @@ def _user(dataset: KGDataset, name: str) -> int:
     if number is None:
         raise QueryError(f"the dataset has no user {name!r}; changes may name known users only")
     return number
+
+
+def _triples(dataset: KGDataset, facts: Sequence[tuple[str, str, str]]) -> list[tuple[int, int, int]]:
+    return sorted({
+        (resolve_entity(dataset, head), resolve_relation(dataset, relation), resolve_entity(dataset, tail))
+        for head, relation, tail in facts
+    })  # fmt: skip
 
 
 def _fact(dataset: KGDataset, triple: tuple[int, int, int]) -> str:

@@ -68,7 +68,7 @@ class Edges:
 
 @dataclass(frozen=True)
 class ChangedEdges:
-    """The graph without some edges and with some interactions more."""
+    """The graph without some edges and with some more."""
 
     base: Adjacency
     gone: BoolArray  # (edges of ``base``,)

@@ -98,13 +98,19 @@ class WalkEdges:
         into = np.roll(self.degree, self.num_relations, axis=0).T  # the edges of k into t are those of k's inverse out
         return np.concatenate([np.log1p(into), into > 0], axis=1)
 
+    @cached_property
+    def few_facts(self) -> sp.csr_matrix:
+        """The same without its zeros, which took a third of a fit at 80,000 entities."""
+        return sp.csr_matrix(self.own_facts)
+
     def own_fact_less(self, own: Own) -> FloatArray:
         """(N, 4R) what changes of the answers' facts where each has its own one less."""
         kinds = 2 * self.num_relations
         change = np.zeros((len(own.answers), 2 * kinds))
         for kind in (own.relation, (own.relation + self.num_relations) % kinds):
             ((_, destination),) = own.ends(kind, self.num_relations)
-            count = np.roll(self.degree, self.num_relations, axis=0)[kind, own.answers]
+            out = (kind + self.num_relations) % kinds  # edges of k into t are those of k's inverse out of it
+            count = self.degree[out, own.answers]
             rest = np.maximum(count - 1, 0)  # an answer that is not the destination may have none
             lost = np.stack([np.log1p(rest) - np.log1p(count), (count > 1) * 1.0 - 1.0])
             change[:, kind], change[:, kinds + kind] = np.where(destination == own.answers, lost, 0.0)

@@ -78,6 +78,12 @@ class Model(nn.Module, ABC):
         """Whether users can be switched off: where they cannot, the scores without users are the scores."""
         return False
 
+    def vector_tables(self) -> dict[str, Tensor]:
+        """Learned vectors: "entity" (E, W), "relation" (R or 2R, W'), and what else there is of them; may be empty."""
+        names = ("entity", "relation", "target_relation", "answer_relation")
+        own = dict(self.named_parameters(recurse=False))
+        return {name: own[name] for name in names if name in own}
+
     @abstractmethod
     def on(self, graph: LayeredGraph, facts: Facts | None = None, reused: Reused | None = None) -> FullScorer:
         """The scores on a graph; ``facts``: the training triples, where the score has evidence to read from them."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -32,6 +33,38 @@ def draw_candidates(size: int, num_entities: int, random: torch.Generator, devic
     Nothing is drawn for None, so that such a training is the same as one that knows no candidates.
     """
     return draw_pool(num_entities, size, random, device) if 0 < size < num_entities else None
+
+
+class Drawn(NamedTuple):
+    """Candidates of a step."""
+
+    #: (N,) distinct entities.
+    entities: Tensor
+    #: (N,) how likely each was to be among them, float64; None: all alike.
+    chance: Tensor | None = None
+
+
+def chances(weight: Tensor, count: int) -> Tensor:
+    """(M,) positive weights -> chances in proportion to them, at most 1 each, that sum to ``count`` < M; float64."""
+    weight = weight.double()
+    top = weight.topk(count).values
+    rest = weight.sum() - torch.cat([top.new_zeros(1), top[:-1].cumsum(0)])  # without so many of the largest
+    places = torch.arange(count, device=weight.device)
+    certain = ((count - places) * top > rest).sum()  # so many are always drawn
+    scale = (count - certain) / rest.index_select(0, certain.view(1))
+    return (weight * scale).clamp_max_(1.0)
+
+
+def draw_by_chance(pool: Tensor, chance: Tensor, count: int, random: torch.Generator) -> Drawn:
+    """``count`` of a (M,) pool in random order, each with its own chance; these sum to ``count``.
+
+    Systematic: one random number, and from it on every whole step along the summed chances. So each entity is drawn at
+    most once, with exactly its chance (Madow, Ann. Math. Stat. 1949).
+    """
+    begin = torch.rand(1, generator=random, dtype=torch.float64, device=random.device)
+    at = onto(begin, pool.device) + torch.arange(count, device=pool.device)
+    place = torch.searchsorted(chance.cumsum(0), at, right=True).clamp_max_(len(pool) - 1)
+    return Drawn(pool.index_select(0, place), chance.index_select(0, place))
 
 
 def places_in(pool: Tensor, entities: Tensor, num_entities: int) -> Tensor:

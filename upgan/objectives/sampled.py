@@ -13,6 +13,12 @@ is taken as 0. With N > |K_q| that cannot happen.) Two other weights were not ta
 varies with how many known answers happen to be drawn. Drawing known answers like all others, for the plain softmax,
 varies most: a few answers with the highest scores of all would count either nothing or E / N times.
 
+Where each entity has a chance pi_e of its own to be drawn (upgan.training.candidates), it stands for 1 / pi_e:
+
+    S_q ~ sum over e in C without K_q of f(s_e) / pi_e              (Horvitz and Thompson, JASA 1952)
+
+which is unbiased for every query, whatever the chances are.
+
 The losses, for each pair (q, t) that is asked for, summed and divided by the number of pairs:
 
     cross_entropy_filtered   -s_t + log(exp s_t + S_q)                       f = exp
@@ -35,17 +41,17 @@ from torch.nn import functional
 
 from upgan.config.section import OneToN
 from upgan.config.sections import Precision
-from upgan.objectives.batches import places_in
+from upgan.objectives.batches import Drawn, places_in
 from upgan.objectives.losses import by_block, in_blocks, one_to_n, softmax_of_pairs
 
-#: (b, N + 1) scores, (b,) w_q, (p,) query row of each pair, its s_t, and the log of what its softmax knows exactly ->
-#: the block's sum, its gradient in the scores, in s_t and in that logarithm.
-Block = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor, Tensor]]
+#: (b, N + 1) scores, (b,) w_q, (N + 1,) 1 / pi_e or None, (p,) query row of each pair, its s_t, and the log of what its
+#: softmax knows exactly -> the block's sum, its gradient in the scores, in s_t and in that logarithm.
+Block = Callable[[Tensor, Tensor, Tensor | None, Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor, Tensor]]
 
 
 def sampled_one_to_n(
     kind: OneToN,
-    pool: Tensor | None,
+    drawn: Drawn | None,
     vector: Tensor,
     table: Tensor,
     row: Tensor,
@@ -60,7 +66,7 @@ def sampled_one_to_n(
     Args:
         kind, vector, table, precision: as for ``losses.one_to_n``. "bfloat16" rounds the products with the pool; the
             answers' own scores are not rounded.
-        pool: (N,) distinct entities; None: all of them, the exact loss.
+        drawn: the candidates, by their rows in the table; None: all entities, the exact loss.
         num_entities: E where the table holds only some of the entities, numbered by their rows in it; 0: it holds all.
         row, answer: (P,) query row and answer of each pair that is asked for.
         known_row, known: (M,) all known answers of the queries, each once, those that are asked for among them.
@@ -68,8 +74,9 @@ def sampled_one_to_n(
     Returns:
         The sum over the P pairs (for "bce" also over the estimated cells) divided by P.
     """
-    if pool is None:
+    if drawn is None:
         return one_to_n(kind, vector, table, row, answer, known_row, known, precision)
+    pool, chance = drawn
     # One gather for the pool and all answers: its gradient is one sum into the table.
     plain = kind == "cross_entropy"
     gathered = torch.cat([pool, answer, known] if plain else [pool, answer])
@@ -79,11 +86,14 @@ def sampled_one_to_n(
         scores = (vector.index_select(0, known_row) * others[0]).sum(1)
         exact = log_sums(scores, known_row, len(vector)).index_select(0, row)
     place = places_in(pool, known, len(table))
-    weight = _stands_for(place, len(pool), known_row, len(vector), num_entities or len(table), table.dtype)
+    if chance is None:
+        weight = _stands_for(place, len(pool), known_row, len(vector), num_entities or len(table), table.dtype)
+    else:
+        weight, chance = table.new_ones(len(vector)), torch.cat([chance, chance.new_ones(1)]).to(table.dtype)
     # One more candidate that is nobody: where the known answers outside the pool are put, and always left out.
     chosen = torch.cat([chosen, chosen.new_zeros(1, chosen.shape[1])])
     block = _binary_block if kind == "bce" else _softmax_block
-    arguments = vector, chosen, positive, exact, row, known_row, place, weight, block, precision == "bfloat16"
+    arguments = vector, chosen, positive, exact, row, known_row, place, weight, chance, block, precision == "bfloat16"
     return cast(Tensor, _Sampled.apply(*arguments)) / max(len(answer), 1)
 
 
@@ -118,10 +128,12 @@ class _Sampled(torch.autograd.Function):
         known_row: Tensor,
         place: Tensor,
         weight: Tensor,
+        chance: Tensor | None,
         block: Block,
         narrow: bool,
     ) -> Tensor:
         starts, products = in_blocks(vector, chosen, narrow)
+        each = None if chance is None else 1.0 / chance
         pairs = by_block(row, torch.arange(len(row), device=row.device), starts)
         known = by_block(known_row, place, starts)
         grad_positive, grad_exact = torch.zeros_like(positive), torch.zeros_like(exact)
@@ -131,7 +143,7 @@ class _Sampled(torch.autograd.Function):
             scores[:, -1].fill_(nothing)
             scores.index_put_(excluded, nothing)
             own_pairs = own, positive.index_select(0, pair), exact.index_select(0, pair)
-            loss, grad, by_positive, by_exact = block(scores, weight[start : start + starts.step], *own_pairs)
+            loss, grad, by_positive, by_exact = block(scores, weight[start : start + starts.step], each, *own_pairs)
             total += loss
             products.add_gradients(start, grad)
             grad_positive.index_copy_(0, pair, by_positive)
@@ -142,20 +154,24 @@ class _Sampled(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> tuple[Tensor | None, ...]:
         (grad,) = grads
-        return *(own * grad for own in ctx.saved_tensors), *[None] * 6
+        return *(own * grad for own in ctx.saved_tensors), *[None] * 7
 
 
 def _softmax_block(
-    scores: Tensor, weight: Tensor, row: Tensor, positive: Tensor, exact: Tensor
+    scores: Tensor, weight: Tensor, each: Tensor | None, row: Tensor, positive: Tensor, exact: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """log(exp exact + S_q) - s_t over the block's pairs; with ``exact`` = s_t it is the filtered softmax."""
+    if each is not None:
+        scores.add_(each.log())
     return softmax_of_pairs(scores, weight, row, positive, exact, 1)
 
 
 def _binary_block(
-    scores: Tensor, weight: Tensor, row: Tensor, positive: Tensor, exact: Tensor
+    scores: Tensor, weight: Tensor, each: Tensor | None, row: Tensor, positive: Tensor, exact: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """softplus(-s_t) of the block's pairs and w_q softplus(s_e) of every drawn e."""
-    loss = (functional.softplus(scores).sum(1) * weight).sum() + functional.softplus(-positive).sum()
+    """softplus(-s_t) of the block's pairs and w_q softplus(s_e), or softplus(s_e) / pi_e, of every drawn e."""
+    parts = functional.softplus(scores)
+    loss = ((parts.sum(1) if each is None else parts @ each) * weight).sum() + functional.softplus(-positive).sum()
     grad = torch.sigmoid_(scores).mul_(weight.unsqueeze(1))
+    grad = grad if each is None else grad.mul_(each)
     return loss, grad, torch.sigmoid(positive) - 1.0, torch.zeros_like(exact)

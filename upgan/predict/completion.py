@@ -24,6 +24,7 @@ from upgan.data.dataset import KGDataset
 from upgan.data.lookup import resolve_relation
 from upgan.errors import QueryError, did_you_mean
 from upgan.evaluation.evaluator import Progress
+from upgan.evaluation.ties import bounds
 from upgan.explain.reasons import reasons
 from upgan.graph.queries import QueryIndex
 from upgan.predict.predictor import Predictor
@@ -239,5 +240,5 @@ def _standing(scores: Tensor, row: Tensor, answer: Tensor, known: QueryIndex, as
     own = scores[row, answer]
     whole = torch.logsumexp(scores.double(), dim=1)
     scores[known.answers_of(known.rows(*asked))] = -torch.inf
-    rank = 1 + (scores.index_select(0, row) > own.unsqueeze(1)).sum(1)
+    rank = 1 + (scores.index_select(0, row) > bounds(own.unsqueeze(1))[1]).sum(1)
     return torch.stack([own.double(), rank.double(), torch.exp(own.double() - whole[row])], dim=1)

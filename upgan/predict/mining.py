@@ -60,6 +60,7 @@ def mine(predictor: Predictor, split: SplitName = "test", n: int = 10, progress:
     gain = 1 / with_users - 1 / without
     order = np.lexsort((np.arange(len(gain)), with_users - without, -gain))
     fall = np.lexsort((np.arange(len(gain)), without - with_users, gain))
+    mrr, mrr_without_users = (ranking.metrics.to_dict()["mrr"] for ranking in both)  # None where nothing was asked
     up, down = int((with_users < without).sum()), int((with_users > without).sum())
     return Mined(
         split=split,
@@ -67,8 +68,8 @@ def mine(predictor: Predictor, split: SplitName = "test", n: int = 10, progress:
         moved_up=up,
         moved_down=down,
         unmoved=len(gain) - up - down,
-        mrr=both[0].metrics.mrr,
-        mrr_without_users=both[1].metrics.mrr,
+        mrr=mrr,
+        mrr_without_users=mrr_without_users,
         up=_cases(predictor, both, order[gain[order] > 0][:n]),
         down=_cases(predictor, both, fall[gain[fall] < 0][:n]),
     )

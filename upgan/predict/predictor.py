@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property, partial
+from html import escape
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -27,6 +29,7 @@ from upgan.explain.what_if import what_if
 from upgan.graph.candidates import Candidates
 from upgan.graph.observed import seen_interactions, seen_triples
 from upgan.graph.queries import QueryIndex
+from upgan.render import notebook as notebook  # registers how explanations and contrasts show themselves
 from upgan.training.checkpoint import LoadedRun, load_run
 from upgan.types import SPLITS, IntArray, SplitName
 
@@ -56,6 +59,27 @@ class Predictor:
         self._answering = Answering(data, run.config, run.model, *seen, self._known)
         self._scorer = self._answering.scorer
         self.graph = self._answering.graph
+
+    # In a notebook ---------------------------------------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        model, preset, data = self.config.model_name, self.config.preset, self.dataset.name
+        mrr = (self.metrics or {}).get("mrr")
+        known = "not evaluated" if mrr is None else f"test MRR {mrr:.4f}"
+        return f"Predictor({self.run_path.name!r}, {model}, preset {preset}, dataset {data}, {known})"
+
+    def to_frame(self) -> pd.DataFrame:
+        """Test metrics after each phase of its training, and of the run; fractions. Empty where it has none."""
+        metrics = self.metrics or {}
+        stages = {name: stage["test"] for name, stage in metrics.get("stages", {}).items() if stage.get("test")}
+        if "mrr" in metrics:
+            stages["run"] = {name: value for name, value in metrics.items() if isinstance(value, int | float)}
+        names = ("mrr", "hits@1", "hits@3", "hits@10", "mr", "queries")
+        rows = [{"phase": phase, **{name: values.get(name) for name in names}} for phase, values in stages.items()]
+        return pd.DataFrame(rows, columns=["phase", *names])
+
+    def _repr_html_(self) -> str:
+        return f"<h4>{escape(repr(self))}</h4>{self.to_frame().to_html(index=False, border=0)}"
 
     # What it knows ---------------------------------------------------------------------------------------------------
 
@@ -96,6 +120,12 @@ class Predictor:
     def _kind_numbers(self) -> IntArray:
         """(E,) a number for each entity's kind."""
         return np.unique(np.asarray(self.dataset.kinds, dtype=str), return_inverse=True)[1].astype(np.int64)
+
+    def vectors(self) -> pd.DataFrame:
+        """The learned vectors with their ids (see upgan.predict.vectors); QueryError where there are none."""
+        from upgan.predict.vectors import vectors
+
+        return vectors(self._run)
 
     # Scores ----------------------------------------------------------------------------------------------------------
 

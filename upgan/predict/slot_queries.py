@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from upgan.evaluation.evaluator import SCORES_PER_BLOCK
+from upgan.evaluation.ties import bounds
 from upgan.graph.candidates import Candidates
 from upgan.graph.queries import QueryIndex
 from upgan.predict.predictor import Predictor
@@ -35,26 +35,23 @@ class Block:
     among: Candidates
     #: (B, C) x; 0 for known answers and the entity itself.
     left: Tensor
-
-    @cached_property
-    def first(self) -> tuple[Tensor, Tensor]:
-        """(B,) x of each slot's best answer, and its column."""
-        return tuple(self.left.max(dim=1))  # type: ignore[return-value]
+    #: (B,) the column of each slot's best answer; of equal ones the first.
+    first: Tensor
 
     def best(self, least: float) -> Answers:
         """Each slot's best answer, where x is above ``least``."""
         if not len(self.among):
             return _none()
-        most, column = self.first
+        most = self.left.gather(1, self.first.unsqueeze(1)).squeeze(1)
         row = torch.nonzero(most > least).flatten()
-        return self._named(row, column[row], most[row])
+        return self._named(row, self.first[row], most[row])
 
     def rest(self, least: float, count: int) -> Answers:
         """All other answers above ``least``, the ``count`` largest of the whole block where there are more."""
         if len(self.among) < 2:
             return _none()
         above = self.left > least
-        above.scatter_(1, self.first[1].unsqueeze(1), False)
+        above.scatter_(1, self.first.unsqueeze(1), False)
         if int(above.sum()) > count:
             # Not by places: at the beginning that is every answer of the block.
             found = torch.where(above, self.left, 0).flatten().topk(count)
@@ -93,6 +90,15 @@ def blocks(predictor: Predictor, slots: BoolArray, candidates: BoolArray, known:
             scores = predictor.score_queries(entities, torch.full_like(entities, end), among=among)
             scores[_answers(known, entities, end, among)] = -torch.inf
             scores[among.cells(torch.arange(len(entities)), entities)] = -torch.inf
+            first = _first(scores)
             # Where every candidate is known nothing is left, of which the softmax makes no number.
             left = torch.softmax(scores, dim=1).nan_to_num_(0.0)
-            yield Block(end, entities.numpy(), among, left)
+            yield Block(end, entities.numpy(), among, left, first)
+
+
+def _first(scores: Tensor) -> Tensor:
+    """(B, C) -> (B,) the first candidate whose score equals the best one's."""
+    if not scores.shape[1]:
+        return torch.zeros(len(scores), dtype=torch.long)
+    least = bounds(scores.max(dim=1, keepdim=True).values)[0]
+    return (scores >= least).view(torch.uint8).argmax(dim=1)

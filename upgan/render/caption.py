@@ -90,9 +90,14 @@ def details(explanation: Explanation) -> str:
         counted += f", {explanation.rank_without_users:,} without {noun}"
     if filtered:
         first += f", the other known answers left out ({counted})"
-    if not has_users:
-        return f"{first}. {_without_users(explanation)}"
     without = rank_text(explanation.filtered_rank_without_users)
+    if not has_users:
+        told = f"{first}. {_without_users(explanation)}"
+        if explanation.limits or explanation.filtered_rank_without_users == explanation.filtered_rank:
+            return told
+        worse = explanation.filtered_rank > explanation.filtered_rank_without_users
+        moved = "made it worse" if worse else "made it better"
+        return f"{told} By what they add to other candidates the {noun} {moved}: without them it would be {without}."
     same = explanation.filtered_rank_without_users == explanation.filtered_rank
     first += f"; without {noun} it would be {'ranked the same' if same else without}."
     if explanation.filtered_rank > explanation.filtered_rank_without_users:
@@ -112,7 +117,7 @@ def _without_users(explanation: Explanation) -> str:
         return limits
     if explanation.target.layer < 0:
         return f"No {noun} reaches “{clean(explanation.target.label)}”: the rank rests on the knowledge graph alone."
-    return "This model gives the target no user weights: the rank rests on its own score alone."
+    return "No user has a part in its score."
 
 
 def _weight_sentence(explanation: Explanation) -> str:

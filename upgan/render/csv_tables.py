@@ -76,7 +76,7 @@ def _row(user: str, path: UserPath | EvidencePath, labels: Mapping[str, str]) ->
 def to_csv(rows: Iterable[Mapping[str, object]], columns: Sequence[str], separator: str = ",") -> str:
     """UTF-8 CSV (or TSV) with a header; text that a spreadsheet would take for a formula is marked as text."""
     # The mark at the start is what makes Excel read UTF-8.
-    cells = [{name: _cell(row.get(name, "")) for name in columns} for row in rows]
+    cells = [{name: safe_cell(row.get(name, "")) for name in columns} for row in rows]
     return "\ufeff" + csv_text(cells, columns, separator)
 
 
@@ -85,7 +85,8 @@ def plain_cell(text: str) -> str:
     return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA) else text
 
 
-def _cell(value: object) -> object:
+def safe_cell(value: object) -> object:
+    """A cell of such a file."""
     if not isinstance(value, str):
         return value
     text = clean(value)

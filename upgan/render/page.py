@@ -13,7 +13,7 @@ from upgan.render.figure.styles import Theme
 from upgan.render.paths import WALK_HEAD, Path, path_row, score_parts, walk_row
 from upgan.render.results_sections import results_sections, shares_table
 from upgan.render.table import Section, Table, Words
-from upgan.render.words import known_sentence, proof, question, score_text, user_noun
+from upgan.render.words import known_sentence, proof, question, rank_text, score_text, user_noun
 
 _MOST_USERS = 50
 _MOST_PATHS = 100
@@ -43,12 +43,12 @@ def page(
 
 def _ranks(explanation: Explanation) -> Section:
     rows = [
-        ("Rank among all entities", f"{explanation.rank:,}", f"{explanation.rank_without_users:,}"),
         (
-            "Rank, other known answers left out",
-            f"{explanation.filtered_rank:g}",
-            f"{explanation.filtered_rank_without_users:g}",
+            "Rank, the other known answers left out",
+            rank_text(explanation.filtered_rank),
+            rank_text(explanation.filtered_rank_without_users),
         ),
+        ("Place among all entities", f"{explanation.rank:,}", f"{explanation.rank_without_users:,}"),
         ("Score (not a probability)", score_text(explanation.score), score_text(explanation.score_without_users)),
     ]
     table = Table(("", "with users", "without users"), rows, frozenset({1, 2}))

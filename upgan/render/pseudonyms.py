@@ -21,9 +21,9 @@ PREFIX = "U"
 _Any = TypeVar("_Any")
 
 
-def pseudonyms_of(explanation: Explanation, *others: object) -> dict[str, str]:
-    """User id -> pseudonym, for every user that the explanation names, and then for those of ``others``."""
-    return {user: f"{PREFIX}{place}" for place, user in enumerate(users_of((explanation, *others)), start=1)}
+def pseudonyms_of(*results: object) -> dict[str, str]:
+    """User id -> pseudonym, for every user that an explanation names, and then for those of what goes with it."""
+    return {user: f"{PREFIX}{place}" for place, user in enumerate(users_of(results), start=1)}
 
 
 def pseudonymised(explanation: Explanation) -> Explanation:

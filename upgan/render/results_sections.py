@@ -51,6 +51,7 @@ def changes_words(changes: Changes, name: Name = short_id) -> str:
     parts += [f"user {name(user)} had not chosen {clean(item)}" for user, item in changes.remove_interactions]
     parts += [f"without the fact {' — '.join(map(clean, fact))}" for fact in changes.remove_triples]
     parts += [f"user {name(user)} had chosen {clean(item)}" for user, item in changes.add_interactions]
+    parts += [f"with the fact {' — '.join(map(clean, fact))}" for fact in changes.add_triples]
     return "; ".join(parts) or "nothing changed"
 
 
@@ -101,10 +102,10 @@ def _differences(users: Sequence[UserDifference], names: tuple[str, str], name: 
 
 def _standings(left: Standing, right: Standing) -> list[tuple[str, str, str]]:
     texts: tuple[tuple[str, str, Callable[[float], str]], ...] = (
-        ("Rank among all entities", "rank", rank_text),
-        ("Rank, other known answers left out", "filtered_rank", rank_text),
+        ("Rank, the other known answers left out", "filtered_rank", rank_text),
+        ("Rank without users", "filtered_rank_without_users", rank_text),
+        ("Place among all entities", "rank", rank_text),
         ("Score (not a probability)", "score", score_text),
-        ("Rank without users", "rank_without_users", rank_text),
         ("Score without users", "score_without_users", score_text),
     )
     return [(words, text(getattr(left, field)), text(getattr(right, field))) for words, field, text in texts]
@@ -131,7 +132,7 @@ def _what_if(result: WhatIf, whole: bool, name: Name) -> Section:
     parts: list[Table | Words] = [
         Words(isolated(changes_words(result.changes, name))),
         Table(("", "before", "after"), _standings(result.before, result.after), frozenset({1, 2})),
-        Table(("rank", "before", "score", "after", "score"), rows, frozenset({0, 2, 4})),
+        Table(("place", "before", "score", "after", "score"), rows, frozenset({0, 2, 4})),
     ]
     if whole:
         parts += [Words(_reached(result)), *map(Words, result.limits)]

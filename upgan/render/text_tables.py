@@ -10,7 +10,7 @@ from upgan.render.caption import changed, details, headline
 from upgan.render.paths import WALK_HEAD, path_row, score_parts, walk_row
 from upgan.render.results_sections import results_sections, shares_table
 from upgan.render.table import Table
-from upgan.render.words import clean, proof, question, rank_text, score_text, shorten, user_noun
+from upgan.render.words import clean, place_text, proof, question, rank_text, score_text, shorten, user_noun
 
 _LABEL_WIDTH = 48
 _RESULT_WIDTH = 60
@@ -22,12 +22,12 @@ def candidates_table(rows: Sequence[CandidateRow]) -> str:
     """The ranked candidates of ``Predictor.predict`` as text."""
     body = [
         (
-            str(row["rank"]),
+            place_text(row["filtered_rank"], known=row["known"] is not None),
             shorten(clean(row["label"] or row["id"]), _LABEL_WIDTH),
             row["id"],
             score_text(row["score"]),
             row["known"] or "",
-            str(row["rank_without_users"]),
+            rank_text(row["filtered_rank_without_users"]),
         )
         for row in rows
     ]
@@ -74,12 +74,12 @@ def results_text(results: Results, explanation: Explanation) -> str:
 
 def _ranks(explanation: Explanation) -> Table:
     body = [
-        ("rank", str(explanation.rank), str(explanation.rank_without_users)),
         (
-            "rank, other known answers left out",
+            "rank, the other known answers left out",
             rank_text(explanation.filtered_rank),
             rank_text(explanation.filtered_rank_without_users),
         ),
+        ("place among all entities", str(explanation.rank), str(explanation.rank_without_users)),
         ("score", score_text(explanation.score), score_text(explanation.score_without_users)),
         ("known in", explanation.known or "(new)", ""),
     ]

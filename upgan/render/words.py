@@ -82,6 +82,11 @@ def percent(value: float) -> str:
     return f"{value:.0%}"
 
 
+def place_text(rank: float, *, known: bool) -> str:
+    """A rank in a list of candidates: of a known answer in brackets, because the others are counted without it."""
+    return f"({rank_text(rank)})" if known else rank_text(rank)
+
+
 def rank_text(rank: float) -> str:
     """A rank; halves (ties) keep their half."""
     return f"{rank:,.1f}" if rank != int(rank) else f"{int(rank):,}"

@@ -11,6 +11,7 @@ from typing import Any
 from upgan.config.settings import Config, flat_settings, keys_in, system_settings
 from upgan.errors import UpganError
 from upgan.runs.files import CONFIG_FILE, RESULT_FILE, START_FILE
+from upgan.runs.settings import out_of_time
 from upgan.training.checkpoint import dataset_fingerprint, load_config
 
 
@@ -25,7 +26,7 @@ class FinishedRun:
     @property
     def out_of_time(self) -> bool:
         """Whether its time limit ended a phase, which another limit would have let go on."""
-        return any(stage.get("ended") == "stopped" for stage in self.metrics.get("stages", {}).values())
+        return out_of_time(self.metrics)
 
     @property
     def not_begun(self) -> list[str]:

@@ -9,11 +9,13 @@ whole, or not at all.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import re
 import shutil
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -21,13 +23,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Literal
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from pydantic import BaseModel, ValidationError
 from safetensors import SafetensorError, safe_open
 
-from upgan.errors import RunError
+from upgan.errors import DataError, InputError, RunError
 from upgan.files import folder_written_whole, sha256_of_file, spelled_in_utf8, write_atomic
+from upgan.parquet import UNREADABLE, check_footer
 from upgan.runs import files
 from upgan.runs.status import check_over
 from upgan.version import __version__
@@ -77,7 +78,8 @@ FILES: dict[str, Kind] = {
     files.LOG_FILE: Kind(1 * GB),
     files.CARD_FILE: Kind(64 * MB),
     files.MANIFEST_FILE: Kind(64 * MB, needed=True),
-    **{f"dataset/{name}.parquet": TABLE for name in ("triples", "interactions", "entities", "relations")},
+    **dict.fromkeys(files.TABLE_FILES, TABLE),
+    "dataset/reviewed.parquet": Kind(4 * GB, compressed=False),
 }
 #: A file beyond this size that shrank to less than this share of it is no text of a run.
 SMALL, RATIO = 1 * MB, 200
@@ -130,12 +132,26 @@ def import_run(archive: Path, to: Path | None, root: Path, check: Callable[[Path
                 for name, stated in checksums.files.items():
                     _unpack(archive, opened, name, stated, building / name)
                 if check is not None:
-                    check(building)
+                    _check_opened(archive, building, check)
     except FileNotFoundError:
         raise RunError(f"{archive}: no such file") from None
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, struct.error, RuntimeError, EOFError, ValueError, OverflowError) as error:
         raise RunError(f"{archive}: not a zip file, or a damaged one ({error}); get it again from its source") from None
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        raise RunError(f"{archive}: damaged, it points outside itself; get it again from its source") from None
     return folder
+
+
+def _check_opened(archive: Path, building: Path, check: Callable[[Path], Any]) -> None:
+    """``check`` the unpacked folder; its errors name the archive, not a folder that is gone when they are read."""
+    try:
+        check(building)
+    except InputError as error:
+        raise RunError(
+            str(error).replace(f"{building}/", f"{archive}: ").replace(str(building), str(archive))
+        ) from None
 
 
 def _checked(archive: Path, opened: zipfile.ZipFile) -> Checksums:
@@ -206,9 +222,10 @@ def _unpack(archive: Path, opened: zipfile.ZipFile, name: str, stated: Stated, t
             with spelled_in_utf8(to) as spelled, safe_open(spelled, framework="numpy"):
                 pass
         elif to.suffix == ".parquet":
-            with to.open("rb") as parquet:
-                pq.read_metadata(parquet)
-    except (SafetensorError, pa.ArrowException, OSError) as error:
+            check_footer(to, f"{archive}: {name!r}")
+    except DataError as error:
+        raise RunError(str(error)) from None
+    except (SafetensorError, *UNREADABLE) as error:
         raise RunError(f"{archive}: {name!r} is not a sound {to.suffix[1:]} file ({error})") from None
 
 

@@ -10,6 +10,7 @@ import psutil
 
 from upgan.errors import RunError
 from upgan.runs.files import STOP_FILE
+from upgan.runs.locks import run_holder
 from upgan.runs.process import Process
 from upgan.runs.status import RunStatus, check_active, check_folder, run_state, write_status, written_status
 
@@ -36,12 +37,21 @@ def wait_until_over(folder: Path, seconds: float | None = None) -> RunStatus:
 
 
 def kill(folder: Path) -> RunStatus:
-    """End a run's process at once; what it saved last is where `upgan resume` goes on. Returns its state."""
+    """End a run's process at once; what it saved last is where `upgan resume` goes on. Returns its state.
+
+    Raises RunError where it is not at work, and where the process that it names is not one that trains it: status.json
+    may come from anywhere, and may name any program of this user.
+    """
     check_active(folder)
     written = written_status(folder)
     process = Process.from_dict(written.get("process"))
     if process is None or process.alive() is None:
         raise RunError(f"{folder}: its process runs on another machine ({process.host if process else '?'})")
+    if run_holder(folder) != process.pid:
+        raise RunError(
+            f"{folder}: status.json names process {process.pid}, but that is not training this folder, so nothing was "
+            f"ended; see what it is (ps -p {process.pid})"
+        )
     _kill(process)
     while process.alive():
         time.sleep(0.01)

@@ -1,4 +1,7 @@
-"""The demo checkpoint: a small trained run of the book catalogue, with its data, to ask before anything is trained."""
+"""What is shipped to look at before anything is trained: three runs of the book catalogue, and Table 3 made of them.
+
+`make demo` (scripts/make_demo.py) makes all of it anew.
+"""
 
 from __future__ import annotations
 
@@ -7,29 +10,46 @@ from pathlib import Path
 
 from upgan.errors import RunError
 from upgan.files import folder_written_whole
+from upgan.runs.files import GENERATOR_FILE, SQUARES_FILE, TENSORBOARD_FOLDER
 
+#: The run that is asked first, with the default settings, and those of other systems to compare it with.
 NAME = "demo"
-#: Where it stands: in an installed package the build has put it beside this file (setup.py); in a checkout it is there.
-PLACES = (
-    Path(__file__).with_name("demo_checkpoint"),
-    Path(__file__).resolve().parents[2] / "checkpoints" / NAME,
-)
+RUNS = {NAME: "upgan", "demo-complex": "complex", "demo-distmult": "distmult"}
+#: Where they and their table stand: in an installed package the build has put them beside this file (setup.py), in a
+#: checkout in its own folders. Both have ``checkpoints`` and ``results`` inside.
+PLACES = (Path(__file__).with_name("shipped"), Path(__file__).resolve().parents[2])
+#: What a run has for going on with its training, and not for answering.
+NOT_SHIPPED = ("resume*", ".*", GENERATOR_FILE, SQUARES_FILE, TENSORBOARD_FOLDER)
 
 
-def demo_run() -> Path:
-    """The demo checkpoint that came with the package; read it, do not write to it. RunError where it is left out."""
+def _shipped() -> Path:
     for place in PLACES:
-        if (place / "run.json").is_file():
+        if (place / "checkpoints" / NAME / "run.json").is_file():
             return place
     raise RunError("this build of upgan has no demo checkpoint; `upgan data demo` and `upgan train` make one")
 
 
 def copy_demo(folder: Path) -> None:
     """Copy the demo checkpoint to a folder, as a whole or not at all. RunError where something is there."""
-    source = demo_run()
+    _copy(_shipped() / "checkpoints" / NAME, folder)
+
+
+def copy_all(checkpoints: Path, results: Path) -> None:
+    """Copy every shipped run below ``checkpoints``, their table below ``results`` unless there is one.
+
+    RunError where a run of that name is there.
+    """
+    place = _shipped()
+    for name in RUNS:
+        _copy(place / "checkpoints" / name, checkpoints / name)
+    table = results / NAME
+    if (place / "results" / NAME).is_dir() and not table.exists():
+        _copy(place / "results" / NAME, table)
+
+
+def _copy(source: Path, folder: Path) -> None:
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise RunError(f"{folder}: something is there already; choose another folder")
     with folder_written_whole(folder) as building:
-        # What resuming needs may stand beside it in a checkout, and is not part of it.
-        left_out = shutil.ignore_patterns("resume*", ".*")
+        left_out = shutil.ignore_patterns(*NOT_SHIPPED)
         shutil.copytree(source, building, ignore=left_out, copy_function=shutil.copyfile, dirs_exist_ok=True)

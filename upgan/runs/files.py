@@ -12,7 +12,10 @@ GENERATOR_FILE = "generator.safetensors"
 #: Adagrad's accumulated squares of a DistMult or ComplEx run: with them another training goes on from its vectors.
 SQUARES_FILE = "squares.safetensors"
 WEIGHT_FILES = (MODEL_FILE, GENERATOR_FILE, SQUARES_FILE)
+#: The settings as somebody changed them while they were in use; the run's own stand in config.toml again.
+CHANGED_FILE = "config.changed.toml"
 MANIFEST_FILE = "dataset/manifest.json"
+TABLE_FILES = tuple(f"dataset/{name}.parquet" for name in ("triples", "interactions", "entities", "relations"))
 #: Final metrics, and the card that is written from them.
 RESULT_FILE = "metrics.json"
 CARD_FILE = "card.md"
@@ -35,7 +38,7 @@ START_FILE = "start.json"
 RUN_FILES = (STATUS_FILE, CONFIG_FILE, SEAL_FILE, MODEL_FILE)
 #: What an earlier training left in the folder of a new one.
 EARLIER_FILES = (
-    *(METRICS_FILE, PINNED_FILE, LOG_FILE, RESUME_FILE, RESULT_FILE, SEAL_FILE, CARD_FILE),
+    *(METRICS_FILE, PINNED_FILE, LOG_FILE, RESUME_FILE, RESULT_FILE, SEAL_FILE, CARD_FILE, CHANGED_FILE),
     *WEIGHT_FILES,
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,9 +10,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic_core import from_json
+from pydantic import TypeAdapter, ValidationError
 
 from upgan.runs.files import LOG_FILE, METRICS_FILE, PINNED_FILE
+from upgan.runs.schema import LARGEST, LINE, LONGEST_LINE, LOOK
 from upgan.types import FloatArray, IntArray
 
 #: Keys of a line that say where it belongs; the others are losses and other means of an epoch.
@@ -37,20 +39,22 @@ class History:
     position: Position | None
     #: True where these lines replace all earlier ones: read from the start, or the run went on from a checkpoint.
     whole: bool
+    #: Lines that are no lines of a run and were left out: a power failure, or another hand, may leave anything.
+    damaged: int = 0
 
 
 def read_history(run: Path, since: Position | None = None) -> History:
     """The lines of metrics.jsonl after ``since``; all of them where the file is another one by now."""
-    return read_lines(run / METRICS_FILE, since)
+    return read_lines(run / METRICS_FILE, LINE, since)
 
 
 def read_pinned(run: Path, since: Position | None = None) -> History:
     """The same of pinned.jsonl, the query that is followed through training."""
-    return read_lines(run / PINNED_FILE, since)
+    return read_lines(run / PINNED_FILE, LOOK, since)
 
 
-def read_lines(path: Path, since: Position | None = None) -> History:
-    """Whole lines of a file of JSON objects; a torn last line is left for the next time, a damaged one left out."""
+def read_lines(path: Path, shape: TypeAdapter[Any], since: Position | None = None) -> History:
+    """Whole lines of a file of JSON objects; a torn last line is left for the next time, damaged ones are counted."""
     try:
         with path.open("rb") as stream:
             file = path.stat().st_ino
@@ -62,17 +66,16 @@ def read_lines(path: Path, since: Position | None = None) -> History:
     except FileNotFoundError:
         return History([], None, whole=True)
     end = block.rfind(b"\n") + 1
-    return History(list(_objects(block[:end].split(b"\n")[:-1])), Position(file, offset + end), whole)
+    texts = block[:end].split(b"\n")[:-1]
+    lines = list(_objects(texts, shape))
+    return History(lines, Position(file, offset + end), whole, len(texts) - len(lines))
 
 
-def _objects(lines: list[bytes]) -> Iterator[dict[str, Any]]:
+def _objects(lines: list[bytes], shape: TypeAdapter[Any]) -> Iterator[dict[str, Any]]:
     for line in lines:
-        try:
-            value = from_json(line)  # several times as fast as json
-        except ValueError:  # a power failure may leave anything
-            continue
-        if isinstance(value, dict):
-            yield value
+        if len(line) <= LONGEST_LINE:
+            with contextlib.suppress(ValidationError):
+                yield shape.validate_json(line, strict=True)
 
 
 def tail_log(run: Path, lines: int = 200) -> list[str]:
@@ -132,13 +135,14 @@ def curves(lines: Sequence[dict[str, Any]]) -> dict[str, Curve]:
         for key in dict.fromkeys(key for row in rows for key in row):
             if key not in PLACE_KEYS and key != "queries":
                 value = np.array([_number(row.get(key)) for row in rows], dtype=np.float64)
-                kept = np.flatnonzero(~np.isnan(value))
+                kept = np.flatnonzero(np.isfinite(value))
                 by_key[prefix + key] = Curve(prefix + key, phase[kept], epoch[kept], step[kept], value[kept])
     return by_key
 
 
 def _number(value: Any) -> float:
-    return value if isinstance(value, int | float) else np.nan
+    """A figure that a model in float32 can give; NaN for anything else."""
+    return value if isinstance(value, int | float) and abs(value) <= LARGEST else np.nan
 
 
 def thinned(curve: Curve, most: int = 1000) -> Curve:

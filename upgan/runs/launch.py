@@ -31,6 +31,7 @@ from upgan.runs.files import (
 )
 from upgan.runs.history import last_words
 from upgan.runs.locks import device_holder, run_lock
+from upgan.runs.schema import START, read_as
 from upgan.runs.status import RunStatus, check_over, now, run_state, write_status, written_status
 
 #: Ends of the names of files and folders that are being written (upgan.files).
@@ -166,10 +167,13 @@ def give_back(folder: Path, before: dict[str, Any], message: str) -> None:
 
 
 def start_of_run(folder: Path) -> Path | None:
-    """The run whose vectors this one starts from; None where it has an initialisation of its own."""
+    """The run whose vectors this one starts from; None where it has an initialisation of its own. Raises RunError."""
     if not (folder / START_FILE).is_file():
         return None
-    return Path(json.loads((folder / START_FILE).read_text(encoding="utf-8"))["run"])
+    try:
+        return Path(read_as(folder / START_FILE, START)["run"])
+    except (OSError, ValueError) as error:
+        raise RunError(f"{folder / START_FILE}: cannot be read ({error}); train again") from None
 
 
 def free_folder(root: Path, name: str) -> Path:

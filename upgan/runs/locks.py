@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
 from upgan.errors import BusyError, ConfigError
-from upgan.files import write_json
+from upgan.files import read_object, write_json
 
 #: Environment variable that names another folder for the locks.
 FOLDER_VARIABLE = "UPGAN_LOCKS"
@@ -55,6 +55,20 @@ def device_holder(device: str) -> Path | None:
         return _named(lock)
 
 
+def run_holder(run: Path) -> int | None:
+    """The process that trains into a run folder now; None where nobody does.
+
+    It is named in this user's folder of locks and not in the run's own, which may come from anywhere.
+    """
+    lock = _folder() / f"{_key_of(run)}.lock"
+    try:
+        with FileLock(lock, timeout=0):
+            return None
+    except Timeout:
+        pid = _written(lock).get("pid")
+        return pid if isinstance(pid, int) else None
+
+
 @contextlib.contextmanager
 def _lock(key: str, run: Path) -> Iterator[Path | None]:
     """Yield None while the lock is held, or at once the run of whoever has it."""
@@ -70,10 +84,15 @@ def _lock(key: str, run: Path) -> Iterator[Path | None]:
 
 
 def _named(lock: Path) -> Path:
+    return Path(str(_written(lock).get("run") or "another run"))
+
+
+def _written(lock: Path) -> dict[str, Any]:
+    """What the holder of a lock wrote beside it; empty where it has not yet."""
     try:
-        return Path(json.loads(lock.with_suffix(".json").read_text(encoding="utf-8"))["run"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return Path("another run")
+        return read_object(lock.with_suffix(".json"))
+    except (OSError, ValueError):
+        return {}
 
 
 def _key_of(run: Path) -> str:

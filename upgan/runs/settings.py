@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from upgan.config.settings import config_from_dict, flat_settings, read_toml, setting_keys
+from upgan.config.settings import Config, config_from_dict, flat_settings, read_toml, setting_keys, system_settings
 
 
 @dataclass(frozen=True)
@@ -32,3 +32,19 @@ def difference(runs: Sequence[Path]) -> list[SettingRow]:
         for key, meaning in setting_keys().items()
         if any(settings.get(key) != settings_of_runs[0].get(key) for settings in settings_of_runs[1:])
     ]
+
+
+def out_of_time(metrics: Mapping[str, Any]) -> bool:
+    """Whether the time limit ended a phase, of a run's metrics.json; another limit would have let it go on."""
+    return any(stage.get("ended") == "stopped" for stage in metrics.get("stages", {}).values())
+
+
+def learned_by(config: Config, metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Dotted key -> value of all that a run learned by; runs that are equal in it are draws of one system.
+
+    Besides ``system_settings`` these are the time limit where it cut the training short, and whether it began with
+    what another run had learned.
+    """
+    limit = {"max_seconds": config.max_seconds} if out_of_time(metrics) else {}
+    start = {"start": True} if metrics.get("started_from") else {}
+    return {**system_settings(config), **limit, **start}

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import time
-import tomllib
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from upgan.errors import RunError, TrainingError
-from upgan.files import write_json
+from upgan.config.settings import read_toml
+from upgan.errors import ConfigError, RunError, TrainingError
+from upgan.files import read_object, write_json
 from upgan.runs.files import CONFIG_FILE, MANIFEST_FILE, RESULT_FILE, RUN_FILES, STATUS_FILE, STOP_FILE, is_run
+from upgan.runs.locks import run_holder
 from upgan.runs.process import Process, boot_id, this_process
+from upgan.runs.schema import LONGEST_STATUS, NAME, RESULT, STATUS, read_as
+from upgan.runs.sound import unsound
 
 State = Literal["pending", "running", "stopping", "stopped", "finished", "failed", "interrupted"]
 #: States of a run that a process is working on.
@@ -82,15 +84,17 @@ def run_state(folder: Path) -> RunStatus:
     if not is_run(folder):
         raise RunError(f"{folder}: not a run folder (it has none of {', '.join(RUN_FILES)})")
     try:
-        status = _read_json(folder / STATUS_FILE)
+        status = _read_status(folder)
         if status is None:
             return _without_status(folder)
-        if status.get("state") in ACTIVE and not _alive(status):
+        if status.get("state") in ACTIVE and not _alive(folder, status):
             # Over, or ended without a message? It may have written its end after the first look.
-            status = _read_json(folder / STATUS_FILE) or status
-    except ValueError as error:
-        return RunStatus(folder, "failed", f"status.json is not readable ({error}); `upgan resume` writes it anew")
+            status = _read_status(folder) or status
+    except (OSError, ValueError) as error:
+        return RunStatus(folder, "failed", f"status.json cannot be read ({error}); `upgan resume` writes it anew")
     state, message = _true_state(folder, status)
+    if state == "finished":
+        message = unsound(folder) or message
     known: dict[str, Any] = {key: status[key] for key in ("dataset", "model", "preset", "seed") if key in status}
     progress = _progress(status, state)
     written: dict[str, Any] = {key: str(status.get(key) or "") for key in ("device", "phase")}
@@ -105,7 +109,7 @@ def run_state(folder: Path) -> RunStatus:
         phases=tuple(status.get("phases") or ()),
         progress=progress,
         eta=_eta(status, progress) if state in ACTIVE else None,
-        test_mrr=status["test_mrr"] if "test_mrr" in status else _sound_json(folder / RESULT_FILE).get("mrr"),
+        test_mrr=status["test_mrr"] if "test_mrr" in status else _test_mrr(folder),
         heartbeat_age=_heartbeat_age(status),
         resumable=_resumable(folder, state),
     )
@@ -155,7 +159,10 @@ def write_status(folder: Path, values: dict[str, Any]) -> None:
 
 def written_status(folder: Path) -> dict[str, Any]:
     """status.json as it is; empty where it is missing or damaged."""
-    return _sound_json(folder / STATUS_FILE)
+    try:
+        return _read_status(folder) or {}
+    except (OSError, ValueError):
+        return {}
 
 
 def check_folder(folder: Path) -> None:
@@ -181,24 +188,29 @@ def _true_state(folder: Path, status: dict[str, Any]) -> tuple[State, str]:
         return stated, message
     if stated not in ACTIVE:
         return "failed", f"status.json has the state {stated!r}, which no run has"
-    if not _alive(status):
+    if not _alive(folder, status):
         return "interrupted", GONE
     return ("stopping" if (folder / STOP_FILE).exists() else stated), message
 
 
-def _alive(status: dict[str, Any]) -> bool:
+def _alive(folder: Path, status: dict[str, Any]) -> bool:
     """Whether the process that wrote the status still works on the run."""
     process = Process.from_dict(status.get("process"))
     alive = process is not None and process.alive()
     if alive is None:  # another machine's: only its heartbeat can be seen
-        alive = time.time() - float(status.get("heartbeat") or 0.0) < SILENT
+        silent = time.time() - float(status.get("heartbeat") or 0.0)
+        if silent < -SILENT:  # of a clock that is wrong, or of no training: then a living one has just written
+            silent = abs(time.time() - (folder / STATUS_FILE).stat().st_mtime)
+        return silent < SILENT
+    if alive and (_heartbeat_age(status) or 0.0) > SILENT:  # busy, or a status that names some other program
+        return run_holder(folder) is not None
     return alive
 
 
 def _without_status(folder: Path) -> RunStatus:
     """A run written by the Python interface without a log: finished once its metrics are there."""
     known = _from_config(folder)
-    mrr = _sound_json(folder / RESULT_FILE).get("mrr")
+    mrr = _test_mrr(folder)
     state: State = "finished" if (folder / RESULT_FILE).is_file() else "interrupted"
     return RunStatus(folder, state, **known, test_mrr=mrr, resumable=_resumable(folder, state))
 
@@ -206,12 +218,19 @@ def _without_status(folder: Path) -> RunStatus:
 def _from_config(folder: Path) -> dict[str, Any]:
     """Model, preset and seed of config.toml, dataset's name of its manifest; what cannot be read is left out."""
     try:
-        config = tomllib.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
-        manifest = _read_json(folder / MANIFEST_FILE) or {}
-    except (OSError, ValueError):
+        config = read_toml(folder / CONFIG_FILE)
+    except ConfigError:
         return {}
-    names = {"dataset": manifest.get("name"), "model": config.get("model_name"), "preset": config.get("preset")}
-    return {**{key: str(value or "") for key, value in names.items()}, "seed": config.get("seed")}
+    try:
+        name = read_object(folder / MANIFEST_FILE).get("name")
+    except (OSError, ValueError):
+        name = ""
+    seed, named = (
+        config.get("seed"),
+        {"dataset": name, "model": config.get("model_name"), "preset": config.get("preset")},
+    )
+    texts = {key: value[:NAME] if isinstance(value, str) else "" for key, value in named.items()}
+    return {**texts, "seed": seed if type(seed) is int else None}
 
 
 def _resumable(folder: Path, state: State) -> bool:
@@ -249,20 +268,18 @@ def _heartbeat_age(status: dict[str, Any]) -> float | None:
     return None
 
 
-def _sound_json(path: Path) -> dict[str, Any]:
-    """A JSON object; empty where the file is missing or damaged."""
+def _read_status(folder: Path) -> dict[str, Any] | None:
+    """status.json; None where there is none. Raises OSError and ValueError where it is not one."""
     try:
-        return _read_json(path) or {}
-    except (OSError, ValueError):
-        return {}
-
-
-def _read_json(path: Path) -> dict[str, Any] | None:
-    """A JSON object; None where there is no such file. Raises ValueError where it holds something else."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        return read_as(folder / STATUS_FILE, STATUS, LONGEST_STATUS)
     except FileNotFoundError:
         return None
-    if not isinstance(value, dict):
-        raise ValueError(f"an object is expected, found {type(value).__name__}")
-    return value
+
+
+def _test_mrr(folder: Path) -> float | None:
+    """Of metrics.json; None where that is missing or damaged, which who opens the run is told."""
+    try:
+        mrr: float | None = read_as(folder / RESULT_FILE, RESULT).get("mrr")
+    except (OSError, ValueError):
+        return None
+    return mrr

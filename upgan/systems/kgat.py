@@ -87,6 +87,9 @@ class KGAT(System):
     head_place: Tensor
     tail_place: Tensor
 
+    def vector_tables(self) -> dict[str, Tensor]:
+        return {"entity": self.vector[: self.num_entities], "relation": self.relation}
+
     def attention(self, keep: Tensor) -> Tensor:
         """(M,) edges that are there -> (M,) pi, a softmax within every node's edges."""
         parts = self.vector.index_select(0, self.end_node).split(self.end_counts)

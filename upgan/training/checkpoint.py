@@ -10,13 +10,13 @@ Copied to another machine the folder opens and answers there. Nothing in it is c
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import TypeAdapter
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -26,7 +26,17 @@ from upgan.data.dataset import KGDataset, copy_dataset, load_dataset
 from upgan.errors import ConfigError, RunError
 from upgan.files import sha256_of_file, spelled_in_utf8, write_atomic, write_json, write_text
 from upgan.model.base import Model
-from upgan.runs.files import CONFIG_FILE, MODEL_FILE, SQUARES_FILE
+from upgan.runs.files import (
+    CHANGED_FILE,
+    CONFIG_FILE,
+    MODEL_FILE,
+    RESULT_FILE,
+    SEAL_FILE,
+    SQUARES_FILE,
+    STATUS_FILE,
+)
+from upgan.runs.schema import RESULT, SEAL, STATUS, read_as
+from upgan.runs.sound import sizes
 from upgan.systems.build import build_model
 from upgan.version import __version__
 
@@ -79,8 +89,9 @@ def save_tensors(
 
 def seal_run(run: Path, dataset: KGDataset) -> None:
     """Write run.json: what the weights belong to. Without it a run has nothing to answer with yet."""
+    squares = {"squares_sha256": sha256_of_file(run / SQUARES_FILE)} if (run / SQUARES_FILE).is_file() else {}
     write_json(
-        run / "run.json",
+        run / SEAL_FILE,
         {
             "format_version": FORMAT_VERSION,
             "upgan_version": __version__,
@@ -88,8 +99,26 @@ def seal_run(run: Path, dataset: KGDataset) -> None:
             "dataset_fingerprint": dataset.fingerprint,
             "model_sha256": sha256_of_file(run / MODEL_FILE),
             "config_sha256": sha256_of_file(run / CONFIG_FILE),
+            **squares,
+            "sizes": sizes(run),
         },
     )
+
+
+def restore_settings(run: Path, config: Config) -> str:
+    """Write config.toml again where it no longer says what a training uses; what happened, empty where nothing did.
+
+    The run would otherwise be sealed with settings that nothing was trained with. The changed file is kept.
+    """
+    try:
+        if load_config(run) == config:
+            return ""
+        (run / CONFIG_FILE).replace(run / CHANGED_FILE)
+    except RunError:
+        if (run / CONFIG_FILE).is_file():
+            (run / CONFIG_FILE).replace(run / CHANGED_FILE)
+    write_text(run / CONFIG_FILE, to_toml(config), make_folder=False)
+    return f"{CONFIG_FILE} was changed while it was in use: it is as it was, the changed one is {CHANGED_FILE}"
 
 
 def load_run(run: Path) -> LoadedRun:
@@ -111,6 +140,7 @@ def load_run(run: Path) -> LoadedRun:
     model = build_model(config, dataset)
     tensors = load_weights(run / MODEL_FILE)
     _check_shapes(run / MODEL_FILE, tensors, model)
+    check_finite(run / MODEL_FILE, tensors)
     model.load_state_dict(tensors)
     model.requires_grad_(False).eval()
     return LoadedRun(
@@ -119,8 +149,8 @@ def load_run(run: Path) -> LoadedRun:
         dataset=dataset,
         model=model,
         fingerprint=run_fingerprint(run),
-        metrics=_optional_json(run / "metrics.json"),
-        status=_optional_json(run / "status.json"),
+        metrics=_optional_json(run / RESULT_FILE, RESULT),
+        status=_optional_json(run / STATUS_FILE, STATUS),
     )
 
 
@@ -147,6 +177,30 @@ def load_weights(path: Path) -> dict[str, Tensor]:
         ) from None
 
 
+def load_squares(run: Path) -> dict[str, Tensor]:
+    """The squares of a run that has any. RunError where the file is damaged, or not the sealed one."""
+    path = run / SQUARES_FILE
+    if not path.is_file():
+        return {}
+    sealed = _sealed(run).get("squares_sha256")
+    if sealed is not None and sha256_of_file(path) != sealed:
+        raise RunError(f"{path}: truncated or changed since training; copy it again, or train again")
+    tensors = load_weights(path)
+    check_finite(path, tensors)
+    return tensors
+
+
+def check_finite(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Raise RunError for NaN and infinite numbers: whatever is asked of them has no meaning."""
+    for name, values in tensors.items():
+        if values.is_floating_point() and not bool(torch.isfinite(values).all()):
+            count = int((~torch.isfinite(values)).sum())
+            raise RunError(
+                f"{path}: {name} holds {count:,} numbers that are NaN or infinite, so no score means anything; copy it "
+                "again from its source, or train again"
+            )
+
+
 def run_fingerprint(run: Path) -> str:
     """Hash of the weights and the settings."""
     digest = hashlib.sha256()
@@ -162,19 +216,18 @@ def dataset_fingerprint(run: Path) -> str:
 
 
 def _sealed(run: Path) -> dict[str, Any]:
-    seal = _optional_json(run / "run.json")
+    """run.json, if what it seals is as it was. Raises RunError."""
+    seal = _optional_json(run / SEAL_FILE, TypeAdapter(dict[str, Any]))
     if seal is None:
-        status = _optional_json(run / "status.json") or {}
+        status = _optional_json(run / STATUS_FILE, STATUS) or {}
         state = f" (its state is {status['state']!r})" if "state" in status else ""
         raise RunError(f"{run}: run.json is missing, so no weights were saved yet{state}; train it to the end")
-    if seal.get("format_version") != FORMAT_VERSION:
+    version = seal.get("format_version")
+    if type(version) is not int or version != FORMAT_VERSION:
         raise RunError(
-            f"{run}: format version {seal.get('format_version')!r}, this upgan reads {FORMAT_VERSION}; "
-            "train again with this version"
+            f"{run}: format version {version!r:.100}, this upgan reads {FORMAT_VERSION}; train again with this version"
         )
-    for key in ("dataset_fingerprint", "model_sha256", "config_sha256"):
-        if not isinstance(seal.get(key), str):
-            raise RunError(f"{run / 'run.json'}: {key} is missing; restore the file or train again")
+    seal = _optional_json(run / SEAL_FILE, SEAL) or seal
     for name, key in ((MODEL_FILE, "model_sha256"), (CONFIG_FILE, "config_sha256")):
         # A settings file cut at the end of a line is still valid, with other settings: only its hash tells.
         if (run / name).is_file() and sha256_of_file(run / name) != seal[key]:
@@ -182,16 +235,13 @@ def _sealed(run: Path) -> dict[str, Any]:
     return seal
 
 
-def _optional_json(path: Path) -> dict[str, Any] | None:
-    if not path.is_file():
-        return None
+def _optional_json(path: Path, shape: TypeAdapter[Any]) -> dict[str, Any] | None:
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        return read_as(path, shape)
+    except FileNotFoundError:
+        return None
     except (ValueError, OSError) as error:
-        raise RunError(f"{path}: not readable as JSON ({error}); restore the file or train again") from None
-    if not isinstance(value, dict):
-        raise RunError(f"{path}: a JSON object is expected, found {type(value).__name__}")
-    return value
+        raise RunError(f"{path}: {error}; restore the file or train again") from None
 
 
 def _check_shapes(path: Path, tensors: dict[str, Tensor], model: nn.Module) -> None:

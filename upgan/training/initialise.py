@@ -11,11 +11,12 @@ from upgan.graph.queries import QueryIndex
 from upgan.model.excerpt import Excerpt, excerpted, reading
 from upgan.model.factorisation import Factorisation
 from upgan.model.product import mean_cubed_modulus
-from upgan.objectives.batches import draw_candidates, onto, query_order
+from upgan.objectives.batches import onto, query_order
 from upgan.objectives.losses import half_squared_norm, once
 from upgan.objectives.optimizers import Squares, make_optimizer
 from upgan.objectives.phase import Phase
 from upgan.objectives.sampled import sampled_one_to_n
+from upgan.training.candidates import Candidates
 from upgan.training.team import Team
 
 
@@ -38,22 +39,23 @@ def initialisation(
     by_rows = config.optimizer == "adagrad" and excerpted(config.candidates, model.entity)
     optimizer = make_optimizer(model, config.optimizer, config.lr, squares, by_rows=by_rows)
     host, device = index.to("cpu"), index.heads.device
+    candidates = Candidates(config, index, random, device)
 
     def step(drawn: Tensor) -> dict[str, Tensor]:
         first, last = team.share(len(drawn))
         rows, position, answer, pairs = _answers(host, drawn, first, last, device)
-        pool = draw_candidates(config.candidates, len(model.entity), random, device)
         heads, relations, part = index.heads[rows], index.relations[rows], model
+        offered = candidates.draw()
         entities = len(model.entity)
-        if pool is not None and excerpted(config.candidates, model.entity):
-            excerpt = Excerpt.of(entities, heads, answer, pool)
-            heads, answer, pool = (excerpt.place(named) for named in (heads, answer, pool))
+        if offered is not None and excerpted(config.candidates, model.entity):
+            excerpt = Excerpt.of(entities, heads, answer, offered.entities)
+            heads, answer = excerpt.place(heads), excerpt.place(answer)
+            offered = offered._replace(entities=excerpt.place(offered.entities))
             part = reading(model, excerpt.vectors(model.entity, by_rows))
         vectors = part.queries(heads[first:last], relations[first:last])
         known = position[pairs] - first, answer[pairs]
-        loss = sampled_one_to_n(
-            config.loss, pool, vectors, part.entity, *known, *known, precision=config.precision, num_entities=entities
-        )
+        asked = config.loss, offered, vectors, part.entity, *known, *known
+        loss = sampled_one_to_n(*asked, precision=config.precision, num_entities=entities)
         loss = loss * (len(known[1]) / max(len(answer), 1))
         penalty = regularisation(part, heads, relations, position, answer, config) / team.size
         return team.descend(optimizer, loss + penalty, {"loss": loss})

@@ -39,6 +39,9 @@ class Reporter:
     def beat(self) -> None:
         """Training is alive: called now and then during long evaluations."""
 
+    def log(self, text: str) -> None:
+        """A line for the log."""
+
     def pin(self, epoch: int, line: dict[str, Any]) -> None:
         """Where a pinned query stands after an evaluation (upgan.experiment.pinned)."""
 

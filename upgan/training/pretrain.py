@@ -11,12 +11,14 @@ from upgan.config.sections import PretrainConfig
 from upgan.evaluation.evaluator import Scorer
 from upgan.graph.layered import LayeredGraph
 from upgan.model.excerpt import excerpted
+from upgan.model.generator import Generator
 from upgan.model.guided import AnyDiscriminator, View
-from upgan.objectives.batches import Batch, Sampler, draw_candidates, draw_pool
+from upgan.objectives.batches import Batch, Drawn, Sampler
 from upgan.objectives.losses import half_squared_norm
 from upgan.objectives.optimizers import Squares, make_optimizer
 from upgan.objectives.phase import Phase
 from upgan.objectives.sampled import sampled_one_to_n
+from upgan.training.candidates import Candidates
 from upgan.training.team import Team
 
 
@@ -30,25 +32,32 @@ def pretraining(
     name: str = "pretrain",
     squares: Squares | None = None,
     team: Team | None = None,
+    generator: Generator | None = None,
 ) -> Phase:
-    """1-N loss through the score and its propagation; ``squares`` are what Adagrad goes on from."""
+    """1-N loss through the score and its propagation; ``squares`` are what Adagrad goes on from.
+
+    ``generator``: who proposes the candidates, where the settings say so.
+    """
     team = team or Team()
     excerpts = model.excerpts and excerpted(config.candidates, model.entity)
     by_rows = excerpts and config.optimizer == "adagrad"
     optimizer = make_optimizer(model, config.optimizer, config.lr, squares, by_rows=by_rows)
 
+    candidates = Candidates(config, sampler.index, sampler.generator, sampler.device, generator)
+
     def step(rows: Tensor) -> dict[str, Tensor]:
         batch = sampler.batch(rows)
-        pool: Tensor | None
         if excerpts:
-            drawn = draw_pool(len(model.entity), config.candidates, sampler.generator, batch.heads.device)
-            part, batch, pool, view = model.excerpt(graph, batch, drawn, by_rows)
+            drawn = candidates.draw(batch)
+            assert drawn is not None
+            part, batch, places, view = model.excerpt(graph, batch, drawn.entities, by_rows)
+            drawn = drawn._replace(entities=places)
         else:
             part, view = model, model.view(graph, batch, sampler.generator)
-            pool = draw_candidates(config.candidates, len(model.entity), sampler.generator, batch.heads.device)
+            drawn = candidates.draw(batch)
         first, last = team.share(len(batch.heads))
         own = batch.part(first, last)
-        loss = pretrain_loss(view.part(first, last), own, config, pool, len(model.entity))
+        loss = pretrain_loss(view.part(first, last), own, config, drawn, len(model.entity))
         loss = loss * (len(own.answer) / max(len(batch.answer), 1))
         penalty = config.l2 * half_squared_norm(part.used_parameters(batch))
         if config.n3:
@@ -71,9 +80,9 @@ def pretraining(
 
 
 def pretrain_loss(
-    view: View, batch: Batch, config: PretrainConfig, pool: Tensor | None = None, num_entities: int = 0
+    view: View, batch: Batch, config: PretrainConfig, drawn: Drawn | None = None, num_entities: int = 0
 ) -> Tensor:
-    """Mean loss of a batch's answers against all entities, or against those of a ``pool`` (N,).
+    """Mean loss of a batch's answers against all entities, or against the ``drawn`` ones.
 
     ``num_entities``: E where the view has an excerpt of them.
     """
@@ -83,5 +92,5 @@ def pretrain_loss(
         table = torch.cat([table, table.new_ones(len(table), 1)], dim=1)
     pairs = batch.row, batch.answer, batch.known_row, batch.known
     return sampled_one_to_n(
-        config.loss, pool, vector, table, *pairs, precision=config.precision, num_entities=num_entities
+        config.loss, drawn, vector, table, *pairs, precision=config.precision, num_entities=num_entities
     )

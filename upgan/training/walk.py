@@ -92,14 +92,14 @@ class Listening:
         fitted_on = _some(own, most)
         epsilon = scales(self.edges, paths, _some(fitted_on, config.triples_to_choose))
         held = gather(self.edges, paths, epsilon, fitted_on, self._others(fitted_on))
-        told = fit(held, self.edges.own_facts, config.ridge)
+        told = fit(held, self.edges.few_facts, config.ridge)
         if self.beside is not None:
             del held
             new = _some(self._triples(self.beside.triples, own.relation, random), most)
             if len(new.heads) >= config.least_triples:
                 held = gather(self.edges, paths, epsilon, new, self._others(new), self.beside.base)
                 half = 0.5 * np.concatenate([told.gamma, told.phi])
-                told = fit(held, self.edges.own_facts, config.ridge_beside, half)
+                told = fit(held, self.edges.few_facts, config.ridge_beside, half)
         return Told(paths, epsilon, told.gamma, told.phi)
 
     def _others(self, own: Own) -> tuple[IntArray, IntArray]:

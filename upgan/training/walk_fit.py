@@ -172,7 +172,7 @@ def best_of(scores: FloatArray, count: int) -> IntArray:
     return best
 
 
-def fit(reached: Reached, facts: FloatArray, ridge: float, centre: FloatArray | None = None) -> Fitted:
+def fit(reached: Reached, facts: sp.csr_matrix | FloatArray, ridge: float, centre: FloatArray | None = None) -> Fitted:
     """The best weights; ``facts``: (E, C) F of every entity. ``centre``: (P + C,) where the ridge pulls to, else 0."""
     paths = reached.said.shape[1]
     centre = np.zeros(paths + facts.shape[1]) if centre is None else centre
@@ -187,8 +187,9 @@ def fit(reached: Reached, facts: FloatArray, ridge: float, centre: FloatArray | 
 class Loss:
     """The sum of the triples' losses and the ridge, with its gradient, as a function of (P + C,) weights, then tau."""
 
-    def __init__(self, reached: Reached, facts: FloatArray, ridge: float, centre: FloatArray) -> None:
-        self.reached, self.facts, self.ridge, self.centre = reached, facts, ridge, centre
+    def __init__(self, reached: Reached, facts: sp.csr_matrix | FloatArray, ridge: float, centre: FloatArray) -> None:
+        self.reached, self.ridge, self.centre = reached, ridge, centre
+        self.facts = sp.csr_matrix(facts)
         self._transposed = reached.said.T.tocsr()
         self._starts = np.flatnonzero(np.diff(reached.row, prepend=-1))  # every triple has its answer at least
 

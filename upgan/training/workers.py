@@ -10,10 +10,10 @@ the queries' losses. Losses are normalised by the pairs of the whole mini-batch,
 which is the gradient of one process up to the order of its sums. Penalties are cheap and read the whole mini-batch;
 every worker adds 1 / workers of them.
 
-What is divided is the 1-N product of initialisation and pre-training, and the queries of every evaluation, whose ranks
-all workers then have, so that early stopping is the same decision everywhere. Not divided, so no faster: the
-propagation over the graph, the forward pass of the adversarial step, and the fit of the evidence, of which the first
-worker's counts.
+What is divided is the 1-N product of initialisation and pre-training, the directions of the walks, and the queries of
+every evaluation, whose ranks all workers then have, so that early stopping is the same decision everywhere. Not
+divided, so no faster: the propagation over the graph, the forward pass of the adversarial step, and the fit of the
+evidence, of which the first worker's counts.
 
 Why not DistributedDataParallel: it averages gradients of equal shares through one ``forward`` of one module. Here
 shares have different numbers of pairs, a step runs several parts of two players with a backward each, and the 1-N loss

@@ -1,7 +1,8 @@
 """Every model that can be trained: one file each, with its settings, which is found here by being there.
 
-A file ends in ``SYSTEM = Registered(...)``. A section's defaults were chosen on validation (docs/reproduction.md says
-how). Nothing here needs torch: the code of a model is imported when it is built (upgan.systems.build).
+A file ends in ``SYSTEM = Registered(...)``. A section's defaults were chosen on validation
+(docs/records/reproduction.md says how). Nothing here needs torch: the code of a model is imported when it is built
+(upgan.systems.build).
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
     check_dataset(dataset) -> CheckReport   a prepared dataset
 
 Nothing is written and nothing repaired. Every check is a function of a ``Catalogue`` (or, for lines, of the files)
-that returns ``Finding``s; docs/check.md says what each means.
+that returns ``Finding``s; docs/reference/check.md says what each means.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from upgan.data.check.scan import Progress
 from upgan.data.dataset import KGDataset
 from upgan.data.lacking import lacking
 from upgan.data.prepare.split import OPEN
+from upgan.data.raw.archives import unpacked
 from upgan.data.raw.joins import labels_of_nothing, low_ratings
 from upgan.data.raw.ratings import rated_at_least
 from upgan.data.raw.roles import LABELS, read_role
@@ -59,8 +60,24 @@ def check_source(
     bad lines.
     """
     _check_limits(min_interactions, examples)
+    named = [Path(path) for path in paths]
     say = progress or _silent
-    chosen, sources = formats.chosen_format([Path(path) for path in paths], format, options)
+    with unpacked(named, formats.archives_of(named)) as opened:
+        return _check(opened, format, labels, options, min_rating, min_interactions, examples, seed, say)
+
+
+def _check(
+    paths: Sequence[Path],
+    format: str,
+    labels: Sequence[Path | str],
+    options: ReadOptions,
+    min_rating: float | None,
+    min_interactions: int,
+    examples: int,
+    seed: int,
+    say: Progress,
+) -> CheckReport:
+    chosen, sources = formats.chosen_format(paths, format, options)
     if chosen.layout is None:
         checked = ", ".join(name for name, each in formats.FORMATS.items() if each.layout)
         raise ConfigError(

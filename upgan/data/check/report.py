@@ -24,7 +24,7 @@ class Finding:
     distorted, look at it. note: a fact to know, preparation handles it.
     """
 
-    #: Stable name in kebab-case, described in docs/check.md.
+    #: Stable name in kebab-case, described in docs/reference/check.md.
     code: str
     severity: Severity
     title: str

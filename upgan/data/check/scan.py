@@ -17,9 +17,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from upgan.bounds import EndlessError
 from upgan.data.check.report import Finding, finding
 from upgan.data.raw.format import Layout, Sources
-from upgan.data.raw.packing import EndlessError
 from upgan.data.raw.text_stream import LONGEST_LIST, ReadOptions, TextStream, as_mask
 from upgan.data.raw.text_tables import read_table, table_suffix
 

@@ -1,7 +1,7 @@
 """Packed files: what the first bytes say a file is packed with, its unpacked bytes, and the name that it then has.
 
-Read are gzip, bzip2 and xz (of several members too), zstandard, and zip archives of one file. How much comes out is
-bounded: a file that grows hundredfold is no catalogue.
+Read are gzip, bzip2 and xz (of several members too), zstandard, and zip archives of one file (those of several are
+unpacked first: upgan.data.raw.archives). How much comes out is counted while it does, and bounded (upgan.bounds).
 """
 
 from __future__ import annotations
@@ -17,12 +17,10 @@ from typing import BinaryIO, cast
 
 import pyarrow as pa
 
+from upgan.bounds import check_bytes
 from upgan.errors import DataError
 
 BLOCK = 8 << 20
-#: A packed file may grow to so many times its size once it has passed the first so many bytes. Tables of text shrink to
-#: a tenth or a fiftieth; a file made to fill a memory grows a thousandfold.
-RATIO, FREE = 200, 64 << 20
 #: First bytes -> how it is packed.
 _PACKED = {
     b"\x1f\x8b": "gzip",
@@ -34,11 +32,8 @@ _PACKED = {
 }
 #: Extensions that say no more than that a file is packed.
 EXTENSIONS = (".gz", ".bz2", ".xz", ".zst")
-_FAULTS = (EOFError, OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, pa.ArrowException, RuntimeError)
-
-
-class EndlessError(DataError):
-    """A line longer than any row, or packed data that grow without end."""
+#: What libraries raise about data that are cut off or damaged.
+FAULTS = (EOFError, OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, pa.ArrowException, RuntimeError)
 
 
 def packing_of(head: bytes) -> str | None:
@@ -55,14 +50,9 @@ def unpacked(path: Path, file: BinaryIO, packing: str) -> Iterator[bytes]:
         with _opened(path, source, packing) as stream:
             while block := stream.read(BLOCK):
                 size += len(block)
-                taken = max(source.tell(), 1)
-                if size > FREE and size > RATIO * taken:
-                    raise EndlessError(
-                        f"{path}: the {packing} data grow more than {RATIO}-fold ({taken} bytes gave {size} so far), "
-                        "as no catalogue does; decompress the file yourself if this is meant"
-                    )
+                check_bytes(str(path), size, source.tell(), f"of {packing} data so far")
                 yield block
-    except _FAULTS as error:
+    except FAULTS as error:
         raise DataError(f"{path}: the {packing} data are cut off or damaged ({error}); fetch the file again") from error
 
 
@@ -76,15 +66,16 @@ def _opened(path: Path, file: BinaryIO, packing: str) -> BinaryIO:
     if packing == "zstd":
         return cast(BinaryIO, pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "zstd"))
     archive = zipfile.ZipFile(file)
-    members = _members(archive)
+    members = members_of(archive)
     if len(members) != 1:
         raise DataError(f"{path} is {what_archive(members)}")
     if members[0].flag_bits & 1:
         raise DataError(f"{path} is an encrypted zip archive: unpack it and give the folder")
+    check_bytes(str(path), members[0].file_size, path.stat().st_size)
     return cast(BinaryIO, archive.open(members[0]))
 
 
-def _members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+def members_of(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     """The files of an archive, without those that only a Mac sees."""
     return [
         each
@@ -95,12 +86,16 @@ def _members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
 
 def what_archive(members: list[zipfile.ZipInfo]) -> str:
     """What to say about an archive of other than one file."""
-    names = {each.filename for each in members}
-    if "[Content_Types].xml" in names:
+    if is_office(members):
         return "an Excel workbook or another Office file: read it by `upgan data import`, or save its sheet as CSV"
-    if not names:
+    if not members:
         return "an empty zip archive"
-    return f"a zip archive of {len(names)} files: unpack it and give the folder"
+    return f"a zip archive of {len(members)} files, which is no table: unpack it and name one of them"
+
+
+def is_office(members: list[zipfile.ZipInfo]) -> bool:
+    """Whether an archive's files are those of a workbook or another document of an office."""
+    return any(each.filename in ("[Content_Types].xml", "mimetype") for each in members)
 
 
 def plain_name(path: Path) -> str:
@@ -111,7 +106,7 @@ def plain_name(path: Path) -> str:
     if suffix == ".zip":
         try:
             with zipfile.ZipFile(path) as archive:
-                members = _members(archive)
+                members = members_of(archive)
         except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError):
             return path.name
         return Path(members[0].filename).name if len(members) == 1 else path.name

@@ -18,8 +18,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from upgan.bounds import EndlessError, check_rows
 from upgan.data.raw.no_value import NO_VALUES, folded
-from upgan.data.raw.packing import BLOCK, EndlessError, packing_of, unpacked
+from upgan.data.raw.packing import BLOCK, packing_of, unpacked
 from upgan.errors import ConfigError, DataError
 
 #: No row of a table is longer; a row of a KGAT list of items may be (see LONGEST_LIST).
@@ -91,6 +92,8 @@ class TextStream:
         #: Whether it begins with a byte-order mark of UTF-8, known after the first block.
         self.marked = False
         self.sha256 = ""
+        #: Bytes on disk, known once reading began.
+        self.size = 0
 
     def blocks(self) -> Iterator[LineBlock]:
         """Raises DataError for what is no text (see the module); blank lines are kept, so that numbers are right."""
@@ -110,10 +113,21 @@ class TextStream:
             if cut:
                 yield number, rest[:cut]
                 number += rest.count(b"\n", 0, cut)
+                check_rows(str(self.path), number - 1, self.size)
                 rest = rest[cut:]
             self._check_length(len(rest), number)
         if rest:
             yield number, rest
+
+    def text(self) -> Iterator[str]:
+        """The text in pieces that end anywhere; DataError where it is none."""
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        try:
+            for chunk in self._utf8(self._bytes()):
+                yield decoder.decode(chunk)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError as error:
+            raise NotUtf8Error(f"{self.path}: {error}; save it as UTF-8 or give its encoding (--encoding)") from error
 
     def _bytes(self) -> Iterator[bytes]:
         """The file's bytes, decompressed; the digest is taken of what lies on disk."""
@@ -121,7 +135,7 @@ class TextStream:
             with self.path.open("rb") as file:
                 head = file.read(512)
                 file.seek(0)
-                size = os.fstat(file.fileno()).st_size
+                size = self.size = os.fstat(file.fileno()).st_size
                 packing, first = packing_of(head), True
                 for block in unpacked(self.path, file, packing) if packing else iter(lambda: file.read(BLOCK), b""):
                     if first:

@@ -21,7 +21,7 @@ from upgan.data.raw.packing import plain_name
 from upgan.data.raw.quoted_csv import quoted_rows
 from upgan.data.raw.source import SourceFile
 from upgan.data.raw.text_stream import STRICT, LineBlock, ReadOptions, TextStream, refuse_carriage_returns
-from upgan.data.raw.typed_tables import JSON_LINES, PARQUET, is_typed, read_typed
+from upgan.data.raw.typed_tables import JSON, PARQUET, is_typed, read_typed
 from upgan.errors import DataError
 
 #: Extension -> separators that such a file may have, the first of them where none is seen.
@@ -31,7 +31,7 @@ EXTENSIONS: dict[str, tuple[str, ...]] = {
     ".csv": (",", ";", "\t"),
 }
 #: Extensions of files that are tables: those, and the ones that have names and types.
-TABLES = frozenset({*EXTENSIONS, *PARQUET, *JSON_LINES})
+TABLES = frozenset({*EXTENSIONS, *PARQUET, *JSON})
 #: MovieLens' ratings (user, item, rating, timestamp) by the names of their files -> separators, the usual one first.
 MOVIELENS: dict[str, tuple[str, ...]] = {"u.data": ("\t",), "ratings.dat": ("::", "\t")}
 _BETWEEN = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "bars", " ": "spaces"}
@@ -128,7 +128,7 @@ def first_rows(path: Path, options: ReadOptions = STRICT) -> TextTable | None:
     """The table of a file's first lines, at most some hundreds of them; None where they are no table."""
     try:
         if is_typed(path):
-            return _typed_table(path, options)
+            return _typed_table(path, options, _SAMPLE)
         stream = TextStream(path, options)
         block = next(stream.blocks(), None)
         if block is None:
@@ -147,9 +147,9 @@ def first_rows(path: Path, options: ReadOptions = STRICT) -> TextTable | None:
         return None
 
 
-def _typed_table(path: Path, options: ReadOptions) -> TextTable:
+def _typed_table(path: Path, options: ReadOptions, most: int | None = None) -> TextTable:
     """A table with names and types, its names as the first row."""
-    names, columns, lines, sha256 = read_typed(path, options)
+    names, columns, lines, sha256 = read_typed(path, options, most)
     cells = [
         pa.chunked_array([pa.array([name.strip()], pa.large_string()), *column.chunks])
         for name, column in zip(names, columns, strict=True)

@@ -19,16 +19,13 @@ _DOCUMENT_NAMES = ("readme", "license", "licence", "copying", "citation", "chang
 _KINDS = {
     ".xlsx": "an Excel workbook: read it by `upgan data import`, or save its sheet as CSV",
     ".xls": "an Excel workbook: save its sheet as CSV",
-    ".rdf": "RDF/XML is not read: convert it to N-Triples",
-    ".owl": "RDF/XML is not read: convert it to N-Triples",
     ".jsonld": "JSON-LD is not read: convert it to N-Triples",
     ".hdt": "HDT is not read: convert it to N-Triples",
-    ".zip": "a zip archive of several files: unpack it and give the folder",
+    ".zip": "a zip archive deeper than files are looked for: unpack it and give the folder",
     ".7z": "a 7z archive: unpack it and give the folder",
     ".rar": "a rar archive: unpack it and give the folder",
     ".tar": "a tar archive: unpack it and give the folder",
     ".tgz": "a tar archive: unpack it and give the folder",
-    ".json": "one JSON document is not read: write a JSON object a line (.jsonl)",
 }
 #: Files below a source that are looked for at most.
 _MOST = 10_000

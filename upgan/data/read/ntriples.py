@@ -1,4 +1,6 @@
-"""RDF: N-Triples and N-Quads (.nt, .nq: one statement a line), Turtle and TriG (.ttl, .trig), parsed by pyoxigraph.
+"""RDF: N-Triples and N-Quads (.nt, .nq: one statement a line), Turtle and TriG (.ttl, .trig), RDF/XML (.rdf, .owl).
+
+Parsed by pyoxigraph.
 
 Statements about a literal are no edges of the graph: they are dropped and counted, and of those that name something
 (rdfs:label, skos:prefLabel, schema:name) the best becomes its label: English or without a language before others,
@@ -13,8 +15,10 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, cast
+from xml.parsers import expat
 
 import pandas as pd
 from pyoxigraph import BlankNode, Literal, NamedNode, Quad, RdfFormat, Triple, parse
@@ -34,6 +38,8 @@ SYNTAXES = {
     ".ttl": (RdfFormat.TURTLE, False),
     ".n3": (RdfFormat.N3, False),
     ".trig": (RdfFormat.TRIG, False),
+    ".rdf": (RdfFormat.RDF_XML, False),
+    ".owl": (RdfFormat.RDF_XML, False),
 }
 #: Ties of Wikidata's properties to their predicates.
 _WIKIBASE = "http://wikiba.se/ontology#"
@@ -187,7 +193,9 @@ def _read_document(statements: _Statements, stream: TextStream, syntax: RdfForma
     """Read a document whose statements may span lines; DataError naming the line where it breaks the syntax."""
     try:
         for number, each in enumerate(
-            parse(cast(IO[bytes], _Bytes(stream)), syntax, lenient=True, base_iri="file:///")
+            parse(
+                cast(IO[bytes], _Bytes(stream, syntax is RdfFormat.RDF_XML)), syntax, lenient=True, base_iri="file:///"
+            )
         ):
             statements.add(each)
             if number % 500_000 == 0:
@@ -199,9 +207,10 @@ def _read_document(statements: _Statements, stream: TextStream, syntax: RdfForma
 class _Bytes(io.RawIOBase):
     """The text of a stream as a file that can be read."""
 
-    def __init__(self, stream: TextStream) -> None:
+    def __init__(self, stream: TextStream, xml: bool) -> None:
         super().__init__()
-        self._blocks = ("\n".join(block.lines.to_pylist()).encode() + b"\n" for block in stream.blocks())
+        blocks = ("\n".join(block.lines.to_pylist()).encode() + b"\n" for block in stream.blocks())
+        self._blocks = _without_bombs(blocks) if xml else blocks
         self._rest = b""
 
     def readable(self) -> bool:
@@ -213,6 +222,28 @@ class _Bytes(io.RawIOBase):
         size = min(len(buffer), len(self._rest))
         buffer[:size], self._rest = self._rest[:size], self._rest[size:]
         return size
+
+
+def _without_bombs(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """Blocks of an XML document; SyntaxError where entities in it grow without end, which pyoxigraph would let them.
+
+    Expat, which reads each block first, bounds how much a document may grow by its entities. Entities of entities are
+    none of what such files abbreviate, the addresses of their vocabularies; pyoxigraph spells them out where they are
+    declared.
+    """
+    guard = expat.ParserCreate("utf-8")
+
+    def declared(name: str, parameter: bool, value: str | None, *_: object) -> None:
+        if value is not None and (parameter or "&" in value):
+            raise SyntaxError(f"the entity {name[:60]} is made of others", ("", guard.CurrentLineNumber, 0, ""))
+
+    guard.EntityDeclHandler = declared
+    try:
+        for block in blocks:
+            guard.Parse(block)
+            yield block
+    except expat.ExpatError as error:
+        raise SyntaxError(str(error), ("", error.lineno, error.offset, "")) from None
 
 
 def _id(node: NamedNode | BlankNode | Triple, suffix: str = "") -> str:
@@ -246,7 +277,7 @@ def _no_statement(path: Path, line: int, text: str) -> DataError:
 FORMAT = Format(
     name="ntriples",
     place=7,
-    needs="RDF as NAME.nt, .nq, .ttl or .trig (packed too); with users also interactions.tsv and links.tsv",
+    needs="RDF as NAME.nt, .nq, .ttl, .trig or .rdf (packed too); with users also interactions.tsv and links.tsv",
     recognised=lambda sources: min((file.name for file in sources.files if is_ntriples(file)), default=""),
     read=read_ntriples,
     takes=lambda path: is_table(path) or is_ntriples(path),

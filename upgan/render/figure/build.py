@@ -281,7 +281,7 @@ class _Writer:
         if role == "answer":
             if self.narrow:
                 lines += self._fit(f"rank {rank_text(self.explanation.filtered_rank)}")
-            title += f"\nscore {score_text(self.explanation.score)}, rank {self.explanation.rank:,} among all entities"
+            title += f"\nscore {score_text(self.explanation.score)}, place {self.explanation.rank:,} among all entities"
         return FigureNode(figure_id(node), role, node.layer, tuple(lines), title)
 
     def _group(self, group: Group, folded: int, *, opened: bool) -> FigureNode:

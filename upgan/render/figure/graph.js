@@ -74,6 +74,8 @@
       window.parent.postMessage({ upgan: "node", id }, "*");
     }
   };
+  // A picture to a screen reader, until its boxes are buttons.
+  for (const picture of holder.querySelectorAll("svg")) picture.setAttribute("role", "group");
   for (const box of holder.querySelectorAll(".node")) {
     box.setAttribute("tabindex", "0");
     box.setAttribute("role", "button");
@@ -128,6 +130,7 @@
     const copy = (alias?.querySelector("svg") ?? svg()).cloneNode(true);
     const unlit = [...svg().querySelectorAll("[data-chains]")].map((part) => part.classList.contains("unlit"));
     copy.querySelectorAll("[data-chains]").forEach((part, place) => part.classList.toggle("unlit", unlit[place]));
+    copy.setAttribute("role", "img");
     copy.setAttribute("width", svg().getAttribute("width"));
     copy.setAttribute("height", svg().getAttribute("height"));
     for (const part of copy.querySelectorAll("[data-id]")) part.removeAttribute("data-id");

@@ -92,7 +92,7 @@ def graph_html(
         palette=styles.PALETTES[theme],
         drawings=[(form, Markup(svg(form.spec, theme))) for form in shown],
         grouped=any(form.opened for form in shown),
-        file_name=_file_name(spec.title),
+        file_name=file_name(spec.title),
         kinds=any(form.view == "kinds" for form in shown),
         **around,
     )
@@ -102,7 +102,7 @@ def graph_html(
     return str(network.generate_html())
 
 
-def _file_name(question: str) -> str:
+def file_name(question: str) -> str:
     """What is drawn, as the name of a file."""
     words = re.sub(
         r"[^0-9a-z]+", "-", unicodedata.normalize("NFKD", question).encode("ascii", "ignore").decode().lower()
