@@ -18,7 +18,7 @@ import numpy as np
 
 import upgan
 from measuring import options
-from records import Cell, Table, write_record
+from records import KNOWN, Cell, Table, write_record
 from upgan.config.settings import Config
 from upgan.config.systems import MODEL_NAMES
 from upgan.evaluation.compare import Change, compare_rankings, summarise
@@ -30,8 +30,6 @@ from upgan.reproduce.measure import ranking_of
 
 BASELINE, QUALITY, PERMUTED = "ComplEx-N3", "quality", "permuted users"
 GROUPS = {"sparsity": "frequency", "hops": "hops", "side": "asked for"}
-#: Names under which the datasets are known; what they call themselves differs from folder to folder.
-KNOWN = {"lastfm": "music", "librarything": "book", "ml-100k": "movie"}
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,8 @@ from upgan.files import write_json, write_text
 from upgan.version import __version__
 
 FOLDER = ROOT / "docs/records"
+#: Names under which datasets are known; what they call themselves is the name of a folder of sources.
+KNOWN = {"lastfm": "music", "librarything": "book", "ml-100k": "movie"}
 BLOCK = re.compile(r"(<!-- record: (\S+)(?: (\S+))? -->\n).*?(<!-- end of record -->)", re.DOTALL)
 
 Cell = str | int | float | None | dict[str, Any]

@@ -24,7 +24,7 @@ import pytest
 
 from tests.command_line import ROOT, here
 
-PAGES = sorted((ROOT / "docs/tutorial").glob("*.md"))
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs/tutorial").glob("*.md"))]
 BLOCK = re.compile(
     r"<!-- in the test:(?P<test>.*?)-->|"
     r"(?:<!-- (?:not run: (?P<reason>.+?)|(?P<slow>slow)) -->\n+)?```(?P<kind>\w+)\n(?P<body>.*?)^```$",
