@@ -98,7 +98,7 @@ def take(browser: Browser, address: str, shot: Shot) -> bytes:
         viewport={"width": width, "height": height}, color_scheme="dark" if shot.scheme == "dark" else "light"
     )
     page = context.new_page()
-    page.set_default_timeout(90_000)
+    page.set_default_timeout(240_000)
     page.goto(f"{address}/{shot.at}?{urlencode(shot.link)}" if shot.link else f"{address}/{shot.at}")
     page.locator(shot.waits_for).first.wait_for()
     if shot.waits_for == GRAPH:
