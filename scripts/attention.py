@@ -30,7 +30,8 @@ def without(predictor: Predictor, users: IntArray, item: int) -> Answering | Loc
     answering, nothing = predictor._answering, np.empty((0, 2), dtype=np.int64)
     reads = answering.interactions
     rows = np.flatnonzero(np.isin(reads[:, 0], users) & (reads[:, 1] == item))
-    return changed_graph(answering, Edit(nothing[:, 0], rows, nothing, Changes()))
+    no_triples = np.empty((0, 3), dtype=np.int64)
+    return changed_graph(answering, Edit(nothing[:, 0], rows, nothing, no_triples, Changes()))
 
 
 def study(predictor: Predictor, side: Side, queries: int, least: int, random: np.random.Generator) -> str:

@@ -6,12 +6,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests.training.initialised import FAST, Told, adagrad, fresh, initialise, run_complex, same
-from upgan.config.phases import n3_share, relaxed
+from tests.training.initialised import Told, adagrad, fresh, initialise, run_complex, same
+from upgan.config.phases import relaxed
 from upgan.config.sections import InitialisationConfig, PretrainConfig
-from upgan.config.settings import make_config
-from upgan.experiment import players
-from upgan.experiment.train import load_start, prepare_training, train
 
 
 @pytest.mark.parametrize("section", [InitialisationConfig, PretrainConfig])
@@ -93,50 +90,3 @@ def test_pre_training_is_relaxed_too_where_there_is_something_to_relax(toy_datas
     assert told.phases == list(metrics["stages"]) == ["initialisation", *phases, "adversarial"]
     first, last = metrics["stages"]["pretrain"], metrics["stages"][phases[-1]]
     assert last["valid"]["mrr"] >= first["valid"]["mrr"]
-
-
-# The weight that pre-training goes on with ----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("first", "second", "share"), [(0, 0, 1.0), (3, 0, 0.5), (0, 2, 0.5), (3, 2, 0.25)])
-def test_each_relaxation_that_validation_kept_halves_what_is_gone_on_with(first, second, share):
-    stages = {
-        "initialisation": {"best_epoch": 9},
-        "relaxation": {"best_epoch": first},
-        "pretrain": {"best_epoch": 4},
-        "pretrain relaxation": {"best_epoch": second},
-    }
-    assert n3_share(stages) == share
-    assert n3_share({"pretrain": {"best_epoch": 4}}, before=0.5) == 0.5
-
-
-@pytest.fixture
-def weights(monkeypatch):
-    """Name and N3 weight of the pre-trainings that are made."""
-    seen, made = [], players.pretraining
-
-    def spy(*parts, name, **more):
-        seen.append((name, parts[3].n3))
-        return made(*parts, name=name, **more)
-
-    monkeypatch.setattr(players, "pretraining", spy)
-    return seen
-
-
-@pytest.mark.parametrize("lr", [0.1, 1.0])
-def test_pre_training_goes_on_with_the_weight_of_its_start(toy_dataset, tmp_path, weights, lr):
-    own = [f"initialisation.lr={lr}", "initialisation.epochs=8", "initialisation.relax_epochs=4", "product=complex"]
-    whole = run_complex(toy_dataset, tmp_path / "whole", *UPGAN, *own, "pretrain.relax_epochs=2")
-    kept = whole["stages"]["relaxation"]["best_epoch"] > 0
-    share = 0.5 if kept else 1.0
-    assert weights == [("pretrain", 0.1 * share), ("pretrain relaxation", 0.05 * share)]
-    assert whole["n3_share"] == n3_share(whole["stages"])
-
-    weights.clear()
-    start = run_complex(toy_dataset, tmp_path / "start", *own)
-    assert start["n3_share"] == share
-    config = make_config("paper", assignments=[*FAST, *UPGAN, "product=complex"])
-    prepared = prepare_training(toy_dataset, config)
-    started = train(prepared, config, tmp_path / "on", start_from=load_start(tmp_path / "start", toy_dataset, config))
-    assert weights == [("pretrain", 0.1 * share)]
-    assert started["n3_share"] == share

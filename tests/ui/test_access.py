@@ -12,10 +12,13 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.command_line import here
+from tests.review.test_store import line
 from tests.ui.driving import APP, checked, run_page, said
-from ui.services import access, tables, trainings
+from ui.services import access, datasets, reviews, tables, trainings
 from upgan.config.settings import make_config
-from upgan.errors import RunError
+from upgan.data.dataset import load_dataset
+from upgan.errors import DataError, RunError
+from upgan.review.store import FILE_NAME, ReviewStore
 from upgan.runs.trash import Deleted
 
 
@@ -40,11 +43,37 @@ class TestReadOnly:
             lambda: trainings.delete("demo"),
             lambda: trainings.restore(Deleted("demo", tmp_path / "demo", datetime.now(UTC))),
             lambda: tables.make(cast(Any, None), "mine"),
+            lambda: tables.Sent({"a.csv": b"a,b"}),
+            lambda: datasets.Upload({"a.tsv": b"a"}),
+            lambda: datasets.remove(tmp_path / "demo" / "dataset"),
+            lambda: reviews.Making(cast(Any, None), 10, None, None),
+            lambda: reviews.apply(cast(Any, None), "mine"),
+            reviews.open_store,
         ]
         for action in refused:
             with pytest.raises(RunError, match="read-only"):
                 action()
         assert [path.name for path in tmp_path.iterdir() if path.is_dir() and path.name != "toy"] == ["demo"]
+
+    def test_no_page_writes_anything(self, tmp_path, monkeypatch):
+        """Of lists and decisions that are there it reads, and leaves neither a file of SQLite's nor of its own."""
+        monkeypatch.setenv("UPGAN_DATA", str(tmp_path / "data"))
+        monkeypatch.setenv("UPGAN_RESULTS", str(tmp_path / "results"))
+        monkeypatch.delenv("UPGAN_NO_TRAINING")
+        data = load_dataset(tmp_path / "demo" / "dataset")
+        head, relation, tail = (str(name) for name in (data.entities[0], data.relations[0], data.entities[1]))
+        proposed = [line(number, head=head, relation=relation, tail=tail) for number in range(3)]
+        made = {"catalogue": data.catalogue, "dataset": "d", "name": "n", "run": "demo", "model": "upgan"}
+        ReviewStore(tmp_path / "data" / FILE_NAME).add_list(**made, options={}, promise={}, lines=proposed)
+        monkeypatch.setenv("UPGAN_NO_TRAINING", "1")
+        before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+        for page in ("start", "ask", "case", "review", "runs", "models", "leaderboard"):
+            app = run_page(page, checkpoint="demo")
+            assert not [button.label for button in app.button if button.label in ("Make the list", "Undo", "Yes", "No")
+                        and not button.disabled], page  # fmt: skip
+        assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+        with pytest.raises(DataError, match="readonly"):
+            reviews.open_store().add_list(**made, options={}, promise={}, lines=proposed)
 
     def test_the_train_page_is_not_there(self):
         app = AppTest.from_file(str(APP), default_timeout=60)

@@ -40,7 +40,7 @@ class TestStart:
     def test_one_card_is_a_failure_found_by_ranking(self):
         text = said(run_page("start"))
         assert "Users mislead" in text
-        assert "Users lower the right answer from rank" in text
+        assert "Simulated users lower the right answer from rank" in text
 
     def test_each_card_says_what_one_will_see_and_opens_the_tab_that_shows_it(self):
         app = run_page("start")
@@ -193,6 +193,11 @@ class TestModels:
 
     def test_one_run_alone_is_not_compared(self):
         assert "Choose two or more." in said(run_page("models", part="compare", compare="demo"))
+
+    def test_runs_of_one_dataset_are_compared_without_being_asked(self):
+        app = run_page("models", part="compare")
+        assert address(app)["compare"] == ["demo", "plain", "truncated"]
+        assert list(table(app)["checkpoint"]) == ["demo", "plain"], "what cannot be opened is said and left out"
 
     @pytest.mark.parametrize(("name", "value"), [("part", "<b>"), ("run", "../.."), ("by", "name"), ("compare", "no")])
     def test_an_odd_address_shows_the_usual_page(self, name, value):

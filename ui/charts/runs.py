@@ -106,7 +106,7 @@ def _add(figure: Figure, lines: Sequence[tuple[str, Curve]], digits: str = ".4g"
                     "dash": _DASHES[number // 2 % len(_DASHES)] if len(lines) > 2 else _DASHES[number % 2],
                     "width": 2,
                 },
-                customdata=[f"{phase_words(phase)} epoch {epoch:,}" for phase, epoch in
+                customdata=[f"{escape(phase_words(phase))} epoch {epoch:,}" for phase, epoch in
                             zip(curve.phase.tolist(), curve.epoch.tolist(), strict=True)],
                 hovertemplate=f"{escape(name)} %{{y:{digits}}}<br>%{{customdata}}, step %{{x:,}}<extra></extra>",
             )

@@ -11,7 +11,6 @@ from ui.components import files, links, say
 from ui.components.table import number, table, text
 from ui.components.text import plain
 from ui.services import reviews
-from ui.services.access import training_allowed
 from ui.services.datasets import fingerprint, key_of
 from upgan.render.words import clean, percent
 from upgan.review.agreement import Agreement, agreement
@@ -106,8 +105,6 @@ def take_away(store: ReviewStore, chosen: ReviewList) -> None:
 
 def into_data(predictor: Predictor) -> None:
     """A new version of the dataset with the decisions in it."""
-    if not training_allowed():
-        return
     with st.form("upgan_review_apply", border=False):
         name = st.text_input(
             "Name of the new version", max_chars=40, help="A folder's name: a to z, 0 to 9, - and _, a letter first."

@@ -9,6 +9,7 @@ import streamlit as st
 
 from ui.components import say
 from ui.components.table import number, table, text
+from ui.components.text import plain
 from ui.services.following import phase_words
 from ui.services.trainings import duration, headline
 from upgan.config.systems import MODEL_NAMES
@@ -109,20 +110,20 @@ def status(run: RunStatus) -> None:
         here = run.phases.index(run.phase) if run.phase in run.phases else -1
         over = len(run.phases) if run.state == "finished" else here
         steps = [
-            f"✓ {phase_words(phase)}" if number < over else f"**● {phase_words(phase)}**" if number == over else
-            f":gray[○ {phase_words(phase)}]" for number, phase in enumerate(run.phases)
+            f"✓ {phase}" if number < over else f"**● {phase}**" if number == over else f":gray[○ {phase}]"
+            for number, phase in enumerate(plain(phase_words(name)) for name in run.phases)
         ]  # fmt: skip
         st.markdown("  →  ".join(steps))
     if run.active and run.progress is not None:
         left = f", at most {duration(run.eta)} left" if run.eta is not None else ""
-        st.progress(run.progress, text=f"{phase_words(run.phase)}: {run.progress:.0%}{left}")
+        st.progress(run.progress, text=f"{plain(phase_words(run.phase))}: {run.progress:.0%}{left}")
     figures = {
         "best validation MRR": "" if run.best_valid_mrr is None else f"{run.best_valid_mrr:.4f}",
         "test MRR": "" if run.test_mrr is None else f"{run.test_mrr:.4f}",
         "trained for": duration(run.seconds),
         "steps": f"{run.step:,}" if run.step else "",
         "last report": f"{duration(run.heartbeat_age)} ago" if run.active and run.heartbeat_age is not None else "",
-        "device": run.device,
+        "device": plain(clean(run.device)),
     }
     with st.container(horizontal=True):
         for name, value in figures.items():

@@ -10,12 +10,14 @@ import streamlit as st
 
 from ui.charts.bars import CONFIG
 from ui.session import state
+from upgan.escapes import spreadsheet
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 number, text = st.column_config.NumberColumn, st.column_config.TextColumn
 _ROW, _HEAD = 35, 38
+_NO_WIDTH = "\u2060"
 
 
 def table(
@@ -37,11 +39,23 @@ def table(
         with st.container(key=f"upgan_private_{users}"):
             table(rows, alt, columns, highest, row_height, **more)
         return
-    frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(list(rows))
+    frame = _guarded(rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(list(rows)))
     height = min(row_height * len(frame) + _HEAD, highest)
     if row_height != _ROW:
         more["row_height"] = row_height
     st.dataframe(frame, hide_index=True, height=height, column_config=dict(columns or {}), alt=alt, **more)
+
+
+def _guarded(frame: pd.DataFrame) -> pd.DataFrame:
+    """Texts that a spreadsheet would run, behind a sign without width: the toolbar's own CSV is of what is shown."""
+    guarded = frame.rename(columns=_cell)
+    for name, cells in guarded.select_dtypes(["object", "string"]).items():
+        guarded[name] = cells.map(_cell)
+    return guarded
+
+
+def _cell(value: Any) -> Any:
+    return spreadsheet(value, _NO_WIDTH) if isinstance(value, str) else value
 
 
 def chart(figure: Figure, name: str, alt: str, *, users: bool = False) -> None:

@@ -14,6 +14,7 @@ from ui.components import checkpoint, dataset, importer, metrics, say
 from ui.components.controls import Choices
 from ui.components.text import plain
 from ui.services import datasets, evaluation
+from ui.services.access import training_allowed
 from ui.services.runs import RunEntry, card_text, checkpoint_root, list_runs, written
 from ui.services.view import Several, one_of
 from ui.session import cache, state
@@ -213,7 +214,8 @@ def main() -> None:
     entries = list_runs(checkpoint_root())
     ready = {entry.name: entry for entry in entries if entry.problem is None}
     choices = Choices()
-    part = choices.bar("Part", one_of("part", list(PARTS), PARTS))
+    parts = [name for name in PARTS if name != "import" or training_allowed()]
+    part = choices.bar("Part", one_of("part", parts, PARTS))
     if part == "data":
         data(choices)
     elif part == "import":

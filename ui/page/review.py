@@ -13,6 +13,7 @@ from ui.components.controls import Choices
 from ui.components.table import number, table, text
 from ui.components.text import plain
 from ui.services import reviews
+from ui.services.access import training_allowed
 from ui.services.reviews import LEVELS, STATES, Making, Shown
 from ui.services.view import Number, one_of
 from ui.session import person, state
@@ -172,7 +173,10 @@ def lines(shown: Shown) -> None:
 
 
 def who_decides() -> str:
-    """The name that decisions are kept with."""
+    """The name that decisions are kept with; none, so that nothing can be decided, where the app is read-only."""
+    if not training_allowed():
+        st.caption("This app is read-only: decisions are shown here, not made.")
+        return ""
     name = st.text_input(
         "Your name", key="upgan_widget_who", value=person.name(), max_chars=60,
         placeholder="name or initials, asked once in this browser",
@@ -219,7 +223,8 @@ def main() -> None:
     if not lists:
         say.notices(state.unread("list"))
         st.markdown("Which facts does this catalogue lack, which can be trusted, and why? One list tells.")
-        new_list(predictor)
+        if training_allowed():
+            new_list(predictor)
         st.stop()
     choices = Choices()
     chosen, filtered = filters(choices, lists, store)
@@ -236,10 +241,11 @@ def main() -> None:
     state.write_address(named)
     with st.container(key="upgan_review_away"):
         review_progress.take_away(store, chosen)
-        with st.expander("Put the decisions into the data", icon=":material/merge:"):
-            review_progress.into_data(predictor)
-        with st.expander("New list", icon=":material/playlist_add:", expanded=_MAKING in st.session_state):
-            new_list(predictor)
+        if training_allowed():
+            with st.expander("Put the decisions into the data", icon=":material/merge:"):
+                review_progress.into_data(predictor)
+            with st.expander("New list", icon=":material/playlist_add:", expanded=_MAKING in st.session_state):
+                new_list(predictor)
         links.copyable(named, "review")
 
 

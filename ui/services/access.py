@@ -13,7 +13,7 @@ from upgan.errors import RunError
 
 #: Environment variable that holds the password; empty or missing: there is none.
 PASSWORD_VARIABLE = "UPGAN_PASSWORD"
-#: Environment variable that makes the app read-only where runs are concerned (`upgan app --no-training` sets it).
+#: Environment variable that makes the app read-only (`upgan app --no-training` sets it): it writes nothing at all.
 READ_ONLY_VARIABLE = "UPGAN_NO_TRAINING"
 #: So many wrong passwords within so many seconds, from one address and from all of them together, then nobody may try
 #: until the oldest of them is that long ago.
@@ -21,14 +21,14 @@ MOST_WRONG, MOST_WRONG_IN_ALL, WINDOW = 5, 60, 60.0
 
 
 def training_allowed() -> bool:
-    """Whether runs may be started, stopped, resumed and deleted here."""
+    """Whether anything may be written here: runs started, stopped and deleted, data made, facts judged."""
     return os.environ.get(READ_ONLY_VARIABLE, "").strip().lower() in ("", "0", "false", "no")
 
 
 def require_training() -> None:
     """Raise RunError where the app is read-only: what a page hides, a service refuses too."""
     if not training_allowed():
-        raise RunError("this app is read-only: runs cannot be started, stopped or deleted here")
+        raise RunError("this app is read-only: nothing can be changed here")
 
 
 def password_needed() -> bool:

@@ -83,6 +83,7 @@ class Upload:
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
         """Names without folders; DataError for a name, a number of files or a size out of bounds."""
+        require_training()
         if not files:
             raise DataError("no file was sent")
         if len(files) > MOST_FILES:
@@ -116,6 +117,7 @@ class Upload:
         from upgan.data.formats import read_sources
         from upgan.data.prepare.prepare import prepare
 
+        require_training()
         out = new_folder(name)
         with self._as_named():
             prepare(replace(read_sources([self.path]), name=name), out, settings)
@@ -151,6 +153,7 @@ def refuse_large_inside(files: Sequence[Path]) -> None:
 
 def remove(prepared: Path) -> None:
     """Undo a preparation: its folder goes. ConfigError where there is no prepared dataset any more."""
+    require_training()
     if prepared.parent != data_root() or prepared.is_symlink() or not written(prepared / "manifest.json"):
         raise ConfigError(f"{prepared.name!r}: there is no such dataset any more")
     shutil.rmtree(prepared)

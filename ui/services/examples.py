@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ui.services import questions
 from ui.services.questions import Question
 from upgan.errors import QueryError
-from upgan.render.words import rank_text
+from upgan.render.words import rank_text, user_noun
 from upgan.reproduce.paper_cases import find_cases
 
 if TYPE_CHECKING:
@@ -75,13 +75,17 @@ def mined_cases(predictor: Predictor, checkpoint: str) -> list[Example]:
     except QueryError:
         return []
     examples = []
-    counts = f"Of {mined.queries:,} such questions they lift {mined.moved_up:,} answers and lower {mined.moved_down:,}."
+    noun = user_noun(predictor.dataset.simulated_users)
+    all_of_them = (
+        f"one of the largest moves among {mined.queries:,} held-out questions, in which they lift {mined.moved_up:,} "
+        f"answers and lower {mined.moved_down:,}."
+    )
     for cases, title, verb in ((mined.up, "Users find it", "lift"), (mined.down, "Users mislead", "lower")):
         asked = [(case, Question(checkpoint, case.query, case.answer)) for case in cases]
         # Users may also move an answer by speaking for others alone: then there is less to see.
         for case, question in sorted(asked, key=lambda pair: not _users_speak(predictor, pair[1]))[:1]:
             ranks = f"from rank {rank_text(case.rank_without_users)} to {rank_text(case.rank)}"
-            why = f"Users {verb} the right answer {ranks}, as far as in few held-out questions. {counts}"
+            why = f"{noun.capitalize()} {verb} the right answer {ranks}, {all_of_them}"
             text = questions.question_text(predictor.dataset, case.query)
             shown, rival = ("users", "who pushes which way, and how far."), None
             if verb == "lift" and (rival := _first_without_users(predictor, question)) is not None:

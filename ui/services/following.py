@@ -15,6 +15,7 @@ from upgan.config.settings import setting_keys
 from upgan.errors import UpganError
 from upgan.render.csv_tables import to_csv
 from upgan.render.pseudonyms import PREFIX
+from upgan.render.words import clean, shorten
 from upgan.runs import history
 from upgan.runs.history import Curve, Position
 from upgan.runs.settings import settings_of
@@ -151,8 +152,8 @@ def _valid_name(key: str) -> str:
 
 
 def phase_words(phase: str) -> str:
-    """A phase's name for people."""
-    return phase.replace("pretrain", "pre-training")
+    """A phase's name for people, on one line."""
+    return shorten(clean(phase), 60).replace("pretrain", "pre-training")
 
 
 def value_words(key: str) -> str:

@@ -46,10 +46,11 @@ def is_same_origin(origin: str, host: str, allowed: frozenset[str]) -> bool:
 
     Another port of this machine is another app's.
     """
-    parts = urlsplit(origin)
-    if parts.scheme not in ("http", "https"):
+    name = _name(origin)
+    if not name or not origin.startswith(("http://", "https://")):
         return False
-    return parts.netloc.lower() == host.lower() or (_name(origin) in allowed - LOOPBACK and parts.port is None)
+    parts = urlsplit(origin)
+    return parts.netloc.lower() == host.lower() or (name in allowed - LOOPBACK and parts.port is None)
 
 
 def _name(url: str) -> str:

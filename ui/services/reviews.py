@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ui.services import datasets
-from ui.services.access import require_training
+from ui.services.access import require_training, training_allowed
 from ui.services.background import Background
 from upgan.data.query import Query
+from upgan.errors import RunError
 from upgan.render.reasons import asked_words, slot_words
 from upgan.render.words import clean
 from upgan.review.store import FILE_NAME, Filter, Line, Place, ReviewList, ReviewStore
@@ -32,8 +33,11 @@ MARKS = {"yes": "✓", "no": "✗", "unsure": "?", None: ""}
 
 
 def open_store() -> ReviewStore:
-    """The reviews of the data folder."""
-    return ReviewStore(datasets.data_root() / FILE_NAME)
+    """The reviews of the data folder; in a read-only app to be looked at only, and RunError where there are none."""
+    path = datasets.data_root() / FILE_NAME
+    if not training_allowed() and not path.is_file():
+        raise RunError("there is no list of missing facts yet, and this app is read-only (--no-training)")
+    return ReviewStore(path, writable=training_allowed())
 
 
 def list_words(shown: ReviewList) -> str:
@@ -126,6 +130,7 @@ class Making(Background[int]):
     told_as_is = (OSError, MemoryError)
 
     def __init__(self, predictor: Predictor, top: int, kind: str | None, relation: str | None) -> None:
+        require_training()
         self.what, self.done, self.total = "learning how sure the scores are", 0, 1
         super().__init__("upgan-review", lambda: self._make(predictor, top, kind, relation))
 

@@ -42,6 +42,7 @@ class Sent:
         """DataError for a name, a number of files or a size out of bounds, and for a mapping that is none."""
         from upgan.data.wide.mapping import load_mapping
 
+        require_training()
         if len(files) > MOST_FILES:
             raise DataError(f"{len(files)} files: at most {MOST_FILES} at once")
         size = sum(map(len, files.values())) / 1e6

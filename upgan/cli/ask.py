@@ -31,6 +31,7 @@ from upgan.cli.results import (
     pseudonymous,
 )
 from upgan.errors import ConfigError
+from upgan.escapes import json_for_terminal, terminal
 
 if TYPE_CHECKING:
     from upgan.explain.explanation import Explanation
@@ -219,7 +220,8 @@ def _write(predictor: Predictor, explanation: Explanation, results: Results, out
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
     else:
-        typer.echo(content.decode("utf-8"), nl=False)
+        safe = {"json": json_for_terminal, "table": terminal, "caption": terminal}.get(output.format, str)
+        sys.stdout.write(safe(content.decode("utf-8")))
 
 
 def _write_files(predictor: Predictor, explanation: Explanation, results: Results, output: Output) -> None:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from upgan.cli.options import JsonFlag
-from upgan.cli.output import print_json
+from upgan.cli.output import print_json, say
 from upgan.cli.prepare import Encoding, Format, MinRating
+from upgan.escapes import terminal
 
 if TYPE_CHECKING:
     from upgan.data.check import CheckReport
@@ -61,13 +62,13 @@ def check(
 def _print(report: CheckReport) -> None:
     """Plain text into a pipe or file; colours by severity where a person watches."""
     if not sys.stdout.isatty():
-        typer.echo(report.to_text())
+        say(report.to_text())
         return
     from rich.console import Console
     from rich.text import Text
 
     console = Console()
-    for line in report.to_text().split("\n"):
+    for line in terminal(report.to_text()).split("\n"):
         style = _STYLES.get(line.split(" ", 1)[0]) or _STYLES.get(line.strip()[:2], "")
         # Text, not markup: a name with brackets is shown as it is.
         console.print(Text(line, style=style), soft_wrap=True)

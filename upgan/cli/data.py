@@ -10,7 +10,7 @@ import typer
 from upgan.cli.check import check
 from upgan.cli.importing import import_tables
 from upgan.cli.options import Dataset, JsonFlag
-from upgan.cli.output import note, print_result
+from upgan.cli.output import note, print_result, say
 from upgan.cli.prepare import Out, Seed, prepare
 from upgan.cli.review import apply
 from upgan.errors import ConfigError
@@ -103,15 +103,15 @@ def download(
 
     if listing:
         for source in all_sources().values():
-            typer.echo(f"{source.name}: {source.title}")
+            say(f"{source.name}: {source.title}")
             for file in source.files:
-                typer.echo(f"  {file.url}  ({file.hash or 'hash recorded at the first download'})")
+                say(f"  {file.url}  ({file.hash or 'hash recorded at the first download'})")
         return
     if name is None:
         raise ConfigError(f"name a source ({', '.join(all_sources())}), or use --list")
     source = find_source(name)
     if not accept_licence:
-        typer.echo(source.licence)
+        say(source.licence)
         raise ConfigError(f"{name}: read the licence and add --accept-licence")
     note(source.licence)
     folder = out or Path("data/raw") / name

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from upgan.cli.output import note
+from upgan.cli.output import note, say
 from upgan.cli.prepare import Seed
 
 
@@ -54,10 +54,10 @@ def import_tables(
     mapping = load_mapping(map) if map else None
     imported = read_import(files, mapping, encoding=encoding or "", separator=sign, progress=progress)
     if preview or out is None:
-        typer.echo(imported.mapping.to_toml())
-        typer.echo("# The first rows as facts:")
+        say(imported.mapping.to_toml())
+        say("# The first rows as facts:")
         for row in imported.preview().itertuples(index=False):
-            typer.echo(f"# {row.where}: {row.subject} | {row.relation} | {row.object}")
+            say(f"# {row.where}: {row.subject} | {row.relation} | {row.object}")
         for notice in imported.source.notices:
             note(f"warning: {notice.text}")
         return

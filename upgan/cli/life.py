@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from upgan.cli.options import RUNS, Force, JsonFlag, RunFolder
-from upgan.cli.output import note, print_json, print_result
+from upgan.cli.output import note, print_json, print_result, say
 from upgan.errors import TrainingError
 from upgan.evaluation.cells import number
 
@@ -39,7 +39,7 @@ def resume(
         metrics = train_on(run, force=force, quiet=quiet)
         note(f"test MRR {number(metrics['mrr'], '.4f')}; run: {run}")
     if not quiet:
-        typer.echo(str(run))
+        say(str(run))
 
 
 def stop(
@@ -75,7 +75,7 @@ def status(
         if json:
             print_json({"runs": [each.to_dict() for each in runs]})
         elif runs:
-            typer.echo("\n".join(map(_line, runs)))
+            say("\n".join(map(_line, runs)))
         else:
             note(f"no runs in {root}; `upgan train DATASET` makes one")
         return

@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from upgan.cli.options import RUNS, JsonFlag
-from upgan.cli.output import note, print_result
+from upgan.cli.output import note, print_result, say
 from upgan.errors import RunError
 from upgan.runs import demo as demo_checkpoint
 
@@ -132,7 +132,7 @@ def demo(
     """
     demo_checkpoint.copy_demo(out)
     note(f"its readers are simulated; try: upgan predict {out} --head 'Part of the Bargain' --relation author")
-    typer.echo(str(out))
+    say(str(out))
 
 
 def _has_display() -> bool:

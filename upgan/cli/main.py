@@ -35,6 +35,7 @@ from upgan.cli import (
     vectors,
 )
 from upgan.errors import UpganError, did_you_mean
+from upgan.escapes import terminal
 from upgan.version import __version__
 
 app = typer.Typer(
@@ -132,7 +133,7 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
 
 
 def _fail(message: str, code: int) -> int:
-    print(f"upgan: {message}", file=sys.stderr)
+    print(f"upgan: {terminal(message)}", file=sys.stderr)
     return code
 
 

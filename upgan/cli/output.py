@@ -11,11 +11,12 @@ from typing import Any
 import typer
 
 from upgan.errors import ConfigError
+from upgan.escapes import json_for_terminal, terminal
 
 
 def print_json(value: Any) -> None:
     """One JSON document, UTF-8, keys in the order given."""
-    sys.stdout.write(dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    sys.stdout.write(json_for_terminal(dumps(value, indent=2, ensure_ascii=False, allow_nan=False)) + "\n")
 
 
 def print_result(json: bool, document: Any, text: str) -> None:
@@ -23,13 +24,18 @@ def print_result(json: bool, document: Any, text: str) -> None:
     if json:
         print_json(document)
     else:
-        typer.echo(text)
+        say(text)
+
+
+def say(text: str) -> None:
+    """A result for a person, on stdout; names in it move no cursor and colour nothing."""
+    typer.echo(terminal(text))
 
 
 def note(text: str) -> None:
     """A line for the person at the terminal, on stderr."""
     # The name of a file may be no text; it is shown with escapes.
-    print(text.encode("utf-8", "backslashreplace").decode("utf-8"), file=sys.stderr, flush=True)
+    print(terminal(text).encode("utf-8", "backslashreplace").decode("utf-8"), file=sys.stderr, flush=True)
 
 
 def check_choice(option: str, value: str, allowed: Iterable[str]) -> None:

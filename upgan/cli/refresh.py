@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from upgan.cli.options import RUNS, JsonFlag, RunFolder
-from upgan.cli.output import note, print_json
+from upgan.cli.output import note, print_json, say
 
 
 def refresh(
@@ -40,4 +40,4 @@ def refresh(
     if json:
         print_json({"run": str(out), **found.to_dict()})
     else:
-        typer.echo(str(out))
+        say(str(out))

@@ -21,7 +21,7 @@ from upgan.cli.options import (
     SettingsFile,
     Split,
 )
-from upgan.cli.output import check_choice, note, print_result, refuse_folder
+from upgan.cli.output import check_choice, note, print_result, refuse_folder, say
 from upgan.errors import ConfigError, TrainingError
 from upgan.evaluation.cells import HEADS, SHARES, number
 
@@ -99,7 +99,7 @@ def train(
         return
     metrics = train_new(data, settings, folder, start, force=force)
     note(f"test MRR {number(metrics['mrr'], '.4f')}, Hits@10 {number(metrics['hits@10'], '.4f')}; run: {folder}")
-    typer.echo(str(folder))
+    say(str(folder))
 
 
 def _given(model: str, seed: int | None, device: str | None, pinned: dict[str, str | None]) -> dict[str, Any]:
@@ -194,7 +194,7 @@ def _detach(folder: Path, data: Any, settings: Any, start: Path | None, *, force
     if status.state == "failed":
         raise TrainingError(f"{folder}: {status.message}")
     note(f"{status.state} as process {status.pid}; see `upgan status {folder}`, `upgan stop {folder}`")
-    typer.echo(str(folder))
+    say(str(folder))
 
 
 def evaluate(

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from upgan.cli.options import RUNS, RunFolder
-from upgan.cli.output import note
+from upgan.cli.output import note, say
 from upgan.errors import RunError
 
 
@@ -26,7 +26,7 @@ def export(
     note(
         f"{out.stat().st_size / 1e6:.1f} MB; it holds a copy of the dataset, whose licence applies to whom you give it"
     )
-    typer.echo(str(out))
+    say(str(out))
 
 
 def import_(
@@ -41,4 +41,4 @@ def import_(
     from upgan.training.checkpoint import load_run
 
     folder = import_run(archive, to, RUNS, check=load_run)
-    typer.echo(str(folder))
+    say(str(folder))

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from upgan.cli.options import RUNS, JsonFlag, RunFolder
-from upgan.cli.output import note, print_json
+from upgan.cli.output import note, print_json, say
 from upgan.errors import ConfigError
 from upgan.runs import trash
 
@@ -44,7 +44,7 @@ def list_(root: RootOption = RUNS, json: JsonFlag = False) -> None:
         print_json({"trash": str(root / trash.TRASH), "runs": [deleted.to_dict() for deleted in runs]})
         return
     for each in runs:
-        typer.echo(
+        say(
             f"{each.name} · deleted {each.when:%Y-%m-%d %H:%M} UTC · kept until {each.until:%Y-%m-%d} · "
             f"{each.megabytes():.1f} MB · {each.id}"
         )
@@ -58,7 +58,7 @@ def restore(
     root: RootOption = RUNS,
 ) -> None:
     """Bring a deleted run back under its name. A run that has this name by now is not replaced."""
-    typer.echo(str(trash.restore(trash.find_deleted(root, name).path)))
+    say(str(trash.restore(trash.find_deleted(root, name).path)))
 
 
 @app.command()
@@ -75,7 +75,7 @@ def empty(
     if json:
         print_json({"removed": list(removed.names), "megabytes": round(removed.megabytes, 3)})
     elif removed.names:
-        typer.echo(f"removed {_count(len(removed.names))}, {removed.megabytes:.1f} MB: {', '.join(removed.names)}")
+        say(f"removed {_count(len(removed.names))}, {removed.megabytes:.1f} MB: {', '.join(removed.names)}")
     else:
         note(f"the trash of {root} is empty" if agreed else "nothing was removed")
 

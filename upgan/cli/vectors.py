@@ -39,13 +39,13 @@ def vectors(
 
 
 def _write(found: pd.DataFrame, out: Path) -> None:
+    from upgan.escapes import spreadsheet
     from upgan.files import write_bytes
-    from upgan.render.csv_tables import safe_cell
 
     if out.suffix.lower() == ".parquet":
         write_bytes(out, found.to_parquet(index=False))
         return
-    texts = {name: found[name].map(safe_cell) for name in ("id", "label")}
+    texts = {name: found[name].map(spreadsheet) for name in ("id", "label")}
     separator = "\t" if out.suffix.lower() == ".tsv" else ","
     written = found.assign(**texts).to_csv(index=False, sep=separator, lineterminator="\n")
     write_bytes(out, written.encode("utf-8-sig"))  # as our other tables: the mark is for Excel

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from upgan.config.section import Section
 from upgan.config.sections import InitialisationConfig, PretrainConfig
 from upgan.config.settings import Config
 
-#: The phases that halve the N3 weight.
-RELAXATIONS = ("relaxation", "pretrain relaxation")
 #: The phase that trains the second start, whose scores are not those of the model that is trained.
 HELD_OUT = "held-out start"
 #: The game of both players (4.4, 4.5), after which the generator is not needed any more.
@@ -49,10 +45,10 @@ def planned_phases(config: Config, *, started: bool = False) -> list[PlannedPhas
     """
     if config.system is not None:
         return [PlannedPhase(name, config.model_name, config.system) for name in config.system.phases]
-    phases = [] if started else _with_relaxation("initialisation", RELAXATIONS[0], config.initialisation)
+    phases = [] if started else _with_relaxation("initialisation", "relaxation", config.initialisation)
     if config.model_name != "upgan":
         return phases
-    phases += _with_relaxation("pretrain", RELAXATIONS[1], config.pretrain)
+    phases += _with_relaxation("pretrain", "pretrain relaxation", config.pretrain)
     phases.append(PlannedPhase(GAME, "adversarial", config.adversarial))
     if config.has_evidence:
         phases.append(PlannedPhase("fusion", "fusion", config.fusion))
@@ -80,13 +76,3 @@ def relaxed(config: InitialisationConfig | PretrainConfig) -> InitialisationConf
     the best state of the larger one a few epochs tell; the phase keeps them only where validation is better.
     """
     return config.model_copy(update={"n3": config.n3 / 2, "epochs": config.relax_epochs})
-
-
-def n3_share(stages: Mapping[str, Any], before: float = 1.0) -> float:
-    """What a training goes on with of its N3 weight: half for each relaxation that validation kept.
-
-    ``stages``: the phases that are over, as metrics.json has them; ``before``: the share that they began with. With the
-    whole weight again, pre-training would first undo what the relaxation of its start has gained.
-    """
-    kept = sum(stages[name]["best_epoch"] > 0 for name in RELAXATIONS if name in stages)
-    return float(before * 0.5**kept)

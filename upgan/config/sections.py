@@ -158,12 +158,7 @@ class PretrainConfig(Section):
     )
     lr: float = Field(0.001, gt=0, le=1, description="learning rate")
     l2: float = Field(1e-5, ge=0, description="lambda_D of Eq. 9")
-    n3: float = Field(
-        0.0,
-        ge=0,
-        description="weight of the cubed norm of each pair's vectors (N3); half of it for each relaxation of the start "
-        "that validation kept",
-    )
+    n3: float = Field(0.0, ge=0, description="weight of the cubed norm of each pair's vectors (N3)")
     relax_epochs: int = Field(0, ge=0, le=1000, description=_RELAX_EPOCHS)
     precision: Precision = Field("float32", description=_PRECISION)
     candidates: int = Field(0, ge=0, le=100_000_000, description=_CANDIDATES)

@@ -7,6 +7,8 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from upgan.escapes import line, spreadsheet
+
 #: Metric -> head of its column, in the order of the metrics JSON and of the paper's tables.
 HEADS = {"mr": "MR", "mrr": "MRR", "hits@1": "H@1", "hits@3": "H@3", "hits@10": "H@10"}
 #: The shares of 1 among them, of which more is better; tables of our own show these first.
@@ -42,9 +44,13 @@ def interval(change: Mapping[str, Any] | None) -> str:
 
 
 def csv_text(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], separator: str = ",") -> str:
-    """Rows as CSV under a header; what a row does not have is empty."""
+    """Rows as CSV under a header; what a row does not have is empty, and no text is a formula of a spreadsheet."""
     stream = io.StringIO()
     writer = csv.DictWriter(stream, columns, lineterminator="\n", delimiter=separator)
-    writer.writeheader()
-    writer.writerows(rows)
+    writer.writerow({name: _text_cell(name) for name in columns})
+    writer.writerows({name: _text_cell(value) for name, value in row.items()} for row in rows)
     return stream.getvalue()
+
+
+def _text_cell(value: Any) -> Any:
+    return spreadsheet(line(value)) if isinstance(value, str) else value

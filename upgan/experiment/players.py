@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar, cast
 import numpy as np
 from torch import Tensor, nn
 
-from upgan.config.phases import PlannedPhase, n3_share
+from upgan.config.phases import PlannedPhase
 from upgan.config.sections import AdversarialConfig, FusionConfig, InitialisationConfig, PretrainConfig, WalksConfig
 from upgan.config.settings import Config
 from upgan.evaluation.evaluator import Evaluator, Scorer
@@ -47,8 +47,6 @@ class Start(NamedTuple):
     model: Factorisation
     squares: Squares
     fingerprint: str
-    #: What of the N3 weight it ended with.
-    n3_share: float = 1.0
     learned: dict[str, Tensor] | None = None
 
 
@@ -156,8 +154,6 @@ class Players:
             case InitialisationConfig() as settings:
                 return initialisation(self.start, index, settings, random, name=name, squares=self.squares, team=team)
             case PretrainConfig() as settings:
-                share = n3_share(self.state.stages, self.state.n3_share)
-                settings = settings.model_copy(update={"n3": share * settings.n3})
                 parts = self.discriminator, graph, self.sampler(settings), settings, self._scores
                 proposing = self.generator if settings.candidates_by == "generator" else None
                 return pretraining(*parts, name=name, squares=self.squares, team=team, generator=proposing)

@@ -16,24 +16,20 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import (
-    Annotated,
-    Any,
-    NotRequired,  # of pydantic, which reads typing's own from Python 3.12 on
-)
+from typing import Annotated, Any
 
 import torch
 from pydantic import ConfigDict, Field, TypeAdapter, with_config
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
-from typing_extensions import TypedDict
+from typing_extensions import TypedDict  # of pydantic, which reads typing's own from Python 3.12 on
 
 from upgan.data.dataset import KGDataset
 from upgan.errors import RunError, Stopped
 from upgan.evaluation.metrics import HITS_AT, Metrics
 from upgan.files import sha256_of_file, spelled_in_utf8
 from upgan.runs.files import CONFIG_FILE, RESUME_FILE
-from upgan.runs.schema import Count, FiguresShape, Name, Seconds, Share, StageShape
+from upgan.runs.schema import Count, FiguresShape, Name, Seconds, StageShape
 from upgan.runs.status import check_folder
 from upgan.training.checkpoint import save_tensors
 from upgan.training.state import (
@@ -79,7 +75,6 @@ class HeaderShape(TypedDict):
     config: Name
     threads: Annotated[int, Field(ge=1, le=1024)]
     started_from: Name | None
-    n3_share: NotRequired[Share]
     stages: dict[str, StageShape]
     seconds: Seconds
     cpu_seconds: Seconds
@@ -143,7 +138,6 @@ def save_state(run: Path, state: TrainingState, belongs: dict[str, str]) -> None
         **belongs,
         "threads": torch.get_num_threads(),
         "started_from": state.started_from,
-        "n3_share": state.n3_share,
         "stages": state.stages,
         "seconds": state.clock.seconds,
         "cpu_seconds": state.clock.cpu_seconds,
@@ -199,7 +193,6 @@ def load_state(run: Path, dataset: KGDataset, random: torch.Generator) -> Traini
     state.saved = _phase(header["phase"], tensors)
     state.stages = header["stages"]
     state.started_from = header["started_from"]
-    state.n3_share = header.get("n3_share", 1.0)
     state.peak_memory_mb = header["peak_memory_mb"]
     state.step = header["step"]
     state.clock = Clock(header["seconds"], header["cpu_seconds"])

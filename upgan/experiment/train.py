@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import torch
 
-from upgan.config.phases import GAME, PlannedPhase, n3_share, planned_phases
+from upgan.config.phases import GAME, PlannedPhase, planned_phases
 from upgan.config.settings import Config
 from upgan.data.dataset import KGDataset
 from upgan.errors import ConfigError
@@ -142,7 +142,7 @@ def train(
         state = TrainingState(prepared.random)
         start_run(run, config, prepared.dataset)
     if start_from is not None:
-        state.started_from, state.n3_share = start_from.fingerprint, start_from.n3_share
+        state.started_from = start_from.fingerprint
     # Every worker ranks a share, and all read the same ranks: whoever decides by them decides alike.
     for evaluator in (prepared.validation, prepared.test, prepared.test_between):
         evaluator.team = state.team
@@ -192,7 +192,7 @@ def load_start(run: Path, dataset: KGDataset, config: Config) -> Start:
         start.load_state_dict({"entity": model.entity, "relation": model.relation})
         # What phases after the steps fit on validation is fitted anew.
         learned = {name: value for name, value in model.state_dict().items() if not name.startswith(FITTED_AFTER)}
-        return Start(start, {}, loaded.fingerprint, _n3_share(loaded), learned)
+        return Start(start, {}, loaded.fingerprint, learned)
     wanted: dict[str, Any] = {"model.product": config.model.product, "model.dim": config.model.dim}
     wanted["graph.triple_share"] = config.graph.triple_share
     if not model.starts_others:
@@ -210,13 +210,7 @@ def load_start(run: Path, dataset: KGDataset, config: Config) -> Start:
         raise ConfigError(f"--start {run}: another seed drew other training triples; train with --seed {config.seed}")
     squares = load_squares(run)
     model.requires_grad_(True)
-    return Start(cast(Factorisation, model), squares, loaded.fingerprint, _n3_share(loaded))
-
-
-def _n3_share(loaded: LoadedRun) -> float:
-    """Where a run ended; one of an older version, or one that is not finished, does not say it."""
-    metrics = loaded.metrics or {}
-    return float(metrics.get("n3_share", n3_share(metrics.get("stages", {}))))
+    return Start(cast(Factorisation, model), squares, loaded.fingerprint)
 
 
 def _check_continued(run: Path, loaded: LoadedRun, dataset: KGDataset, config: Config) -> None:
@@ -262,7 +256,6 @@ def _final_metrics(training: Training) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "seed": training.config.seed,
         "started_from": state.started_from,
-        "n3_share": n3_share(state.stages, state.n3_share),
     }
 
 

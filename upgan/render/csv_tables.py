@@ -8,13 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from upgan.evaluation.cells import csv_text
 from upgan.explain.explanation import EvidencePath, Explanation, UserPath
 from upgan.render.paths import factors, path_pattern, path_words
-from upgan.render.words import clean, said_words
+from upgan.render.words import said_words
 
 USER_COLUMNS = ("user", "of", "weight", "contribution", "paths")
 PATH_COLUMNS = ("kind", "user", "path", "pattern", "factors", "weight", "contribution", "said")
-
-# A spreadsheet would run a cell that starts with one of these as a formula; some drop blanks in front of it first.
-_FORMULA = ("=", "+", "-", "@", "\t", "＝", "＋", "－", "＠")
 
 
 def users_csv(explanation: Explanation) -> str:
@@ -76,18 +73,4 @@ def _row(user: str, path: UserPath | EvidencePath, labels: Mapping[str, str]) ->
 def to_csv(rows: Iterable[Mapping[str, object]], columns: Sequence[str], separator: str = ",") -> str:
     """UTF-8 CSV (or TSV) with a header; text that a spreadsheet would take for a formula is marked as text."""
     # The mark at the start is what makes Excel read UTF-8.
-    cells = [{name: safe_cell(row.get(name, "")) for name in columns} for row in rows]
-    return "\ufeff" + csv_text(cells, columns, separator)
-
-
-def plain_cell(text: str) -> str:
-    """A cell of such a file as it was before it was marked as text."""
-    return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA) else text
-
-
-def safe_cell(value: object) -> object:
-    """A cell of such a file."""
-    if not isinstance(value, str):
-        return value
-    text = clean(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return "\ufeff" + csv_text([{name: row.get(name, "") for name in columns} for row in rows], columns, separator)

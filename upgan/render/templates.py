@@ -10,6 +10,7 @@ from importlib.resources import files
 
 from jinja2 import Environment, StrictUndefined, Template
 
+from upgan.escapes import markdown
 from upgan.evaluation.cells import metric_cells, metric_heads, number, percent
 from upgan.render.words import clean, coefficient, rank_text, shorten, signed
 
@@ -41,8 +42,7 @@ def _quoted(value: str) -> str:
 
 def escaped(text: str, longest: int | None = _LONGEST) -> str:
     """A label as plain text of one line, of a length that a table bears."""
-    line = clean(text)
-    return re.sub(r"([\\`*_{}\[\]()<>#|!~$&])", r"\\\1", line if longest is None else shorten(line, longest))
+    return markdown(text if longest is None else shorten(clean(text), longest))
 
 
 def code(text: str) -> str:

@@ -10,23 +10,14 @@ import re
 import textwrap
 from collections.abc import Mapping, Sequence
 
+from upgan.escapes import line
 from upgan.explain.explanation import Explanation, Node
 from upgan.explain.shares import UserShare
 from upgan.types import INVERSE_MARK, SAID
 
-_LINE_ENDS = re.compile("[\t\n\r\u2028\u2029]")
-# Embeddings, overrides and isolates of the bidirectional algorithm: one left open would mirror all that follows.
-# Of the rest XML forbids what is no character.
-_DROPPED = re.compile("[\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
-# Controls and surrogates draw nothing or change what follows. Unassigned ones are left alone: a font may be newer.
-_UNDRAWABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+#: A label on one line, without control characters.
+clean = line
 MINUS = "−"
-
-
-def clean(text: str) -> str:
-    """A label on one line, without control characters (terminal escapes, bidi overrides, what XML forbids)."""
-    kept = _UNDRAWABLE.sub("\ufffd", _DROPPED.sub("", _LINE_ENDS.sub(" ", text)))
-    return " ".join(kept.split())
 
 
 def shorten(text: str, width: int) -> str:

@@ -16,8 +16,8 @@ from upgan.data.dataset import KGDataset, build_dataset, check_replaceable, copy
 from upgan.data.named_columns import read_named
 from upgan.data.tables import Coded
 from upgan.errors import DataError
+from upgan.escapes import from_spreadsheet
 from upgan.files import sha256_of_file
-from upgan.render.csv_tables import plain_cell
 from upgan.review.store import ReviewStore
 from upgan.types import SPLITS, Document
 
@@ -62,7 +62,7 @@ def _read_table(path: Path) -> list[dict[str, Any]]:
     optional = [name for name in tables.COLUMNS["reviewed"] if name not in NEEDED]
     table = read_named(path, NEEDED, optional)
     rows: list[dict[str, Any]] = [
-        {str(name): plain_cell(value) if isinstance(value, str) else value for name, value in row.items()}
+        {str(name): from_spreadsheet(value) if isinstance(value, str) else value for name, value in row.items()}
         | {"place_in_file": f"line {row['line']}"}
         for row in table.to_dict("records")
     ]

@@ -140,12 +140,23 @@ class Filter:
         return "".join(f" AND {condition}" for condition, _ in parts), values
 
 
+def _read_only(path: Path) -> str:
+    """SQLite's address of a file that is only read; beside one that nobody has open it would make files of its own."""
+    busy = path.with_name(f"{path.name}-wal").exists()
+    return f"{path.resolve().as_uri()}?mode=ro{'' if busy else '&immutable=1'}"
+
+
 class ReviewStore:
     """Lists, decisions and what stands, in one file."""
 
-    def __init__(self, path: Path) -> None:
-        """Opens ``path``, and makes it where it is missing. DataError where it is something else."""
-        self.path = path
+    def __init__(self, path: Path, *, writable: bool = True) -> None:
+        """Opens ``path``, and makes it where it is missing. DataError where it is something else.
+
+        Not ``writable``: it is there, nothing is written, and what would write is a DataError.
+        """
+        self.path, self.writable = path, writable
+        if not writable:
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         with self._connected() as connection:
             connection.execute("PRAGMA journal_mode = WAL")
@@ -162,7 +173,8 @@ class ReviewStore:
     def _connected(self) -> Iterator[sqlite3.Connection]:
         connection: sqlite3.Connection | None = None
         try:
-            connection = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None)
+            place, uri = (str(self.path), False) if self.writable else (_read_only(self.path), True)
+            connection = sqlite3.connect(place, timeout=PATIENCE, isolation_level=None, uri=uri)
             connection.row_factory = sqlite3.Row
             yield connection
         except sqlite3.OperationalError as error:

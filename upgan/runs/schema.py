@@ -114,7 +114,6 @@ class ResultShape(FiguresShape, total=False):
     threads: Count
     seed: Count
     started_from: Name | None
-    n3_share: Share
 
 
 @_OPEN

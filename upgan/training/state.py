@@ -106,8 +106,6 @@ class TrainingState:
         self.under_way: PlannedPhase | None = None
         #: Fingerprint of the run whose vectors this training started from; None where it has an initialisation.
         self.started_from: str | None = None
-        #: What of the N3 weight that run's vectors ended with (upgan.config.phases.n3_share).
-        self.n3_share = 1.0
         #: Mini-batches so far, over all phases.
         self.step = 0
         #: Largest memory so far, in MB.

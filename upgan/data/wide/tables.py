@@ -18,7 +18,7 @@ from upgan.data.raw.packing import plain_name
 from upgan.data.raw.source import SourceFile
 from upgan.data.raw.text_stream import NotUtf8Error, ReadOptions, TextStream
 from upgan.data.raw.text_tables import read_table
-from upgan.data.raw.typed_tables import JSON_LINES, is_typed, read_typed
+from upgan.data.raw.typed_tables import JSON, is_typed, read_typed
 from upgan.errors import DataError, listed, shown
 from upgan.files import sha256_of_file
 
@@ -79,7 +79,7 @@ def read_wide(
     if not path.is_file():
         raise DataError(f"{printable(str(path))}: no such file")
     size, suffix = path.stat().st_size, Path(plain_name(path)).suffix.lower()
-    most = MOST_BYTES_OF_OBJECTS if suffix in (*EXCEL, *JSON_LINES) else MOST_BYTES
+    most = MOST_BYTES_OF_OBJECTS if suffix in (*EXCEL, *JSON) else MOST_BYTES
     if size > most:
         instead = "save it as CSV or parquet" if most < MOST_BYTES else "leave columns out, split it"
         raise DataError(
@@ -92,7 +92,7 @@ def read_wide(
         table = _read_sheet(path, sheet)
     elif is_typed(path):
         names, cells, rows, sha256 = read_typed(path, ReadOptions(progress=progress))
-        unit = "line" if suffix in JSON_LINES else "row"
+        unit = "line" if suffix in JSON else "row"
         table = WideTable(path, _named(names, [cell.to_pandas() for cell in cells]), rows, unit, sha256)
     else:
         table = _read_text(path, encoding, separator, progress)
