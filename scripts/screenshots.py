@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 LARGEST = 200_000
 LARGEST_JOURNEY = 2_000_000
-GRAPH, TABLE = "iframe", "[data-testid=stDataFrame] canvas"
+GRAPH, START = "iframe", "text=What is here"
 
 
 @dataclass(frozen=True)
@@ -45,14 +45,14 @@ BARGAIN = {
 }  # fmt: skip
 SHOTS = (
     Shot("app.png", "ask", BARGAIN),
-    Shot("app-start.png", "", size=(1280, 720), waits_for=TABLE),
+    Shot("app-start.png", "", size=(1280, 720), waits_for=START),
     Shot("app-models.png", "models", {"by": "sparsity"}, scheme="dark", waits_for=".js-plotly-plot .bars"),
     Shot("app-phone.png", "ask", BARGAIN, size=(390, 1900)),
     Shot("app-review.png", "review", size=(1280, 960)),
 )
 #: The stations of the journey, in order.
 JOURNEY = (
-    Shot("", "", waits_for=TABLE),
+    Shot("", "", waits_for=START),
     Shot("", "ask", {key: value for key, value in BARGAIN.items() if key != "answer"}),
     Shot("", "ask", BARGAIN),
     Shot("", "ask", BARGAIN | {"tab": "walks"}),
