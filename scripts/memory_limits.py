@@ -1,4 +1,4 @@
-"""At which size a training no longer fits: python scripts/memory_limits.py [--preset quality] [--shrink 1] [--json]
+"""At which size a training no longer fits: python scripts/memory_limits.py [--preset quality] [--counted] [--json]
 
 Five trainings in processes of their own, on random graphs: one of the base size, and one for each of entities, training
 triples, users and interactions with that number grown. Each reads its data into the graph, takes a step of every phase
@@ -7,6 +7,9 @@ its peak memory less the base's, divided by what was added, is bytes per entity,
 all of it is tables and lists of edges. From these: the size at which each limit is reached, for data with the shape of
 the paper's three datasets, and how far one number alone can grow while the others stay Book's. For a GPU the same bytes
 are counted; its memory was not measured.
+
+``--counted`` takes what `upgan train` expects before it starts (upgan.experiment.footprint, all phases, within a
+quarter of measured peaks) in place of measured peaks, which takes seconds instead of minutes.
 """
 
 from __future__ import annotations
@@ -16,11 +19,19 @@ import json
 import resource
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from measuring import options
+from upgan.bench.random_data import distinct
+from upgan.bench.workload import Workload
+from upgan.config.settings import make_config
+from upgan.config.sized import Size
+from upgan.data.dataset import KGDataset
+from upgan.experiment.footprint import MB, expected
+from upgan.training.loop import snapshot
 
 BASE = {"entities": 20_000, "triples": 40_000, "users": 20_000, "interactions": 40_000}
 GROWN = {"entities": 220_000, "triples": 1_040_000, "users": 420_000, "interactions": 2_040_000}
@@ -36,17 +47,11 @@ RELATIONS = 20
 SETTINGS = ("initialisation.batch=64", "pretrain.batch=64", "adversarial.batch=64", "adversarial.n_c=64")
 
 
-def measure(size: dict[str, int], preset: str, dim: int) -> int:
-    """Peak memory of this process, in bytes, after a step of each phase on a random graph of this size."""
-    from upgan.bench.random_data import distinct
-    from upgan.bench.workload import Workload
-    from upgan.data.dataset import KGDataset
-    from upgan.training.loop import snapshot
-
+def random_data(size: dict[str, int]) -> KGDataset:
+    """A random graph of this size, without held-out triples."""
     random = np.random.default_rng(0)
     entities, users = size["entities"], size["users"]
-
-    data = KGDataset(
+    return KGDataset(
         name="random",
         path=None,
         fingerprint="",
@@ -62,6 +67,17 @@ def measure(size: dict[str, int], preset: str, dim: int) -> int:
         test=np.empty((0, 3), dtype=np.int64),
         interactions=distinct(random, size["interactions"], users, entities),
     )
+
+
+def counted(size: dict[str, int], preset: str, dim: int) -> int:
+    """Bytes that a training of this size is expected to need."""
+    config = make_config(preset, assignments=[f"model.dim={dim}", "threads=1"], size=Size(size["entities"]))
+    return round(expected(random_data(size), config).memory * MB)
+
+
+def measure(size: dict[str, int], preset: str, dim: int) -> int:
+    """Peak memory of this process, in bytes, after a step of each phase on a random graph of this size."""
+    data = random_data(size)
     work = Workload.of(data, preset, 1, 0, [*SETTINGS, f"model.dim={dim}"])
     work.initialisation_step()
     best = snapshot(work.model)
@@ -79,14 +95,16 @@ def in_a_process(size: dict[str, int], preset: str, dim: int) -> int:
     return int(done.stdout)
 
 
-def bytes_each(preset: str, dim: int, shrink: int) -> dict[str, float]:
+def bytes_each(
+    preset: str, dim: int, shrink: int, needed: Callable[[dict[str, int], str, int], int]
+) -> dict[str, float]:
     """Bytes per entity, triple, user, interaction, and what is needed before any ("fixed")."""
     base = {name: count // shrink for name, count in BASE.items()}
-    peak = in_a_process(base, preset, dim)
+    peak = needed(base, preset, dim)
     found = {}
     for name, grown in GROWN.items():
         added = grown // shrink - base[name]
-        found[name] = (in_a_process({**base, name: grown // shrink}, preset, dim) - peak) / added
+        found[name] = (needed({**base, name: grown // shrink}, preset, dim) - peak) / added
     return {**found, "fixed": peak - sum(found[name] * count for name, count in base.items())}
 
 
@@ -126,12 +144,13 @@ def main() -> None:
     parser.add_argument("--dim", type=int, default=100)
     parser.add_argument("--shrink", type=int, default=1, help="divide all measured sizes, for a quick look")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--counted", action="store_true", help="what is expected instead of what is measured")
     parser.add_argument("--measure", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.measure:
         print(measure(json.loads(given.measure), given.preset, given.dim))
         return
-    each = bytes_each(given.preset, given.dim, given.shrink)
+    each = bytes_each(given.preset, given.dim, given.shrink, counted if given.counted else in_a_process)
     lines = limits(each)
     print(json.dumps({"bytes": each, "limits": lines}, indent=2) if given.json else as_text(each, lines))
 
