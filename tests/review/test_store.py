@@ -192,6 +192,22 @@ def test_what_is_wrong_is_said(store, tmp_path):
     assert len(store.lists()) == 1, "nothing half-written"
 
 
+@pytest.mark.parametrize(
+    ("table", "column", "value"),
+    [
+        ("lines", "score", "much"), ("lines", "sure", b"\x00"), ("lines", "decides", "maybe"),
+        ("lists", "options", "[" * 9_000), ("lists", "options", "[1]"), ("lists", "promise", "no json"),
+    ],
+)  # fmt: skip
+def test_a_damaged_row_is_said_with_its_place(store, table, column, value):
+    """SQLite keeps anything in any column."""
+    shown = new_list(store, 3)
+    with sqlite3.connect(store.path) as raw:
+        raw.execute(f"UPDATE {table} SET {column} = ?", (value,))
+    with pytest.raises(DataError, match=r"reviews\.sqlite: damaged, or changed by another program \(row 0"):
+        store.lines(store.lists()[0] if table == "lists" else shown)
+
+
 def test_ten_thousand_lines_are_read_and_counted_in_a_moment_though_all_are_judged(store):
     """Each line finds its own decision: held against all of them, this took minutes."""
     shown = new_list(store, 10_000)
