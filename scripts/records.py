@@ -30,6 +30,16 @@ from upgan.version import __version__
 FOLDER = ROOT / "docs/records"
 #: Names under which datasets are known; what they call themselves is the name of a folder of sources.
 KNOWN = {"lastfm": "music", "librarything": "book", "ml-100k": "movie"}
+#: The domains of the paper.
+PAPERS = ("music", "book", "movie")
+TITLES = {
+    "music": "Music (Last.FM)",
+    "book": "Book (LibraryThing)",
+    "movie": "Movie (MovieLens-100K)",
+    "rkge-ml100k": "RKGE's MovieLens-100K, its own split",
+    "dbbook": "DBbook",
+    "ktup-dbbook2014": "KTUP's DBbook2014",
+}
 BLOCK = re.compile(r"(<!-- record: (\S+)(?: (\S+))? -->\n).*?(<!-- end of record -->)", re.DOTALL)
 
 Cell = str | int | float | None | dict[str, Any]
@@ -131,8 +141,8 @@ def filled(text: str, records: Mapping[str, Mapping[str, Any]]) -> str:
 
     def table(match: re.Match[str]) -> str:
         start, name, key, end = match.groups()
-        made = VIEWS[name](records) if name in VIEWS else table_of(records[name], key)
-        return f"{start}{made.markdown()}{end}"
+        made = VIEWS[name](records) if name in VIEWS else table_of(records[name], key).markdown()
+        return f"{start}{made}{end}"
 
     return BLOCK.sub(table, text)
 
@@ -145,46 +155,90 @@ def pages() -> list[Path]:
 # What several records say together -----------------------------------------------------------------------------------
 
 
-def _headline(records: Mapping[str, Mapping[str, Any]]) -> Table:
-    """What the preset reaches beside its strongest rivals, and with permuted users, by dataset."""
+Records = Mapping[str, Mapping[str, Any]]
+
+
+def _accuracies(records: Records) -> dict[str, Mapping[str, Any]]:
+    """Dataset -> its record of accuracy, those of the paper's domains first."""
+    found = {name.removeprefix("accuracy-"): each for name, each in records.items() if name.startswith("accuracy-")}
+    order = [*(name for name in TITLES if name in found), *sorted(found.keys() - TITLES.keys())]
+    return {name: found[name] for name in order}
+
+
+def _headline(records: Records) -> str:
+    """What the preset reaches beside its strongest rivals, and what users are worth, by dataset."""
     columns = {
-        "data": "text", "ComplEx-N3": "percent", "NBFNet": "percent", "upgan": "percent", "over ComplEx-N3": "relative",
-        "upgan minus ComplEx-N3": "change", "upgan minus itself with permuted users": "change",
+        "test MRR": "text", "ComplEx-N3": "percent", "NBFNet": "percent", "upgan": "percent",
+        "minus ComplEx-N3": "change", "relative": "relative", "users: minus permuted": "change",
     }  # fmt: skip
     rows = []
-    for name in sorted(name for name in records if name.startswith("accuracy-")):
-        table = table_of(records[name], "overall")
-        rows_of = {row[0]: dict(zip(table.columns, row, strict=True)) for row in table.rows}
-        none: dict[str, Cell] = {}
-        ours, rival = rows_of.get("quality", none), rows_of.get("NBFNet", none)
+    for name in PAPERS:
+        table = table_of(records[f"accuracy-{name}"], "overall")
+        of = {row[0]: dict(zip(table.columns, row, strict=True)) for row in table.rows}
+        ours, rival, permuted = (of.get(system, {}) for system in ("quality", "NBFNet", "permuted users"))
+        base = of.get("ComplEx-N3", {})
         rows.append(
             [
-                name.removeprefix("accuracy-"),
-                rows_of["ComplEx-N3"]["MRR"],
-                rival.get("MRR", "–"),
-                ours.get("MRR"),
-                ours.get("relative"),
-                ours.get("minus ComplEx-N3"),
-                rows_of.get("permuted users", none).get("quality minus it"),
+                *(name, _mean(base.get("MRR")), _mean(rival.get("MRR")), _mean(ours.get("MRR"))),
+                *(ours.get("minus ComplEx-N3"), ours.get("relative"), permuted.get("quality minus it")),
             ]
         )
-    return Table(columns, rows)
+    # A rival that no record has yet gets no column.
+    kept = [place for place, _ in enumerate(columns) if any(row[place] is not None for row in rows)]
+    heads = list(columns.items())
+    return Table(dict(heads[place] for place in kept), [[row[place] for place in kept] for row in rows]).markdown()
 
 
-def _index(records: Mapping[str, Mapping[str, Any]]) -> Table:
+def _mean(cell: Cell) -> Cell:
+    return cell["mean"] if isinstance(cell, Mapping) else cell
+
+
+def _of_each(*names: str) -> Callable[[Records], str]:
+    """Those tables of every dataset, each under its title."""
+
+    def view(records: Records) -> str:
+        parts = []
+        for data, record in _accuracies(records).items():
+            tables = [table_of(record, name).markdown() for name in names if name in record["tables"]]
+            if tables:
+                parts.append("\n".join([f"**{TITLES.get(data, data)}**, {record['date']}\n", *tables]))
+        return "\n".join(parts)
+
+    return view
+
+
+def _speed(records: Records) -> str:
+    """One sentence on speed."""
+    record = records["speed"]
+    seconds = FORMS["seconds"]
+    beside = [
+        f"{what}: PyKEEN {seconds(theirs)}, upgan {seconds(ours)}"
+        for what, theirs, ours, _ in record["tables"]["pykeen"]["rows"]
+    ]
+    times = ", ".join(f"{name} {ratio:.2f}" for name, _, _, ratio in record["tables"]["bare"]["rows"] if ratio)
+    return (
+        f"Processor seconds of one thread on {KNOWN.get(record['data']['name'], record['data']['name'])}: "
+        f"{'; '.join(beside)}. As multiples of the bare matrix products: {times}.\n"
+    )
+
+
+def _index(records: Records) -> str:
     """The newest record of each name."""
     rows = [
         [each["title"], each["date"], each["machine"]["cpu"], f"[`{file}`]({file})"]
         for each in sorted(records.values(), key=lambda each: str(each["name"]))
         for file in [f"{each['date']}-{each['name']}.json"]
     ]
-    return Table({"what": "text", "date": "text", "machine": "text", "record": "text"}, rows)
+    return Table({"what": "text", "date": "text", "machine": "text", "record": "text"}, rows).markdown()
 
 
-#: Tables that are computed from several records.
-VIEWS: dict[str, Callable[[Mapping[str, Mapping[str, Any]]], Table]] = {
+#: Tables of several records.
+VIEWS: dict[str, Callable[[Records], str]] = {
     "headline": _headline,
     "index": _index,
+    "speed-line": _speed,
+    "accuracy": _of_each("overall", "groups"),
+    "relations": _of_each("relations"),
 }
 
 

@@ -57,12 +57,7 @@ def open_app(
         raise RunError(f"--checkpoints {checkpoints}: no such folder; name the folder that holds the run folders")
     if training:
         _offer_demo(checkpoints, results)
-    folders = {"UPGAN_CHECKPOINTS": checkpoints, "UPGAN_DATA": data, "UPGAN_RESULTS": results}
-    environment = {**os.environ, **{name: str(folder.expanduser().resolve()) for name, folder in folders.items()}}
-    if not training:
-        environment["UPGAN_NO_TRAINING"] = "1"
-    if host:
-        environment["UPGAN_HOSTS"] = ",".join(host)
+    environment = _environment(checkpoints, data, results, host or [], training=training)
     options = _server_options(address, port)
     note(f"the app opens at http://localhost:{port} (Ctrl-C ends it)")
     checkout = UI.parent if (UI.parent / ".streamlit").is_dir() else None
@@ -96,6 +91,15 @@ def _server_options(address: str, port: int) -> list[str]:
         # The app does not change while it is used; watching a whole checkout costs more than it tells.
         "--server.fileWatcherType=none",
     ]
+
+
+def _environment(checkpoints: Path, data: Path, results: Path, host: list[str], *, training: bool) -> dict[str, str]:
+    """What the app's process is told."""
+    folders = {"UPGAN_CHECKPOINTS": checkpoints, "UPGAN_DATA": data, "UPGAN_RESULTS": results}
+    told = {name: str(folder.expanduser().resolve()) for name, folder in folders.items()}
+    told |= {} if training else {"UPGAN_NO_TRAINING": "1"}
+    told |= {"UPGAN_HOSTS": ",".join(host)} if host else {}
+    return {**os.environ, **told}
 
 
 def _open_when_ready(port: int, app: subprocess.Popen[bytes]) -> None:
