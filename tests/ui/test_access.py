@@ -62,7 +62,7 @@ class TestReadOnly:
         monkeypatch.delenv("UPGAN_NO_TRAINING")
         data = load_dataset(tmp_path / "demo" / "dataset")
         head, relation, tail = (str(name) for name in (data.entities[0], data.relations[0], data.entities[1]))
-        proposed = [line(number, head=head, relation=relation, tail=tail) for number in range(3)]
+        proposed = [line(0, head=head, relation=relation, tail=tail)]
         made = {"catalogue": data.catalogue, "dataset": "d", "name": "n", "run": "demo", "model": "upgan"}
         ReviewStore(tmp_path / "data" / FILE_NAME).add_list(**made, options={}, promise={}, lines=proposed)
         monkeypatch.setenv("UPGAN_NO_TRAINING", "1")

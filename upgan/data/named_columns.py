@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from upgan.errors import DataError
+from upgan.errors import DataError, listed
+from upgan.escapes import line
 from upgan.parquet import UNREADABLE, read_bounded
 
 ENDINGS = (".csv", ".tsv", ".parquet")
@@ -28,7 +29,7 @@ def read_named(path: Path, needed: Sequence[str], optional: Sequence[str] = ()) 
     table = _parquet(path) if ending == ".parquet" else _text(path, "\t" if ending == ".tsv" else ",")
     missing = [name for name in needed if name not in table.columns]
     if missing:
-        found = ", ".join(map(str, table.columns.drop("line"))) or "none"
+        found = listed(line(str(name)) for name in table.columns.drop("line"))
         raise DataError(f"{path}: lacks the column(s) {', '.join(missing)}; found: {found}")
     if not len(table):
         raise DataError(f"{path}: has a header and no row")
