@@ -160,12 +160,15 @@ def read_object(path: Path, longest: int = LONGEST_JSON) -> dict[str, Any]:
     return value
 
 
-def checked(value: object, shape: TypeAdapter[Shape]) -> Shape:
-    """``value``, which came out of a file, if it has the types and bounds of ``shape``; ValueError naming the place."""
+def checked(value: object, shape: TypeAdapter[Shape], *, strict: bool = True) -> Shape:
+    """``value``, which came out of a file, if it has the types and bounds of ``shape``; ValueError naming the place.
+
+    ``strict``: no number is read from text, and no dataclass from an object.
+    """
     from pydantic import ValidationError
 
     try:
-        return shape.validate_python(value, strict=True)
+        return shape.validate_python(value, strict=strict)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) if isinstance(part, int) else ascii(part[:60])[1:-1] for part in first["loc"])

@@ -7,6 +7,7 @@ import json
 import resource
 import signal
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ from upgan.files import write_together
 @pytest.fixture(scope="module")
 def untested(tmp_path_factory):
     """A run whose data have neither validation nor test facts."""
-    frames = toy_tables()
+    frames: dict[str, Any] = {**toy_tables()}
     frames["triples"] = frames["triples"][frames["triples"]["split"] == "train"]
     folder = tmp_path_factory.mktemp("untested") / "run"
     return make_run(folder, build_dataset(name="untested", **frames))

@@ -190,3 +190,39 @@ def test_what_is_wrong_is_said(store, tmp_path):
     with pytest.raises(DataError):
         store.add_list(catalogue="c", dataset="d", name="n", run="r", model="m", options={}, promise={}, lines=broken)
     assert len(store.lists()) == 1, "nothing half-written"
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value"),
+    [
+        ("lines", "score", "much"), ("lines", "sure", b"\x00"), ("lines", "decides", "maybe"),
+        ("lists", "options", "[" * 9_000), ("lists", "options", "[1]"), ("lists", "promise", "no json"),
+    ],
+)  # fmt: skip
+def test_a_damaged_row_is_said_with_its_place(store, table, column, value):
+    """SQLite keeps anything in any column."""
+    shown = new_list(store, 3)
+    with sqlite3.connect(store.path) as raw:
+        raw.execute(f"UPDATE {table} SET {column} = ?", (value,))
+    with pytest.raises(DataError, match=r"reviews\.sqlite: damaged, or changed by another program \(row 0"):
+        store.lines(store.lists()[0] if table == "lists" else shown)
+
+
+def test_ten_thousand_lines_are_read_and_counted_in_a_moment_though_all_are_judged(store):
+    """Each line finds its own decision: held against all of them, this took minutes."""
+    shown = new_list(store, 10_000)
+    assert store.waiting(shown, 0.9) == (1801, pytest.approx(0.945))
+    assert store.accept_all(shown, 0.0, "Anna") == 10_000
+    assert store.waiting(shown, 0.9) == (0, 0.0)
+    for place in range(1, 101):
+        store.decide(shown, place, "no", "Ben")
+    began = time.process_time()
+    places = store.places(shown)
+    lines = store.lines(shown)
+    found = agreement(store.outcomes(shown))
+    assert time.process_time() - began < 2.0
+    assert [tuple(each) for each in places] == [(each.place, each.verdict) for each in lines]
+    assert [(each.verdict, each.against) for each in lines] == [("no", 1)] * 100 + [("yes", 0)] * 9_900
+    assert (found.yes, found.no, found.disputed) == (9_900, 100, 100)
+    assert store.lines(shown, places=[7, 9_000]) == [lines[6], lines[8_999]]
+    assert len(store.places(shown, Filter(state="no"))) == 100

@@ -94,7 +94,7 @@ def test_beside_a_score_with_everybody_held_it_is_the_dense_softmax_too(monkeypa
 
 def test_a_few_drawn_entities_stand_for_all_that_are_not_held(monkeypatch):
     """Each stands for as many as there are, so that a flat score has the sum of all of them."""
-    monkeypatch.setattr(walk_fit, "BEST", 1)
+    monkeypatch.setattr(walk_fit, "BEST", 0)
     monkeypatch.setattr(walk_fit, "DRAWN", 3)
     edges, own, known = case(1, 1)
     epsilon = scales(edges, SOME, own)

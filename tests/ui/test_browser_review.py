@@ -93,12 +93,13 @@ def test_two_people_judge_at_once_and_take_the_list_away(browser, server):
         assert_clean(seen)
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_from_an_export_to_an_exported_list_in_seven_clicks(browser, server, tmp_path):
     address, store = server
     for name, text in (("records.csv", "\ufeff" + RECORDS), ("plays.csv", PLAYED)):
         (tmp_path / name).write_text(text, encoding="utf-8")
     page, seen = open_page(browser, address, at="", height=900)
+    page.set_default_timeout(180_000)
     clicked = []
 
     def click(role, name, place=page):

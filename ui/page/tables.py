@@ -74,7 +74,8 @@ def forget() -> None:
 
 def mapped(sent: tables.Sent) -> tuple[list[WideTable], dict[str, Any]] | None:
     """The tables and what a person says they are; None where one of them cannot be read."""
-    first = {name: say.attempt(partial(sent.table, name, **_told(sent, name))) for name in sent.paths}
+    with st.spinner("Reading the tables …", show_time=True):
+        first = {name: say.attempt(partial(sent.table, name, **_told(sent, name))) for name in sent.paths}
     readable = [each for each in first.values() if each is not None]
     guess = sent.mapping or (say.attempt(lambda: tables.guessed(readable), as_info=True) if readable else None)
     kinds = {part.file: "items" for part in guess.items} if guess else {}

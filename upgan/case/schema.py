@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from dataclasses import dataclass
 from functools import cache
@@ -128,10 +127,11 @@ def _check_whole(case: CaseFile) -> None:
     for path in (*explanation.paths, *explanation.answer_paths):
         if not len(path.nodes) - 1 == len(path.relations) == len(path.alphas) > 0:
             raise CaseError("explanation.paths: a path needs one relation and one alpha between each two nodes")
-    chains = (explanation.paths, explanation.answer_paths, explanation.heaviest_paths, explanation.walks)
-    for chain in (*itertools.chain(*chains), *explanation.evidence, *explanation.answer_evidence):
-        if len(chain.nodes) > LONGEST_PATH:
-            raise CaseError(f"explanation: a path of {len(chain.nodes):,} nodes; at most {LONGEST_PATH}")
+    paths = (*explanation.paths, *explanation.answer_paths, *explanation.heaviest_paths)
+    lengths = [len(path.nodes) for path in paths] + [len(walk.nodes) for walk in explanation.walks]
+    lengths += [len(chain.nodes) for chain in (*explanation.evidence, *explanation.answer_evidence)]
+    if max(lengths, default=0) > LONGEST_PATH:
+        raise CaseError(f"explanation: a path of {max(lengths):,} nodes; at most {LONGEST_PATH}")
     for walk in explanation.walks:
         if not len(walk.nodes) - 1 == len(walk.relations) > 0:
             raise CaseError("explanation.walks: one relation between each two nodes is needed")

@@ -57,22 +57,9 @@ def open_app(
         raise RunError(f"--checkpoints {checkpoints}: no such folder; name the folder that holds the run folders")
     if training:
         _offer_demo(checkpoints, results)
-    folders = {"UPGAN_CHECKPOINTS": checkpoints, "UPGAN_DATA": data, "UPGAN_RESULTS": results}
-    environment = {**os.environ, **{name: str(folder.expanduser().resolve()) for name, folder in folders.items()}}
-    if not training:
-        environment["UPGAN_NO_TRAINING"] = "1"
-    if host:
-        environment["UPGAN_HOSTS"] = ",".join(host)
-    local = address in ("127.0.0.1", "localhost", "::1")
-    if not local and not os.environ.get("UPGAN_PASSWORD"):
-        note(f"whoever reaches {address} can use this app: set UPGAN_PASSWORD, or --no-training")
+    environment = _environment(checkpoints, data, results, host or [], training=training)
+    options = _server_options(address, port)
     note(f"the app opens at http://localhost:{port} (Ctrl-C ends it)")
-    # Headless: otherwise its first start on a machine stops to ask for an email address.
-    options = [f"--server.port={port}", f"--server.address={address}", "--server.headless=true"]
-    # Said, it need not be found out: Streamlit would ask a service on the internet.
-    options.append(f"--browser.serverAddress={'localhost' if local or address == '0.0.0.0' else address}")
-    # The app does not change while it is used; watching a whole checkout costs more than it tells.
-    options.append("--server.fileWatcherType=none")
     checkout = UI.parent if (UI.parent / ".streamlit").is_dir() else None
     # A checkout's .streamlit is read from there, and its modules are found there. An installed app has its own
     # .streamlit beside its script, and -P keeps whatever is called ui in the working folder out of its way.
@@ -88,6 +75,31 @@ def open_app(
         raise
     if code:
         raise RunError(f"the app ended with code {code}; is port {port} taken? Try --port {port + 1}")
+
+
+def _server_options(address: str, port: int) -> list[str]:
+    """Streamlit's options; says where everybody who reaches the address is let in."""
+    local = address in ("127.0.0.1", "localhost", "::1")
+    if not local and not os.environ.get("UPGAN_PASSWORD"):
+        note(f"whoever reaches {address} can use this app: set UPGAN_PASSWORD, or --no-training")
+    return [
+        *(f"--server.port={port}", f"--server.address={address}"),
+        # Said, it need not be found out: Streamlit would ask a service on the internet.
+        f"--browser.serverAddress={'localhost' if local or address in ('0.0.0.0', '::') else address}",
+        # Otherwise its first start on a machine stops to ask for an email address.
+        "--server.headless=true",
+        # The app does not change while it is used; watching a whole checkout costs more than it tells.
+        "--server.fileWatcherType=none",
+    ]
+
+
+def _environment(checkpoints: Path, data: Path, results: Path, host: list[str], *, training: bool) -> dict[str, str]:
+    """What the app's process is told."""
+    folders = {"UPGAN_CHECKPOINTS": checkpoints, "UPGAN_DATA": data, "UPGAN_RESULTS": results}
+    told = {name: str(folder.expanduser().resolve()) for name, folder in folders.items()}
+    told |= {} if training else {"UPGAN_NO_TRAINING": "1"}
+    told |= {"UPGAN_HOSTS": ",".join(host)} if host else {}
+    return {**os.environ, **told}
 
 
 def _open_when_ready(port: int, app: subprocess.Popen[bytes]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from upgan.config.settings import Config, flat_settings, keys_in, system_settings
 from upgan.errors import UpganError
 from upgan.runs.files import CONFIG_FILE, RESULT_FILE, START_FILE
+from upgan.runs.schema import RESULT, read_as
 from upgan.runs.settings import out_of_time
 from upgan.training.checkpoint import dataset_fingerprint, load_config
 
@@ -54,10 +54,10 @@ def finished_run(folder: Path, fingerprint: str) -> FinishedRun | None:
     try:
         if dataset_fingerprint(folder) != fingerprint:
             return None
-        metrics = json.loads((folder / RESULT_FILE).read_text(encoding="utf-8"))
+        metrics = read_as(folder / RESULT_FILE, RESULT)
         config = load_config(folder)
         known = flat_settings(config).keys() <= keys_in(folder / CONFIG_FILE)
-        whole = known and isinstance(metrics, dict) and "mrr" in metrics
+        whole = known and "mrr" in metrics
         return FinishedRun(folder, config, metrics) if whole else None
     except (UpganError, OSError, ValueError):
         return None  # half a run, or none

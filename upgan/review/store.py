@@ -15,9 +15,13 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from itertools import starmap
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Annotated, Any, Literal, NamedTuple, get_args
+
+from pydantic import BeforeValidator, TypeAdapter
+from pydantic_core import from_json
 
 from upgan.errors import ConfigError, DataError
+from upgan.files import Shape, checked
 from upgan.render.words import clean, shorten
 
 #: The file's name in the data folder.
@@ -48,6 +52,10 @@ _AGAINST = (
 )
 
 
+#: A column of JSON that holds an object.
+Object = Annotated[dict[str, Any], BeforeValidator(lambda text: from_json(text) if isinstance(text, str) else text)]
+
+
 @dataclass(frozen=True)
 class ReviewList:
     """A list of proposed facts: whose data, which run, when, what was asked for and what was promised."""
@@ -59,8 +67,8 @@ class ReviewList:
     run: str
     model: str
     made: str
-    options: Mapping[str, Any]
-    promise: Mapping[str, Any]
+    options: Object
+    promise: Object
 
 
 class Line(NamedTuple):
@@ -84,6 +92,10 @@ class Line(NamedTuple):
     verdict: Verdict | None = None
     who: str | None = None
     against: int | None = None
+
+
+_LISTS: TypeAdapter[list[ReviewList]] = TypeAdapter(list[ReviewList])
+_LINES: TypeAdapter[list[Line]] = TypeAdapter(list[Line])
 
 
 class Place(NamedTuple):
@@ -212,10 +224,14 @@ class ReviewStore:
             rows = connection.execute(
                 "SELECT * FROM lists WHERE ? IS NULL OR catalogue = ? ORDER BY id DESC", (catalogue, catalogue)
             ).fetchall()
-        return [
-            ReviewList(**{**dict(row), "options": json.loads(row["options"]), "promise": json.loads(row["promise"])})
-            for row in rows
-        ]
+        return self._checked([dict(row) for row in rows], _LISTS)
+
+    def _checked(self, rows: list[Any], shape: TypeAdapter[Shape]) -> Shape:
+        """Rows as what they should be; DataError where another program, or a damage, made something else of them."""
+        try:
+            return checked(rows, shape, strict=False)
+        except ValueError as error:
+            raise DataError(f"{self.path}: damaged, or changed by another program (row {error})") from None
 
     def lines(self, shown: ReviewList, chosen: Filter | None = None, places: Sequence[int] | None = None) -> list[Line]:
         """The lines of a list that a filter leaves, best first, each with what stands of its fact.
@@ -228,7 +244,8 @@ class ReviewStore:
         columns = ", ".join(f"l.{name}" for name in _LINE)
         query = f"SELECT {columns}, d.verdict, d.who, {_AGAINST} {_STANDING}{condition} ORDER BY l.place"
         with self._connected() as connection:
-            return list(starmap(Line, connection.execute(query, (shown.catalogue, shown.id, *values))))
+            rows = connection.execute(query, (shown.catalogue, shown.id, *values)).fetchall()
+        return self._checked([tuple(row) for row in rows], _LINES)
 
     def places(self, shown: ReviewList, chosen: Filter | None = None) -> list[Place]:
         """Where the lines stand that a filter leaves, best first, and which are judged: what turning pages needs."""
