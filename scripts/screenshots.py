@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
 LARGEST = 200_000
 LARGEST_JOURNEY = 2_000_000
-GRAPH, START, TABLE = "iframe", "text=What is here", "[data-testid=stDataFrame] canvas"
-FIGURE = "[data-testid=stImage] img"
+GRAPH, START, FIGURE = "iframe", "text=What is here", "[data-testid=stImage] img"
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,6 @@ JOURNEY = (
     Shot("", "ask", BARGAIN),
     Shot("", "ask", BARGAIN | {"tab": "walks"}, below=900),
     Shot("", "case", BARGAIN, waits_for=FIGURE),
-    Shot("", "models", {"by": "sparsity"}, waits_for=TABLE),
     Shot("", "review"),
 )
 #: Milliseconds that each is shown.
