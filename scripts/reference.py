@@ -159,8 +159,8 @@ def settings() -> Iterator[str]:
     yield (
         "`--set key=value`, or a TOML file given by `--config`; a key's last part is enough where no other setting of "
         "the model ends so. A run keeps all of its settings in `config.toml`. *default* is the value where the preset "
-        "names no other; `paper`, `quality` and `demo` say what they change. From "
-        f"{MANY:,} entities on, `quality` also has "
+        "names no other; `paper`, `quality` and `demo` say what they change. Beyond "
+        f"{MANY:,} entities `quality` also has "
         f"{', '.join(f'`{key}={value}`' for key, value in SIZED.items())}, and on processors that have it "
         f"{', '.join(f'`{key}={value}`' for key, value in NARROW.items())}."
     )
@@ -366,7 +366,8 @@ def _members(kind: type) -> Iterator[str]:
 def _signature(name: str, function: Callable[..., Any]) -> str:
     signature = inspect.signature(function)
     kept = [each for each in signature.parameters.values() if each.name != "self"]
-    return f"{name}{signature.replace(parameters=kept)}".replace("'", "")
+    # Types are texts here, and texts have quotes; defaults keep theirs.
+    return re.sub(r"(: |-> )'([^']*)'", r"\1\2", f"{name}{signature.replace(parameters=kept)}")
 
 
 # Markdown ------------------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 LARGEST = 200_000
 LARGEST_JOURNEY = 2_000_000
-GRAPH, START = "iframe", "text=What is here"
+GRAPH, START, FIGURE = "iframe", "text=What is here", "[data-testid=stImage] img"
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,8 @@ class Shot:
     scheme: str = "light"
     #: What must be there before the picture is taken.
     waits_for: str = GRAPH
+    #: How far down the page it is looked at.
+    below: int = 0
 
 
 BARGAIN = {
@@ -53,11 +55,9 @@ SHOTS = (
 #: The stations of the journey, in order.
 JOURNEY = (
     Shot("", "", waits_for=START),
-    Shot("", "ask", {key: value for key, value in BARGAIN.items() if key != "answer"}),
     Shot("", "ask", BARGAIN),
-    Shot("", "ask", BARGAIN | {"tab": "walks"}),
-    Shot("", "ask", BARGAIN | {"tab": "users"}),
-    Shot("", "case", BARGAIN),
+    Shot("", "ask", BARGAIN | {"tab": "walks"}, below=900),
+    Shot("", "case", BARGAIN, waits_for=FIGURE),
     Shot("", "review"),
 )
 #: Milliseconds that each is shown.
@@ -71,6 +71,7 @@ def main() -> None:
     parser = options(__doc__)
     parser.add_argument("--out", type=Path, default=ROOT / "docs/images")
     parser.add_argument("--checkpoints", type=Path, default=ROOT / "checkpoints")
+    parser.add_argument("--only", choices=["journey"])
     given = parser.parse_args()
     path = browser_path()
     given.out.mkdir(parents=True, exist_ok=True)
@@ -79,7 +80,7 @@ def main() -> None:
         upgan("review", "make", given.checkpoints / "demo", "--to", Path(data) / "reviews.sqlite", "--top", 100)
         with app(given.checkpoints) as (_, address), sync_playwright() as engine:
             browser = engine.chromium.launch(executable_path=path, args=HEADLESS)
-            for shot in SHOTS:
+            for shot in SHOTS if given.only != "journey" else ():
                 save(given.out / shot.name, reduced(take(browser, address, shot)))
             save(given.out / "journey.webp", animated([take(browser, address, shot) for shot in JOURNEY]))
             browser.close()
@@ -103,6 +104,9 @@ def take(browser: Browser, address: str, shot: Shot) -> bytes:
     page.locator(shot.waits_for).first.wait_for()
     if shot.waits_for == GRAPH:
         page.frame_locator("iframe").locator("html[data-drawn]").wait_for(state="attached")
+    if shot.below:
+        page.mouse.move(width / 2, height / 2)
+        page.mouse.wheel(0, shot.below)
     page.wait_for_timeout(2_500)  # fonts and tables settle
     content = page.screenshot()
     context.close()
