@@ -8,11 +8,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import upgan.model.evidence as model
 from tests.oracles.cointeraction import added_evidence, evidence
 from upgan.graph.cointeraction import ItemWeights, build_cointeraction
 from upgan.graph.facts import Facts
 from upgan.graph.sparse import EdgeMatrix
-from upgan.model.evidence import CHANNELS, EvidenceFusion, gather_evidence
+from upgan.model.evidence import CHANNELS, EvidenceFusion, blocks, gather_evidence
 
 ENTITIES, RELATIONS = 9, 3
 
@@ -190,8 +191,10 @@ def test_every_one_of_repeated_queries_gets_its_evidence_once_and_in_place():
     np.testing.assert_allclose(scores, added_in_a_loop(fusion, dense, facts, heads, relations), rtol=0, atol=1e-5)
 
 
-def test_more_distinct_queries_than_are_gathered_at_once_are_all_added():
-    """60 entities with 6 relations make 360 queries, some asked twice, in a random order; gathered 256 at a time."""
+@pytest.mark.parametrize("most", [1, 700, 10**6])
+def test_more_distinct_queries_than_are_gathered_at_once_are_all_added(monkeypatch, most):
+    """60 entities with 6 relations make 360 queries, some asked twice, in a random order."""
+    monkeypatch.setattr(model, "MOST_PATHS", most)
     entities = 60
     common, dense = random_common(3, entities, share=0.05)
     facts = random_triples(3, entities, 120)
@@ -207,6 +210,31 @@ def test_more_distinct_queries_than_are_gathered_at_once_are_all_added():
     some = torch.arange(0, 400, 57)
     slow = added_in_a_loop(fusion, dense, facts, heads[some], relations[some])
     np.testing.assert_allclose(scores[some], slow, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("most", [1, 50, 400, 10**6])
+def test_blocks_hold_no_more_paths_than_allowed_unless_one_query_has_more(monkeypatch, most):
+    monkeypatch.setattr(model, "MOST_PATHS", most)
+    common, _ = random_common(4)
+    facts = index_of(random_triples(4))
+    heads, relations = all_queries()
+    order = torch.randperm(len(heads))
+    heads, relations = heads[order], relations[order]
+    parts = blocks(common, facts, heads)
+    assert torch.equal(torch.cat(parts), torch.arange(len(heads))), "every query once, in their order"
+
+    def paths(part):
+        """Of the targets' items, in both kinds of facts, and direct; back from what the targets have."""
+        found = gather_evidence(common, facts, heads[part], relations[part])
+        return len(found.row)  # distinct ends: never more than paths
+
+    most_of_one = max(paths(torch.tensor([query])) for query in range(len(heads)))
+    for part in parts:
+        assert len(part) == 1 or paths(part) <= most + most_of_one
+    if most == 1:
+        assert len(parts) == len(heads)
+    if most == 10**6:
+        assert len(parts) == 1
 
 
 def test_weights_of_zero_leave_the_scores_untouched():

@@ -26,7 +26,7 @@ from upgan.evaluation.metrics import Metrics
 from upgan.graph.facts import Facts
 from upgan.graph.layered import LayeredGraph
 from upgan.model.bilinear import BilinearDiscriminator
-from upgan.model.evidence import CHANNELS, gather_evidence
+from upgan.model.evidence import CHANNELS, blocks, gather_evidence
 from upgan.training.loop import Context, PhaseResult
 from upgan.training.state import PhaseState
 from upgan.types import FloatArray
@@ -130,7 +130,8 @@ def collect(
     order = order.to(heads.device)
     parts: list[Fit] = []
     rows = entries = 0
-    for part in order.split(512):
+    for block in blocks(graph.cointeraction.common, facts, heads[order]):
+        part = order[block]
         if entries > MOST_ENTRIES:
             break
         scores = validation.filtered(scorer.scores(heads[part], relations[part]), part)
