@@ -26,12 +26,12 @@ import pytest
 from tests.command_line import here
 from tests.data.damaged import PIECES
 from upgan.case.documents import read_case
-from upgan.config.settings import read_toml
 from upgan.data.dataset import load_dataset
 from upgan.data.named_columns import read_named
 from upgan.data.wide.mapping import load_mapping
 from upgan.data.wide.run import read_import, write_import
 from upgan.errors import InputError
+from upgan.files import read_toml
 from upgan.review.apply import read_decisions
 from upgan.runs.archive import export_run, import_run
 from upgan.runs.history import read_history

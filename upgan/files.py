@@ -7,16 +7,21 @@ import hashlib
 import json
 import os
 import shutil
+import tomllib
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from upgan.errors import ConfigError
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 #: Bytes that a JSON file of a run or a dataset has at most; those with tables are far below.
 LONGEST_JSON = 64_000_000
+#: And a settings file.
+LONGEST_TOML = 1_000_000
 Shape = TypeVar("Shape")
 
 
@@ -173,3 +178,21 @@ def checked(value: object, shape: TypeAdapter[Shape], *, strict: bool = True) ->
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) if isinstance(part, int) else ascii(part[:60])[1:-1] for part in first["loc"])
         raise ValueError(f"{place or 'the whole'}: {first['msg']}") from None
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """A TOML file as nested tables; ConfigError names the file and the place of a mistake."""
+    try:
+        with path.open("rb") as stream:
+            text = stream.read(LONGEST_TOML + 1)
+        if len(text) > LONGEST_TOML:
+            raise ConfigError(f"{path}: longer than a settings file can be ({LONGEST_TOML:,} bytes)")
+        return tomllib.loads(text.decode("utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such settings file") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: not valid TOML: nested too deep") from None
+    except ValueError as error:  # no TOML, no UTF-8, or a number of thousands of digits
+        raise ConfigError(f"{path}: not valid TOML: {error}") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None

@@ -16,12 +16,12 @@ from upgan.config.settings import (
     config_from_dict,
     flat_settings,
     make_config,
-    read_toml,
     setting_keys,
     system_settings,
     to_toml,
 )
 from upgan.errors import ConfigError
+from upgan.files import read_toml
 
 #: Settings as a run wrote them before there was a product, a score, or a graph section.
 OLDER = """

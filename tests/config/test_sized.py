@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from upgan import machine
-from upgan.config.settings import config_from_dict, flat_settings, make_config, read_toml, to_toml
+from upgan.config.settings import config_from_dict, flat_settings, make_config, to_toml
 from upgan.config.sized import MANY, NARROW, SIZED, Size, told
+from upgan.files import read_toml
 
 LARGE = Size(MANY + 1, bfloat16=True)
 

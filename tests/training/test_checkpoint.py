@@ -14,10 +14,10 @@ import torch
 from safetensors.torch import save_file
 
 import upgan
-from upgan.config.settings import make_config, read_toml
+from upgan.config.settings import make_config
 from upgan.data.dataset import build_dataset, copy_dataset
 from upgan.errors import DataError, InputError, RunError
-from upgan.files import sha256_of_file
+from upgan.files import read_toml, sha256_of_file
 from upgan.graph.observed import seen_graph
 from upgan.systems.build import build_model
 from upgan.training import checkpoint

@@ -9,9 +9,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from upgan.config.settings import read_toml
 from upgan.errors import ConfigError
-from upgan.files import checked, read_object
+from upgan.files import checked, read_object, read_toml
 from upgan.runs.schema import RESULT, SEAL, STATUS
 from upgan.runs.sound import unsound
 

@@ -30,12 +30,11 @@ from upgan.config.sized import Size, sized
 from upgan.config.systems import MODELS, REGISTERED, SYSTEMS
 from upgan.config.systems.base import SystemSettings
 from upgan.errors import ConfigError, did_you_mean
+from upgan.files import read_toml
 
 #: Sections that the compared systems have no use for; of "model" they read the dimension alone.
 _OWN_SECTIONS = ("initialisation", "pretrain", "adversarial", "fusion", "walks")
 
-#: Bytes of a settings file at most.
-LONGEST_TOML = 1_000_000
 
 #: What needs the bilinear score.
 _BILINEAR = ("fusion.enabled", "walks.enabled")
@@ -218,24 +217,6 @@ def config_from_dict(values: Mapping[str, Any]) -> Config:
         return Config.model_validate(values)
     except ValidationError as error:
         raise ConfigError("\n".join(_problem(item) for item in error.errors())) from None
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """A TOML file as nested tables; ConfigError names the file and the place of a mistake."""
-    try:
-        with path.open("rb") as stream:
-            text = stream.read(LONGEST_TOML + 1)
-        if len(text) > LONGEST_TOML:
-            raise ConfigError(f"{path}: longer than a settings file can be ({LONGEST_TOML:,} bytes)")
-        return tomllib.loads(text.decode("utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: no such settings file") from None
-    except RecursionError:
-        raise ConfigError(f"{path}: not valid TOML: nested too deep") from None
-    except ValueError as error:  # no TOML, no UTF-8, or a number of thousands of digits
-        raise ConfigError(f"{path}: not valid TOML: {error}") from None
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def to_toml(config: Config) -> str:

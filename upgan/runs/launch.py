@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from upgan.config.phases import planned_phases
-from upgan.config.settings import Config, config_from_dict, read_toml, to_toml
+from upgan.config.settings import Config, config_from_dict, to_toml
 from upgan.data.dataset import KGDataset, copy_dataset
 from upgan.errors import BusyError, RunError, UpganError
-from upgan.files import write_json, write_text
+from upgan.files import read_toml, write_json, write_text
 from upgan.runs.files import (
     CONFIG_FILE,
     EARLIER_FILES,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from upgan.config.settings import Config, config_from_dict, flat_settings, read_toml, setting_keys, system_settings
+from upgan.config.settings import Config, config_from_dict, flat_settings, setting_keys, system_settings
+from upgan.files import read_toml
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from upgan.config.settings import read_toml
 from upgan.errors import ConfigError, RunError, TrainingError
-from upgan.files import read_object, write_json
+from upgan.files import read_object, read_toml, write_json
 from upgan.runs.files import CONFIG_FILE, MANIFEST_FILE, RESULT_FILE, RUN_FILES, STATUS_FILE, STOP_FILE, is_run
 from upgan.runs.locks import run_holder
 from upgan.runs.process import Process, boot_id, this_process

@@ -21,10 +21,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from upgan.config.settings import Config, config_from_dict, read_toml, to_toml
+from upgan.config.settings import Config, config_from_dict, to_toml
 from upgan.data.dataset import KGDataset, copy_dataset, load_dataset
 from upgan.errors import ConfigError, RunError
-from upgan.files import sha256_of_file, spelled_in_utf8, write_atomic, write_json, write_text
+from upgan.files import read_toml, sha256_of_file, spelled_in_utf8, write_atomic, write_json, write_text
 from upgan.model.base import Model
 from upgan.runs.files import (
     CHANGED_FILE,
