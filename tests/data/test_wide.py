@@ -422,7 +422,7 @@ def _fuzz(inputs: int) -> dict[str, int]:
 
 def test_damaged_tables_are_imported_whole_or_refused():
     seen = _fuzz(40)
-    assert min(seen.values()) > 1
+    assert min(seen.values()) > 0
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import upgan
+from tests.oracles.ranking import filtered_rank
 from tests.ui import made
 from upgan.errors import QueryError
 from upgan.predict.mining import mine
@@ -32,8 +33,7 @@ def slow_rank(predictor, query, answer, *, users):
     by_name = {row["id"]: row["score" if users else "score_without_users"] for row in rows}
     scores = [by_name[name] for name in predictor.entities]
     own = data.entity_index[answer]
-    rivals = [score for number, score in enumerate(scores) if number != own and number not in known]
-    return 1 + sum(score > scores[own] for score in rivals) + sum(score == scores[own] for score in rivals) / 2
+    return filtered_rank(scores, own, known)
 
 
 @pytest.mark.parametrize("split", ["test", "valid"])

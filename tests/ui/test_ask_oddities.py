@@ -26,7 +26,7 @@ class TestOddities:
 
     def test_a_damaged_run_says_what_is_wrong(self):
         app = run_page("ask", checkpoint="truncated")
-        assert "truncated or changed since training" in said(app)
+        assert "model.safetensors was changed since it was trained" in said(app)
         checked(app, app.selectbox(key="upgan_widget_checkpoint").select("demo"))
         assert "Linda Lael Miller" in said(app)
 
@@ -63,7 +63,7 @@ def test_no_checkpoint_at_all(tmp_path, monkeypatch):
     app = run_page("ask")
     assert "There is no checkpoint to ask yet." in said(app)
     assert "upgan data demo" in app.code[0].value
-    assert "--preset demo" in app.code[0].value
+    assert "upgan train data/demo" in app.code[0].value
 
 
 def test_only_broken_checkpoints(checkpoints, tmp_path, monkeypatch):

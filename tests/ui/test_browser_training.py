@@ -22,8 +22,9 @@ RUN = "tiny-books-upgan-demo-s0"
 
 
 @pytest.fixture
-def root(tmp_path) -> Iterator[Path]:
+def root(tmp_path, monkeypatch) -> Iterator[Path]:
     """A folder of data with one small dataset, and one of runs, empty; nothing goes on training afterwards."""
+    monkeypatch.setenv("UPGAN_LOCKS", str(tmp_path / "locks"))  # what ends a training looks who holds the run
     make_run(tmp_path / "made")
     shutil.copytree(tmp_path / "made" / "dataset", tmp_path / "data" / "tiny")
     (tmp_path / "runs").mkdir()

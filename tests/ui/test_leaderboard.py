@@ -94,7 +94,7 @@ def test_the_best_system_comes_first_and_intervals_stand_beside(root, toy_datase
     by_mrr = sorted(told["rows"], key=lambda row: -row["mean"]["mrr"])
     assert list(shown["system"]) == [row["label"] for row in by_mrr]
     assert list(shown["place"]) == ["1", "2", "3"]
-    assert set(shown["UPGAN − it, MRR"]) == {"–", "+1.00 [-0.20, +3.00]"}
+    assert set(shown["UPGAN − it, MRR"]) == {"–", "\u2060+1.00 [-0.20, +3.00]"}, "guarded for the table's own CSV"
     assert set(shown["paper MRR"]) == {"25.00"}
     assert "Test MRR before them: UPGAN 25.00." in said(app)
     assert chart(app)["data"][0]["x"] == list(shown["system"])

@@ -56,10 +56,11 @@ class TestStart:
         app = run_page("start")
         rows = [link for link in links(app) if link.help.startswith("Ask ")]
         assert [(row.label, row.query_string) for row in rows] == [
-            (name, f"checkpoint={name}") for name in ("demo", "plain", "truncated")
+            (name, f"checkpoint={name}") for name in ("demo", "plain")
         ]
         assert "test MRR 0.500 · UPGAN, preset demo · data tiny books · finished" in said(app)
         assert "**unfinished**: model.safetensors is missing (training is running)" in said(app)
+        assert "model.safetensors was changed since it was trained" in said(app)
 
     def test_a_link_to_a_question_goes_to_the_page_that_asks(self):
         app = run_page("start", checkpoint="demo", **BARGAIN)
@@ -156,7 +157,7 @@ class TestCaseStudy:
 class TestModels:
     def test_every_run_with_metrics_and_a_breakdown(self):
         app = run_page("models")
-        assert list(table(app)["checkpoint"]) == ["demo", "plain", "truncated"]
+        assert list(table(app)["checkpoint"]) == ["demo", "plain"]
         groups = table(app, 1)
         assert list(groups["relation"]) == ["author", "has sub-series"]
         assert groups["queries"].sum() == 4
@@ -176,12 +177,13 @@ class TestModels:
         app.query_params["run"] = "plain"  # the back button
         assert app.run().selectbox(key="upgan_widget_run").value == "plain"
         checked(app, app.segmented_control(key="upgan_widget_part").set_value("compare"))
-        assert address(app) == {"part": "compare"}
+        assert address(app) == {"part": "compare", "compare": ["demo", "plain"]}
         checked(app, app.segmented_control(key="upgan_widget_part").set_value("models"))
         assert address(app) == {"part": "models", "run": "plain", "by": "hops"}
 
     def test_a_damaged_run_says_so(self):
-        assert "truncated or changed since training" in said(run_page("models", part="models", run="truncated"))
+        app = run_page("models", part="models", run="truncated")
+        assert "model.safetensors was changed since it was trained" in said(app)
 
     def test_comparison_has_intervals(self):
         app = run_page("models", part="compare", compare=["demo", "plain"])
@@ -196,8 +198,8 @@ class TestModels:
 
     def test_runs_of_one_dataset_are_compared_without_being_asked(self):
         app = run_page("models", part="compare")
-        assert address(app)["compare"] == ["demo", "plain", "truncated"]
-        assert list(table(app)["checkpoint"]) == ["demo", "plain"], "what cannot be opened is said and left out"
+        assert address(app)["compare"] == ["demo", "plain"]
+        assert list(table(app)["checkpoint"]) == ["demo", "plain"], "what cannot be opened is left out"
 
     @pytest.mark.parametrize(("name", "value"), [("part", "<b>"), ("run", "../.."), ("by", "name"), ("compare", "no")])
     def test_an_odd_address_shows_the_usual_page(self, name, value):
@@ -324,7 +326,7 @@ class TestImport:
         monkeypatch.setattr(datasets, "MOST_UNPACKED_MEGABYTES", 1)
         with pytest.raises(upgan.errors.DataError, match="when unpacked"):
             datasets.Upload({"triples.tsv.gz": gzip.compress(bytes(1_000_001))})
-        with pytest.raises(upgan.errors.DataError, match="cannot be unpacked"):
+        with pytest.raises(upgan.errors.DataError, match="cut off or damaged"):
             datasets.Upload({"triples.tsv.gz": gzip.compress(b"abc" * 99)[:-9]})
 
     def test_too_many_files_are_refused(self):
