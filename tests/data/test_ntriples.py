@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from upgan.data.raw.gathered import Gathered
 from upgan.data.raw.text_stream import STRICT
 from upgan.data.read.ntriples import gather_graph
+from upgan.errors import DataError
 
 LABEL = "http://www.w3.org/2000/01/rdf-schema#label"
 #: Letters of any script, and what has a meaning in the format; no control characters, and white space only in literals.
@@ -90,3 +92,11 @@ def test_statements_come_back(tmp_path: Path, document):
     # A label in German alone is a label too, but one in English or without a language comes first.
     assert {key: found[key] for key in labels} == labels
     assert file.rows == len(edges) + literals
+
+
+def test_what_is_no_iri_is_shown_without_control_characters(tmp_path):
+    path = tmp_path / "graph.ttl"
+    path.write_text("@prefix d: <\\u0000http://d/> .\nd:m1 d:by d:p1 .\n")
+    with pytest.raises(DataError, match="is no IRI") as caught:
+        gather_graph(Gathered(), path, STRICT)
+    assert not any(ord(sign) < 32 for sign in str(caught.value))

@@ -18,16 +18,25 @@ SERIOUS = ("serious", "critical")
 #: Faults of Streamlit's own elements, which no page of ours can mend: (rule, a part of the element) -> why.
 STREAMLITS: dict[tuple[str, str], str] = {}
 
+READABLE = """() => [...document.querySelectorAll('[data-testid="stCaptionContainer"]')]
+    .every((each) => getComputedStyle(each).opacity > 0.7)"""
 
-def faults(where, *rules: str) -> list[tuple[str, str]]:
-    """(rule, element) of every serious fault of a page or frame that is not known as Streamlit's own; ``rules``: only
-    these are looked at."""
+
+def faults(where, *rules: str) -> list[tuple[str, str, str]]:
+    """(rule, element, why) of every serious fault of a page or frame that is not known as Streamlit's own.
+
+    ``rules``: only these are looked at.
+    """
     found = []
     options = {"resultTypes": ["violations"], **({"runOnly": list(rules)} if rules else {})}
     for rule in Axe().run(where, options=options).response["violations"]:
         if rule["impact"] in SERIOUS:
-            found += [(rule["id"], node["html"][:300]) for node in rule["nodes"]]
-    return [(rule, html) for rule, html in found if not any(r == rule and part in html for r, part in STREAMLITS)]
+            found += [(rule["id"], node["html"][:300], _why(node)) for node in rule["nodes"]]
+    return [each for each in found if not any(r == each[0] and part in each[1] for r, part in STREAMLITS)]
+
+
+def _why(node) -> str:
+    return "; ".join(check["message"] for check in node["any"])
 
 
 @pytest.mark.timeout(600)  # 30 s alone
@@ -35,13 +44,14 @@ def test_axe_finds_no_serious_fault_on_any_page(browser, server):
     page, seen = open_page(browser, server, at="", height=1600)
     page.set_default_timeout(180_000)
     titles: dict[str, str] = {}
-    found: dict[str, list[tuple[str, str]]] = {}
+    found: dict[str, list[tuple[str, str, str]]] = {}
     for address in PAGES:
         page.goto(f"{server}/{address}")
         page.locator("h1, h2").first.wait_for()
         idle(page)
         if address.startswith("ask"):
             page.frame_locator("iframe").locator("html[data-drawn]").wait_for(state="attached")
+        page.wait_for_function(READABLE)  # until the style is there, small print is as pale as Streamlit has it
         titles.setdefault(address.partition("?")[0], page.title())
         found[f"{address} light"] = faults(page)
         page.emulate_media(color_scheme="dark")  # another page in nothing but its colours

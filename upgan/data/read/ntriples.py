@@ -251,7 +251,7 @@ def _id(node: NamedNode | BlankNode | Triple, suffix: str = "") -> str:
     if isinstance(node, BlankNode):
         return f"_:{node.value}{suffix}"
     if not isinstance(node, NamedNode) or _NO_IRI.search(node.value):
-        raise SyntaxError(f"{node} is no IRI")
+        raise SyntaxError(f"{shown(node)} is no IRI")
     return node.value
 
 
