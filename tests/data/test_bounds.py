@@ -11,6 +11,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -69,7 +70,7 @@ def opened(*ways: tuple[str, Path]) -> list[tuple[str, str, int]]:
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory) -> Path:
+def prepared(tmp_path_factory):
     folder = tmp_path_factory.mktemp("prepared")
     prepare(read_sources([write_source(folder / "source", TSV)]), folder / "out", LOOSE)
     return folder / "out"
@@ -119,7 +120,7 @@ def test_an_environment_variable_lets_through_what_is_meant(tmp_path, monkeypatc
         read_sources([tmp_path])
 
 
-def packed(kind: str, content: bytes) -> bytes:
+def packed(kind, content):
     if kind == "zip":
         out = io.BytesIO()
         with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -127,7 +128,8 @@ def packed(kind: str, content: bytes) -> bytes:
         return out.getvalue()
     if kind == "zst":
         return pa.compress(content, "zstd", asbytes=True)
-    return {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}[kind](content)
+    pack: Any = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}[kind]
+    return pack(content)
 
 
 @pytest.mark.parametrize("kind", ["gz", "bz2", "xz", "zst", "zip"])

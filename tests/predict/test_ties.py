@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -72,7 +74,8 @@ def run(dataset, tmp_path_factory):
 def predictor(run, request):
     opened = Predictor(load_run(run))
     if request.param == "noisy":
-        opened._scorer = opened._answering.scorer = Noisy(opened._scorer)
+        noisy: Any = Noisy(opened._scorer)
+        opened._scorer = opened._answering.scorer = noisy
     return opened
 
 

@@ -30,7 +30,7 @@ CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]")
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory) -> Path:
+def root(tmp_path_factory):
     """A folder of one such run."""
     root = tmp_path_factory.mktemp("evil")
     run = root / "evil"
