@@ -268,7 +268,10 @@ def test_phone(browser, server, tmp_path, scheme):
     for at, words in (("", "see which users speak"), ("case", "Case study"), ("models", "Models & data")):
         page.goto(f"{server}/{at}")
         page.get_by_role("heading", name=words).wait_for()
-        page.get_by_test_id("stDataFrame").or_(page.locator("img")).locator("visible=true").first.wait_for()
+        there = (
+            page.get_by_test_id("stDataFrame").or_(page.locator("img")).or_(page.get_by_role("link", name="Ask this"))
+        )
+        there.locator("visible=true").first.wait_for()
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, at
         if at == "case":
             drawn = page.locator("[data-testid=stMain] img").locator("visible=true")
