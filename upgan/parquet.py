@@ -43,6 +43,7 @@ def read_bounded(path: Path, columns: Collection[str] | None = None, most: int |
         _check(opened, str(path), size)
         wanted = None if columns is None else [name for name in schema.names if name in columns]
         table = opened.read(columns=wanted) if most is None else _first(opened, most)
+    table.validate(full=True)  # texts that are no UTF-8 among them
     # Sorted rows of long ids take a byte or two each.
     check_bytes(str(path), sum(map(_text_bytes, table.columns)), size, "of text", ratio=500, free=256)
     return table

@@ -24,8 +24,10 @@ from upgan.data.dataset import build_dataset, load_dataset
 from upgan.data.formats import read_sources
 from upgan.data.named_columns import read_named
 from upgan.data.prepare.prepare import PrepareSettings, prepare
-from upgan.data.raw.text_stream import TextStream
+from upgan.data.raw.text_stream import STRICT, TextStream
+from upgan.data.raw.typed_tables import read_typed
 from upgan.errors import ConfigError, DataError, UpganError
+from upgan.parquet import UNREADABLE, read_bounded
 
 LOOSE = PrepareSettings(min_interactions=1, min_triples=1, split=(0.5, 0.25, 0.25))
 #: A process that opens each file by its way in, and says the error and by how many MiB its peak grew. Fewer rows are
@@ -281,3 +283,13 @@ def test_rdf_xml_is_read_and_its_entities_do_not_grow(tmp_path):
         assert words in error
         assert ".rdf, line " in error
         assert used < 60, f"{words}: {used} MiB"
+
+
+def test_a_text_that_is_no_utf_8_is_refused_where_the_file_is_read(tmp_path):
+    path = tmp_path / "films.parquet"
+    title = pa.array([b"Alien", b"A\xffB"]).view(pa.string())
+    pq.write_table(pa.table({"id": ["f1", "f2"], "title": title}), path)
+    with pytest.raises(UNREADABLE, match="UTF8"):
+        read_bounded(path)
+    with pytest.raises(DataError, match=r"films\.parquet cannot be read as parquet .*; export it again"):
+        read_typed(path, STRICT)

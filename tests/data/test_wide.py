@@ -403,7 +403,7 @@ def _fuzz(inputs: int) -> dict[str, int]:
         files = {"records": lines if suffix == ".jsonl" else text["records"], "plays": text["plays"]}
         if suffix == ".tsv":
             files["records"] = files["records"].replace(b",", b"\t")
-        for _ in range(draw(st.integers(1, 3))):
+        for _ in range(draw(st.integers(0, 2))):
             name = draw(st.sampled_from(sorted(files)))
             content = files[name]
             place = draw(st.integers(0, len(content)))
