@@ -103,12 +103,11 @@ def test_a_pool_of_all_entities_gives_the_exact_loss_and_gradient(kind):
     torch.testing.assert_close(ours[1], grad.T @ vector.detach(), rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("size", [4, 5])
-def test_over_all_pools_the_estimated_sum_is_the_full_sum(size):
-    """Every pool of ``size`` > |K_q| as often as any other: "bce" in value and gradient, the softmax's S_q in value."""
+def assert_unbiased(draws):
+    """Of (chance, draw) for all draws there are: "bce" in value and gradient, the softmax's S_q in value, exactly."""
     vector, table = inputs()
-    pools = [torch.tensor(pool) for pool in itertools.combinations(range(E), size)]
-    mean = torch.stack([loss_of("bce", pool, vector, table) for pool in pools]).mean()
+    assert sum(chance for chance, _ in draws) == pytest.approx(1.0)
+    mean = torch.stack([chance * loss_of("bce", drawn, vector, table) for chance, drawn in draws]).sum()
     exact = loss_of("bce", None, vector, table)
     torch.testing.assert_close(mean, exact, rtol=0, atol=1e-12)
     for own, other in zip(
@@ -118,16 +117,24 @@ def test_over_all_pools_the_estimated_sum_is_the_full_sum(size):
     fixed = vector.detach(), table.detach()
     scores = fixed[0] @ fixed[1].T
     for query, answer in PAIRS:
-        knows = {e for row, e in KNOWN if row == query}
-        full = sum(math.exp(scores[query, e]) for e in range(E) if e not in knows)
-        own_known = [(query, e) for e in knows]
+        own_known = [(row, e) for row, e in KNOWN if row == query]
+        full = sum(math.exp(scores[query, e]) for e in range(E) if (query, e) not in own_known)
         sums = [
-            math.expm1(float(loss_of("cross_entropy_filtered", pool, *fixed, [(query, answer)], own_known)))
+            math.expm1(float(loss_of("cross_entropy_filtered", drawn, *fixed, [(query, answer)], own_known)))
             * math.exp(scores[query, answer])
-            for pool in pools
-        ]  # fmt: skip
-        assert sum(sums) / len(sums) == pytest.approx(full, rel=1e-12)
+            for _, drawn in draws
+        ]
+        assert sum(chance * each for (chance, _), each in zip(draws, sums, strict=True)) == pytest.approx(
+            full, rel=1e-12
+        )
         assert max(sums) > min(sums)
+
+
+@pytest.mark.parametrize("size", [4, 5])
+def test_over_all_pools_the_estimated_sum_is_the_full_sum(size):
+    """Every pool of ``size`` > |K_q| as often as any other."""
+    pools = [torch.tensor(pool) for pool in itertools.combinations(range(E), size)]
+    assert_unbiased([(1 / len(pools), pool) for pool in pools])
 
 
 @pytest.mark.parametrize(

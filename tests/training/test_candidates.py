@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tests.conftest import toy_tables
-from tests.objectives.test_sampled import KNOWN, PAIRS, E, inputs, loss_of
+from tests.objectives.test_sampled import E, assert_unbiased, inputs, loss_of
 from upgan.config.phases import planned_phases
 from upgan.config.settings import make_config
 from upgan.data.dataset import build_dataset
@@ -81,30 +81,8 @@ def test_equal_chances_without_known_answers_among_them_are_an_even_draw(kind) -
 
 
 def test_over_all_draws_the_estimated_sum_is_the_full_sum() -> None:
-    """ "bce" in value and gradient, the softmax's S_q in value: exactly, each draw as often as it comes."""
-    vector, table = inputs()
-    chance = chances(WEIGHT, 3)
-    draws = draws_of(chance, 3)
-    assert sum(share for share, _ in draws) == pytest.approx(1.0)
-    mean = torch.stack([share * loss_of("bce", drawn, vector, table) for share, drawn in draws]).sum()
-    exact = loss_of("bce", None, vector, table)
-    torch.testing.assert_close(mean, exact, rtol=0, atol=1e-12)
-    for own, other in zip(
-        torch.autograd.grad(mean, [vector, table]), torch.autograd.grad(exact, [vector, table]), strict=True
-    ):
-        torch.testing.assert_close(own, other, rtol=0, atol=1e-12)
-    fixed = vector.detach(), table.detach()
-    scores = fixed[0] @ fixed[1].T
-    for query, answer in PAIRS:
-        own_known = [(row, e) for row, e in KNOWN if row == query]
-        full = sum(math.exp(scores[query, e]) for e in range(E) if (query, e) not in own_known)
-        sums = [
-            share
-            * math.expm1(float(loss_of("cross_entropy_filtered", drawn, *fixed, [(query, answer)], own_known)))
-            * math.exp(scores[query, answer])
-            for share, drawn in draws
-        ]
-        assert sum(sums) == pytest.approx(full, rel=1e-12)
+    """Each draw as often as it comes."""
+    assert_unbiased(draws_of(chances(WEIGHT, 3), 3))
 
 
 def proposing(count: int = 2, by: str = "generator") -> tuple[Candidates, QueryIndex]:
