@@ -293,3 +293,13 @@ def test_a_text_that_is_no_utf_8_is_refused_where_the_file_is_read(tmp_path):
         read_bounded(path)
     with pytest.raises(DataError, match=r"films\.parquet cannot be read as parquet .*; export it again"):
         read_typed(path, STRICT)
+
+
+@pytest.mark.parametrize("name", ["triples", "interactions", "links", "labels", "kinds"])
+def test_a_file_that_names_too_few_columns_is_refused_by_their_names(tmp_path, name):
+    for path in (tmp_path / f"{name}.parquet", tmp_path / f"{name}.jsonl"):
+        write_source(tmp_path, {"train.tsv": "a\tr\tb\n"})
+        frame = pd.DataFrame({"colour": ["a", "b"]})
+        frame.to_parquet(path) if path.suffix == ".parquet" else frame.to_json(path, orient="records", lines=True)
+        with pytest.raises(DataError, match=rf"{path.name}, line 0: 1 column\(s\) \(colour\); a {name} file has"):
+            read_sources([tmp_path / "train.tsv", path])

@@ -141,14 +141,15 @@ def role_columns(table: TextTable, role: Role) -> Columns:
         return _by_words(table, role, words, places)
     width, needed = len(words), len(role.columns)
     reason = "" if width < needed else header_by_content(table, range(needed))
-    if not reason and table.named:
+    if not reason and table.named and width >= needed:
         reason = "the file names its columns"
     if reason and not (role.exact_width and width > needed):
         return _by_content(table, role, words, reason)
     if width < needed or (role.exact_width and width > needed):
         least = "" if role.exact_width else "at least "
+        header = f"({listed(table.row(0), 6)})" if table.named else "and no header"
         raise DataError(
-            f"{table.path}, line {table.lines[0]}: {width} column(s) and no header; a {role.name} file has "
+            f"{table.path}, line {table.lines[0]}: {width} column(s) {header}; a {role.name} file has "
             f"{least}{needed}: {', '.join(role.columns)}"
         )
     by_position = {column: place for place, column in enumerate(role.columns)}
