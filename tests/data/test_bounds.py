@@ -207,6 +207,9 @@ def test_an_archive_of_several_files_is_read_as_the_folder_it_holds(tmp_path):
         ({"triples.tsv": "a\tr\tb\na\tr\n", "x.md": ""}, "several.zip/triples.tsv, line 2: 2 column"),
         ({"../triples.tsv": "a\tr\tb\n", "x.tsv": "a"}, "several.zip: '../triples.tsv' leads out"),
         ({f"{n}.tsv": "a" for n in range(1001)}, "several.zip holds 1,001 files; at most 1,000"),
+        ({"a": "x", "a/triples.tsv": "a\tr\tb\n"}, "'a/triples.tsv' cannot be unpacked: it stands in it twice"),
+        ({"triples.tsv": "a", "y" * 300: "a"}, "cannot be unpacked: File name too long"),
+        ({"x/triples.tsv": "a\tr\tb\n", "y/interactions.tsv": "u\ta\n"}, "(found: x/triples.tsv, y/interactions.tsv)"),
         ({"triples.tsv": "a\tr\tb\n" * 12_000_000, "x.tsv": "a"}, "several.zip holds 72,000,001 bytes unpacked"),
     ],
 )

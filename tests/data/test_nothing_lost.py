@@ -8,6 +8,7 @@ import json
 import lzma
 import os
 import random
+import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -110,6 +111,13 @@ def test_documents_are_named_apart_and_hidden_files_are_not(tmp_path):
     source = read_sources([write_source(tmp_path, files)])
     assert source.unread == ("LICENSE", "README.md", "paper.pdf")
     assert codes(source) == ["unread-documents"]
+
+
+def test_a_name_that_moves_a_terminal_is_said_on_one_line(tmp_path):
+    folder = write_source(tmp_path, {**GARDEN, "a\nb\x1b[2J.tsv": "x", "c\x9b.md": "x"})
+    said = [notice.text for notice in read_sources([folder]).notices]
+    assert said[0].startswith("not read: a b\ufffd[2J.tsv (")
+    assert said[1] == "not read (documents): c\ufffd.md"
 
 
 def test_every_file_that_was_named_is_read_or_named(tmp_path):

@@ -165,5 +165,6 @@ def detect_format(paths: Sequence[Path]) -> str:
     if prepared:
         raise DataError(f"{prepared[0]} looks like a dataset that is prepared already; it needs no preparation")
     needs = "".join(f"\n  {format.name}: {format.needs}" for format in FORMATS.values())
-    names = listed(file.name for file in sources.files)
+    below = files_below(paths) if not sources.files else ()
+    names = listed([file.name for file in sources.files] or [f"{file.parent.name}/{file.name}" for file in below])
     raise DataError(f"no known format in {listed(paths)} (found: {names}). Each format needs:{needs}")
