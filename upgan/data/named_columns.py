@@ -23,7 +23,7 @@ def read_named(path: Path, needed: Sequence[str], optional: Sequence[str] = ()) 
     """
     ending = path.suffix.lower()
     if not path.is_file():
-        raise DataError(f"{path}: no such file")
+        raise DataError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
     if ending not in ENDINGS:
         raise DataError(f"{path}: the file's name must end in {', '.join(ENDINGS)}")
     table = _parquet(path) if ending == ".parquet" else _text(path, "\t" if ending == ".tsv" else ",")

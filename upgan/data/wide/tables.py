@@ -77,7 +77,7 @@ def read_wide(
     ``separator``: of a text table, one of SEPARATORS or any other sign. ``progress``: of text tables, in bytes.
     """
     if not path.is_file():
-        raise DataError(f"{printable(str(path))}: no such file")
+        raise DataError(f"{printable(str(path))}: {'not a file' if path.exists() else 'no such file'}")
     size, suffix = path.stat().st_size, Path(plain_name(path)).suffix.lower()
     most = MOST_BYTES_OF_OBJECTS if suffix in (*EXCEL, *JSON) else MOST_BYTES
     if size > most:
