@@ -16,8 +16,6 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from tests.data.sources import TSV, write_source
 from upgan.cli.main import run
@@ -25,7 +23,7 @@ from upgan.data.check import check_source
 from upgan.data.dataset import load_dataset
 from upgan.data.formats import read_sources
 from upgan.data.prepare.prepare import PrepareSettings, prepare
-from upgan.data.raw.no_value import NO_VALUES, folded
+from upgan.data.raw.no_value import folded
 from upgan.data.raw.text_stream import ReadOptions
 from upgan.errors import DataError
 
@@ -113,6 +111,13 @@ def test_documents_are_named_apart_and_hidden_files_are_not(tmp_path):
     source = read_sources([write_source(tmp_path, files)])
     assert source.unread == ("LICENSE", "README.md", "paper.pdf")
     assert codes(source) == ["unread-documents"]
+
+
+def test_a_name_that_moves_a_terminal_is_said_on_one_line(tmp_path):
+    folder = write_source(tmp_path, {**GARDEN, "a\nb\x1b[2J.tsv": "x", "c\x9b.md": "x"})
+    said = [notice.text for notice in read_sources([folder]).notices]
+    assert said[0].startswith("not read: a b\ufffd[2J.tsv (")
+    assert said[1] == "not read (documents): c\ufffd.md"
 
 
 def test_every_file_that_was_named_is_read_or_named(tmp_path):
@@ -311,6 +316,37 @@ def test_triples_in_another_order_are_seen_by_their_values(tmp_path, order):
     assert "as the header says" in words(source, "column-order")
 
 
+def test_a_header_of_no_known_word_says_nothing_of_the_order(tmp_path):
+    """Nor do the names of a parquet file's columns."""
+    web = _web()
+    turned = pd.DataFrame([(h, t, r) for h, r, t in web], columns=["one", "two", "three"])
+    turned.to_csv(tmp_path / "triples.csv", index=False)
+    (tmp_path / "p").mkdir()
+    turned.to_parquet(tmp_path / "p" / "triples.parquet")
+    for folder in (tmp_path / "triples.csv", tmp_path / "p"):
+        source = read_sources([folder])
+        assert triples_of(source) == set(web)
+        assert "are these head, tail, relation? They are read so" in words(source, "column-order")
+
+
+@pytest.mark.parametrize(
+    ("row", "read", "left"),
+    [
+        ("5\t1500000000", {"rating": 5, "timestamp": 1_500_000_000}, ""),
+        ("1500000000\t5", {"rating": 5, "timestamp": 1_500_000_000}, ""),
+        ("1500000000\t1600000000", {"timestamp": 1_500_000_000}, "4 (of 4"),
+        ("5\tgood\t1500000000", {"rating": 5}, "4, 5 (of 5"),
+        ("good", {}, "3 (of 3"),
+    ],
+)
+def test_columns_that_no_header_names_are_read_or_named(tmp_path, row, read, left):
+    text = "".join(f"{user}\t{item}\t{row}\n" for user, item in CHOSEN)
+    source = read_sources([write_source(tmp_path, {**GARDEN, "interactions.tsv": text})])
+    assert source.interactions.drop(columns=["user", "item"]).iloc[0].to_dict() == read
+    assert (f"columns that are not read: {left}" if left else "") in words(source, "columns-told")
+    assert bool(left) == ("not read" in words(source, "columns-told"))
+
+
 @pytest.mark.parametrize("graph", [GRAPH, _web(), [("a", "r", "b"), ("b", "r", "c")]])
 def test_triples_in_their_order_raise_no_doubt(tmp_path, graph):
     source = read_sources([write_source(tmp_path, {"triples.tsv": rows(graph)})])
@@ -350,7 +386,7 @@ def test_labels_of_entities_relations_and_items_join(tmp_path):
         assert "labels-of-nothing" not in codes(read_sources([write_source(tmp_path, files)]))
 
 
-@pytest.mark.parametrize("word", ["N/A", "unknown", "NONE", "-", "?", "null", "\\N"])
+@pytest.mark.parametrize("word", ["N/A", "unknown", "NONE", "-", "?", "null", "\\N", "<NA>", "(null)", "–", "…", "Ｎ／Ａ", "\ufeffn/a"])
 def test_ids_that_say_nothing_are_left_out_named_and_can_be_kept(tmp_path, word):
     extra = [(f"plant{n}", "blooms", word) for n in range(3)]
     files = {"triples.tsv": rows([*GRAPH, *extra]), "interactions.tsv": rows([*CHOSEN, (word, "plant1")])}
@@ -484,67 +520,6 @@ def test_any_name_of_a_folder_will_do(tmp_path, monkeypatch, name, capsys):
         assert run(["data", "check", out, "--json"]) == 0
         assert run(["data", "check", source, "--json"]) == 0
         assert len(load_dataset(out).interactions) == len(CHOSEN)
-
-
-IDS = st.sampled_from(["a", "b", "c", "d", "e", "f", "N/A", "?", "g"])
-
-
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-@given(
-    st.lists(st.tuples(IDS, st.sampled_from("rst"), IDS), min_size=4, max_size=30),
-    st.lists(st.tuples(st.sampled_from(["u", "v", "w", "-"]), IDS), max_size=30),
-    st.sampled_from([1, 2]),
-    st.sampled_from([1, 2]),
-    st.booleans(),
-    st.booleans(),
-)
-def test_what_is_kept_and_what_is_left_out_are_what_was_there(graph, chosen, interactions, triples, keep, other):
-    """Entities, triples, users and interactions read, and those named as left out, are those in the files."""
-    with tempfile.TemporaryDirectory() as scratch:
-        files = {"triples.tsv": rows(graph, ("head", "relation", "tail"))}
-        files |= {"interactions.tsv": rows(chosen, ("user", "item"))} if chosen else {}
-        files |= {"something.tsv": "x\ty\n"} if other else {}
-        folder = write_source(Path(scratch) / "source", files)
-        nothing = set(folded(NO_VALUES))
-        limits = PrepareSettings(min_interactions=interactions, min_triples=triples, keep_reverse=keep)
-        dataset = None
-        try:
-            source = read_sources([folder])
-            dataset = prepare(source, Path(scratch) / "out", limits)
-        except DataError as error:
-            reason = str(error)
-        if dataset is None:
-            assert any(words in reason for words in ("is left", "no training triple", "no triples file"))
-            return
-        manifest = dataset.manifest
-        assert {file["name"] for file in manifest["sources"]} | set(manifest["unread"]) == set(files)
-        left_out = {"triples": 0, "interactions": 0}
-        for entry in manifest["dropped"]:
-            what = entry["reason"].split(":")[0] if entry["what"] == "rows" else entry["what"]
-            if what in left_out:
-                left_out[what] += entry["count"]
-        kept = {"triples": len(dataset.train) + len(dataset.valid) + len(dataset.test)}
-        kept["interactions"] = len(dataset.interactions)
-        assert kept["triples"] + left_out["triples"] == len(graph)
-        assert kept["interactions"] + left_out["interactions"] == len(chosen)
-        counted = manifest["accounts"]
-        said = " ".join(warning["text"] for warning in manifest["warnings"])
-        silent = {each for h, _, t in graph for each in (h, t)} | {each for pair in chosen for each in pair}
-        for word in silent & {"N/A", "?", "-"}:
-            assert repr(word) in said
-        facts = [(h, r, t) for h, r, t in graph if not {h.casefold(), t.casefold()} & nothing]
-        pairs = [(u, i) for u, i in chosen if not {u.casefold(), i.casefold()} & nothing]
-        ids = {"entities": {e for h, _, t in facts for e in (h, t)}, "relations": {r for _, r, _ in facts}}
-        ids["users"] = {u for u, _ in pairs}
-        there = {"entities": set(dataset.entities), "relations": set(dataset.relations), "users": set(dataset.users)}
-        for name, expected in ids.items():
-            assert there[name] <= expected
-            assert counted[name] == {
-                "read": len(expected),
-                "kept": len(there[name]),
-                "dropped": len(expected - there[name]),
-            }
-        assert counted["triples"] == {"read": len(graph), "kept": kept["triples"], "dropped": left_out["triples"]}
 
 
 def test_a_source_without_faults_says_nothing(tmp_path):

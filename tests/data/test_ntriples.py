@@ -100,3 +100,11 @@ def test_what_is_no_iri_is_shown_without_control_characters(tmp_path):
     with pytest.raises(DataError, match="is no IRI") as caught:
         gather_graph(Gathered(), path, STRICT)
     assert not any(ord(sign) < 32 for sign in str(caught.value))
+
+
+@pytest.mark.parametrize("name", ["graph.ttl", "graph.nt", "graph.rdf"])
+def test_what_the_parser_says_of_a_long_text_does_not_fill_the_screen(tmp_path, name):
+    (tmp_path / name).write_text("@pr" + "x" * 500_000 + " y .")
+    with pytest.raises(DataError, match=name) as error:
+        read_sources([tmp_path])
+    assert len(str(error.value)) < 2_600

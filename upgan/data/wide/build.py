@@ -40,7 +40,7 @@ def build_source(tables: Sequence[WideTable], mapping: Mapping, name: str) -> Ra
     parts = [facts_of(by_name[part.file], part, mapping) for part in mapping.items]
     entities = pd.concat([part.entities for part in parts], ignore_index=True).drop_duplicates("id")
     triples = pd.concat([part.triples for part in parts], ignore_index=True)
-    notices = [notice for part in parts for notice in part.notices]
+    notices = [*_other_sheets(tables), *(notice for part in parts for notice in part.notices)]
     items = {value for part in mapping.items for value in by_name[part.file].columns[part.id]}
     chosen = [_interactions(by_name[part.file], part, items, mapping, notices) for part in mapping.interactions]
     if not len(triples):
@@ -60,6 +60,7 @@ def build_source(tables: Sequence[WideTable], mapping: Mapping, name: str) -> Ra
         dropped={"triples: the same row again": len(triples) - len(once)} if len(once) < len(triples) else {},
         reading={"mapping": mapping.model_dump()},
         notices=tuple(notices),
+        unread=tuple(f"{table.name}, sheet {sheet}" for table in tables for sheet in table.other_sheets),
     )
 
 
@@ -149,6 +150,16 @@ def _silent_cells(table: WideTable, name: str, cells: pd.Series, values: pd.Seri
     said = [f"{empty:,} are empty", *said] if empty else said
     text = f"{table.name}: {without:,} of {len(cells):,} rows have no {name} ({listed(said, 6)})"
     return [Notice("cells-without-value", text, without, len(cells), (text,))]
+
+
+def _other_sheets(tables: Sequence[WideTable]) -> list[Notice]:
+    texts = [
+        f"{table.name}: of its sheets {table.sheet} is read; not read: {listed(table.other_sheets, 6)} (sheet = \"…\" in "
+        "the mapping chooses another)"
+        for table in tables
+        if table.other_sheets
+    ]
+    return [Notice("unread-sheets", text, 1, examples=(text,)) for text in texts]
 
 
 def _without_facts(by_name: dict[str, WideTable], mapping: Mapping, triples: pd.DataFrame) -> list[Notice]:
