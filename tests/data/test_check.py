@@ -146,7 +146,7 @@ def test_small_relations_and_hubs_are_told_by_number(tmp_path):
     kinds = {row["relation"]: row["kind"] for row in found(report, "relation-cardinalities").details["relations"]}
     assert kinds == {"by": "N-1", "genre": "N-1", "tag": "1-N", "in": "N-1"}
     title = found(report, "relation-cardinalities").title
-    assert title == "relations by how many there are at either end: 3 many to one, 1 one to many"
+    assert title == "relations by how many there are at either end: 1 one to many, 3 many to one"
 
 
 def test_a_split_that_leaks_is_an_error(tmp_path):

@@ -69,7 +69,7 @@ class TestStart:
     def test_without_a_checkpoint_it_says_how_to_make_one(self, tmp_path, monkeypatch):
         monkeypatch.setenv("UPGAN_CHECKPOINTS", str(tmp_path))
         app = run_page("start")
-        assert "There is no checkpoint to ask yet." in said(app)
+        assert "There is no trained model (checkpoint) to ask yet." in said(app)
         assert "upgan data demo" in app.code[0].value
 
 

@@ -130,7 +130,7 @@ def broken(entries: Sequence[RunEntry]) -> None:
 
 def none_at_all(entries: Sequence[RunEntry]) -> None:
     """The first thing to do where there is no checkpoint that can be asked; and what the folders there lack."""
-    st.info("There is no checkpoint to ask yet.", icon=":material/hub:")
+    st.info("There is no trained model (checkpoint) to ask yet.", icon=":material/hub:")
     if training_allowed():
         links.link("train", "Train one here", "model_training")
         links.link("tables", "Bring your own table", "table_view")

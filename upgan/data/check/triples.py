@@ -204,7 +204,7 @@ def shapes(catalogue: Catalogue, limit: int) -> list[Finding]:
                 for row in sorted(rows, key=lambda row: -row["triples"])[:limit]
             ),
             details={"relations": rows},
-            kinds=", ".join(f"{count} {ENDS[kind]}" for kind, count in sorted(by_kind.items())),
+            kinds=", ".join(f"{count} {ENDS[str(kind)]}" for kind, count in sorted(by_kind.items())),
             one=ONE,
         ),
         finding(
