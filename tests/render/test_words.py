@@ -164,20 +164,23 @@ class TestAPathIsSaidAsAPersonWould:
         nodes = (samples.node("A"), reader, samples.node("B"), samples.node("Linda"))
         walked = ("interacted⁻¹", "interacted", "author")
         text = self.sentence(nodes, walked, users=11, said="chosen together")
-        assert text == "What adds most: 11 users chose “A” and “B”, and “B” has author “Linda” (+0.500)."
+        assert text == "The path that adds most: 11 users chose “A” and “B”, and “B” has author “Linda” (+0.500)."
         text = self.sentence(nodes, walked, users=1, said="rated alike")
-        assert text.startswith("What adds most: 1 user rated “A” and “B” alike, and ")
+        assert text.startswith("The path that adds most: 1 user rated “A” and “B” alike, and ")
         text = self.sentence(nodes, walked, users=2, said="chosen near in time")
-        assert text.startswith("What adds most: 2 users chose “A” and “B” soon after each other, and ")
+        assert text.startswith("The path that adds most: 2 users chose “A” and “B” soon after each other, and ")
 
     def test_a_fact_that_two_share_and_facts_from_either_end(self):
         nodes = [samples.node(name) for name in ("A", "Silhouette", "B", "Linda")]
         text = self.sentence(nodes, ("publisher", "publisher⁻¹", "author"))
         assert text == (
-            "What adds most: “A” and “B” share the publisher “Silhouette”, and “B” has author “Linda” (+0.500)."
+            "The path that adds most: “A” and “B” share the publisher “Silhouette”, and “B” has author “Linda” "
+            "(+0.500)."
         )
         text = self.sentence(nodes[:3], ("part_of⁻¹", "part_of"))
-        assert text == "What adds most: “Silhouette” has part of “A”, and “Silhouette” has part of “B” (+0.500)."
+        assert (
+            text == "The path that adds most: “Silhouette” has part of “A”, and “Silhouette” has part of “B” (+0.500)."
+        )
 
 
 class TestTheReasonFirst:
@@ -199,7 +202,9 @@ class TestTheReasonFirst:
         walk = Walk((*(samples.bargain().paths[0].nodes[1:]), samples.node("Linda")), ("author",), 1.0, 0.5)
         same = self.case(filtered_rank_without_users=1.0, rank_without_users=1, walks=(walk,))
         text = headline(same)
-        assert text.startswith("What adds most: “Part of the Bargain” has author “Linda” (+0.500). 2 of the 3 ")
+        assert text.startswith(
+            "The path that adds most: “Part of the Bargain” has author “Linda” (+0.500). 2 of the 3 "
+        )
         assert "others with author “Linda Lael Miller” share its genre “Romance”." in text
         assert changed(same) == "Rank 1, with users and without."
 

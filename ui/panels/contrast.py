@@ -141,7 +141,7 @@ def _both(contrast: Contrast, answer: str, against: str, noun: str) -> None:
         pd.DataFrame.from_dict(rows, orient="index", columns=["answer", "against"]).reset_index(names=""),
         f"Ranks, scores and popularity of {answer} and {against}",
         {
-            "": text(width=200),  # on a phone, too, there is room for the numbers
+            "": text(width=182),  # on a phone, too, there is room for the numbers
             "answer": text(shorten(answer, 40), width=84, alignment="right"),
             "against": text(shorten(against, 40), width=84, alignment="right"),
         },

@@ -59,8 +59,8 @@ def facts_sentence(reason: Reason) -> str:
 
 
 def walk_sentence(walk: Walk, *, simulated: bool) -> str:
-    """What a path from target to answer says, fact by fact, and what that adds to the score."""
-    return f"What adds most: {', and '.join(_clauses(walk, simulated))} ({signed(walk.contribution)})."
+    """What the path from target to answer that adds most says, fact by fact, and how much that is."""
+    return f"The path that adds most: {', and '.join(_clauses(walk, simulated))} ({signed(walk.contribution)})."
 
 
 def _clauses(walk: Walk, simulated: bool) -> Iterator[str]:
