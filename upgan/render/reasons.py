@@ -5,8 +5,12 @@ The only place that chooses these words: lists, pages, reports and the headline 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from upgan.explain.explanation import Walk
 from upgan.explain.reason import Reason
-from upgan.render.words import clean, percent, relation_words, user_noun
+from upgan.render.words import clean, node_words, percent, relation_words, said_words, signed, user_noun
+from upgan.types import INVERSE_MARK
 
 
 def reason_sentence(reason: Reason, *, users: bool = True) -> str:
@@ -52,6 +56,31 @@ def facts_sentence(reason: Reason) -> str:
     relation, value = reason.common
     fact = f"{relation_words(relation)} “{clean(value)}”"
     return f"{reason.sharing:,} of the {alike} share{'s' if reason.sharing == 1 else ''} its {fact}."
+
+
+def walk_sentence(walk: Walk, *, simulated: bool) -> str:
+    """What the path from target to answer that adds most says, fact by fact, and how much that is."""
+    return f"The path that adds most: {', and '.join(_clauses(walk, simulated))} ({signed(walk.contribution)})."
+
+
+def _clauses(walk: Walk, simulated: bool) -> Iterator[str]:
+    names = [node_words(node) for node in walk.nodes]
+    place = 0
+    while place < len(walk.relations):
+        relation = walk.relations[place]
+        beyond = walk.relations[place + 1] if place + 1 < len(walk.relations) else ""
+        if beyond and walk.nodes[place + 1].role == "user":
+            items = (names[place], names[place + 2])
+            yield said_words(walk.said, max(walk.users, 1), simulated=simulated, items=items)
+            place += 2
+        elif beyond == relation + INVERSE_MARK:
+            value = f"{relation_words(relation)} “{names[place + 1]}”"
+            yield f"“{names[place]}” and “{names[place + 2]}” share the {value}"
+            place += 2
+        else:
+            head, tail = names[place : place + 2][:: -1 if relation.endswith(INVERSE_MARK) else 1]
+            yield f"“{head}” has {relation_words(relation).removesuffix(INVERSE_MARK)} “{tail}”"
+            place += 1
 
 
 def _with_value(reason: Reason) -> str:
