@@ -5,8 +5,9 @@ A proposal of group g has a share x in (0, 1) and an outcome y in {0, 1}. Its pr
 
     P(y = 1) = m / (1 + exp(-((a + d_g) z + b + c_g)))
 
-m is known of each proposal: no more than this share of its like can be right at all (1 where nothing is known). a and b are those of all groups; c_g and d_g are what one group differs by, held near 0 by a ridge: a group with few
-examples keeps to what all have, one with many goes its own way. In cross-validation on nine runs' validation this
+m is known of each proposal: no more than this share of its like can be right at all (1 where nothing is known). a and b
+are those of all groups; c_g and d_g are what one group differs by, held near 0 by a ridge: a group with few examples
+keeps to what all have, one with many goes its own way. In cross-validation on nine runs' validation this (with m = 1)
 has a log-loss of 0.416; beta calibration (Kull et al., 2017) 0.419, and isotonic regression of cross-fitted curves with
 interpolation 0.423, whose steps follow the noise of few examples.
 """
