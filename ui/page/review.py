@@ -122,8 +122,8 @@ def filters(choices: Choices, lists: list[ReviewList], store: ReviewStore) -> tu
 
 
 _SURE = (
-    "Of such lines so many were right on held-out facts. Where only a part of a kind has something, a gap is never surer "
-    "than that part: it may rightly have nothing."
+    "Of such lines so many were right on held-out facts. Where only a part of a kind has something, a gap is never "
+    "surer than that part: it may rightly have nothing."
 )
 _LINES = {"every": "all", "gaps": "gaps", "further": "one more", "users": "users decide it"}
 
@@ -149,13 +149,7 @@ def lines(shown: Shown) -> None:
             "item": text("Item", width=98),
             "relation": text("Relation", width=78),
             "answer": text("Answer", width=98, help="What is proposed."),
-            "sure": number(
-                "Sure",
-                format="%d%%",
-                width=48,
-                help="Of such lines so many were right on held-out facts. Where only a part of a kind has something, "
-                "a gap is never surer than that part: it may rightly have nothing.",
-            ),  # fmt: skip
+            "sure": number("Sure", format="%d%%", width=48, help=_SURE),
             "users": number(
                 "Users", format="%+.0f", width=50, help="By how many points in 100 users raise this answer's share."
             ),
