@@ -50,11 +50,15 @@ def facts_sentence(reason: Reason) -> str:
     """What the entities with this value have in common with this one."""
     if not reason.alike:
         return "Nothing else in the data has this value."
-    alike = f"{reason.alike:,} other{'' if reason.alike == 1 else 's'} {_with_value(reason)}"
+    one = reason.alike == 1
+    alike = f"only other {_with_value(reason)}" if one else f"{reason.alike:,} others {_with_value(reason)}"
     if reason.common is None:
-        return f"Of the {alike}, none shares a typical fact with it: the model's own vectors speak for it."
+        none = f"The {alike} shares no" if one else f"Of the {alike}, none shares a"
+        return f"{none} typical fact with it: the model's own vectors speak for it."
     relation, value = reason.common
     fact = f"{relation_words(relation)} “{clean(value)}”"
+    if one:
+        return f"The {alike} shares its {fact}."
     return f"{reason.sharing:,} of the {alike} share{'s' if reason.sharing == 1 else ''} its {fact}."
 
 
@@ -89,13 +93,20 @@ def _with_value(reason: Reason) -> str:
     return f"that “{clean(reason.value)}” has as {relation}" if reason.turned else f"with {relation} {value}"
 
 
-def sure_sentence(sure: float | None, *, empty: bool) -> str:
-    """What an estimated precision means for one line."""
+def sure_sentence(sure: float | None, *, empty: bool, filled: float | None = None) -> str:
+    """What an estimated precision means for one line; ``filled``: the share of a gap's kind that has something there.
+
+    A list made before this share was kept does not know it.
+    """
     if sure is None:
         return "How sure this is cannot be said: no facts were held out to learn it from."
     share = percent(min(sure, 0.999))  # no number of examples makes certain
-    if empty:
+    if empty and filled is None:
         return f"Of such lines {share} were right where an answer that is known was hidden and asked for again."
+    if empty:
+        has = f"{percent(filled)} of its kind have something here"
+        rest = "" if filled >= 1 else ", and this one may rightly have nothing"
+        return f"Of such lines about {share} were right when hidden facts were asked for again: {has}{rest}."
     return (
         f"Of such lines at least {share} were right: a proposal that the data do not hold counts as wrong here, though "
         "it may be true."
