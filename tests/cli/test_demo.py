@@ -69,6 +69,19 @@ def test_nothing_is_replaced(tmp_path):
     assert contents(tmp_path) == {"notes": b"mine"}
 
 
+def test_a_second_time_the_demo_is_left_as_it_is_and_another_run_is_refused(tmp_path):
+    """In a checkout it is there from the start, and the README's first command is `upgan demo`."""
+    folder = tmp_path / "demo"
+    for _ in range(2):
+        done = here("demo", "--out", folder)
+        assert (done.returncode, done.stdout) == (0, f"{folder}\n")
+        (folder / "pinned.jsonl").write_text("")
+    assert here("demo", "--out", DEMO).returncode == 0
+    (folder / "model.safetensors").write_bytes(b"another one's")
+    refused(here("demo", "--out", folder), f"{folder}: something is there already")
+    assert (folder / "model.safetensors").read_bytes() == b"another one's"
+
+
 def test_a_build_without_the_demo_says_what_makes_one(tmp_path, monkeypatch):
     monkeypatch.setattr(demo, "PLACES", (tmp_path / "absent",))
     refused(here("demo", "--out", tmp_path / "demo"), "no demo checkpoint", "upgan data demo")

@@ -140,7 +140,8 @@ def demo(
 ) -> None:
     """Make a run folder with the demo checkpoint.
 
-    It is a small trained model of books with its data, to be asked at once. Its readers are simulated.
+    It is a small trained model of books with its data, ready to answer. Its readers are simulated. A folder that holds
+    it already stays as it is.
     """
     demo_checkpoint.copy_demo(out)
     note(f"its readers are simulated; try: upgan predict {out} --head 'Part of the Bargain' --relation author")

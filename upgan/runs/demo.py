@@ -5,12 +5,21 @@
 
 from __future__ import annotations
 
+import filecmp
 import shutil
 from pathlib import Path
 
 from upgan.errors import RunError
 from upgan.files import folder_written_whole
-from upgan.runs.files import GENERATOR_FILE, SQUARES_FILE, TENSORBOARD_FOLDER
+from upgan.runs.files import (
+    GENERATOR_FILE,
+    MANIFEST_FILE,
+    MODEL_FILE,
+    SEAL_FILE,
+    SQUARES_FILE,
+    TABLE_FILES,
+    TENSORBOARD_FOLDER,
+)
 
 #: The run that is asked first, with the default settings, and those of other systems to compare it with.
 NAME = "demo"
@@ -18,6 +27,8 @@ RUNS = {NAME: "upgan", "demo-complex": "complex", "demo-distmult": "distmult"}
 #: Where they and their table stand: in an installed package the build has put them beside this file (setup.py), in a
 #: checkout in its own folders. Both have ``checkpoints`` and ``results`` inside.
 PLACES = (Path(__file__).with_name("shipped"), Path(__file__).resolve().parents[2])
+#: What answers are made of: a run in which these are the demo's is the demo.
+ITSELF = (MODEL_FILE, SEAL_FILE, MANIFEST_FILE, *TABLE_FILES)
 #: What a run has for going on with its training, and not for answering.
 NOT_SHIPPED = ("resume*", ".*", GENERATOR_FILE, SQUARES_FILE, TENSORBOARD_FOLDER)
 
@@ -30,8 +41,15 @@ def _shipped() -> Path:
 
 
 def copy_demo(folder: Path) -> None:
-    """Copy the demo checkpoint to a folder, as a whole or not at all. RunError where something is there."""
-    _copy(_shipped() / "checkpoints" / NAME, folder)
+    """Copy the demo checkpoint to a folder, as a whole or not at all. RunError where something else is there."""
+    source = _shipped() / "checkpoints" / NAME
+    # A checkout has it where the documentation puts it.
+    if not all(_equal(source / name, folder / name) for name in ITSELF):
+        _copy(source, folder)
+
+
+def _equal(one: Path, other: Path) -> bool:
+    return other.is_file() and filecmp.cmp(one, other, shallow=False)
 
 
 def copy_all(checkpoints: Path, results: Path) -> None:
