@@ -386,7 +386,9 @@ def test_labels_of_entities_relations_and_items_join(tmp_path):
         assert "labels-of-nothing" not in codes(read_sources([write_source(tmp_path, files)]))
 
 
-@pytest.mark.parametrize("word", ["N/A", "unknown", "NONE", "-", "?", "null", "\\N", "<NA>", "(null)", "–", "…", "Ｎ／Ａ", "\ufeffn/a"])
+@pytest.mark.parametrize(
+    "word", ["N/A", "unknown", "NONE", "-", "?", "null", "\\N", "<NA>", "(null)", "–", "…", "Ｎ／Ａ", "\ufeffn/a"]
+)
 def test_ids_that_say_nothing_are_left_out_named_and_can_be_kept(tmp_path, word):
     extra = [(f"plant{n}", "blooms", word) for n in range(3)]
     files = {"triples.tsv": rows([*GRAPH, *extra]), "interactions.tsv": rows([*CHOSEN, (word, "plant1")])}

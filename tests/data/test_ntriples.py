@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from upgan.data.formats import read_sources
 from upgan.data.raw.gathered import Gathered
 from upgan.data.raw.text_stream import STRICT
 from upgan.data.read.ntriples import gather_graph

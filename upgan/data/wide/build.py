@@ -154,7 +154,7 @@ def _silent_cells(table: WideTable, name: str, cells: pd.Series, values: pd.Seri
 
 def _other_sheets(tables: Sequence[WideTable]) -> list[Notice]:
     texts = [
-        f"{table.name}: of its sheets {table.sheet} is read; not read: {listed(table.other_sheets, 6)} (sheet = \"…\" in "
+        f'{table.name}: of its sheets {table.sheet} is read; not read: {listed(table.other_sheets, 6)} (sheet = "…" in '
         "the mapping chooses another)"
         for table in tables
         if table.other_sheets
