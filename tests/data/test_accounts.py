@@ -9,6 +9,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from xml.sax.saxutils import escape
 
 import pandas as pd
@@ -19,7 +20,7 @@ from hypothesis import strategies as st
 from tests.conftest import toy_tables
 from tests.data import workbooks
 from tests.data.sources import write_source, zipped
-from upgan.data.dataset import build_dataset, load_dataset
+from upgan.data.dataset import KGDataset, build_dataset, load_dataset
 from upgan.data.extend import extend
 from upgan.data.formats import read_sources
 from upgan.data.prepare.prepare import PrepareSettings, prepare
@@ -30,6 +31,11 @@ from upgan.errors import DataError
 from upgan.review.apply import apply
 
 LOOSE = PrepareSettings(min_interactions=1, min_triples=1, split=(1, 0, 0))
+
+
+def toy() -> KGDataset:
+    tables: dict[str, Any] = {**toy_tables()}
+    return build_dataset(name="toy", **tables)
 
 
 def written_as(form: str, stem: str, names: Sequence[str], table: Sequence[Sequence[str]]) -> dict[str, bytes]:
@@ -192,7 +198,8 @@ def test_every_cell_of_wide_tables_is_a_fact_or_named_as_left_out(cells, chosen,
         folder = write_source(Path(scratch) / "in", files)
         try:
             read = read_import([folder / name for name in files], mapping_of(mapping, "map"))
-            data = load_dataset(write_import(read, Path(scratch) / "out").path)
+            write_import(read, Path(scratch) / "out")
+            data = load_dataset(Path(scratch) / "out")
         except DataError as error:
             reason = str(error)
             if "none of the" in reason:
@@ -212,7 +219,7 @@ def test_every_cell_of_wide_tables_is_a_fact_or_named_as_left_out(cells, chosen,
     assert held == set(facts)
     again = len(facts) - len(set(facts))
     assert manifest["accounts"]["triples"] == {"read": len(facts), "kept": len(set(facts)), "dropped": again}
-    said = Counter()
+    said: Counter[str] = Counter()
     for notice in read.source.notices:
         said[notice.code] += notice.count
     assert said["columns-left-out"] == 1
@@ -239,7 +246,7 @@ ITEMS = st.sampled_from(["b1", "b2", "b3", "new", "other", "N/A"])
     st.sampled_from(["csv", "tsv", "parquet"]),
 )
 def test_every_new_row_of_a_run_is_taken_up_or_counted(pairs, items, form):
-    data = build_dataset(name="toy", **toy_tables())
+    data = toy()
     before = {(data.users[u], data.entities[i]) for u, i in data.interactions.tolist()}
     fresh = [pair for pair in pairs if not {word.casefold() for word in pair} & folded(NO_VALUES)]
     with tempfile.TemporaryDirectory() as scratch:
@@ -270,7 +277,7 @@ FACTS = st.tuples(st.sampled_from(HEADS), st.sampled_from(RELATIONS), st.sampled
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.tuples(FACTS, st.sampled_from(["yes", "no", "unsure"])), min_size=1, max_size=8))
 def test_every_decision_is_applied_or_counted(decided):
-    data = build_dataset(name="toy", **toy_tables())
+    data = toy()
     held = {(data.entities[h], data.relations[r], data.entities[t]) for h, r, t in _all(data)}
     settled = [row for row in decided if row[1] != "unsure"]
     with tempfile.TemporaryDirectory() as scratch:
