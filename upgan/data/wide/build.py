@@ -73,8 +73,8 @@ def _one_thing_each(entities: pd.DataFrame) -> pd.DataFrame:
         things = [f"{kind} {shown(label)}" for kind, label in zip(both["kind"], both["label"], strict=True)]
         raise DataError(
             f"the id {shown(again['id'].iloc[0])} would stand for two things: {' and '.join(things[:2])}"
-            f"{_more(again['id'].nunique(), 'ids')}; give the items of each table ids of their own, or a column's values "
-            "another word (kind)"
+            f"{_more(again['id'].nunique(), 'ids')}; give the items of each table ids of their own, or the values of a "
+            "column another word (kind)"
         )
     return entities
 

@@ -177,8 +177,8 @@ def _named(names: list[str], cells: list[pd.Series]) -> dict[str, pd.Series]:
     """Columns by unique names; one without a name is called by its place, a name that comes again by a number."""
     if len(names) > MOST_COLUMNS:
         raise DataError(
-            f"row 1 names {len(names):,} columns; tables of up to {MOST_COLUMNS:,} are imported: leave columns out, or put "
-            "values of one kind into one column"
+            f"row 1 names {len(names):,} columns; tables of up to {MOST_COLUMNS:,} are imported: leave columns out, or "
+            "put values of one kind into one column"
         )
     columns: dict[str, pd.Series] = {}
     for place, (name, values) in enumerate(zip(names, cells, strict=True), 1):
