@@ -9,7 +9,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-
 #: Characters of a longer message that are kept at both ends.
 _BEGINNING, _END = 2_000, 500
 

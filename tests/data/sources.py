@@ -147,8 +147,8 @@ MOVIELENS = {
     "kinds.tsv": "m1\tfilm\nm2\tfilm\np1\tperson\n",
 }
 #: Names of FORMATS that are another spelling of a format.
-_ALSO = {name: "tsv" for name in ("csv", "jsonl", "json", "movielens", "more-tables")}
-_ALSO |= {name: "ntriples" for name in ("nquads", "turtle", "trig", "notation3", "rdfxml", "more-rdf")}
+_ALSO = dict.fromkeys(("csv", "jsonl", "json", "movielens", "more-tables"), "tsv")
+_ALSO |= dict.fromkeys(("nquads", "turtle", "trig", "notation3", "rdfxml", "more-rdf"), "ntriples")
 FORMATS: dict[str, dict[str, str]] = {
     "tsv": TSV,
     "csv": CSV,

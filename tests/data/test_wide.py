@@ -230,6 +230,38 @@ def test_bad_input_is_one_sentence_with_its_place_and_nothing_is_written(tmp_pat
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(files)
 
 
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        (
+            {"a.csv": "id,genre\nx,War\ny,War\ngenre:War,Love\n"},
+            "'genre:War' would stand for two things: a 'genre:War' and genre 'War'",
+        ),
+        ({"a.csv": "id,a,a:b\nx,b:c,d\ny,e,c\nz,b:c,c\n"}, "'a:b:c' would stand for two things: a 'b:c' and a:b 'c'"),
+        ({"a.csv": "id,made\n1,x\n2,x\n3,y\n", "b.csv": "id,made\n2,x\n3,x\n4,y\n"}, "a '2' and b '2' (2 such ids)"),
+        (
+            {"a.csv": ",".join(map(str, range(9_000))) + "\n" + ",".join(["x"] * 9_000) + "\n"},
+            "names 9,000 columns; tables of",
+        ),
+    ],
+)
+def test_one_id_is_one_thing_and_a_matrix_is_no_table_of_items(tmp_path, files, words):
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    with pytest.raises(InputError) as error:
+        read_import([tmp_path / name for name in files])
+    assert words in str(error.value)
+
+
+def test_users_who_chose_once_each_are_users(tmp_path):
+    (tmp_path / "a.csv").write_text("id,genre\n" + "".join(f"f{n},g{n % 2}\n" for n in range(9)))
+    (tmp_path / "b.csv").write_text("user,item,rating\n" + "".join(f"u{n},f{n},{n % 5}\n" for n in range(9)))
+    mapping = read_import([tmp_path / "a.csv", tmp_path / "b.csv"]).mapping
+    assert [(part.file, part.user, part.item, part.rating) for part in mapping.interactions] == [
+        ("b.csv", "user", "item", "rating")
+    ]
+
+
 @pytest.mark.parametrize(("name", "size"), [("huge.csv", MOST_BYTES), ("huge.xlsx", MOST_BYTES_OF_OBJECTS)])
 def test_a_table_beyond_the_limit_is_refused_before_it_is_read(tmp_path, name, size):
     path = tmp_path / name
@@ -292,7 +324,10 @@ def test_a_column_that_is_mapped_twice_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("x = ", "is not TOML"),
+        ("x = ", "not valid TOML"),
+        ("x = " + "9" * 5_000, "not valid TOML"),
+        ("x = " + "[" * 5_000, "not valid TOML"),
+        ("x = 1\n" * 300_000, "longer than a settings file can be"),
         ("items = 3", "items"),
         ("[[items]]\nfile = 'a'\nid = 'b'\nkind = 'c'\ncolour = 1", "colour"),
         ("[[items]]\nfile = 'a'\nid = 'b'\nkind = 'c'\n[items.columns.x]\nuse = 'edge'", "items.0.columns.x.use"),

@@ -62,13 +62,16 @@ def test_sheets_that_are_not_read_are_named_and_can_be_chosen(tmp_path, capsys):
     manifest = load_dataset(tmp_path / "out").manifest
     assert manifest["unread"] == ["b.xlsx, sheet Plays"]
     assert read_wide(path, sheet="Plays").columns["item"].tolist() == ["r1", "r2"]
-    with pytest.raises(DataError, match="b.xlsx has no sheet 'Else'; it has: Records, Plays"):
+    with pytest.raises(DataError, match=r"b\.xlsx has no sheet 'Else'; it has: Records, Plays"):
         read_wide(path, sheet="Else")
 
 
 LONG = "x" * 1_000_000
 HEAD = '<row r="1"><c r="A1" t="inlineStr"><is><t>id</t></is></c></row>'
-IN_ODS = '<table:table-row {}><table:table-cell {} office:value-type="string"><text:p>{}</text:p></table:table-cell></table:table-row>'
+IN_ODS = (
+    '<table:table-row {}><table:table-cell {} office:value-type="string"><text:p>{}</text:p></table:table-cell>'
+    "</table:table-row>"
+)
 
 
 def shared_text(path: Path) -> Path:
@@ -85,11 +88,13 @@ def far_cells(path: Path) -> Path:
 def endless_xml(path: Path) -> Path:
     """Three hundred million bytes in a cell, which take a thousandth of that packed."""
     workbooks.xlsx(path, [["id"]])
-    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
-        with archive.open("xl/sharedStrings.xml", "w", force_zip64=True) as member:
-            member.write(b"<sst><si><t>")
-            for _ in range(300):
-                member.write(LONG.encode())
+    with (
+        zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("xl/sharedStrings.xml", "w", force_zip64=True) as member,
+    ):
+        member.write(b"<sst><si><t>")
+        for _ in range(300):
+            member.write(LONG.encode())
     return path
 
 

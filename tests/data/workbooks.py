@@ -39,8 +39,7 @@ def xlsx(path: Path, rows: Rows | str, name: str = "Sheet 1", *, shared: str = "
 
 def _related(ties: Mapping[str, tuple[str, str]]) -> str:
     body = "".join(
-        f'<Relationship Id="{name}" Type="{_KINDS}/{kind}" Target="{target}"/>'
-        for name, (kind, target) in ties.items()
+        f'<Relationship Id="{name}" Type="{_KINDS}/{kind}" Target="{target}"/>' for name, (kind, target) in ties.items()
     )
     return f'<Relationships xmlns="{_OFFICE}/package/2006/relationships">{body}</Relationships>'
 
@@ -69,7 +68,8 @@ def ods(path: Path, rows: Rows | str) -> Path:
             + "".join(
                 f'<table:table-cell office:value-type="float" office:value="{value}"/>'
                 if isinstance(value, int | float)
-                else f'<table:table-cell office:value-type="string"><text:p>{escape(str(value))}</text:p></table:table-cell>'
+                else f'<table:table-cell office:value-type="string"><text:p>{escape(str(value))}</text:p>'
+                "</table:table-cell>"
                 for value in row
             )
             + "</table:table-row>"

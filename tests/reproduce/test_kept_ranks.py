@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -15,7 +17,8 @@ def ranked(tmp_path_factory):
     from tests.conftest import toy_tables
     from upgan.data.dataset import build_dataset
 
-    data = build_dataset(name="toy", **toy_tables())
+    tables: dict[str, Any] = {**toy_tables()}
+    data = build_dataset(name="toy", **tables)
     folder = tmp_path_factory.mktemp("ranked")
     return make_run(folder / "run", data), data, folder / "ranks"
 

@@ -46,7 +46,9 @@ def table(
     st.dataframe(frame, hide_index=True, height=height, column_config=dict(columns or {}), alt=alt, **more)
 
 
-def editor(frame: pd.DataFrame, alt: str, columns: Mapping[str, Any], disabled: Sequence[str], key: str) -> pd.DataFrame:
+def editor(
+    frame: pd.DataFrame, alt: str, columns: Mapping[str, Any], disabled: Sequence[str], key: str
+) -> pd.DataFrame:
     """Rows whose cells can be changed, except those of the columns ``disabled``; the rows as they then are.
 
     They are shown as ``table`` shows its own; a cell that was not changed comes back as it was.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,12 +79,7 @@ def extend(data: KGDataset, interactions: Path, items: Path | None = None) -> tu
         repeated=len(rows) - once,
         without_id=len(table) - len(rows),
         items_known=len(listed_items) - len(named),
-        unread=tuple(
-            f"{name} of {path.name}"
-            for path, frame in ((interactions, table), (items, listed_items))
-            if path is not None
-            for name in frame.attrs.get("unread", ())
-        ),
+        unread=_unread(interactions, table) + (() if items is None else _unread(items, listed_items)),
     )
     if not found.interactions and not found.items and not _marked(rows):
         without = "; ".join(found.left_out())
@@ -96,19 +91,6 @@ def extend(data: KGDataset, interactions: Path, items: Path | None = None) -> tu
         "id": [*data.entities, *fresh["id"]],
         "label": [*data.entity_labels, *fresh["label"]],
         "kind": [*data.entity_kinds, *fresh["kind"]],
-    }
-    files = [path for path in (interactions, items) if path is not None]
-    manifest: dict[str, Any] = {
-        **data.manifest,
-        "catalogue": data.catalogue,
-        "extended": [
-            *data.manifest.get("extended", []),
-            {
-                "from": data.fingerprint,
-                "files": [{"name": path.name, "sha256": sha256_of_file(path)} for path in files],
-                **found.to_dict(),
-            },
-        ],
     }
     triples = np.concatenate([data.triples(name) for name in SPLITS])
     splits = np.repeat(np.arange(len(SPLITS)), [len(data.triples(name)) for name in SPLITS])
@@ -122,9 +104,20 @@ def extend(data: KGDataset, interactions: Path, items: Path | None = None) -> tu
         entities=tables.plain_columns(entities),
         relations=tables.plain_columns({"id": data.relations, "label": data.relation_labels}),
         reviewed=data.reviewed,
-        manifest=manifest,
+        manifest=_manifest(data, [path for path in (interactions, items) if path is not None], found),
     )
     return extended, found
+
+
+def _manifest(data: KGDataset, files: Sequence[Path], found: Extension) -> dict[str, Any]:
+    """The dataset's own, and what was added from which files."""
+    read = [{"name": path.name, "sha256": sha256_of_file(path)} for path in files]
+    added = {"from": data.fingerprint, "files": read, **found.to_dict()}
+    return {**data.manifest, "catalogue": data.catalogue, "extended": [*data.manifest.get("extended", []), added]}
+
+
+def _unread(path: Path, table: pd.DataFrame) -> tuple[str, ...]:
+    return tuple(f"{name} of {path.name}" for name in table.attrs.get("unread", ()))
 
 
 def _marked(rows: pd.DataFrame) -> bool:

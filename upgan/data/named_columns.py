@@ -18,8 +18,8 @@ ENDINGS = (".csv", ".tsv", ".parquet")
 def read_named(path: Path, needed: Sequence[str], optional: Sequence[str] = ()) -> pd.DataFrame:
     """The columns of a CSV, TSV (UTF-8) or parquet file as strings, and ``line``, the line that each row ends on.
 
-    Columns of neither name are left out; the frame's ``attrs`` have their names as "unread". DataError where the file is missing, has another ending, lacks a column, is no
-    such table, or has no row.
+    Columns of neither name are left out; the frame's ``attrs`` have their names as "unread". DataError where the file
+    is missing, has another ending, lacks a column, is no such table, or has no row.
     """
     ending = path.suffix.lower()
     if not path.is_file():

@@ -97,7 +97,9 @@ def apply(review: Path, to: KGDataset, out: Path) -> Applied:
                 f"{_where(review, row)}: {_named(row)} was rejected, but {to.name} holds it; remove it there"
             )
     last = {fact: place for place, fact in enumerate(numbers)}
-    decisions = [(row, fact) for place, (row, fact) in enumerate(zip(settled, numbers, strict=True)) if last[fact] == place]
+    decisions = [
+        (row, fact) for place, (row, fact) in enumerate(zip(settled, numbers, strict=True)) if last[fact] == place
+    ]
     new = [row for row, fact in decisions if fact not in known[row["verdict"]]]
     if not new:
         raise DataError(f"{review}: {to.name} has all {len(settled):,} decisions already, so there is nothing to apply")

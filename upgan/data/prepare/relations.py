@@ -162,9 +162,7 @@ def _contained(triples: np.ndarray, sizes: np.ndarray, shared: pd.DataFrame) -> 
     small, large = np.where(sizes[a] < sizes[b], a, b), np.where(sizes[a] < sizes[b], b, a)
     seen = (shared["same"] + shared["mirrored"]).to_numpy()
     possible = (
-        (sizes[small] >= LEAST_CONTAINED)
-        & (sizes[small] <= PART * sizes[large])
-        & (seen >= CONTAINED * sizes[small])
+        (sizes[small] >= LEAST_CONTAINED) & (sizes[small] <= PART * sizes[large]) & (seen >= CONTAINED * sizes[small])
     )
     inside: dict[int, list[int]] = {}
     if not possible.any():

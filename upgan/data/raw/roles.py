@@ -221,7 +221,9 @@ def _ordered(table: TextTable, places: dict[str, int], first_row: int = 0) -> Co
     """The columns of triples whose header, if any, says nothing, in the order that their values show."""
     place, reason = relation_place([cells.slice(first_row).to_pandas() for cells in table.cells[:3]])
     if place in (-1, 1):
-        return Columns(places, first_row, False, (), f"{reason} They are read as head, relation, tail" if reason else "")
+        return Columns(
+            places, first_row, False, (), f"{reason} They are read as head, relation, tail" if reason else ""
+        )
     ends = [each for each in (0, 1, 2) if each != place]
     order = {"head": ends[0], "relation": place, "tail": ends[1]}
     said = "They are read so; a header row (head, relation, tail) would say otherwise"

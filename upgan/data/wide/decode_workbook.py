@@ -13,6 +13,7 @@ import json
 import sys
 from collections.abc import Iterator
 from itertools import chain
+from pathlib import Path
 from typing import Any, TextIO
 
 
@@ -44,7 +45,7 @@ def decode(path: str, wanted: str, out: TextIO) -> str:
     from python_calamine import CalamineError, CalamineWorkbook, PasswordError
 
     try:
-        with open(path, "rb") as file:
+        with Path(path).open("rb") as file:
             book = CalamineWorkbook.from_filelike(file)
             titles = book.sheet_names
             if wanted and wanted not in titles:

@@ -27,6 +27,8 @@ from upgan.files import sha256_of_file
 MOST_BYTES = 1 << 30
 #: The same where every cell is an object of Python's first: workbooks and JSON lines.
 MOST_BYTES_OF_OBJECTS = 256 << 20
+#: And columns: more are a matrix, not what an item has.
+MOST_COLUMNS = 2_000
 #: What may stand between cells, the usual one first.
 SEPARATORS = (",", ";", "\t", "|")
 EXCEL = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
@@ -173,6 +175,11 @@ def _read_sheet(path: Path, wanted: str) -> WideTable:
 
 def _named(names: list[str], cells: list[pd.Series]) -> dict[str, pd.Series]:
     """Columns by unique names; one without a name is called by its place, a name that comes again by a number."""
+    if len(names) > MOST_COLUMNS:
+        raise DataError(
+            f"row 1 names {len(names):,} columns; tables of up to {MOST_COLUMNS:,} are imported: leave columns out, or "
+            "put values of one kind into one column"
+        )
     columns: dict[str, pd.Series] = {}
     for place, (name, values) in enumerate(zip(names, cells, strict=True), 1):
         name = " ".join(name.split()) or f"column {place}"
