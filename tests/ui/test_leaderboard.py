@@ -237,7 +237,7 @@ class TestMeasuringHere:
         assert dict(zip(told[3::2], told[4::2], strict=True)) == asked
         assert "2 runs, at most 5 minutes each." in said(app)
         checked(app, app.text_input(key="upgan_reproduce_name").set_value("../up"))
-        assert "a name here is 1 to 40 of a-z" in said(app)
+        assert "name here is 1 to 40 of a-z" in said(app)
         assert "upgan_reproduce_start" not in [button.key for button in app.button]
 
     def test_what_is_at_work_is_followed_and_what_was_cancelled_can_go_on(self, data, monkeypatch):

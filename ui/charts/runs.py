@@ -123,7 +123,7 @@ def _empty(revision: str) -> Figure:
         height=_HEIGHT,
         margin={"l": 8, "r": 8, "t": 24, "b": 8},
         # Below the axis's title, also where a phone breaks it into rows and so makes the plot lower.
-        legend={"orientation": "h", "y": -0.3, "x": 0},
+        legend={"orientation": "h", "y": -0.42, "x": 0},
         showlegend=True,
         uirevision=revision,
     )

@@ -10,9 +10,8 @@ import streamlit as st
 from ui.components import through
 from ui.components.answered import Answered, Panel
 from ui.components.table import number, table, text
-from ui.components.text import plain
 from upgan.render.csv_tables import path_rows
-from upgan.render.words import clean, user_noun
+from upgan.render.words import user_noun
 
 _MOST_ROWS = 500
 
@@ -21,8 +20,8 @@ def draw(answered: Answered) -> None:
     """The table and the switch that groups it."""
     explanation, noun = answered.explanation, user_noun(answered.simulated, 1)
     if not (explanation.paths or explanation.answer_paths):
-        why = " ".join(explanation.limits)
-        st.caption(plain(clean(why)) if why else f"No path from a {noun} to the target.")
+        untold = "This model tells no paths from users."
+        st.caption(untold if explanation.limits else f"No path from a {noun} to the target.")
         return
     rows = path_rows(through.chosen(answered, "paths", "answer_paths"), answered.labels)
     grouped = st.toggle(
