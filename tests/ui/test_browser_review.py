@@ -151,7 +151,7 @@ def test_from_an_export_to_an_exported_list_in_seven_clicks(browser, server, tmp
     missing = named(store, "mine")
     first = store.lines(missing)[0]
     assert (first.kind, first.slot) == ("LP", "empty")
-    page.get_by_text(first.reason).first.wait_for()
+    page.get_by_test_id("stMarkdownContainer").get_by_text(first.reason).first.wait_for()
 
     page.get_by_role("textbox", name="Your name").fill("Çiğdem")
     page.keyboard.press("Enter")
