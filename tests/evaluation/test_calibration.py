@@ -65,7 +65,7 @@ def test_an_example_of_weight_three_is_three_examples():
         )
     promised = np.random.default_rng(6).uniform(size=len(group))
     one = Reliability.of(promised, right, times.astype(float))
-    same = Reliability.of(*(np.repeat(column, times) for column in (promised, right)))
+    same = Reliability.of(np.repeat(promised, times), np.repeat(right, times))
     assert (one.error, one.sure_right) == pytest.approx((same.error, same.sure_right))
 
 

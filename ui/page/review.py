@@ -122,8 +122,8 @@ def filters(choices: Choices, lists: list[ReviewList], store: ReviewStore) -> tu
 
 
 _SURE = (
-    "Of such lines so many were right on held-out facts. Where only a part of a kind has something, a gap is never "
-    "surer than that part: it may rightly have nothing."
+    "Of such lines so many were right on held-out facts. Where only a part of a kind has something, a gap is less "
+    "sure: it may rightly have nothing."
 )
 _LINES = {"every": "all", "gaps": "gaps", "further": "one more", "users": "users decide it"}
 

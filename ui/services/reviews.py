@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 PAGE_LINES = 6
 #: Signs that stand beside each other in the cells of the narrowest table, and how many rows of text a line has at most.
 ACROSS = {"item": 13, "relation": 9, "answer": 13, "reason": 30}
-MOST_ROWS = 8
+MOST_ROWS = 10
 #: Sureness from which lines are shown, as a filter.
 LEVELS = {"0": "any", "0.5": "50% and more", "0.7": "70% and more", "0.9": "90% and more"}
 STATES = {

@@ -6,7 +6,8 @@ told apart, because what is known of the truth differs:
 * an empty slot: its entity has, without the hidden facts, fewer answers than is usual for its kind. Judged as if those
   of all the kind were hidden, whether it has any or not: slots of which a fact is hidden stand for all that are filled,
   and slots that the graph itself leaves empty, where every proposal counts as wrong, for their own part of the kind.
-  No promise exceeds the share of the kind that is filled: to show nothing makes it no likelier that there is something.
+  And no promise exceeds what could come true if half of those that show nothing had something: nobody knows how many
+  of them do, and the list holds none but them.
 * any other slot: judged on all of them, or a random sample. A proposal that is not among the hidden facts counts as
   wrong though it may be right: the precision is a lower bound where the graph is incomplete.
 
@@ -139,8 +140,13 @@ def judged(predictor: Predictor, split: SplitName, progress: Progress | None = N
 
 
 def ceiling(filled: FloatArray, empty: BoolArray) -> FloatArray:
-    """(2R, E) the most that can be promised of a slot: in an empty one the share of its kind that has something."""
-    most: FloatArray = np.where(empty, filled, 1.0)
+    """(2R, E) the most that can be promised of a slot.
+
+    In an empty one halfway from the share of its kind that has something to all. Ten-fold cross-validation on the
+    validation facts of three runs (demo, book and movie) has a log-loss of 0.410 so, 0.408 without a ceiling, which
+    promised 99% where a list held nothing but books without a series, and 0.418 with the share itself.
+    """
+    most: FloatArray = np.where(empty, (1 + filled) / 2, 1.0)
     return most
 
 

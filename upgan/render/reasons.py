@@ -101,12 +101,12 @@ def sure_sentence(sure: float | None, *, empty: bool, filled: float | None = Non
     if sure is None:
         return "How sure this is cannot be said: no facts were held out to learn it from."
     share = percent(min(sure, 0.999))  # no number of examples makes certain
-    if empty and filled is None:
-        return f"Of such lines {share} were right where an answer that is known was hidden and asked for again."
-    if empty:
+    if empty and filled is not None:
         has = f"{percent(filled)} of its kind have something here"
         rest = "" if filled >= 1 else ", and this one may rightly have nothing"
         return f"Of such lines about {share} were right when hidden facts were asked for again: {has}{rest}."
+    if empty:
+        return f"Of such lines {share} were right where an answer that is known was hidden and asked for again."
     return (
         f"Of such lines at least {share} were right: a proposal that the data do not hold counts as wrong here, though "
         "it may be true."
