@@ -2,19 +2,21 @@
 
 Runs of one dataset or of several: ComplEx (the baseline), the quality preset, its controls, other systems, in as many
 seeds as there are. The cache keeps each run's test ranks, so that a second call takes seconds. --record writes a record
-for each dataset; scripts/records.py then writes the tables into the pages.
+for each dataset and keeps the runs' ranks beside it (scripts/kept_ranks.py); a later call takes those of other systems
+and seeds from there, so that a table can grow run by run. scripts/records.py then writes the tables into the pages.
 """
 
 from __future__ import annotations
 
+import datetime
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from kept_ranks import Made, keep, kept
 
 import upgan
 from measuring import options
@@ -50,8 +52,7 @@ class Runs:
 
     predictor: Predictor
     systems: dict[str, System] = field(default_factory=dict)
-    #: What each run was: name, seed, processor seconds, most memory.
-    made: list[dict[str, Any]] = field(default_factory=list)
+    made: list[Made] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -62,6 +63,13 @@ class Runs:
     def ordered(self) -> list[System]:
         """The baseline first, the preset second."""
         return sorted(self.systems.values(), key=lambda system: (system.name != BASELINE, system.name != QUALITY))
+
+    def add(self, made: Made, ranking: Ranking) -> None:
+        """A run; where its system has that seed already, the first one counts."""
+        system = self.systems.setdefault(made.system, System(made.system, {}))
+        if made.seed not in system.rankings:
+            system.rankings[made.seed] = ranking
+            self.made.append(made)
 
     def tables(self) -> dict[str, Table]:
         """Name -> table, those that these runs have."""
@@ -163,13 +171,19 @@ def _known(value: float) -> float | None:
     return None if np.isnan(value) else value
 
 
-def _cost(run: Path) -> dict[str, float]:
-    """Processor seconds and most memory of all phases of a run."""
+def made_by(run: Path, predictor: Predictor) -> Made:
+    """What a run was; seconds and memory are those of all its phases."""
     stages = json.loads((run / "metrics.json").read_text(encoding="utf-8"))["stages"].values()
-    return {
-        "cpu_seconds": round(sum(stage.get("cpu_seconds", 0.0) for stage in stages), 1),
-        "peak_memory_mb": max((stage.get("peak_memory_mb", 0.0) for stage in stages), default=0.0),
-    }
+    return Made(
+        run=run.name,
+        system=system_name(predictor.config),
+        seed=predictor.config.seed,
+        threads=predictor.config.threads,
+        cpu_seconds=round(sum(stage.get("cpu_seconds", 0.0) for stage in stages), 1),
+        peak_memory_mb=max((stage.get("peak_memory_mb", 0.0) for stage in stages), default=0.0),
+        data=predictor.dataset.fingerprint,
+        date=datetime.datetime.now(datetime.UTC).date().isoformat(),
+    )
 
 
 def main() -> None:
@@ -182,29 +196,36 @@ def main() -> None:
     by_data: dict[str, Runs] = {}
     for run in arguments.runs:
         predictor = upgan.load(run)
-        name, seed = system_name(predictor.config), predictor.config.seed
-        print(f"ranking {run} ({name})", file=sys.stderr)
+        print(f"ranking {run} ({system_name(predictor.config)})", file=sys.stderr)
         runs = by_data.setdefault(predictor.dataset.fingerprint, Runs(predictor))
-        system = runs.systems.setdefault(name, System(name, {}))
-        system.rankings[seed] = ranking_of(run, runs.predictor.dataset, arguments.cache)
-        runs.made.append(
-            {"run": run.name, "system": name, "seed": seed, "threads": predictor.config.threads, **_cost(run)}
-        )
+        ranking = ranking_of(run, runs.predictor.dataset, arguments.cache)
+        runs.add(made_by(run, predictor), ranking)
+        if arguments.record:
+            keep(arguments.record / "ranks" / runs.name, runs.made[-1], ranking)
     for fingerprint, runs in by_data.items():
+        if arguments.record:
+            folder = arguments.record / "ranks" / runs.name
+            for made, ranking in kept(folder, fingerprint, runs.predictor.dataset.test):
+                runs.add(made, ranking)
         tables = runs.tables()
         print("\n".join([f"## {runs.name}\n", *(table.markdown() for table in tables.values())]))
         if arguments.record:
-            data, names = runs.predictor.dataset, [f"runs/{each['run']}" for each in runs.made]
-            facts = {
-                "name": data.name, "fingerprint": fingerprint, "entities": data.num_entities,
-                "test_triples": len(data.test), "simulated_users": data.simulated_users,
-            }  # fmt: skip
-            path = write_record(
-                arguments.record, f"accuracy-{runs.name}", title=f"Test metrics on {runs.name}", data=facts,
-                command=f"python scripts/accuracy.py --record docs/records {' '.join(names)}",
-                seeds=sorted({each["seed"] for each in runs.made}), tables=tables, notes={"runs": runs.made},
-            )  # fmt: skip
-            print(f"{path}: written; python scripts/records.py puts its tables into the pages", file=sys.stderr)
+            print(f"{record(arguments.record, runs, tables)}: written; python scripts/records.py shows it in the pages")
+
+
+def record(folder: Path, runs: Runs, tables: dict[str, Table]) -> Path:
+    """The record of a dataset's runs."""
+    data = runs.predictor.dataset
+    facts = {
+        "name": data.name, "fingerprint": data.fingerprint, "entities": data.num_entities,
+        "test_triples": len(data.test), "simulated_users": data.simulated_users,
+    }  # fmt: skip
+    made = sorted(runs.made, key=lambda each: (each.system, each.seed))
+    return write_record(
+        folder, f"accuracy-{runs.name}", title=f"Test metrics on {runs.name}", data=facts,
+        command=f"python scripts/accuracy.py --record docs/records {' '.join(f'runs/{each.run}' for each in made)}",
+        seeds=sorted({each.seed for each in made}), tables=tables, notes={"runs": [asdict(each) for each in made]},
+    )  # fmt: skip
 
 
 if __name__ == "__main__":
