@@ -107,7 +107,7 @@ def gather_graph(gathered: Gathered, path: Path, options: ReadOptions, own_nodes
     rows = len(triples) + statements.literals + len(statements.claims)
     gathered.files.append(SourceFile(path.name, stream.sha256, rows, path))
     gathered.drop(f"{path.name}: statements about a literal", statements.literals)
-    gathered.drop(f"{path.name}: links from Wikidata's properties to predicates", len(statements.claims))
+    gathered.drop(f"{path.name}: ties of Wikidata's properties to predicates", len(statements.claims))
     gathered.drop(f"{path.name}: lines that are no statement (--skip-bad-lines)", bad)
     if statements.graphs:
         gathered.reading[f"named_graphs_in_{path.name}"] = len(statements.graphs)
