@@ -46,7 +46,8 @@ def make(
     progress = CountProgress("scoring questions")
     number = make_list(store, predictor, sure, promise, top=top, kind=kind, relation=relation, progress=progress)
     shown = next(each for each in store.lists() if each.id == number)
-    note(f"wrote list {number} with {len(store.places(shown)):,} lines to {to}")
+    lines = f"{len(store.places(shown)):,} lines"
+    note(f"wrote list {number} with {lines} to {to}; the app shows it on Missing facts, checkpoint {shown.run}")
 
 
 @app.command()
