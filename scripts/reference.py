@@ -18,7 +18,7 @@ from typing import Any, Literal, get_args, get_origin
 import typer
 from pydantic.fields import FieldInfo
 from sphinx.pycode import ModuleAnalyzer
-from typer.models import ArgumentInfo, OptionInfo
+from typer.core import TyperArgument, TyperOption
 
 import upgan
 from measuring import ROOT, options
@@ -72,7 +72,7 @@ def pages() -> dict[str, str]:
 
 
 def commands() -> Iterator[str]:
-    """Every command with its arguments and options, in the order of the help."""
+    """Every command with its arguments and options, groups first."""
     yield "# Commands"
     yield ""
     yield (
@@ -80,62 +80,42 @@ def commands() -> Iterator[str]:
         "([JSON](json.md)). Every command has `-h` and `--help`. Exit codes: 0 done, 1 failed while running, 2 wrong "
         "argument or input, 130 interrupted."
     )
-    for group in app.registered_groups:
-        assert group.typer_instance is not None
-        for command in group.typer_instance.registered_commands:
-            yield from _command(f"{group.name} {_name(command)}", command.callback)
-    for command in app.registered_commands:
-        yield from _command(_name(command), command.callback)
+    root: Any = typer.main.get_command(app)
+    for name, command in sorted(root.commands.items(), key=lambda each: not hasattr(each[1], "commands")):
+        for below, each in getattr(command, "commands", {"": command}).items():
+            yield from _command(f"{name} {below}".strip(), each)
 
 
-def _name(command: typer.models.CommandInfo) -> str:
-    assert command.callback is not None
-    return command.name or command.callback.__name__.strip("_").replace("_", "-")
-
-
-def _command(name: str, function: Callable[..., Any] | None) -> Iterator[str]:
-    assert function is not None
-    parameters = list(_parameters(function))
-    arguments = [shown for is_argument, shown, *_ in parameters if is_argument]
+def _command(name: str, command: Any) -> Iterator[str]:
+    hints = typing.get_type_hints(command.callback)
+    parameters = [each for each in command.params if not each.hidden]
+    rows = [(f"`{_written(each, hints)}`", _given(each), _help(each)) for each in parameters]
+    arguments = [_written(each, hints) for each in parameters if isinstance(each, TyperArgument)]
     yield from ("", f"## upgan {name}", "", f"    upgan {' '.join([name, *arguments])} [OPTIONS]", "")
-    yield markdown(inspect.getdoc(function) or "")
-    rows = [(f"`{shown}`", default, text) for is_argument, shown, default, text in parameters]
+    yield markdown(command.help)
     if rows:
         yield ""
         yield from table(("argument or option", "default", "what it does"), rows)
 
 
-def _parameters(function: Callable[..., Any]) -> Iterator[tuple[bool, str, str, str]]:
-    """(is an argument, how it is written, default, help) of each that is not hidden."""
-    hints = typing.get_type_hints(function, include_extras=True)
-    for name, parameter in inspect.signature(function).parameters.items():
-        kind, info = get_args(hints[name])[0], _info(hints[name])
-        if info.hidden:
-            continue
-        required = parameter.default is inspect.Parameter.empty
-        default = "required" if required else _value(parameter.default)
-        if isinstance(info, ArgumentInfo):
-            many = "..." if _is_list(kind) else ""
-            written = (info.metavar or name.strip("_").upper()) + many
-            yield True, written if required else f"[{written}]", default, cell(info.help or "")
-            continue
-        flag = _bare(kind) is bool
-        # Inside Annotated the first name of an option stands where a default stands elsewhere.
-        first = [info.default] if isinstance(info.default, str) else []
-        given = [*first, *(info.param_decls or ())]
-        names = given or [f"--{name.strip('_').replace('_', '-')}"]
-        if flag and not given:
-            names.append(f"--no-{names[0][2:]}")
-        repeats = " (may repeat)" if _is_list(kind) and "repeat" not in (info.help or "") else ""
-        placeholder = (
-            "" if flag else f" {info.metavar or {int: 'N', float: 'X', Path: 'PATH'}.get(_bare(kind), 'TEXT')}"
-        )
-        default = "" if flag and not parameter.default else default
-        yield False, ", ".join(names) + placeholder, default, cell((info.help or "") + repeats)
+def _written(parameter: Any, hints: dict[str, Any]) -> str:
+    """As it is typed, with a word in place of its value."""
+    if isinstance(parameter, TyperArgument):
+        word = (parameter.metavar or parameter.name.strip("_").upper()) + "..." * (parameter.nargs == -1)
+        return word if parameter.required else f"[{word}]"
+    names = ", ".join([*parameter.opts, *parameter.secondary_opts])
+    word = parameter.metavar or PLACEHOLDERS.get(_bare(hints[parameter.name]), "TEXT")
+    return names if parameter.is_flag else f"{names} {word}"
 
 
-def _info(annotation: Any) -> OptionInfo | ArgumentInfo:
-    return next(each for each in get_args(annotation)[1:] if isinstance(each, OptionInfo | ArgumentInfo))
+def _given(parameter: Any) -> str:
+    """The value that counts where none is given."""
+    return "required" if parameter.required else "" if parameter.default is False else _value(parameter.default)
+
+
+def _help(parameter: Any) -> str:
+    many = isinstance(parameter, TyperOption) and parameter.multiple and "repeat" not in parameter.help.lower()
+    return cell(parameter.help + " (may repeat)" * many)
 
 
 def _bare(kind: Any) -> Any:
@@ -143,10 +123,6 @@ def _bare(kind: Any) -> Any:
     if get_origin(kind) in (types.UnionType, typing.Union):
         kind = next(each for each in get_args(kind) if each is not types.NoneType)
     return get_args(kind)[0] if get_origin(kind) is list else kind
-
-
-def _is_list(kind: Any) -> bool:
-    return any(get_origin(each) is list for each in (kind, *get_args(kind)))
 
 
 # Settings ------------------------------------------------------------------------------------------------------------
@@ -224,11 +200,14 @@ def _value(value: Any) -> str:
 def columns() -> Iterator[str]:
     """What a source of each format needs, and the words of headers that are understood."""
     yield from ("# File names and columns that are understood", "")
-    yield "What every format is and how it is told stands in [the page on formats](formats.md)."
+    yield "[Formats](formats.md) says what each format is and how it is recognised."
     yield from ("", "## What each format needs", "")
     yield from table(("format", "files"), [(f"`{name}`", cell(format.needs)) for name, format in FORMATS.items()])
     yield from ("", "## Words of a header", "")
-    yield "Case, `-`, `_`, and types after a colon do not count. Of two words for one column the earlier one counts."
+    yield (
+        "Case, `-`, `_`, and types after a colon do not count. If two columns have words for one meaning, the earlier "
+        "word counts."
+    )
     yield ""
     rows = []
     for role in ROLES:
@@ -252,7 +231,7 @@ DOCUMENTS: tuple[tuple[str, str, tuple[type, ...]], ...] = (
     (
         "Explain",
         "`upgan explain --json`: the fields of Explanation, nodes by their ids, with `labels` (id → label) beside them "
-        "and `chains` (paths and evidence joined at their user). `contrast`, `what_if` and `smallest_set` where they "
+        "and `chains` (paths and evidence joined at their user). `contrast`, `what_if` and `smallest_set` if they "
         "were asked for.",
         (
             explanation.Explanation, UserShare, explanation.UserPath, explanation.EvidencePath, explanation.Walk,
@@ -340,7 +319,7 @@ def python() -> Iterator[str]:
             yield ""
             yield from _fields(what)
         elif what is explanation.Explanation:
-            yield from ("", "Its fields stand in [JSON](json.md#explanation).")
+            yield from ("", "Its fields are in [JSON](json.md#explanation).")
         yield from _members(what)
 
 

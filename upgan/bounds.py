@@ -35,7 +35,7 @@ def check_rows(name: str, rows: int, size: int) -> None:
     if rows > allowed:
         raise EndlessError(
             f"{name} holds {rows:,} rows in {size:,} bytes; at most {allowed:,} are read from a file of this size. "
-            f"Where that is meant, {ROWS_VARIABLE}={rows} allows it"
+            f"If that is intended, {ROWS_VARIABLE}={rows} allows it"
         )
 
 
@@ -51,7 +51,7 @@ def check_bytes(
     if unpacked > allowed * MB:
         raise EndlessError(
             f"{name} holds {unpacked:,} bytes {what} in {size:,}; at most {allowed:,} MB are read from a file of this "
-            f"size. Where that is meant, {MEGABYTES_VARIABLE}={-(-unpacked // MB)} allows it"
+            f"size. If that is intended, {MEGABYTES_VARIABLE}={-(-unpacked // MB)} allows it"
         )
 
 

@@ -168,7 +168,7 @@ def test_a_pass_killed_by_the_system_goes_on_behind_its_last_part(tmp_path, monk
     monkeypatch.setattr(freebase, "LINES_PER_PART", 900)
     said: list[str] = []
     tally = read_dump(dump, work, said.append)
-    assert any("going on behind line" in text for text in said)
+    assert any("going on after line" in text for text in said)
     assert facts_in(work) == facts
     assert (work.folder_of("freebase") / "facts-00000.parquet").stat().st_mtime_ns == before
     undisturbed = read_dump(dump, WorkFolder(tmp_path / "other"), quiet)

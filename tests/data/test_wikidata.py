@@ -115,7 +115,7 @@ def test_a_pass_that_was_cut_off_goes_on_behind_its_last_part(tmp_path, monkeypa
     monkeypatch.setattr(wikidata, "_statement_rows", read)
     said: list[str] = []
     state = wikidata.read_wikidata(path, WorkFolder(tmp_path / "work"), said.append)
-    assert "going on behind line" in said[0]
+    assert "going on after line" in said[0]
     assert state["lines"] == 11
     files = sorted(work.folder_of("wikidata").glob("*.parquet"))
     found = pd.concat([pd.read_parquet(file) for file in files])

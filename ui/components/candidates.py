@@ -92,9 +92,12 @@ def _columns(*, mark_known: bool, silent: bool) -> dict[str, Any]:
             help="Place among all entities, the other known answers left out; 1 is the model's first choice. A known "
             "answer has its rank in brackets: those below it are counted without it.",
         ),
-        "answer": text("Answer", width=112, help="Click a name to see why it stands there."),
+        "answer": text("Answer", width=112, help="Click a name to see why it has this rank."),
         "score": number(
-            "Score", format="%.2f", width=50, help="The model's raw score: it orders candidates and is no probability."
+            "Score",
+            format="%.2f",
+            width=50,
+            help="The model's raw score: it orders candidates and is not a probability.",
         ),
         "known": text(
             "Known", width=50, help="The part of the dataset that holds this answer; empty: it would be new."

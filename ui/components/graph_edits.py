@@ -27,7 +27,7 @@ _ACTIONS = {
 }
 #: Where the form keeps what was typed, and what was wrong with it.
 _FORM, _WRONG = "upgan_edit_", "upgan_edit_wrong"
-_TYPED = "Choose one of the figure, or type any id or unique name."
+_TYPED = "Choose one from the figure, or type any id or unique name."
 
 
 def show(answered: Answered) -> None:

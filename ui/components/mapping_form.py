@@ -25,7 +25,7 @@ def how_read(name: str, chosen: dict[str, str]) -> dict[str, str]:
         left, right = st.columns(2)
         encoding = left.selectbox(
             "Encoding", tables.ENCODINGS, key=f"upgan_tables_{name}_encoding",
-            format_func=lambda each: each or "as told by the file",
+            format_func=lambda each: each or "as the file says",
         )  # fmt: skip
         separator = right.selectbox(
             "Between cells", list(tables.SEPARATORS), key=f"upgan_tables_{name}_separator",

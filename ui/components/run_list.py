@@ -85,7 +85,7 @@ def choose(runs: Sequence[RunStatus], chosen: str, on_choose: Callable[[str], No
                 format="%.4f", help="MRR on validation facts, of the phase in progress or the last one."
             ),
             "test MRR": number(format="%.4f", help="MRR, the mean reciprocal rank: 1 is always first."),
-            "last report": text(help="How long ago its process said that it is alive."),
+            "last report": text(help="How long ago its process reported that it was alive."),
             "started": text(help="In universal time."),
             **empty,
         },

@@ -18,10 +18,10 @@ BREAKDOWNS: dict[Breakdown, tuple[str, str]] = {
     "relation": ("relation", "Which relation is asked about, both directions together."),
     "sparsity": (
         "frequency",
-        "How often the right answer stands in training facts, in five groups as equal as ties allow: A the "
+        "How often the right answer occurs in training facts, in five groups as equal as ties allow: A the "
         "rarest, E the most frequent.",
     ),
-    "hops": ("hops", "How many steps the right answer is from the nearest user: 1 are the items users chose."),
+    "hops": ("hops", "How many steps the right answer is from the nearest user: 1: the items that users chose."),
     "side": ("side", "Which end is missing: tail asks ⟨A, relation, ?⟩, head asks ⟨?, relation, A⟩."),
 }
 #: Groups that are not called as upgan.evaluation.groups has them.

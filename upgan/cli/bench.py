@@ -34,7 +34,7 @@ def bench(
         typer.Option("--set", help="One setting as key=value, for example pretrain.precision=bfloat16; repeatable."),
     ] = None,
     threads: Annotated[int, typer.Option(min=1, max=1024, help="Threads of the arithmetic.")] = 1,
-    seed: Annotated[int, typer.Option(min=0, help="Of weights, batches and generated data.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of weights, batches and generated data.")] = 0,
     candidates: Annotated[
         int, typer.Option(min=1000, max=100_000_000, help="Candidates that serving searches.")
     ] = 1_000_000,

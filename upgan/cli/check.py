@@ -23,14 +23,14 @@ def check(
     source: Annotated[list[Path], typer.Argument(help="Folders or files of raw data, or one prepared dataset.")],
     format: Format = "auto",
     labels: Annotated[
-        list[Path] | None, typer.Option(help="TSV of entity id and name; items' titles are set against it.")
+        list[Path] | None, typer.Option(help="TSV of entity id and name; items' titles are compared with it.")
     ] = None,
     encoding: Encoding = None,
     min_rating: MinRating = None,
     min_interactions: Annotated[int, typer.Option(min=1, help="The k of the k-core.")] = 5,
     examples: Annotated[int, typer.Option(min=0, help="Most examples shown for a finding.")] = 5,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the shuffled links.")] = 0,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 where an error was found.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if an error was found.")] = False,
     json: JsonFlag = False,
 ) -> None:
     """Report what is wrong or suspicious in data.

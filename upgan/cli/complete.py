@@ -51,7 +51,7 @@ def complete(
     empty = int((table["slot"] == "empty").sum())
     note(f"wrote {len(table)} triples to {out}: {empty} for empty slots, {len(table) - empty} further values")
     if table["sure"].isna().any():
-        note("no fact was held out for validation, so that it is not known how sure the lines are: sure is empty")
+        note("no fact is held out for validation, so it is not known how sure the lines are: sure is empty")
 
 
 def _write(table: pd.DataFrame, out: Path) -> None:

@@ -51,14 +51,14 @@ def describe(dataset: Dataset, json: JsonFlag = False) -> None:
 
 @app.command()
 def synth(
-    like: Annotated[str, typer.Option(help="Whose Table 1 size: movie, music or book.")],
+    like: Annotated[str, typer.Option(help="The dataset of the paper whose size it has: movie, music or book.")],
     out: Out,
-    scale: Annotated[float, typer.Option(help="Times the size of Table 1, from 0.01 to 20.")] = 1.0,
+    scale: Annotated[float, typer.Option(help="Multiple of the sizes of Table 1, from 0.01 to 20.")] = 1.0,
     raw: Annotated[
         bool,
         typer.Option("--raw", help="Write raw text tables for `upgan data prepare` instead of a prepared dataset."),
     ] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of everything that is drawn.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of every random draw.")] = 0,
 ) -> None:
     """Generate a dataset of the size of the paper's datasets.
 

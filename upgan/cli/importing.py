@@ -13,7 +13,7 @@ from upgan.cli.prepare import Seed
 
 def import_tables(
     files: Annotated[
-        list[Path], typer.Argument(help="A table of items (one row an item) and tables of who chose what.")
+        list[Path], typer.Argument(help="A table of items (one row for each item) and tables of who chose what.")
     ],
     out: Annotated[Path | None, typer.Option(help="Folder for the prepared dataset.")] = None,
     map: Annotated[
@@ -21,10 +21,10 @@ def import_tables(
         typer.Option("--map", help="What each column is (map.toml of an earlier import). [default: guessed]"),
     ] = None,
     encoding: Annotated[
-        str | None, typer.Option(help="Encoding of text tables, such as cp1252. [default: told]")
+        str | None, typer.Option(help="Encoding of text tables, such as cp1252. [default: detected]")
     ] = None,
     separator: Annotated[
-        str | None, typer.Option(help="What stands between cells of text tables, such as ';' or 'tab'. [default: told]")
+        str | None, typer.Option(help="Separator of text tables, such as ';' or 'tab'. [default: detected]")
     ] = None,
     min_rating: Annotated[
         float | None, typer.Option(help="Interactions rated lower are dropped. [default: every rating counts]")
@@ -67,5 +67,6 @@ def import_tables(
     kept = (f"{each['kept']:,} of {each['read']:,} {what}" for what, each in dataset.manifest["accounts"].items())
     note(f"kept {', '.join(kept)}")
     note(
-        f"wrote {dataset} to {out}; map.toml there says what each column was taken for: correct it and give it by --map"
+        f"wrote {dataset} to {out}; map.toml there says what each column was taken for: correct it and import again "
+        "with --map"
     )

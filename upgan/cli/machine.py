@@ -39,7 +39,7 @@ def open_app(
         typer.Option("--training/--no-training", help="Let the app change runs, data and reviews, or only show them."),
     ] = True,
     address: Annotated[
-        str, typer.Option(help="Address to listen at; 0.0.0.0 lets other machines in: set UPGAN_PASSWORD then.")
+        str, typer.Option(help="Address to listen at; 0.0.0.0 lets other machines in: then set UPGAN_PASSWORD.")
     ] = "127.0.0.1",
     host: Annotated[
         list[str] | None,

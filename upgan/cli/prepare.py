@@ -62,7 +62,7 @@ NoValue = Annotated[
 Relations = Annotated[
     str | None,
     typer.Option(
-        help="Freebase dump: walk and keep only properties of these domains, such as film,people. "
+        help="Freebase dump: follow and keep only properties of these domains, such as film,people. "
         "[default: all but housekeeping]"
     ),
 ]

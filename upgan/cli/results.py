@@ -25,7 +25,9 @@ SortName = Annotated[
     str, typer.Option(help="Which users come first: weight, or contribution (the larger, the earlier).")
 ]
 PathsPerUser = Annotated[int, typer.Option("--paths", min=0, help="Heaviest paths listed for each shown user.")]
-EvidencePerUser = Annotated[int, typer.Option("--evidence", min=0, help="Ways of evidence listed for each shown user.")]
+EvidencePerUser = Annotated[
+    int, typer.Option("--evidence", min=0, help="Paths of evidence listed for each shown user.")
+]
 TopPaths = Annotated[int, typer.Option("--top-paths", min=0, help="Also list this many heaviest paths of all users.")]
 RemoveUser = Annotated[
     list[str] | None, typer.Option("--remove-user", metavar="U", help="What if: without this user. Repeatable.")

@@ -23,7 +23,7 @@ ListNumber = Annotated[int | None, typer.Option("--list", help="Which list; defa
 @app.command()
 def make(
     run: RunFolder,
-    to: Annotated[Path, typer.Option(help="The review's database; it is made where it is missing.")],
+    to: Annotated[Path, typer.Option(help="The review's database; it is made if it is missing.")],
     top: Annotated[int, typer.Option(min=1, max=100_000, help="How many lines.")] = 1000,
     kind: Annotated[str | None, typer.Option(help="Only what is missing of this kind of entity.")] = None,
     relation: Annotated[str | None, typer.Option(help="Only this relation (id or label).")] = None,
@@ -46,7 +46,8 @@ def make(
     progress = CountProgress("scoring questions")
     number = make_list(store, predictor, sure, promise, top=top, kind=kind, relation=relation, progress=progress)
     shown = next(each for each in store.lists() if each.id == number)
-    note(f"wrote list {number} with {len(store.places(shown)):,} lines to {to}")
+    lines = f"{len(store.places(shown)):,} lines"
+    note(f"wrote list {number} with {lines} to {to}; the app shows it on Missing facts, checkpoint {shown.run}")
 
 
 @app.command()

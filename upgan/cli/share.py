@@ -15,7 +15,7 @@ from upgan.errors import RunError
 def export(
     run: RunFolder,
     out: Annotated[Path, typer.Argument(metavar="FILE.zip", help="The archive to write.")],
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file where there is one.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if there is one.")] = False,
 ) -> None:
     """Write a run, with its dataset and checksums, to one file."""
     from upgan.runs.archive import export_run
@@ -24,7 +24,7 @@ def export(
         raise RunError(f"{out}: exists already; choose another name, or add --overwrite")
     export_run(run, out)
     note(
-        f"{out.stat().st_size / 1e6:.1f} MB; it holds a copy of the dataset, whose licence applies to whom you give it"
+        f"{out.stat().st_size / 1e6:.1f} MB; it holds a copy of the dataset, whose licence applies when you pass it on"
     )
     say(str(out))
 

@@ -60,7 +60,7 @@ class StopRequest:
         self._requested = True
         with contextlib.suppress(OSError):
             self._file.touch()  # so that everybody sees that it is stopping
-        note("finishing the step and saving; once more ends it at once")
+        note("finishing the step and saving; a second Ctrl-C ends it at once")
 
 
 def train_new(

@@ -18,8 +18,8 @@ class GraphConfig(Section):
 
     interactions: Literal["real", "shuffled"] = Field(
         "real",
-        description="shuffled: the items change places at random, every user and every item keeps its number of "
-        "interactions; the control for whether it is what users chose that helps",
+        description="shuffled: permuted users: the items are permuted at random, and every user and every item keeps "
+        "its number of interactions; the control for whether what users chose helps",
     )
     triple_share: float = Field(1.0, gt=0, le=1, description="share of the training triples that is used (Fig. 3a)")
     interaction_share: float = Field(1.0, ge=0, le=1, description="share of the interactions that is used (Fig. 3b)")
@@ -36,7 +36,7 @@ class PropagationConfig(Section):
     activation: Activation = Field("relu", description="sigma of Eq. 2 for entities (the authors' code: relu)")
     user_activation: Activation = Field("none", description="sigma of Eq. 2 for users (the authors' code: none)")
     attention_slope: float = Field(0.2, ge=0, le=1, description="negative slope of LeakyReLU in Eq. 4")
-    user_embedding: bool = Field(False, description="learn v_u of Eq. 2; otherwise users are only what they read")
+    user_embedding: bool = Field(False, description="learn v_u of Eq. 2; otherwise a user is only what it chose")
     init_noise: float = Field(0.1, ge=0, description="noise around the identity that W_r starts from, times 1/sqrt(K)")
 
 
@@ -44,13 +44,13 @@ class CoInteractionConfig(Section):
     """Paths item <- user <- item, the sharpened propagation of the bilinear score."""
 
     power: float = Field(3.0, ge=0.25, le=10, description="exponent of the cosine between two items' users")
-    neighbours: int = Field(30, ge=1, le=1000, description="most similar items whose vectors an item's p is read from")
+    neighbours: int = Field(30, ge=1, le=1000, description="most similar items whose vectors make up an item's p")
     counted: int = Field(200, ge=1, le=10000, description="items with most users in common whose facts are evidence")
     most_items: int = Field(
         0,
         ge=0,
         le=1_000_000,
-        description="items that one user is heard on, drawn evenly, in what users chose together and said of items; 0: "
+        description="items of one user that count, drawn evenly, in what users chose together and said of items; 0: "
         "all of them. Time and memory grow with the square of a user's items",
     )
 
@@ -80,8 +80,8 @@ class ModelConfig(Section):
         0.0,
         ge=0,
         lt=1,
-        description="share of items that a training step treats as unknown: out of their readers' profiles, and the KG "
-        "half of x_q left out where they are asked about, so that the users' half learns to answer by itself; not in "
+        description="share of items that a training step treats as unknown: left out of their users' profiles, and "
+        "without the KG half of x_q in queries about them, so that the users' half learns to answer by itself; not in "
         "the paper",
     )
     entity_norm: Literal["free", "at_least_one", "at_most_one"] = Field(
@@ -102,7 +102,7 @@ _LOSS = (
     "1-N loss over all entities: softmax; softmax without the query's other known answers; binary cross-entropy of "
     "every entity"
 )
-_RELAX_EPOCHS = "epochs with the N3 weight halved, from the best state on; kept only where validation is better"
+_RELAX_EPOCHS = "epochs with the N3 weight halved, from the best state on; kept only if validation is better"
 _PRECISION = (
     "of the products of queries with all candidates in training, and of their gradients; bfloat16: faster on "
     "processors and GPUs that have it; parameters, optimiser, propagation and evaluation stay float32"
@@ -115,8 +115,8 @@ _CANDIDATES = (
 
 _CANDIDATES_BY = (
     "how these are drawn: uniform: each entity as likely as any other; popularity: half of them in proportion to the "
-    "triples that an entity stands in{more}. What is drawn counts for as many as its chance says, so that the sum over "
-    "entities is estimated without bias"
+    "triples that an entity is in{more}. What is drawn is weighted by its chance, so that the sum over entities is "
+    "estimated without bias"
 )
 
 
@@ -202,7 +202,7 @@ class AdversarialConfig(Section):
 class FusionConfig(Section):
     """Evidence from what the users' items are known for, weighed per relation on validation (bilinear score only)."""
 
-    enabled: bool = Field(False, description="add the evidence to the score, where it helps in cross-validation")
+    enabled: bool = Field(False, description="add the evidence to the score, if it helps in cross-validation")
     smoothing: float = Field(2.0, gt=0, description="epsilon of log(1 + f / epsilon): where evidence f starts to count")
     prior: float = Field(1.0, ge=0, description="weight of the squared distance to the relations' common mean")
 
@@ -210,7 +210,7 @@ class FusionConfig(Section):
 class WalksConfig(Section):
     """Walks through facts and users, chosen and weighed per relation on training triples (bilinear score only)."""
 
-    enabled: bool = Field(False, description="add walks to the score, direction by direction, where they help")
+    enabled: bool = Field(False, description="add walks to the score, direction by direction, if they help")
     held_out: float = Field(
         0.2,
         ge=0,
@@ -220,12 +220,12 @@ class WalksConfig(Section):
     )
     hears: tuple[Heard, ...] = Field(
         ("together", "ratings", "order"),
-        description="what users say of two items that walks may go along, where the data has it: that they were chosen "
+        description="what users say of two items that walks may go along, if the data has it: that they were chosen "
         "together, rated alike, or chosen near in time",
     )
-    paths: int = Field(24, ge=1, le=200, description="most kinds of paths that a relation and direction listens to")
+    paths: int = Field(24, ge=1, le=200, description="most kinds of paths of a relation and direction")
     least_gain: float = Field(
-        0.005, ge=0, description="a kind of path is taken where it raises the likelihood of a triple by this share"
+        0.005, ge=0, description="a kind of path is taken if it raises the likelihood of a triple by this share"
     )
     ridge: float = Field(0.1, gt=0, description="weight of the squared weights of paths and own facts")
     ridge_beside: float = Field(

@@ -109,7 +109,7 @@ class KGDataset:
 
     @cached_property
     def kinds(self) -> list[str]:
-        """(E,) the kind of each entity: as given, else told by the training triples (upgan.data.kinds)."""
+        """(E,) the kind of each entity: as given, else inferred from the training triples (upgan.data.kinds)."""
         return inferred_kinds(self.train, self.items, self.entity_kinds, self.relation_labels)
 
     def to_frame(self) -> pd.DataFrame:
@@ -254,8 +254,8 @@ def load_dataset(path: Path | str) -> KGDataset:
     if expected is not None and expected != dataset.fingerprint:
         raise DataError(
             f"{folder}: the tables have fingerprint {dataset.fingerprint[:12]}…, manifest.json states "
-            f"{str(expected)[:12]}…; the tables were changed after preparation: prepare the dataset again, or, where "
-            "the change is meant, remove fingerprint and counts from manifest.json"
+            f"{str(expected)[:12]}…; the tables were changed after preparation: prepare the dataset again, or, if "
+            "the change is intended, remove fingerprint and counts from manifest.json"
         )
     return dataset
 

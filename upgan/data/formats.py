@@ -95,7 +95,7 @@ def _with_unread(source: RawSource, chosen: Format, sources: Sources, archives: 
         if format is not chosen and format.precedence == 1 and format.takes(file) and not is_table(file)
     }
     unread, notices = unread_of(sources.named, read, others)
-    texts = [f"{name}: read although its name says nothing, because its header tells what it is" for name in told]
+    texts = [f"{name}: read although its name says nothing, because its header says what it is" for name in told]
     by_header = [Notice("columns-told", text, 1, examples=(text,)) for text in texts]
     return replace(source.with_notices(*by_header, *notices), unread=unread)
 

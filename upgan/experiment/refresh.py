@@ -57,7 +57,9 @@ def _check_listens(run: Path, loaded: LoadedRun) -> None:
             "change nothing; train it again, or refresh a run of --model upgan"
         )
     if graph.interactions != "real" or graph.interaction_share < 1:
-        raise ConfigError(f"{run}: it sees shuffled interactions or a part of them; new ones have no place there")
+        raise ConfigError(
+            f"{run}: it was trained on permuted interactions or a part of them, so it cannot take up new ones"
+        )
 
 
 @torch.no_grad()

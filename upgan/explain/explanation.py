@@ -6,7 +6,7 @@ Everything here is the model's own arithmetic for one query and one answer (equa
   coefficients alpha (Eq. 4); over all users of a target the weights sum to 1.
 * ``contribution`` of a user: the exact signed share of that user in score - score_baseline; the baseline is p_h = 0
   (``score_without_users``), or the mean user where that is asked for.
-* ``answer_users`` are the same for the answer, where the candidates' users speak too; ``residual`` counts both.
+* ``answer_users`` are the same for the answer, if the model uses the candidates' users too; ``residual`` counts both.
 * a ``UserPath`` is one layered path of stage 2 with its alphas; an ``EvidencePath`` is one path of stage 1 by which
   the answer reached the user, with its coefficients 1/|F_n| (Eq. 2); a ``Chain`` is one of each, joined at the user.
 """
@@ -113,16 +113,16 @@ class Chain:
 
 @dataclass(frozen=True)
 class Walk:
-    """A path from target to answer that the score listens to, target first (upgan.model.walks)."""
+    """A path from target to answer that adds to the score, target first (upgan.model.walks)."""
 
-    #: Where users speak on the path, their heaviest one stands between the two items.
+    #: If users are on the path, the heaviest of them is between the two items.
     nodes: tuple[Node, ...]
     #: As walked from nodes[i] to nodes[i + 1].
     relations: tuple[str, ...]
     #: Its share of all paths of its kind, and its signed part of the score.
     weight: float
     contribution: float
-    #: How many users speak for it, and what they say (the values of upgan.types.SAID); "" in older files.
+    #: How many users are on it, and what they say (the values of upgan.types.SAID); "" in older files.
     users: int = 0
     said: str = ""
 
@@ -147,7 +147,7 @@ class ContextEdge:
 
 @dataclass(frozen=True, repr=False)
 class Explanation(Shown):
-    """Why the model ranks ``answer`` where it does for ``query``. Scores are logits, not probabilities."""
+    """Why ``answer`` has its rank for ``query``. Scores are logits, not probabilities."""
 
     query: Query
     target: Node
@@ -213,7 +213,7 @@ class Explanation(Shown):
         return f"Explanation({asked!r}, rank {ranks}, score {self.score:.4g}, {users} users)"
 
     def to_frame(self, of: Literal["users", "paths", "walks", "parts"] = "users") -> pd.DataFrame:
-        """A table: the users with weight and contribution, their paths, the paths the score listens to, or its parts.
+        """A table: the users with weight and contribution, their paths, the paths that add to the score, or its parts.
 
         Users go by their own ids.
         """

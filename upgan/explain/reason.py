@@ -9,7 +9,7 @@ from upgan.types import Document
 
 @dataclass(frozen=True)
 class Reason(Document):
-    """Counts behind one fact. ``about`` is the end whose users speak, ``value`` the other one; labels, not ids."""
+    """Counts behind one fact. ``about`` is the end whose users count, ``value`` the other one; labels, not ids."""
 
     about: str
     relation: str

@@ -69,13 +69,13 @@ def smallest_set(answering: Answering, target: int, relation: int, answer: int) 
     order = _order(answering, target, relation, answer, rival)
     if rival is None or not len(order):
         reason = (
-            "No user speaks for this question, so none can be removed." if rival is not None else "No other answer."
+            "No user has a part in this question, so none can be removed." if rival is not None else "No other answer."
         )
         return made(nobody, before, " ".join([reason, *explainer.limits()]), True, 0)
     trials = Trials(lambda users: standing_without(answering, users, target, relation, answer), before)
     taken = _taken(trials, order)
     if taken is None:
-        reason = f"Even without all {len(order):,} users of the question the filtered rank gets no worse."
+        reason = f"Even without all {len(order):,} users of the question the filtered rank does not get worse."
         return made(nobody, trials.last, reason, True, trials.count)
     needed = _minimised(trials, order[:taken])
     small = taken <= LARGEST_MINIMISED
@@ -84,7 +84,7 @@ def smallest_set(answering: Answering, target: int, relation: int, answer: int) 
     reason = f"Without these {len(needed):,} users" if len(needed) > 1 else "Without this user"
     reason += f" the filtered rank falls from {before.filtered_rank:g} to {trials.last.filtered_rank:g}."
     if not small:
-        reason += f" More than {LARGEST_MINIMISED} users were needed; single ones among them may be spare."
+        reason += f" More than {LARGEST_MINIMISED} users were needed; some of them may not be needed."
     return made(needed, trials.last, reason, small, trials.count)
 
 

@@ -209,8 +209,8 @@ def check_time(until: float, done: int, size: int) -> None:
     """Raise TrainingError where ``until`` (of ``time.monotonic()``) is over and something is still to be counted."""
     if done < size and time.monotonic() > until:
         raise TrainingError(
-            f"max_seconds were over when what users chose together was counted for {done:,} of {size:,} entities: "
-            "allow more, or hear each user on fewer items (--set model.co_interaction.most_items=...)"
+            f"max_seconds was over when what users chose together was counted for {done:,} of {size:,} entities: "
+            "allow more, or use fewer items of each user (--set model.co_interaction.most_items=...)"
         )
 
 

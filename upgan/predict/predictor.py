@@ -105,7 +105,7 @@ class Predictor:
     def relations_of(self, entity: str) -> dict[str, list[str]]:
         """Relations seen in training with this kind of entity at their head and at their tail.
 
-        Where the dataset names no kinds, they are told by the relations (upgan.data.kinds).
+        If the dataset names no kinds, they are inferred from the relations (upgan.data.kinds).
         """
         number = resolve_entity(self.dataset, entity)
         train, kinds = self.dataset.train, self._kind_numbers

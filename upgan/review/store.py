@@ -361,7 +361,7 @@ def person(who: str) -> str:
     """A name as it is kept; ConfigError for none."""
     name = shorten(clean(who), LONGEST_NAME)
     if not name:
-        raise ConfigError("say who decides: a name, or initials")
+        raise ConfigError("say who decides: give a name or initials")
     return name
 
 

@@ -58,7 +58,7 @@ class RunStatus:
     ended: str | None = None
     #: Training time so far, pauses left out.
     seconds: float | None = None
-    #: Since the process last said that it lives; never negative, whatever is done to the clock.
+    #: Since the process last reported that it was alive; never negative, whatever is done to the clock.
     heartbeat_age: float | None = None
     pid: int | None = None
     #: Whether `upgan resume` can go on from here.

@@ -142,7 +142,7 @@ def judge(swaps: Swaps | None, control: Swaps | None, ratio: float | None) -> tu
         return "cannot tell", f"{count} items share users and facts with others; that is too little data"
     seen = (
         f"{swaps.agreement:.1%} [{swaps.low:.1%}, {swaps.high:.1%}] of pairs of items fit better as linked than "
-        f"swapped, and facts are told {ratio:.2g} times as well as with shuffled links"
+        f"swapped, and facts are predicted {ratio:.2g} times as well as with shuffled links"
     )
     threshold = min(AGREEING, (0.5 + (control.agreement if control else 0.5)) / 2)
     if swaps.low > max(threshold, AGREEING_LEAST) and ratio >= RATIO_FINE:
@@ -150,11 +150,11 @@ def judge(swaps: Swaps | None, control: Swaps | None, ratio: float | None) -> tu
             return "fine", f"{seen}; at most {swaps.wrong_high:.0%} of the links can be wrong"
         if control is not None and control.wrong_at_most <= MANY_WRONG:
             return "doubtful", f"{seen}, but up to {swaps.wrong_high:.0%} of the links may be wrong"
-        return "fine", f"{seen}; as a whole, for there are too few users per item to judge single links"
+        return "fine", f"{seen}; this is about the whole: there are too few users per item to judge single links"
     if control is None or control.low <= STRUCTURED:
         return "cannot tell", f"{seen}, but what users choose together shows too little pattern of its own"
     if swaps.high < threshold and ratio < RATIO_WRONG:
-        return "wrong", f"{seen}; links that have nothing to do with the users have 50% and once"
+        return "wrong", f"{seen}; links that have nothing to do with the users would have 50% and 1 time"
     return "cannot tell", f"{seen}: neither clearly better than chance nor clearly no better"
 
 

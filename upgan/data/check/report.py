@@ -150,7 +150,7 @@ def _alignment_lines(alignment: dict[str, Any]) -> list[str]:
         return ["", *lines] if lines else []
     width = max(len(row["relation"]) for row in relations)
     lines.append(
-        f"  {'facts told from co-interaction':<{max(width, 30)}} {'asked':>5}{'answers':>9}{'MRR':>8}{'shuffled':>10}"
+        f"  {'facts by co-interaction':<{max(width, 30)}} {'asked':>5}{'answers':>9}{'MRR':>8}{'shuffled':>10}"
         f"{'ratio':>7}  95% interval of the difference"
     )
     lines += [

@@ -57,7 +57,7 @@ def compare_titles(catalogue: Catalogue, names: pd.DataFrame, limit: int, seed: 
     if pairs is None:
         return None
     if pairs["same_source"].iloc[0]:
-        reason = "every name is its item's title to the letter: they come from one list and prove nothing"
+        reason = "every name is exactly its item's title: they come from one list and prove nothing"
         return TitleAgreement("cannot tell", reason, len(pairs), len(pairs), None, None, None, None, ())
     title, name = normalised(pairs["title"]), normalised(pairs["name"])
     # What stands in brackets may be the better known title: Seven (Se7en).

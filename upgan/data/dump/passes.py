@@ -132,7 +132,7 @@ def followed(stream: DumpStream, offset: int, lines: int, say: Say) -> Iterator[
     """
     name, size = stream.path.name, stream.size
     if offset:
-        say(f"{name}: going on behind line {lines:,}; what is before it is only decompressed")
+        say(f"{name}: going on after line {lines:,}; what is before it is only decompressed")
     began = said = time.monotonic()
 
     def passed_over(at: int) -> None:
@@ -141,7 +141,7 @@ def followed(stream: DumpStream, offset: int, lines: int, say: Say) -> Iterator[
         if now - said >= SAY_EVERY:
             said = now
             left = duration((now - began) / at * (offset - at))
-            say(f"{name}: passing over what was read before, {at / offset:.1%}, ETA {left}")
+            say(f"{name}: skipping what was read before, {at / offset:.1%}, ETA {left}")
 
     first: tuple[float, int, int] | None = None
     for block in stream.blocks(offset, lines, passed_over):

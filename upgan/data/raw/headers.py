@@ -82,9 +82,9 @@ def header_by_content(table: TextTable, keys: Sequence[int]) -> str:
         return ""
     for cell, column in zip(first, table.cells, strict=True):
         if cell and _stands_above(cell, column.slice(1)):
-            return f"{shown(cell)} stands above values of another kind"
+            return f"{shown(cell)} is above values of another kind"
     if rows >= _ENOUGH and _unlike_the_rest(first, [table.cells[place] for place in keys]):
-        return f"its cells {listed(map(shown, first))} stand in no other row"
+        return f"its cells {listed(map(shown, first))} are in no other row"
     return ""
 
 

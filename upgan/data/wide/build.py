@@ -146,7 +146,7 @@ def _check_ids(table: WideTable, column: str, ids: pd.Series, nothing: frozenset
         first = int(np.flatnonzero((ids == ids.iloc[row]).to_numpy())[0])
         raise DataError(
             f"{table.place(row, column)}: the id {shown(ids.iloc[row])} is that of {table.unit} {table.rows[first]} too"
-            f"{_more(len(again))}; one row is one item, and several values stand in one cell"
+            f"{_more(len(again))}; one row is one item, and several values go into one cell"
         )
 
 

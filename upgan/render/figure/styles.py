@@ -82,7 +82,7 @@ EDGE_STYLES: dict[EdgeKind, EdgeStyle] = {
 EDGE_HELP: dict[EdgeKind, str] = {
     "path": "α is the share of what a node knows from users that comes this way; all arrows into a node sum to 1, "
     "and along a path they multiply to its weight.",
-    "walk": "A path from target to answer that the score listens to; its number is what the drawn paths that pass here "
+    "walk": "A path from target to answer that the score counts; its number is what the drawn paths that pass here "
     "add to the score.",
     "evidence": "How the model gathers what a user stands for: each arrow is one part of all that its end collects.",
     "fact": "A fact of the training data between two nodes shown here; it has no number in this prediction.",
