@@ -161,4 +161,4 @@ def test_a_line_says_which_part_of_its_kind_has_something_and_its_reason_is_whol
     longer = gap._replace(reason="a word " * 40)
     assert reviews.text_rows([gap, longer]) > reviews.text_rows([gap]) > 1
     assert reviews.text_rows([gap._replace(reason="word " * 500)]) == reviews.MOST_ROWS
-    assert reviews.row(gap._replace(reason="word " * 500))["reason"].endswith("…")
+    assert str(reviews.row(gap._replace(reason="word " * 500))["reason"]).endswith("…")
