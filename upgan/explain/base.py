@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from upgan.data.dataset import KGDataset
 from upgan.errors import QueryError
+from upgan.explain.between import facts_between
 from upgan.explain.explanation import Baseline, ContextEdge, EvidencePath, Node, Role, ScorePart, Sort, UserPath, Walk
 from upgan.explain.shares import Shares
 from upgan.graph.adjacency import runs
@@ -158,6 +159,11 @@ class ShownPaths:
         """Paths and evidence of both sides."""
         return self.paths + self.answer_paths, self.evidence + self.answer_evidence
 
+    @property
+    def empty(self) -> bool:
+        """Whether there is no path of any kind."""
+        return not (any(self.everything) or self.walks)
+
 
 class SeenGraph(NamedTuple):
     """What a model has seen of a dataset: its graph, and the (T, 3) triples and (M, 2) interactions, rows ascending."""
@@ -232,9 +238,18 @@ class Explainer(ABC):
         return int(self._distance[entity])
 
     def context(
-        self, target: int, answer: int, paths: tuple[UserPath, ...], evidence: tuple[EvidencePath, ...]
+        self,
+        target: int,
+        answer: int,
+        paths: tuple[UserPath, ...],
+        evidence: tuple[EvidencePath, ...],
+        *,
+        alone: bool = False,
     ) -> tuple[ContextEdge, ...]:
-        """Training facts and interactions among the shown nodes that no shown path walks."""
+        """Training facts and interactions among the shown nodes that no shown path walks.
+
+        ``alone``: nothing else is shown, so the facts that tie both ends together are named too.
+        """
         shown_paths: list[UserPath | EvidencePath] = [*paths, *evidence]
         chains = [path.nodes for path in shown_paths]
         walked = {
@@ -248,6 +263,8 @@ class Explainer(ABC):
         users = np.array(sorted(self.dataset.user_index[user] for user in touching), dtype=np.int64)
         facts = _starting_at(self.triples, entities)
         facts = facts[np.isin(facts[:, 2], entities)]
+        if alone:
+            facts = np.concatenate([facts, facts_between(self.triples, target, answer)])
         touched = _starting_at(self.interactions, users)
         touched = touched[np.isin(touched[:, 1], entities)]
         edges = [

@@ -242,7 +242,7 @@ class Predictor:
             users=influence.users,
             answer_users=influence.answer_users,
             **vars(paths),
-            context=explainer.context(target, chosen, *paths.everything),
+            context=explainer.context(target, chosen, *paths.everything, alone=paths.empty),
             score_parts=influence.score_parts,
             reasons=self._reasons(target, number, chosen, scored.first_without(chosen)),
             residual=influence.residual,

@@ -157,7 +157,8 @@ def _context(explanation: Explanation, side: _Side, columns: _Columns, *, alone:
         missing = [node for node in (edge.source, edge.target) if not columns.has(node)]
         if missing and (not alone or any(node.role == "user" for node in missing)):
             continue
-        if len(chosen) < _MAX_FACTS and columns.accept(missing, [side.last - 1] * len(missing)):
+        at_target = explanation.target.id in (edge.source.id, edge.target.id)
+        if len(chosen) < _MAX_FACTS and columns.accept(missing, [1 if at_target else side.last - 1] * len(missing)):
             chosen.append(edge)
     return chosen
 
