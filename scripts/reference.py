@@ -114,8 +114,9 @@ def _given(parameter: Any) -> str:
 
 
 def _help(parameter: Any) -> str:
-    many = isinstance(parameter, TyperOption) and parameter.multiple and "repeat" not in parameter.help.lower()
-    return cell(parameter.help + " (may repeat)" * many)
+    text = str(parameter.help)
+    many = isinstance(parameter, TyperOption) and parameter.multiple and "repeat" not in text.lower()
+    return cell(text + " (may repeat)" * many)
 
 
 def _bare(kind: Any) -> Any:

@@ -8,8 +8,8 @@ import sys
 
 import numpy as np
 import pytest
-
 from kept_ranks import Made, keep, kept
+
 from records import FOLDER
 from tests.command_line import ROOT
 from upgan.evaluation.evaluator import Ranking
