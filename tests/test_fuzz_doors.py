@@ -24,12 +24,16 @@ import pandas as pd
 import pytest
 
 from tests.command_line import here
+from tests.data import workbooks
 from tests.data.damaged import PIECES
 from upgan.case.documents import read_case
 from upgan.data.dataset import load_dataset
+from upgan.data.extend import extend
 from upgan.data.named_columns import read_named
+from upgan.data.raw.text_tables import TABLES
 from upgan.data.wide.mapping import load_mapping
 from upgan.data.wide.run import read_import, write_import
+from upgan.data.wide.tables import EXCEL
 from upgan.errors import InputError
 from upgan.files import read_toml
 from upgan.review.apply import read_decisions
@@ -90,16 +94,27 @@ def catalogue(folder: Path) -> dict[str, bytes]:
     mapping = read_import([folder / "films.csv", folder / "ratings.csv"]).mapping.to_toml()
     frame = pd.read_csv(folder / "films.csv")
     frame.to_parquet(folder / "films.parquet")
+    cells = [list(frame.columns), *frame.to_numpy().tolist()]
+    workbooks.xlsx(folder / "films.xlsx", cells)
+    workbooks.ods(folder / "films.ods", cells)
     export_run(DEMO, folder / "run.zip")
     asked = ("--head", "Part of the Bargain", "--relation", "author", "--answer", "Linda Lael Miller")
     explained = here("explain", DEMO, *asked, "--case", folder / "case" / "case.json")
     assert explained.returncode == 0, explained.stderr
     records = json.dumps(frame.to_dict("records"))
+    lines = "".join(json.dumps(row) + "\n" for row in frame.to_dict("records")).encode()
     decisions = f"{DECISIONS}{head},{relation},{tail},yes,a,2026-01-01T00:00:00,r,m,1,0.5,because\n"
     return {
         "films.csv": films.encode(),
         "films.json": records.encode(),
-        "films.parquet": (folder / "films.parquet").read_bytes(),
+        "films.jsonl": lines,
+        "films.ndjson": lines,
+        "films.txt": films.replace(",", "|").encode("cp1252"),
+        "films.tsv": films.replace(",", "\t").encode("utf-16"),
+        **{name: (folder / name).read_bytes() for name in ("films.parquet", "films.xlsx", "films.ods")},
+        # What these hold no library here writes: the reader is told by the content, and bounded whatever that is.
+        **{f"films{ending}": (folder / "films.xlsx").read_bytes() for ending in (".xlsm", ".xlsb", ".xls")},
+        "more.csv": ratings.replace("film1,", "N/A,").encode(),
         "map.toml": mapping.encode(),
         "named.csv": ratings.encode(),
         "decisions.csv": decisions.encode(),
@@ -153,9 +168,8 @@ def ways(scratch: Path) -> dict[str, Callable[[Path, Path], object]]:
         return run_state(copy), read_history(copy)
 
     return {
-        "films.csv": imported,
-        "films.json": imported,
-        "films.parquet": imported,
+        **{f"films{ending}": imported for ending in (*TABLES, *EXCEL)},
+        "more.csv": lambda path, work: extend(data, path),
         "map.toml": lambda path, work: load_mapping(path),
         "named.csv": lambda path, work: read_named(path, ["user", "item"], ["rating"]),
         "decisions.csv": lambda path, work: read_decisions(path, data),
@@ -178,7 +192,8 @@ def fuzz(folder: Path, inputs: int, seed: int) -> tuple[Counter[str], list[str]]
     for number in range(inputs):
         name = list(content)[number % len(content)]
         whole = content[name]
-        bad = in_archive(whole, draw) if name == "run.zip" and draw.random() < 0.5 else mutated(draw, whole)
+        packed = name == "run.zip" or name.endswith(EXCEL)
+        bad = in_archive(whole, draw) if packed and draw.random() < 0.7 else mutated(draw, whole)
         place, work = folder / "in", folder / "work"
         place.mkdir(exist_ok=True)
         work.mkdir(exist_ok=True)
@@ -203,8 +218,19 @@ def fuzz(folder: Path, inputs: int, seed: int) -> tuple[Counter[str], list[str]]
     return seen, faults
 
 
+def test_every_kind_of_table_that_is_imported_is_fuzzed(tmp_path: Path) -> None:
+    """A kind that is added has to be added to the catalogue, which is read whole here."""
+    (tmp_path / "made").mkdir()
+    content, read = catalogue(tmp_path / "made"), ways(tmp_path)
+    assert content.keys() == read.keys() >= {f"films{ending}" for ending in (*TABLES, *EXCEL)}
+    for name in content.keys() - {"config.toml", "entities.parquet", "manifest.json", "status.json", "metrics.jsonl"}:
+        (tmp_path / name).write_bytes(content[name])
+        (tmp_path / name.replace(".", "-")).mkdir()
+        read[name](tmp_path / name, tmp_path / name.replace(".", "-"))
+
+
 def test_a_damaged_file_is_read_or_refused(tmp_path: Path) -> None:
-    seen, faults = fuzz(tmp_path, 52, seed=1)
+    seen, faults = fuzz(tmp_path, 66, seed=1)
     assert not faults
     assert sum(count for key, count in seen.items() if key.endswith("refused")) > 10
 

@@ -9,11 +9,19 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+#: Characters of a longer message that are kept at both ends.
+_BEGINNING, _END = 2_000, 500
+
 
 class UpganError(Exception):
     """Base of all intended errors: something failed while running (exit code 1)."""
 
     exit_code = 1
+
+    def __init__(self, message: str = "") -> None:
+        """A message that quotes what a library says of a file is cut in the middle where it would fill the screen."""
+        much = len(message) > _BEGINNING + _END
+        super().__init__(f"{message[:_BEGINNING]} … {message[-_END:]}" if much else message)
 
 
 class InputError(UpganError):

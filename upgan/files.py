@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 import tomllib
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -34,7 +35,12 @@ def write_atomic(
     is left as it was. ``durable``: the content is on the disk before the name is, so that this holds through a power
     failure too. ``make_folder``: the folder is made where it is missing; otherwise FileNotFoundError, so that a folder
     that somebody deletes under a training stays deleted.
+
+    What stands there and is neither a file nor a folder (a pipe, /dev/stdout) is not replaced: it gets the bytes.
     """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        _pour(path, write)
+        return
     if make_folder:
         path.parent.mkdir(parents=True, exist_ok=True)
     temporary = _beside(path, "tmp")
@@ -48,6 +54,15 @@ def write_atomic(
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _pour(path: Path, write: Callable[[Path], object]) -> None:
+    """Let ``write`` fill a file of the same name elsewhere, and write its bytes into what stands at ``path``."""
+    with tempfile.TemporaryDirectory() as scratch:
+        made = Path(scratch) / path.name
+        write(made)
+        with made.open("rb") as source, path.open("wb") as target:
+            shutil.copyfileobj(source, target)
 
 
 def _beside(path: Path, what: str) -> Path:

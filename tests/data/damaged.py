@@ -8,7 +8,7 @@ import gzip
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
-from tests.data.sources import FORMATS
+from tests.data.sources import PACKINGS, RAW, zipped
 
 SEPARATORS = [b"\t", b",", b";", b" ", b"::", b"|", b"\t\t"]
 #: Bytes that readers have stumbled over: control characters, other encodings, quotes, numbers out of bounds, markup.
@@ -97,9 +97,9 @@ def damage(draw, content, others):
 
 @st.composite
 def sources(draw) -> tuple[str, dict[str, bytes], bool]:
-    """A format's files with one to four changes, or with one missing or misnamed; and whether bad lines are skipped."""
-    name = draw(st.sampled_from(sorted(FORMATS)))
-    files = {file: text.encode("utf-8") for file, text in FORMATS[name].items()}
+    """A format's files with one to four changes, one missing or misnamed, packed; and whether bad lines are skipped."""
+    name = draw(st.sampled_from(sorted(RAW)))
+    files = dict(RAW[name])
     others = [b"", *files.values()]
     for _ in range(draw(st.integers(1, 4))):
         file = draw(st.sampled_from(sorted(files)))
@@ -107,10 +107,30 @@ def sources(draw) -> tuple[str, dict[str, bytes], bool]:
     if draw(st.integers(0, 9)) == 0 and len(files) > 1:
         content = files.pop(draw(st.sampled_from(sorted(files))))
         if draw(st.booleans()):
-            files[draw(st.sampled_from(["x.tsv", "labels.csv", "a.nt", "z.kg", "kg_final.txt", "kinds.txt.gz"]))] = (
-                content
-            )
+            files[draw(st.sampled_from(["x.tsv", "labels.csv", "a.nt", "z.kg", "kg_final.txt", "kinds.txt"]))] = content
+    for file in sorted(files):
+        if draw(st.integers(0, 6)) == 0:
+            files |= draw(packed(file, files.pop(file)))
+    if draw(st.integers(0, 6)) == 0:
+        chosen = {file: files.pop(file) for file in sorted(files) if draw(st.integers(0, 3))}
+        files["all.zip"] = draw(cut_or_whole(zipped(chosen)))
     return name, files, draw(st.booleans())
+
+
+@st.composite
+def packed(draw, file, content):
+    """A file as it is called packed, whole or cut off or with a piece of it changed."""
+    packing = draw(st.sampled_from(sorted(PACKINGS)))
+    ending, pack = PACKINGS[packing]
+    if packing == "zip":
+        return {f"{file}{ending}": draw(cut_or_whole(zipped({file.rpartition("/")[2]: content})))}
+    return {f"{file}{ending}": draw(cut_or_whole(pack(content)))}
+
+
+@st.composite
+def cut_or_whole(draw, content):
+    """Packed bytes, in half of all cases as they are."""
+    return content if draw(st.booleans()) else draw(damage(content, [content[::-1]]))
 
 
 def tried(inputs: int) -> settings:

@@ -6,9 +6,16 @@ documentation, because no public data set is part of the repository.
 
 from __future__ import annotations
 
+import bz2
 import gzip
-from collections.abc import Mapping
+import io
+import lzma
+import zipfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
 
 TSV = {
     "triples.tsv": "head\trelation\ttail\nm1\tby\tp1\nm2\tby\tp1\nm3\tby\tp2\nm1\tgenre\tg1\n",
@@ -104,6 +111,25 @@ d:m2 x:by d:p1 . d:m3 x:by d:p2, [ x:from d:k ] .
 """,
     "interactions.tsv": NQUADS["interactions.tsv"],
 }
+RDF_XML = {
+    "graph.rdf": f"""<?xml version="1.0" encoding="utf-8"?>
+<!DOCTYPE rdf:RDF [ <!ENTITY d "{_DBR}"> ]>
+<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:x="http://x/"
+  xmlns:rdfs="http://www.w3.org/2000/01/rdf-schema#">
+ <rdf:Description rdf:about="&d;m1">
+  <x:by rdf:resource="&d;p1"/> <x:genre rdf:resource="&d;g1"/> <rdfs:label xml:lang="en">A &amp; B</rdfs:label>
+ </rdf:Description>
+ <x:Film rdf:about="&d;m2"><x:by rdf:resource="&d;p1"/></x:Film>
+ <rdf:Description rdf:about="&d;m3"><x:by rdf:parseType="Resource"><x:from rdf:nodeID="k"/></x:by></rdf:Description>
+</rdf:RDF>
+""",
+    "interactions.tsv": NQUADS["interactions.tsv"],
+}
+TRIG = {
+    "graph.trig": TURTLE["graph.ttl"].replace("d:m1 x:by", "x:g {\nd:m1 x:by", 1) + "}\n",
+    "interactions.tsv": NQUADS["interactions.tsv"],
+}
+NOTATION3 = {"graph.n3": TURTLE["graph.ttl"], "interactions.tsv": NQUADS["interactions.tsv"]}
 JSON_LINES = {
     "triples.jsonl": "".join(
         f'{{"head": "{h}", "relation": "{r}", "tail": {t}}}\n'
@@ -111,8 +137,18 @@ JSON_LINES = {
     ),
     "interactions.jsonl": "".join(f'{{"user": "{u}", "item": "{i}", "stars": 4.0}}\n' for u, i in _CHOSEN),
 }
+JSON_LISTS = {
+    "triples.json": "[" + ",\n".join(JSON_LINES["triples.jsonl"].splitlines()) + "]\n",
+    "interactions.json": "[\n" + ", ".join(JSON_LINES["interactions.jsonl"].splitlines()) + "\n]",
+}
+MOVIELENS = {
+    "train.txt": "m1,by,p1\nm2,by,p1\nm3,by,p2\nm1,genre,g1\n",
+    "ratings.dat": "u1::m1::5::978300000\nu1::m2::2::978300001\nu2::m2::4::978300002\nu2::m3::3::978300003\n",
+    "kinds.tsv": "m1\tfilm\nm2\tfilm\np1\tperson\n",
+}
 #: Names of FORMATS that are another spelling of a format.
-_ALSO = {"csv": "tsv", "jsonl": "tsv", "nquads": "ntriples", "turtle": "ntriples"}
+_ALSO = dict.fromkeys(("csv", "jsonl", "json", "movielens", "more-tables"), "tsv")
+_ALSO |= dict.fromkeys(("nquads", "turtle", "trig", "notation3", "rdfxml", "more-rdf"), "ntriples")
 FORMATS: dict[str, dict[str, str]] = {
     "tsv": TSV,
     "csv": CSV,
@@ -125,6 +161,11 @@ FORMATS: dict[str, dict[str, str]] = {
     "turtle": TURTLE,
     "openke": OPENKE,
     "jsonl": JSON_LINES,
+    "rdfxml": RDF_XML,
+    "trig": TRIG,
+    "notation3": NOTATION3,
+    "json": JSON_LISTS,
+    "movielens": MOVIELENS,
 }
 
 
@@ -147,3 +188,49 @@ def dump_of(facts: str, other: str = "") -> str:
     """Lines of Freebase's dump: "f1 property f2, ..." and ``other`` as it is."""
     rows = [row.split() for row in facts.replace("\n", " ").split(",")]
     return "".join(f"<{_NS}m.0{h}>\t<{_NS}{r}>\t<{_NS}m.0{t}>\t.\n" for h, r, t in rows) + other
+
+
+def _parquet(rows: list[tuple[str, ...]], names: str) -> bytes:
+    out = io.BytesIO()
+    pd.DataFrame(rows, columns=names.split()).to_parquet(out)
+    return out.getvalue()
+
+
+#: What every reader of raw files takes, as bytes: FORMATS, what is no text, and other names of the same.
+RAW: dict[str, dict[str, bytes]] = {
+    **{name: {file: text.encode() for file, text in files.items()} for name, files in FORMATS.items()},
+    "more-tables": {
+        "triples.parquet": _parquet([("m1", "by", "p1"), ("m2", "by", "p1"), ("m3", "by", "p2")], "head relation tail"),
+        "interactions.ndjson": JSON_LINES["interactions.jsonl"].encode(),
+        "labels.parquet": _parquet([("m1", "Alien"), ("p1", "Dan O'Bannon")], "id label"),
+    },
+    "more-rdf": {
+        "graph.owl": RDF_XML["graph.rdf"].encode(),
+        "u.data": f"u1\t{_DBR}m1\t5\t100\nu2\t{_DBR}m2\t2\t200\n".encode(),
+    },
+    "kb4rec": {
+        "ml2fb.txt": b"1\tm.0f1\n2\tm.0f2\n3\t/m/0f3\n",
+        "ratings.csv": b"userId,movieId,rating,timestamp\nu1,1,4.0,1150000000\nu1,2,3.5,1150000000\nu2,2,1,\nu2,3,5,\n",
+        "freebase-rdf": dump_of(
+            "f1 film.film.directed_by p1, f2 film.film.directed_by p1, f3 film.film.genre g1, p1 people.person.from c1",
+            f'<{_NS}m.0f1>\t<{_NS}type.object.name>\t"The \\"Film\\" \\u00e9"@en\t.\n',
+        ).encode(),
+    },
+}
+#: How a file may be packed: packing -> the ending of its name, and how.
+PACKINGS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
+    "gzip": (".gz", lambda content: gzip.compress(content, mtime=0)),
+    "bzip2": (".bz2", bz2.compress),
+    "xz": (".xz", lzma.compress),
+    "zstd": (".zst", lambda content: bytes(pa.compress(content, "zstd", asbytes=True))),
+    "zip": (".zip", lambda content: zipped({"inside.tsv": content})),
+}
+
+
+def zipped(files: Mapping[str, bytes]) -> bytes:
+    """A zip archive of these files."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return out.getvalue()

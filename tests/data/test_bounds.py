@@ -207,6 +207,9 @@ def test_an_archive_of_several_files_is_read_as_the_folder_it_holds(tmp_path):
         ({"triples.tsv": "a\tr\tb\na\tr\n", "x.md": ""}, "several.zip/triples.tsv, line 2: 2 column"),
         ({"../triples.tsv": "a\tr\tb\n", "x.tsv": "a"}, "several.zip: '../triples.tsv' leads out"),
         ({f"{n}.tsv": "a" for n in range(1001)}, "several.zip holds 1,001 files; at most 1,000"),
+        ({"a": "x", "a/triples.tsv": "a\tr\tb\n"}, "'a/triples.tsv' cannot be unpacked: it stands in it twice"),
+        ({"triples.tsv": "a", "y" * 300: "a"}, "cannot be unpacked: File name too long"),
+        ({"x/triples.tsv": "a\tr\tb\n", "y/interactions.tsv": "u\ta\n"}, "(found: x/triples.tsv, y/interactions.tsv)"),
         ({"triples.tsv": "a\tr\tb\n" * 12_000_000, "x.tsv": "a"}, "several.zip holds 72,000,001 bytes unpacked"),
     ],
 )
@@ -293,3 +296,13 @@ def test_a_text_that_is_no_utf_8_is_refused_where_the_file_is_read(tmp_path):
         read_bounded(path)
     with pytest.raises(DataError, match=r"films\.parquet cannot be read as parquet .*; export it again"):
         read_typed(path, STRICT)
+
+
+@pytest.mark.parametrize("name", ["triples", "interactions", "links", "labels", "kinds"])
+def test_a_file_that_names_too_few_columns_is_refused_by_their_names(tmp_path, name):
+    for path in (tmp_path / f"{name}.parquet", tmp_path / f"{name}.jsonl"):
+        write_source(tmp_path, {"train.tsv": "a\tr\tb\n"})
+        frame = pd.DataFrame({"colour": ["a", "b"]})
+        frame.to_parquet(path) if path.suffix == ".parquet" else frame.to_json(path, orient="records", lines=True)
+        with pytest.raises(DataError, match=rf"{path.name}, line 0: 1 column\(s\) \(colour\); a {name} file has"):
+            read_sources([tmp_path / "train.tsv", path])

@@ -63,6 +63,7 @@ def test_a_clean_source_has_nothing_but_facts(tmp_path):
     assert list(document) == ["source", "findings", "alignment", "summary"]
     assert document["summary"]["by_severity"]["error"] == 0
     assert found(report, "layers").details["layers"] == {"1": 10, "2": 8}
+    assert found(report, "layers").title == "entities by steps from the nearest user: 10 at 1, 8 at 2"
 
 
 LINKS: list[Row] = [(f"i{n}", book) for n, book in enumerate(BOOKS)]
@@ -144,6 +145,8 @@ def test_small_relations_and_hubs_are_told_by_number(tmp_path):
     assert found(report, "hubs").examples == ("world: 300 triples",)
     kinds = {row["relation"]: row["kind"] for row in found(report, "relation-cardinalities").details["relations"]}
     assert kinds == {"by": "N-1", "genre": "N-1", "tag": "1-N", "in": "N-1"}
+    title = found(report, "relation-cardinalities").title
+    assert title == "relations by how many there are at either end: 1 one to many, 3 many to one"
 
 
 def test_a_split_that_leaks_is_an_error(tmp_path):

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from upgan.data.formats import read_sources
 from upgan.data.raw.gathered import Gathered
 from upgan.data.raw.text_stream import STRICT
 from upgan.data.read.ntriples import gather_graph
@@ -100,3 +101,40 @@ def test_what_is_no_iri_is_shown_without_control_characters(tmp_path):
     with pytest.raises(DataError, match="is no IRI") as caught:
         gather_graph(Gathered(), path, STRICT)
     assert not any(ord(sign) < 32 for sign in str(caught.value))
+
+
+@pytest.mark.parametrize("name", ["graph.ttl", "graph.nt", "graph.rdf"])
+def test_what_the_parser_says_of_a_long_text_does_not_fill_the_screen(tmp_path, name):
+    (tmp_path / name).write_text("@pr" + "x" * 500_000 + " y .")
+    with pytest.raises(DataError, match=name) as error:
+        read_sources([tmp_path])
+    assert len(str(error.value)) < 2_600
+
+
+def test_a_document_of_xml_that_is_cut_off_is_refused(tmp_path):
+    whole = (
+        '<r:RDF xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:x="http://x/">'
+        + "".join(
+            f'<r:Description r:about="http://x/a{n}"><x:by r:resource="http://x/b"/></r:Description>' for n in range(9)
+        )
+        + "</r:RDF>"
+    )
+    (tmp_path / "graph.rdf").write_text(whole)
+    assert len(read_sources([tmp_path]).triples) == 9
+    for end in (len(whole) - 8, len(whole) - 1, whole.rindex("<r:Desc"), whole.rindex("<x:by")):
+        (tmp_path / "graph.rdf").write_text(whole[:end])
+        with pytest.raises(DataError, match=r"graph\.rdf, line \d"):
+            read_sources([tmp_path])
+
+
+def test_what_n3_only_supposes_is_no_fact_and_counted(tmp_path):
+    (tmp_path / "graph.n3").write_text(
+        "@prefix x: <http://x/> . x:a x:by x:b . { x:c x:by x:d . x:d x:by x:e } => { x:c x:by x:e } . "
+        "x:ann x:says { x:f x:by x:g } ."
+    )
+    source = read_sources([tmp_path])
+    assert ["http://x/a", "http://x/by", "http://x/b"] in source.triples[
+        ["head", "relation", "tail"]
+    ].to_numpy().tolist()
+    assert (source.triples["relation"] == "http://x/by").sum() == 1
+    assert source.dropped["graph.n3: statements in formulas, which say no fact"] == 4

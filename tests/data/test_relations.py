@@ -139,6 +139,25 @@ def test_a_relation_that_holds_others_is_dropped_and_those_with_a_meaning_stay(n
     assert "55% of all triples; 40 of its 220 pairs stand nowhere else" in reason
 
 
+@pytest.mark.parametrize("name", ["aLink", "seeAlso"])
+@pytest.mark.parametrize(("large", "small"), [(60, 60), (60, 30), (60, 12)])
+def test_a_relation_that_is_most_of_a_link_relation_stays_too(name, large, small):
+    """Whatever the names are: one of two that are half of it each, and one of which it is the larger part."""
+    typed = {
+        "author": [(n, 100 + n % 20) for n in range(large)],
+        "publisher": [(n, 200 + n % 9) for n in range(small)],
+    }
+    report = compared({**typed, name: [pair for those in typed.values() for pair in those]})
+    assert report.dropped == (name,)
+    assert "it holds the pairs of author, publisher" in report.drops()[name]
+
+
+def test_a_relation_that_is_nearly_all_of_another_repeats_it():
+    author = [(n, 100 + n % 20) for n in range(96)]
+    report = compared({"author": author, "writer": author + [(n, 300) for n in range(4)]})
+    assert report.drops() == {"writer": "duplicate of author"}
+
+
 def test_a_symmetric_link_relation_does_not_make_the_others_its_reverses():
     typed, link = books()
     both_ways = sorted({*link, *((t, h) for h, t in link)})

@@ -59,9 +59,10 @@ def test_a_table_grows_run_by_run(tmp_path):
 @pytest.mark.parametrize("folder", sorted((FOLDER / "ranks").glob("*")), ids=lambda path: path.name)
 def test_a_record_says_what_its_kept_ranks_say(folder):
     record = json.loads(sorted(FOLDER.glob(f"*-accuracy-{folder.name}.json"))[-1].read_text(encoding="utf-8"))
-    data, system = record["data"], {}
+    data = record["data"]
+    system: dict[str, list[float]] = {}
     triples = np.zeros((data["test_triples"], 3), dtype=int)
     for made, ranking in kept(folder, data["fingerprint"], triples):
-        system.setdefault(made.system, []).append(ranking.metrics.mrr)
+        system.setdefault(made.system, []).append(float(ranking.metrics.mrr))
     said = {row[0]: row[2]["mean"] for row in record["tables"]["overall"]["rows"]}
     assert {name: pytest.approx(np.mean(each), abs=1e-6) for name, each in system.items()} == said

@@ -54,6 +54,34 @@ def test_the_share_of_a_precision_is_never_too_large():
     assert Curve().least(1.0) == HIGHEST
 
 
+def test_an_example_of_weight_three_is_three_examples():
+    group, share, right, _ = world([40, 30])
+    times = np.random.default_rng(5).integers(0, 4, len(group))
+    weighted = fit_curves(group, share, right, weight=times.astype(float))
+    repeated = fit_curves(*(np.repeat(column, times) for column in (group, share, right)))
+    for g in (-1, 0, 1):
+        assert (weighted[g].slope, weighted[g].offset) == pytest.approx(
+            (repeated[g].slope, repeated[g].offset), rel=1e-3
+        )
+    promised = np.random.default_rng(6).uniform(size=len(group))
+    one = Reliability.of(promised, right, times.astype(float))
+    same = Reliability.of(np.repeat(promised, times), np.repeat(right, times))
+    assert (one.error, one.sure_right) == pytest.approx((same.error, same.sure_right))
+
+
+def test_no_promise_exceeds_what_can_be_right_and_promises_below_it_come_true():
+    random = np.random.default_rng(7)
+    group, share, right, truth = world([6000, 6000], seed=2)
+    most = np.where(group == 0, 0.6, 1.0)
+    right = right & (random.uniform(size=len(group)) < most)
+    curves = fit_curves(group, share, right, most=most)
+    promised = np.where(group == 0, curves[0].at(share, 0.6), curves[1].at(share, 1.0))
+    assert promised[group == 0].max() < 0.6
+    assert np.abs(promised - most * truth).mean() < 0.02
+    assert curves[0].least(0.6, 0.6) == HIGHEST
+    assert float(curves[0].at(np.array([curves[0].least(0.3, 0.6)]), 0.6)[0]) == pytest.approx(0.3, rel=1e-3)
+
+
 def test_no_examples_no_curves():
     empty = np.empty(0)
     assert fit_curves(np.empty(0, dtype=np.int64), empty, empty > 0) == {}

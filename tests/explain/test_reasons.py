@@ -100,6 +100,13 @@ def test_the_sentences(data):
         "The only user of “Magician” also chose"
     )
     assert "“Feist <b>” has as author" in reason_sentence(replace(one, turned=True))
+    alone = replace(one, agree=0, alike=1, sharing=1)
+    assert reason_sentence(alone, users=False) == "The only other with author “Feist <b>” shares its genre “Fantasy”."
+    assert "The only other with author “Feist <b>” shares no" in reason_sentence(replace(alone, common=None))
     assert "80%" in sure_sentence(0.8, empty=True)
+    some = sure_sentence(0.7, empty=True, filled=0.74)
+    assert "about 70%" in some
+    assert "74% of its kind have something here, and this one may rightly have nothing" in some
+    assert "rightly" not in sure_sentence(0.9, empty=True, filled=1.0)
     assert "at least 3%" in sure_sentence(0.03, empty=False)
     assert "cannot be said" in sure_sentence(None, empty=True)

@@ -61,6 +61,10 @@ def by_hand(predictor, sure, *, anywhere):
     heads = {(r, kinds[h]) for h, r, _ in data.train.tolist()}
     tails = {(r, kinds[t]) for _, r, t in data.train.tolist()}
     usual, counts = usual_by_hand(data)
+    filled = {
+        key: np.mean([counts[e, key[1], key[2]] >= least for e, own in enumerate(kinds) if own == key[0]])
+        for key, least in usual.items()
+    }
     found = {}
     for r, relation in enumerate(data.relations):
         for h, head in enumerate(data.entities):
@@ -91,8 +95,9 @@ def by_hand(predictor, sure, *, anywhere):
                     ]
                     left = parts[answer] / sum(fits)
                     first = parts[answer] >= max(fits)
-                    promise = float(sure.curve(end, empty=empty, first=first).at(np.array([left]))[0])
-                    asked.append((empty, promise, left, parts[answer]))
+                    most = (1 + filled[kinds[about], r, side]) / 2 if empty else 1.0
+                    promise = most * float(sure.curve(end, empty=empty, first=first).at(np.array([left]))[0])
+                    asked.append((empty, promise, left, parts[answer], most))
                 found[head, relation, tail] = max(asked)
     return dict(sorted(found.items(), key=lambda item: item[1][:3], reverse=True))
 
@@ -121,6 +126,11 @@ def test_all_unknown_triples_are_there_empty_slots_first_then_by_how_sure_they_a
     assert 0 < sum(slots) < len(slots)
     np.testing.assert_allclose(table["sure"], [expected[triple][1] for triple in triples], rtol=1e-5)
     np.testing.assert_allclose(table["share"], [expected[triple][3] for triple in triples], rtol=1e-5)
+    most = [expected[triple][4] for triple in triples]
+    np.testing.assert_allclose((1 + table["filled"].fillna(1)) / 2, most)
+    assert (table["filled"].isna() == ~np.array(slots)).all()
+    assert (table["sure"] <= most).all()
+    assert table["filled"].min() < 1
     np.testing.assert_allclose(table["users"], table["share"] - table["share_without_users"])
     assert list(table.columns) == list(COLUMNS)
 

@@ -63,7 +63,7 @@ def test_a_user_carries_its_weight():
 
 def test_users_that_are_not_drawn_are_counted_with_their_weight():
     (more,) = [node for node in figure(samples.bargain()).nodes if node.role == "more"]
-    assert " ".join(more.lines) == "18 more simulated users together w =\u00a00.25"
+    assert " ".join(more.lines) == "18 more simulated users together w\u00a0=\u00a00.25"
 
 
 def test_every_user_word_says_simulated_where_users_are_simulated():

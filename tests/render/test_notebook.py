@@ -61,6 +61,11 @@ def test_each_shows_itself_and_is_short(name, results):
     assert len(value.to_frame()) > 0
 
 
+def test_a_contrast_calls_its_answer_by_the_label(results):
+    text = results["contrast"]._repr_html_()
+    assert ASKED["answer"] not in text, "its id"
+
+
 def test_the_figure_is_in_the_cell_and_no_user_is_named(results):
     text = results["explanation"]._repr_html_()
     assert "<svg" in text

@@ -10,6 +10,7 @@ from tests.render import samples
 from upgan.explain.explanation import UserShare, Walk
 from upgan.render import words
 from upgan.render.caption import caption, changed, headline
+from upgan.render.reasons import walk_sentence
 
 
 @pytest.mark.parametrize(
@@ -152,6 +153,36 @@ def test_what_users_say_on_a_path_is_said_in_words(said, users, text):
     assert words.said_words(said, users, simulated=True) == text.replace("user", "simulated user")
 
 
+class TestAPathIsSaidAsAPersonWould:
+    """Names in quotation marks and verbs, no arrows."""
+
+    def sentence(self, nodes, relations, **more):
+        return walk_sentence(Walk(tuple(nodes), relations, 0.3, 0.5, **more), simulated=False)
+
+    def test_users_between_two_items(self):
+        reader = samples.node("U1", role="user")
+        nodes = (samples.node("A"), reader, samples.node("B"), samples.node("Linda"))
+        walked = ("interacted⁻¹", "interacted", "author")
+        text = self.sentence(nodes, walked, users=11, said="chosen together")
+        assert text == "The path that adds most: 11 users chose “A” and “B”, and “B” has author “Linda” (+0.500)."
+        text = self.sentence(nodes, walked, users=1, said="rated alike")
+        assert text.startswith("The path that adds most: 1 user rated “A” and “B” alike, and ")
+        text = self.sentence(nodes, walked, users=2, said="chosen near in time")
+        assert text.startswith("The path that adds most: 2 users chose “A” and “B” soon after each other, and ")
+
+    def test_a_fact_that_two_share_and_facts_from_either_end(self):
+        nodes = [samples.node(name) for name in ("A", "Silhouette", "B", "Linda")]
+        text = self.sentence(nodes, ("publisher", "publisher⁻¹", "author"))
+        assert text == (
+            "The path that adds most: “A” and “B” share the publisher “Silhouette”, and “B” has author “Linda” "
+            "(+0.500)."
+        )
+        text = self.sentence(nodes[:3], ("part_of⁻¹", "part_of"))
+        assert (
+            text == "The path that adds most: “Silhouette” has part of “A”, and “Silhouette” has part of “B” (+0.500)."
+        )
+
+
 class TestTheReasonFirst:
     """One sentence from the counts, then what users change; by whom the rank is decided says which counts."""
 
@@ -171,7 +202,9 @@ class TestTheReasonFirst:
         walk = Walk((*(samples.bargain().paths[0].nodes[1:]), samples.node("Linda")), ("author",), 1.0, 0.5)
         same = self.case(filtered_rank_without_users=1.0, rank_without_users=1, walks=(walk,))
         text = headline(same)
-        assert text.startswith("The path that adds most: Part of the Bargain — author → Linda (+0.500). 2 of the 3 ")
+        assert text.startswith(
+            "The path that adds most: “Part of the Bargain” has author “Linda” (+0.500). 2 of the 3 "
+        )
         assert "others with author “Linda Lael Miller” share its genre “Romance”." in text
         assert changed(same) == "Rank 1, with users and without."
 

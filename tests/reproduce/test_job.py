@@ -66,6 +66,46 @@ def test_what_the_command_refuses_is_refused_before_a_process_is_started(tmp_pat
     assert not (tmp_path / "out").exists()
 
 
+WRONG = [
+    {"order": 5},
+    {"started": "yesterday"},
+    {"started": float("inf")},
+    {"started": -1},
+    {"process": [1]},
+    {"cancelled": "no"},
+    *({"order": {**asdict(Order("table3", "d", "c")), key: value}} for key, value in
+      (("target", 5), ("systems", [1]), ("seeds", ["x"]), ("seeds", 3), ("budget", {}))),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("told", WRONG, ids=map(str, WRONG))
+def test_a_job_of_wrong_types_is_none_and_hides_no_other(tmp_path, told):
+    noted(tmp_path / "wrong", ended(), **told)
+    noted(tmp_path / "right", ended(), "[" + "9" * 9_000 + "/3] UPGAN\n")
+    assert job.read(tmp_path / "wrong", "table3") is None
+    assert [each.out.name for each in job.jobs(tmp_path)] == ["right"]
+    with pytest.raises(RunError, match="not being reproduced"):
+        job.cancel(tmp_path / "wrong", "table3")
+
+
+def test_a_job_nested_without_end_is_none(tmp_path):
+    (tmp_path / "table3.job.json").write_text('{"order":' * 20_000)
+    assert job.read(tmp_path, "table3") is None
+
+
+def test_only_a_process_that_reproduces_there_is_ended(tmp_path):
+    """A file from elsewhere may name any process of this machine, with the right start time."""
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as other:
+        try:
+            noted(tmp_path / "a", other.pid)
+            with pytest.raises(RunError, match=rf"names process {other.pid}, but that does not reproduce table3 there"):
+                job.cancel(tmp_path / "a", "table3")
+            time.sleep(0.2)
+            assert other.poll() is None
+        finally:
+            other.kill()
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_one_is_cancelled_and_gone_on_with_for_real(toy_folder, tmp_path):

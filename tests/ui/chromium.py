@@ -122,6 +122,11 @@ def graph(page):
     return frame
 
 
+def sideways(page) -> Any:
+    """By how many pixels the page's content is wider than its window; of the document Streamlit hides that."""
+    return page.get_by_test_id("stMain").evaluate("main => main.scrollWidth - main.clientWidth")
+
+
 def ink(frame) -> Any:
     """How many parts the drawing that is shown has: an empty one has none."""
     return frame.locator("#graph").evaluate("""holder => holder.querySelectorAll(".form:not([hidden]) svg *").length""")

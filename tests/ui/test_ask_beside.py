@@ -11,6 +11,7 @@ import upgan
 from tests.ui.driving import address, checked, run_page, said
 from ui.components.text import plain
 from ui.panels.contrast import AGAINST
+from ui.panels.contrast import _sentence as sentence
 from ui.services.aliases import Aliases
 from ui.services.edits import WITHOUT
 from ui.services.questions import Question
@@ -41,6 +42,17 @@ class TestComparing:
         assert (differences["contribution"] - differences["contribution_against"]).to_numpy() == pytest.approx(
             differences["difference"]
         )
+
+    def test_the_same_rank_twice_is_explained(self, checkpoints):
+        found = upgan.load(checkpoints / "demo").contrast(
+            head="book:part-of-the-bargain", relation="author", answer="author:linda-lael-miller",
+            against="author:feist",
+        )  # fmt: skip
+        mine, theirs = (replace(each, filtered_rank=1.0) for each in (found.answer_standing, found.against_standing))
+        alike = replace(found, answer_standing=mine, against_standing=theirs)
+        assert "because known answers are left out of the ranks of others" in sentence(alike, "A", "B", "users")
+        other = replace(found, answer_standing=mine, against_standing=replace(theirs, filtered_rank=2.0))
+        assert "known answers" not in sentence(other, "A", "B", "users")
 
     def test_a_user_unticked_is_left_out_and_can_come_back(self):
         app = run_page("ask", **self.BARGAIN, tab="whatif")

@@ -61,7 +61,7 @@ class TestOddities:
 def test_no_checkpoint_at_all(tmp_path, monkeypatch):
     monkeypatch.setenv("UPGAN_CHECKPOINTS", str(tmp_path))
     app = run_page("ask")
-    assert "There is no checkpoint to ask yet." in said(app)
+    assert "There is no trained model (checkpoint) to ask yet." in said(app)
     assert "upgan data demo" in app.code[0].value
     assert "upgan train data/demo" in app.code[0].value
 

@@ -19,6 +19,7 @@ from tests.ui.chromium import (
     ink,
     open_page,
     playwright,
+    sideways,
 )
 from tests.ui.figure_boxes import assert_readable, measured
 
@@ -262,7 +263,7 @@ def test_the_figure_is_readable_opens_groups_lights_chains_and_saves_what_it_sho
 def test_phone(browser, server, tmp_path, scheme):
     page, seen = open_page(browser, server, width=390, height=844, scheme=scheme)
     frame = graph(page)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert sideways(page) == 0
     surface = frame.locator("body").evaluate("() => getComputedStyle(document.documentElement).backgroundColor")
     assert surface == {"light": "rgb(255, 255, 255)", "dark": "rgb(14, 17, 23)"}[scheme]
     for at, words in (("", "see which users speak"), ("case", "Case study"), ("models", "Models & data")):
@@ -272,7 +273,7 @@ def test_phone(browser, server, tmp_path, scheme):
             page.get_by_test_id("stDataFrame").or_(page.locator("img")).or_(page.get_by_role("link", name="Ask this"))
         )
         there.locator("visible=true").first.wait_for()
-        assert page.evaluate("document.documentElement.scrollWidth") <= 390, at
+        assert sideways(page) == 0, at
         if at == "case":
             drawn = page.locator("[data-testid=stMain] img").locator("visible=true")
             assert drawn.count() == 1

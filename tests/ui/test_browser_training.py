@@ -199,3 +199,16 @@ def test_a_row_chooses_its_run_and_little_is_asked_of_the_server_when_all_is_ove
     assert time.monotonic() - began < 3 * 5.0
     assert_clean(seen)
     page.context.close()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)  # 40 s alone
+def test_a_table_is_measured_from_the_first_click_to_its_end(browser, server, root):
+    page, seen = open_page(browser, server, at="leaderboard", systems="distmult")
+    page.set_default_timeout(600_000)
+    page.get_by_text("1 run, at most 1 minute each.").wait_for()
+    page.get_by_role("button", name="Start measuring").click()
+    page.get_by_role("button", name="Table (CSV)").wait_for()  # by itself
+    (written,) = (root / "results").rglob("table3.json")
+    assert [row["label"] for row in json.loads(written.read_text())["rows"] if row["mean"]] == ["DistMult"]
+    assert_clean(seen)

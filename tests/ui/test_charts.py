@@ -30,6 +30,13 @@ def test_signs_differ_in_colour_and_in_text():
     assert parts.text[1] == "−0.110"
 
 
+def test_a_number_beside_its_bar_is_not_as_dark_as_one_on_it():
+    weights, _ = users_chart(samples.bargain(), samples.bargain().users, "weight").data
+    assert weights.insidetextfont.color == "#1f2328"
+    for beside in (weights.textfont, weights.outsidetextfont):
+        assert beside.color is None, "the page's own, light or dark"
+
+
 def test_ids_are_not_read_as_markup():
     base = samples.bargain()
     users = (UserShare("<a href='https://evil.example'>x</a>", 1.0, 0.1),)

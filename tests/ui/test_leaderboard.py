@@ -94,10 +94,14 @@ def test_the_best_system_comes_first_and_intervals_stand_beside(root, toy_datase
     by_mrr = sorted(told["rows"], key=lambda row: -row["mean"]["mrr"])
     assert list(shown["system"]) == [row["label"] for row in by_mrr]
     assert list(shown["place"]) == ["1", "2", "3"]
-    assert set(shown["UPGAN − it, MRR"]) == {"–", "\u2060+1.00 [-0.20, +3.00]"}, "guarded for the table's own CSV"
+    assert set(shown["UPGAN's lead, MRR"]) == {"–", "\u2060+1.00 [-0.20, +3.00]"}, "guarded for the table's own CSV"
     assert set(shown["paper MRR"]) == {"25.00"}
     assert "Test MRR before them: UPGAN 25.00." in said(app)
     assert chart(app)["data"][0]["x"] == list(shown["system"])
+    named = [(trace.get("name"), trace.get("visible", True)) for trace in chart(app)["data"]]
+    assert named == [("here", True), ("paper: book", True)], "the figures that stand in the table"
+    without = run_page("leaderboard", board="toy/table3", paper="none")
+    assert [trace.get("name") for trace in chart(without)["data"]] == ["here"]
 
 
 def test_what_a_search_found_stands_below(root, toy_dataset, tmp_path):
@@ -233,7 +237,7 @@ class TestMeasuringHere:
         assert dict(zip(told[3::2], told[4::2], strict=True)) == asked
         assert "2 runs, at most 5 minutes each." in said(app)
         checked(app, app.text_input(key="upgan_reproduce_name").set_value("../up"))
-        assert "a name here is 1 to 40 of a-z" in said(app)
+        assert "name here is 1 to 40 of a-z" in said(app)
         assert "upgan_reproduce_start" not in [button.key for button in app.button]
 
     def test_what_is_at_work_is_followed_and_what_was_cancelled_can_go_on(self, data, monkeypatch):

@@ -45,7 +45,12 @@ def roots(made_runs, tmp_path, monkeypatch):
 )
 def test_a_link_to_what_is_gone_says_so(roots, page, link):
     text = said(run_page(page, **link))
-    assert "“gone” is" in text or "there is no case file of that name" in text, text[:500]
+    assert "“gone” is" in text, text[:500]
+
+
+def test_no_code_of_a_dataset_is_listed_to_choose_from(roots):
+    text = said(run_page("models", part="data", dataset="gone"))
+    assert "The link's dataset “gone” is not here. Showing “" in text
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ class TestStart:
         assert [(row.label, row.query_string) for row in rows] == [
             (name, f"checkpoint={name}") for name in ("demo", "plain")
         ]
-        assert "test MRR 0.500 · UPGAN, preset demo · data tiny books · finished" in said(app)
+        assert "test MRR 0.500 · UPGAN, preset demo · data tiny books" in said(app)
         assert "**unfinished**: model.safetensors is missing (training is running)" in said(app)
         assert "model.safetensors was changed since it was trained" in said(app)
 
@@ -69,7 +69,7 @@ class TestStart:
     def test_without_a_checkpoint_it_says_how_to_make_one(self, tmp_path, monkeypatch):
         monkeypatch.setenv("UPGAN_CHECKPOINTS", str(tmp_path))
         app = run_page("start")
-        assert "There is no checkpoint to ask yet." in said(app)
+        assert "There is no trained model (checkpoint) to ask yet." in said(app)
         assert "upgan data demo" in app.code[0].value
 
 
@@ -134,7 +134,9 @@ class TestCaseStudy:
     def test_no_file_outside_the_folder_is_opened(self, own_checkpoints, name):
         (own_checkpoints / "demo" / "cases").mkdir()
         app = run_page("case", checkpoint="demo", file=name)
-        assert "no case file of that name" in said(app)
+        assert "is not beside this checkpoint" in said(app)
+        assert address(app)["entity"] == "book:part-of-the-bargain", "the answer, and no dead end"
+        assert "file" not in address(app)
 
     def test_a_link_out_of_the_folder_is_no_case_file(self, own_checkpoints, case_text, tmp_path_factory):
         outside = tmp_path_factory.mktemp("outside") / "case.json"

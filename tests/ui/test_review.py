@@ -146,3 +146,19 @@ def test_ten_thousand_lines_are_paged_and_filtered_in_a_moment(listed):
     took.append(time.process_time() - began)
     assert "1,001 lines" in said(app)
     assert sorted(took)[len(took) // 2] < 0.3, took
+
+
+def test_a_line_says_which_part_of_its_kind_has_something_and_its_reason_is_whole(listed):
+    (shown,) = listed.lists()
+    gap = next(line for line in listed.lines(shown) if line.slot == "empty")
+    app = run_page("review", line=str(gap.place))
+    share = reviews.filled(shown, gap)
+    assert share is not None
+    assert f"{share:.0%} of its kind have something here" in said(app)
+    further = next((line for line in listed.lines(shown) if line.slot == "further"), gap._replace(slot="further"))
+    assert reviews.filled(shown, further) is None
+    assert gap.reason in set(table(app)["reason"]), "nothing is cut"
+    longer = gap._replace(reason="a word " * 40)
+    assert reviews.text_rows([gap, longer]) > reviews.text_rows([gap]) > 1
+    assert reviews.text_rows([gap._replace(reason="word " * 500)]) == reviews.MOST_ROWS
+    assert str(reviews.row(gap._replace(reason="word " * 500))["reason"]).endswith("…")

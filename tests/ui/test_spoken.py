@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ui.components.say import sentence
 from ui.services.spoken import spoken
 
 ROOT = Path(__file__).resolve().parents[2] / "upgan"
@@ -70,3 +71,14 @@ def test_no_command_and_no_option_is_left_of_any_message():
 )  # fmt: skip
 def test_messages_name_what_the_page_has(message, words):
     assert spoken(message) == words
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        ("the loss became NaN", "The loss became NaN"), ("demo is deleted", "Demo is deleted"),
+        ("/r/a is training", "/r/a is training"), ("my-run is here", "my-run is here"), ("", ""),
+    ],
+)  # fmt: skip
+def test_a_message_by_itself_begins_with_a_capital(message, words):
+    assert sentence(message).replace("\\", "") == words

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+import ui
 import upgan
 from tests.data.test_wide import FACTS, PLAYS, ROWS
 from tests.ui.driving import checked, run_page, said, table
+from ui.components import table as table_of_app
 
 RECORDS = ";".join(ROWS[0]) + "\n" + "".join(
     ";".join(f'"{cell}"' if ";" in cell else cell for cell in row.values()) + "\n" for row in ROWS
@@ -83,3 +87,50 @@ def test_what_stands_in_cells_is_text(data_folder):
     app = sent(records=RECORDS.replace("Blue", "**bold** [x](http://y)"))
     assert not [each for each in app.markdown if "**bold**" in each.value]
     assert table(app) is not None
+
+
+def test_names_that_a_spreadsheet_would_run_are_guarded_where_they_are_edited_and_kept_in_the_data(data_folder):
+    app = sent(records=RECORDS.replace("Artist;", "=Artist;").replace("Çelik", "@Çelik"), plays=PLAYED)
+    shown = next(each.value for each in app.dataframe if "it is" in each.value)
+    assert "\u2060=Artist" in set(shown["column"])
+    assert not [cell for cell in shown.to_numpy().ravel().tolist() if str(cell)[:1] in "=+-@" and str(cell)]
+    checked(app, widget(app, "upgan_tables_make").click())
+    (made,) = data_folder.iterdir()
+    dataset = upgan.load_dataset(made)
+    assert "=Artist" in dataset.relations
+    assert "@Çelik" in dataset.entity_labels
+
+
+def test_what_was_edited_comes_back_and_all_else_as_it_was():
+    frame = pd.DataFrame({"=name": ["=a", "b\u2060", "-c"], "n": [1, 2, 3]})
+    shown = table_of_app._guarded(frame)
+    assert shown.columns.tolist() == ["\u2060=name", "n"]
+    assert shown.iloc[:, 0].tolist() == ["\u2060=a", "b\u2060", "\u2060-c"]
+    edited = shown.copy()
+    edited.iloc[2, 0] = "\u2060=d"
+    edited.iloc[0, 1] = 7
+    back = table_of_app.as_it_was(frame, shown, edited)
+    assert back.to_dict("list") == {"=name": ["=a", "b\u2060", "=d"], "n": [7, 2, 3]}
+
+
+def test_every_table_of_the_app_is_guarded():
+    """Only one file draws tables, and each of its calls is of a guarded frame; nowhere else is there one."""
+    drawn = {
+        (path.name, node.func.attr, ast.unparse(node.args[0]))
+        for path in Path(ui.__file__).parent.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and (node.func.attr in ("dataframe", "data_editor") or ast.unparse(node.func) in ("st.table", "st.write"))
+        and node.args
+    }
+    assert drawn == {("table.py", "dataframe", "frame"), ("table.py", "data_editor", "shown")}
+    source = ast.parse(Path(table_of_app.__file__).read_text(encoding="utf-8"))
+    guarded = {
+        target.id
+        for node in ast.walk(source)
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)
+        and isinstance(node.value.func, ast.Name) and node.value.func.id == "_guarded"
+        for target in node.targets if isinstance(target, ast.Name)
+    }  # fmt: skip
+    assert guarded == {"frame", "shown"}

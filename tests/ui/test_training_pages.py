@@ -15,7 +15,7 @@ from tests.ui.driving import address, checked, run_page, said, table
 from tests.ui.made import written
 from ui.services import estimates, following, trainings
 from ui.services import settings as wanted
-from upgan.config.settings import applies, flat_settings, make_config, setting_keys
+from upgan.config.settings import applies, flat_settings, make_config, setting_keys, to_toml
 from upgan.config.systems import MODELS
 from upgan.errors import RunError
 from upgan.runs.locks import device_lock
@@ -72,6 +72,19 @@ class TestRuns:
         assert validation.loc["MRR"].to_dict() == {"first": 0, "min": 0, "max": 5 / 6, "last": 5 / 6, "best": 5 / 6}
         assert len(drawn(app)) == 4  # validation, losses before the adversarial phase, D and G, reward
         assert drawn(app)[0]["alt"].startswith("Validation over the steps of training: MRR from 0 to 0.8333")
+
+    def test_a_followed_question_is_offered_as_a_file_where_one_was_followed(self, roots, made_runs):
+        shutil.copytree(made_runs / "demo", roots / "mine")
+        written(roots / "mine", state="stopped")
+
+        def files() -> list[str]:
+            return [button.proto.label for button in run_page("runs", run="mine").get("download_button")]
+
+        assert "Curves (CSV)" in files()
+        assert "Followed question (CSV)" not in files()
+        pinned = {"pinned.relation": "author", "pinned.head": "book:eye", "pinned.answer": "author:jordan"}
+        (roots / "mine" / "config.toml").write_text(to_toml(make_config("demo", overrides=pinned)))
+        assert "Followed question (CSV)" in files()
 
     def test_the_tables_chosen_row_is_that_of_the_run_wherever_it_stands(self, roots):
         for name, state in (("a", "stopped"), ("b", "stopped"), ("c", "running")):
@@ -205,6 +218,8 @@ class TestSettings:
         app = run_page("train")
         checked(app, app.toggle(key="upgan_pin_on").set_value(True))
         assert "--pin-relation=" in app.code[0].value
+        proposed = {field.label: field.value for field in app.text_input}
+        assert proposed["Entity"] == "Silverthorn", "its name, not its id"
         checked(app, app.text_input(key="upgan_pin_entity").set_value("Magicain"))
         assert "The question to follow:" in said(app)
         assert "Start training" not in labels(app)

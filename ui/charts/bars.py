@@ -45,11 +45,12 @@ def users_chart(explanation: Explanation, users: Sequence[UserShare], order: Ord
         weights.append(sum(share.weight for share in rest))
         parts.append(sum(share.contribution for share in rest))
     figure = make_subplots(
-        rows=1, cols=2, shared_yaxes=True, horizontal_spacing=0.04, subplot_titles=("weight", "part of the score")
+        rows=1, cols=2, shared_yaxes=True, horizontal_spacing=0.08, subplot_titles=("weight", "part of the score")
     )
     fill = {"color": NODE_STYLES["user"].fill, "line": {"color": "#8a8000", "width": 1}}
     weight_bars = _bars(names, weights, map(coefficient, weights), "weight %{x:.4f}", fill)
-    weight_bars.update_traces(textfont={"color": "#1f2328"})
+    # Dark on yellow; beside a bar that is too short for it a number has the page's own colour.
+    weight_bars.update_traces(insidetextfont={"color": "#1f2328"})
     part_bars = _bars(names, parts, map(signed, parts), "part of the score %{x:+.4f}", _by_sign(parts))
     for column, bars in enumerate((weight_bars, part_bars), 1):
         figure.add_trace(bars.data[0], row=1, col=column)

@@ -118,11 +118,12 @@ def _empty(revision: str) -> Figure:
     import plotly.graph_objects as go
 
     figure = go.Figure(layout={"template": "none"})  # colours are the page's: live_chart.js
-    figure.update_xaxes(title="step (mini-batch)")
+    figure.update_xaxes(title={"text": "step (mini-batch)", "standoff": 4})
     figure.update_layout(
         height=_HEIGHT,
         margin={"l": 8, "r": 8, "t": 24, "b": 8},
-        legend={"orientation": "h", "y": -0.28, "x": 0},
+        # Below the axis's title, also where a phone breaks it into rows and so makes the plot lower.
+        legend={"orientation": "h", "y": -0.42, "x": 0},
         showlegend=True,
         uirevision=revision,
     )

@@ -110,7 +110,8 @@ def choice_rows(entries: Sequence[RunEntry], most: int = 12) -> None:
             model = MODEL_NAMES.get(entry.model, clean(entry.model))
             quality = "not evaluated" if entry.mrr is None else f"test MRR {entry.mrr:.3f}"
             trained = f"{model}, preset {clean(entry.preset)}" if entry.preset else model
-            parts = (quality, trained, f"data {clean(entry.dataset)}", clean(entry.state))
+            unfinished = "" if entry.state == "finished" else clean(entry.state)
+            parts = (quality, trained, f"data {clean(entry.dataset)}", unfinished)
             st.caption(plain(" · ".join(part for part in parts if part)))
     if len(ready) > most:
         links.link("models", f"{len(ready) - most:,} more", "table", {"part": "models"})
@@ -129,7 +130,7 @@ def broken(entries: Sequence[RunEntry]) -> None:
 
 def none_at_all(entries: Sequence[RunEntry]) -> None:
     """The first thing to do where there is no checkpoint that can be asked; and what the folders there lack."""
-    st.info("There is no checkpoint to ask yet.", icon=":material/hub:")
+    st.info("There is no trained model (checkpoint) to ask yet.", icon=":material/hub:")
     if training_allowed():
         links.link("train", "Train one here", "model_training")
         links.link("tables", "Bring your own table", "table_view")

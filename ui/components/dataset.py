@@ -36,7 +36,7 @@ def choose(choices: Choices) -> DatasetEntry | None:
     if not entries:
         return None
     words = {key: f"{clean(entry.name)} ({clean(entry.where)})" for key, entry in entries.items()}
-    return entries[choices.one("Dataset", one_of("dataset", list(entries), words))]
+    return entries[choices.one("Dataset", one_of("dataset", list(entries), words, coded=True))]
 
 
 def none_at_all(words: str = "There is no dataset yet.") -> None:

@@ -31,6 +31,7 @@ def ask_for_files() -> dict[str, bytes]:
     if not sent:
         with st.expander("What the files look like", icon=":material/description:", expanded=True):
             _layouts()
+        links.link("tables", "A table with a row for each book, film or product: bring it there", "table_view")
     return {file.name: file.getvalue() for file in sent or []}
 
 

@@ -21,7 +21,8 @@ export default function ({ data, parentElement }) {
   return () => {
     charts.delete(holder);
     chart.gone = true;
-    if (chart.drawn) globalThis.Plotly.purge(holder);
+    // After the draw that may be under way: its next step would find nothing to draw on.
+    chart.draws.then(() => chart.drawn && globalThis.Plotly.purge(holder));
   };
 }
 

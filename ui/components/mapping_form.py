@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
+from ui.components.table import editor
 from ui.components.text import plain
 from ui.services import tables
 from upgan.render.words import clean
@@ -76,10 +77,10 @@ def items(table: WideTable, guess: dict[str, Any]) -> dict[str, Any]:
         }
     )
     if len(frame):
-        edited = st.data_editor(
-            frame, hide_index=True, key=f"{key}_columns_{id_column}_{title}", num_rows="fixed",
+        edited = editor(
+            frame, f"What each column of {plain(clean(table.name))} is", key=f"{key}_columns_{id_column}_{title}",
             disabled=["column", "for example", "why so"],
-            column_config={
+            columns={
                 "it is": st.column_config.SelectboxColumn(options=list(_USES.values()), required=True,
                                                           help="A fact about the item, or nothing that is learned."),
                 "split at": st.column_config.TextColumn(
@@ -88,7 +89,6 @@ def items(table: WideTable, guess: dict[str, Any]) -> dict[str, Any]:
                     max_chars=60, required=True,
                     help="Columns of one word share values: a director who also acts is then one person."),
             },
-            alt=f"What each column of {plain(clean(table.name))} is",
         )  # fmt: skip
     else:
         edited = frame

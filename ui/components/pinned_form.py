@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ui.services.pinning import held_out
+from ui.services.pinning import held_out, named
 from ui.services.questions import Question, relation_label
 from upgan.data.dataset import KGDataset
 from upgan.data.query import Direction, Query
@@ -12,7 +12,7 @@ from upgan.data.query import Direction, Query
 _ON, _RELATION, _SIDE, _ENTITY, _ANSWER = (
     f"upgan_pin_{name}" for name in ("on", "relation", "side", "entity", "answer")
 )
-_SIDES: dict[Direction, str] = {"tail": "⟨entity, relation, ?⟩", "head": "⟨?, relation, entity⟩"}
+_SIDES: dict[Direction, str] = {"tail": "entity — relation — ?", "head": "? — relation — entity"}
 
 
 def ask(dataset: KGDataset) -> Question | None:
@@ -56,7 +56,7 @@ def _fill(dataset: KGDataset) -> None:
     fact = held_out(dataset)
     if fact is not None:
         query = fact.query
-        values = {_RELATION: query.relation, _SIDE: query.direction, _ENTITY: query.entity, _ANSWER: fact.answer}
-        st.session_state.update(values)
+        names = {_ENTITY: named(dataset, query.entity), _ANSWER: named(dataset, fact.answer or "")}
+        st.session_state.update({_RELATION: query.relation, _SIDE: query.direction, **names})
     else:
         st.session_state[_RELATION] = dataset.relations[0]

@@ -97,14 +97,14 @@ def accept_all(store: ReviewStore, chosen: ReviewList, who: str, said: Callable[
     )
 
 
-def say_line(shown: Shown) -> None:
+def say_line(chosen: ReviewList, shown: Shown) -> None:
     """The fact, the reason in a sentence, and how sure it is."""
     line = shown.line
     st.subheader(plain(" — ".join(reviews.ends(line))), anchor=False)
     st.markdown(plain(clean(line.reason)))
     empty = line.slot == "empty"
-    facts = [sure_sentence(line.sure, empty=empty)]
-    facts.append("This fills a gap: such things usually have it." if empty else "There are answers already: one more.")
+    facts = ["This fills a gap." if empty else "There are answers already: one more."]
+    facts.append(sure_sentence(line.sure, empty=empty, filled=reviews.filled(chosen, line)))
     if line.decides:
         facts.append("Users decide it: without them another answer would stand first.")
     if line.verdict:

@@ -71,8 +71,8 @@ def _promise(chosen: ReviewList) -> None:
         st.caption("No held-out facts were there to try the promises on.")
         return
     words = (
-        f"Tried on {told['examples']:,} held-out questions about gaps: promises and what came true lie "
-        f"{percent(told['error'])} apart on average"
+        f"Tried on {told['examples']:,} questions about gaps, on hidden facts and where there is nothing to find: "
+        f"promises and what came true lie {percent(told['error'])} apart on average"
     )
     chance = told.get("by_chance")  # lists made before do not say it
     words += f", where chance alone makes {percent(chance)}." if chance is not None else "."

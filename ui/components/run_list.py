@@ -131,4 +131,4 @@ def status(run: RunStatus) -> None:
                 st.metric(name, value)
     if run.message and run.state in ("failed", "interrupted", "stopped", "finished"):
         message = st.error if run.state == "failed" else st.warning
-        message(say.told(run.message), icon=":material/error:" if run.state == "failed" else ":material/info:")
+        message(say.sentence(run.message), icon=":material/error:" if run.state == "failed" else ":material/info:")

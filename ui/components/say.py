@@ -21,14 +21,21 @@ def told(text: object) -> str:
     return plain(clean(spoken(str(text))))
 
 
+def sentence(text: object) -> str:
+    """A message that stands by itself begins with a capital, unless its first word is a name or a path."""
+    words = told(text)
+    first = words.partition(" ")[0]
+    return words[:1].upper() + words[1:] if first.isalpha() and first.islower() else words
+
+
 def error(text: object) -> None:
     """Something that went wrong."""
-    st.error(told(text), icon=":material/error:")
+    st.error(sentence(text), icon=":material/error:")
 
 
 def info(text: object) -> None:
     """Something that is so, and no fault."""
-    st.info(told(text), icon=":material/info:")
+    st.info(sentence(text), icon=":material/info:")
 
 
 @contextlib.contextmanager

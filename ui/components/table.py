@@ -46,6 +46,27 @@ def table(
     st.dataframe(frame, hide_index=True, height=height, column_config=dict(columns or {}), alt=alt, **more)
 
 
+def editor(
+    frame: pd.DataFrame, alt: str, columns: Mapping[str, Any], disabled: Sequence[str], key: str
+) -> pd.DataFrame:
+    """Rows whose cells can be changed, except those of the columns ``disabled``; the rows as they then are.
+
+    They are shown as ``table`` shows its own; a cell that was not changed comes back as it was.
+    """
+    shown = _guarded(frame)
+    edited = st.data_editor(
+        shown, hide_index=True, num_rows="fixed", disabled=list(disabled), column_config=dict(columns), key=key, alt=alt
+    )
+    return as_it_was(frame, shown, edited)
+
+
+def as_it_was(frame: pd.DataFrame, shown: pd.DataFrame, edited: pd.DataFrame) -> pd.DataFrame:
+    """``frame`` with the cells in which ``edited`` differs from what was ``shown`` of it, without their guards."""
+    bare = edited.map(lambda value: value.replace(_NO_WIDTH, "") if isinstance(value, str) else value)
+    changed = (edited != shown).to_numpy()
+    return frame.mask(changed, bare.set_axis(frame.columns, axis="columns"))
+
+
 def _guarded(frame: pd.DataFrame) -> pd.DataFrame:
     """Texts that a spreadsheet would run, behind a sign without width: the toolbar's own CSV is of what is shown."""
     guarded = frame.rename(columns=_cell)

@@ -12,7 +12,7 @@ from ui.components.checkpoint import open_checkpoint
 from ui.panels import PANELS, PARAMETERS, TAB
 from ui.services import answers, questions
 from ui.services.questions import Question
-from ui.services.view import View
+from ui.services.view import KNOWN, View
 from ui.session import cache, state
 from ui.session.registry import Page
 
@@ -49,7 +49,9 @@ def ask(predictor: Predictor, view: View, shown: answers.Candidates, answered: A
     say.notices(state.notices())
     silent = answered is not None and answers.ignores_users(answered.explanation)
     candidates.choose(shown, view, predictor.fingerprint, answer, silent=silent)
-    st.caption("The score orders candidates; it is not a probability.")
+    brackets = " A rank in brackets is a known answer's; the others are ranked without it."
+    marked = view[KNOWN] != "hide" and any(row["known"] is not None for row in shown.rows)
+    st.caption(f"The score orders candidates; it is not a probability.{brackets * marked}")
     with st.expander("Options", icon=":material/tune:"):
         candidates.options(view)
         reason.options(view, simulated=predictor.dataset.simulated_users)

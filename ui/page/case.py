@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from upgan.render.figure.spec import FigureSpec
 
 PAGE = Page("Case study", ":material/article:", 20)
-#: Pixels: letters of the figure as large as those around it.
-_WIDEST = 1100.0
+#: A figure takes the page's width, until its letters are as large as those around it.
+_LARGEST = 1.4
 
 
 def choose(listed: Sequence[str], named: str | None) -> tuple[str | None, bytes | None]:
@@ -132,7 +132,7 @@ def show(explanation: Explanation, labels: Mapping[str, str], drawing: Drawing) 
 
 def picture(spec: FigureSpec) -> None:
     """One form of the figure."""
-    st.image(svg(spec, reason.theme()), width=round(min(_WIDEST, spec.width)), alt=plain(spec.description))
+    st.image(svg(spec, reason.theme()), width=round(_LARGEST * spec.width), alt=plain(spec.description))
 
 
 def shown_beside(case: CaseFile) -> None:
@@ -146,7 +146,12 @@ def main() -> None:
     """The page."""
     named = st.query_params.get("file")
     predictor = open_checkpoint("Case study")
-    name, content = choose(casefiles.list_cases(predictor.run_path), named)
+    listed = casefiles.list_cases(predictor.run_path)
+    if named is not None and named not in listed:
+        say.notices([f"The case file “{shorten(clean(named), 60)}” is not beside this checkpoint: here is the answer "
+                     "looked at last."])  # fmt: skip
+        named = None
+    name, content = choose(listed, named)
     if name is None:
         current(predictor)
     else:

@@ -72,12 +72,13 @@ def rows(document: Document, paper: str) -> None:
     )
 
 
-def figure(document: Document) -> None:
+def figure(document: Document, paper: str) -> None:
     """The figure of the HTML file, its rows in the table's order."""
     # plotly takes a third of a second to import; the page's table need not wait.
     from upgan.reproduce import figures
 
-    drawn: Figure = figures.figure({**document, "rows": leaderboard.ordered_rows(document)})
+    beside = [] if paper == NO_PAPER else [paper]
+    drawn: Figure = figures.figure({**document, "rows": leaderboard.ordered_rows(document)}, beside)
     drawn.update_layout(title=None, margin={"l": 8, "r": 8, "t": 20, "b": 40}, height=420)
     chart(drawn, "leaderboard", clean(leaderboard.chart_words(document)))
 
@@ -127,10 +128,10 @@ def main() -> None:
     theirs = leaderboard.paper_choices(board.document)
     paper = NO_PAPER
     if theirs:
-        paper = choices.one("The paper's figures of its dataset", one_of("paper", theirs, about=board.key))
+        paper = choices.one("Compare with the paper's figures on", one_of("paper", theirs, about=board.key))
     about(board.document)
     rows(board.document, paper)
-    figure(board.document)
+    figure(board.document, paper)
     behind(board)
     broken(boards)
     named = dict(choices.named)

@@ -44,8 +44,8 @@ LINE = Number("line", 1, "session", low=1, high=1_000_000)
 _MAKING = "upgan_review_making"
 _SAID = "upgan_review_said"
 _ANY = ""
-#: Three lines of text: most of a reason can be read in the list.
-_ROW = 66
+#: A row of text in the table, what is around it, and the least that a line is high, in pixels.
+_TEXT, _AROUND, _LEAST = 19, 8, 46
 
 
 def new_list(predictor: Predictor) -> None:
@@ -121,6 +121,10 @@ def filters(choices: Choices, lists: list[ReviewList], store: ReviewStore) -> tu
     )
 
 
+_SURE = (
+    "Of such lines so many were right on held-out facts. Where only a part of a kind has something, a gap is less "
+    "sure: it may rightly have nothing."
+)
 _LINES = {"every": "all", "gaps": "gaps", "further": "one more", "users": "users decide it"}
 
 
@@ -140,20 +144,20 @@ def lines(shown: Shown) -> None:
         "Proposed facts with how sure each is, what users add, the reason and the decision",
         {
             # The narrowest window that has two columns is 1280 pixels wide; in a wider one all of these grow.
-            "place": number("#", width=38),
+            "place": None,
             "verdict": text("✓", width=32, help="✓ yes, ✗ no, ? unsure; ≠: somebody else thinks otherwise."),
-            "item": text("Item", width=102),
-            "relation": text("Relation", width=68),
-            "answer": text("Answer", width=96, help="What is proposed."),
-            "sure": number("Sure", format="%d%%", width=46, help="Of such lines so many were right on held-out facts."),
+            "item": text("Item", width=98),
+            "relation": text("Relation", width=78),
+            "answer": text("Answer", width=98, help="What is proposed."),
+            "sure": number("Sure", format="%d%%", width=48, help=_SURE),
             "users": number(
-                "Users", format="%+.0f", width=46, help="By how many points in 100 users raise this answer's share."
+                "Users", format="%+.0f", width=50, help="By how many points in 100 users raise this answer's share."
             ),
             "slot": None,
-            "reason": text("Reason", width=166),
+            "reason": text("Reason", width=206),
         },
-        highest=580,
-        row_height=_ROW,
+        highest=2 * _TEXT * reviews.MOST_ROWS * reviews.PAGE_LINES,  # never scrolled in itself
+        row_height=max(_LEAST, _TEXT * reviews.text_rows(visible) + _AROUND),
         key=key,
         on_select=take,
         selection_mode="single-row-required",
@@ -190,10 +194,10 @@ def who_decides() -> str:
 
 def judge(predictor: Predictor, store: ReviewStore, chosen: ReviewList, shown: Shown) -> None:
     """The table, the line looked at, and its graph."""
-    left, right = st.columns([8, 7], gap="medium")
+    left, right = st.columns([25, 21], gap="small")
     with right:
         who = who_decides()
-        review_line.say_line(shown)
+        review_line.say_line(chosen, shown)
         review_line.decide(
             store,
             chosen,
@@ -206,7 +210,8 @@ def judge(predictor: Predictor, store: ReviewStore, chosen: ReviewList, shown: S
     with left:
         lines(shown)
         review_line.accept_all(store, chosen, who, lambda word: st.session_state.update({_SAID: word}))
-        review_progress.show(store, chosen)
+    # Below both: on a telephone, where columns stand below each other, the line looked at follows its table.
+    review_progress.show(store, chosen)
 
 
 def main() -> None:

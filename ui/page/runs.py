@@ -185,11 +185,14 @@ def ask_this(run: RunStatus) -> None:
 def tables(chosen: Mapping[str, Path], all_runs: Sequence[RunStatus]) -> None:
     """Everything as CSV, made when it is asked for."""
     of = "-and-".join(list(chosen)[:3])
-    files.downloads({
-        "Curves (CSV)": (f"{of}-curves.csv", lambda: following.metrics_csv(chosen)),
+    followed: dict[str, files.File] = {
         "Followed question (CSV)": (
             f"{of}-followed-question.csv", lambda: following.pinned_csv(chosen, real_ids=state.real_ids())
-        ),
+        )
+    }  # fmt: skip
+    files.downloads({
+        "Curves (CSV)": (f"{of}-curves.csv", lambda: following.metrics_csv(chosen)),
+        **(followed if any(pinning.pinned_of(folder, None) for folder in chosen.values()) else {}),
         "All runs (CSV)": ("all-runs.csv", lambda: following.table_csv([run.to_dict() for run in all_runs])),
         "Settings (CSV)": (f"{of}-settings.csv", lambda: following.settings_csv(chosen)),
     })  # fmt: skip

@@ -189,7 +189,7 @@ def start(entry: DatasetEntry, data: KGDataset, config: Config) -> None:
                  disabled=folder is None):  # fmt: skip
         busy = begin(name, data, config, force=False)
     if busy:
-        st.warning(say.told(busy), icon=":material/lock:")
+        st.warning(say.sentence(busy), icon=":material/lock:")
         st.button("Start anyway", key="upgan_train_force", icon=":material/warning:",
                   help="Both trainings will be slower, and may not fit into memory together.",
                   on_click=lambda: st.session_state.update({_ANYWAY: True}))  # fmt: skip

@@ -109,6 +109,8 @@ def _sentence(contrast: Contrast, answer: str, against: str, noun: str) -> str:
         f"“{answer}” is ranked {ranks[0]}, “{against}” {ranks[1]}; without {noun} they would be {without[0]} and "
         f"{without[1]}."
     )
+    if ranks[0] == ranks[1] and mine.score != theirs.score:
+        first += " Both have this rank because known answers are left out of the ranks of others."
     popular, other = contrast.popularity.against, contrast.popularity.answer
     if popular.touched > other.touched and popular.contribution < other.contribution:
         return (
@@ -130,17 +132,18 @@ def _both(contrast: Contrast, answer: str, against: str, noun: str) -> None:
         "score": [score_text(side.score) for side in standings],
         f"score without {noun}": [score_text(side.score_without_users) for side in standings],
         f"the target's {noun} who chose it": [f"{side.interacted:,}" for side in popularities],
-        "… who chose it or something one fact away": [f"{side.touched:,}" for side in popularities],
+        "… or something one fact away": [f"{side.touched:,}" for side in popularities],
         "… their weight together": [coefficient(side.weight) for side in popularities],
         "… what they add to its score": [signed(side.contribution) for side in popularities],
-        f"all {noun} who chose it or something one fact away": [f"{side.all_touched:,}" for side in popularities],
+        f"all {noun} who did": [f"{side.all_touched:,}" for side in popularities],
     }
     table(
         pd.DataFrame.from_dict(rows, orient="index", columns=["answer", "against"]).reset_index(names=""),
         f"Ranks, scores and popularity of {answer} and {against}",
         {
-            "answer": text(shorten(answer, 40), alignment="right"),
-            "against": text(shorten(against, 40), alignment="right"),
+            "": text(width=182),  # on a phone, too, there is room for the numbers
+            "answer": text(shorten(answer, 40), width=84, alignment="right"),
+            "against": text(shorten(against, 40), width=84, alignment="right"),
         },
     )
 

@@ -10,6 +10,9 @@ from ui.components.table import number, table, text
 from upgan.render.csv_tables import walk_rows
 from upgan.render.words import user_noun
 
+#: Pixels: a path is read to its end, which is where it differs from the others.
+_PATH = 620
+
 
 def draw(answered: Answered) -> None:
     """A table of those paths, then one of the parts of the score."""
@@ -26,7 +29,7 @@ def draw(answered: Answered) -> None:
             {
                 "user": None,
                 "pattern": None,
-                "path": text("path", width="large", help=f"Where {noun} speak, the heaviest of them is named."),
+                "path": text("path", width=_PATH, help=f"Where {noun} speak, the heaviest of them is named."),
                 "weight": number("share", format="%.3f", help="Share of all paths of the same kind."),
                 "contribution": number("part of the score", format="%+.4f"),
                 "said": text("who says so", help="How many users say what of the two items beside them on the path."),

@@ -137,14 +137,19 @@ def _outcome(result: WhatIf, answered: Answered) -> None:
         ],
         "The first candidates after the change, known ones among them, with their place before",
         {
-            "rank": number("#", width=40, help="Place in the list, known answers counted too."),
+            "rank": number("place", width=60, help="In this list, known answers counted too."),
             "score": number(format="%.3f"),
-            "before": text("# before", help="“lower”: not among those listed before."),
+            "before": text("place before", help="“lower”: not among those listed before."),
         },
     )  # fmt: skip
     for limit in result.limits:
         st.caption(plain(clean(limit)))
-    st.caption(plain(result.label.capitalize() + ": only the graph was changed, the model was not trained again."))
+    st.caption(
+        plain(
+            result.label.capitalize() + ": only the graph was changed, the model was not trained again. "
+            "Places count known answers too; the rank above leaves the others out."
+        )
+    )
 
 
 def _moved(before: float, after: float) -> str:

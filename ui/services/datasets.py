@@ -56,7 +56,7 @@ def data_root() -> Path:
 
 def list_datasets(root: Path, runs: Sequence[RunEntry]) -> list[DatasetEntry]:
     """Datasets under ``root``, then those that only a run holds; each fingerprint once."""
-    places = [(path, f"data: {path.name}") for path in folders(root)]
+    places = [(path, f"folder {path.name}") for path in folders(root)]
     places += [(run.path / "dataset", f"in checkpoint {run.name}") for run in runs if run.problem is None]
     entries: dict[str, DatasetEntry] = {}
     for path, where in places:

@@ -13,6 +13,7 @@ from upgan.evaluation.cells import HEADS, interval, percent
 from upgan.reproduce.document import FORMAT_VERSION, TARGET_NAMES, Document, Row
 from upgan.reproduce.paper import PAPER_METRICS, domain_of
 from upgan.reproduce.tables import (
+    LEAD,
     SEARCHED,
     cells,
     fitted,
@@ -133,7 +134,7 @@ def table_rows(document: Document, paper: str) -> list[dict[str, str]]:
         {"place": "–" if _mrr(row) is None else str(place)}
         | _system(row)
         | _metrics(row)
-        | {"UPGAN − it, MRR": interval((row["upgan_minus"] or {}).get("mrr"))}
+        | {LEAD: interval((row["upgan_minus"] or {}).get("mrr"))}
         | {f"paper {HEADS[key]}": value_cell(key, row["paper"].get(paper, {}).get(key)) for key in beside}
         for place, row in enumerate(rows, 1)
     ]

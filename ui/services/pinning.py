@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from ui.services.questions import Question, random_fact
+from ui.services.questions import Question, label_of, random_fact
 from upgan.data.dataset import KGDataset
 from upgan.data.lookup import resolve_entity, resolve_query
 from upgan.data.query import Query
@@ -22,6 +22,15 @@ def by_ids(dataset: KGDataset, pinned: Question) -> Question:
     """The same with ids for names; QueryError for a name that the dataset does not hold, or holds more than once."""
     query = resolve_query(dataset, **pinned.query.names)
     return replace(pinned, query=query, answer=dataset.entities[resolve_entity(dataset, pinned.answer)])
+
+
+def named(dataset: KGDataset, entity: str) -> str:
+    """An entity's label where it names this one alone, otherwise its id."""
+    label = label_of(dataset, entity)
+    try:
+        return label if dataset.entities[resolve_entity(dataset, label)] == entity else entity
+    except UpganError:
+        return entity
 
 
 def held_out(dataset: KGDataset, seed: int | None = None) -> Question | None:

@@ -15,7 +15,7 @@ from ui.services.background import Background
 from upgan.data.query import Query
 from upgan.errors import RunError
 from upgan.render.reasons import asked_words, slot_words
-from upgan.render.words import clean
+from upgan.render.words import clean, wrap
 from upgan.review.store import FILE_NAME, Filter, Line, Place, ReviewList, ReviewStore
 
 if TYPE_CHECKING:
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from upgan.review.apply import Applied
 
 #: Lines that are seen at once.
-PAGE_LINES = 8
+PAGE_LINES = 6
+#: Signs that stand beside each other in the cells of the narrowest table, and how many rows of text a line has at most.
+ACROSS = {"item": 13, "relation": 9, "answer": 13, "reason": 30}
+MOST_ROWS = 10
 #: Sureness from which lines are shown, as a filter.
 LEVELS = {"0": "any", "0.5": "50% and more", "0.7": "70% and more", "0.9": "90% and more"}
 STATES = {
@@ -61,21 +64,39 @@ def ends(line: Line) -> tuple[str, str, str]:
     return clean(item), asked_words(line.relation_label, turned=turned), clean(answer)
 
 
+def filled(chosen: ReviewList, line: Line) -> float | None:
+    """Of a gap: the share of its kind that has something there; None where the list does not say."""
+    key = [line.relation, line.asked, line.kind]
+    told = (share for *which, share in chosen.promise.get("filled", []) if which == key)
+    return next(told, None) if line.slot == "empty" else None
+
+
 def row(line: Line) -> dict[str, object]:
     """A line of the table."""
-    item, relation, answer = ends(line)
+    texts = {name: " ".join(rows) for name, rows in _texts(line).items()}
+    reason = texts.pop("reason")
     return {
         "place": line.place,
         "verdict": MARKS[line.verdict] + (" ≠" if line.against else ""),
-        "item": item,
-        "relation": relation,
-        "answer": answer,
+        **texts,
         # Rounded down: nothing is promised for certain.
         "sure": None if line.sure is None else int(100 * line.sure),
         "users": 100 * line.users,
         "slot": slot_words(empty=line.slot == "empty"),
-        "reason": clean(line.reason),
+        "reason": reason,
     }
+
+
+def text_rows(lines: Sequence[Line]) -> int:
+    """How many rows of text the highest of these lines has in the table, so that nothing is cut at a cell's edge."""
+    return max(len(rows) for line in lines for rows in _texts(line).values())
+
+
+def _texts(line: Line) -> dict[str, list[str]]:
+    """The cells of a line that hold text, broken into rows; what is longer than MOST_ROWS ends in an ellipsis."""
+    item, relation, answer = ends(line)
+    texts = {"item": item, "relation": relation, "answer": answer, "reason": clean(line.reason)}
+    return {name: wrap(text, ACROSS[name], MOST_ROWS) for name, text in texts.items()}
 
 
 @dataclass(frozen=True)

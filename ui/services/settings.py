@@ -147,7 +147,7 @@ def _literal(value: Any) -> str:
         return json.dumps(value)
     try:
         read = tomllib.loads(f"value = {value}").get("value")
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return value
     return value if read == value else json.dumps(value, ensure_ascii=False)
 

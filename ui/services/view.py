@@ -106,12 +106,15 @@ class Choice(Parameter[_Value]):
     """One of several words; each with what it is called on the page."""
 
     words: Mapping[_Value, str] = field(compare=False, default_factory=dict)
+    #: Whether the address has a code for each that says nothing to a reader.
+    coded: bool = field(compare=False, default=False)
 
     def read(self, texts: Sequence[str], dataset: KGDataset | None = None) -> tuple[_Value, str]:
         for word in self.words:
             if word == texts[-1]:
                 return word, ""
-        allowed = f"none of {', '.join(map(str, self.words))}" if len(self.words) <= _MOST_WORDS else "not here"
+        few = len(self.words) <= _MOST_WORDS and not self.coded
+        allowed = f"none of {', '.join(map(str, self.words))}" if few else "not here"
         return self.usual, f"{_named(self.name, texts[-1])} is {allowed}."
 
 
@@ -159,11 +162,16 @@ class Several(Parameter[tuple[str, ...]]):
 
 
 def one_of(
-    name: str, options: Sequence[_Word], words: Mapping[_Word, str] | None = None, about: str = ""
+    name: str,
+    options: Sequence[_Word],
+    words: Mapping[_Word, str] | None = None,
+    about: str = "",
+    *,
+    coded: bool = False,
 ) -> Choice[_Word]:
     """What a page lets choose: one of ``options``, the first until another is chosen."""
     named = {option: (words or {}).get(option, clean(option)) for option in options}
-    return Choice(name, options[0], "session", words=named, about=about)
+    return Choice(name, options[0], "session", words=named, about=about, coded=coded)
 
 
 def known_entity(dataset: KGDataset, entity: str) -> bool:

@@ -37,6 +37,8 @@ def refresh(
         f"{found.interactions:,} new interactions, {found.users:,} new users, {found.items:,} new items "
         f"({found.unnamed:,} of them only by their id); {found.known:,} interactions were there already"
     )
+    for words in found.left_out():
+        note(f"left out {words}")
     if json:
         print_json({"run": str(out), **found.to_dict()})
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from upgan.data import tables
 from upgan.data.dataset import KGDataset, build_dataset
 from upgan.data.marks import NO_TIME
 from upgan.data.named_columns import numbers_of, read_named
-from upgan.errors import DataError
+from upgan.data.raw.no_value import NO_VALUES, folded, says_nothing
+from upgan.errors import DataError, listed
 from upgan.files import sha256_of_file
 from upgan.types import SPLITS, Document
 
@@ -29,17 +31,36 @@ class Extension(Document):
     #: Interactions that were there already (a new rating or time of one counts), and items that no file of items names.
     known: int
     unnamed: int
+    #: Rows of interactions that another one of the same pair follows, and those with an id that says there is none.
+    repeated: int
+    without_id: int
+    #: Items of the file that the dataset has already, whose label and kind stay as they are.
+    items_known: int
+    #: Columns of the files that were not read.
+    unread: tuple[str, ...]
+
+    def left_out(self) -> list[str]:
+        """What of the files is not in the result, in words."""
+        said = {
+            f"{self.repeated:,} rows of interactions that a later one of the same user and item follows": self.repeated,
+            f"{self.without_id:,} rows of interactions with an id that says there is no value": self.without_id,
+            f"{self.items_known:,} items that are there already, with their labels and kinds": self.items_known,
+            f"the columns {listed(self.unread)}": len(self.unread),
+        }
+        return [words for words, count in said.items() if count]
 
 
 def extend(data: KGDataset, interactions: Path, items: Path | None = None) -> tuple[KGDataset, Extension]:
     """A dataset with the interactions of a file (user, item, optionally rating, time), and the items of another.
 
     ``items``: id, optionally label and kind. An item that neither the dataset nor that file has is taken up under its
-    id, as the kind that most items are. Of repeated pairs the last counts. Raises DataError naming file, line and
+    id, as the kind that most items are. Of repeated pairs the last counts, and rows with an id that says there is no
+    value (NO_VALUES), which the dataset does not have, are left out. Raises DataError naming file, line and
     column for what is missing, empty, repeated or no number, and where nothing is new.
     """
-    rows = read_named(interactions, ("user", "item"), ("rating", "time"))
-    named = _items(data, items)
+    table = read_named(interactions, ("user", "item"), ("rating", "time"))
+    rows = table[~(_nothing(table["user"], data.user_index) | _nothing(table["item"], data.entity_index))]
+    listed_items, named = _items(data, items)
     chosen = set(rows["item"])
     unnamed = sorted(chosen - set(data.entity_index) - set(named["id"]))
     own = [kind for number in data.items if (kind := data.entity_kinds[int(number)])]
@@ -47,33 +68,29 @@ def extend(data: KGDataset, interactions: Path, items: Path | None = None) -> tu
     fresh = pd.concat([named, pd.DataFrame({"id": unnamed, "label": "", "kind": usual}, dtype=object)])
     fresh["kind"] = fresh["kind"].where(fresh["kind"] != "", usual)
     pairs = _pairs(data, interactions, rows)
-    known = len(data.interactions) + len(rows.drop_duplicates(["user", "item"])) - len(pairs)
+    once = len(rows.drop_duplicates(["user", "item"]))
+    known = len(data.interactions) + once - len(pairs)
     found = Extension(
         interactions=len(pairs) - len(data.interactions),
         users=len(set(rows["user"]) - set(data.user_index)),
         items=len(fresh),
         known=known,
         unnamed=len(unnamed),
+        repeated=len(rows) - once,
+        without_id=len(table) - len(rows),
+        items_known=len(listed_items) - len(named),
+        unread=_unread(interactions, table) + (() if items is None else _unread(items, listed_items)),
     )
     if not found.interactions and not found.items and not _marked(rows):
-        raise DataError(f"{interactions}: all {len(rows):,} interactions are in {data.name} already")
+        without = "; ".join(found.left_out())
+        raise DataError(
+            f"{interactions}: all {len(rows):,} interactions are in {data.name} already"
+            + (f" (left out: {without})" if without else "")
+        )
     entities = {
         "id": [*data.entities, *fresh["id"]],
         "label": [*data.entity_labels, *fresh["label"]],
         "kind": [*data.entity_kinds, *fresh["kind"]],
-    }
-    files = [path for path in (interactions, items) if path is not None]
-    manifest: dict[str, Any] = {
-        **data.manifest,
-        "catalogue": data.catalogue,
-        "extended": [
-            *data.manifest.get("extended", []),
-            {
-                "from": data.fingerprint,
-                "files": [{"name": path.name, "sha256": sha256_of_file(path)} for path in files],
-                **found.to_dict(),
-            },
-        ],
     }
     triples = np.concatenate([data.triples(name) for name in SPLITS])
     splits = np.repeat(np.arange(len(SPLITS)), [len(data.triples(name)) for name in SPLITS])
@@ -87,25 +104,48 @@ def extend(data: KGDataset, interactions: Path, items: Path | None = None) -> tu
         entities=tables.plain_columns(entities),
         relations=tables.plain_columns({"id": data.relations, "label": data.relation_labels}),
         reviewed=data.reviewed,
-        manifest=manifest,
+        manifest=_manifest(data, [path for path in (interactions, items) if path is not None], found),
     )
     return extended, found
+
+
+def _manifest(data: KGDataset, files: Sequence[Path], found: Extension) -> dict[str, Any]:
+    """The dataset's own, and what was added from which files."""
+    read = [{"name": path.name, "sha256": sha256_of_file(path)} for path in files]
+    added = {"from": data.fingerprint, "files": read, **found.to_dict()}
+    return {**data.manifest, "catalogue": data.catalogue, "extended": [*data.manifest.get("extended", []), added]}
+
+
+def _unread(path: Path, table: pd.DataFrame) -> tuple[str, ...]:
+    return tuple(f"{name} of {path.name}" for name in table.attrs.get("unread", ()))
 
 
 def _marked(rows: pd.DataFrame) -> bool:
     return bool({"rating", "time"} & set(rows.columns))
 
 
-def _items(data: KGDataset, path: Path | None) -> pd.DataFrame:
-    """id, label, kind of the items that the dataset has not; an id that stands in two rows is a DataError."""
+def _nothing(ids: pd.Series, known: Collection[str]) -> pd.Series:
+    """Which ids say that there is no value, bool (N,); one that the dataset has was meant when it was made."""
+    return says_nothing(ids, folded(NO_VALUES)) & ~ids.isin(known)
+
+
+def _items(data: KGDataset, path: Path | None) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """id, label, kind of all items of a file, and of those that the dataset has not.
+
+    An id that stands in two rows, or says that there is no value, is a DataError.
+    """
     if path is None:
-        return pd.DataFrame({"id": [], "label": [], "kind": []}, dtype=object)
+        none = pd.DataFrame({"id": [], "label": [], "kind": []}, dtype=object)
+        return none, none
     table = read_named(path, ("id",), ("label", "kind"))
     twice = table[table["id"].duplicated()]
     if len(twice):
         raise DataError(f"{path}, line {twice.iloc[0]['line']}: id {twice.iloc[0]['id']!r} is in an earlier line too")
-    table = table.reindex(columns=["id", "label", "kind"], fill_value="")
-    return table[~table["id"].isin(data.entity_index)].reset_index(drop=True)
+    silent = table[_nothing(table["id"], data.entity_index)]
+    if len(silent):
+        raise DataError(f"{path}, line {silent.iloc[0]['line']}: id {silent.iloc[0]['id']!r} says that there is none")
+    columns = table.reindex(columns=["id", "label", "kind"], fill_value="")
+    return table, columns[~columns["id"].isin(data.entity_index)].reset_index(drop=True)
 
 
 def _pairs(data: KGDataset, path: Path, rows: pd.DataFrame) -> pd.DataFrame:

@@ -149,6 +149,12 @@ def files_of(paths: Sequence[Path]) -> list[Path]:
 def detect_format(paths: Sequence[Path]) -> str:
     """The one format that the files' names tell; DataError where none does, or several do, saying what each needs."""
     sources = Sources(paths, files_of(paths))
+    prepared = [path for path in paths if (path / "manifest.json").is_file()]
+    if prepared:
+        raise DataError(
+            f"{prepared[0]} looks like a dataset that is prepared already; it needs no preparation (--format tsv reads "
+            "its tables as raw ones, without names and kinds)"
+        )
     for precedence in sorted({format.precedence for format in FORMATS.values()}, reverse=True):
         tier = [format for format in FORMATS.values() if format.precedence == precedence]
         reasons = {format.name: reason for format in tier if (reason := format.recognised(sources))}
@@ -161,9 +167,7 @@ def detect_format(paths: Sequence[Path]) -> str:
             raise DataError(
                 f"{listed(paths)} may be several formats: {several}; choose one with --format, or move files away"
             )
-    prepared = [path for path in paths if (path / "manifest.json").is_file()]
-    if prepared:
-        raise DataError(f"{prepared[0]} looks like a dataset that is prepared already; it needs no preparation")
     needs = "".join(f"\n  {format.name}: {format.needs}" for format in FORMATS.values())
-    names = listed(file.name for file in sources.files)
+    below = files_below(paths) if not sources.files else ()
+    names = listed([file.name for file in sources.files] or [f"{file.parent.name}/{file.name}" for file in below])
     raise DataError(f"no known format in {listed(paths)} (found: {names}). Each format needs:{needs}")

@@ -18,12 +18,12 @@ ENDINGS = (".csv", ".tsv", ".parquet")
 def read_named(path: Path, needed: Sequence[str], optional: Sequence[str] = ()) -> pd.DataFrame:
     """The columns of a CSV, TSV (UTF-8) or parquet file as strings, and ``line``, the line that each row ends on.
 
-    Columns of neither name are left out. DataError where the file is missing, has another ending, lacks a column, is no
-    such table, or has no row.
+    Columns of neither name are left out; the frame's ``attrs`` have their names as "unread". DataError where the file
+    is missing, has another ending, lacks a column, is no such table, or has no row.
     """
     ending = path.suffix.lower()
     if not path.is_file():
-        raise DataError(f"{path}: no such file")
+        raise DataError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
     if ending not in ENDINGS:
         raise DataError(f"{path}: the file's name must end in {', '.join(ENDINGS)}")
     table = _parquet(path) if ending == ".parquet" else _text(path, "\t" if ending == ".tsv" else ",")
@@ -38,6 +38,7 @@ def read_named(path: Path, needed: Sequence[str], optional: Sequence[str] = ()) 
         empty = kept["line"][kept[name].str.strip() == ""]
         if len(empty):
             raise DataError(f"{path}, line {empty.iloc[0]}: column {name} is empty")
+    kept.attrs["unread"] = [line(str(name)) for name in table.columns if name not in kept.columns and str(name).strip()]
     return kept
 
 

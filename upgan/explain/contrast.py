@@ -27,9 +27,10 @@ def contrast(
     gap = here.part - there.part
     order = np.lexsort((-here.weight, -np.abs(gap)))  # stable: users ascend already
     difference = (ours.score - ours.score_baseline) - (theirs.score - theirs.score_baseline)
-    scored, rival = answering.scored(target, relation), explainer.node(against, "answer")
+    scored = answering.scored(target, relation)
+    own, rival = explainer.node(answer, "answer"), explainer.node(against, "answer")
     return Contrast(
-        answer=explainer.node(answer, "answer").id,
+        answer=own.id,
         against=rival.id,
         baseline=baseline,
         answer_standing=scored.standing(answer),
@@ -44,6 +45,7 @@ def contrast(
         popularity=Popularities(popularity(explainer, answer, here), popularity(explainer, against, there)),
         limits=explainer.limits(),
         against_label=rival.label,
+        answer_label=own.label,
     )
 
 

@@ -101,6 +101,8 @@ class Contrast(Document, Shown):
     popularity: Popularities
     limits: tuple[str, ...]
     against_label: str
+    #: "" in older files.
+    answer_label: str = ""
 
     def __repr__(self) -> str:
         return (

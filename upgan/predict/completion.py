@@ -30,7 +30,7 @@ from upgan.graph.queries import QueryIndex
 from upgan.predict.predictor import Predictor
 from upgan.predict.slot_queries import block_size, blocks
 from upgan.predict.slots import Slots
-from upgan.predict.sureness import Sureness, sureness
+from upgan.predict.sureness import Sureness, ceiling, sureness
 from upgan.render.reasons import reason_sentence
 from upgan.types import SPLITS, BoolArray, FloatArray, IntArray
 
@@ -39,6 +39,7 @@ COLUMNS = (
     *(
         "slot",
         "sure",
+        "filled",
         "share",
         "asked",
         "rank",
@@ -105,20 +106,23 @@ class Search:
 
     def best(self, asked: BoolArray, *, empty: bool, progress: Progress | None, done: int, total: int) -> Suggestions:
         """The best answers of (2R, E) slots: the first 2 top of all, since a triple can come from both its ends."""
-        found, most = Suggestions.none(), 2 * self.top
-        for block in blocks(self.predictor, asked, self.candidates, self.known):
-            # The last of the best so far: what is less sure cannot be among them.
-            last = float(found.sure[most - 1]) if len(found.sure) >= most else 0.0
-            for first in (True, False):
-                curve = self.sure.curve(block.end, empty=empty, first=first)
-                least = curve.least(last)
-                row, answer, left = block.best(least) if first else block.rest(least, most)
-                order = np.lexsort((answer, row))
-                new = Suggestions(block.entities[row], np.full(len(row), block.end), answer, left, curve.at(left))
-                found = found.with_(new.taken(order)).taken(slice(most))
-            done += len(block.entities)
-            if progress is not None:
-                progress(done, total)
+        found, many = Suggestions.none(), 2 * self.top
+        ceilings = ceiling(self.slots.filled, self.slots.empty)
+        # One ceiling after the other: in a block that has one alone, what is left tells which answers are the surest.
+        for most in np.unique(ceilings[asked])[::-1].tolist():
+            for block in blocks(self.predictor, asked & (ceilings == most), self.candidates, self.known):
+                # The last of the best so far: what is less sure cannot be among them.
+                last = float(found.sure[many - 1]) if len(found.sure) >= many else 0.0
+                for first in (True, False):
+                    curve = self.sure.curve(block.end, empty=empty, first=first)
+                    least = curve.least(last, most)
+                    row, answer, left = block.best(least) if first else block.rest(least, many)
+                    sure, order = curve.at(left, most), np.lexsort((answer, row))
+                    new = Suggestions(block.entities[row], np.full(len(row), block.end), answer, left, sure)
+                    found = found.with_(new.taken(order)).taken(slice(many))
+                done += len(block.entities)
+                if progress is not None:
+                    progress(done, total)
         return found
 
 
@@ -205,6 +209,7 @@ def _table(search: Search, best: Suggestions, slot: np.ndarray) -> pd.DataFrame:
         "tail_label": labels[tail],
         "slot": slot.astype(object),
         "sure": np.where(np.asarray(told, dtype=bool), best.sure, np.nan),
+        "filled": np.where(slot == EMPTY, search.slots.filled[best.end, best.entity], np.nan),
         "share": share,
         "asked": np.where(best.end >= data.num_relations, "head", "tail"),
         "rank": rank,

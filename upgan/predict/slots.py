@@ -46,6 +46,14 @@ class Slots:
         return few
 
     @property
+    def filled(self) -> FloatArray:
+        """(2R, E) for each entity the share of its kind that has as many answers as are usual."""
+        counts = np.bincount(self.kind, minlength=len(self.kinds))
+        few = np.stack([np.bincount(self.kind, end, minlength=len(self.kinds)) for end in self.empty])
+        filled: FloatArray = (1 - few / counts)[:, self.kind]
+        return filled
+
+    @property
     def fit(self) -> BoolArray:
         """(2R, E) whether training has one of the entity's kind at this end."""
         fit: BoolArray = self.seen[:, self.kind]

@@ -3,8 +3,11 @@
 One part of the facts is hidden and proposed again, validation to fit the curves, test to judge them. Two situations are
 told apart, because what is known of the truth differs:
 
-* an empty slot: its entity has, without the hidden facts, fewer answers than is usual for its kind. Judged on the slots
-  of which a fact is hidden, so that there is something to find; slots that the graph leaves empty say nothing.
+* an empty slot: its entity has, without the hidden facts, fewer answers than is usual for its kind. Judged as if those
+  of all the kind were hidden, whether it has any or not: slots of which a fact is hidden stand for all that are filled,
+  and slots that the graph itself leaves empty, where every proposal counts as wrong, for their own part of the kind.
+  And no promise exceeds what could come true if half of those that show nothing had something: nobody knows how many
+  of them do, and the list holds none but them.
 * any other slot: judged on all of them, or a random sample. A proposal that is not among the hidden facts counts as
   wrong though it may be right: the precision is a lower bound where the graph is incomplete.
 
@@ -39,6 +42,9 @@ class Judged:
 
     end: IntArray
     empty: BoolArray
+    #: (N,) for how many slots each stands, and how many of its like have something to find.
+    weight: FloatArray
+    most: FloatArray
     left: FloatArray
     right: BoolArray
 
@@ -66,8 +72,10 @@ class Sureness:
             here = judged.empty == empty
             for first, places in ((True, slice(0, 1)), (False, slice(1, None))):
                 left, right = judged.left[here, places], judged.right[here, places]
-                ends = np.repeat(judged.end[here], left.shape[1])
-                fitted = fit_curves(ends, left.ravel(), right.ravel())
+                ends, weight, most = (
+                    np.repeat(each[here], left.shape[1]) for each in (judged.end, judged.weight, judged.most)
+                )
+                fitted = fit_curves(ends, left.ravel(), right.ravel(), weight, most)
                 curves |= {(end, empty, first): curve for end, curve in fitted.items()}
         return Sureness(curves)
 
@@ -111,22 +119,35 @@ def judged(predictor: Predictor, split: SplitName, progress: Progress | None = N
     slots = Slots.of(data, others)
     sizes = data.num_entities, data.num_relations
     known, hidden = QueryIndex.build(others, *sizes), QueryIndex.build(data.triples(split), *sizes)
-    candidates = slots.candidates
-    asked, empty = _asked(slots, hidden, data.num_entities), slots.empty
+    candidates, empty, filled = slots.candidates, slots.empty, Slots.of(data).filled
+    weight = _weights(slots, filled, hidden)
+    most, asked = ceiling(filled, empty), weight > 0
     parts, done, total = [], 0, int(asked.sum())
     for block in blocks(predictor, asked, candidates, known):
         best = torch.topk(block.left, min(BEST, block.left.shape[1]), dim=1)
         right = torch.zeros(block.left.shape, dtype=torch.bool)
         right[block.answers(hidden)] = True
         left, hit = (_padded(value.double().numpy()) for value in (best.values, right.gather(1, best.indices)))
-        ends = np.full(len(block.entities), block.end)
-        parts.append((ends, empty[block.end, block.entities], left, hit > 0))
+        at = block.end, block.entities
+        parts.append((np.full(len(block.entities), block.end), empty[at], weight[at], most[at], left, hit > 0))
         done += len(block.entities)
         if progress is not None:
             progress(done, total)
     if not parts:
-        return Judged(np.empty(0, np.int64), np.empty(0, bool), np.empty((0, BEST)), np.empty((0, BEST), bool))
+        none = np.empty((0, BEST))
+        return Judged(np.empty(0, np.int64), np.empty(0, bool), np.empty(0), np.empty(0), none, none > 0)
     return Judged(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def ceiling(filled: FloatArray, empty: BoolArray) -> FloatArray:
+    """(2R, E) the most that can be promised of a slot.
+
+    In an empty one halfway from the share of its kind that has something to all. Ten-fold cross-validation on the
+    validation facts of three runs (demo, book and movie) has a log-loss of 0.410 so, 0.408 without a ceiling, which
+    promised 99% where a list held nothing but books without a series, and 0.418 with the share itself.
+    """
+    most: FloatArray = np.where(empty, (1 + filled) / 2, 1.0)
+    return most
 
 
 def report(
@@ -138,10 +159,10 @@ def report(
     for empty in (True, False):
         for end in np.unique(seen.end[seen.empty == empty]).tolist():
             here = (seen.end == end) & (seen.empty == empty)
-            promised[here] = sure.curve(end, empty=empty).at(seen.left[here, 0])
+            promised[here] = sure.curve(end, empty=empty).at(seen.left[here, 0], seen.most[here])
 
     def of(chosen: BoolArray) -> Reliability:
-        return Reliability.of(promised[chosen], right[chosen])
+        return Reliability.of(promised[chosen], right[chosen], seen.weight[chosen])
 
     relations = [
         RelationReliability(
@@ -160,18 +181,33 @@ def report(
     return SurenessReport(split, fitted, of(every), of(seen.empty), of(~seen.empty), tuple(relations))
 
 
-def _asked(slots: Slots, hidden: QueryIndex, entities: int) -> BoolArray:
-    """(2R, E) the empty slots of which a fact is hidden, and all other slots or a random sample of them."""
+def _weights(slots: Slots, filled: FloatArray, hidden: QueryIndex) -> FloatArray:
+    """(2R, E) for how many slots each one that is asked stands, 0 for one that is not.
+
+    Empty slots: 1 where a fact is hidden; those that nothing is hidden of share among them what makes their part 1 less
+    the share ``filled`` of their kind. 1 for all other slots. Of the last two kinds a random sample is asked.
+    """
     holds = np.zeros(slots.known.shape, dtype=bool)
     holds[hidden.relations.numpy(), hidden.heads.numpy()] = True
     fit, empty = slots.fit, slots.empty
-    others = np.flatnonzero(fit & ~empty)
-    most = min(MOST_SLOTS, max(1, MOST_SCORES // max(entities, 1)))
-    if len(others) > most:
-        others = np.random.default_rng(0).choice(others, most, replace=False)
-    asked = holds & empty & fit
-    asked.ravel()[others] = True
-    return asked
+    weight: FloatArray = (holds & empty & fit).astype(np.float64)
+    bare = _sample(fit & empty & ~holds)
+    for end in np.flatnonzero(bare.any(axis=1)).tolist():
+        found, none = (np.bincount(slots.kind, part)[slots.kind] for part in (weight[end], bare[end]))
+        here = bare[end]
+        weight[end, here] = found[here] * (1 - filled[end, here]) / (filled[end, here] * none[here])
+    weight[_sample(fit & ~empty)] = 1
+    return weight
+
+
+def _sample(slots: BoolArray) -> BoolArray:
+    """(2R, E) so many of the slots as are worth asking, drawn by chance."""
+    places, most = np.flatnonzero(slots), min(MOST_SLOTS, max(1, MOST_SCORES // slots.shape[1]))
+    if len(places) <= most:
+        return slots
+    drawn = np.zeros_like(slots)
+    drawn.ravel()[np.random.default_rng(0).choice(places, most, replace=False)] = True
+    return drawn
 
 
 def _padded(values: FloatArray) -> FloatArray:

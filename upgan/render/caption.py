@@ -6,8 +6,7 @@ Pages, tables, captions and the app take these from here; the reason's own words
 from __future__ import annotations
 
 from upgan.explain.explanation import Explanation
-from upgan.render.paths import path_words
-from upgan.render.reasons import facts_sentence, others_clause, reason_sentence
+from upgan.render.reasons import facts_sentence, others_clause, reason_sentence, walk_sentence
 from upgan.render.words import (
     clean,
     heaviest_first,
@@ -15,7 +14,6 @@ from upgan.render.words import (
     percent,
     question,
     rank_text,
-    said_words,
     score_text,
     signed,
     user_noun,
@@ -68,8 +66,7 @@ def _walk_sentence(explanation: Explanation) -> str:
     best = max(explanation.walks, key=lambda walk: walk.contribution, default=None)
     if best is None or best.contribution <= 0:
         return ""
-    said = said_words(best.said, best.users, simulated=explanation.simulated_users)
-    return f"The path that adds most: {path_words(best)} ({signed(best.contribution)}{', ' if said else ''}{said})."
+    return walk_sentence(best, simulated=explanation.simulated_users)
 
 
 def caption(explanation: Explanation) -> str:

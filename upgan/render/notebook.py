@@ -54,7 +54,7 @@ def _explanation(explanation: Explanation) -> str:
 @html_of.register
 def _contrast(contrast: Contrast) -> str:
     named = renamed(contrast, pseudonyms_of(contrast))
-    return shown("", sections=results_sections(Results(contrast=named), named.answer))
+    return shown("", sections=results_sections(Results(contrast=named), named.answer_label or named.answer))
 
 
 @frame_of.register

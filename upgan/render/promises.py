@@ -8,7 +8,11 @@ from typing import Any
 from upgan.render.table import Table
 from upgan.render.words import clean, percent
 
-_SITUATIONS = {"empty": "gaps of which a fact was hidden", "further": "further values, on all slots", "all": "together"}
+_SITUATIONS = {
+    "empty": "gaps, those with nothing to find counted as wrong",
+    "further": "further values, on all slots",
+    "all": "together",
+}
 
 
 def promises_text(report: Mapping[str, Any]) -> str:

@@ -5,8 +5,12 @@ The only place that chooses these words: lists, pages, reports and the headline 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from upgan.explain.explanation import Walk
 from upgan.explain.reason import Reason
-from upgan.render.words import clean, percent, relation_words, user_noun
+from upgan.render.words import clean, node_words, percent, relation_words, said_words, signed, user_noun
+from upgan.types import INVERSE_MARK
 
 
 def reason_sentence(reason: Reason, *, users: bool = True) -> str:
@@ -46,12 +50,41 @@ def facts_sentence(reason: Reason) -> str:
     """What the entities with this value have in common with this one."""
     if not reason.alike:
         return "Nothing else in the data has this value."
-    alike = f"{reason.alike:,} other{'' if reason.alike == 1 else 's'} {_with_value(reason)}"
+    one = reason.alike == 1
+    alike = f"only other {_with_value(reason)}" if one else f"{reason.alike:,} others {_with_value(reason)}"
     if reason.common is None:
-        return f"Of the {alike}, none shares a typical fact with it: the model's own vectors speak for it."
+        none = f"The {alike} shares no" if one else f"Of the {alike}, none shares a"
+        return f"{none} typical fact with it: the model's own vectors speak for it."
     relation, value = reason.common
     fact = f"{relation_words(relation)} “{clean(value)}”"
+    if one:
+        return f"The {alike} shares its {fact}."
     return f"{reason.sharing:,} of the {alike} share{'s' if reason.sharing == 1 else ''} its {fact}."
+
+
+def walk_sentence(walk: Walk, *, simulated: bool) -> str:
+    """What the path from target to answer that adds most says, fact by fact, and how much that is."""
+    return f"The path that adds most: {', and '.join(_clauses(walk, simulated))} ({signed(walk.contribution)})."
+
+
+def _clauses(walk: Walk, simulated: bool) -> Iterator[str]:
+    names = [node_words(node) for node in walk.nodes]
+    place = 0
+    while place < len(walk.relations):
+        relation = walk.relations[place]
+        beyond = walk.relations[place + 1] if place + 1 < len(walk.relations) else ""
+        if beyond and walk.nodes[place + 1].role == "user":
+            items = (names[place], names[place + 2])
+            yield said_words(walk.said, max(walk.users, 1), simulated=simulated, items=items)
+            place += 2
+        elif beyond == relation + INVERSE_MARK:
+            value = f"{relation_words(relation)} “{names[place + 1]}”"
+            yield f"“{names[place]}” and “{names[place + 2]}” share the {value}"
+            place += 2
+        else:
+            head, tail = names[place : place + 2][:: -1 if relation.endswith(INVERSE_MARK) else 1]
+            yield f"“{head}” has {relation_words(relation).removesuffix(INVERSE_MARK)} “{tail}”"
+            place += 1
 
 
 def _with_value(reason: Reason) -> str:
@@ -60,11 +93,18 @@ def _with_value(reason: Reason) -> str:
     return f"that “{clean(reason.value)}” has as {relation}" if reason.turned else f"with {relation} {value}"
 
 
-def sure_sentence(sure: float | None, *, empty: bool) -> str:
-    """What an estimated precision means for one line."""
+def sure_sentence(sure: float | None, *, empty: bool, filled: float | None = None) -> str:
+    """What an estimated precision means for one line; ``filled``: the share of a gap's kind that has something there.
+
+    A list made before this share was kept does not know it.
+    """
     if sure is None:
         return "How sure this is cannot be said: no facts were held out to learn it from."
     share = percent(min(sure, 0.999))  # no number of examples makes certain
+    if empty and filled is not None:
+        has = f"{percent(filled)} of its kind have something here"
+        rest = "" if filled >= 1 else ", and this one may rightly have nothing"
+        return f"Of such lines about {share} were right when hidden facts were asked for again: {has}{rest}."
     if empty:
         return f"Of such lines {share} were right where an answer that is known was hidden and asked for again."
     return (

@@ -102,13 +102,16 @@ def user_noun(simulated: bool, count: int = 2) -> str:
     return ("simulated " if simulated else "") + ("user" if count == 1 else "users")
 
 
-def said_words(said: str, users: int, *, simulated: bool = False) -> str:
-    """What the users on a path say of its two items: "22 users rated both alike"; empty where nobody is on it."""
+def said_words(said: str, users: int, *, simulated: bool = False, items: Sequence[str] = ()) -> str:
+    """What the users on a path say of its two items: "22 users rated both alike"; empty where nobody is on it.
+
+    ``items``: what the two are called, where they are to be named.
+    """
     if not users:
         return ""
-    what = {SAID["ratings"]: "rated both alike", SAID["order"]: "chose one soon after the other"}.get(
-        said, "chose both"
-    )
+    both = " and ".join(f"“{item}”" for item in items) or "both"
+    near = f"{both} soon after each other" if items else "one soon after the other"
+    what = {SAID["ratings"]: f"rated {both} alike", SAID["order"]: f"chose {near}"}.get(said, f"chose {both}")
     return f"{users:,} {user_noun(simulated, users)} {what}"
 
 

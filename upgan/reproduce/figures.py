@@ -23,15 +23,18 @@ def figure_html(document: Document) -> str:
     return html
 
 
-def figure(document: Document) -> go.Figure:
-    """Bars for tables, lines for figures; error bars are deviations over seeds."""
+def figure(document: Document, papers: Sequence[str] | None = None) -> go.Figure:
+    """Bars for tables, lines for figures; error bars are deviations over seeds.
+
+    ``papers``: beside which of the paper's datasets; None: all of them, each hidden until it is asked for.
+    """
     drawn = go.Figure()
     if document["axis"]:
         _lines(drawn, document)
     elif document["by"]:
         _groups(drawn, document)
     else:
-        _bars(drawn, document)
+        _bars(drawn, document, papers)
     drawn.update_layout(
         title=escape(f"{document['title']} — {document['dataset']['name']}"), template="plotly_white", barmode="group",
         yaxis={"rangemode": "tozero"},
@@ -39,14 +42,15 @@ def figure(document: Document) -> go.Figure:
     return drawn
 
 
-def _bars(drawn: go.Figure, document: Document) -> None:
+def _bars(drawn: go.Figure, document: Document, papers: Sequence[str] | None) -> None:
     rows = [row for row in document["rows"] if row["mean"]]
     labels = [escape(row["label"]) for row in rows]
     drawn.add_bar(x=labels, **_series("here", rows, "mrr", 0))
-    for name in PAPER_DATASETS:
+    shown: bool | str = "legendonly" if papers is None else True
+    for name in PAPER_DATASETS if papers is None else papers:
         values = [_percent(row["paper"].get(name), "mrr") for row in rows]
         if any(value is not None for value in values):
-            drawn.add_bar(x=labels, y=values, name=f"paper: {name}", marker_color=PALE[name], visible="legendonly")
+            drawn.add_bar(x=labels, y=values, name=f"paper: {name}", marker_color=PALE[name], visible=shown)
     drawn.update_yaxes(title="MRR in percent")
 
 

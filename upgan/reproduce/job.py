@@ -8,7 +8,6 @@ again goes on where it was.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import signal
@@ -17,7 +16,11 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, NotRequired
+
+import psutil
+from pydantic import Field, TypeAdapter
+from typing_extensions import TypedDict
 
 from upgan.errors import BusyError, RunError
 from upgan.files import write_json
@@ -25,16 +28,42 @@ from upgan.reproduce.document import TARGET_NAMES
 from upgan.reproduce.plan import Request, parse_budget, plan
 from upgan.runs.locks import run_lock
 from upgan.runs.process import Process, process_of
+from upgan.runs.schema import read_as
 
 State = Literal["running", "finished", "cancelled", "failed"]
 #: Ends of the names of the two files.
 JOB_END, LOG_END = ".job.json", ".log"
 #: A line of progress: [runs that are over/runs to train].
-_PROGRESS = re.compile(r"\[(\d+)/(\d+)\] ")
+_PROGRESS = re.compile(r"\[(\d{1,9})/(\d{1,9})\] ")
 #: A log is read from its end; no line is as long.
 _END = 20_000
+#: Bytes of the file of a job.
+_LONGEST = 100_000
 #: Processes begun here: asked for their end, so that none of them stays as a zombie.
 _BEGUN: dict[Path, subprocess.Popen[bytes]] = {}
+
+
+class OrderShape(TypedDict):
+    """An order as its file has it."""
+
+    target: str
+    data: str
+    checkpoints: str
+    systems: list[str]
+    seeds: list[int]
+    budget: str
+
+
+class JobShape(TypedDict):
+    """OUT/TARGET.job.json."""
+
+    order: OrderShape
+    process: dict[str, Any]
+    started: Annotated[float, Field(ge=0, lt=1e12, allow_inf_nan=False)]
+    cancelled: NotRequired[bool]
+
+
+JOB: TypeAdapter[JobShape] = TypeAdapter(JobShape)
 
 
 @dataclass(frozen=True)
@@ -111,6 +140,11 @@ def cancel(out: Path, target: str) -> Job:
     process = Process.from_dict(told.get("process"))
     if job is None or job.state != "running" or process is None:
         raise RunError(f"{out.name}: {target} is not being reproduced there")
+    if not _at_work_on(process, out, target):
+        raise RunError(
+            f"{_file(out, target)} names process {process.pid}, but that does not reproduce {target} there, so nothing "
+            f"was ended; see what it is (ps -p {process.pid})"
+        )
     write_json(_file(out, target), told | {"cancelled": True})
     with contextlib.suppress(ProcessLookupError):
         os.kill(process.pid, signal.SIGTERM)
@@ -120,13 +154,13 @@ def cancel(out: Path, target: str) -> Job:
 def read(out: Path, target: str) -> Job | None:
     """The reproduction of a target in a folder; None where none was begun there."""
     told = _told(out, target)
-    try:
-        order = Order(**{**told["order"], **{key: tuple(told["order"][key]) for key in ("systems", "seeds")}})
-    except (KeyError, TypeError):
+    if not told:
         return None
+    words = told["order"]
+    order = Order(**{**words, "systems": tuple(words["systems"]), "seeds": tuple(words["seeds"])})
     if (child := _BEGUN.get(_file(out, target))) is not None:
         child.poll()
-    process, started = Process.from_dict(told.get("process")), float(told.get("started") or 0)
+    process, started = Process.from_dict(told.get("process")), told["started"]
     lines = _last_lines(out / f"{target}{LOG_END}")
     counts = next((found for line in reversed(lines) if (found := _PROGRESS.match(line))), None)
     done, total = (int(counts[1]), int(counts[2])) if counts else (0, 0)
@@ -154,10 +188,18 @@ def _file(out: Path, target: str) -> Path:
 def _told(out: Path, target: str) -> dict[str, Any]:
     """What the job's file says; empty where there is none, or none that can be read."""
     try:
-        value = json.loads(_file(out, target).read_text(encoding="utf-8"))
+        return read_as(_file(out, target), JOB, _LONGEST)
     except (OSError, ValueError):
         return {}
-    return value if isinstance(value, dict) else {}
+
+
+def _at_work_on(process: Process, out: Path, target: str) -> bool:
+    """Whether a process is `upgan reproduce TARGET --out OUT`: the file may be from elsewhere and name any."""
+    try:
+        words = psutil.Process(process.pid).cmdline()
+    except psutil.Error:
+        return False
+    return {"reproduce", target} <= set(words) and out.resolve() in {Path(word).resolve() for word in words}
 
 
 def _written_since(path: Path, started: float) -> bool:

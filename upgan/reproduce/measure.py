@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -124,19 +125,28 @@ def _run(outcome: Outcome, rankings: dict[int, Ranking] | None, dataset: KGDatas
 
 def ranking_of(run: Path, dataset: KGDataset, cache: Path) -> Ranking:
     """Test ranks of a run of the dataset, from the folder of ranks where they are there, and kept there."""
-    kept = cache / f"{run_fingerprint(run)}.npy"
-    if kept.is_file():
-        ranks = np.load(kept, allow_pickle=False)
-        if ranks.shape == (2 * len(dataset.test),):
-            return Ranking(dataset.test, ranks)  # the same content is in the same order, whoever wrote it
+    kept = cache / f"{run_fingerprint(run)}.npz"
+    ranks = _kept_ranks(kept)
+    if ranks is not None and ranks.shape == (2 * len(dataset.test),):
+        return Ranking(dataset.test, ranks)  # the same content is in the same order, whoever wrote it
     ranking = load(run).rank("test")
 
     def write(path: Path) -> None:
         with path.open("wb") as stream:  # to a path numpy would add its own suffix
-            np.save(stream, ranking.ranks, allow_pickle=False)
+            np.savez(stream, ranks=ranking.ranks)
 
     write_atomic(kept, write)
     return ranking
+
+
+def _kept_ranks(path: Path) -> np.ndarray | None:
+    """Ranks kept before, None where there are none that are whole: the file's checksum is of all its bytes."""
+    try:
+        with np.load(path, allow_pickle=False) as content:
+            ranks: np.ndarray = content["ranks"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, AttributeError, TypeError):
+        return None
+    return ranks if ranks.dtype.kind in "fi" and bool((ranks >= 1).all()) else None
 
 
 def _over_seeds(each: Sequence[Values]) -> Statistics:

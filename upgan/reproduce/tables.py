@@ -13,6 +13,8 @@ from upgan.reproduce.paper import PAPER_DATASETS, PAPER_METRICS
 
 #: A table's head and its rows.
 Table = tuple[list[str], list[list[str]]]
+#: Head of UPGAN's MRR minus that of a system.
+LEAD = "UPGAN's lead, MRR"
 #: Heads of ``search_rows``.
 SEARCHED = (
     "system", "trials", "failed", "defaults' valid MRR", "best valid MRR", "both with the final time", "settings",
@@ -79,7 +81,7 @@ def _mrr_change(row: Row) -> dict[str, Any] | None:
 
 
 def _whole(document: Document) -> Table:
-    head = ["system", "runs", *HEADS.values(), "UPGAN − it, MRR", *(f"paper: {name}, MRR" for name in PAPER_DATASETS)]
+    head = ["system", "runs", *HEADS.values(), LEAD, *(f"paper: {name}, MRR" for name in PAPER_DATASETS)]
     return head, [
         [_label(row), run_count(row), *cells(row["mean"], row["std"]), interval(_mrr_change(row))]
         + [percent(row["paper"].get(name, {}).get("mrr")) for name in PAPER_DATASETS]

@@ -36,6 +36,8 @@ class Applied(Document):
     already: int
     unsettled: int
     fingerprint: str
+    #: Decisions that say again what another row of the file says.
+    repeated: int = 0
 
 
 def read_decisions(review: Path, data: KGDataset) -> list[dict[str, Any]]:
@@ -94,7 +96,11 @@ def apply(review: Path, to: KGDataset, out: Path) -> Applied:
             raise DataError(
                 f"{_where(review, row)}: {_named(row)} was rejected, but {to.name} holds it; remove it there"
             )
-    new = [row for row, fact in zip(settled, numbers, strict=True) if fact not in known[row["verdict"]]]
+    last = {fact: place for place, fact in enumerate(numbers)}
+    decisions = [
+        (row, fact) for place, (row, fact) in enumerate(zip(settled, numbers, strict=True)) if last[fact] == place
+    ]
+    new = [row for row, fact in decisions if fact not in known[row["verdict"]]]
     if not new:
         raise DataError(f"{review}: {to.name} has all {len(settled):,} decisions already, so there is nothing to apply")
     version = _version(to, new)
@@ -117,7 +123,14 @@ def apply(review: Path, to: KGDataset, out: Path) -> Applied:
     }
     made.manifest.update(catalogue=to.catalogue, versions=[*to.manifest.get("versions", []), summary])
     copy_dataset(made, out)
-    return Applied(count["yes"], count["no"], len(settled) - len(new), len(decided) - len(settled), made.fingerprint)
+    return Applied(
+        accepted=count["yes"],
+        rejected=count["no"],
+        already=len(decisions) - len(new),
+        unsettled=len(decided) - len(settled),
+        fingerprint=made.fingerprint,
+        repeated=len(settled) - len(decisions),
+    )
 
 
 def _numbers(review: Path, data: KGDataset, rows: Sequence[Mapping[str, Any]]) -> list[tuple[int, int, int]]:

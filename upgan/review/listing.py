@@ -47,16 +47,27 @@ def make_list(
         run=predictor.run_path.name,
         model=predictor.fingerprint,
         options={"top": top, "kind": kind, "relation": relation},
-        promise=promise.to_dict() if promise is not None else {},
+        promise={**(promise.to_dict() if promise is not None else {}), "filled": _filled(data, table)},
         lines=_lines(data, table),
     )
 
 
+def _filled(data: KGDataset, table: pd.DataFrame) -> list[list[Any]]:
+    """Of the gaps in the table: relation, the end asked for, kind, and the share of the kind that has something."""
+    gaps = table.assign(kind=_kinds(data, table)).dropna(subset="filled")
+    rows: list[list[Any]] = gaps[["relation", "asked", "kind", "filled"]].drop_duplicates().to_numpy().tolist()
+    return rows
+
+
+def _kinds(data: KGDataset, table: pd.DataFrame) -> list[str]:
+    """(N,) whose slot each line is."""
+    whose = table["head"].where(table["asked"] == "tail", table["tail"])
+    return [data.kinds[data.entity_index[name]] for name in whose]
+
+
 def _lines(data: KGDataset, table: pd.DataFrame) -> list[dict[str, Any]]:
     decides = (table["rank"] == 1) & (table["rank_without_users"] > 1)
-    whose = table["head"].where(table["asked"] == "tail", table["tail"])
-    kinds = [data.kinds[data.entity_index[name]] for name in whose]
-    rows = table.assign(decides=decides.astype(int), kind=kinds).to_dict("records")
+    rows = table.assign(decides=decides.astype(int), kind=_kinds(data, table)).to_dict("records")
     return [
         {**{str(name): value for name, value in row.items()}, "sure": None if math.isnan(row["sure"]) else row["sure"]}
         for row in rows

@@ -173,7 +173,7 @@ def layers(catalogue: Catalogue, limit: int) -> list[Finding]:
             len(by_layer),
             details={"layers": by_layer, "beyond_max_hops": int(far.sum())},
             variant="far" if far.any() else "near",
-            layers=", ".join(f"{layer}: {count:,}" for layer, count in by_layer.items()),
+            layers=", ".join(f"{count:,} at {layer}" for layer, count in by_layer.items()),
             far=far.sum(),
             hops=MAX_HOPS,
         ),

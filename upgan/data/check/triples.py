@@ -27,6 +27,8 @@ SYMMETRIC_SHARE = 0.1
 TINY = 50
 #: An answer is "one" up to this mean number of answers.
 ONE = 1.5
+#: A relation's shape as it is said.
+ENDS = {"1-1": "one to one", "1-N": "one to many", "N-1": "many to one", "N-N": "many to many"}
 
 
 def relations_of(catalogue: Catalogue) -> RelationReport:
@@ -202,7 +204,7 @@ def shapes(catalogue: Catalogue, limit: int) -> list[Finding]:
                 for row in sorted(rows, key=lambda row: -row["triples"])[:limit]
             ),
             details={"relations": rows},
-            kinds=", ".join(f"{count} {kind}" for kind, count in sorted(by_kind.items())),
+            kinds=", ".join(f"{count} {ENDS[str(kind)]}" for kind, count in sorted(by_kind.items())),
             one=ONE,
         ),
         finding(

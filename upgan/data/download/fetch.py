@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import stat
 import zipfile
@@ -10,11 +9,12 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 import pooch
+from pydantic import TypeAdapter
 
 from upgan.data.download.ranged import Progress, RangedDownloader
 from upgan.data.download.sources import RemoteFile, Source
 from upgan.errors import DataError, DownloadError
-from upgan.files import folder_written_whole, sha256_of_file, write_json
+from upgan.files import checked, folder_written_whole, read_object, sha256_of_file, write_json
 
 #: Where archives, unfinished files and recorded hashes lie, in the folder of the download.
 KEPT = ".downloads"
@@ -81,14 +81,16 @@ def _fetched(
     return path
 
 
+_HASHES: TypeAdapter[dict[str, str]] = TypeAdapter(dict[str, str])
+
+
 def _recorded(path: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
     try:
-        table = json.loads(path.read_text(encoding="utf-8"))
+        return checked(read_object(path), _HASHES)
     except ValueError as error:
-        raise DataError(f"{path} is not readable JSON ({error}); remove it to record hashes anew") from error
-    return {str(name): str(value) for name, value in table.items()} if isinstance(table, dict) else {}
+        raise DataError(f"{path} cannot be read ({error}); remove it to record hashes anew") from error
 
 
 def unpack(archive: Path, folder: Path, members: tuple[str, ...]) -> None:

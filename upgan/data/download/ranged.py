@@ -16,6 +16,7 @@ from typing import Any
 import requests
 
 from upgan.errors import DownloadError
+from upgan.files import read_object
 
 ATTEMPTS = 4
 #: Seconds to connect, and between two pieces.
@@ -92,9 +93,9 @@ class RangedDownloader:
 
     def _validator(self, url: str) -> str:
         try:
-            record = json.loads(self._about.read_text(encoding="utf-8"))
+            record = read_object(self._about)
             return str(record["validator"]) if record["url"] == url else ""
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError):
             return ""
 
 

@@ -7,7 +7,6 @@ written in one step, after the files it speaks of, so what it says is there is t
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 import tempfile
@@ -23,13 +22,25 @@ import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
+from pydantic import TypeAdapter
 from rich.filesize import decimal
+from typing_extensions import TypedDict
 
 from upgan.data.dump.stream import Block, DumpStream
 from upgan.errors import DataError, UpganError
-from upgan.files import write_atomic, write_json
+from upgan.files import checked, read_object, write_atomic, write_json
 
 FORMAT = 1
+
+
+class _Pass(TypedDict):
+    """What is recorded of a finished pass."""
+
+    key: dict[str, Any]
+    state: dict[str, Any]
+
+
+_PASSES: TypeAdapter[dict[str, _Pass]] = TypeAdapter(dict[str, _Pass])
 #: Seconds between two lines of progress.
 SAY_EVERY = 2.0
 #: What DuckDB may hold in memory; what does not fit goes to the work folder. The rest of 2 GB is for the blocks read.
@@ -55,10 +66,10 @@ class WorkFolder:
         self._journal: dict[str, Any] = {"format": FORMAT, "passes": {}}
         if self.journal_file.is_file():
             try:
-                journal = json.loads(self.journal_file.read_text(encoding="utf-8"))
-                if journal["format"] == FORMAT and isinstance(journal["passes"], dict):
-                    self._journal = journal
-            except (ValueError, KeyError, TypeError) as error:
+                journal = read_object(self.journal_file)
+                if journal["format"] == FORMAT:
+                    self._journal = {"format": FORMAT, "passes": checked(journal["passes"], _PASSES)}
+            except (ValueError, KeyError) as error:
                 raise DataError(f"{self.journal_file} cannot be read ({error}); delete {path} to start over") from error
         else:
             write_json(self.journal_file, self._journal)

@@ -233,8 +233,8 @@ def _header(cells: list[str]) -> tuple[str, ...] | None:
 
 def _scan(file: RatingFile) -> str:
     compression = compression_of(file.path) or "none"
-    if compression == "bz2":
-        raise DataError(f"{file.path} is compressed with bzip2; unpack it, or use gzip")
+    if compression not in ("none", "gzip", "zstd"):
+        raise DataError(f"{file.path} is packed with {compression}: unpack it, or use gzip")
     quote = '"' if file.separator == "," else ""
     columns = ", ".join(f"{quoted(name)}: 'VARCHAR'" for name in file.columns)
     return (

@@ -1,6 +1,7 @@
 """A large text file, compressed or not, as blocks of whole lines: one pass, bounded memory, the next block read ahead.
 
-Decompression is pyarrow's: gzip with several members, bzip2 and zstandard. A file that ends in the middle of a
+Decompression is pyarrow's for gzip with several members, bzip2 and zstandard; xz and a zip archive of one file are
+read too. A file that ends in the middle of a
 compressed stream, or that is damaged, is a DataError that says how far it could be read.
 """
 
@@ -18,6 +19,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from upgan.data.raw.packing import FAULTS, opened, packing_of
 from upgan.errors import DataError
 
 #: Bytes of text that are read at once; a block is this much and the rest of its last line.
@@ -26,8 +28,8 @@ BLOCK = 24 << 20
 LONGEST_LINE = 64 << 20
 #: Text of a file's start that is looked at to tell what it is.
 _HEAD = 1 << 16
-#: First bytes of a file -> the name of its compression.
-_MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd"}
+#: How a file is packed -> what pyarrow calls that.
+_PYARROW = {"gzip": "gzip", "bzip2": "bz2", "zstd": "zstd"}
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class DumpStream:
         self.path = path
         self.size = path.stat().st_size
         self._file = _opened(path)
-        self._stream = BufferedReader(_unpacked(self._file))
+        self._stream = BufferedReader(_unpacked(path, self._file))
 
     def __enter__(self) -> DumpStream:
         return self
@@ -106,7 +108,7 @@ class DumpStream:
     def _result(self, ahead: Any, line: int, offset: int) -> bytes:
         try:
             data: bytes = ahead.result()
-        except (OSError, pa.ArrowException) as error:
+        except FAULTS as error:
             where = (
                 f"read so far: {line:,} whole lines ({offset:,} bytes of text), {self.bytes_read:,} of {self.size:,}"
             )
@@ -121,17 +123,16 @@ class DumpStream:
 def compression_of(path: Path) -> str | None:
     """The compression of a file, by its first bytes."""
     with _opened(path) as file:
-        return _compression_of(file)
+        return packing_of(file.peek(8))
 
 
-def _compression_of(file: BufferedReader) -> str | None:
-    return next((name for magic, name in _MAGIC.items() if file.peek(4).startswith(magic)), None)
-
-
-def _unpacked(file: BufferedReader) -> Any:
+def _unpacked(path: Path, file: BufferedReader) -> Any:
     """The file's text as a stream."""
-    compression, stream = _compression_of(file), pa.PythonFile(file, mode="r")
-    return pa.CompressedInputStream(stream, compression) if compression else stream
+    packing = packing_of(file.peek(8))
+    if packing and packing not in _PYARROW:
+        return opened(path, file, packing)
+    stream = pa.PythonFile(file, mode="r")
+    return pa.CompressedInputStream(stream, _PYARROW[packing]) if packing else stream
 
 
 def first_lines(path: Path, count: int = 5) -> list[str]:
@@ -140,8 +141,8 @@ def first_lines(path: Path, count: int = 5) -> list[str]:
     Also of a file that is truncated or damaged further on: the pass over it is what says so.
     """
     head = b""
-    with _opened(path) as file, suppress(OSError, pa.ArrowException):
-        stream = _unpacked(file)
+    with _opened(path) as file, suppress(DataError, *FAULTS):
+        stream = _unpacked(path, file)
         # A little at a time: what comes before the damage is what there is to look at.
         while len(head) < _HEAD and (piece := stream.read(256)):
             head += piece

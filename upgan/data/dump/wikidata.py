@@ -112,12 +112,13 @@ def _json_rows(block: Block, path: Path) -> pa.Table:
             item = json.loads(line.strip().rstrip(b","))
             topics = [_TOPIC.fullmatch(claim["mainsnak"]["datavalue"]["value"]) for claim in _claims(item)]
             label = (item.get("labels") or {}).get("en", {}).get("value", "")
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            named = str(item["id"])
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise DataError(
                 f"{path}, line {block.first_line + place}: not an item of Wikidata's JSON dump ({error}): {line[:80]!r}"
             ) from error
-        rows += [("topic", item["id"], f"{topic[1]}.{topic[2]}") for topic in topics if topic]
-        rows += [("label", item["id"], json.dumps(label, ensure_ascii=False)[1:-1])] if label else []
+        rows += [("topic", named, f"{topic[1]}.{topic[2]}") for topic in topics if topic]
+        rows += [("label", named, json.dumps(label, ensure_ascii=False)[1:-1])] if label else []
     return pa.table([pa.array(column, pa.string()) for column in zip(*rows, strict=True)] or [[], [], []], _SCHEMA)
 
 

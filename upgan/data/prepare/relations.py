@@ -6,8 +6,8 @@ The rule. For two relations, overlap = |pairs(r1) ∩ pairs(r2)| / min(|r1|, |r2
 * A reverse pair has reversed >= 0.5: half of what one says can be read off the other.
 * A duplicate pair has same >= 0.9 and relations of comparable size (the smaller at least half the larger). A small
   relation inside a far larger one (an award won, among the awards nominated for) says something of its own: it stays.
-* A link relation holds, read either way, at least 0.9 of the pairs of two or more relations that are each less than
-  half its size and lead to different things (authors and publishers; a page links to whatever it names). It says only
+* A link relation holds, read either way, at least 0.9 of the pairs of two or more relations that are each at most 0.9
+  of its size and lead to different things (authors and publishers; a page links to whatever it names). It says only
   that there is some relation, so it is the one to drop, before any pair is looked at, and the relations that say which
   stay. "Different things": of two of them, less than half of either's tails are tails of the other. Relations with
   fewer than 10 triples do not count here.
@@ -37,6 +37,8 @@ DUPLICATE_OVERLAP = 0.9
 COMPARABLE_SIZE = 0.5
 #: A relation is inside a larger one when that holds so much of its pairs, read either way.
 CONTAINED = 0.9
+#: One that is nearly as large says the same; it is no part among others.
+PART = 0.9
 #: Relations with fewer triples than this say nothing about what a larger one is: they may lie in it by chance.
 LEAST_CONTAINED = 10
 #: Of 2: one relation then starts, and the other ends, at items for more than half of their triples, net. Below that
@@ -160,9 +162,7 @@ def _contained(triples: np.ndarray, sizes: np.ndarray, shared: pd.DataFrame) -> 
     small, large = np.where(sizes[a] < sizes[b], a, b), np.where(sizes[a] < sizes[b], b, a)
     seen = (shared["same"] + shared["mirrored"]).to_numpy()
     possible = (
-        (sizes[small] >= LEAST_CONTAINED)
-        & (sizes[small] < COMPARABLE_SIZE * sizes[large])
-        & (seen >= CONTAINED * sizes[small])
+        (sizes[small] >= LEAST_CONTAINED) & (sizes[small] <= PART * sizes[large]) & (seen >= CONTAINED * sizes[small])
     )
     inside: dict[int, list[int]] = {}
     if not possible.any():

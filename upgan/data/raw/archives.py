@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from upgan.bounds import check_bytes
 from upgan.data.raw.packing import BLOCK, FAULTS, is_office, members_of, packing_of
-from upgan.errors import DataError
+from upgan.errors import DataError, shown
 
 #: Files of one archive.
 MOST_MEMBERS = 1_000
@@ -93,9 +93,14 @@ def _write(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo, target
     if place.is_absolute() or ".." in place.parts or "\\" in member.filename or ":" in member.filename:
         raise DataError(f"{path}: {member.filename!r} leads out of the archive; it is malicious or broken")
     to = target / place
-    to.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        to.parent.mkdir(parents=True, exist_ok=True)
+        unpacked = to.open("xb")
+    except OSError as error:
+        why = "it stands in it twice, as a file or a folder" if isinstance(error, FileExistsError) else error.strerror
+        raise DataError(f"{path}: {shown(member.filename)} cannot be unpacked: {why}") from error
     left = member.file_size
-    with archive.open(member) as source, to.open("xb") as written:
+    with archive.open(member) as source, unpacked as written:
         while block := source.read(BLOCK):
             left -= len(block)
             if left < 0:

@@ -5,6 +5,7 @@ The list can be changed; what it took is counted and named.
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
@@ -16,17 +17,25 @@ from upgan.errors import listed, shown
 
 #: Cells that hold no value, whatever their case; an empty one never does.
 NO_VALUES = (
-    *("N/A", "#N/A", "n.a.", "NaN", "NULL", "nil", "none", "\\N", "undefined"),
-    *("unknown", "not available", "not known", "missing", "-", "--", "—", "?"),
+    *("N/A", "#N/A", "n.a.", "NaN", "NaT", "<NA>", "NULL", "(null)", "nil", "none", "\\N", "undefined"),
+    *("unknown", "not available", "not applicable", "not known", "missing", "-", "--", "–", "—", "?", "...", "#REF!"),
+    *("#VALUE!", "#NAME?"),
 )
 
+#: Signs that draw nothing.
+_UNSEEN = "\u200b\u200c\u200d\u2060\ufeff\u00ad"
 #: Reason for which rows are left out.
 SAYS_NOTHING = "an id that says there is no value"
 
 
 def folded(words: Iterable[str]) -> frozenset[str]:
     """The list as cells are compared with it."""
-    return frozenset(word.strip().casefold() for word in words)
+    return frozenset(map(_fold, words))
+
+
+def _fold(word: str) -> str:
+    """Without case, widths ("Ｎ／Ａ") and signs that draw nothing (a byte-order mark inside a file)."""
+    return unicodedata.normalize("NFKC", "".join(sign for sign in word if sign not in _UNSEEN)).strip().casefold()
 
 
 def says_nothing(cells: pd.Series, words: frozenset[str]) -> pd.Series:
@@ -35,7 +44,8 @@ def says_nothing(cells: pd.Series, words: frozenset[str]) -> pd.Series:
         return pd.Series(False, index=cells.index)
     longest = max(map(len, words))
     codes, values = pd.factorize(cells)
-    wrong = pd.Series(values).map(lambda value: len(value) <= longest and value.casefold() in words)
+    # A sign may stand for several ("…"), and some draw nothing.
+    wrong = pd.Series(values).map(lambda value: len(value) <= 2 * longest and _fold(value) in words)
     return pd.Series(wrong.to_numpy(dtype=bool)[codes], index=cells.index)
 
 

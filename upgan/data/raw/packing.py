@@ -47,7 +47,7 @@ def unpacked(path: Path, file: BinaryIO, packing: str) -> Iterator[bytes]:
     try:
         # The library closes what it was given, so zstandard gets the file opened once more.
         source = path.open("rb") if packing == "zstd" else file
-        with _opened(path, source, packing) as stream:
+        with opened(path, source, packing) as stream:
             while block := stream.read(BLOCK):
                 size += len(block)
                 check_bytes(str(path), size, source.tell(), f"of {packing} data so far")
@@ -56,7 +56,8 @@ def unpacked(path: Path, file: BinaryIO, packing: str) -> Iterator[bytes]:
         raise DataError(f"{path}: the {packing} data are cut off or damaged ({error}); fetch the file again") from error
 
 
-def _opened(path: Path, file: BinaryIO, packing: str) -> BinaryIO:
+def opened(path: Path, file: BinaryIO, packing: str) -> BinaryIO:
+    """The unpacked bytes of an open file as a file. DataError for an archive of other than one file; see FAULTS."""
     if packing == "gzip":
         return cast(BinaryIO, gzip.GzipFile(fileobj=file))
     if packing == "bzip2":

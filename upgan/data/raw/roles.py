@@ -141,20 +141,24 @@ def role_columns(table: TextTable, role: Role) -> Columns:
         return _by_words(table, role, words, places)
     width, needed = len(words), len(role.columns)
     reason = "" if width < needed else header_by_content(table, range(needed))
-    if not reason and table.named:
+    if not reason and table.named and width >= needed:
         reason = "the file names its columns"
     if reason and not (role.exact_width and width > needed):
         return _by_content(table, role, words, reason)
     if width < needed or (role.exact_width and width > needed):
         least = "" if role.exact_width else "at least "
+        header = f"({listed(table.row(0), 6)})" if table.named else "and no header"
         raise DataError(
-            f"{table.path}, line {table.lines[0]}: {width} column(s) and no header; a {role.name} file has "
+            f"{table.path}, line {table.lines[0]}: {width} column(s) {header}; a {role.name} file has "
             f"{least}{needed}: {', '.join(role.columns)}"
         )
     by_position = {column: place for place, column in enumerate(role.columns)}
     if role is TRIPLES:
         return _ordered(table, by_position)
-    return Columns(by_position, 0, named=False)
+    read = {*by_position.values(), *(_unnamed_marks(table).values() if role is INTERACTIONS else ())}
+    left = [str(place + 1) for place in range(width) if place not in read]
+    notes = (f"columns that are not read: {listed(left)} (of {width}; there is no header)",) if left else ()
+    return Columns(by_position, 0, named=False, notes=notes)
 
 
 def _by_words(table: TextTable, role: Role, words: list[str], places: dict[str, int]) -> Columns:
@@ -193,11 +197,14 @@ def _by_content(table: TextTable, role: Role, words: list[str], reason: str) -> 
     """The columns below a header of unknown words: by position, and ratings and times by what they are."""
     note = f"the first row ({listed(table.row(0), 6)}) is read as a header, because {reason}"
     places = {column: place for place, column in enumerate(role.columns)}
-    notes = [note]
+    notes, doubt = [note], ""
     if role is INTERACTIONS:
         places, notes = _with_numbers_left(table, 1, places, notes)
+    if role is TRIPLES:
+        ordered = _ordered(table, places, 1)
+        places, doubt = ordered.places, ordered.doubt
     taken = "; ".join(f"{column} is {shown(table.row(0)[place])}" for column, place in places.items())
-    return Columns(places, 1, False, (*notes, f"columns by position: {taken}", *_unread(table, places)))
+    return Columns(places, 1, False, (*notes, f"columns by position: {taken}", *_unread(table, places)), doubt)
 
 
 def _with_numbers_left(
@@ -210,15 +217,17 @@ def _with_numbers_left(
     return places | told, notes
 
 
-def _ordered(table: TextTable, places: dict[str, int]) -> Columns:
-    """The columns of triples without a header, in the order that their values show."""
-    place, reason = relation_place([cells.to_pandas() for cells in table.cells])
+def _ordered(table: TextTable, places: dict[str, int], first_row: int = 0) -> Columns:
+    """The columns of triples whose header, if any, says nothing, in the order that their values show."""
+    place, reason = relation_place([cells.slice(first_row).to_pandas() for cells in table.cells[:3]])
     if place in (-1, 1):
-        return Columns(places, 0, False, (), f"{reason} They are read as head, relation, tail" if reason else "")
+        return Columns(
+            places, first_row, False, (), f"{reason} They are read as head, relation, tail" if reason else ""
+        )
     ends = [each for each in (0, 1, 2) if each != place]
     order = {"head": ends[0], "relation": place, "tail": ends[1]}
     said = "They are read so; a header row (head, relation, tail) would say otherwise"
-    return Columns(order, 0, False, (), f"{reason} {said}")
+    return Columns(order, first_row, False, (), f"{reason} {said}")
 
 
 def _unread(table: TextTable, places: dict[str, int]) -> list[str]:
@@ -243,21 +252,25 @@ def with_numbers(table: TextTable, frame: pd.DataFrame, first_row: int) -> pd.Da
 def unnamed_interactions(table: TextTable) -> pd.DataFrame:
     """user, item of a table without a header; the third column is the rating and the fourth the time, if numbers.
 
-    A third column of times alone (all from LEAST_TIME on) is one of times.
+    A third column of times alone (all from LEAST_TIME on) is one of times, and a fourth of other numbers the rating.
     """
     frame = table.frame({column: place for place, column in enumerate(INTERACTIONS.columns)}, 0)
-    columns = []
-    for column in (table.marks(place, 0) for place in range(2, min(4, len(table.cells)))):
-        numbers = looks_numeric(column)
+    for name, place in _unnamed_marks(table).items():
+        frame[name] = table.marks(place, 0)
+    return with_numbers(table, frame, 0)
+
+
+def _unnamed_marks(table: TextTable) -> dict[str, int]:
+    """Which of the third and the fourth column are ratings and times, of a table without a header."""
+    least: list[float] = []
+    for place in range(2, min(4, len(table.cells))):
+        numbers = looks_numeric(table.marks(place, 0))
         if numbers is None:
             break
-        columns.append((column, numbers))
-    if columns and np.nanmin(columns[0][1]) >= LEAST_TIME:
-        frame["timestamp"] = columns[0][0]
-    else:
-        for name, (column, _) in zip(("rating", "timestamp"), columns, strict=False):
-            frame[name] = column
-    return with_numbers(table, frame, 0)
+        least.append(float(np.nanmin(numbers)))
+    if not least or least[0] < LEAST_TIME:
+        return dict(zip(("rating", "timestamp"), range(2, 2 + len(least)), strict=False))
+    return {"timestamp": 2} | ({"rating": 3} if least[1:] and least[1] < LEAST_TIME else {})
 
 
 def role_of_stem(path: Path) -> Role | None:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from upgan.data.raw.json_tables import BETWEEN, read_json
-from upgan.data.raw.packing import plain_name
+from upgan.data.raw.packing import packing_of, plain_name
 from upgan.data.raw.text_stream import STRICT, ReadOptions
 from upgan.errors import DataError, shown
 from upgan.files import sha256_of_file
@@ -52,6 +52,10 @@ def read_typed(
 
 def _parquet(path: Path, most: int | None) -> pa.Table:
     try:
+        with path.open("rb") as file:
+            packing = packing_of(file.read(8))
+        if packing:
+            raise DataError(f"{path} is packed with {packing}: unpack it; what parquet holds is packed already")
         return read_bounded(path, most=most)
     except UNREADABLE as error:
         raise DataError(f"{path} cannot be read as parquet ({error}); export it again") from error

@@ -9,6 +9,7 @@ from upgan.data.raw.roles import LABELS, SPLIT_NAMES, TRIPLES, Role, role_of_con
 from upgan.data.raw.source import Notice
 from upgan.data.raw.text_tables import TABLES, first_rows, table_stem, table_suffix
 from upgan.errors import DataError, listed
+from upgan.escapes import line
 
 #: Files that accompany data and hold none.
 DOCUMENTS = frozenset(
@@ -59,10 +60,10 @@ def unread_of(
     names = {path: _inside(named, path) for path in left}
     documents = [path for path in left if is_document(path)]
     rest = [path for path in left if path not in documents]
-    texts = [f"not read: {names[path]} ({_hint(path, others.get(path, ''))})" for path in rest]
+    texts = [f"not read: {line(names[path])} ({_hint(path, others.get(path, ''))})" for path in rest]
     notices = [Notice("unread-files", text, 1, examples=(text,)) for text in texts]
     if documents:
-        those = tuple(names[path] for path in documents)
+        those = tuple(line(names[path]) for path in documents)
         notices.append(Notice("unread-documents", f"not read (documents): {listed(those)}", len(those), examples=those))
     return tuple(names[path] for path in left), notices
 

@@ -19,7 +19,7 @@ from upgan.data.dump.freebase import HOUSEKEEPING, Tally, manifest_of, read_dump
 from upgan.data.dump.freebase_graph import Subgraph, names_of, search
 from upgan.data.dump.passes import connect, work_folder
 from upgan.data.dump.ratings import RatingFile, Ratings, read_ratings, recognise_ratings
-from upgan.data.dump.stream import first_lines, identity_of
+from upgan.data.dump.stream import DumpStream, first_lines, identity_of
 from upgan.data.prepare.filters import k_core
 from upgan.data.raw.format import DumpReading, Format, Sources
 from upgan.data.raw.source import RawSource, SourceFile
@@ -132,7 +132,8 @@ def read_links(path: Path) -> tuple[pd.DataFrame, list[str]]:
 
     A first line that is no link is a header. Raises DataError where more than a few lines are no links.
     """
-    text = path.read_bytes().decode("utf-8-sig", errors="replace")
+    with DumpStream(path) as stream:
+        text = b"".join(block.data for block in stream.blocks()).decode("utf-8-sig", errors="replace")
     lines = pd.Series(text.splitlines(), dtype=str)
     parts = lines.str.extract(r"^\s*([^\s,]+)[\t, ]+/?([mg])[./]([0-9A-Za-z_\-]+)\s*$")
     wrong = parts[0].isna() & (lines.str.strip() != "")

@@ -5,7 +5,8 @@ Parsed by pyoxigraph.
 Statements about a literal are no edges of the graph: they are dropped and counted, and of those that name something
 (rdfs:label, skos:prefLabel, schema:name) the best becomes its label: English or without a language before others,
 then in the order of the predicates, then in that of the file. Ids are the IRIs without their brackets and the blank
-nodes as they stand ("_:b0"). Statements of named graphs are put together with the others.
+nodes as they stand ("_:b0"). Statements of named graphs are put together with the others; those in formulas of N3 are
+left out and counted.
 
 Wikidata names a property at its own entity (entity/P57), and ties that to the predicates made of it (prop/direct/P57)
 by wikibase:directClaim and the like: the predicates take its label, and those ties are no edges.
@@ -104,9 +105,10 @@ def gather_graph(gathered: Gathered, path: Path, options: ReadOptions, own_nodes
     gathered.parts[TRIPLES.name].append(triples)
     labels = _best_names(names)
     gathered.parts[LABELS.name].insert(0, pd.concat([labels, statements.labels_of_predicates(labels)]))
-    rows = len(triples) + statements.literals + len(statements.claims)
+    rows = len(triples) + statements.literals + len(statements.claims) + statements.supposed
     gathered.files.append(SourceFile(path.name, stream.sha256, rows, path))
     gathered.drop(f"{path.name}: statements about a literal", statements.literals)
+    gathered.drop(f"{path.name}: statements in formulas, which say no fact", statements.supposed)
     gathered.drop(f"{path.name}: ties of Wikidata's properties to predicates", len(statements.claims))
     gathered.drop(f"{path.name}: lines that are no statement (--skip-bad-lines)", bad)
     if statements.graphs:
@@ -124,6 +126,8 @@ class _Statements:
         self.claims: list[tuple[str, str]] = []
         self.graphs: set[str] = set()
         self.literals = 0
+        #: Statements in formulas of N3, { … }, which says them of somebody or under a condition.
+        self.supposed = 0
         #: Names of nodes that a document does not name, in the order of their appearance: the parser draws its own.
         self._anonymous: dict[str, str] = {}
         self._frames: list[pd.DataFrame] = []
@@ -197,6 +201,9 @@ def _read_document(statements: _Statements, stream: TextStream, syntax: RdfForma
                 cast(IO[bytes], _Bytes(stream, syntax is RdfFormat.RDF_XML)), syntax, lenient=True, base_iri="file:///"
             )
         ):
+            if syntax is RdfFormat.N3 and isinstance(each.graph_name, BlankNode):
+                statements.supposed += 1
+                continue
             statements.add(each)
             if number % 500_000 == 0:
                 statements.flush()
@@ -242,6 +249,7 @@ def _without_bombs(blocks: Iterator[bytes]) -> Iterator[bytes]:
         for block in blocks:
             guard.Parse(block)
             yield block
+        guard.Parse(b"", True)  # a document that is cut off has no end
     except expat.ExpatError as error:
         raise SyntaxError(str(error), ("", error.lineno, error.offset, "")) from None
 

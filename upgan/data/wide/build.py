@@ -38,9 +38,9 @@ def build_source(tables: Sequence[WideTable], mapping: Mapping, name: str) -> Ra
     """
     by_name = _checked(tables, mapping)
     parts = [facts_of(by_name[part.file], part, mapping) for part in mapping.items]
-    entities = pd.concat([part.entities for part in parts], ignore_index=True).drop_duplicates("id")
+    entities = _one_thing_each(pd.concat([part.entities for part in parts], ignore_index=True))
     triples = pd.concat([part.triples for part in parts], ignore_index=True)
-    notices = [notice for part in parts for notice in part.notices]
+    notices = [*_other_sheets(tables), *(notice for part in parts for notice in part.notices)]
     items = {value for part in mapping.items for value in by_name[part.file].columns[part.id]}
     chosen = [_interactions(by_name[part.file], part, items, mapping, notices) for part in mapping.interactions]
     if not len(triples):
@@ -60,7 +60,23 @@ def build_source(tables: Sequence[WideTable], mapping: Mapping, name: str) -> Ra
         dropped={"triples: the same row again": len(triples) - len(once)} if len(once) < len(triples) else {},
         reading={"mapping": mapping.model_dump()},
         notices=tuple(notices),
+        unread=tuple(f"{table.name}, sheet {sheet}" for table in tables for sheet in table.other_sheets),
     )
+
+
+def _one_thing_each(entities: pd.DataFrame) -> pd.DataFrame:
+    """The entities, each once; DataError for an id of two: items of two tables, or an item and a value of a column."""
+    entities = entities.drop_duplicates(["id", "kind", "label"])
+    again = entities[entities["id"].duplicated()]
+    if len(again):
+        both = entities[entities["id"] == again["id"].iloc[0]]
+        things = [f"{kind} {shown(label)}" for kind, label in zip(both["kind"], both["label"], strict=True)]
+        raise DataError(
+            f"the id {shown(again['id'].iloc[0])} would stand for two things: {' and '.join(things[:2])}"
+            f"{_more(again['id'].nunique(), 'ids')}; give the items of each table ids of their own, or the values of a "
+            "column another word (kind)"
+        )
+    return entities
 
 
 def _checked(tables: Sequence[WideTable], mapping: Mapping) -> dict[str, WideTable]:
@@ -134,8 +150,8 @@ def _check_ids(table: WideTable, column: str, ids: pd.Series, nothing: frozenset
         )
 
 
-def _more(count: int) -> str:
-    return f" ({count:,} such rows)" if count > 1 else ""
+def _more(count: int, what: str = "rows") -> str:
+    return f" ({count:,} such {what})" if count > 1 else ""
 
 
 def _silent_cells(table: WideTable, name: str, cells: pd.Series, values: pd.Series, silent: pd.Series) -> list[Notice]:
@@ -149,6 +165,16 @@ def _silent_cells(table: WideTable, name: str, cells: pd.Series, values: pd.Seri
     said = [f"{empty:,} are empty", *said] if empty else said
     text = f"{table.name}: {without:,} of {len(cells):,} rows have no {name} ({listed(said, 6)})"
     return [Notice("cells-without-value", text, without, len(cells), (text,))]
+
+
+def _other_sheets(tables: Sequence[WideTable]) -> list[Notice]:
+    texts = [
+        f'{table.name}: of its sheets {table.sheet} is read; not read: {listed(table.other_sheets, 6)} (sheet = "…" in '
+        "the mapping chooses another)"
+        for table in tables
+        if table.other_sheets
+    ]
+    return [Notice("unread-sheets", text, 1, examples=(text,)) for text in texts]
 
 
 def _without_facts(by_name: dict[str, WideTable], mapping: Mapping, triples: pd.DataFrame) -> list[Notice]:

@@ -51,11 +51,14 @@ def guess_mapping(tables: Sequence[WideTable]) -> Mapping:
 
 
 def _is_interactions(table: WideTable) -> bool:
-    """Named users and items, or two columns of ids that come again and none that does not."""
+    """Named users and items, with users that come again or nothing beside but a rating and a time; or a few columns of
+    which none names an item."""
     places, _ = named_places([plain_word(name) for name in table.columns], INTERACTIONS.aliases)
     if {"user", "item"} <= places.keys():
         user = list(table.columns.values())[places["user"]]
-        return bool(user.duplicated().any()) or len(table.columns) == 2
+        words = [plain_word(name) for name in table.columns]
+        marks, _ = named_places(words, INTERACTIONS.optional, set(places.values()))
+        return bool(user.duplicated().any()) or len(table.columns) == len({*places.values(), *marks.values()})
     return "user" in places and len(table.columns) <= 6 and not _unique(table)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections import Counter
 from pathlib import Path
 from typing import Any, Literal
@@ -11,7 +10,8 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from upgan.data.raw.no_value import NO_VALUES
-from upgan.errors import ConfigError, DataError, listed
+from upgan.errors import ConfigError, listed
+from upgan.files import read_toml
 
 #: What a column of items may be.
 Use = Literal["relation", "leave out"]
@@ -79,13 +79,7 @@ class Mapping(_Part):
 
 def load_mapping(path: Path) -> Mapping:
     """Read a map.toml. Raises ConfigError naming the file, the key and what is allowed."""
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror or error}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ConfigError(f"{path} is not TOML ({error})") from error
-    return mapping_of(document, str(path))
+    return mapping_of(read_toml(path), str(path))
 
 
 def mapping_of(document: dict[str, Any], where: str) -> Mapping:

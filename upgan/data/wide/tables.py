@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import datetime
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from upgan.data.raw.format import printable
@@ -19,6 +18,7 @@ from upgan.data.raw.source import SourceFile
 from upgan.data.raw.text_stream import NotUtf8Error, ReadOptions, TextStream
 from upgan.data.raw.text_tables import read_table
 from upgan.data.raw.typed_tables import JSON, is_typed, read_typed
+from upgan.data.wide.workbook import rows_of
 from upgan.errors import DataError, listed, shown
 from upgan.files import sha256_of_file
 
@@ -27,12 +27,12 @@ from upgan.files import sha256_of_file
 MOST_BYTES = 1 << 30
 #: The same where every cell is an object of Python's first: workbooks and JSON lines.
 MOST_BYTES_OF_OBJECTS = 256 << 20
-#: A workbook may unpack to so many bytes.
-_MOST_UNPACKED = 1 << 30
+#: And columns: more are a matrix, not what an item has.
+MOST_COLUMNS = 2_000
 #: What may stand between cells, the usual one first.
 SEPARATORS = (",", ";", "\t", "|")
 EXCEL = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
-_SAMPLE = 200
+_SAMPLE, _BATCH = 200, 10_000
 #: Told a file's name, how many of its bytes are read, and of how many.
 Progress = Callable[[str, int, int], None]
 
@@ -51,6 +51,8 @@ class WideTable:
     sheet: str = ""
     encoding: str = ""
     separator: str = ""
+    #: Sheets of the workbook that were not read.
+    other_sheets: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -77,7 +79,7 @@ def read_wide(
     ``separator``: of a text table, one of SEPARATORS or any other sign. ``progress``: of text tables, in bytes.
     """
     if not path.is_file():
-        raise DataError(f"{printable(str(path))}: no such file")
+        raise DataError(f"{printable(str(path))}: {'not a file' if path.exists() else 'no such file'}")
     size, suffix = path.stat().st_size, Path(plain_name(path)).suffix.lower()
     most = MOST_BYTES_OF_OBJECTS if suffix in (*EXCEL, *JSON) else MOST_BYTES
     if size > most:
@@ -146,63 +148,38 @@ def _separator(path: Path, options: ReadOptions) -> str:
 
 
 def _read_sheet(path: Path, wanted: str) -> WideTable:
-    from python_calamine import CalamineError, CalamineWorkbook, PasswordError
-
     name = printable(path.name)
-    _check_unpacked(path, name)
-    try:
-        with path.open("rb") as file:
-            book = CalamineWorkbook.from_filelike(file)
-            if wanted and wanted not in book.sheet_names:
-                raise DataError(f"{name} has no sheet {wanted!r}; it has: {listed(book.sheet_names)}")
-            sheets = {
-                title: book.get_sheet_by_name(title).to_python() for title in ([wanted] if wanted else book.sheet_names)
-            }
-    except PasswordError as error:
-        raise DataError(f"{name} is protected by a password: save it without one") from error
-    except (CalamineError, OSError, ValueError, zipfile.BadZipFile) as error:
-        raise DataError(f"{name} cannot be read as a workbook ({error}); save it again, or as CSV") from error
-    filled = {title: rows for title, rows in sheets.items() if any(any(_text(cell) for cell in row) for row in rows)}
-    if not filled:
-        raise DataError(f"{name}, sheet {listed(sheets)} has no rows; row 1 names the columns")
-    title, rows = next(iter(filled.items()))
-    first = next(place for place, row in enumerate(rows) if any(_text(cell) for cell in row))
-    names = [_text(cell) for cell in rows[first]]
-    body = [(place + 1, row) for place, row in enumerate(rows) if place > first and any(_text(cell) for cell in row)]
-    cells = [
-        pd.Series([_text(row[column]) if column < len(row) else "" for _, row in body], dtype=str)
-        for column in range(len(names))
-    ]
-    numbers = np.array([number for number, _ in body], dtype=np.int64)
-    return WideTable(path, _named(names, cells), numbers, "row", sha256_of_file(path), title)
-
-
-def _check_unpacked(path: Path, name: str) -> None:
-    """A workbook is a zip archive, whose list says what it unpacks to."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            size = sum(member.file_size for member in archive.infolist())
-    except (zipfile.BadZipFile, OSError, ValueError):
-        return  # an old .xls is none; another fault is the reader's to name
-    if size > _MOST_UNPACKED:
-        raise DataError(f"{name} unpacks to {size / 1e6:,.0f} MB; save the sheet that is meant as CSV")
-
-
-def _text(cell: Any) -> str:
-    """A cell of a sheet as text: whole numbers without a point, dates as ISO 8601."""
-    if isinstance(cell, bool):
-        return str(cell).lower()
-    if isinstance(cell, float) and cell.is_integer() and abs(cell) < 2**53:
-        return str(int(cell))
-    if isinstance(cell, datetime.datetime) and cell.time() == datetime.time():
-        return cell.date().isoformat()
-    if isinstance(cell, datetime.date | datetime.time):
-        return cell.isoformat()
-    return str(cell).strip()
+    sheets, title, rows = rows_of(path, wanted, name)
+    _, names = next(rows)
+    columns: list[list[pa.Array]] = [[] for _ in names]
+    numbers: list[int] = []
+    while body := list(islice(rows, _BATCH)):
+        for _ in range(max(len(cells) for _, cells in body) - len(columns)):
+            names.append("")
+            columns.append([pa.array([""] * len(numbers), pa.large_string())])
+        for place, column in enumerate(columns):
+            texts = [cells[place] if place < len(cells) else "" for _, cells in body]
+            column.append(pa.array(texts, pa.large_string()))
+        numbers += [number for number, _ in body]
+    cells = [pa.chunked_array(column, pa.large_string()).to_pandas() for column in columns]
+    return WideTable(
+        path,
+        _named(names, cells),
+        np.array(numbers, dtype=np.int64),
+        "row",
+        sha256_of_file(path),
+        title,
+        other_sheets=tuple(other for other in sheets if other != title),
+    )
 
 
 def _named(names: list[str], cells: list[pd.Series]) -> dict[str, pd.Series]:
     """Columns by unique names; one without a name is called by its place, a name that comes again by a number."""
+    if len(names) > MOST_COLUMNS:
+        raise DataError(
+            f"row 1 names {len(names):,} columns; tables of up to {MOST_COLUMNS:,} are imported: leave columns out, or "
+            "put values of one kind into one column"
+        )
     columns: dict[str, pd.Series] = {}
     for place, (name, values) in enumerate(zip(names, cells, strict=True), 1):
         name = " ".join(name.split()) or f"column {place}"

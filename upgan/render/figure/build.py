@@ -293,7 +293,7 @@ class _Writer:
             weight += sum(user.weight for user in self.chosen.users if user.id not in named)
         of = f" of {node_words(group.of)}" if group.of is not None else ""
         lines = self._fit(f"{count:,} more {noun}{of}", 4)
-        lines += self._fit(f"together w =\u00a0{coefficient(weight)}", 2)
+        lines += self._fit(f"together w\u00a0=\u00a0{coefficient(weight)}", 2)
         if opened:
             for user in group.members:
                 share = self.shares.get(user.id)
@@ -309,7 +309,8 @@ class _Writer:
         noun = user_noun(self.explanation.simulated_users, count)
         drawn = {node.id for node in self.chosen.columns[column]}
         rest = sum(user.weight for user in self.chosen.users if user.id not in drawn)
-        lines = [*self._fit(f"{count:,} more {noun}", 3), *self._fit(f"together w =\u00a0{coefficient(rest)}", 2)]
+        of_all = f"{'together ' * (count > 1)}w\u00a0=\u00a0{coefficient(rest)}"
+        lines = [*self._fit(f"{count:,} more {noun}", 3), *self._fit(of_all, 2)]
         title = f"{count:,} more {noun} with {percent(rest)} of the weight; the table lists them"
         return FigureNode(f"more:{column}", "more", -1, tuple(lines), title)
 

@@ -29,11 +29,7 @@ class _Kind:
     @property
     def words(self) -> str:
         noun = "path" if self.walk else "chain"
-        total = (
-            f"{signed(self.total)} of the score".replace(" ", "\u00a0")
-            if self.walk
-            else f"Σ\u00a0{coefficient(self.total)}"
-        )
+        total = f"{signed(self.total)} of the score" if self.walk else f"Σ\u00a0{coefficient(self.total)}"
         return f"{len(self.nodes):,} {noun}{'' if len(self.nodes) == 1 else 's'}, {total}"
 
 

@@ -106,7 +106,9 @@ def text_box(edge: FigureEdge, text: str | None = None, place: Point | None = No
 
 def column_room(count: int, width: float) -> tuple[float, float]:
     """Width of the boxes and of the gaps between them, for ``count`` columns in a figure of that width."""
-    gap = 34.0 if count < 3 else max(34.0, min(120.0, 0.29 * width / (count - 1)))
+    # Between two boxes alone there is room for what the line says.
+    most = 200.0 if count == 2 else 120.0
+    gap = 34.0 if count < 2 else max(34.0, min(most, 0.29 * width / (count - 1)))
     return (width - 2 * MARGIN - gap * (count - 1)) / max(1, count), gap
 
 
