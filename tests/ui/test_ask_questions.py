@@ -160,7 +160,7 @@ class TestOddQuestions:
     def test_a_model_that_hears_no_users_says_so_once_and_has_no_rank_without_them(self):
         app = run_page("ask", checkpoint="plain", entity="book:magician", relation="author")
         assert said(app).count("so there are no user weights") == 2, "in the caption and in the proof"
-        assert "This model tells no paths from users." in said(app)
+        assert "This model shows no paths from users." in said(app)
         columns = json.loads(app.dataframe[0].proto.columns)
         assert columns["lift"]["hidden"]
         assert columns["without"]["hidden"]

@@ -122,8 +122,8 @@ def filters(choices: Choices, lists: list[ReviewList], store: ReviewStore) -> tu
 
 
 _SURE = (
-    "Of such lines so many were right on held-out facts. Where only a part of a kind has something, a gap is less "
-    "sure: it may rightly have nothing."
+    "The share of such lines that were right on held-out facts. If only a part of a kind has an answer, a gap is less "
+    "sure: it may rightly be empty."
 )
 _LINES = {"every": "all", "gaps": "gaps", "further": "one more", "users": "users decide it"}
 
@@ -227,7 +227,7 @@ def main() -> None:
     lists = store.lists(predictor.dataset.catalogue)
     if not lists:
         say.notices(state.unread("list"))
-        st.markdown("Which facts does this catalogue lack, which can be trusted, and why? One list tells.")
+        st.markdown("Which facts does this catalogue lack, which can be trusted, and why? A list shows it.")
         if training_allowed():
             new_list(predictor)
         st.stop()

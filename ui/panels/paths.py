@@ -20,7 +20,7 @@ def draw(answered: Answered) -> None:
     """The table and the switch that groups it."""
     explanation, noun = answered.explanation, user_noun(answered.simulated, 1)
     if not (explanation.paths or explanation.answer_paths):
-        untold = "This model tells no paths from users."
+        untold = "This model shows no paths from users."
         st.caption(untold if explanation.limits else f"No path from a {noun} to the target.")
         return
     rows = path_rows(through.chosen(answered, "paths", "answer_paths"), answered.labels)

@@ -18,10 +18,10 @@ def draw(answered: Answered) -> None:
     """A table of those paths, then one of the parts of the score."""
     explanation, noun = answered.explanation, user_noun(answered.simulated)
     if not explanation.score_parts:
-        st.caption("This model does not listen to single paths.")
+        st.caption("This model does not score single paths.")
         return
     if not explanation.walks:
-        st.caption("No path that this relation listens to leads from the target to the answer.")
+        st.caption("No path that counts for this relation leads from the target to the answer.")
     else:
         table(
             walk_rows(through.chosen(answered, "walks"), answered.labels),
@@ -29,7 +29,7 @@ def draw(answered: Answered) -> None:
             {
                 "user": None,
                 "pattern": None,
-                "path": text("path", width=_PATH, help=f"Where {noun} speak, the heaviest of them is named."),
+                "path": text("path", width=_PATH, help=f"If {noun} are on the path, the heaviest of them is named."),
                 "weight": number("share", format="%.3f", help="Share of all paths of the same kind."),
                 "contribution": number("part of the score", format="%+.4f"),
                 "said": text("who says so", help="How many users say what of the two items beside them on the path."),

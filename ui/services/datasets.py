@@ -27,7 +27,7 @@ MOST_FILES, MOST_MEGABYTES = 40, 200
 #: Of what is packed in them: a small file can unpack to more than this machine holds.
 MOST_UNPACKED_MEGABYTES = 2_000
 #: The kinds of files that `upgan data prepare` reads.
-TABLES, GRAPHS = ("tsv", "csv", "txt", "dat", "parquet", "jsonl", "json"), ("nt", "nq", "ttl", "rdf")
+TABLES, GRAPHS = ("tsv", "csv", "txt", "dat", "parquet", "jsonl", "json"), ("nt", "nq", "ttl", "trig", "n3", "rdf")
 PLAIN = (*TABLES, *GRAPHS, "inter", "kg", "link", "item", "user")
 #: Each of them, and each compressed.
 ENDINGS = (*PLAIN, *(f"{ending}.gz" for ending in PLAIN))

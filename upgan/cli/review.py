@@ -154,6 +154,6 @@ def apply(
     text = (
         f"wrote {out}: {applied.accepted:,} facts joined, {applied.rejected:,} known to be wrong; "
         f"{applied.already:,} were there already, {applied.unsettled:,} unsure ones were left out"
-        + (f"; {applied.repeated:,} are said twice" if applied.repeated else "")
+        + (f"; {applied.repeated:,} occur twice" if applied.repeated else "")
     )
     print_result(json, applied.to_dict(), text)

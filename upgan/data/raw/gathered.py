@@ -145,7 +145,7 @@ def turn_columns(gathered: Gathered) -> None:
                 gathered.parts[role][place] = frame.rename(columns={column: other, other: column})
                 text = (
                     f"{role}: of what would be the {other} {turned:.0%} are known as {column}, and of what would be "
-                    f"the {column} {share:.0%}: the two columns are exchanged (a header row would decide it)"
+                    f"the {column} {share:.0%}: the two columns are read the other way round (a header row decides it)"
                 )
                 gathered.notices.append(Notice("column-order", text, 1, examples=(text,)))
 
