@@ -27,7 +27,7 @@ def joined(rows, first, last):
 
 def nearest(triples, first, last):
     """Brute force: 2 or 3 facts from the one to the other, without the fact that joins them; None for neither."""
-    around = {}
+    around: dict[int, set[int]] = {}
     for a, _, b in triples.tolist():
         around.setdefault(a, set()).add(b)
         around.setdefault(b, set()).add(a)

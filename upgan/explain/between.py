@@ -41,7 +41,8 @@ def facts_between(triples: IntArray, target: int, answer: int) -> IntArray:
 
 
 def _around(triples: IntArray, entity: int) -> IntArray:
-    return triples[(triples[:, 0] == entity) | (triples[:, 2] == entity)]
+    chosen: IntArray = triples[(triples[:, 0] == entity) | (triples[:, 2] == entity)]
+    return chosen
 
 
 def _touching(triples: IntArray, entities: IntArray) -> IntArray:
