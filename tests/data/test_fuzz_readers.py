@@ -132,7 +132,7 @@ def test_no_damaged_source_does_more_than_be_refused():
     for name in RAW:
         assert seen[f"{name} refused"] + seen[f"{name} accepted"] > 0
     assert sum(count for key, count in seen.items() if key.endswith("refused")) > 50
-    assert sum(count for key, count in seen.items() if key.endswith("accepted")) > 50
+    assert sum(count for key, count in seen.items() if key.endswith("accepted")) > 30
 
 
 @pytest.mark.slow

@@ -115,4 +115,4 @@ def test_without_held_out_facts_the_order_stays_and_nothing_is_promised(toy_fram
     assert set(table["slot"]) == {"empty", "further"}
     done = here("complete", run, "--out", tmp_path / "missing.csv")
     assert done.returncode == 0, done.stderr
-    assert "no fact was held out" in done.stderr
+    assert "no fact is held out" in done.stderr
