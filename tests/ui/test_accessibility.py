@@ -55,8 +55,12 @@ def test_axe_finds_no_serious_fault_on_any_page(browser, server):
         titles.setdefault(address.partition("?")[0], page.title())
         found[f"{address} light"] = faults(page)
         page.emulate_media(color_scheme="dark")  # another page in nothing but its colours
-        page.wait_for_timeout(300)
-        found[f"{address} dark"] = faults(page, "color-contrast")
+        # Colours change one after the other; what stays wrong is a fault.
+        for _ in range(5):
+            page.wait_for_timeout(300)
+            found[f"{address} dark"] = faults(page, "color-contrast")
+            if not found[f"{address} dark"]:
+                break
         if address.endswith("tab=users"):
             frame = page.locator("iframe").first.element_handle().content_frame()
             found["figure"] = faults(frame)
